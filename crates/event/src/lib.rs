@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What happened.
+//!
+//! This crate knows the words everything else speaks: [`Event`] (the provider-neutral meaning),
+//! [`Delivery`] (the bytes that reached us, under an id of their own), [`RepoId`] (one name for every
+//! spelling of a repository) and [`Verified`] (a value whose origin has been proven).
+//!
+//! It is pure: no I/O, no clock, no Kubernetes, no JSON of any provider.
+#![forbid(unsafe_code)]
+
+mod delivery;
+mod event;
+mod git;
+mod object_key;
+mod proof;
+mod repository;
+
+pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId};
+pub use event::{
+    Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, Repository,
+    RunClass,
+};
+pub use git::{Branch, Commit, GitRef, InvalidGitName, Tag};
+pub use object_key::ObjectKey;
+pub use proof::{Claim, Proof, Unsigned, Verification, Verified};
+pub use repository::{RepoId, RepoIdError};

@@ -1,0 +1,98 @@
+//! The rules for names, label keys and label values.
+
+use serde_json::Value;
+
+use crate::status::Cause;
+
+const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+/// Annotations of one object may hold this much together; the limit of the real server.
+const ANNOTATIONS_BYTES: usize = 256 * 1024;
+
+/// Why `name` is not a DNS-1123 subdomain.
+pub(crate) fn subdomain_fault(name: &str) -> Option<&'static str> {
+    if name.len() > 253 {
+        return Some("must be no more than 253 characters");
+    }
+    (!name.split('.').all(is_label)).then_some(SUBDOMAIN)
+}
+
+/// Why `name` is not a DNS-1123 label.
+pub(crate) fn label_fault(name: &str) -> Option<&'static str> {
+    if name.len() > 63 {
+        return Some("must be no more than 63 characters");
+    }
+    (!is_label(name)).then_some(LABEL)
+}
+
+fn is_label(text: &str) -> bool {
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    !text.is_empty() && !text.starts_with('-') && !text.ends_with('-') && text.bytes().all(inner)
+}
+
+/// Why `value` is not a legal label value.
+pub(crate) fn label_value_fault(value: &str) -> Option<&'static str> {
+    if value.len() > 63 {
+        return Some("must be no more than 63 bytes");
+    }
+    (!value.is_empty() && !is_qualified_part(value)).then_some(LABEL_VALUE)
+}
+
+/// Why `key` is not a legal key of a label or an annotation.
+pub(crate) fn key_fault(key: &str) -> Option<&'static str> {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    if let Some(prefix) = prefix {
+        if prefix.is_empty() {
+            return Some("prefix part must be non-empty");
+        }
+        if let Some(fault) = subdomain_fault(prefix) {
+            return Some(fault);
+        }
+    }
+    match name {
+        "" => Some("name part must be non-empty"),
+        long if long.len() > 63 => Some("name part must be no more than 63 bytes"),
+        other => (!is_qualified_part(other)).then_some(QUALIFIED),
+    }
+}
+
+fn is_qualified_part(text: &str) -> bool {
+    let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let inner = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+    edge(text.bytes().next()) && edge(text.bytes().last()) && text.bytes().all(inner)
+}
+
+/// Everything wrong with the labels and annotations in `metadata`.
+pub(crate) fn metadata_faults(metadata: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let Some(labels) = metadata.get("labels").and_then(Value::as_object) {
+        for (key, value) in labels {
+            if let Some(fault) = key_fault(key) {
+                causes.push(Cause::invalid("metadata.labels", &Value::from(key.as_str()), fault));
+            }
+            if let Some(fault) = label_value_fault(value.as_str().unwrap_or_default()) {
+                causes.push(Cause::invalid("metadata.labels", value, fault));
+            }
+        }
+    }
+    if let Some(annotations) = metadata.get("annotations").and_then(Value::as_object) {
+        let mut total = 0;
+        for (key, value) in annotations {
+            if let Some(fault) = key_fault(&key.to_ascii_lowercase()) {
+                causes.push(Cause::invalid("metadata.annotations", &Value::from(key.as_str()), fault));
+            }
+            total += key.len() + value.as_str().map_or(0, str::len);
+        }
+        if total > ANNOTATIONS_BYTES {
+            let message = format!("Too long: may not be more than {ANNOTATIONS_BYTES} bytes");
+            causes.push(Cause::new("metadata.annotations", "FieldValueTooLong", message));
+        }
+    }
+    causes
+}

@@ -1,0 +1,195 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::{Branch, Commit, ObjectKey, RepoId, Tag};
+
+/// The meaning of a delivery, the same whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Something happened in a Git repository.
+    Git(GitEvent),
+    /// A Tekton PipelineRun changed the class of its status.
+    PipelineRun(PipelineRunEvent),
+}
+
+/// Something that happened in a Git repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitEvent {
+    /// Where it happened.
+    pub repository: Repository,
+    /// Who did it, by the provider's login name. For people to read, never for authorization.
+    pub sender: Option<String>,
+    /// What it was.
+    pub kind: GitEventKind,
+}
+
+/// A repository as a payload names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Every name the payload gives it (web, HTTPS and SSH addresses), the web address first, without
+    /// duplicates. Empty if the payload names no repository.
+    pub names: Vec<RepoId>,
+    /// The default branch, where the payload tells it.
+    pub default_branch: Option<Branch>,
+}
+
+/// What happened in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GitEventKind {
+    /// Commits arrived on a branch, or the branch was created or moved.
+    Push {
+        /// The branch.
+        branch: Branch,
+        /// The commit the branch points at now.
+        commit: Commit,
+    },
+    /// A tag was created or moved.
+    Tag {
+        /// The tag.
+        tag: Tag,
+        /// The commit (or annotated tag object) it points at now.
+        commit: Commit,
+    },
+    /// A branch was deleted. There is nothing left to build.
+    BranchDeleted {
+        /// The branch.
+        branch: Branch,
+    },
+    /// A tag was deleted.
+    TagDeleted {
+        /// The tag.
+        tag: Tag,
+    },
+    /// Something happened to a pull request (GitLab: merge request).
+    PullRequest(PullRequest),
+    /// The provider checks that the hook works.
+    Ping,
+    /// An event that no rule can name. Kept and explained, never acted on.
+    Other {
+        /// The provider's name of the event.
+        name: String,
+    },
+}
+
+/// Something that happened to a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    /// The number people know it by.
+    pub number: u64,
+    /// What happened.
+    pub action: PullRequestAction,
+    /// The branch it wants to be merged into. Rules compare this one.
+    pub base: Branch,
+    /// The branch that holds the change, in the repository of `origin`.
+    pub head: Branch,
+    /// The last commit of the change.
+    pub commit: Commit,
+    /// Where the change comes from.
+    pub origin: Origin,
+}
+
+/// What happened to a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PullRequestAction {
+    /// It was opened.
+    Opened,
+    /// Its commits changed.
+    Synchronize,
+    /// It was opened again.
+    Reopened,
+    /// It left the draft state.
+    ReadyForReview,
+    /// It wants to be merged into another branch than before.
+    BaseChanged,
+    /// Anything that leaves the code as it was (closed, labelled, …), by the provider's name.
+    Other(String),
+}
+
+/// Where the change of a pull request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A branch of the repository itself.
+    SameRepository,
+    /// Another repository. The name is absent where the provider no longer knows it (a deleted fork).
+    Fork(Option<RepoId>),
+}
+
+/// A PipelineRun (`tekton.dev/v1`) whose status moved to another class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineRunEvent {
+    /// The run.
+    pub run: ObjectKey,
+    /// `metadata.uid` of the run.
+    pub uid: String,
+    /// `spec.pipelineRef.name`, or the label `tekton.dev/pipeline`. Absent for an embedded pipeline.
+    pub pipeline: Option<String>,
+    /// The labels of the run.
+    pub labels: BTreeMap<String, String>,
+    /// The class its status is in now.
+    pub class: RunClass,
+    /// The literal reason of its `Succeeded` condition, where it has one.
+    pub reason: Option<String>,
+}
+
+/// The status of a PipelineRun, reduced to what a rule can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RunClass {
+    /// It has a start time and is not done.
+    Started,
+    /// `Succeeded` is true.
+    Succeeded,
+    /// `Succeeded` is false for any reason but the two below.
+    Failed,
+    /// `Succeeded` is false because somebody cancelled it.
+    Cancelled,
+    /// `Succeeded` is false because its time was up.
+    TimedOut,
+}
+
+impl PullRequestAction {
+    /// Whether there may be new code to build.
+    pub fn changes_code(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+}
+
+impl fmt::Display for PullRequestAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opened => "opened",
+            Self::Synchronize => "synchronize",
+            Self::Reopened => "reopened",
+            Self::ReadyForReview => "ready_for_review",
+            Self::BaseChanged => "base changed",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+impl GitEventKind {
+    /// The name of the kind: `Push` and `PullRequest` as SHIP-0031 writes them, the others likewise.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Push { .. } => "Push",
+            Self::Tag { .. } => "Tag",
+            Self::BranchDeleted { .. } => "BranchDeleted",
+            Self::TagDeleted { .. } => "TagDeleted",
+            Self::PullRequest(_) => "PullRequest",
+            Self::Ping => "Ping",
+            Self::Other { name } => name,
+        }
+    }
+}
+
+impl RunClass {
+    /// The word upstream's rules use for the class.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::TimedOut => "TimedOut",
+        }
+    }
+}

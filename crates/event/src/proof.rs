@@ -1,0 +1,117 @@
+use aws_lc_rs::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::{Delivery, ObjectKey};
+
+/// A value whose origin has been proven.
+///
+/// Only [`Verification::finish`] makes one, so what is typed `Verified<Delivery>` has been checked
+/// against a secret (or let through by the operator's explicit decision), and the journal accepts
+/// nothing else.
+#[derive(Debug, Clone)]
+pub struct Verified<T> {
+    value: T,
+    proof: Proof,
+}
+
+/// What proves the origin of a delivery. Kept with it for as long as the delivery is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The Secrets whose key verifies the delivery. Only rules bound to one of them may act on it.
+    pub secrets: Vec<ObjectKey>,
+    /// Whether rules without any secret may act on it, because the operator allowed unsigned deliveries.
+    #[serde(default)]
+    pub unsigned: bool,
+    /// Clone Secrets that hold no webhook key: with `unsigned`, rules that name no other secret may act.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keyless: Vec<ObjectKey>,
+}
+
+/// What a sender presents to prove who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// HMAC-SHA-256 over the raw body (RFC 2104), as GitHub, Gitea and Bitbucket send it.
+    HmacSha256([u8; 32]),
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Whether a rule that names no secret accepts deliveries that nobody signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// It refuses them. The default.
+    Refused,
+    /// The operator allowed them, and the repository has rules without a secret.
+    Allowed,
+}
+
+/// The check of one delivery against the secrets of the rules that could care about it.
+#[derive(Debug)]
+pub struct Verification {
+    delivery: Delivery,
+    claim: Claim,
+    proof: Proof,
+}
+
+impl Claim {
+    /// Whether `key` makes the claim true for `body`. Compares in constant time.
+    ///
+    /// An empty key proves nothing: anybody could sign with it.
+    pub fn holds(&self, key: &[u8], body: &[u8]) -> bool {
+        match self {
+            Self::HmacSha256(tag) if !key.is_empty() => {
+                hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), body, tag).is_ok()
+            }
+            Self::HmacSha256(_) | Self::Nothing => false,
+        }
+    }
+}
+
+impl Verification {
+    /// Begins the check of `delivery`, whose sender claims `claim`.
+    pub fn new(delivery: Delivery, claim: Claim) -> Self {
+        Self { delivery, claim, proof: Proof::default() }
+    }
+
+    /// Tries one key of `secret`; several keys of one Secret may be active. True if it verifies.
+    pub fn try_key(&mut self, secret: &ObjectKey, key: &[u8]) -> bool {
+        let holds = self.claim.holds(key, &self.delivery.body);
+        if holds && !self.proof.secrets.contains(secret) {
+            self.proof.secrets.push(secret.clone());
+        }
+        holds
+    }
+
+    /// Notes that `secret`, a clone Secret, holds no webhook key.
+    pub fn keyless(&mut self, secret: &ObjectKey) {
+        if !self.proof.keyless.contains(secret) {
+            self.proof.keyless.push(secret.clone());
+        }
+    }
+
+    /// The proven delivery; or the delivery as it was if no key verified it.
+    pub fn finish(mut self, unsigned: Unsigned) -> Result<Verified<Delivery>, Box<Delivery>> {
+        self.proof.unsigned = unsigned == Unsigned::Allowed;
+        if self.proof.secrets.is_empty() && !self.proof.unsigned {
+            return Err(Box::new(self.delivery));
+        }
+        Ok(Verified { value: self.delivery, proof: self.proof })
+    }
+}
+
+impl<T> Verified<T> {
+    /// The value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// What proves it.
+    pub fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// Both parts. The value is no longer marked as proven.
+    pub fn into_parts(self) -> (T, Proof) {
+        (self.value, self.proof)
+    }
+}

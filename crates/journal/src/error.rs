@@ -1,0 +1,29 @@
+/// Why the journal could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The store cannot keep or read anything now. Trying again later may help.
+    #[error("the journal is unavailable: {reason}")]
+    Unavailable {
+        /// What is the matter, in a sentence.
+        reason: String,
+        /// The error of the store.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The lease of the ticket ran out and somebody else has taken over, or the delivery is settled.
+    #[error("the claim on delivery {id} is no longer held")]
+    StaleTicket {
+        /// The delivery.
+        id: trigger_event::DeliveryId,
+    },
+    /// What is stored cannot be understood.
+    #[error("the journal holds an entry that cannot be read: {reason}")]
+    Corrupt {
+        /// What is the matter, in a sentence.
+        reason: String,
+    },
+    /// The cursor of a history query was not made by this journal.
+    #[error("not a cursor of this journal")]
+    BadCursor,
+}
