@@ -1,0 +1,37 @@
+//! The annotations we read and write.
+//!
+//! Those on BuildRuns are the cause of the run. The first four are SHIP-0031's; the others follow
+//! their shape. Values are free text, so they are annotations and not labels.
+
+/// On a BuildRun: `when[].name` of the rule that fired.
+pub const WHEN_NAME: &str = "trigger.shipwright.io/trigger-when-name";
+/// On a BuildRun: `when[].type` of the rule that fired.
+pub const WHEN_TYPE: &str = "trigger.shipwright.io/trigger-when-type";
+/// On a BuildRun: the events the rule names, comma-joined.
+pub const WHEN_GITHUB_EVENTS: &str = "trigger.shipwright.io/trigger-when-github-events";
+/// On a BuildRun: the branches the rule was compared with, comma-joined.
+pub const WHEN_GITHUB_BRANCHES: &str = "trigger.shipwright.io/trigger-when-github-branches";
+/// On a BuildRun: the id of the delivery, as the journal and the answer to the sender name it.
+pub const DELIVERY: &str = "trigger.shipwright.io/delivery";
+/// On a BuildRun: the repository the event is about.
+pub const REPOSITORY: &str = "trigger.shipwright.io/repository";
+/// On a BuildRun: the full ref the event is about.
+pub const REF: &str = "trigger.shipwright.io/ref";
+/// On a BuildRun: the full commit id the event is about.
+pub const COMMIT: &str = "trigger.shipwright.io/commit";
+/// On a BuildRun: who caused the event, by the provider's login name.
+pub const SENDER: &str = "trigger.shipwright.io/sender";
+/// On a BuildRun: the number of the pull request.
+pub const PULL_REQUEST: &str = "trigger.shipwright.io/pull-request";
+/// On a BuildRun: the PipelineRun whose status caused the run.
+pub const PIPELINE_RUN: &str = "trigger.shipwright.io/pipelinerun";
+
+/// On a Build: which code its runs build, see [`crate::RevisionPolicy`].
+pub const REVISION: &str = "trigger.shipwright.io/revision";
+/// On a Build: `allow` lets pull requests from forks start it, see [`crate::ForkPolicy`].
+pub const FORKS: &str = "trigger.shipwright.io/forks";
+
+/// Label of the Build project on a BuildRun: the name of its Build. Retention limits select by it.
+pub const LABEL_BUILD_NAME: &str = "build.shipwright.io/name";
+/// Label of the Build project on a BuildRun: the generation of its Build.
+pub const LABEL_BUILD_GENERATION: &str = "build.shipwright.io/generation";
