@@ -22,4 +22,4 @@ pub use event::{
 pub use git::{Branch, Commit, GitRef, InvalidGitName, Tag};
 pub use object_key::ObjectKey;
 pub use proof::{Claim, Proof, Unsigned, Verification, Verified};
-pub use repository::{RepoId, RepoIdError};
+pub use repository::{RepoId, RepoIdError, RepoKey};
