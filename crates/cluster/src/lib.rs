@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The only crate that talks to a Kubernetes API server.
+//!
+//! [`watch_builds`] feeds the inventory, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
+//! runs, [`Reporter`] writes Events about Builds. Everything else meets these through the traits of
+//! `trigger-dispatch`; no other crate names a Kubernetes client.
+#![forbid(unsafe_code)]
+
+mod builds;
+mod client;
+mod launcher;
+mod reporter;
+mod secrets;
+mod triggered;
+
+pub use builds::{BuildWatch, Scope, watch_builds};
+pub use client::{ClientError, Connection, connect};
+pub use launcher::KubeLauncher;
+pub use reporter::{Report, Reporter};
+pub use secrets::SharedReads;
+
+/// Our name towards the API server: field manager of what we write, reporter of our Events.
+pub const MANAGER: &str = "shipwright-trigger";

@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The loop between journal, rules and cluster: claim a delivery, decide every candidate rule, launch
+//! what fires, settle.
+//!
+//! [`Dispatcher`] is the loop. [`Launcher`] and [`Secrets`] are what it and the server need of a cluster;
+//! this crate knows neither Kubernetes clients nor HTTP servers. Retries and back-off live here only.
+#![forbid(unsafe_code)]
+
+mod attempt;
+mod backoff;
+mod dispatcher;
+mod launcher;
+mod metrics;
+mod record;
+mod secrets;
+
+pub use attempt::{Meaning, MeaningError};
+pub use backoff::Backoff;
+pub use dispatcher::{Dispatcher, Settings};
+pub use launcher::{LaunchFault, Launched, Launcher, Retry};
+pub use metrics::Metrics;
+pub use secrets::{SecretData, SecretFault, Secrets};

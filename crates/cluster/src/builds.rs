@@ -1,0 +1,219 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::Resource;
+use kube::core::DeserializeGuard;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use trigger_api::shipwright::{self, Build};
+use trigger_event::ObjectKey;
+use trigger_rules::{Applied, Inventory};
+use trigger_targets::About;
+
+use crate::client::Connection;
+use crate::reporter::{Report, Reporter};
+
+/// Which Builds are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of every namespace.
+    Cluster,
+    /// Those of these namespaces only.
+    Namespaces(Vec<String>),
+}
+
+/// A watch on Builds that runs.
+#[derive(Clone)]
+pub struct BuildWatch {
+    synced: watch::Receiver<bool>,
+    waiting_for: Arc<ArcSwap<String>>,
+}
+
+const BUILD: About =
+    About { group: shipwright::GROUP, version: shipwright::VERSION, kind: Build::KIND, plural: "builds" };
+
+impl BuildWatch {
+    /// True from the moment on when every Build has been seen once.
+    pub fn synced(&self) -> watch::Receiver<bool> {
+        self.synced.clone()
+    }
+
+    /// What keeps it from being synced, in a sentence.
+    pub fn waiting_for(&self) -> String {
+        self.waiting_for.load().as_ref().clone()
+    }
+}
+
+/// Keeps `inventory` equal to the Builds of `scope` until `shutdown`. Broken rules are reported on their
+/// Build. An API server that goes away, or a CRD that is not there yet, is waited for.
+pub fn watch_builds(
+    connection: &Connection,
+    scope: &Scope,
+    inventory: &Arc<Inventory>,
+    reporter: &Reporter,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> BuildWatch {
+    let namespaces = match scope {
+        Scope::Cluster => vec![None],
+        Scope::Namespaces(names) => names.iter().cloned().map(Some).collect(),
+    };
+    let (synced, receiver) = watch::channel(false);
+    let synced = Arc::new(synced);
+    let missing = Arc::new(watch::channel(namespaces.len()).0);
+    let waiting_for = Arc::new(ArcSwap::from_pointee("the first list of Builds".to_owned()));
+    for namespace in namespaces {
+        let feed = Feed {
+            namespace,
+            inventory: Arc::clone(inventory),
+            reporter: reporter.clone(),
+            missing: Arc::clone(&missing),
+            synced: Arc::clone(&synced),
+            waiting_for: Arc::clone(&waiting_for),
+            listed: HashSet::new(),
+            reported: HashMap::new(),
+            complete: false,
+        };
+        let (connection, shutdown) = (connection.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            tokio::select! { () = feed.run(connection) => {}, () = shutdown.cancelled() => {} }
+        });
+    }
+    BuildWatch { synced: receiver, waiting_for }
+}
+
+/// The watch on one namespace, or on all.
+struct Feed {
+    namespace: Option<String>,
+    inventory: Arc<Inventory>,
+    reporter: Reporter,
+    /// How many feeds have not listed yet.
+    missing: Arc<watch::Sender<usize>>,
+    synced: Arc<watch::Sender<bool>>,
+    waiting_for: Arc<ArcSwap<String>>,
+    /// What the list that is coming in has held so far.
+    listed: HashSet<ObjectKey>,
+    /// What was reported last about each broken Build.
+    reported: HashMap<ObjectKey, Applied>,
+    complete: bool,
+}
+
+impl Feed {
+    async fn run(mut self, connection: Connection) {
+        let builds: Api<DeserializeGuard<Build>> = match &self.namespace {
+            None => Api::all(connection.client),
+            Some(namespace) => Api::namespaced(connection.client, namespace),
+        };
+        let events = watcher(builds, watcher::Config::default()).default_backoff();
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.take(event),
+                Err(error) => self.note(&error),
+            }
+        }
+    }
+
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<Build>>) {
+        match event {
+            watcher::Event::Init => self.listed.clear(),
+            watcher::Event::InitApply(build) => {
+                self.listed.extend(key(&build));
+                self.apply(build);
+            }
+            watcher::Event::Apply(build) => self.apply(build),
+            watcher::Event::Delete(build) => self.forget(&build),
+            watcher::Event::InitDone => self.complete(),
+        }
+    }
+
+    fn apply(&mut self, build: DeserializeGuard<Build>) {
+        let Some(key) = key(&build) else { return };
+        let uid = build.uid().unwrap_or_default();
+        match build.0 {
+            Ok(build) => {
+                let applied = self.inventory.apply(&build);
+                self.report(&key, &uid, applied);
+            }
+            Err(error) => {
+                self.inventory.delete(&key);
+                warn!(build = %key, error = %error, "a Build cannot be read and is left out");
+            }
+        }
+    }
+
+    fn report(&mut self, key: &ObjectKey, uid: &str, applied: Applied) {
+        if applied.faults.is_empty() {
+            self.reported.remove(key);
+            return;
+        }
+        if self.reported.get(key) == Some(&applied) {
+            return;
+        }
+        for fault in &applied.faults {
+            warn!(build = %key, reason = fault.kind.reason(), fault = %fault, "a rule is broken");
+            self.reporter.report(Report {
+                about: BUILD,
+                key: key.clone(),
+                uid: uid.to_owned(),
+                warning: true,
+                reason: fault.kind.reason(),
+                action: "Compile",
+                note: fault.to_string(),
+            });
+        }
+        self.reported.insert(key.clone(), applied);
+    }
+
+    fn forget(&mut self, build: &DeserializeGuard<Build>) {
+        if let Some(key) = key(build) {
+            self.inventory.delete(&key);
+            self.reported.remove(&key);
+        }
+    }
+
+    fn complete(&mut self) {
+        self.inventory.retain(self.namespace.as_deref(), &self.listed);
+        let listed = std::mem::take(&mut self.listed);
+        self.reported.retain(|key, _| listed.contains(key));
+        if std::mem::replace(&mut self.complete, true) {
+            return;
+        }
+        self.missing.send_modify(|missing| *missing = missing.saturating_sub(1));
+        if *self.missing.borrow() == 0 {
+            self.inventory.mark_synced();
+            self.synced.send_replace(true);
+            info!(builds = self.inventory.current().map_or(0, |rules| rules.len()), "every Build has been seen");
+        }
+    }
+
+    fn note(&self, error: &watcher::Error) {
+        let absent = matches!(
+            error,
+            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404
+        );
+        let reason = if absent {
+            format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
+        } else {
+            format!("Builds cannot be watched: {error}")
+        };
+        let reason = match &self.namespace {
+            Some(namespace) => format!("{reason} (namespace {namespace})"),
+            None => reason,
+        };
+        if self.waiting_for.load().as_ref() != &reason {
+            warn!(reason, "waiting for Builds");
+            self.waiting_for.store(Arc::new(reason));
+        }
+    }
+}
+
+fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
+    Some(ObjectKey::new(build.namespace()?, build.name_any()))
+}

@@ -1,0 +1,105 @@
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::api::{DynamicObject, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use trigger_dispatch::{LaunchFault, Launched, Launcher, Retry};
+use trigger_targets::{About, Plan};
+
+use crate::MANAGER;
+use crate::client::Connection;
+use crate::reporter::{Report, Reporter};
+use crate::triggered::ensure_condition;
+
+/// Creates runs on the cluster.
+///
+/// A run that is there already counts as created: its name says that it is the one. Its condition is set
+/// either way, so an attempt that died in between is completed by the next.
+pub struct KubeLauncher {
+    client: Client,
+    reporter: Reporter,
+}
+
+impl KubeLauncher {
+    /// Launches over `connection`; `reporter` tells of it on the target.
+    pub fn new(connection: &Connection, reporter: Reporter) -> Self {
+        Self { client: connection.client.clone(), reporter }
+    }
+
+    async fn create(&self, plan: &Plan) -> Result<Launched, LaunchFault> {
+        let runs: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &plan.key.namespace, &resource(&plan.kind));
+        let object: DynamicObject = serde_json::from_value(plan.object.clone())
+            .map_err(|error| LaunchFault { message: error.to_string(), retry: Retry::Never })?;
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let (launched, run) = match runs.create(&parameters, &object).await {
+            Ok(run) => (Launched::Created, Some(run)),
+            Err(error) if already_exists(&error) => (Launched::Existed, None),
+            Err(error) => return Err(fault(&error)),
+        };
+        if launched == Launched::Created {
+            self.tell(plan);
+        }
+        ensure_condition(&runs, &plan.key.name, run, &plan.condition).await.map_err(|error| fault(&error))?;
+        Ok(launched)
+    }
+
+    fn tell(&self, plan: &Plan) {
+        self.reporter.report(Report {
+            about: plan.target_kind,
+            key: plan.target.clone(),
+            uid: plan.target_uid.clone(),
+            warning: false,
+            reason: "BuildRunCreated",
+            action: "Trigger",
+            note: format!("created {} {}: {}", plan.kind.kind, plan.key.name, plan.condition.message),
+        });
+    }
+}
+
+impl Launcher for KubeLauncher {
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
+        self.create(plan).boxed()
+    }
+}
+
+fn resource(about: &About) -> ApiResource {
+    let kind = GroupVersionKind::gvk(about.group, about.version, about.kind);
+    ApiResource::from_gvk_with_plural(&kind, about.plural)
+}
+
+fn already_exists(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
+}
+
+fn fault(error: &kube::Error) -> LaunchFault {
+    match error {
+        kube::Error::Api(status) => {
+            let retry = match status.code {
+                // Conflicts (a quota being updated), lapsed credentials, overload and outages may pass.
+                401 | 408 | 409 | 429 | 500..=599 => Retry::Later,
+                _ => Retry::Never,
+            };
+            let message = match status.message.as_str() {
+                "" => format!("the API server answered {}", status.code),
+                message => message.to_owned(),
+            };
+            LaunchFault { message, retry }
+        }
+        other => LaunchFault { message: chain(other), retry: Retry::Later },
+    }
+}
+
+/// An error of the transport says what is wrong only in its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

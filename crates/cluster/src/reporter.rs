@@ -1,0 +1,83 @@
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::{Event, EventType, Recorder};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+use trigger_event::ObjectKey;
+use trigger_targets::About;
+
+use crate::MANAGER;
+use crate::client::Connection;
+
+/// Events wait here for the API server. They are for people, so when there are too many, news is dropped
+/// and logged rather than work delayed.
+const WAITING: usize = 1024;
+/// The API server refuses longer notes.
+const LONGEST_NOTE: usize = 1000;
+
+/// Writes Kubernetes Events in the background. Cheap to clone.
+#[derive(Clone)]
+pub struct Reporter {
+    queue: mpsc::Sender<Report>,
+}
+
+/// Something to tell people about an object.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What kind of object it is.
+    pub about: About,
+    /// The object.
+    pub key: ObjectKey,
+    /// `metadata.uid` of the object.
+    pub uid: String,
+    /// Whether something is wrong.
+    pub warning: bool,
+    /// The reason, one CamelCase word.
+    pub reason: &'static str,
+    /// What was being done, one CamelCase word.
+    pub action: &'static str,
+    /// What there is to say.
+    pub note: String,
+}
+
+impl Reporter {
+    /// Starts to write over `connection`. The task ends when the last clone is gone.
+    pub fn start(connection: &Connection, tasks: &TaskTracker) -> Self {
+        let (queue, mut waiting) = mpsc::channel::<Report>(WAITING);
+        let recorder = Recorder::new(connection.client.clone(), MANAGER.into());
+        tasks.spawn(async move {
+            while let Some(report) = waiting.recv().await {
+                write(&recorder, report).await;
+            }
+        });
+        Self { queue }
+    }
+
+    /// Tells people about an object, soon.
+    pub fn report(&self, report: Report) {
+        if let Err(error) = self.queue.try_send(report) {
+            debug!(error = %error, "too many Events at once; one is dropped");
+        }
+    }
+}
+
+async fn write(recorder: &Recorder, report: Report) {
+    let about = ObjectReference {
+        api_version: Some(format!("{}/{}", report.about.group, report.about.version)),
+        kind: Some(report.about.kind.to_owned()),
+        namespace: Some(report.key.namespace.as_ref().to_owned()),
+        name: Some(report.key.name.as_ref().to_owned()),
+        uid: Some(report.uid),
+        ..ObjectReference::default()
+    };
+    let event = Event {
+        type_: if report.warning { EventType::Warning } else { EventType::Normal },
+        reason: report.reason.to_owned(),
+        note: Some(report.note.chars().take(LONGEST_NOTE).collect()),
+        action: report.action.to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = recorder.publish(&event, &about).await {
+        warn!(about = %report.key, error = %error, "an Event cannot be written");
+    }
+}

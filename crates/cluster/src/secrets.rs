@@ -1,0 +1,93 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use tokio::sync::Semaphore;
+use trigger_dispatch::{SecretData, SecretFault, Secrets};
+use trigger_event::ObjectKey;
+
+use crate::client::Connection;
+
+/// How many Secrets are read side by side: enough for a burst, too few to trouble an API server.
+const SIDE_BY_SIDE: usize = 32;
+
+type Answer = Result<Arc<SecretData>, SecretFault>;
+type Read = Shared<BoxFuture<'static, Answer>>;
+
+/// Reads Secrets by GET when they are needed: never lists, never watches, keeps nothing.
+///
+/// Callers that want the same Secret while it is being read share that read.
+///
+/// What a read returns is wiped when the last caller lets go. The buffers of the HTTP client, which it
+/// passed through, are beyond our reach.
+pub struct SharedReads {
+    client: Client,
+    under_way: Arc<Mutex<HashMap<ObjectKey, WeakShared<BoxFuture<'static, Answer>>>>>,
+    room: Arc<Semaphore>,
+}
+
+impl SharedReads {
+    /// Reads over `connection`.
+    pub fn new(connection: &Connection) -> Self {
+        Self {
+            client: connection.client.clone(),
+            under_way: Arc::default(),
+            room: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
+        }
+    }
+
+    /// The read of `secret` that is under way, or a new one.
+    fn join(&self, secret: &ObjectKey) -> Read {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = under_way.get(secret).and_then(WeakShared::upgrade) {
+            return read;
+        }
+        let (client, room) = (self.client.clone(), Arc::clone(&self.room));
+        let (secret, others) = (secret.clone(), Arc::clone(&self.under_way));
+        let key = secret.clone();
+        let read = async move {
+            let answer = match room.acquire().await {
+                Ok(_permit) => get(client, &secret).await,
+                Err(_) => Err(unavailable(&secret, "shutting down")),
+            };
+            others.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret);
+            answer
+        };
+        let read = read.boxed().shared();
+        if let Some(weak) = read.downgrade() {
+            under_way.insert(key, weak);
+        }
+        read
+    }
+}
+
+impl Secrets for SharedReads {
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Answer> {
+        self.join(secret).boxed()
+    }
+}
+
+async fn get(client: Client, key: &ObjectKey) -> Answer {
+    let secrets: Api<Secret> = Api::namespaced(client, &key.namespace);
+    let secret = secrets.get(&key.name).await.map_err(|error| fault(key, &error))?;
+    let data = secret.data.unwrap_or_default().into_iter().map(|(name, value)| (name, value.0));
+    Ok(Arc::new(SecretData::new(data)))
+}
+
+fn fault(key: &ObjectKey, error: &kube::Error) -> SecretFault {
+    match error {
+        kube::Error::Api(status) if status.code == 404 => SecretFault::Missing(key.clone()),
+        kube::Error::Api(status) if status.code == 403 => SecretFault::Forbidden(key.clone()),
+        // The server's words about a failure could repeat what was asked for, never what is in it.
+        kube::Error::Api(status) => unavailable(key, &format!("the API server answered {}", status.code)),
+        kube::Error::SerdeError(_) => unavailable(key, "the answer is no Secret"),
+        other => unavailable(key, &other.to_string()),
+    }
+}
+
+fn unavailable(key: &ObjectKey, reason: &str) -> SecretFault {
+    SecretFault::Unavailable { secret: key.clone(), reason: reason.to_owned() }
+}

@@ -1,0 +1,167 @@
+use std::collections::HashMap;
+
+use futures::{StreamExt, stream};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use trigger_event::{Delivery, Event, ObjectKey};
+use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
+use trigger_providers::{PayloadError, by_name};
+use trigger_rules::{Decision, Outcome, RuleSet, decide};
+use trigger_targets::{Plan, RenderError, Request, render};
+
+use crate::launcher::{LaunchFault, Launched, Launcher, Retry};
+use crate::metrics::Metrics;
+use crate::record;
+
+/// How many runs of one delivery are created side by side. A monorepo can have hundreds of Builds; the
+/// API server has others to serve.
+const SIDE_BY_SIDE: usize = 16;
+
+/// What a delivery means. One place for it, so that intake, dispatch and replay agree.
+pub struct Meaning;
+
+/// Why a delivery has no meaning.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MeaningError {
+    /// It came from a source this version does not know.
+    #[error("deliveries from `{0}` are not understood by this version")]
+    UnknownSource(String),
+    /// Its payload cannot be understood.
+    #[error("the payload cannot be understood")]
+    Payload(#[from] PayloadError),
+}
+
+impl Meaning {
+    /// Reads the event out of a delivery as the journal keeps it.
+    pub fn of(delivery: &Delivery) -> Result<Event, MeaningError> {
+        let provider = by_name(&delivery.source);
+        let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;
+        let headers = headers(&delivery.headers);
+        let payload = provider.payload(&headers, &delivery.body)?;
+        Ok(provider.event(&payload)?)
+    }
+}
+
+fn headers(kept: &[(String, String)]) -> HeaderMap {
+    let parsed = |(name, value): &(String, String)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_str(value).ok()?))
+    };
+    kept.iter().filter_map(parsed).collect()
+}
+
+/// How one attempt at a delivery ended.
+pub(crate) struct Attempt {
+    pub(crate) decisions: Vec<DecisionRecord>,
+    pub(crate) launches: Vec<LaunchRecord>,
+    /// What may pass: the delivery has to be tried again.
+    pub(crate) postponed: Option<String>,
+    /// What cannot pass: the delivery has failed.
+    pub(crate) refused: Option<String>,
+}
+
+/// Decides every candidate and launches what fires.
+pub(crate) async fn attempt(
+    claimed: &Claimed,
+    rules: &RuleSet,
+    launcher: &dyn Launcher,
+    metrics: &Metrics,
+) -> Attempt {
+    let event = match Meaning::of(&claimed.delivery) {
+        Ok(event) => event,
+        Err(error) => return Attempt::failed(chain(&error)),
+    };
+    let decisions = decide(&event, &claimed.proof, rules);
+    for decision in &decisions {
+        metrics.decided(outcome_name(&decision.outcome));
+    }
+    let plans = match plans(claimed, &event, &decisions) {
+        Ok(plans) => plans,
+        Err(error) => return Attempt::failed(chain(&error)),
+    };
+    let runs: HashMap<ObjectKey, ObjectKey> =
+        plans.iter().map(|plan| (plan.target.clone(), plan.key.clone())).collect();
+    let mut attempt = Attempt { decisions: record::decisions(&decisions, &runs), ..Attempt::default() };
+    let mut launched = stream::iter(&plans)
+        .map(|plan| async move { (plan, launcher.launch(plan).await) })
+        .buffer_unordered(SIDE_BY_SIDE);
+    while let Some((plan, result)) = launched.next().await {
+        attempt.note(plan, result, metrics);
+    }
+    attempt
+}
+
+fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> Result<Vec<Plan>, RenderError> {
+    let fired = decisions.iter().filter_map(|decision| match &decision.outcome {
+        Outcome::Fired(cause) => Some((decision, cause)),
+        _ => None,
+    });
+    fired
+        .map(|(decision, cause)| {
+            let also: Vec<_> = decisions
+                .iter()
+                .filter(|other| {
+                    other.outcome == Outcome::AlsoMatched && other.target.key == decision.target.key
+                })
+                .map(|other| other.rule.as_ref())
+                .collect();
+            let delivery = &claimed.delivery.id;
+            render(&Request { delivery, event, target: &decision.target, cause, also: &also })
+        })
+        .collect()
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Self { decisions: Vec::new(), launches: Vec::new(), postponed: None, refused: None }
+    }
+}
+
+impl Attempt {
+    fn failed(reason: String) -> Self {
+        Self { refused: Some(reason), ..Self::default() }
+    }
+
+    fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchFault>, metrics: &Metrics) {
+        let (existed, fault) = match result {
+            Ok(launched) => {
+                let existed = launched == Launched::Existed;
+                metrics.launched(if existed { "existed" } else { "created" });
+                (existed, None)
+            }
+            Err(LaunchFault { message, retry }) => {
+                let (outcome, place) = match retry {
+                    Retry::Later => ("postponed", &mut self.postponed),
+                    Retry::Never => ("refused", &mut self.refused),
+                };
+                metrics.launched(outcome);
+                place.get_or_insert_with(|| {
+                    format!("{} {} could not be created: {message}", plan.kind.kind, plan.key)
+                });
+                (false, Some(message))
+            }
+        };
+        let kind = plan.kind.kind.to_owned();
+        self.launches.push(LaunchRecord { kind, run: plan.key.clone(), existed, fault });
+    }
+}
+
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Fired(_) => "fired",
+        Outcome::AlsoMatched => "also-matched",
+        Outcome::Skipped(reason) => reason.name(),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

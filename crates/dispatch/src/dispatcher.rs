@@ -1,0 +1,187 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+use trigger_journal::{Claimed, Journal, JournalError, OutcomeRecord, Settlement};
+use trigger_rules::{Inventory, RuleSet};
+
+use crate::attempt::{Attempt, attempt};
+use crate::backoff::Backoff;
+use crate::launcher::Launcher;
+use crate::metrics::Metrics;
+
+/// Works the journal's queue off: claims deliveries, decides, launches, settles.
+///
+/// Any number may run over one journal, in one process or several: claims are leased, and what two of
+/// them try to create has one name.
+pub struct Dispatcher {
+    journal: Arc<dyn Journal>,
+    inventory: Arc<Inventory>,
+    launcher: Arc<dyn Launcher>,
+    settings: Settings,
+    metrics: Metrics,
+}
+
+/// How the dispatcher works.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How many deliveries are worked on side by side.
+    pub concurrency: usize,
+    /// How long a claim lasts. What is not settled by then may be claimed again.
+    pub lease: Duration,
+    /// How long one attempt may take; less than the lease.
+    pub attempt: Duration,
+    /// How long to look away when there is nothing to do; deliveries that come due are found this late.
+    pub idle: Duration,
+    /// When to try again.
+    pub backoff: Backoff,
+    /// A delivery older than this that still cannot be carried out has failed.
+    pub give_up_after: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 32,
+            lease: Duration::from_secs(60),
+            attempt: Duration::from_secs(45),
+            idle: Duration::from_secs(1),
+            backoff: Backoff::default(),
+            give_up_after: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher over these parts.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        inventory: Arc<Inventory>,
+        launcher: Arc<dyn Launcher>,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> Self {
+        Self { journal, inventory, launcher, settings, metrics }
+    }
+
+    /// Works until `shutdown`, then ends what it has begun. `synced` tells when the inventory has seen
+    /// every Build; nothing is decided before.
+    pub async fn run(self, mut synced: watch::Receiver<bool>, shutdown: CancellationToken) {
+        tokio::select! {
+            result = synced.wait_for(|synced| *synced) => if result.is_err() { return },
+            () = shutdown.cancelled() => return,
+        }
+        let this = Arc::new(self);
+        let tasks = TaskTracker::new();
+        let room = Arc::new(Semaphore::new(this.settings.concurrency));
+        let mut arrivals = this.journal.arrivals();
+        while !shutdown.is_cancelled() {
+            arrivals.mark_unchanged();
+            let claimed = this.claim(room.available_permits()).await;
+            let found_some = !claimed.is_empty();
+            for claimed in claimed {
+                // There is room for as many as were asked for: only this loop takes permits.
+                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+                let (this, span) = (Arc::clone(&this), info_span!("delivery", delivery = %claimed.ticket.id));
+                let work = async move {
+                    this.work(claimed).await;
+                    drop(permit);
+                };
+                tasks.spawn(work.instrument(span));
+            }
+            let idle = async {
+                if room.available_permits() == 0 {
+                    drop(room.acquire().await);
+                } else if !found_some {
+                    let _ = tokio::time::timeout(this.settings.idle, arrivals.changed()).await;
+                }
+            };
+            tokio::select! { () = idle => {}, () = shutdown.cancelled() => {} }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn claim(&self, room: usize) -> Vec<Claimed> {
+        if room == 0 {
+            return Vec::new();
+        }
+        match self.journal.claim(room, self.settings.lease).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                error!(error = %error, "deliveries cannot be claimed; trying again");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn work(&self, claimed: Claimed) {
+        let Some(rules) = self.inventory.current() else { return };
+        let attempt = self.attempt(&claimed, &rules).await;
+        report(&attempt);
+        let age = Timestamp::now().duration_since(claimed.delivery.received_at);
+        let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
+        let ended = match (attempt.postponed, give_up) {
+            (Some(fault), false) => self.release(&claimed, fault, attempt.decisions).await,
+            (postponed, _) => {
+                let fault = attempt.refused.or(postponed);
+                let settlement =
+                    Settlement { decisions: attempt.decisions, launches: attempt.launches, fault };
+                self.journal.settle(claimed.ticket, settlement).await
+            }
+        };
+        match ended {
+            Ok(()) => {}
+            Err(JournalError::StaleTicket { .. }) => {
+                info!("another dispatcher has taken the delivery over");
+            }
+            // The lease runs out and the delivery is claimed again; the runs have the same names then.
+            Err(error) => error!(error = %error, "the outcome cannot be kept; the delivery will be repeated"),
+        }
+    }
+
+    async fn attempt(&self, claimed: &Claimed, rules: &RuleSet) -> Attempt {
+        let work = attempt(claimed, rules, self.launcher.as_ref(), &self.metrics);
+        tokio::time::timeout(self.settings.attempt, work).await.unwrap_or_else(|_| Attempt {
+            postponed: Some("the API server did not answer in time".to_owned()),
+            ..Attempt::default()
+        })
+    }
+
+    async fn release(
+        &self,
+        claimed: &Claimed,
+        fault: String,
+        decisions: Vec<trigger_journal::DecisionRecord>,
+    ) -> Result<(), JournalError> {
+        let wait = self.settings.backoff.after(claimed.ticket.attempt, spread(claimed));
+        warn!(fault, attempt = claimed.ticket.attempt, wait = ?wait, "postponed");
+        let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
+        self.journal.release(claimed.ticket.clone(), due, fault, decisions).await
+    }
+}
+
+/// A number from 0 to 1 that differs between deliveries and attempts. Ids are uniformly distributed.
+fn spread(claimed: &Claimed) -> f64 {
+    let place = claimed.ticket.attempt as usize % claimed.ticket.id.as_str().len();
+    let letter = claimed.ticket.id.as_str().as_bytes().get(place).copied().unwrap_or(b'm');
+    f64::from(letter.saturating_sub(b'a').min(25)) / 25.0
+}
+
+fn report(attempt: &Attempt) {
+    for decision in &attempt.decisions {
+        let (target, rule) = (&decision.target, &decision.rule);
+        match &decision.outcome {
+            OutcomeRecord::Fired { run } => info!(%target, rule, %run, "fired"),
+            OutcomeRecord::AlsoMatched { run } => debug!(%target, rule, %run, "matched too"),
+            OutcomeRecord::Skipped { reason, message } => debug!(%target, rule, reason, message, "skipped"),
+        }
+    }
+    if let Some(fault) = &attempt.refused {
+        error!(fault, "a run was refused");
+    }
+}

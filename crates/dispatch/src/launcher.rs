@@ -1,0 +1,36 @@
+use futures::future::BoxFuture;
+use trigger_targets::Plan;
+
+/// Creates runs on the cluster.
+pub trait Launcher: Send + Sync + 'static {
+    /// Creates the object of a plan, or finds that it is there already, and gives it its condition.
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>>;
+}
+
+/// A run that exists now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launched {
+    /// We created it.
+    Created,
+    /// It was there already: an earlier attempt had created it.
+    Existed,
+}
+
+/// Why a run could not be created.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct LaunchFault {
+    /// The API server's words, or the transport's.
+    pub message: String,
+    /// Whether trying again may help.
+    pub retry: Retry,
+}
+
+/// Whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// It may: the server is away, busy or out of step.
+    Later,
+    /// It will not: the request itself is refused.
+    Never,
+}

@@ -1,0 +1,45 @@
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// What the dispatcher counts. Cheap to clone; clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    decisions: Family<DecisionLabels, Counter>,
+    launches: Family<LaunchLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaunchLabels {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    /// Makes the counters known to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "decisions",
+            "Rules decided, by outcome: fired, also-matched or the reason for skipping",
+            self.decisions.clone(),
+        );
+        registry.register(
+            "launches",
+            "Runs asked for, by outcome: created, existed, refused, postponed",
+            self.launches.clone(),
+        );
+    }
+
+    pub(crate) fn decided(&self, outcome: &'static str) {
+        self.decisions.get_or_create(&DecisionLabels { outcome }).inc();
+    }
+
+    pub(crate) fn launched(&self, outcome: &'static str) {
+        self.launches.get_or_create(&LaunchLabels { outcome }).inc();
+    }
+}

@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use trigger_api::shipwright::{Build, When};
+use trigger_api::{ForkPolicy, RevisionPolicy, SecretBinding, SecretOrigin, Target, annotations};
+use trigger_event::{ObjectKey, RepoId};
+
+use crate::fault::{Fault, FaultKind};
+use crate::git::Patterns;
+use crate::kind::{Context, KINDS};
+use crate::rule_set::{Rule, TargetRules};
+
+/// Makes rules of a Build. `None` for a Build without any: it is not subject to triggers.
+pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRules> {
+    let when = build.spec.trigger.as_ref().map(|trigger| trigger.when.as_slice()).unwrap_or_default();
+    if when.is_empty() {
+        return None;
+    }
+    let mut faults = Vec::new();
+    let target = Arc::new(target(build, &mut faults));
+    let repository = repository(build);
+    let mut context = Context { build, repository: repository.as_ref().map_err(Clone::clone), patterns };
+
+    let mut rules = Vec::with_capacity(when.len());
+    for (index, entry) in when.iter().enumerate() {
+        let made = compile_rule(index, entry, &mut context);
+        if let Err(fault) | Ok(Rule { matcher: Err(fault), .. }) = &made {
+            faults.push(Fault { rule: Some((index, entry.name.clone())), kind: fault.clone() });
+        }
+        rules.extend(made);
+    }
+    Some(TargetRules {
+        target,
+        repository: repository.ok(),
+        rules: rules.into_boxed_slice(),
+        faults: faults.into_boxed_slice(),
+    })
+}
+
+/// The rule, perhaps a broken one; `Err` if there is no kind of trigger that could carry it.
+fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result<Rule, FaultKind> {
+    let condition = entry.condition();
+    let Some(kind) = KINDS.iter().find(|kind| kind.name() == entry.kind) else {
+        let fault = condition.err().map_or_else(|| FaultKind::NotServed(entry.kind.clone()), FaultKind::from);
+        return Err(fault);
+    };
+    let matcher = condition.map_err(FaultKind::from).and_then(|condition| kind.compile(condition, context));
+    let key = match &matcher {
+        Ok(matcher) => Some(matcher.key()),
+        Err(_) => kind.key_of_broken(context),
+    };
+    Ok(Rule { index, name: entry.name.as_str().into(), kind: kind.name(), key, matcher })
+}
+
+fn target(build: &Build, faults: &mut Vec<Fault>) -> Target {
+    let metadata = &build.metadata;
+    let key = ObjectKey::new(
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    );
+    let git = build.git();
+    let revision = git.and_then(|git| git.revision.as_deref()).map(str::trim).filter(|text| !text.is_empty());
+    // Serialising what was deserialised from JSON cannot fail; an empty spec would be refused by the API
+    // server with a message, so nothing is hidden if it ever does.
+    let spec = serde_json::to_string(&build.spec.clone().embeddable()).unwrap_or_default();
+    Target {
+        kind: "Build",
+        secret: secret(build, &key),
+        key,
+        uid: metadata.uid.as_deref().unwrap_or_default().into(),
+        generation: metadata.generation.unwrap_or_default(),
+        spec: spec.into_boxed_str(),
+        revision: revision.map(Into::into),
+        revision_policy: policy(
+            build,
+            annotations::REVISION,
+            RevisionPolicy::parse,
+            ("auto, event, build", "auto"),
+            faults,
+        ),
+        forks: policy(build, annotations::FORKS, ForkPolicy::parse, ("allow, deny", "deny"), faults),
+    }
+}
+
+/// `spec.trigger.triggerSecret`, else the clone secret, which SHIP-0031 meant to be used.
+fn secret(build: &Build, build_key: &ObjectKey) -> Option<SecretBinding> {
+    let trigger = build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
+    let clone = build.git().and_then(|git| git.clone_secret.as_deref());
+    let named = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(ToOwned::to_owned);
+    let (name, origin) = named(trigger)
+        .map(|name| (name, SecretOrigin::TriggerSecret))
+        .or_else(|| named(clone).map(|name| (name, SecretOrigin::CloneSecret)))?;
+    Some(SecretBinding { key: ObjectKey::new(Arc::clone(&build_key.namespace), name), origin })
+}
+
+fn policy<T: Default>(
+    build: &Build,
+    key: &'static str,
+    parse: fn(&str) -> Option<T>,
+    (expected, assumed): (&'static str, &'static str),
+    faults: &mut Vec<Fault>,
+) -> T {
+    let Some(value) = build.annotation(key) else { return T::default() };
+    parse(value).unwrap_or_else(|| {
+        let kind = FaultKind::Annotation { key, value: value.to_owned(), expected, assumed };
+        faults.push(Fault { rule: None, kind });
+        T::default()
+    })
+}
+
+fn repository(build: &Build) -> Result<RepoId, FaultKind> {
+    let git = build.git().ok_or(FaultKind::NoRepository)?;
+    RepoId::parse(&git.url).map_err(FaultKind::Repository)
+}

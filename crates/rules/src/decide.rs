@@ -1,0 +1,89 @@
+use std::sync::Arc;
+
+use trigger_api::{Cause, SecretOrigin, Target};
+use trigger_event::{Event, Proof};
+
+use crate::decision::{Decision, Outcome, Predicate, Reason, Trace};
+use crate::kind::{Authority, KINDS};
+use crate::rule_set::{Rule, RuleSet, TargetRules};
+
+/// Decides about every rule that could care about an event: those of the repository, or of the Pipeline,
+/// that it concerns. `proof` says which secrets verified the delivery; rules bound to another secret are
+/// skipped.
+///
+/// Of several rules of one target that match, the first fires and the others are noted.
+pub fn decide(event: &Event, proof: &Proof, rules: &RuleSet) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for kind in KINDS {
+        for target in rules.concerned(*kind, event) {
+            decide_target(kind.name(), kind.authority(), event, proof, target, &mut decisions);
+        }
+    }
+    decisions
+}
+
+fn decide_target(
+    kind: &'static str,
+    authority: Authority,
+    event: &Event,
+    proof: &Proof,
+    rules: &TargetRules,
+    decisions: &mut Vec<Decision>,
+) {
+    let mut fired = false;
+    for rule in rules.rules.iter().filter(|rule| rule.kind == kind) {
+        let mut trace = Trace::default();
+        let outcome = match check(rule, authority, event, proof, &rules.target, &mut trace) {
+            Err(reason) => Outcome::Skipped(reason),
+            Ok(_) if fired => Outcome::AlsoMatched,
+            Ok(cause) => Outcome::Fired(cause),
+        };
+        fired |= matches!(outcome, Outcome::Fired(_));
+        decisions.push(Decision {
+            target: Arc::clone(&rules.target),
+            index: rule.index,
+            rule: Arc::clone(&rule.name),
+            checks: trace.into_checks(),
+            outcome,
+        });
+    }
+}
+
+fn check(
+    rule: &Rule,
+    authority: Authority,
+    event: &Event,
+    proof: &Proof,
+    target: &Target,
+    trace: &mut Trace,
+) -> Result<Cause, Reason> {
+    let matcher = match &rule.matcher {
+        Ok(matcher) => matcher,
+        Err(fault) => {
+            let reason = Reason::RuleBroken(fault.clone());
+            trace.require(Predicate::Rule, false, "a rule that can be understood", fault.to_string(), reason)?;
+            return Err(Reason::RuleBroken(fault.clone()));
+        }
+    };
+    if authority == Authority::Secret {
+        check_secret(target, proof, trace)?;
+    }
+    matcher.check(event, target, trace)?;
+    let details = matcher.details(event, target);
+    Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind, details })
+}
+
+fn check_secret(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(), Reason> {
+    let found = || {
+        let names: Vec<_> = proof.secrets.iter().map(ToString::to_string).collect();
+        if names.is_empty() { "unsigned".to_owned() } else { names.join(", ") }
+    };
+    let Some(binding) = &target.secret else {
+        return trace.require(Predicate::Secret, proof.unsigned, "a signature", found(), Reason::NoSecret);
+    };
+    let keyless = proof.unsigned
+        && binding.origin == SecretOrigin::CloneSecret
+        && proof.keyless.contains(&binding.key);
+    let verified = keyless || proof.secrets.contains(&binding.key);
+    trace.require(Predicate::Secret, verified, binding.key.to_string(), found(), Reason::SecretDidNotVerify)
+}

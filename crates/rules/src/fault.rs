@@ -1,0 +1,71 @@
+use trigger_api::shipwright::TriggerFault;
+use trigger_event::RepoIdError;
+
+/// Something in a Build that keeps a rule from working.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Which rule: its place in `when` from 0, and its name. Absent if it is about the Build itself.
+    pub rule: Option<(usize, String)>,
+    /// What is wrong.
+    pub kind: FaultKind,
+}
+
+/// What is wrong with a rule or its Build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultKind {
+    /// The rule does not say what its type needs.
+    #[error(transparent)]
+    Trigger(#[from] TriggerFault),
+    /// The rule waits for a repository and the Build has none.
+    #[error("the Build has no `source.git.url`, so no webhook can concern it")]
+    NoRepository,
+    /// The address of the Build's repository cannot be understood.
+    #[error("`source.git.url` names no repository: {0}")]
+    Repository(RepoIdError),
+    /// A branch pattern cannot be understood.
+    #[error("the branch pattern `{pattern}` cannot be understood: {problem}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An annotation has a value that means nothing.
+    #[error("the annotation `{key}` is `{value}`, expected one of {expected}; taken as {assumed}")]
+    Annotation {
+        /// The key.
+        key: &'static str,
+        /// The value found.
+        value: String,
+        /// The values that mean something.
+        expected: &'static str,
+        /// The value assumed in its place.
+        assumed: &'static str,
+    },
+    /// The Build is in order, but this version does not act on rules of this type yet.
+    #[error("this version does not act on rules of type {0} yet")]
+    NotServed(String),
+}
+
+impl FaultKind {
+    /// A reason in the style of Kubernetes conditions and Events.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Trigger(fault) => fault.reason(),
+            Self::NoRepository | Self::Repository(_) => "TriggerInvalidRepository",
+            Self::Pattern { .. } => "TriggerInvalidBranchPattern",
+            Self::Annotation { .. } => "TriggerInvalidAnnotation",
+            Self::NotServed(_) => "TriggerNotServed",
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.rule {
+            Some((index, name)) if name.is_empty() => write!(f, "rule when[{index}]: {}", self.kind),
+            Some((index, name)) => write!(f, "rule when[{index}] \"{name}\": {}", self.kind),
+            None => self.kind.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Type `GitHub`: something happens in the Build's repository.
+//!
+//! The type is named after the first provider, but a rule is about any: the hook's path tells which.
+//! An entry fires if its own events and its own branches match. A push is compared by its branch, a pull
+//! request by the branch it wants to be merged into. Tags are not branches.
+
+mod branches;
+#[cfg(test)]
+mod tests;
+
+use trigger_api::shipwright::{Condition, TriggerFault};
+use trigger_api::{ForkPolicy, Target, annotations};
+use trigger_event::{Branch, Event, GitEvent, GitEventKind, Origin, PullRequest, RepoId};
+
+use self::branches::{Branches, Wanted};
+pub(crate) use self::branches::Patterns;
+use crate::decision::{Predicate, Reason, Trace};
+use crate::fault::FaultKind;
+use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
+use crate::rule_set::TargetRules;
+
+const PUSH: &str = "Push";
+const PULL_REQUEST: &str = "PullRequest";
+
+/// The kind of trigger.
+pub(crate) struct Git;
+
+/// A rule of this kind.
+struct GitMatcher {
+    repository: RepoId,
+    events: Box<[Box<str>]>,
+    branches: Branches,
+}
+
+impl TriggerKind for Git {
+    fn name(&self) -> &'static str {
+        "GitHub"
+    }
+
+    fn authority(&self) -> Authority {
+        Authority::Secret
+    }
+
+    fn compile(&self, condition: Condition, context: &mut Context<'_>) -> Result<Box<dyn Matcher>, FaultKind> {
+        let Condition::GitHub(condition) = condition else {
+            return Err(TriggerFault::MissingGitHub.into());
+        };
+        Ok(Box::new(GitMatcher {
+            repository: context.repository.clone()?.clone(),
+            events: condition.events.into_iter().map(String::into_boxed_str).collect(),
+            branches: Branches::compile(&condition.branches, context.patterns)?,
+        }))
+    }
+
+    fn key_of_broken(&self, context: &Context<'_>) -> Option<IndexKey> {
+        context.repository.as_ref().ok().map(|repository| key(repository))
+    }
+
+    fn lookup(&self, event: &Event) -> Vec<IndexKey> {
+        match event {
+            // Nothing can be built because of a ping.
+            Event::Git(GitEvent { kind: GitEventKind::Ping, .. }) | Event::PipelineRun(_) => Vec::new(),
+            Event::Git(event) => event.repository.names.iter().map(key).collect(),
+        }
+    }
+
+    fn concerns(&self, event: &Event, rules: &TargetRules) -> bool {
+        let (Event::Git(event), Some(repository)) = (event, &rules.repository) else { return false };
+        rules.count(self.name()) > 0
+            && event.repository.names.iter().any(|name| name.is_same_repository(repository))
+    }
+}
+
+fn key(repository: &RepoId) -> IndexKey {
+    IndexKey::new("git", &format!("{}/{}", repository.host(), repository.path()))
+}
+
+impl Matcher for GitMatcher {
+    fn key(&self) -> IndexKey {
+        key(&self.repository)
+    }
+
+    fn check(&self, event: &Event, target: &Target, trace: &mut Trace) -> Result<(), Reason> {
+        let Event::Git(event) = event else { return Err(Reason::EventNotListed) };
+        self.check_event(&event.kind, trace)?;
+        match &event.kind {
+            GitEventKind::BranchDeleted { branch } => {
+                trace.require(Predicate::Ref, false, "a branch that exists", branch.as_str(), Reason::RefDeleted)
+            }
+            GitEventKind::PullRequest(pull_request) => {
+                check_pull_request(pull_request, target.forks, trace)?;
+                self.check_branch(&pull_request.base, event, target, trace)
+            }
+            GitEventKind::Push { branch, .. } => self.check_branch(branch, event, target, trace),
+            _ => Err(Reason::EventNotListed),
+        }
+    }
+
+    fn details(&self, event: &Event, target: &Target) -> Vec<(&'static str, String)> {
+        let Event::Git(event) = event else { return Vec::new() };
+        let wanted = self.branches.wanted(target, event.repository.default_branch.as_ref());
+        vec![
+            (annotations::WHEN_GITHUB_EVENTS, self.events.join(",")),
+            (annotations::WHEN_GITHUB_BRANCHES, wanted.names().join(",")),
+        ]
+    }
+}
+
+impl GitMatcher {
+    fn check_event(&self, kind: &GitEventKind, trace: &mut Trace) -> Result<(), Reason> {
+        // The deletion of a branch is a push too; what is wrong with it is not its kind.
+        let name = match kind {
+            GitEventKind::Push { .. } | GitEventKind::BranchDeleted { .. } => Some(PUSH),
+            GitEventKind::PullRequest(_) => Some(PULL_REQUEST),
+            _ => None,
+        };
+        let listed = name.is_some_and(|name| self.events.iter().any(|event| **event == *name));
+        let found = name.unwrap_or_else(|| kind.name());
+        trace.require(Predicate::Event, listed, self.events.join(", "), found, Reason::EventNotListed)
+    }
+
+    fn check_branch(
+        &self,
+        branch: &Branch,
+        event: &GitEvent,
+        target: &Target,
+        trace: &mut Trace,
+    ) -> Result<(), Reason> {
+        let wanted = self.branches.wanted(target, event.repository.default_branch.as_ref());
+        let reason = match wanted {
+            Wanted::Commit(_) => Reason::RevisionIsCommit,
+            _ => Reason::BranchNotListed,
+        };
+        let listed = wanted.contains(branch);
+        trace.require(Predicate::Branch, listed, wanted.names().join(", "), branch.as_str(), reason)
+    }
+}
+
+fn check_pull_request(
+    pull_request: &PullRequest,
+    forks: ForkPolicy,
+    trace: &mut Trace,
+) -> Result<(), Reason> {
+    trace.require(
+        Predicate::Action,
+        pull_request.action.changes_code(),
+        "an action that changes code",
+        pull_request.action.to_string(),
+        Reason::NoCodeChanged,
+    )?;
+    let (same, found) = match &pull_request.origin {
+        Origin::SameRepository => (true, "the repository itself".to_owned()),
+        Origin::Fork(Some(fork)) => (false, fork.to_string()),
+        Origin::Fork(None) => (false, "no longer known".to_owned()),
+    };
+    let expected = match forks {
+        ForkPolicy::Allow => "the repository or a fork",
+        ForkPolicy::Deny => "the repository itself",
+    };
+    let allowed = same || forks == ForkPolicy::Allow;
+    trace.require(Predicate::Origin, allowed, expected, found, Reason::ForkNotAllowed)
+}

@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use trigger_api::Target;
+use trigger_api::shipwright::{Build, Condition};
+use trigger_event::{Event, RepoId};
+
+use crate::decision::{Reason, Trace};
+use crate::fault::FaultKind;
+use crate::git::{Git, Patterns};
+use crate::pipeline::Pipeline;
+use crate::rule_set::TargetRules;
+
+/// Every kind of trigger. Adding one is a folder and a line here.
+pub static KINDS: &[&dyn TriggerKind] = &[&Git, &Pipeline];
+
+/// A kind of trigger: one value of `when[].type`.
+pub trait TriggerKind: Send + Sync {
+    /// The value of `when[].type`.
+    fn name(&self) -> &'static str;
+
+    /// What entitles an event to fire rules of this kind.
+    fn authority(&self) -> Authority;
+
+    /// Makes a matcher of a rule of this kind.
+    fn compile(&self, condition: Condition, context: &mut Context<'_>) -> Result<Box<dyn Matcher>, FaultKind>;
+
+    /// Under which key a broken rule of this kind is found, so that decisions can say that it is broken.
+    fn key_of_broken(&self, context: &Context<'_>) -> Option<IndexKey>;
+
+    /// Under which keys the rules that could care about an event are found.
+    fn lookup(&self, event: &Event) -> Vec<IndexKey>;
+
+    /// Whether a target found under one of those keys really is concerned.
+    fn concerns(&self, _event: &Event, _rules: &TargetRules) -> bool {
+        true
+    }
+}
+
+/// What entitles an event to fire a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// The rule's own Secret must have verified the delivery.
+    Secret,
+    /// We saw it happen on the cluster ourselves.
+    Observation,
+}
+
+/// What a rule waits for, ready to be compared with events.
+pub trait Matcher: Send + Sync {
+    /// Under which key the rule is found.
+    fn key(&self) -> IndexKey;
+
+    /// Compares the rule with an event, predicate by predicate; the first that fails ends it.
+    fn check(&self, event: &Event, target: &Target, trace: &mut Trace) -> Result<(), Reason>;
+
+    /// What the rule says about itself in the annotations of the run: key and value.
+    fn details(&self, event: &Event, target: &Target) -> Vec<(&'static str, String)>;
+}
+
+/// What there is to know while a rule is made.
+pub struct Context<'a> {
+    /// The Build that carries the rule.
+    pub(crate) build: &'a Build,
+    /// Its repository, if it has one that can be understood.
+    pub(crate) repository: Result<&'a RepoId, FaultKind>,
+    /// Compiled branch patterns, shared by all rules.
+    pub(crate) patterns: &'a mut Patterns,
+}
+
+/// A key of the index: text that a kind of trigger makes and only it understands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexKey(Arc<str>);
+
+impl IndexKey {
+    /// The key `text` of the kind with the short name `kind`.
+    pub(crate) fn new(kind: &str, text: &str) -> Self {
+        Self(format!("{kind}:{text}").into())
+    }
+}

@@ -1,0 +1,158 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use imbl::HashMap;
+use trigger_api::{SecretBinding, Target};
+use trigger_event::{Event, GitEvent, GitEventKind, ObjectKey, RepoId, Repository};
+
+use crate::fault::{Fault, FaultKind};
+use crate::git::Git;
+use crate::kind::{IndexKey, KINDS, Matcher, TriggerKind};
+
+/// An immutable snapshot of all rules. Copying one costs nothing, and a change costs no more than its
+/// own size: the maps share what did not change.
+#[derive(Clone, Default)]
+pub struct RuleSet {
+    targets: HashMap<ObjectKey, Arc<TargetRules>>,
+    index: HashMap<IndexKey, Arc<[Arc<TargetRules>]>>,
+}
+
+/// The rules of one target.
+pub struct TargetRules {
+    /// What they start.
+    pub target: Arc<Target>,
+    /// The target's repository, if it has one that can be understood.
+    pub repository: Option<RepoId>,
+    /// The rules, in the order of the Build.
+    pub(crate) rules: Box<[Rule]>,
+    /// What keeps rules from working.
+    pub faults: Box<[Fault]>,
+}
+
+/// One rule.
+pub(crate) struct Rule {
+    /// Its place in `when`.
+    pub(crate) index: usize,
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// Its type.
+    pub(crate) kind: &'static str,
+    /// Where the index has it. A broken rule may have no place there.
+    pub(crate) key: Option<IndexKey>,
+    /// What it waits for, or why it is broken.
+    pub(crate) matcher: Result<Box<dyn Matcher>, FaultKind>,
+}
+
+/// Who could accept a webhook delivery about a repository.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct WebhookCandidates {
+    /// The Secrets that verify deliveries for the repository's Builds, each once.
+    pub secrets: Vec<SecretBinding>,
+    /// How many Builds with rules use the repository.
+    pub targets: usize,
+    /// Whether one of them names no Secret at all.
+    pub without_secret: bool,
+}
+
+impl RuleSet {
+    /// How many targets have rules.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there are no rules at all.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// The rules of one target.
+    pub fn target(&self, key: &ObjectKey) -> Option<&Arc<TargetRules>> {
+        self.targets.get(key)
+    }
+
+    /// Every target with rules, in no particular order.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<TargetRules>> {
+        self.targets.values()
+    }
+
+    /// Who could accept a webhook delivery about a repository with these names.
+    pub fn webhook_candidates(&self, names: &[RepoId]) -> WebhookCandidates {
+        let repository = Repository { names: names.to_vec(), default_branch: None };
+        let kind = GitEventKind::Other { name: String::new() };
+        let any = Event::Git(GitEvent { repository, sender: None, kind });
+        let mut candidates = WebhookCandidates::default();
+        for rules in self.concerned(&Git, &any) {
+            candidates.targets += 1;
+            match &rules.target.secret {
+                None => candidates.without_secret = true,
+                Some(secret) if candidates.secrets.contains(secret) => {}
+                Some(secret) => candidates.secrets.push(secret.clone()),
+            }
+        }
+        candidates
+    }
+
+    /// The targets with rules of a kind that an event concerns, each once.
+    pub(crate) fn concerned<'a>(&'a self, kind: &dyn TriggerKind, event: &Event) -> Vec<&'a TargetRules> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for key in kind.lookup(event) {
+            let Some(bucket) = self.index.get(&key) else { continue };
+            let concerned = bucket.iter().filter(|rules| kind.concerns(event, rules));
+            found.extend(concerned.map(Arc::as_ref).filter(|rules| seen.insert(&rules.target.key)));
+        }
+        found
+    }
+
+    /// Puts the rules of a target in the place of those it had.
+    pub(crate) fn insert(&mut self, rules: Arc<TargetRules>) {
+        self.remove(&rules.target.key);
+        for key in rules.keys() {
+            let bucket = self.index.get(&key).map(AsRef::as_ref).unwrap_or_default();
+            let bucket = bucket.iter().chain([&rules]).cloned().collect();
+            self.index.insert(key, bucket);
+        }
+        self.targets.insert(rules.target.key.clone(), rules);
+    }
+
+    /// Removes the rules of a target. True if there were any.
+    pub(crate) fn remove(&mut self, target: &ObjectKey) -> bool {
+        let Some(rules) = self.targets.remove(target) else { return false };
+        for key in rules.keys() {
+            let Some(bucket) = self.index.get(&key) else { continue };
+            let rest: Arc<[_]> = bucket.iter().filter(|other| other.target.key != *target).cloned().collect();
+            if rest.is_empty() {
+                self.index.remove(&key);
+            } else {
+                self.index.insert(key, rest);
+            }
+        }
+        true
+    }
+}
+
+impl TargetRules {
+    fn keys(&self) -> HashSet<IndexKey> {
+        self.rules.iter().filter_map(|rule| rule.key.clone()).collect()
+    }
+
+    /// How many rules there are, by the name of their kind.
+    pub fn count(&self, kind: &str) -> usize {
+        self.rules.iter().filter(|rule| rule.kind == kind).count()
+    }
+}
+
+impl fmt::Debug for TargetRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules: Vec<_> = self.rules.iter().map(|rule| (rule.kind, &rule.name)).collect();
+        f.debug_struct("TargetRules").field("target", &self.target.key).field("rules", &rules).finish()
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name()).collect();
+        f.debug_struct("RuleSet").field("targets", &self.targets.len()).field("kinds", &kinds).finish()
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a BuildRun exists: as annotations for programs, and as one sentence for people.
+
+use serde_json::{Map, Value};
+use trigger_api::annotations;
+use trigger_event::{Event, GitEvent, GitEventKind, PipelineRunEvent, PullRequest};
+
+use crate::plan::Request;
+
+/// An annotation is for people; the event it stands for is in the journal whole.
+const LONGEST_VALUE: usize = 1024;
+
+pub(super) fn annotations(request: &Request<'_>) -> Map<String, Value> {
+    let mut found = Map::new();
+    let mut set = |key: &str, value: &str| {
+        if !value.is_empty() {
+            found.insert(key.to_owned(), cut(value).into());
+        }
+    };
+    set(annotations::WHEN_NAME, &request.cause.name);
+    set(annotations::WHEN_TYPE, request.cause.kind);
+    for (key, value) in &request.cause.details {
+        set(key, value);
+    }
+    set(annotations::DELIVERY, request.delivery.as_str());
+    match request.event {
+        Event::Git(event) => of_git(event, &mut set),
+        Event::PipelineRun(event) => set(annotations::PIPELINE_RUN, &event.run.name),
+    }
+    found
+}
+
+fn of_git(event: &GitEvent, set: &mut impl FnMut(&str, &str)) {
+    if let Some(repository) = event.repository.names.first() {
+        set(annotations::REPOSITORY, &repository.to_string());
+    }
+    set(annotations::SENDER, event.sender.as_deref().unwrap_or_default());
+    match &event.kind {
+        GitEventKind::Push { branch, commit } => {
+            set(annotations::REF, &format!("refs/heads/{branch}"));
+            set(annotations::COMMIT, commit.as_str());
+        }
+        GitEventKind::Tag { tag, commit } => {
+            set(annotations::REF, &format!("refs/tags/{tag}"));
+            set(annotations::COMMIT, commit.as_str());
+        }
+        GitEventKind::PullRequest(pull_request) => {
+            set(annotations::REF, &format!("refs/heads/{}", pull_request.head));
+            set(annotations::COMMIT, pull_request.commit.as_str());
+            set(annotations::PULL_REQUEST, &pull_request.number.to_string());
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn sentence(request: &Request<'_>) -> String {
+    let what = match request.event {
+        Event::Git(event) => git_sentence(event),
+        Event::PipelineRun(event) => pipeline_sentence(event),
+    };
+    let mut sentence = format!("{what} matched rule \"{}\"", cut(&request.cause.name));
+    for (place, name) in request.also.iter().enumerate() {
+        sentence.push_str(if place == 0 { ", and also \"" } else { ", \"" });
+        sentence.push_str(&cut(name));
+        sentence.push('"');
+    }
+    sentence.push_str(" (delivery ");
+    sentence.push_str(request.delivery.as_str());
+    sentence.push(')');
+    sentence
+}
+
+fn git_sentence(event: &GitEvent) -> String {
+    let repository = event.repository.names.first().map(ToString::to_string).unwrap_or_default();
+    let by = event.sender.as_ref().map(|sender| format!(" by {}", cut(sender))).unwrap_or_default();
+    match &event.kind {
+        GitEventKind::Push { branch, commit } => {
+            format!("push of {} to branch {branch} of {repository}{by}", commit.short())
+        }
+        GitEventKind::Tag { tag, commit } => format!("tag {tag} at {} in {repository}{by}", commit.short()),
+        GitEventKind::PullRequest(PullRequest { number, action, base, commit, .. }) => format!(
+            "pull request {number} of {repository} ({action}{by}, commit {}, for branch {base})",
+            commit.short()
+        ),
+        other => format!("{} of {repository}{by}", other.name()),
+    }
+}
+
+fn pipeline_sentence(event: &PipelineRunEvent) -> String {
+    format!("PipelineRun {} in status {}", event.run.name, event.class.name())
+}
+
+/// The text without control characters, cut to what an annotation should hold.
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(LONGEST_VALUE).collect()
+}

@@ -1,0 +1,120 @@
+//! What a BuildRun looks like: by name, or embedded and pinned to the commit.
+
+use serde_json::{Value, json};
+use trigger_api::{Cause, ForkPolicy, RevisionPolicy, Target, annotations};
+use trigger_event::{
+    Branch, Commit, DeliveryId, Event, GitEvent, GitEventKind, ObjectKey, Origin, PipelineRunEvent, PullRequest,
+    PullRequestAction, RepoId, Repository, RunClass,
+};
+
+use crate::{Plan, Request, render};
+
+const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn target(revision: Option<&str>, policy: RevisionPolicy) -> Target {
+    let git = json!({"url": "https://github.com/acme/web.git", "revision": revision, "depth": 2});
+    let spec = json!({
+        "source": {"type": "Git", "git": git, "contextDir": "docker"},
+        "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
+        "output": {"image": "registry.example/acme/web", "pushSecret": "push"},
+    });
+    Target {
+        kind: "Build",
+        key: ObjectKey::new("team-a", "web"),
+        uid: "uid".into(),
+        generation: 4,
+        spec: spec.to_string().into(),
+        revision: revision.map(Into::into),
+        revision_policy: policy,
+        forks: ForkPolicy::Deny,
+        secret: None,
+    }
+}
+
+fn git(kind: GitEventKind) -> Event {
+    let repository = Repository {
+        names: vec![RepoId::parse("https://github.com/acme/web").unwrap()],
+        default_branch: Some(Branch::parse("main").unwrap()),
+    };
+    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind })
+}
+
+fn push(branch: &str) -> Event {
+    git(GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit: Commit::parse(SHA).unwrap() })
+}
+
+fn pull_request() -> Event {
+    git(GitEventKind::PullRequest(PullRequest {
+        number: 7,
+        action: PullRequestAction::Opened,
+        base: Branch::parse("main").unwrap(),
+        head: Branch::parse("feature").unwrap(),
+        commit: Commit::parse(SHA).unwrap(),
+        origin: Origin::SameRepository,
+    }))
+}
+
+fn plan(target: &Target, event: &Event, also: &[&str]) -> Plan {
+    let details = vec![
+        (annotations::WHEN_GITHUB_EVENTS, "Push,PullRequest".to_owned()),
+        (annotations::WHEN_GITHUB_BRANCHES, "main".to_owned()),
+    ];
+    let cause = Cause { name: "push main".into(), kind: "GitHub", details };
+    let delivery = DeliveryId::derive(&[b"delivery"]);
+    render(&Request { delivery: &delivery, event, target, cause: &cause, also }).unwrap()
+}
+
+#[test]
+fn a_push_to_the_builds_own_branch_runs_it_by_name() {
+    let plan = plan(&target(Some("main"), RevisionPolicy::Auto), &push("main"), &["second"]);
+    assert_eq!(plan.key.name.as_ref(), plan.object["metadata"]["name"]);
+    assert_eq!(
+        plan.condition.message,
+        "push of 0123456789 to branch main of github.com/acme/web by ada matched rule \"push main\", and also \
+         \"second\" (delivery wghxhl5cwdzrxvfchwqabbykhe)"
+            .replace("wghxhl5cwdzrxvfchwqabbykhe", DeliveryId::derive(&[b"delivery"]).as_str())
+    );
+    insta::assert_yaml_snapshot!(plan.object);
+}
+
+#[test]
+fn a_pull_request_runs_the_spec_at_its_head() {
+    let plan = plan(&target(None, RevisionPolicy::Auto), &pull_request(), &[]);
+    insta::assert_yaml_snapshot!(plan.object);
+}
+
+#[test]
+fn what_would_be_checked_out_anyway_is_built_by_name() {
+    for (revision, policy, event, by_name) in [
+        (Some("main"), RevisionPolicy::Auto, push("main"), true),
+        (Some("refs/heads/main"), RevisionPolicy::Auto, push("main"), true),
+        (None, RevisionPolicy::Auto, push("main"), true),
+        (None, RevisionPolicy::Auto, push("dev"), false),
+        (Some("main"), RevisionPolicy::Auto, push("dev"), false),
+        (Some("main"), RevisionPolicy::Event, push("main"), false),
+        (Some("main"), RevisionPolicy::Build, push("dev"), true),
+        (Some("main"), RevisionPolicy::Auto, pull_request(), false),
+        (Some("main"), RevisionPolicy::Build, pull_request(), true),
+    ] {
+        let build = plan(&target(revision, policy), &event, &[]).object["spec"]["build"].clone();
+        let expected = if by_name { json!("web") } else { Value::Null };
+        assert_eq!(build["name"], expected, "{revision:?} {policy:?} {event:?}");
+        let pinned = build.pointer("/spec/source/git/revision");
+        assert_eq!(pinned, (!by_name).then(|| json!(SHA)).as_ref(), "{revision:?} {policy:?} {event:?}");
+    }
+}
+
+#[test]
+fn a_pipeline_run_is_named_as_the_cause() {
+    let event = Event::PipelineRun(PipelineRunEvent {
+        run: ObjectKey::new("team-a", "ci-run-1"),
+        uid: "run-uid".to_owned(),
+        pipeline: Some("ci".to_owned()),
+        labels: std::collections::BTreeMap::new(),
+        class: RunClass::Succeeded,
+        reason: None,
+    });
+    let object = plan(&target(None, RevisionPolicy::Auto), &event, &[]).object;
+    assert_eq!(object["metadata"]["annotations"][annotations::PIPELINE_RUN], "ci-run-1");
+    assert_eq!(object["spec"]["build"], json!({"name": "web"}));
+}
