@@ -11,17 +11,28 @@ use crate::{DecisionRecord, JournalError, Record, Settlement, State};
 ///
 /// A delivery is `pending`, then `claimed` under a lease by one dispatcher, then `settled` or `failed`.
 /// A lease that runs out makes it claimable again, so a crash loses nothing.
+///
+/// Every call is all or nothing, and what it did is durable when it returns `Ok`. After
+/// [`JournalError::Unavailable`] it may have happened or not, and so it may if the future is dropped.
+/// `tests/it/contract` of this crate holds every store to this page.
 pub trait Journal: Send + Sync + 'static {
     /// Keeps a delivery. When this returns `Ok`, the delivery survives a crash of the machine.
     ///
     /// Inserts if absent, atomically: of many calls with one id, one sees [`Appended::New`]. A delivery
-    /// that had failed becomes pending again.
+    /// that had failed becomes pending again, due now: envelope, headers, body and proof are those that
+    /// have just arrived, attempts go on counting, and what the last attempt came to is kept until the
+    /// next one ends. Nothing else changes what is stored.
     fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>>;
 
     /// Takes up to `max` deliveries that are due, oldest first, and leases them for `lease`.
+    ///
+    /// The oldest is the one that has been due for longest: since it was appended, since the moment it was
+    /// released until, or since its lease ran out. So one that is tried again and again does not keep new
+    /// ones waiting. If the future is dropped, what it claimed comes back when the lease runs out.
     fn claim(&self, max: usize, lease: Duration) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>>;
 
-    /// Ends the work on a claimed delivery and keeps what was decided and launched.
+    /// Ends the work on a claimed delivery and keeps what was decided and launched, in place of what an
+    /// earlier attempt left.
     fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// Gives a claimed delivery back for another attempt at `due`, with the fault that made it necessary
@@ -37,13 +48,15 @@ pub trait Journal: Send + Sync + 'static {
     /// One delivery with everything known about it.
     fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>>;
 
-    /// The history, newest first.
+    /// The history, newest first by the moment of receipt.
     fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>>;
 
     /// How much is waiting, and for how long.
     fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>>;
 
-    /// Changes whenever something may have become claimable in this process.
+    /// Changes whenever something may have become claimable in this process: after a delivery was appended
+    /// as new or opened again, after one was released (also if it is due later), and when the journal ends.
+    /// Leases that run out and due moments that come change nothing.
     fn arrivals(&self) -> watch::Receiver<u64>;
 }
 
@@ -115,7 +128,7 @@ pub struct Page {
 pub struct Stats {
     /// Deliveries that wait to be claimed.
     pub pending: u64,
-    /// Deliveries that somebody works on.
+    /// Deliveries that somebody works on, or worked on until the lease ran out.
     pub claimed: u64,
     /// When the oldest delivery that is neither settled nor failed was received.
     pub oldest_unsettled: Option<Timestamp>,

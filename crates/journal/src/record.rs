@@ -39,6 +39,25 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// The state as one lower-case word, as it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Claimed => "claimed",
+            Self::Settled => "settled",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state that [`State::name`] calls so.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Claimed, Self::Settled, Self::Failed]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+}
+
 /// How the work on a delivery ended.
 #[derive(Debug, Clone, Default)]
 pub struct Settlement {

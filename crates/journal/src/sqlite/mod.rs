@@ -1,1 +1,192 @@
-//! SQLite.
+//! The journal in one SQLite file: for a single process, without another service to run.
+//!
+//! What is promised, given a file system that honours `fsync`:
+//!
+//! - What was answered with `Ok` survives a crash of the process, of the machine, and a loss of power.
+//! - What was answered with [`JournalError::Unavailable`] may or may not have happened; asking again is
+//!   safe, because a delivery that is known already is not inserted twice.
+//! - Either all of a call happened or none of it.
+//!
+//! The file must lie on a local block volume: the write-ahead log shares memory between connections, which
+//! NFS and its like do not offer. One process at a time has it; a second one is told so at start.
+//!
+//! `writer` is the one thread that writes, many calls to a commit; `readers` are the few that search, on
+//! connections of their own. All SQL is in `schema.sql`, `statements` and `history`.
+
+mod fault;
+mod file;
+mod history;
+mod lock;
+mod readers;
+mod row;
+mod schema;
+mod statements;
+mod threads;
+mod writer;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::watch;
+use trigger_event::{Delivery, DeliveryId, Verified};
+
+pub use file::OpenError;
+use file::Place;
+use statements::{Entry, Outcome};
+use threads::Threads;
+use writer::Turn;
+
+use crate::{
+    Appended, Claimed, DecisionRecord, Journal, JournalError, Page, Query, Record, Settlement, Stats, Ticket,
+};
+
+/// How a [`SqliteJournal`] behaves.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// How many calls may wait for the thread that writes, and how many for those that read. When so many
+    /// wait, further calls wait outside, in no memory of ours.
+    pub queue: usize,
+    /// How long a call waits for its answer, in the queue and outside, before it is answered with
+    /// [`JournalError::Unavailable`]. Real time, also under a paused tokio clock.
+    pub patience: Duration,
+    /// How long a statement waits for another program that holds the file, such as a `sqlite3` shell.
+    /// To be shorter than the patience.
+    pub busy: Duration,
+    /// How many threads answer `find`, `history` and `stats`.
+    pub readers: usize,
+}
+
+/// The journal in one SQLite file.
+///
+/// Dropping it ends it like [`SqliteJournal::close`].
+#[derive(Debug)]
+pub struct SqliteJournal {
+    path: PathBuf,
+    threads: Threads,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { queue: 1024, patience: Duration::from_secs(5), busy: Duration::from_secs(2), readers: 2 }
+    }
+}
+
+impl SqliteJournal {
+    /// Opens the file, and creates it if there is none, readable and writable by its owner only.
+    ///
+    /// Blocks while the file is opened and its schema is brought up to date; call it before serving.
+    pub fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, OpenError> {
+        let path = path.into();
+        let place = Place { path: path.clone(), busy: options.busy };
+        let (lock, writer) = file::prepare(&place)?;
+        let threads = Threads::start(place, lock, writer, &options)?;
+        Ok(Self { path, threads })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Ends the journal: finishes what was asked before, moves the log into the main file, and gives the
+    /// file free for another process.
+    ///
+    /// Waits for that at most for the patience of the options; on a disk that hangs, the threads go on and
+    /// end by themselves. Later calls are answered with [`JournalError::Unavailable`]. Closing again does
+    /// nothing.
+    pub async fn close(&self) {
+        self.threads.close().await;
+    }
+
+    /// Has the writing thread do `work`, a body of `bytes` included; answers once it is on disk.
+    fn write<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnMut(&mut Turn<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, JournalError>> {
+        self.threads.write(bytes, work).boxed()
+    }
+
+    /// Has a reading thread answer `query`.
+    fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, JournalError>> {
+        self.threads.read(query).boxed()
+    }
+
+    /// As `write`, for work that says false when its ticket is stale.
+    fn write_held(
+        &self,
+        outcome: Result<Outcome, JournalError>,
+        work: impl Fn(&mut Turn<'_>, &Outcome) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        async move {
+            let outcome = outcome?;
+            let id = outcome.ticket.id.clone();
+            let held = self.write(0, move |turn| work(turn, &outcome)).await?;
+            held.then_some(()).ok_or(JournalError::StaleTicket { id })
+        }
+        .boxed()
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
+        let (delivery, proof) = delivery.into_parts();
+        match Entry::new(delivery, &proof) {
+            Ok(entry) => self.write(entry.body_bytes(), move |turn| {
+                let appended = statements::append(turn.store, &entry, turn.now)?;
+                turn.arrival |= matches!(appended, Appended::New | Appended::Reopened);
+                Ok(appended)
+            }),
+            Err(error) => std::future::ready(Err(error)).boxed(),
+        }
+    }
+
+    fn claim(&self, max: usize, lease: Duration) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+        self.write(0, move |turn| statements::claim(turn.store, max, lease, turn.now))
+    }
+
+    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+        let outcome = Outcome::of_settlement(ticket, settlement);
+        self.write_held(outcome, |turn, outcome| statements::settle(turn.store, outcome, turn.now))
+    }
+
+    fn release(
+        &self,
+        ticket: Ticket,
+        due: Timestamp,
+        fault: String,
+        decisions: Vec<DecisionRecord>,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        let outcome = Outcome::of_release(ticket, fault, &decisions);
+        self.write_held(outcome, move |turn, outcome| {
+            let held = statements::release(turn.store, outcome, due)?;
+            turn.arrival |= held;
+            Ok(held)
+        })
+    }
+
+    fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>> {
+        let id = id.clone();
+        self.read(move |store| statements::find(store, &id))
+    }
+
+    fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>> {
+        self.read(move |store| history::history(store, &query))
+    }
+
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
+        self.read(statements::stats)
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.threads.arrivals()
+    }
+}

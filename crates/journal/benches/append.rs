@@ -1,0 +1,113 @@
+//! How many deliveries the journal keeps in a second, beside what the same file system does by itself.
+//!
+//! `raw/N` writes N bodies to a plain file and calls `fdatasync` once: no journal that keeps bodies on this
+//! file system can be faster with N callers waiting. `append/N` is the journal with N callers, each of
+//! which waits for its answer before it sends the next. All in one run, because disks have moods.
+#![allow(missing_docs, reason = "criterion's macros make items without")]
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use trigger_event::{Claim, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verification, Verified};
+use trigger_journal::sqlite::Options;
+use trigger_journal::{Appended, Journal as _, SqliteJournal};
+
+const BODY: usize = 8 << 10;
+const CALLERS: [u64; 3] = [1, 16, 64];
+
+fn raw(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("raw");
+    group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5)).sample_size(20);
+    for callers in CALLERS {
+        group.bench_function(callers.to_string(), |bencher| {
+            let directory = directory();
+            let mut file = File::create(directory.path().join("plain")).unwrap();
+            let body = vec![b'x'; BODY];
+            bencher.iter_custom(|count| {
+                let start = Instant::now();
+                for n in 1..=count {
+                    file.write_all(&body).unwrap();
+                    if n % callers == 0 || n == count {
+                        file.sync_data().unwrap();
+                    }
+                }
+                start.elapsed()
+            });
+        });
+    }
+}
+
+fn append(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("append");
+    group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5)).sample_size(20);
+    for callers in CALLERS {
+        group.bench_function(callers.to_string(), |bencher| {
+            let directory = directory();
+            let path = directory.path().join("journal.db");
+            let journal = Arc::new(SqliteJournal::open(path, Options::default()).unwrap());
+            let mut used = 0;
+            bencher.iter_custom(|count| {
+                let deliveries: Vec<_> = (used..used + count).map(delivery).collect();
+                used += count;
+                runtime.block_on(keep_all(&journal, deliveries, callers))
+            });
+        });
+    }
+}
+
+/// Has `callers` tasks append everything between them. The time from the first call to the last answer.
+async fn keep_all(
+    journal: &Arc<SqliteJournal>,
+    mut deliveries: Vec<Verified<Delivery>>,
+    callers: u64,
+) -> Duration {
+    let share = deliveries.len().div_ceil(usize::try_from(callers).unwrap()).max(1);
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    while !deliveries.is_empty() {
+        let part = deliveries.split_off(deliveries.len().saturating_sub(share));
+        let journal = Arc::clone(journal);
+        tasks.spawn(async move {
+            for delivery in part {
+                assert_eq!(journal.append(delivery).await.unwrap(), Appended::New);
+            }
+        });
+    }
+    tasks.join_all().await;
+    start.elapsed()
+}
+
+/// A delivery with an id of its own. The bodies share their bytes: making them is not what is measured.
+fn delivery(n: u64) -> Verified<Delivery> {
+    static BYTES: [u8; BODY] = [b'x'; BODY];
+    let delivery = Delivery {
+        id: DeliveryId::derive(&[&n.to_be_bytes()]),
+        source: "github".into(),
+        path: "/hooks/github".into(),
+        provider_id: Some(format!("72d3162e-cc78-11e3-81ab-{n:012}")),
+        event: "push".to_owned(),
+        repository: RepoId::parse("https://github.com/acme/web").ok(),
+        received_at: Timestamp::now(),
+        headers: vec![("x-github-event".to_owned(), "push".to_owned())],
+        body: Bytes::from_static(&BYTES),
+    };
+    let mut verification = Verification::new(delivery, Claim::Nothing);
+    verification.keyless(&ObjectKey::new("team-a", "hook"));
+    verification.finish(Unsigned::Allowed).unwrap()
+}
+
+/// On the file system of the build directory: `/tmp` is memory on many machines.
+fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+criterion_group!(benches, raw, append);
+criterion_main!(benches);

@@ -1,0 +1,226 @@
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::lock::{self, Lock, Refused};
+use super::schema::{self, Mismatch};
+
+/// Pages of 4 KiB in the write-ahead log after which a commit also moves them into the main file. Fewer
+/// move the pages of the indexes more often; more make the log, and the start after a crash, longer.
+const CHECKPOINT_PAGES: i64 = 4096;
+
+/// To what the log is cut back after it was moved, should it have grown beyond (under a long reader).
+const LOG_BYTES: i64 = 64 << 20;
+
+/// Statements kept prepared by a connection: more than there are.
+const STATEMENTS: usize = 48;
+
+/// Why the file of a journal cannot be used. Each message says what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The directory that should hold the file is not there.
+    #[error(
+        "the directory of the journal {path} does not exist: create it, or check that its volume is mounted"
+    )]
+    NoDirectory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process has the journal open, or another journal in this process.
+    #[error(
+        "the journal {path} is in use by {}: stop it, or give each process a journal of its own (the lock \
+         is on {lock})",
+        holder.map_or_else(|| "another process".to_owned(), |id| format!("process {id}"))
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// The file that is locked.
+        lock: PathBuf,
+        /// The id of the process that holds the lock, where it could be read.
+        holder: Option<u32>,
+    },
+    /// The file or its directory cannot be written.
+    #[error(
+        "the journal {path} cannot be written: make the file and its directory writable for this user, and \
+         the volume not read-only"
+    )]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// What the system said, if it was asked.
+        #[source]
+        source: Option<io::Error>,
+    },
+    /// A later version of this program has written the file.
+    #[error(
+        "the journal {path} has schema version {found}, and this program knows versions up to {known}: run \
+         the newer program again, or start with another file"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of the file.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// The file is something else.
+    #[error("{path} is not a journal of this program: name another file, or move this one away")]
+    NotAJournal {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said, if the file is not one of its databases at all.
+        #[source]
+        source: Option<rusqlite::Error>,
+    },
+    /// The file was a journal and is damaged.
+    #[error(
+        "the journal {path} is damaged: move it and the -wal file beside it away and start with an empty \
+         one, or restore a copy; `sqlite3 FILE .recover` may save what it held"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file cannot be opened for another reason.
+    #[error("the journal {path} cannot be opened: check the file, its directory and its volume")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// SQLite cannot work with the file for another reason.
+    #[error("the journal {path} cannot be used: check the file and the space on its volume")]
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+/// What opening a connection needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// How long a statement waits for a lock that another program holds.
+    pub(super) busy: Duration,
+}
+
+/// Creates the file if there is none, locks it, and brings its schema up to date.
+pub(super) fn prepare(place: &Place) -> Result<(Lock, Connection), OpenError> {
+    let path = &place.path;
+    if !directory(path).is_dir() {
+        return Err(OpenError::NoDirectory { path: path.clone() });
+    }
+    let beside = lock::path_beside(path);
+    let lock = Lock::take(&beside).map_err(|refused| match refused {
+        Refused::Held(holder) => OpenError::Locked { path: path.clone(), lock: beside, holder },
+        Refused::Io(error) => refuse_file(path, error),
+    })?;
+    create(path)?;
+    let mut writer = place.writer().map_err(|error| refuse_store(path, error))?;
+    schema::migrate(&mut writer).map_err(|mismatch| match mismatch {
+        Mismatch::Newer { found, known } => OpenError::Newer { path: path.clone(), found, known },
+        Mismatch::Foreign => OpenError::NotAJournal { path: path.clone(), source: None },
+        Mismatch::Store(error) => refuse_store(path, error),
+    })?;
+    Ok((lock, writer))
+}
+
+impl Place {
+    /// The connection that writes. A commit on it returns after the log has reached the disk.
+    pub(super) fn writer(&self) -> rusqlite::Result<Connection> {
+        // Without CREATE: the file was made by `create`, and one that disappears later must be missed.
+        let store = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        store.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+        store.pragma_update(None, "synchronous", "full")?;
+        // Where the system's fsync does not reach the platter (macOS), ask for the call that does.
+        store.pragma_update(None, "fullfsync", true)?;
+        store.pragma_update(None, "checkpoint_fullfsync", true)?;
+        store.pragma_update(None, "foreign_keys", true)?;
+        store.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        store.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        Ok(store)
+    }
+
+    /// A connection that only reads.
+    pub(super) fn reader(&self) -> rusqlite::Result<Connection> {
+        self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    fn connect(&self, access: OpenFlags) -> rusqlite::Result<Connection> {
+        // A connection stays on its thread, so SQLite's own locking of it is not needed.
+        let store = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        store.busy_timeout(self.busy)?;
+        store.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(store)
+    }
+}
+
+/// Bodies may be private code: only the owner reads what we create. SQLite gives the files it puts beside
+/// the journal the same mode.
+#[cfg(unix)]
+pub(super) fn private(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600);
+}
+
+#[cfg(not(unix))]
+pub(super) fn private(_options: &mut OpenOptions) {}
+
+/// Makes sure that the file is there and can be written, and that its name survives a crash.
+fn create(path: &Path) -> Result<(), OpenError> {
+    if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
+        // Asked here because the superuser could write it all the same.
+        return Err(OpenError::ReadOnly { path: path.to_owned(), source: None });
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    options
+        .open(path)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| File::open(directory(path))?.sync_all())
+        .map_err(|error| refuse_file(path, error))
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn refuse_file(path: &Path, error: io::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            OpenError::ReadOnly { path, source: Some(error) }
+        }
+        _ => OpenError::Io { path, source: error },
+    }
+}
+
+fn refuse_store(path: &Path, error: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::NotAJournal { path, source: Some(error) },
+        Some(ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path, source: error },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            OpenError::ReadOnly { path, source: Some(io::Error::other(error)) }
+        }
+        _ => OpenError::Store { path, source: error },
+    }
+}

@@ -1,0 +1,87 @@
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, ToSql};
+
+use super::row::Stored;
+use crate::cursor::Cursor;
+use crate::moment::to_nanoseconds;
+use crate::{JournalError, Page, Query};
+
+/// The size of a page if none was asked for.
+const USUAL: usize = 50;
+
+/// The size that no page exceeds: a page is held in memory, decisions and all.
+const LARGEST: usize = 500;
+
+/// A page of the history, newest first. Bodies are not read.
+pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, JournalError> {
+    let limit = match query.limit {
+        0 => USUAL,
+        wanted => wanted.min(LARGEST),
+    };
+    let after = query.after.as_deref().map(Cursor::parse).transpose()?;
+    let filter = Filter::new(query, after);
+    // One more than asked for tells whether there is another page.
+    let text = format!(
+        "SELECT d.*, NULL AS encoding, NULL AS bytes FROM deliveries d WHERE true{} \
+         ORDER BY d.received_at DESC, d.seq DESC LIMIT {}",
+        filter.conditions,
+        limit + 1,
+    );
+    let values: Vec<(&str, &dyn ToSql)> =
+        filter.values.iter().map(|(name, value)| (*name, &**value)).collect();
+    let mut rows = store
+        .prepare_cached(&text)?
+        .query_map(&values[..], Stored::from_row)?
+        .collect::<Result<Vec<_>, _>>()?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let end = rows.last().filter(|_| more);
+    let next = end.map(|stored| {
+        let envelope = &stored.envelope;
+        Cursor { received_at: envelope.received_at, sequence: envelope.sequence }.to_text()
+    });
+    let records = rows.into_iter().map(Stored::into_record).collect::<Result<_, _>>()?;
+    Ok(Page { records, next })
+}
+
+/// The conditions of a statement and the values they name.
+#[derive(Default)]
+struct Filter {
+    conditions: String,
+    values: Vec<(&'static str, Box<dyn ToSql>)>,
+}
+
+impl Filter {
+    fn new(query: &Query, after: Option<Cursor>) -> Self {
+        let mut filter = Self::default();
+        if let Some(repository) = &query.repository {
+            filter.add("d.repository = :repository", ":repository", repository.clone());
+        }
+        if let Some(event) = &query.event {
+            filter.add("d.event = :event", ":event", event.clone());
+        }
+        if let Some(since) = query.since {
+            filter.add("d.received_at >= :since", ":since", to_nanoseconds(since));
+        }
+        if let Some(state) = query.state {
+            // As a literal, one of our own four words: only so can the index of the failures be used.
+            let _ = write!(filter.conditions, " AND d.state = '{}'", state.name());
+        }
+        if let Some(cursor) = after {
+            filter.add(
+                "(d.received_at, d.seq) < (:received_at, :seq)",
+                ":received_at",
+                to_nanoseconds(cursor.received_at),
+            );
+            filter.values.push((":seq", Box::new(cursor.sequence)));
+        }
+        filter
+    }
+
+    fn add(&mut self, condition: &str, name: &'static str, value: impl ToSql + 'static) {
+        self.conditions.push_str(" AND ");
+        self.conditions.push_str(condition);
+        self.values.push((name, Box::new(value)));
+    }
+}

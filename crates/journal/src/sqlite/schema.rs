@@ -1,0 +1,50 @@
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks the file as ours in its header ("SHWT"), so that the database of another program is not taken over.
+const APPLICATION_ID: i32 = 0x5348_5754;
+
+/// The steps from an empty file to today's schema. The version of a file is the number of steps it has seen.
+const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// Why the schema of a file is not the one this program works with.
+#[derive(Debug)]
+pub(super) enum Mismatch {
+    /// A later version of this program made it.
+    Newer { found: i64, known: i64 },
+    /// Another program made it.
+    Foreign,
+    /// SQLite could not read or change it.
+    Store(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Mismatch {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Brings the file to today's schema: all missing steps, or none of them.
+pub(super) fn migrate(store: &mut Connection) -> Result<(), Mismatch> {
+    let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let untouched = found == 0 && application == 0 && tables == 0;
+    if !untouched && application != APPLICATION_ID {
+        return Err(Mismatch::Foreign);
+    }
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let seen = usize::try_from(found).map_err(|_| Mismatch::Foreign)?;
+    let Some(missing) = MIGRATIONS.get(seen..) else {
+        return Err(Mismatch::Newer { found, known });
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", known)?;
+    Ok(transaction.commit()?)
+}

@@ -1,0 +1,261 @@
+//! Every statement that works on one delivery or on the queue. The history has a file of its own, because
+//! its statement is put together from the filters.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+use tracing::error;
+use trigger_event::{Delivery, DeliveryId, Proof};
+
+use super::row::{self, Envelope};
+use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::{
+    Appended, Claimed, DecisionRecord, JournalError, Record, Settlement, State, Stats, Ticket, format,
+};
+
+/// A delivery in the form it is stored in. Made by the caller, to spare the one thread that writes.
+#[derive(Debug)]
+pub(super) struct Entry {
+    delivery: Delivery,
+    repository: Option<String>,
+    headers: String,
+    proof: String,
+}
+
+/// What an attempt came to, in the form it is stored in.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) ticket: Ticket,
+    fault: Option<String>,
+    decisions: String,
+    launches: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn new(delivery: Delivery, proof: &Proof) -> Result<Self, JournalError> {
+        let headers = format::encode(&delivery.headers)?;
+        let proof = format::encode(proof)?;
+        let repository = delivery.repository.as_ref().map(ToString::to_string);
+        Ok(Self { delivery, repository, headers, proof })
+    }
+
+    pub(super) fn body_bytes(&self) -> usize {
+        self.delivery.body.len()
+    }
+}
+
+impl Outcome {
+    pub(super) fn of_settlement(ticket: Ticket, settlement: Settlement) -> Result<Self, JournalError> {
+        let decisions = format::encode(&settlement.decisions)?;
+        let launches = Some(format::encode(&settlement.launches)?);
+        Ok(Self { ticket, fault: settlement.fault, decisions, launches })
+    }
+
+    pub(super) fn of_release(
+        ticket: Ticket,
+        fault: String,
+        decisions: &[DecisionRecord],
+    ) -> Result<Self, JournalError> {
+        Ok(Self { ticket, fault: Some(fault), decisions: format::encode(&decisions)?, launches: None })
+    }
+}
+
+/// Inserts the delivery if its id is unknown; opens it again if it had failed.
+pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusqlite::Result<Appended> {
+    let delivery = &entry.delivery;
+    let inserted = store
+        .prepare_cached(
+            "INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
+               provider_id, headers, proof) \
+             VALUES (:id, 'pending', :now, :received_at, :event, :repository, :source, :path, \
+               :provider_id, :headers, :proof) \
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":id": delivery.id.as_str(),
+            ":now": to_nanoseconds(now),
+            ":received_at": to_nanoseconds(delivery.received_at),
+            ":event": delivery.event,
+            ":repository": entry.repository,
+            ":source": delivery.source,
+            ":path": delivery.path,
+            ":provider_id": delivery.provider_id,
+            ":headers": entry.headers,
+            ":proof": entry.proof,
+        })?;
+    if inserted == 1 {
+        write_body(store, store.last_insert_rowid(), &delivery.body)?;
+        return Ok(Appended::New);
+    }
+    let (sequence, state) = store
+        .prepare_cached("SELECT seq, state FROM deliveries WHERE id = :id")?
+        .query_row(named_params! { ":id": delivery.id.as_str() }, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+    match state.as_str() {
+        "failed" => reopen(store, sequence, entry, now).map(|()| Appended::Reopened),
+        "settled" => Ok(Appended::Settled),
+        _ => Ok(Appended::InProgress),
+    }
+}
+
+/// Takes what has just arrived in place of what had failed: its proof is the one that holds today, and its
+/// body may have been dropped since. What the last attempt came to stays until the next one ends.
+fn reopen(store: &Connection, sequence: i64, entry: &Entry, now: Timestamp) -> rusqlite::Result<()> {
+    let delivery = &entry.delivery;
+    store
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'pending', ready_at = :now, settled_at = NULL, \
+               received_at = :received_at, event = :event, repository = :repository, source = :source, \
+               path = :path, provider_id = :provider_id, headers = :headers, proof = :proof \
+             WHERE seq = :seq",
+        )?
+        .execute(named_params! {
+            ":seq": sequence,
+            ":now": to_nanoseconds(now),
+            ":received_at": to_nanoseconds(delivery.received_at),
+            ":event": delivery.event,
+            ":repository": entry.repository,
+            ":source": delivery.source,
+            ":path": delivery.path,
+            ":provider_id": delivery.provider_id,
+            ":headers": entry.headers,
+            ":proof": entry.proof,
+        })?;
+    write_body(store, sequence, &delivery.body)
+}
+
+fn write_body(store: &Connection, sequence: i64, body: &[u8]) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("INSERT OR REPLACE INTO bodies (delivery, encoding, bytes) VALUES (?1, ?2, ?3)")?
+        .execute((sequence, row::IDENTITY, body))
+        .map(drop)
+}
+
+/// Leases what is due, in the order in which it became due.
+pub(super) fn claim(
+    store: &Connection,
+    max: usize,
+    lease: Duration,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Claimed>> {
+    let due = store
+        .prepare_cached(
+            "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
+             WHERE d.ready_at <= :now ORDER BY d.ready_at, d.seq LIMIT :max",
+        )?
+        .query_map(
+            named_params! { ":now": to_nanoseconds(now), ":max": i64::try_from(max).unwrap_or(i64::MAX) },
+            Envelope::from_row,
+        )?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let lease_until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+    let mut claimed = Vec::with_capacity(due.len());
+    for envelope in due {
+        let (sequence, attempt) = (envelope.sequence, envelope.attempts.saturating_add(1));
+        match envelope.open() {
+            Ok((delivery, proof)) => {
+                lease_row(store, sequence, attempt, lease_until)?;
+                let ticket = Ticket { id: delivery.id.clone(), attempt };
+                claimed.push(Claimed { ticket, delivery, proof, lease_until });
+            }
+            Err(unreadable) => {
+                // Left in the queue it would be the first to be claimed for ever and hold up the rest.
+                error!(%unreadable, sequence, "a delivery cannot be read and is failed");
+                bury(store, sequence, &unreadable.to_string(), now)?;
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+fn lease_row(store: &Connection, sequence: i64, attempt: u32, until: Timestamp) -> rusqlite::Result<()> {
+    store
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'claimed', attempts = :attempt, ready_at = :until \
+             WHERE seq = :seq",
+        )?
+        .execute(named_params! { ":seq": sequence, ":attempt": attempt, ":until": to_nanoseconds(until) })
+        .map(drop)
+}
+
+fn bury(store: &Connection, sequence: i64, fault: &str, now: Timestamp) -> rusqlite::Result<()> {
+    store
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'failed', ready_at = NULL, settled_at = :now, fault = :fault \
+             WHERE seq = :seq",
+        )?
+        .execute(named_params! { ":seq": sequence, ":fault": fault, ":now": to_nanoseconds(now) })
+        .map(drop)
+}
+
+/// Ends the work on a delivery. False if the ticket is stale.
+pub(super) fn settle(store: &Connection, outcome: &Outcome, now: Timestamp) -> rusqlite::Result<bool> {
+    let state = if outcome.fault.is_some() { State::Failed } else { State::Settled };
+    let changed = store
+        .prepare_cached(
+            "UPDATE deliveries SET state = :state, ready_at = NULL, settled_at = :now, fault = :fault, \
+               decisions = :decisions, launches = :launches \
+             WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
+        )?
+        .execute(named_params! {
+            ":id": outcome.ticket.id.as_str(),
+            ":attempt": outcome.ticket.attempt,
+            ":state": state.name(),
+            ":now": to_nanoseconds(now),
+            ":fault": outcome.fault,
+            ":decisions": outcome.decisions,
+            ":launches": outcome.launches,
+        })?;
+    Ok(changed == 1)
+}
+
+/// Gives a delivery back until `due`. False if the ticket is stale.
+pub(super) fn release(store: &Connection, outcome: &Outcome, due: Timestamp) -> rusqlite::Result<bool> {
+    let changed = store
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'pending', ready_at = :due, fault = :fault, \
+               decisions = :decisions \
+             WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
+        )?
+        .execute(named_params! {
+            ":id": outcome.ticket.id.as_str(),
+            ":attempt": outcome.ticket.attempt,
+            ":due": to_nanoseconds(due),
+            ":fault": outcome.fault,
+            ":decisions": outcome.decisions,
+        })?;
+    Ok(changed == 1)
+}
+
+/// One delivery with its body.
+pub(super) fn find(store: &Connection, id: &DeliveryId) -> Result<Option<Record>, JournalError> {
+    store
+        .prepare_cached(
+            "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
+             WHERE d.id = :id",
+        )?
+        .query_row(named_params! { ":id": id.as_str() }, row::Stored::from_row)
+        .optional()?
+        .map(|stored| stored.into_record().map_err(JournalError::from))
+        .transpose()
+}
+
+/// Counts the queue.
+pub(super) fn stats(store: &Connection) -> Result<Stats, JournalError> {
+    let stats = store
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'claimed'), \
+               min(received_at) \
+             FROM deliveries WHERE ready_at IS NOT NULL",
+        )?
+        .query_row([], |row| {
+            Ok(Stats {
+                pending: row.get::<_, i64>(0)?.unsigned_abs(),
+                claimed: row.get::<_, i64>(1)?.unsigned_abs(),
+                oldest_unsettled: row.get::<_, Option<i64>>(2)?.map(from_nanoseconds),
+            })
+        })?;
+    Ok(stats)
+}

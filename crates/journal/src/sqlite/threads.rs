@@ -1,0 +1,186 @@
+use std::future::Future;
+use std::pin::pin;
+use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::file::Place;
+use super::lock::Lock;
+use super::readers::{Question, Reader};
+use super::writer::{Job, Task, Turn, Writer};
+use super::{OpenError, Options};
+use crate::JournalError;
+
+/// The threads that work on the file, and the queues that lead to them.
+///
+/// They are threads of their own because SQLite blocks, and a runtime's worker must not.
+#[derive(Debug)]
+pub(super) struct Threads {
+    patience: Duration,
+    /// Absent once closed. The threads end when the last sender is gone and their queue is empty.
+    queues: Mutex<Option<Queues>>,
+    /// Nothing is ever sent: it reports a disconnection when the last thread has ended.
+    ended: Mutex<Option<blocking::Receiver<()>>>,
+    arrivals: Arc<watch::Sender<u64>>,
+}
+
+#[derive(Debug, Clone)]
+struct Queues {
+    writer: mpsc::Sender<Box<dyn Job>>,
+    readers: mpsc::Sender<Question>,
+}
+
+/// Held by every thread to its end. The fields are dropped in this order: who waits for the end finds the
+/// file unlocked.
+#[derive(Clone)]
+struct Alive {
+    _lock: Arc<Lock>,
+    _end: blocking::Sender<()>,
+}
+
+impl Threads {
+    pub(super) fn start(
+        place: Place,
+        lock: Lock,
+        writer: Connection,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
+        // Callers wait outside a full queue, and give up when their patience ends.
+        let (jobs, job_queue) = mpsc::channel(options.queue.max(1));
+        let (questions, question_queue) = mpsc::channel(options.queue.max(1));
+        let (end, ended) = blocking::channel();
+        let arrivals = Arc::new(watch::Sender::new(0));
+        let alive = Alive { _lock: Arc::new(lock), _end: end };
+        let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals));
+        spawn("journal-writer", &place, alive.clone(), move || writer.run())?;
+        let question_queue = Arc::new(Mutex::new(question_queue));
+        for _ in 0..options.readers.max(1) {
+            let reader = Reader::new(place.clone(), Arc::clone(&question_queue));
+            spawn("journal-reader", &place, alive.clone(), move || reader.run())?;
+        }
+        Ok(Self {
+            patience: options.patience,
+            queues: Mutex::new(Some(Queues { writer: jobs, readers: questions })),
+            ended: Mutex::new(Some(ended)),
+            arrivals,
+        })
+    }
+
+    pub(super) fn arrivals(&self) -> watch::Receiver<u64> {
+        self.arrivals.subscribe()
+    }
+
+    /// Queues `work` for the writer and waits until it is on disk.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnMut(&mut Turn<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let queue = self.queues()?.writer;
+        let (reply, answer) = oneshot::channel();
+        self.ask(queue, Box::new(Task { bytes, work, result: None, reply }), answer).await
+    }
+
+    /// Queues `query` for the readers and waits for the answer.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let queue = self.queues()?.readers;
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |reader: &mut Reader| {
+            if !reply.is_closed() {
+                // Who asked may have gone meanwhile.
+                let _ = reply.send(reader.read(query));
+            }
+        });
+        self.ask(queue, question, answer).await
+    }
+
+    async fn ask<J, T>(
+        &self,
+        queue: mpsc::Sender<J>,
+        job: J,
+        answer: oneshot::Receiver<Result<T, JournalError>>,
+    ) -> Result<T, JournalError> {
+        let asked = async move {
+            queue.send(job).await.map_err(|_| stopped())?;
+            drop(queue);
+            answer.await.unwrap_or_else(|_| Err(stopped()))
+        };
+        let late =
+            || JournalError::refused(format!("no answer within {:?}: the store is too slow", self.patience));
+        within(self.patience, asked).await.unwrap_or_else(|| Err(late()))
+    }
+
+    fn queues(&self) -> Result<Queues, JournalError> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.clone().ok_or_else(|| JournalError::refused("it is closed"))
+    }
+
+    /// Has the threads end, and waits for that outside the runtime's workers.
+    pub(super) async fn close(&self) {
+        let Some(ended) = self.end() else { return };
+        let patience = self.patience;
+        // Fails only if the runtime shuts down, and then nobody waits either.
+        let _ = tokio::task::spawn_blocking(move || wait(&ended, patience)).await;
+    }
+
+    /// Closes the queues. The first caller gets what reports the end of the threads.
+    fn end(&self) -> Option<blocking::Receiver<()>> {
+        drop(self.queues.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(ended) = self.end() {
+            wait(&ended, self.patience);
+        }
+    }
+}
+
+/// Waits until every thread has ended, but not for ever: a disk that hangs must not keep a process alive.
+fn wait(ended: &blocking::Receiver<()>, patience: Duration) {
+    if ended.recv_timeout(patience) == Err(blocking::RecvTimeoutError::Timeout) {
+        tracing::warn!("the journal is still being written; its threads end on their own");
+    }
+}
+
+fn spawn(
+    name: &str,
+    place: &Place,
+    alive: Alive,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<(), OpenError> {
+    let run = move || {
+        run();
+        drop(alive);
+    };
+    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(drop).map_err(|source| OpenError::Io { path: place.path.clone(), source })
+}
+
+fn stopped() -> JournalError {
+    JournalError::refused("its threads have ended; restart the program")
+}
+
+/// Waits for at most `patience` of real time. The loop is for tests that pause tokio's clock: it then leaps
+/// ahead while a thread outside the runtime is still working.
+async fn within<F: Future>(patience: Duration, future: F) -> Option<F::Output> {
+    let start = Instant::now();
+    let mut future = pin!(future);
+    loop {
+        let left = patience.saturating_sub(start.elapsed());
+        match tokio::time::timeout(left, &mut future).await {
+            Ok(output) => return Some(output),
+            Err(_) if start.elapsed() >= patience => return None,
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,102 @@
+use bytes::Bytes;
+use futures::future::join_all;
+use trigger_event::ObjectKey;
+use trigger_journal::{Appended, Settlement, State};
+
+use super::{append, claim_one, failure, settle_all};
+use crate::Store;
+use crate::delivery::{launched, push, skipped, verified, verified_by};
+
+pub(crate) async fn a_delivery_is_found_as_it_was_appended(store: &mut impl Store) {
+    let sent = push("a", 0);
+    assert_eq!(append(store.journal(), &sent).await, Appended::New);
+    let found = store.journal().find(&sent.id).await.unwrap().unwrap();
+    let kept = &found.delivery;
+    assert_eq!(kept.id, sent.id);
+    assert_eq!((&kept.source, &kept.path), (&sent.source, &sent.path));
+    assert_eq!((&kept.provider_id, &kept.event), (&sent.provider_id, &sent.event));
+    assert_eq!((&kept.repository, &kept.headers), (&sent.repository, &sent.headers));
+    assert_eq!((kept.received_at, &kept.body), (sent.received_at, &sent.body));
+    assert_eq!(found.proof, *verified(sent).proof());
+    assert_eq!((found.state, found.attempts), (State::Pending, 0));
+    assert!(found.due.is_some());
+    assert_eq!((found.settled_at, found.fault), (None, None));
+    assert_eq!((found.decisions.len(), found.launches.len()), (0, 0));
+}
+
+pub(crate) async fn of_fifty_calls_at_once_one_is_new(store: &mut impl Store) {
+    let sent = push("a", 0);
+    let answers = join_all((0..50).map(|_| append(store.journal(), &sent))).await;
+    let new = answers.iter().filter(|answer| **answer == Appended::New).count();
+    let others = answers.iter().filter(|answer| **answer == Appended::InProgress).count();
+    assert_eq!((new, others), (1, 49));
+    claim_one(store.journal()).await;
+}
+
+pub(crate) async fn a_delivery_in_progress_is_not_taken_twice(store: &mut impl Store) {
+    let sent = push("a", 0);
+    append(store.journal(), &sent).await;
+    assert_eq!(append(store.journal(), &sent).await, Appended::InProgress);
+    claim_one(store.journal()).await;
+    assert_eq!(append(store.journal(), &push("a", 9)).await, Appended::InProgress);
+    let found = store.journal().find(&sent.id).await.unwrap().unwrap();
+    assert_eq!((found.state, found.delivery.received_at), (State::Claimed, sent.received_at));
+}
+
+pub(crate) async fn a_settled_delivery_never_runs_again(store: &mut impl Store) {
+    let sent = push("a", 0);
+    append(store.journal(), &sent).await;
+    settle_all(store.journal(), &Settlement::default()).await;
+    assert_eq!(append(store.journal(), &sent).await, Appended::Settled);
+    assert!(super::claim_all(store.journal()).await.is_empty());
+}
+
+pub(crate) async fn a_failed_delivery_is_opened_again(store: &mut impl Store) {
+    append(store.journal(), &push("a", 0)).await;
+    let settlement = Settlement {
+        decisions: vec![skipped("r")],
+        launches: vec![launched("web-1")],
+        fault: Some("quota exceeded".to_owned()),
+    };
+    settle_all(store.journal(), &settlement).await;
+
+    let mut again = push("a", 60);
+    again.provider_id = Some("another guid".to_owned());
+    let secret = ObjectKey::new("team-b", "rotated");
+    let answer = store.journal().append(verified_by(again.clone(), &secret)).await.unwrap();
+    assert_eq!(answer, Appended::Reopened);
+
+    let found = store.journal().find(&again.id).await.unwrap().unwrap();
+    assert_eq!((found.state, found.attempts, found.settled_at), (State::Pending, 1, None));
+    assert_eq!(found.delivery.received_at, again.received_at);
+    assert_eq!(found.delivery.provider_id, again.provider_id);
+    assert_eq!(found.delivery.body, again.body);
+    assert_eq!(found.fault.as_deref(), Some("quota exceeded"), "until the next attempt ends");
+    assert_eq!((found.decisions, found.launches), (settlement.decisions, settlement.launches));
+    let claimed = claim_one(store.journal()).await;
+    assert_eq!(claimed.ticket.attempt, 2);
+    assert_eq!(claimed.proof.secrets, [secret], "the proof that holds today");
+}
+
+pub(crate) async fn an_empty_body_and_a_large_one_survive(store: &mut impl Store) {
+    for (name, size) in [("empty", 0), ("large", 3 << 20)] {
+        let mut sent = push(name, 0);
+        sent.body = (0..size).map(|n: u32| n.to_le_bytes()[0]).collect::<Vec<_>>().into();
+        append(store.journal(), &sent).await;
+        assert_eq!(claim_one(store.journal()).await.delivery.body, sent.body, "{name}");
+        let found = store.journal().find(&sent.id).await.unwrap().unwrap();
+        assert!(found.delivery.body == sent.body && Bytes::len(&sent.body) == size as usize, "{name}");
+    }
+}
+
+pub(crate) async fn what_was_appended_survives_the_end_of_the_process(store: &mut impl Store) {
+    let failed = push("failed", 0);
+    append(store.journal(), &failed).await;
+    settle_all(store.journal(), &failure("gone")).await;
+    let sent = push("a", 0);
+    append(store.journal(), &sent).await;
+    store.reopen().await;
+    assert_eq!(append(store.journal(), &sent).await, Appended::InProgress);
+    assert_eq!(claim_one(store.journal()).await.delivery.body, sent.body);
+    assert_eq!(append(store.journal(), &failed).await, Appended::Reopened);
+}

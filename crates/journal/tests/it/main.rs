@@ -1,0 +1,55 @@
+//! What a journal promises (`contract`, for every store), and what SQLite adds to it.
+
+mod child;
+mod contract;
+mod crash;
+mod delivery;
+mod model;
+mod opening;
+mod trouble;
+
+use tempfile::TempDir;
+use trigger_journal::sqlite::Options;
+use trigger_journal::{Journal, SqliteJournal};
+
+/// A store under test. The contract is written against this trait, so that another store runs it as it is.
+trait Store {
+    /// The journal.
+    fn journal(&self) -> &dyn Journal;
+    /// Ends the journal and opens it again on what it has stored.
+    async fn reopen(&mut self);
+    /// Ends the journal.
+    async fn close(&self);
+}
+
+/// A journal in a directory that goes away with it.
+struct Sqlite {
+    journal: Option<SqliteJournal>,
+    directory: TempDir,
+}
+
+impl Sqlite {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(directory.path().join("journal.db"), Options::default()).unwrap();
+        Self { journal: Some(journal), directory }
+    }
+}
+
+impl Store for Sqlite {
+    fn journal(&self) -> &dyn Journal {
+        self.journal.as_ref().unwrap()
+    }
+
+    async fn reopen(&mut self) {
+        drop(self.journal.take());
+        let path = self.directory.path().join("journal.db");
+        self.journal = Some(SqliteJournal::open(path, Options::default()).unwrap());
+    }
+
+    async fn close(&self) {
+        self.journal.as_ref().unwrap().close().await;
+    }
+}
+
+contract::suite!(sqlite, crate::Sqlite::new());

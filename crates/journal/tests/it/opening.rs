@@ -1,0 +1,163 @@
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+use trigger_journal::sqlite::{OpenError, Options};
+use trigger_journal::{Journal as _, SqliteJournal};
+
+use crate::child;
+use crate::contract::{append, claim_one};
+use crate::delivery::push;
+
+fn open(path: &Path) -> Result<SqliteJournal, OpenError> {
+    SqliteJournal::open(path, Options::default())
+}
+
+/// Opens what `prepare` has put at a path, which must be refused, and returns the error and what it says.
+fn refused(prepare: impl FnOnce(&Path)) -> (OpenError, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    prepare(&path);
+    let before = fs::read(&path).ok();
+    let error = open(&path).expect_err("the file is refused");
+    assert_eq!(fs::read(&path).ok(), before, "and left as it is");
+    let text = error.to_string();
+    assert!(text.contains(path.to_str().unwrap()), "{text} names the file");
+    (error, text)
+}
+
+#[test]
+fn a_second_process_is_locked_out_and_told_by_whom() {
+    if let Some(journal) = child::journal() {
+        assert_eq!(open(&journal).unwrap_err().to_string(), fs::read_to_string("/dev/stdin").unwrap());
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let journal = open(&path).unwrap();
+    let error = open(&path).expect_err("not twice in one process either");
+    let OpenError::Locked { holder, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*holder, Some(std::process::id()));
+    assert!(error.to_string().contains("stop it"), "{error}");
+
+    let message = directory.path().join("message");
+    fs::write(&message, error.to_string()).unwrap();
+    let mut child = child::command("opening::a_second_process_is_locked_out_and_told_by_whom", &path);
+    assert!(child.stdin(fs::File::open(message).unwrap()).status().unwrap().success());
+
+    drop(journal);
+    open(&path).expect("free again");
+}
+
+#[test]
+fn a_schema_of_a_newer_version_is_refused() {
+    let (error, text) = refused(|path| {
+        drop(open(path).unwrap());
+        Connection::open(path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    });
+    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error:?}");
+    assert!(text.contains("run the newer program"), "{text}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let (error, text) = refused(|path| fs::write(path, "kind: Build\n".repeat(1000)).unwrap());
+    assert!(matches!(error, OpenError::NotAJournal { source: Some(_), .. }), "{error:?}");
+    assert!(text.contains("move this one away"), "{text}");
+}
+
+#[test]
+fn the_database_of_another_program_is_refused() {
+    let (error, _) = refused(|path| {
+        Connection::open(path)
+            .unwrap()
+            .execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (a)")
+            .unwrap();
+    });
+    assert!(matches!(error, OpenError::NotAJournal { source: None, .. }), "{error:?}");
+}
+
+#[test]
+fn a_damaged_journal_is_refused() {
+    let (error, text) = refused(|path| {
+        drop(open(path).unwrap());
+        let mut bytes = fs::read(path).unwrap();
+        // The first page behind its header of 100 bytes: the list of tables.
+        bytes[100..4096].fill(0xa5);
+        fs::write(path, bytes).unwrap();
+    });
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert!(text.contains("restore a copy"), "{text}");
+}
+
+#[test]
+fn a_file_that_may_not_be_written_is_refused() {
+    let (error, text) = refused(|path| {
+        drop(open(path).unwrap());
+        let mut permissions = fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(path, permissions).unwrap();
+    });
+    assert!(matches!(error, OpenError::ReadOnly { .. }), "{error:?}");
+    assert!(text.contains("writable"), "{text}");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = open(&directory.path().join("volume/journal.db")).expect_err("the volume is not mounted");
+    assert!(matches!(error, OpenError::NoDirectory { .. }), "{error:?}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_directory_in_place_of_the_file_is_refused() {
+    let (error, _) = refused(|path| fs::create_dir(path).unwrap());
+    assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_may_read_what_is_stored() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(&directory.path().join("journal.db")).unwrap();
+    append(&journal, &push("a", 0)).await;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock"]);
+}
+
+#[tokio::test]
+async fn closing_leaves_everything_in_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let journal = open(&path).unwrap();
+    append(&journal, &push("a", 0)).await;
+    journal.find(&push("a", 0).id).await.unwrap();
+    journal.close().await;
+    let moved = directory.path().join("moved.db");
+    fs::copy(&path, &moved).unwrap();
+    assert_eq!(claim_one(&open(&moved).unwrap()).await.ticket.id, push("a", 0).id);
+}
+
+#[test]
+fn dropping_finishes_what_was_asked_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let journal = open(&path).unwrap();
+    runtime.block_on(async {
+        for n in 0..100 {
+            append(&journal, &push(&n.to_string(), n)).await;
+        }
+    });
+    drop(journal);
+    let journal = open(&path).unwrap();
+    assert_eq!(runtime.block_on(journal.stats()).unwrap().pending, 100);
+}
