@@ -1,4 +1,5 @@
 //! What holds for every spelling of every repository.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 #[path = "../../../fuzz/checks/repo_id.rs"]
 mod repo_id;

@@ -1,4 +1,5 @@
 //! The seeds of the fuzz target `repo_id`, checked by the body the fuzz target runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 #[path = "../../../fuzz/checks/repo_id.rs"]
 mod repo_id;

@@ -1,0 +1,70 @@
+//! What a delivery costs before it is kept, and after: a push of 12 KB, from the bytes to its meaning.
+//!
+//! The budget is 60 µs for all of it together. Writing the delivery to disk takes several times that.
+#![allow(missing_docs, reason = "criterion's macros write undocumented functions")]
+
+#[path = "../src/github/fixtures/push.rs"]
+mod push;
+
+use std::hint::black_box;
+
+use aws_lc_rs::hmac;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use data_encoding::HEXLOWER;
+use http::{HeaderMap, HeaderValue};
+use trigger_providers::{GitHub, Provider, RequestPayload};
+
+const KEY: &[u8] = b"a secret of usual length, 32 byte";
+
+fn request() -> (HeaderMap, Vec<u8>) {
+    let body = push::push("refs/heads/main", 20).into_bytes();
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY), &body);
+    let signature = format!("sha256={}", HEXLOWER.encode(tag.as_ref()));
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.insert("x-github-event", HeaderValue::from_static("push"));
+    headers.insert("x-github-delivery", HeaderValue::from_static("72d3162e-cc78-11e3-81ab-4c9367dc0958"));
+    if let Ok(signature) = HeaderValue::from_str(&signature) {
+        headers.insert("x-hub-signature-256", signature);
+    }
+    (headers, body)
+}
+
+fn verified(headers: &HeaderMap, body: &[u8]) -> bool {
+    GitHub.claim(headers).is_ok_and(|claim| claim.holds(KEY, body))
+}
+
+fn payload<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Option<RequestPayload<'a>> {
+    GitHub.payload(headers, body).ok()
+}
+
+fn github(criterion: &mut Criterion) {
+    let (headers, body) = request();
+    let read = payload(&headers, &body);
+    let event = read.as_ref().and_then(|payload| GitHub.event(payload).ok());
+    assert!(verified(&headers, &body) && event.is_some(), "the benchmark would measure refusals");
+
+    let mut group = criterion.benchmark_group("github push");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("claim and signature", |bencher| {
+        bencher.iter(|| verified(black_box(&headers), black_box(&body)));
+    });
+    group.bench_function("payload and selector", |bencher| {
+        bencher
+            .iter(|| payload(black_box(&headers), black_box(&body)).map(|payload| GitHub.selector(&payload)));
+    });
+    group.bench_function("event", |bencher| {
+        bencher.iter(|| read.as_ref().map(|payload| GitHub.event(black_box(payload))));
+    });
+    group.bench_function("all", |bencher| {
+        bencher.iter(|| {
+            let payload = payload(black_box(&headers), black_box(&body))?;
+            let selector = GitHub.selector(&payload);
+            Some((selector, verified(&headers, &body), GitHub.event(&payload)))
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, github);
+criterion_main!(benches);

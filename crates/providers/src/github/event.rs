@@ -1,0 +1,193 @@
+//! What a payload means.
+
+use serde::Deserialize;
+use trigger_event::{
+    Branch, Commit, GitEvent, GitEventKind, GitRef, Origin, PullRequest, PullRequestAction, Repository,
+};
+
+use super::parse;
+use super::repository::{RepositoryBody, Text};
+use super::request::is_name;
+use crate::PayloadError;
+
+pub(super) const PING: &str = "ping";
+const PUSH: &str = "push";
+const PULL_REQUEST: &str = "pull_request";
+
+/// The longest login we show, in bytes. GitHub's have at most 39 and a suffix.
+const LONGEST_LOGIN: usize = 100;
+
+/// Whether an event of this name is always about a repository.
+pub(super) fn needs_repository(event: &str) -> bool {
+    matches!(event, PUSH | PULL_REQUEST)
+}
+
+/// Reads the payload of an event called `event`.
+pub(super) fn read(event: &str, json: &str) -> Result<GitEvent, PayloadError> {
+    match event {
+        PUSH => push(&parse(json)?),
+        PULL_REQUEST => pull_request(&parse(json)?),
+        PING => Ok(other(&parse(json)?, GitEventKind::Ping)),
+        name => Ok(other(&parse(json)?, GitEventKind::Other { name: name.to_owned() })),
+    }
+}
+
+#[derive(Deserialize)]
+struct OtherBody<'a> {
+    #[serde(borrow)]
+    repository: Option<RepositoryBody<'a>>,
+    #[serde(borrow)]
+    sender: Option<SenderBody<'a>>,
+}
+
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#push>. `head_commit` is of no use: it is null
+/// for deletions, and `after` is the commit in all other cases.
+#[derive(Deserialize)]
+struct PushBody<'a> {
+    #[serde(borrow, rename = "ref")]
+    reference: Text<'a>,
+    #[serde(borrow)]
+    after: Text<'a>,
+    deleted: Option<bool>,
+    #[serde(borrow)]
+    repository: Option<RepositoryBody<'a>>,
+    #[serde(borrow)]
+    sender: Option<SenderBody<'a>>,
+}
+
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request>.
+#[derive(Deserialize)]
+struct PullRequestBody<'a> {
+    #[serde(borrow)]
+    action: Text<'a>,
+    #[serde(borrow)]
+    pull_request: PullRequestObject<'a>,
+    #[serde(borrow)]
+    changes: Option<Changes<'a>>,
+    #[serde(borrow)]
+    repository: Option<RepositoryBody<'a>>,
+    #[serde(borrow)]
+    sender: Option<SenderBody<'a>>,
+}
+
+#[derive(Deserialize)]
+struct PullRequestObject<'a> {
+    number: u64,
+    #[serde(borrow)]
+    head: Side<'a>,
+    #[serde(borrow)]
+    base: Side<'a>,
+}
+
+#[derive(Deserialize)]
+struct Side<'a> {
+    #[serde(borrow, rename = "ref")]
+    branch: Text<'a>,
+    #[serde(borrow)]
+    sha: Text<'a>,
+    #[serde(borrow)]
+    repo: Option<RepositoryBody<'a>>,
+}
+
+/// What an `edited` pull request was before.
+#[derive(Deserialize)]
+struct Changes<'a> {
+    #[serde(borrow)]
+    base: Option<BaseChange<'a>>,
+}
+
+#[derive(Deserialize)]
+struct BaseChange<'a> {
+    #[serde(borrow, rename = "ref")]
+    branch: Option<Before<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Before<'a> {
+    #[serde(borrow)]
+    from: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct SenderBody<'a> {
+    #[serde(borrow)]
+    login: Option<Text<'a>>,
+}
+
+fn other(body: &OtherBody<'_>, kind: GitEventKind) -> GitEvent {
+    let repository = body.repository.as_ref().map(RepositoryBody::to_repository);
+    let repository = repository.unwrap_or(Repository { names: Vec::new(), default_branch: None });
+    GitEvent { repository, sender: sender(body.sender.as_ref()), kind }
+}
+
+fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
+    let commit = Commit::parse(&body.after.0).map_err(|_| PayloadError::Field("after"))?;
+    let deleted = body.deleted == Some(true) || commit.is_zero();
+    let kind = match GitRef::parse(&body.reference.0).map_err(|_| PayloadError::Field("ref"))? {
+        GitRef::Branch(branch) if deleted => GitEventKind::BranchDeleted { branch },
+        GitRef::Branch(branch) => GitEventKind::Push { branch, commit },
+        GitRef::Tag(tag) if deleted => GitEventKind::TagDeleted { tag },
+        GitRef::Tag(tag) => GitEventKind::Tag { tag, commit },
+        GitRef::Other(_) => GitEventKind::Other { name: PUSH.to_owned() },
+    };
+    let (_, repository) = required(body.repository.as_ref())?;
+    Ok(GitEvent { repository, sender: sender(body.sender.as_ref()), kind })
+}
+
+fn pull_request(body: &PullRequestBody<'_>) -> Result<GitEvent, PayloadError> {
+    let (here, repository) = required(body.repository.as_ref())?;
+    let PullRequestObject { number, head, base } = &body.pull_request;
+    let kind = GitEventKind::PullRequest(PullRequest {
+        number: *number,
+        action: action(body)?,
+        base: Branch::parse(&base.branch.0).map_err(|_| PayloadError::Field("pull_request.base.ref"))?,
+        head: Branch::parse(&head.branch.0).map_err(|_| PayloadError::Field("pull_request.head.ref"))?,
+        commit: Commit::parse(&head.sha.0).map_err(|_| PayloadError::Field("pull_request.head.sha"))?,
+        origin: origin(here, head.repo.as_ref()),
+    });
+    Ok(GitEvent { repository, sender: sender(body.sender.as_ref()), kind })
+}
+
+fn action(body: &PullRequestBody<'_>) -> Result<PullRequestAction, PayloadError> {
+    Ok(match body.action.0.as_ref() {
+        "opened" => PullRequestAction::Opened,
+        "synchronize" => PullRequestAction::Synchronize,
+        "reopened" => PullRequestAction::Reopened,
+        "ready_for_review" => PullRequestAction::ReadyForReview,
+        "edited" if base_changed(body.changes.as_ref()) => PullRequestAction::BaseChanged,
+        name if is_name(name) => PullRequestAction::Other(name.to_owned()),
+        _ => return Err(PayloadError::Field("action")),
+    })
+}
+
+/// `edited` comes for titles and texts too; `changes` tells which it was.
+fn base_changed(changes: Option<&Changes<'_>>) -> bool {
+    let base = changes.and_then(|changes| changes.base.as_ref());
+    base.and_then(|base| base.branch.as_ref()).is_some_and(|branch| branch.from.is_some())
+}
+
+/// The head repository is null once a fork has been deleted. In doubt, the change comes from a fork: forks
+/// are trusted less.
+fn origin(here: &RepositoryBody<'_>, head: Option<&RepositoryBody<'_>>) -> Origin {
+    match head {
+        Some(head) if head.is(here) => Origin::SameRepository,
+        Some(head) => Origin::Fork(head.names().into_iter().next()),
+        None => Origin::Fork(None),
+    }
+}
+
+fn required<'a, 'b>(
+    body: Option<&'a RepositoryBody<'b>>,
+) -> Result<(&'a RepositoryBody<'b>, Repository), PayloadError> {
+    let body = body.ok_or(PayloadError::NoRepository)?;
+    let repository = body.to_repository();
+    if repository.names.is_empty() { Err(PayloadError::NoRepository) } else { Ok((body, repository)) }
+}
+
+/// The login is only shown. One that could confuse a reader is left out.
+fn sender(body: Option<&SenderBody<'_>>) -> Option<String> {
+    let login = body?.login.as_ref()?.0.as_ref();
+    let legal =
+        (1..=LONGEST_LOGIN).contains(&login.len()) && login.bytes().all(|byte| byte.is_ascii_graphic());
+    legal.then(|| login.to_owned())
+}
