@@ -1,9 +1,10 @@
 //! What can be done to objects, independent of HTTP.
 
+mod admit;
 mod collect;
 mod create;
 mod delete;
-mod identity_check;
+
 mod patching;
 mod read;
 mod reconcile;

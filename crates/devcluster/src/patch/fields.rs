@@ -1,6 +1,7 @@
 //! Sets of fields, as `managedFields[].fieldsV1` writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde_json::{Map, Value};
 
@@ -139,7 +140,7 @@ impl FieldSet {
 
     /// Whether the set has `path` or something below it.
     pub(super) fn touches(&self, path: &[String]) -> bool {
-        let next = self.0.range::<[String], _>(path..).next();
+        let next = self.0.range::<[String], _>((Bound::Included(path), Bound::Unbounded)).next();
         next.is_some_and(|found| found.starts_with(path))
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn resources() -> Vec<Resource> {
             .done(),
         kind("", "v1", "Event", "events", Role::CoreEvent)
             .short("ev").schema(&core_event()).selectable(EVENT_SELECTORS)
-            .column("Last Seen", "date", ".lastTimestamp").column("Type", "string", ".type")
+            .column("Last Seen", "date", ".lastTimestamp|.eventTime|.metadata.creationTimestamp").column("Type", "string", ".type")
             .column("Reason", "string", ".reason").column("Object", "reference", ".involvedObject")
             .column("Message", "string", ".message").without_age()
             .done(),
@@ -82,7 +82,7 @@ pub(super) fn resources() -> Vec<Resource> {
             .short("ev").schema(&events_event())
             .selectable(&["type", "reason", "regarding.kind", "regarding.name", "regarding.namespace", "regarding.uid",
                 "reportingController"])
-            .column("Last Seen", "date", ".deprecatedLastTimestamp").column("Type", "string", ".type")
+            .column("Last Seen", "date", ".deprecatedLastTimestamp|.eventTime|.metadata.creationTimestamp").column("Type", "string", ".type")
             .column("Reason", "string", ".reason").column("Object", "reference", ".regarding")
             .column("Message", "string", ".note").without_age()
             .done(),
@@ -181,7 +181,9 @@ fn kind(group: &str, version: &str, name: &str, plural: &str, role: Role) -> Dra
 
 impl Draft {
     fn version(mut self, change: impl FnOnce(&mut ResourceVersion)) -> Self {
-        self.0.versions.iter_mut().take(1).for_each(|version| change(version));
+        if let Some(version) = self.0.versions.first_mut() {
+            change(version);
+        }
         self
     }
 

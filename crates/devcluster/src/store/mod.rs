@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::watch as signal;
 
-pub(crate) use collection::{Change, Key, Object, Objects};
-pub(crate) use persist::PersistError;
+pub(crate) use collection::{Change, Key, Object};
+pub use persist::PersistError;
 pub(crate) use snapshots::Snapshot;
 pub(crate) use watch::{Cursor, Delta, DeltaKind};
 

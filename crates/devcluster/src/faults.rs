@@ -1,0 +1,184 @@
+//! Making the API misbehave on purpose.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::identity;
+use crate::status::ApiError;
+use crate::store::Store;
+
+/// What happens to requests that match. Empty lists match everything.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Fault {
+    /// Verbs, for example `create` or `watch`.
+    pub verbs: Vec<String>,
+    /// Resources, as `builds` or `builds.shipwright.io`.
+    pub resources: Vec<String>,
+    /// Namespaces.
+    pub namespaces: Vec<String>,
+    /// Added before the request is handled, in milliseconds.
+    pub latency_ms: u64,
+    /// HTTP status to refuse with; 0 refuses nothing.
+    pub status: u16,
+    /// Reason of the refusal; derived from the status if empty.
+    pub reason: String,
+    /// Message of the refusal; derived from the status if empty.
+    pub message: String,
+    /// Seconds for `Retry-After`; a 429 without it says 1.
+    pub retry_after_seconds: Option<u32>,
+    /// Share of the matching requests that is affected, from 0.0 to 1.0; all if absent.
+    pub rate: Option<f64>,
+    /// How many more requests are affected; unlimited if absent.
+    pub remaining: Option<u32>,
+}
+
+impl Fault {
+    /// A fault that refuses with `status`.
+    pub fn refuse(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// A fault that delays.
+    pub fn delay(latency: Duration) -> Self {
+        Self { latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), ..Self::default() }
+    }
+
+    /// A fault that refuses the creation of `resource` as an admission webhook would.
+    pub fn deny_admission(resource: &str, status: u16, message: &str) -> Self {
+        let message = format!("admission webhook \"devcluster\" denied the request: {message}");
+        Self { message, ..Self::refuse(status).on("create", resource) }
+    }
+
+    /// Limits the fault to a verb on a resource; may be repeated.
+    pub fn on(mut self, verb: &str, resource: &str) -> Self {
+        self.verbs.push(verb.to_owned());
+        self.resources.push(resource.to_owned());
+        self
+    }
+
+    /// Limits the fault to the next `count` matching requests.
+    pub fn times(mut self, count: u32) -> Self {
+        self.remaining = Some(count);
+        self
+    }
+
+    /// Limits the fault to a random share of the matching requests.
+    pub fn at_rate(mut self, rate: f64) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    fn matches(&self, verb: &str, resource: &str, namespace: &str) -> bool {
+        let has = |list: &[String], wanted: &str| list.is_empty() || list.iter().any(|e| e == wanted || e == "*");
+        let plural = resource.split('.').next().unwrap_or_default();
+        has(&self.verbs, verb)
+            && (has(&self.resources, resource) || has(&self.resources, plural))
+            && has(&self.namespaces, namespace)
+    }
+
+    fn refusal(&self) -> ApiError {
+        let (reason, message) = match self.status {
+            401 => ("Unauthorized", "Unauthorized"),
+            403 => ("Forbidden", "forbidden by an injected fault"),
+            404 => ("NotFound", "the server could not find the requested resource"),
+            409 => ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
+            410 => ("Expired", "the requested version has expired"),
+            422 => ("Invalid", "refused by an injected fault"),
+            429 => ("TooManyRequests", "too many requests, please try again later"),
+            503 => ("ServiceUnavailable", "the server is currently unable to handle the request"),
+            504 => ("Timeout", "request did not complete within the allotted time-out"),
+            _ => ("InternalError", "an injected internal error occurred"),
+        };
+        let text = |own: &str, preset: &str| if own.is_empty() { preset.to_owned() } else { own.to_owned() };
+        let mut error = ApiError::new(self.status, text(&self.reason, reason), text(&self.message, message));
+        error.retry_after = self.retry_after_seconds.or((self.status == 429).then_some(1));
+        error
+    }
+}
+
+/// What the faults do to one request.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) delay: Duration,
+    pub(crate) refusal: Option<ApiError>,
+}
+
+/// The faults in force. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    rules: Arc<Mutex<Vec<Fault>>>,
+    dropped: watch::Sender<u64>,
+    store: Arc<Store>,
+}
+
+impl Faults {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { rules: Arc::default(), dropped: watch::Sender::new(0), store }
+    }
+
+    /// Forgets the history of all objects: watches and list pages that continue from before now get 410.
+    pub fn compact(&self) {
+        self.store.compact();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a fault to those in force.
+    pub fn add(&self, fault: Fault) {
+        self.lock().push(fault);
+    }
+
+    /// Replaces all faults.
+    pub fn set(&self, faults: Vec<Fault>) {
+        *self.lock() = faults;
+    }
+
+    /// The faults in force, with what remains of limited ones.
+    pub fn list(&self) -> Vec<Fault> {
+        self.lock().clone()
+    }
+
+    /// Ends all faults.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Ends all open watches now, without a word, as a broken connection would.
+    pub fn drop_watches(&self) {
+        self.dropped.send_modify(|epoch| *epoch += 1);
+    }
+
+    pub(crate) fn watch_drops(&self) -> watch::Receiver<u64> {
+        self.dropped.subscribe()
+    }
+
+    /// Decides what happens to a request. Latencies add up; the first refusal wins.
+    pub(crate) fn judge(&self, verb: &str, resource: &str, namespace: &str) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut rules = self.lock();
+        for fault in rules.iter_mut().filter(|fault| fault.matches(verb, resource, namespace)) {
+            if fault.status != 0 && verdict.refusal.is_some() {
+                continue;
+            }
+            if fault.rate.is_some_and(|rate| identity::random_fraction() >= rate) {
+                continue;
+            }
+            match &mut fault.remaining {
+                Some(0) => continue,
+                Some(remaining) => *remaining -= 1,
+                None => {}
+            }
+            verdict.delay += Duration::from_millis(fault.latency_ms);
+            if fault.status != 0 {
+                verdict.refusal = Some(fault.refusal());
+            }
+        }
+        verdict
+    }
+}

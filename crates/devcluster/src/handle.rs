@@ -1,0 +1,215 @@
+//! The objects from within the process: for setting up scenes and for simulations.
+//!
+//! Everything goes through the same operations as requests do, but no fault strikes and nothing is counted.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::operations::{
+    self, DeleteOptions, FieldValidation, ListOptions, Part, Target, WriteOptions,
+};
+use crate::patch::PatchKind;
+use crate::resources::Gvr;
+use crate::selector::Selection;
+use crate::status::ApiError;
+use crate::store::{Cursor, Delta, DeltaKind, Store};
+
+/// The manager of what is written from within the process.
+const MANAGER: &str = "devcluster";
+
+/// Access to the objects. Clones share them.
+#[derive(Clone, Debug)]
+pub struct StoreHandle {
+    store: Arc<Store>,
+}
+
+/// Something that happened to an object.
+#[derive(Clone, Debug)]
+pub enum WatchEvent {
+    /// The object is new to the watcher.
+    Added(Value),
+    /// The object changed.
+    Modified(Value),
+    /// The object is gone; this was its last state.
+    Deleted(Value),
+}
+
+impl WatchEvent {
+    /// The object that the event is about.
+    pub fn object(&self) -> &Value {
+        match self {
+            Self::Added(object) | Self::Modified(object) | Self::Deleted(object) => object,
+        }
+    }
+}
+
+/// Follows the objects of one resource.
+#[derive(Debug)]
+pub struct StoreWatch {
+    store: Arc<Store>,
+    target: Target,
+    cursor: Cursor,
+    pending: VecDeque<Delta>,
+}
+
+impl StoreHandle {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+
+    fn target(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<Target, ApiError> {
+        let registry = self.store.registry();
+        let resource = registry
+            .served(&gvr.group, &gvr.version, &gvr.resource)
+            .ok_or_else(ApiError::unknown_resource)?;
+        let namespace = if resource.namespaced { namespace } else { "" };
+        Ok(Target {
+            resource: Arc::clone(resource),
+            version: gvr.version.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            part: Part::Whole,
+        })
+    }
+
+    /// Creates or changes an object to agree with `manifest`, its status included. A namespace that is missing
+    /// is created; a namespaced manifest without one goes to `default`.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn apply(&self, manifest: Value) -> Result<Value, ApiError> {
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let registry = self.store.registry();
+        let (resource, version) = registry
+            .of_kind(text("/apiVersion"), text("/kind"))
+            .ok_or_else(ApiError::unknown_resource)?;
+        let namespace = match text("/metadata/namespace") {
+            _ if !resource.namespaced => "",
+            "" => "default",
+            named => named,
+        };
+        if resource.namespaced {
+            self.ensure_namespace(namespace)?;
+        }
+        let gvr = Gvr::new(resource.group.as_str(), version, resource.plural.as_str());
+        let target = self.target(&gvr, namespace, text("/metadata/name"))?;
+        if target.name.is_empty() {
+            return Ok(self.show(&target, operations::create(&self.store, &target, manifest, &options())?.object.value.clone()));
+        }
+        let mut written = operations::patch(&self.store, &target, PatchKind::Apply, &manifest, &options())?;
+        let has_status = target.resource.version(&target.version).is_some_and(|v| v.status);
+        if has_status && target.resource.is_custom() && manifest.get("status").is_some() {
+            let target = Target { part: Part::Status, ..target.clone() };
+            written = operations::patch(&self.store, &target, PatchKind::Apply, &manifest, &options())?;
+        }
+        Ok(self.show(&target, written.object.value.clone()))
+    }
+
+    fn ensure_namespace(&self, name: &str) -> Result<(), ApiError> {
+        let target = self.target(&Gvr::new("", "v1", "namespaces"), "", name)?;
+        if operations::get(&self.store, &target).is_ok() {
+            return Ok(());
+        }
+        match operations::create(&self.store, &target, json!({"metadata": {"name": name}}), &options()) {
+            Err(error) if error.reason != "AlreadyExists" => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The object, or `None` if there is none.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
+        let target = self.target(gvr, namespace, name)?;
+        match operations::get(&self.store, &target) {
+            Ok(object) => Ok(Some(self.show(&target, object.value.clone()))),
+            Err(error) if error.code == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All objects of a resource; an empty namespace means all namespaces.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn list(&self, gvr: &Gvr, namespace: &str) -> Result<Vec<Value>, ApiError> {
+        let target = self.target(gvr, namespace, "")?;
+        let listed = operations::list(&self.store, &target, &ListOptions::default())?;
+        Ok(listed.objects.iter().map(|object| self.show(&target, object.value.clone())).collect())
+    }
+
+    /// Follows a resource: first every object as added, then what happens. An empty namespace means all.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<StoreWatch, ApiError> {
+        let target = self.target(gvr, namespace, "")?;
+        StoreWatch::begin(Arc::clone(&self.store), target)
+    }
+
+    /// Changes an object by a JSON merge patch.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn merge(&self, gvr: &Gvr, namespace: &str, name: &str, patch: &Value) -> Result<Value, ApiError> {
+        let target = self.target(gvr, namespace, name)?;
+        let written = operations::patch(&self.store, &target, PatchKind::Merge, patch, &options())?;
+        Ok(self.show(&target, written.object.value.clone()))
+    }
+
+    /// Replaces the status of an object. A `resourceVersion` in `object` must be the current one.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn replace_status(&self, gvr: &Gvr, object: Value) -> Result<Value, ApiError> {
+        let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
+        let target = Target { part: Part::Status, ..self.target(gvr, &text("namespace"), &text("name"))? };
+        let written = operations::update(&self.store, &target, object, &options())?;
+        Ok(self.show(&target, written.object.value.clone()))
+    }
+
+    /// Deletes an object, with everything it owns. False if there is none.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub async fn delete(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<bool, ApiError> {
+        let target = self.target(gvr, namespace, name)?;
+        match operations::delete(&self.store, &target, &DeleteOptions::default()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code == 404 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as what the handle shows")]
+    fn show(&self, target: &Target, mut stored: Value) -> Value {
+        target.resource.present(&target.version, &mut stored);
+        stored
+    }
+}
+
+fn options() -> WriteOptions {
+    WriteOptions {
+        manager: MANAGER.to_owned(),
+        dry_run: false,
+        validation: FieldValidation::Ignore,
+        force: true,
+    }
+}
+
+impl StoreWatch {
+    fn begin(store: Arc<Store>, target: Target) -> Result<Self, ApiError> {
+        let listed = operations::list(&store, &target, &ListOptions::default())?;
+        let cursor = store
+            .follow(&target.resource.collection(), &target.namespace, Selection::default(), listed.revision)
+            .map_err(|_| ApiError::expired("the history moved on while the watch began"))?;
+        let added = |object| Delta { kind: DeltaKind::Added, object };
+        let pending = listed.objects.into_iter().map(added).collect();
+        Ok(Self { store, target, cursor, pending })
+    }
+
+    /// Waits for the next event. `None` if the watcher was too slow and must begin again.
+    pub async fn next(&mut self) -> Option<WatchEvent> {
+        while self.pending.is_empty() {
+            self.cursor.rung().await;
+            self.pending.extend(self.cursor.read(&self.store).ok()?);
+        }
+        let delta = self.pending.pop_front()?;
+        let mut object = delta.object.value.clone();
+        self.target.resource.present(&self.target.version, &mut object);
+        Some(match delta.kind {
+            DeltaKind::Added => WatchEvent::Added(object),
+            DeltaKind::Modified => WatchEvent::Modified(object),
+            DeltaKind::Deleted => WatchEvent::Deleted(object),
+        })
+    }
+}

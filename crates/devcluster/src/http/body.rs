@@ -1,0 +1,60 @@
+//! Response bodies and the few shapes of response there are.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use serde_json::Value;
+
+use crate::status::ApiError;
+
+/// The body of every response.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// A response with a complete body.
+pub(super) fn respond(status: u16, content_type: &'static str, bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(bytes)).boxed_unsync());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A JSON response.
+pub(super) fn json(status: u16, value: &Value) -> Response<Body> {
+    respond(status, "application/json", serde_json::to_vec(value).unwrap_or_default())
+}
+
+/// A refusal.
+pub(super) fn refuse(error: &ApiError) -> Response<Body> {
+    let mut response = json(error.code, &error.to_value());
+    if let Some(seconds) = error.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// A response whose body arrives over time.
+pub(super) fn stream(
+    content_type: &'static str,
+    chunks: impl futures::Stream<Item = Bytes> + Send + 'static,
+) -> Response<Body> {
+    use futures::StreamExt;
+    let frames = chunks.map(|chunk| Ok(Frame::data(chunk)));
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Adds a `Warning` header per text, as RFC 7234 and the API write it.
+pub(super) fn warn(response: &mut Response<Body>, texts: &[String]) {
+    for text in texts {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(WARNING, value);
+        }
+    }
+}

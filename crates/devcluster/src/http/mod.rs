@@ -1,0 +1,15 @@
+//! HTTP: from bytes to operations and back.
+
+mod accept;
+mod body;
+mod control;
+mod discovery;
+mod handler;
+mod openapi;
+mod query;
+mod route;
+mod server;
+mod table;
+mod watching;
+
+pub(crate) use server::{Server, Shared};

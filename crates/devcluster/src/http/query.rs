@@ -1,0 +1,98 @@
+//! Query parameters.
+
+use std::collections::HashMap;
+
+use crate::operations::{FieldValidation, ListOptions, Target, VersionMatch, WriteOptions};
+use crate::selector::Selection;
+use crate::status::{ApiError, Cause};
+
+/// The parameters of one request. Of repeated ones the last counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Query(HashMap<String, String>);
+
+impl Query {
+    pub(super) fn parse(text: &str) -> Self {
+        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.is_empty() || value == "true" || value == "1")
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        match self.text(name) {
+            "" => Ok(None),
+            text => {
+                let refuse = |_| ApiError::bad_request(format!("invalid value for {name}: \"{text}\""));
+                text.parse().map(Some).map_err(refuse)
+            }
+        }
+    }
+
+    pub(super) fn is_dry_run(&self) -> Result<bool, ApiError> {
+        match self.text("dryRun") {
+            "" => Ok(false),
+            "All" => Ok(true),
+            other => Err(ApiError::bad_request(format!("dryRun: Unsupported value: \"{other}\""))),
+        }
+    }
+
+    pub(super) fn selection(&self, target: &Target) -> Result<Selection, ApiError> {
+        Selection::parse(self.text("labelSelector"), self.text("fieldSelector"), |path| {
+            target.resource.selects(&target.version, path)
+        })
+    }
+
+    pub(super) fn list_options(&self, target: &Target) -> Result<ListOptions, ApiError> {
+        let version_match = match self.text("resourceVersionMatch") {
+            "" => None,
+            "Exact" => Some(VersionMatch::Exact),
+            "NotOlderThan" => Some(VersionMatch::NotOlderThan),
+            other => {
+                let message = format!("resourceVersionMatch: Unsupported value: \"{other}\"");
+                return Err(ApiError::new(422, "Invalid", message));
+            }
+        };
+        Ok(ListOptions {
+            selection: self.selection(target)?,
+            limit: self.number("limit")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
+            token: self.text("continue").to_owned(),
+            revision: self.number("resourceVersion")?.unwrap_or(0),
+            version_match,
+        })
+    }
+
+    /// Options of a write. Without `fieldManager` the first word of the user agent names the manager.
+    pub(super) fn write_options(&self, agent: &str) -> Result<WriteOptions, ApiError> {
+        let manager = match self.text("fieldManager") {
+            "" => agent.split('/').next().unwrap_or_default(),
+            named => named,
+        };
+        let manager = if manager.is_empty() { "unknown" } else { manager };
+        if manager.len() > 128 {
+            let cause = Cause::new("fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes");
+            let mut error = ApiError::new(422, "Invalid", format!("{}: {}", cause.field, cause.message));
+            error.set_causes(&[cause]);
+            return Err(error);
+        }
+        let validation = match self.text("fieldValidation") {
+            "" | "Warn" => FieldValidation::Warn,
+            "Ignore" => FieldValidation::Ignore,
+            "Strict" => FieldValidation::Strict,
+            other => {
+                let message = format!("fieldValidation: Unsupported value: \"{other}\"");
+                return Err(ApiError::new(422, "Invalid", message));
+            }
+        };
+        Ok(WriteOptions {
+            manager: manager.to_owned(),
+            dry_run: self.is_dry_run()?,
+            validation,
+            force: self.flag("force"),
+        })
+    }
+}

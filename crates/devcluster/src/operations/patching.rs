@@ -1,0 +1,94 @@
+//! Patching objects: merge, JSON, strategic and server-side apply.
+
+use serde_json::{Value, json};
+
+use super::update::{ATTEMPTS, check_preconditions, current, settle};
+use super::{Part, Target, WriteOptions, Written, admit, create};
+use crate::patch::{self, Conflict, Managers, Operation, PatchKind};
+use crate::status::ApiError;
+use crate::store::Store;
+
+/// Patches an object. An apply creates it if need be.
+pub(crate) fn patch(
+    store: &Store,
+    target: &Target,
+    kind: PatchKind,
+    patch: &Value,
+    options: &WriteOptions,
+) -> Result<Written, ApiError> {
+    if kind == PatchKind::Strategic && target.resource.is_custom() {
+        let accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+        return Err(ApiError::unsupported_media("application/strategic-merge-patch+json", accepted));
+    }
+    if kind == PatchKind::Apply {
+        return apply(store, target, patch, options);
+    }
+    for _ in 0..ATTEMPTS {
+        let current = current(store, target)?;
+        let mut shown = current.value.clone();
+        target.resource.present(&target.version, &mut shown);
+        patch::change(kind, &mut shown, patch)?;
+        admit::identify(target, &mut shown)?;
+        check_preconditions(target, &current, &shown)?;
+        if let Some(written) = settle(store, target, &current, shown, None, options)? {
+            return Ok(written);
+        }
+        if patch.pointer("/metadata/resourceVersion").is_some() {
+            break;
+        }
+    }
+    Err(ApiError::modified(&target.resource, &target.name))
+}
+
+fn apply(store: &Store, target: &Target, config: &Value, options: &WriteOptions) -> Result<Written, ApiError> {
+    let mut config = config.clone();
+    for key in ["apiVersion", "kind"] {
+        if config.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {
+            return Err(ApiError::bad_request(format!("invalid object type: {key} must be set")));
+        }
+    }
+    if config.pointer("/metadata/managedFields").is_some_and(|m| !m.is_null()) {
+        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
+    }
+    admit::identify(target, &mut config)?;
+    let warnings = admit::prune(target, &mut config, options.validation)?;
+    let served = target.served()?;
+    let writer = create::writer(target, options);
+    // Only what this endpoint writes can be owned through it.
+    let mut owned = config.clone();
+    if let Some(map) = owned.as_object_mut() {
+        match target.part {
+            Part::Status => map.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "status")),
+            Part::Whole if target.has_status() => drop(map.remove("status")),
+            Part::Whole => {}
+        }
+    }
+    for _ in 0..ATTEMPTS {
+        let found = store.get(&target.resource.collection(), &target.key());
+        let mut managers = found.as_ref().map(|object| Managers::of(&object.value)).unwrap_or_default();
+        let mut live = found.as_ref().map_or_else(|| json!({}), |object| object.value.clone());
+        if found.is_some() {
+            target.resource.present(&target.version, &mut live);
+        }
+        let merged = managers
+            .apply(&live, &owned, &served.schema, &writer, options.force)
+            .map_err(|conflicts| Conflict::refusal(&conflicts))?;
+        let Some(current) = found else {
+            if target.part == Part::Status {
+                return Err(ApiError::not_found(&target.resource, &target.name));
+            }
+            let created =
+                create::insert(store, target, merged, managers, Operation::Apply, options, warnings.clone());
+            match created {
+                Err(error) if error.reason == "AlreadyExists" => continue,
+                other => return other,
+            }
+        };
+        check_preconditions(target, &current, &config)?;
+        if let Some(mut written) = settle(store, target, &current, merged, Some(managers), options)? {
+            written.warnings = warnings;
+            return Ok(written);
+        }
+    }
+    Err(ApiError::modified(&target.resource, &target.name))
+}

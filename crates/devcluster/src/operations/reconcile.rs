@@ -1,0 +1,164 @@
+//! From what is kept and what a client wants instead to what is kept next.
+
+use serde_json::{Value, json};
+
+use super::create::writer;
+use super::{Part, Target, WriteOptions, admit};
+use crate::patch::{Managers, Operation};
+use crate::resources::Role;
+use crate::status::{ApiError, Cause};
+use crate::store::Object;
+
+/// Metadata that clients cannot change.
+const FIXED: &[&str] = &[
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+    "generateName",
+    "selfLink",
+];
+
+/// The next state of an object, or `None` if nothing changes, and warnings.
+///
+/// `candidate` is in the shape of the target's version. `managers` is given by an apply; other writes are
+/// recorded here.
+pub(super) fn next(
+    target: &Target,
+    current: &Object,
+    mut candidate: Value,
+    managers: Option<Managers>,
+    options: &WriteOptions,
+) -> Result<(Option<Value>, Vec<String>), ApiError> {
+    let served = target.served()?;
+    let mut shown = current.value.clone();
+    target.resource.present(&target.version, &mut shown);
+    let operation = if managers.is_some() { Operation::Apply } else { Operation::Update };
+    let mut managers = managers.unwrap_or_else(|| claimed(&candidate, &current.value));
+    let warnings = admit::prune(target, &mut candidate, options.validation)?;
+    served.schema.fill_defaults(&mut candidate);
+    let mut next = select_part(target, &shown, candidate);
+    fix_metadata(&mut next, &shown);
+    check_finalizers(target, current, &next)?;
+    admit::validate(target, &next)?;
+    check_immutable(target, &shown, &next)?;
+    target.resource.to_stored(&mut next);
+    // The schema is that of the shown version; objects are compared as they are kept.
+    let before = &current.value;
+    if target.resource.role == Role::Definition && before["spec"] != next["spec"] {
+        next["status"] = crate::resources::accepted_status(&next);
+    }
+    if bumps_generation(target, before, &next) {
+        let generation = before["metadata"]["generation"].as_i64().unwrap_or(0);
+        next["metadata"]["generation"] = (generation + 1).into();
+    }
+    if operation == Operation::Update {
+        managers.note_update(before, &next, &served.schema, &writer(target, options));
+    }
+    if managers == Managers::of(before) {
+        // Keep the recorded entries as they are, so that a write without effect compares equal.
+        restore(&mut next["metadata"], &before["metadata"], "managedFields");
+    } else {
+        managers.write(&mut next);
+    }
+    admit::check_size(&next)?;
+    Ok(((next != *before).then_some(next), warnings))
+}
+
+/// The managers that the client sent, if it did, else those on record. An empty list resets them.
+fn claimed(candidate: &Value, current: &Value) -> Managers {
+    match candidate.pointer("/metadata/managedFields") {
+        Some(Value::Array(_)) => Managers::of(candidate),
+        _ => Managers::of(current),
+    }
+}
+
+/// Takes from the candidate only what this endpoint may write.
+fn select_part(target: &Target, shown: &Value, mut candidate: Value) -> Value {
+    if target.part == Part::Status {
+        let mut next = shown.clone();
+        replace(&mut next, "status", candidate.get_mut("status").map(Value::take));
+        return next;
+    }
+    if target.has_status() {
+        replace(&mut candidate, "status", shown.get("status").cloned());
+    }
+    candidate
+}
+
+fn replace(object: &mut Value, key: &str, value: Option<Value>) {
+    let Some(map) = object.as_object_mut() else { return };
+    match value.filter(|v| !v.is_null()) {
+        Some(value) => map.insert(key.to_owned(), value),
+        None => map.remove(key),
+    };
+}
+
+fn restore(metadata: &mut Value, from: &Value, key: &str) {
+    replace(metadata, key, from.get(key).cloned());
+}
+
+fn fix_metadata(next: &mut Value, shown: &Value) {
+    if !next["metadata"].is_object() {
+        next["metadata"] = json!({});
+    }
+    for key in FIXED {
+        restore(&mut next["metadata"], &shown["metadata"], key);
+    }
+    restore(&mut next["metadata"], &json!({}), "managedFields");
+    if let Some(map) = next["metadata"].as_object_mut() {
+        map.retain(|_, value| {
+            !(value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+                || value.as_object().is_some_and(serde_json::Map::is_empty))
+        });
+    }
+}
+
+fn check_finalizers(target: &Target, current: &Object, next: &Value) -> Result<(), ApiError> {
+    if !current.is_terminating() {
+        return Ok(());
+    }
+    let known: Vec<&str> = current.finalizers().collect();
+    let wanted = next.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
+    let added: Vec<&str> = wanted.filter_map(Value::as_str).filter(|f| !known.contains(f)).collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
+    );
+    let cause = Cause::new("metadata.finalizers", "FieldValueForbidden", message);
+    Err(ApiError::invalid(&target.resource, &target.name, &[cause]))
+}
+
+fn check_immutable(target: &Target, shown: &Value, next: &Value) -> Result<(), ApiError> {
+    let fields: &[&str] = match target.resource.role {
+        Role::Secret if shown["immutable"] == true => &["type", "data", "stringData", "immutable"],
+        Role::Secret => &["type"],
+        Role::Plain if shown["immutable"] == true => &["data", "binaryData", "immutable"],
+        _ => &[],
+    };
+    let is_changed = |key: &&&str| next.get(**key).is_some_and(|value| Some(value) != shown.get(**key));
+    let Some(key) = fields.iter().find(is_changed) else { return Ok(()) };
+    let value = next.get(*key).cloned().unwrap_or_default();
+    let cause = Cause::invalid(*key, &value, "field is immutable");
+    Err(ApiError::invalid(&target.resource, &target.name, &[cause]))
+}
+
+/// Custom resources count changes of everything but metadata and, if it is a subresource, status.
+fn bumps_generation(target: &Target, before: &Value, next: &Value) -> bool {
+    let counts = target.resource.is_custom() || target.resource.role == Role::Definition;
+    if !counts || target.part == Part::Status {
+        return false;
+    }
+    let ignored = |key: &str| {
+        matches!(key, "metadata" | "apiVersion" | "kind") || (key == "status" && target.has_status())
+    };
+    let (Some(before), Some(next)) = (before.as_object(), next.as_object()) else { return false };
+    let keys = before.keys().chain(next.keys());
+    keys.filter(|key| !ignored(key)).any(|key| before.get(key) != next.get(key))
+}

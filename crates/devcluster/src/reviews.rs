@@ -1,0 +1,128 @@
+//! Users from a static table: who a token is, and what a user may do.
+//!
+//! Requests are authenticated but not authorized: a rule only answers reviews, it never stops a request.
+
+use serde_json::{Value, json};
+
+use crate::resources::Role;
+use crate::status::ApiError;
+
+/// Somebody who may present a token.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// The bearer token.
+    pub token: String,
+    /// User name, for example `system:serviceaccount:team-a:robot`.
+    pub name: String,
+    /// Groups the user is in.
+    pub groups: Vec<String>,
+    /// What access reviews say the user may do.
+    pub rules: Vec<AccessRule>,
+}
+
+/// Allows `verbs` on `resources` of `groups` in `namespaces`. `*` stands for all.
+#[derive(Clone, Debug, Default)]
+pub struct AccessRule {
+    /// For example `get`, `list`, `create`.
+    pub verbs: Vec<String>,
+    /// API groups; the core group is the empty string.
+    pub groups: Vec<String>,
+    /// Plural names, with a slash and the subresource if it has one.
+    pub resources: Vec<String>,
+    /// Namespaces; an empty list means all of them and cluster-wide resources.
+    pub namespaces: Vec<String>,
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) groups: Vec<String>,
+}
+
+/// The table of users.
+#[derive(Debug, Default)]
+pub(crate) struct Users(pub(crate) Vec<User>);
+
+impl Users {
+    /// Who presents this `Authorization` header. Without one it is the administrator.
+    pub(crate) fn authenticate(&self, header: Option<&str>) -> Result<Identity, ApiError> {
+        let Some(header) = header else {
+            let groups = vec!["system:masters".to_owned(), "system:authenticated".to_owned()];
+            return Ok(Identity { name: "system:admin".to_owned(), groups });
+        };
+        let token = header.strip_prefix("Bearer ").unwrap_or_default().trim();
+        self.by_token(token).map(User::identity).ok_or_else(ApiError::unauthorized)
+    }
+
+    fn by_token(&self, token: &str) -> Option<&User> {
+        self.0.iter().find(|user| !token.is_empty() && user.token == token)
+    }
+
+    /// Answers a review by filling in its status.
+    pub(crate) fn review(&self, role: Role, review: &mut Value, requester: &Identity) -> Result<(), ApiError> {
+        let spec = review.get("spec").cloned().unwrap_or_default();
+        review["status"] = match role {
+            Role::TokenReview => self.token_status(&spec),
+            Role::SelfSubjectAccessReview => self.access_status(&spec, requester),
+            Role::SubjectAccessReview => {
+                let texts = spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let identity = Identity {
+                    name: spec["user"].as_str().unwrap_or_default().to_owned(),
+                    groups: texts.map(str::to_owned).collect(),
+                };
+                self.access_status(&spec, &identity)
+            }
+            _ => return Err(ApiError::method_not_allowed()),
+        };
+        Ok(())
+    }
+
+    fn token_status(&self, spec: &Value) -> Value {
+        let Some(user) = self.by_token(spec["token"].as_str().unwrap_or_default()) else {
+            return json!({"authenticated": false, "user": {}, "error": "the token is not known"});
+        };
+        let identity = user.identity();
+        let audiences = spec.get("audiences").cloned().unwrap_or(json!([]));
+        json!({"authenticated": true, "audiences": audiences,
+            "user": {"username": identity.name, "uid": identity.name, "groups": identity.groups}})
+    }
+
+    fn access_status(&self, spec: &Value, identity: &Identity) -> Value {
+        let asked = &spec["resourceAttributes"];
+        let is_master = identity.groups.iter().any(|group| group == "system:masters");
+        if is_master || self.rules_of(identity).any(|rule| rule.allows(asked)) {
+            return json!({"allowed": true});
+        }
+        json!({"allowed": false, "reason": format!("no rule of user \"{}\" allows it", identity.name)})
+    }
+
+    fn rules_of(&self, identity: &Identity) -> impl Iterator<Item = &AccessRule> {
+        self.0.iter().filter(|user| user.name == identity.name).flat_map(|user| &user.rules)
+    }
+}
+
+impl User {
+    fn identity(&self) -> Identity {
+        let mut groups = self.groups.clone();
+        groups.push("system:authenticated".to_owned());
+        Identity { name: self.name.clone(), groups }
+    }
+}
+
+impl AccessRule {
+    fn allows(&self, asked: &Value) -> bool {
+        let text = |key: &str| asked[key].as_str().unwrap_or_default();
+        let has = |list: &[String], wanted: &str| list.iter().any(|entry| entry == "*" || entry == wanted);
+        let resource = match text("subresource") {
+            "" => text("resource").to_owned(),
+            subresource => format!("{}/{subresource}", text("resource")),
+        };
+        let somewhere = self.namespaces.is_empty() || has(&self.namespaces, text("namespace"));
+        asked.is_object()
+            && has(&self.verbs, text("verb"))
+            && has(&self.groups, text("group"))
+            && has(&self.resources, &resource)
+            && somewhere
+    }
+}
