@@ -4,6 +4,7 @@
 //! file system can be faster with N callers waiting. `append/N` is the journal with N callers, each of
 //! which waits for its answer before it sends the next. All in one run, because disks have moods.
 #![allow(missing_docs, reason = "criterion's macros make items without")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run has nobody to tell")]
 
 use std::fs::File;
 use std::io::Write as _;

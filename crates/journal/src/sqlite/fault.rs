@@ -23,11 +23,11 @@ pub(super) fn scope(error: &Error) -> Scope {
             | ErrorCode::TypeMismatch
             | ErrorCode::TooBig
             | ErrorCode::ParameterOutOfRange,
-        ) => Scope::Statement,
+        )
+        // Not from SQLite: a value that does not fit, a row that is missing.
+        | None => Scope::Statement,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => Scope::Moment,
         Some(_) => Scope::Connection,
-        // Not from SQLite: a value that does not fit, a row that is missing.
-        None => Scope::Statement,
     }
 }
 

@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// How a [`SqliteJournal`] behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Options {
     /// How many calls may wait for the thread that writes, and how many for those that read. When so many
@@ -84,7 +84,7 @@ impl SqliteJournal {
         let path = path.into();
         let place = Place { path: path.clone(), busy: options.busy };
         let (lock, writer) = file::prepare(&place)?;
-        let threads = Threads::start(place, lock, writer, &options)?;
+        let threads = Threads::start(&place, lock, writer, &options)?;
         Ok(Self { path, threads })
     }
 

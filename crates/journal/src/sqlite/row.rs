@@ -1,7 +1,9 @@
+use std::fmt;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::Row;
-use trigger_event::{Delivery, Proof};
+use trigger_event::{Delivery, InvalidDeliveryId, Proof, RepoIdError};
 
 use crate::moment::from_nanoseconds;
 use crate::{JournalError, Record, State, format};
@@ -76,7 +78,7 @@ impl Envelope {
     /// The delivery with its body, which must be there.
     pub(super) fn open(self) -> Result<(Delivery, Proof), Unreadable> {
         if self.bytes.is_none() {
-            return Err(self.unreadable("body", "it is not kept any more"));
+            return Err(self.unreadable("body", &"it is not kept any more"));
         }
         self.open_as_is()
     }
@@ -87,14 +89,14 @@ impl Envelope {
             && encoding != IDENTITY
         {
             let reason = format!("this program does not know the encoding {encoding:?}");
-            return Err(self.unreadable("body", reason));
+            return Err(self.unreadable("body", &reason));
         }
         let body = self.bytes.take().map(Bytes::from).unwrap_or_default();
-        let id = self.id.parse().map_err(|error| self.unreadable("id", error))?;
-        let headers = format::decode(&self.headers).map_err(|error| self.unreadable("headers", error))?;
-        let proof = format::decode(&self.proof).map_err(|error| self.unreadable("proof", error))?;
+        let id = self.id.parse().map_err(|error: InvalidDeliveryId| self.unreadable("id", &error))?;
+        let headers = format::decode(&self.headers).map_err(|error| self.unreadable("headers", &error))?;
+        let proof = format::decode(&self.proof).map_err(|error| self.unreadable("proof", &error))?;
         let repository = self.repository.as_deref().map(str::parse).transpose();
-        let repository = repository.map_err(|error| self.unreadable("repository", error))?;
+        let repository = repository.map_err(|error: RepoIdError| self.unreadable("repository", &error))?;
         let delivery = Delivery {
             id,
             source: self.source.into(),
@@ -109,7 +111,7 @@ impl Envelope {
         Ok((delivery, proof))
     }
 
-    fn unreadable(&self, column: &'static str, reason: impl ToString) -> Unreadable {
+    fn unreadable(&self, column: &'static str, reason: &dyn fmt::Display) -> Unreadable {
         Unreadable { id: self.id.clone(), column, reason: reason.to_string() }
     }
 }
@@ -130,11 +132,11 @@ impl Stored {
     pub(super) fn into_record(self) -> Result<Record, Unreadable> {
         let envelope = self.envelope;
         let state = State::parse(&self.state)
-            .ok_or_else(|| envelope.unreadable("state", format!("{:?} is no state", self.state)))?;
+            .ok_or_else(|| envelope.unreadable("state", &format!("{:?} is no state", self.state)))?;
         let decisions = self.decisions.as_deref().map(format::decode).transpose();
-        let decisions = decisions.map_err(|error| envelope.unreadable("decisions", error))?;
+        let decisions = decisions.map_err(|error| envelope.unreadable("decisions", &error))?;
         let launches = self.launches.as_deref().map(format::decode).transpose();
-        let launches = launches.map_err(|error| envelope.unreadable("launches", error))?;
+        let launches = launches.map_err(|error| envelope.unreadable("launches", &error))?;
         let attempts = envelope.attempts;
         let (delivery, proof) = envelope.open_as_is()?;
         Ok(Record {

@@ -44,7 +44,7 @@ struct Alive {
 
 impl Threads {
     pub(super) fn start(
-        place: Place,
+        place: &Place,
         lock: Lock,
         writer: Connection,
         options: &Options,
@@ -56,11 +56,11 @@ impl Threads {
         let arrivals = Arc::new(watch::Sender::new(0));
         let alive = Alive { _lock: Arc::new(lock), _end: end };
         let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals));
-        spawn("journal-writer", &place, alive.clone(), move || writer.run())?;
+        spawn("journal-writer", place, alive.clone(), move || writer.run())?;
         let question_queue = Arc::new(Mutex::new(question_queue));
         for _ in 0..options.readers.max(1) {
             let reader = Reader::new(place.clone(), Arc::clone(&question_queue));
-            spawn("journal-reader", &place, alive.clone(), move || reader.run())?;
+            spawn("journal-reader", place, alive.clone(), move || reader.run())?;
         }
         Ok(Self {
             patience: options.patience,

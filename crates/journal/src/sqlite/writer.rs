@@ -104,10 +104,14 @@ impl Writer {
                 if arrival {
                     self.arrivals.send_modify(|count| *count += 1);
                 }
-                group.into_iter().for_each(|job| job.resolve(Ok(())));
+                for job in group {
+                    job.resolve(Ok(()));
+                }
             }
             Err(error) if fault::scope(&error) == Scope::Statement && group.len() > 1 => {
-                group.into_iter().for_each(|job| self.write(vec![job]));
+                for job in group {
+                    self.write(vec![job]);
+                }
             }
             Err(error) => self.fail(group, error),
         }
@@ -135,7 +139,9 @@ impl Writer {
             warn!(%journal, %error, "the journal cannot be written; callers are told to come again");
         }
         let error = Arc::new(error);
-        group.into_iter().for_each(|job| job.resolve(Err(fault::unavailable(&error))));
+        for job in group {
+            job.resolve(Err(fault::unavailable(&error)));
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl Meddled {
     }
 
     fn usual() -> Self {
-        Self::new(Duration::from_millis(10), Duration::from_secs(60))
+        Self::new(Duration::from_millis(10), Duration::from_mins(1))
     }
 
     fn execute(&self, statements: &str) {
@@ -60,7 +60,7 @@ async fn a_commit_that_fails_is_told_to_all_who_wait_and_the_next_succeeds() {
 #[tokio::test]
 async fn a_store_that_hangs_is_reported_within_the_patience() {
     // Nothing frees the file while the callers wait, so whatever the machine's speed, no answer can come.
-    let meddled = Meddled::new(Duration::from_secs(600), Duration::from_millis(50));
+    let meddled = Meddled::new(Duration::from_mins(10), Duration::from_millis(50));
     meddled.execute("BEGIN IMMEDIATE");
     // More than the queue holds: some wait in it and some outside.
     let all = (0..20).map(|n| try_append(&meddled.journal, push(&n.to_string(), n)));

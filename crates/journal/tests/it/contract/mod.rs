@@ -15,7 +15,7 @@ use trigger_journal::{Appended, Claimed, Journal, Settlement};
 use crate::delivery::verified;
 
 /// Longer than any test: it does not run out.
-pub(crate) const LONG: Duration = Duration::from_secs(3600);
+pub(crate) const LONG: Duration = Duration::from_hours(1);
 
 macro_rules! suite {
     ($store:ident, $new:expr) => {
