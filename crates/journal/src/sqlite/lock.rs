@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// behind locks nothing.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock could not be had.
@@ -43,7 +43,15 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(Refused::Io(error)),
         }
         name_holder(&mut file).map_err(Refused::Io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started holds a copy of the handle
+        // until it runs its own program, and with it the lock. An error leaves it to the closing.
+        let _ = self.file.unlock();
     }
 }
 

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use trigger_event::DeliveryId;
-use trigger_journal::sqlite::Options;
 use trigger_journal::{Journal as _, Settlement, SqliteJournal, State};
 
-use crate::child;
 use crate::contract::LONG;
 use crate::delivery::{push, verified};
+use crate::{child, patient};
 
 const KILLS: u64 = 30;
 
@@ -63,7 +62,7 @@ fn run_and_kill(path: &Path, lines: u64, appended: &mut HashSet<String>, settled
 
 fn check(path: &Path, appended: &HashSet<String>, settled: &HashSet<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let journal = SqliteJournal::open(path, Options::default()).unwrap();
+    let journal = SqliteJournal::open(path, patient()).unwrap();
     runtime.block_on(async {
         for id in appended {
             let id: DeliveryId = id.parse().unwrap();
@@ -80,7 +79,7 @@ fn check(path: &Path, appended: &HashSet<String>, settled: &HashSet<String>) {
 #[allow(clippy::print_stdout, reason = "the lines are what the other process reads")]
 fn work_until_killed(path: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let journal = Arc::new(SqliteJournal::open(path, Options::default()).unwrap());
+    let journal = Arc::new(SqliteJournal::open(path, patient()).unwrap());
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
         for task in 0..8 {

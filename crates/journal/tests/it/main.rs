@@ -14,9 +14,18 @@ mod model;
 mod opening;
 mod trouble;
 
+use std::time::Duration;
+
 use tempfile::TempDir;
 use trigger_journal::sqlite::Options;
 use trigger_journal::{Journal, SqliteJournal};
+
+/// Options under which no answer is late, however busy the machine is.
+fn patient() -> Options {
+    let mut options = Options::default();
+    options.patience = Duration::from_mins(5);
+    options
+}
 
 /// A store under test. The contract is written against this trait, so that another store runs it as it is.
 trait Store {
@@ -37,7 +46,7 @@ struct Sqlite {
 impl Sqlite {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let journal = SqliteJournal::open(directory.path().join("journal.db"), Options::default()).unwrap();
+        let journal = SqliteJournal::open(directory.path().join("journal.db"), patient()).unwrap();
         Self { journal: Some(journal), directory }
     }
 }
@@ -50,7 +59,7 @@ impl Store for Sqlite {
     async fn reopen(&mut self) {
         drop(self.journal.take());
         let path = self.directory.path().join("journal.db");
-        self.journal = Some(SqliteJournal::open(path, Options::default()).unwrap());
+        self.journal = Some(SqliteJournal::open(path, patient()).unwrap());
     }
 
     async fn close(&self) {

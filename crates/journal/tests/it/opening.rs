@@ -2,15 +2,15 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use trigger_journal::sqlite::{OpenError, Options};
+use trigger_journal::sqlite::OpenError;
 use trigger_journal::{Journal as _, SqliteJournal};
 
-use crate::child;
 use crate::contract::{append, claim_one};
 use crate::delivery::push;
+use crate::{child, patient};
 
 fn open(path: &Path) -> Result<SqliteJournal, OpenError> {
-    SqliteJournal::open(path, Options::default())
+    SqliteJournal::open(path, patient())
 }
 
 /// Opens what `prepare` has put at a path, which must be refused, and returns the error and what it says.

@@ -6,12 +6,11 @@ use futures::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use trigger_event::Delivery;
-use trigger_journal::sqlite::Options;
 use trigger_journal::{Appended, Journal as _, JournalError, Query, SqliteJournal, State};
 
-use crate::child;
 use crate::contract::{append, claim_all};
 use crate::delivery::{push, verified};
+use crate::{child, patient};
 
 /// A journal whose file somebody else meddles with.
 struct Meddled {
@@ -24,7 +23,7 @@ impl Meddled {
     fn new(busy: Duration, patience: Duration) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path: PathBuf = directory.path().join("journal.db");
-        let mut options = Options::default();
+        let mut options = patient();
         (options.busy, options.patience, options.queue) = (busy, patience, 4);
         let journal = SqliteJournal::open(&path, options).unwrap();
         Self { journal, other: Connection::open(path).unwrap(), _directory: directory }
@@ -160,7 +159,7 @@ fn a_full_volume_refuses_and_recovers_when_there_is_room_again() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let journal = SqliteJournal::open(path, Options::default()).unwrap();
+        let journal = SqliteJournal::open(path, patient()).unwrap();
         let delivery = |n: i64| Delivery { body: vec![b'x'; 32 << 10].into(), ..push(&n.to_string(), n) };
         // The first refusal makes room of its own, by moving the log into the main file; after a second one
         // in a row there is none left.
