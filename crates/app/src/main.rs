@@ -1,2 +1,11 @@
-//! Placeholder.
-fn main() {}
+//! The binary. Everything it does is in the library beside it.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use shipwright_trigger::{Cli, run};
+
+fn main() -> ExitCode {
+    run(Cli::parse())
+}

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
-use futures::{StreamExt, stream};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use trigger_event::{Delivery, Event, ObjectKey};
 use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
 use trigger_providers::{PayloadError, by_name};
@@ -36,21 +36,12 @@ impl Meaning {
     pub fn of(delivery: &Delivery) -> Result<Event, MeaningError> {
         let provider = by_name(&delivery.source);
         let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;
-        let headers = headers(&delivery.headers);
-        let payload = provider.payload(&headers, &delivery.body)?;
-        Ok(provider.event(&payload)?)
+        Ok(provider.read(delivery)?)
     }
 }
 
-fn headers(kept: &[(String, String)]) -> HeaderMap {
-    let parsed = |(name, value): &(String, String)| {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_str(value).ok()?))
-    };
-    kept.iter().filter_map(parsed).collect()
-}
-
 /// How one attempt at a delivery ended.
+#[derive(Default)]
 pub(crate) struct Attempt {
     pub(crate) decisions: Vec<DecisionRecord>,
     pub(crate) launches: Vec<LaunchRecord>,
@@ -82,13 +73,19 @@ pub(crate) async fn attempt(
     let runs: HashMap<ObjectKey, ObjectKey> =
         plans.iter().map(|plan| (plan.target.clone(), plan.key.clone())).collect();
     let mut attempt = Attempt { decisions: record::decisions(&decisions, &runs), ..Attempt::default() };
-    let mut launched = stream::iter(&plans)
-        .map(|plan| async move { (plan, launcher.launch(plan).await) })
-        .buffer_unordered(SIDE_BY_SIDE);
+    let launches: Vec<_> = plans.iter().map(|plan| launch(launcher, plan)).collect();
+    let mut launched = stream::iter(launches).buffer_unordered(SIDE_BY_SIDE);
     while let Some((plan, result)) = launched.next().await {
         attempt.note(plan, result, metrics);
     }
     attempt
+}
+
+fn launch<'a>(
+    launcher: &'a dyn Launcher,
+    plan: &'a Plan,
+) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchFault>)> {
+    async move { (plan, launcher.launch(plan).await) }.boxed()
 }
 
 fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> Result<Vec<Plan>, RenderError> {
@@ -109,12 +106,6 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> Result<Vec
             render(&Request { delivery, event, target: &decision.target, cause, also: &also })
         })
         .collect()
-}
-
-impl Default for Attempt {
-    fn default() -> Self {
-        Self { decisions: Vec::new(), launches: Vec::new(), postponed: None, refused: None }
-    }
 }
 
 impl Attempt {

@@ -49,10 +49,10 @@ impl SecretData {
     ///
     /// A value that ends in a line break (`echo … | kubectl create secret`) is tried with and without it.
     /// Empty values are left out: anybody could sign with them.
-    pub fn webhook_keys(&self, names: &[&str]) -> Vec<&[u8]> {
-        let Some(name) = names.iter().find(|name| self.0.contains_key(**name)) else { return Vec::new() };
+    pub fn webhook_keys(&self, names: &[String]) -> Vec<&[u8]> {
+        let Some(name) = names.iter().find(|name| self.0.contains_key(*name)) else { return Vec::new() };
         let previous = format!("{name}{PREVIOUS}");
-        let values = [self.0.get(*name), self.0.get(&previous)];
+        let values = [self.0.get(name), self.0.get(&previous)];
         let values = values.into_iter().flatten().map(|value| value.as_slice());
         values.flat_map(|value| [Some(value), without_line_break(value)]).flatten().filter(|value| !value.is_empty()).collect()
     }
@@ -73,6 +73,10 @@ impl fmt::Debug for SecretData {
 mod tests {
     use super::*;
 
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
     fn the_first_name_that_is_there_counts() {
         let data = SecretData::new([
@@ -80,9 +84,9 @@ mod tests {
             ("github-token".to_owned(), b"new\n".to_vec()),
             ("github-token.previous".to_owned(), b"old".to_vec()),
         ]);
-        let keys = data.webhook_keys(&["github-token", "github-secret", "webhook-secret"]);
+        let keys = data.webhook_keys(&names(&["github-token", "github-secret", "webhook-secret"]));
         assert_eq!(keys, [b"new\n".as_slice(), b"new", b"old"]);
-        assert!(data.webhook_keys(&["gitlab-token"]).is_empty());
+        assert!(data.webhook_keys(&names(&["gitlab-token"])).is_empty());
         assert_eq!(format!("{data:?}"), "SecretData(..)");
     }
 
@@ -90,11 +94,11 @@ mod tests {
     fn an_empty_key_is_no_key() {
         for empty in ["", "\n", "\r\n"] {
             let data = SecretData::new([("github-token".to_owned(), empty.as_bytes().to_vec())]);
-            let keys = data.webhook_keys(&["github-token"]);
+            let keys = data.webhook_keys(&names(&["github-token"]));
             assert!(keys.iter().all(|key| !key.is_empty()), "{keys:?}");
             assert!(!keys.contains(&b"".as_slice()));
         }
         let data = SecretData::new([("github-token".to_owned(), b"\n".to_vec())]);
-        assert!(data.webhook_keys(&["github-token"]).is_empty(), "a line break alone is no key");
+        assert!(data.webhook_keys(&names(&["github-token"])).is_empty(), "a line break alone is no key");
     }
 }

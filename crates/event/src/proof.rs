@@ -54,6 +54,14 @@ pub struct Verification {
 }
 
 impl Claim {
+    /// The claim that somebody who has `key` makes for `body`.
+    pub fn hmac_sha256(key: &[u8], body: &[u8]) -> Self {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), body);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(tag.as_ref());
+        Self::HmacSha256(bytes)
+    }
+
     /// Whether `key` makes the claim true for `body`. Compares in constant time.
     ///
     /// An empty key proves nothing: anybody could sign with it.

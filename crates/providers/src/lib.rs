@@ -22,8 +22,10 @@ mod github;
 mod header;
 mod provider;
 mod registry;
+mod sample;
 
 pub use error::{ClaimError, PayloadError};
 pub use github::GitHub;
 pub use provider::{Provider, RequestPayload, Selector};
 pub use registry::{ALL, by_name};
+pub use sample::{Sample, SampleKind, SampleRequest};

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use trigger_event::{Claim, Delivery, Event, RepoId};
 
 use crate::header::LONGEST_VALUE;
-use crate::{ClaimError, PayloadError};
+use crate::{ClaimError, PayloadError, Sample, SampleRequest};
 
 /// A Git hosting service that sends webhooks.
 ///
@@ -40,6 +40,13 @@ pub trait Provider: Send + Sync + 'static {
     /// Whether the claim covers the body. Then the body alone tells two deliveries apart, see
     /// [`trigger_event::DeliveryKey`].
     fn signs_body(&self) -> bool;
+
+    /// Composes an event as the service would send it, for trying a set-up out.
+    fn compose(&self, sample: &Sample) -> SampleRequest;
+
+    /// The headers the service would send with `body`: what kind of `event` it is, under which id, and the
+    /// proof of having `key`, if there is one.
+    fn sign(&self, event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>) -> HeaderMap;
 
     /// The keys of a Secret that may hold what the claim is checked with, the first one present counts.
     fn secret_keys(&self) -> Vec<String> {

@@ -43,7 +43,8 @@ mod tests {
             prop_assert!(name.len() <= 63);
             prop_assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b)));
             prop_assert!(name.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric()));
-            prop_assert!(!name.contains(".-"));
+            let (stem, hash) = name.rsplit_once('-').unwrap_or_default();
+            prop_assert!(stem.bytes().last().is_some_and(|b| b.is_ascii_alphanumeric()) && hash.len() == 10);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! GitHub, on github.com and on GitHub Enterprise.
 //!
 //! `request.rs` takes the request apart, `claim.rs` reads the signature, `repository.rs` and `event.rs` read
-//! the JSON. Hosts are taken from the payload, so that an Enterprise server works like github.com.
+//! the JSON; `compose.rs` writes both, for trying a set-up out. Hosts are taken from the payload, so that an Enterprise server works like github.com.
 //!
 //! Where the JSON leaves room for two opinions, we have none: a field we read that occurs twice, or that
 //! has another type than documented, makes the payload malformed. Fields we do not read are skipped
@@ -11,6 +11,7 @@
 //! <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
 
 mod claim;
+mod compose;
 mod event;
 #[cfg(test)]
 mod fixtures;
@@ -24,7 +25,7 @@ use serde::Deserialize;
 use trigger_event::{Claim, Event};
 
 use self::repository::RepositoryBody;
-use crate::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
+use crate::{ClaimError, PayloadError, Provider, RequestPayload, Sample, SampleRequest, Selector};
 
 /// GitHub, on github.com and on GitHub Enterprise.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +88,14 @@ impl Provider for GitHub {
 
     fn signs_body(&self) -> bool {
         true
+    }
+
+    fn compose(&self, sample: &Sample) -> SampleRequest {
+        compose::compose(sample)
+    }
+
+    fn sign(&self, event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>) -> HeaderMap {
+        compose::sign(event, delivery, body, key)
     }
 }
 

@@ -1,0 +1,63 @@
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, crds, dev, send, serve};
+use crate::logging::{LogOptions, start_logging};
+
+/// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
+///
+/// Every delivery is kept, every decision is explained, nothing runs twice.
+///
+/// New here? `shipwright-trigger dev` shows the whole thing on this machine, with a small cluster of its own.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    #[command(flatten)]
+    log: LogOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the main job on this machine: a small cluster, example Builds, a signed push, the BuildRun.
+    Dev(dev::Args),
+    /// Take webhooks in and start builds, on the cluster of the current kubeconfig or the pod it runs in.
+    Serve(serve::Args),
+    /// Compose, sign and post an event, as GitHub would: to try a set-up out.
+    Send(send::Args),
+    /// Print the CustomResourceDefinitions that the dev cluster uses.
+    Crds(crds::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+}
+
+/// Runs a command. Errors are printed with their causes and what to do about them.
+pub fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Dev(args) => with_runtime(cli.log.quiet(), || dev::run(args)),
+        Command::Serve(args) => with_runtime(cli.log, || serve::run(args)),
+        Command::Send(args) => with_runtime(cli.log.quiet(), || send::run(args)),
+        Command::Crds(args) => crds::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("error: {error}");
+        for cause in error.chain().skip(1) {
+            anstream::eprintln!("  because: {cause}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+fn with_runtime<F>(log: LogOptions, command: impl FnOnce() -> F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
+    start_logging(&log)?;
+    // One provider of cryptography for everything that speaks TLS. It fails only if there is one already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command())
+}

@@ -1,0 +1,17 @@
+use std::io::stdout;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+/// Flags of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The shell, for example: `source <(shipwright-trigger completions bash)`.
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    generate(args.shell, &mut crate::Cli::command(), "shipwright-trigger", &mut stdout());
+    Ok(ExitCode::SUCCESS)
+}

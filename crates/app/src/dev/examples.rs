@@ -1,0 +1,77 @@
+//! The manifests that are loaded: the examples of the repository, or a folder.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use trigger_api::manifest;
+
+const EXAMPLES: [(&str, &str); 2] = [
+    ("examples/team-a.yaml", include_str!("../../../../examples/team-a.yaml")),
+    ("examples/team-b.yaml", include_str!("../../../../examples/team-b.yaml")),
+];
+
+/// The objects to load, namespaces first. Namespaces that objects are in but nobody declares are added.
+pub(super) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
+    let files = match folder {
+        None => EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
+        Some(folder) => files(folder)?,
+    };
+    let mut objects = Vec::new();
+    for (name, text) in files {
+        objects.extend(manifest::parse(&text).with_context(|| format!("{name} cannot be loaded"))?);
+    }
+    for object in &mut objects {
+        if object["metadata"]["namespace"].is_null() && object["kind"] != "Namespace" {
+            object["metadata"]["namespace"] = "default".into();
+        }
+    }
+    let (mut ordered, others): (Vec<_>, Vec<_>) =
+        objects.into_iter().partition(|object| object["kind"] == "Namespace");
+    let declared: BTreeSet<String> = ordered.iter().filter_map(|object| text(object, "name")).collect();
+    let used: BTreeSet<String> = others.iter().filter_map(|object| text(object, "namespace")).collect();
+    ordered.extend(used.difference(&declared).filter(|name| *name != "default").map(|name| {
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    }));
+    ordered.extend(others);
+    Ok(ordered)
+}
+
+fn text(object: &Value, field: &str) -> Option<String> {
+    object["metadata"][field].as_str().map(ToOwned::to_owned)
+}
+
+fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("the folder {} cannot be read", folder.display()))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "yaml" || kind == "yml" || kind == "json"))
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        bail!("the folder {} holds no .yaml, .yml or .json file", folder.display());
+    }
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            Ok((path.display().to_string(), text))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_examples_are_whole_and_namespaces_come_first() {
+        let objects = objects(None).unwrap();
+        let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+        assert_eq!(kinds[..2], ["Namespace", "Namespace"]);
+        assert_eq!(kinds.iter().filter(|kind| **kind == "Build").count(), 3);
+    }
+}

@@ -1,0 +1,13 @@
+//! `shipwright-trigger dev`: the whole program on one machine, and the story of what it does.
+//!
+//! `playground` is the cluster and the program on it, `examples` what is loaded, `rehearsal` the events
+//! that are sent, `story` what is printed.
+
+mod examples;
+mod playground;
+mod rehearsal;
+mod story;
+
+pub(crate) use playground::Playground;
+pub(crate) use rehearsal::Rehearsal;
+pub(crate) use story::Story;

@@ -1,0 +1,138 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+use trigger_cluster::connect;
+use trigger_devcluster::{DevCluster, Gvr, SimulationOptions};
+use trigger_event::{DeliveryId, ObjectKey};
+use trigger_journal::{Journal, Record, State};
+
+use super::examples;
+use super::story::while_waiting;
+use crate::program::{Program, ProgramOptions};
+
+/// Everything in the story happens within this time, or something is wrong.
+const SOON: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// A simulated build is over soon, but not before a person could have seen it run.
+const BUILD_TAKES: Duration = Duration::from_millis(600);
+
+/// A dev cluster with manifests loaded, and the program on it.
+pub(crate) struct Playground {
+    pub(super) cluster: DevCluster,
+    pub(super) program: Program,
+    /// Holds the kubeconfig and the journal; removed at the end.
+    folder: TempDir,
+}
+
+impl Playground {
+    /// Starts the cluster, loads the manifests, starts the program and waits until it is ready.
+    pub(crate) async fn start(
+        manifests: Option<&Path>,
+        listen: Option<SocketAddr>,
+        admin: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
+        let objects = examples::objects(manifests)?;
+        let folder = tempfile::Builder::new().prefix("shipwright-trigger-dev-").tempdir()?;
+        let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start();
+        let cluster = while_waiting("starting the dev cluster", cluster).await?;
+        for object in objects {
+            let what = format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
+            cluster.store().apply(object).await.with_context(|| format!("{what} is refused"))?;
+        }
+        cluster.simulate_builds(SimulationOptions { duration: BUILD_TAKES });
+        let kubeconfig = cluster.kubeconfig();
+        std::fs::write(folder.path().join("kubeconfig"), &kubeconfig)?;
+
+        let connection = connect(Some(&kubeconfig)).await?;
+        let mut options = ProgramOptions::on_loopback(folder.path().join("journal.db"));
+        options.listen = listen.unwrap_or_else(|| free_or_any(8080));
+        options.admin = admin.unwrap_or_else(|| free_or_any(9090));
+        let program = while_waiting("starting the program", Program::start(&connection, &options)).await?;
+        while_waiting("reading the Builds", program.ready()).await;
+        Ok(Self { cluster, program, folder })
+    }
+
+    /// The kubeconfig for kubectl.
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// The address of the GitHub hook.
+    pub(super) fn hook_url(&self) -> String {
+        format!("http://{}/hooks/github", self.program.hooks)
+    }
+
+    /// All objects of a kind.
+    pub(super) async fn list(&self, resource: &Gvr) -> anyhow::Result<Vec<Value>> {
+        Ok(self.cluster.store().list(resource, "").await?)
+    }
+
+    /// One object, if it is there.
+    pub(super) async fn get(&self, resource: &Gvr, key: &ObjectKey) -> anyhow::Result<Option<Value>> {
+        Ok(self.cluster.store().get(resource, &key.namespace, &key.name).await?)
+    }
+
+    /// The delivery, once it is settled or has failed.
+    pub(super) async fn settled(&self, id: &DeliveryId) -> anyhow::Result<Record> {
+        let deadline = Instant::now() + SOON;
+        loop {
+            if let Some(record) = self.program.journal.find(id).await?
+                && matches!(record.state, State::Settled | State::Failed)
+            {
+                return Ok(record);
+            }
+            if Instant::now() > deadline {
+                bail!("the delivery {id} was not settled within {SOON:?}");
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The BuildRun, once it is over.
+    pub(super) async fn finished(&self, run: &ObjectKey) -> anyhow::Result<Value> {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let object = self.get(&build_runs(), run).await?;
+            let object = object.with_context(|| format!("the BuildRun {run} does not exist"))?;
+            if condition(&object, "Succeeded").is_some_and(|condition| condition["status"] != "Unknown") {
+                return Ok(object);
+            }
+            if Instant::now() > deadline {
+                bail!("the BuildRun {run} was not over within {SOON:?}");
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.program.stop().await;
+        // Nothing is persisted, so nothing can go wrong that matters now.
+        let _ = self.cluster.shutdown().await;
+    }
+}
+
+pub(super) fn builds() -> Gvr {
+    Gvr::new("shipwright.io", "v1beta1", "builds")
+}
+
+pub(super) fn build_runs() -> Gvr {
+    Gvr::new("shipwright.io", "v1beta1", "buildruns")
+}
+
+/// The condition of a type in an object's status.
+pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+/// `port` on loopback, or any if somebody else has it.
+fn free_or_any(port: u16) -> SocketAddr {
+    let wanted = SocketAddr::from(([127, 0, 0, 1], port));
+    match std::net::TcpListener::bind(wanted) {
+        Ok(_) => wanted,
+        Err(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
+    }
+}

@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use anstream::println;
+use owo_colors::OwoColorize;
+use serde_json::Value;
+use trigger_event::ObjectKey;
+use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
+
+use super::playground::{Playground, builds, condition};
+use super::rehearsal::Rehearsal;
+use crate::sender::Answer;
+
+/// What takes longer than this is said to be under way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What `dev` prints: numbered steps, one line for each thing that happens.
+pub(crate) struct Story {
+    step: usize,
+}
+
+impl Story {
+    pub(crate) fn begin() -> Self {
+        println!("{}", "Shipwright Trigger turns what happens in Git into container image builds.".bold());
+        println!("This is the whole program on your machine; nothing outside of it is touched.");
+        Self { step: 0 }
+    }
+
+    /// Shows where everything is and what is loaded.
+    pub(crate) async fn stage(&mut self, playground: &Playground) -> anyhow::Result<()> {
+        self.next("The stage");
+        line("dev cluster", &playground.cluster.url(), "a small Kubernetes API in this process");
+        line("webhooks", &playground.hook_url(), "what you would enter at GitHub");
+        let admin = format!("http://{}", playground.program.admin);
+        line("admin", &admin, "/healthz /readyz /metrics");
+        for build in playground.list(&builds()).await? {
+            let rules = build["spec"]["trigger"]["when"].as_array().map_or(0, Vec::len);
+            let name = format!("{}/{}", text(&build["metadata"]["namespace"]), text(&build["metadata"]["name"]));
+            let url = text(&build["spec"]["source"]["git"]["url"]);
+            line("Build", &name, &format!("{url}, {rules} rule{}", if rules == 1 { "" } else { "s" }));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn nothing_to_send(&mut self) {
+        self.next("Nothing to send");
+        println!("  No Build has a rule of type GitHub and a Secret with a webhook key (`github-token`).");
+    }
+
+    pub(super) fn sending(&mut self, what: &str) {
+        self.next(what);
+    }
+
+    pub(super) fn answered(&mut self, answer: &Answer) {
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let status = answer.status.to_string();
+        let status = if answer.status.is_success() { status.green().to_string() } else { status.red().to_string() };
+        let delivery = body["delivery"].as_str().map(|id| format!(" (delivery {id})")).unwrap_or_default();
+        println!("  answered   {status}: {}{delivery}", text(&body["message"]));
+    }
+
+    pub(super) fn decided(&mut self, record: &Record) {
+        for DecisionRecord { target, rule, outcome, .. } in &record.decisions {
+            let (verdict, why) = match outcome {
+                OutcomeRecord::Fired { run } => ("fired  ".green().to_string(), format!("started {}", run.name)),
+                OutcomeRecord::AlsoMatched { .. } => ("matched".to_owned(), "one run is enough".to_owned()),
+                OutcomeRecord::Skipped { message, .. } => ("skipped".yellow().to_string(), message.clone()),
+            };
+            println!("  {verdict}    {target} \"{rule}\": {why}");
+        }
+        if record.state == State::Failed {
+            println!("  {}     {}", "failed".red(), record.fault.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// Tells how a BuildRun ended. False if it failed.
+    pub(super) fn built(&mut self, run: &ObjectKey, object: &Value) -> bool {
+        let build = &object["spec"]["build"];
+        let what = match (build["name"].as_str(), build["spec"]["source"]["git"]["revision"].as_str()) {
+            (Some(name), _) => format!("runs the Build {name} by its name"),
+            (None, Some(commit)) => format!("runs the Build's spec, pinned to commit {}", cut(commit)),
+            (None, None) => "runs a spec".to_owned(),
+        };
+        println!("  {}   {run} {what}", "BuildRun".bold());
+        if let Some(triggered) = condition(object, "Triggered") {
+            println!("  because    {}", text(&triggered["message"]));
+        }
+        let succeeded = condition(object, "Succeeded");
+        let good = succeeded.is_some_and(|condition| condition["status"] == "True");
+        let reason = succeeded.map_or("", |condition| text(&condition["reason"]));
+        let reason = if good { reason.green().to_string() } else { reason.red().to_string() };
+        println!("  ended      {reason}, by the simulated builder");
+        good
+    }
+
+    pub(crate) fn invite(&mut self, playground: &Playground, rehearsal: Option<&Rehearsal>) {
+        self.next("Your turn");
+        println!("  In another terminal, look around:");
+        println!("    export KUBECONFIG={}", playground.kubeconfig().display());
+        println!("    kubectl get builds,buildruns -A");
+        println!("    kubectl describe builds -A");
+        println!("    kubectl get buildruns -A -w");
+        println!("    curl http://{}/metrics", playground.program.admin);
+        if let Some(Rehearsal { url, secret, .. }) = rehearsal {
+            println!("  Send more, and see what is refused:");
+            let ObjectKey { namespace, name } = secret;
+            println!("    export SHIPWRIGHT_TRIGGER_URL={}", playground.hook_url());
+            println!("    export SHIPWRIGHT_TRIGGER_SECRET=$(kubectl get secret -n {namespace} {name} -o go-template='{{{{index .data \"github-token\" | base64decode}}}}')");
+            println!("    shipwright-trigger send push --repo {url} --ref main");
+            println!("    shipwright-trigger send push --repo {url} --ref main --secret wrong");
+        }
+        println!("  {} ends it all.", "Ctrl-C".bold());
+    }
+
+    pub(crate) fn broke_off(&mut self, error: &anyhow::Error) {
+        println!("  {} {error:#}", "broke off".red());
+    }
+
+    pub(crate) fn end(&mut self, good: bool) {
+        println!();
+        if good {
+            println!("{} Without --once this stays up for you to try things.", "Everything went as it should.".green());
+        } else {
+            println!("{} See above.", "Not everything went as it should.".red());
+        }
+    }
+
+    pub(crate) fn goodbye(&mut self) {
+        println!();
+        println!("Ended. Nothing is left behind.");
+    }
+
+    fn next(&mut self, title: &str) {
+        self.step += 1;
+        println!();
+        println!("{} {}", format!("{}.", self.step).dimmed(), title.bold());
+    }
+}
+
+fn line(what: &str, value: &str, comment: &str) {
+    println!("  {what:<12} {value}  {}", comment.dimmed());
+}
+
+fn cut(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Waits for `work`; says what is being waited for if it takes more than a second.
+pub(super) async fn while_waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    let mut patience = Box::pin(tokio::time::sleep(PATIENCE));
+    tokio::select! {
+        done = &mut work => return done,
+        () = &mut patience => anstream::eprintln!("  … {what}"),
+    }
+    work.await
+}

@@ -1,0 +1,16 @@
+//! The command line and the wiring of Shipwright Trigger.
+//!
+//! `commands` has a file per subcommand, `program` puts the parts together, `dev` tells the story of
+//! `shipwright-trigger dev`.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod dev;
+mod logging;
+mod program;
+mod sender;
+mod shutdown;
+
+pub use cli::{Cli, Command, run};
+pub use program::{HookPath, Program, ProgramOptions};

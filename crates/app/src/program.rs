@@ -1,0 +1,278 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use trigger_cluster::{BuildWatch, Connection, KubeLauncher, Reporter, Scope, SharedReads, watch_builds};
+use trigger_dispatch::{Dispatcher, Settings};
+use trigger_journal::{Journal, SqliteJournal, sqlite};
+use trigger_providers::{Provider, by_name};
+use trigger_rules::Inventory;
+use trigger_server::{Admin, HookSettings, Hooks, Limits, Readiness, Route, serve};
+
+/// How the program is set up: flags of `serve`, and what `dev` builds on.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ProgramOptions {
+    /// Where webhooks come in. This port may face the internet; nothing else is served on it.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Where health, readiness and metrics are served. Keep this port inside the cluster.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN", default_value = "0.0.0.0:9090", value_name = "ADDRESS")]
+    pub admin: SocketAddr,
+    /// The journal: a SQLite file on a local volume (not NFS). It holds every delivery.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_JOURNAL", default_value = "shipwright-trigger.db", value_name = "FILE")]
+    pub journal: PathBuf,
+    /// Watch the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
+    #[arg(long = "namespace", short = 'n', env = "SHIPWRIGHT_TRIGGER_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
+    pub namespaces: Vec<String>,
+    /// By which path a provider's webhooks come in.
+    #[arg(long = "hook-path", env = "SHIPWRIGHT_TRIGGER_HOOK_PATH", value_delimiter = ',', default_value = "github=/hooks/github", value_name = "PROVIDER=PATH")]
+    pub hook_paths: Vec<HookPath>,
+    /// Let Builds that name no Secret accept deliveries that nobody signed. Anybody who can reach the port
+    /// can then start them.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
+    pub allow_unsigned: bool,
+    /// The largest body taken in, in MiB. GitHub sends up to 25.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = 25, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub max_body: u16,
+    /// All bodies that are being taken in at the same time, in MiB. Beyond that senders get 503.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = 128, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_bodies: u16,
+    /// Connections at the same time on each port. More wait.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS", default_value_t = 1024, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections: u16,
+    /// How long a client may take to send the headers of a request, in seconds.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub header_timeout: u64,
+    /// How long a client may take to send a body, in seconds.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout: u64,
+}
+
+/// Which provider's webhooks come in by which path, written `github=/hooks/github`.
+#[derive(Clone)]
+pub struct HookPath {
+    /// The provider.
+    pub provider: &'static dyn Provider,
+    /// The path.
+    pub path: String,
+}
+
+/// The program, running.
+pub struct Program {
+    /// Where webhooks come in.
+    pub hooks: SocketAddr,
+    /// Where health, readiness and metrics are served.
+    pub admin: SocketAddr,
+    /// What is kept.
+    pub journal: Arc<SqliteJournal>,
+    /// The rules.
+    pub inventory: Arc<Inventory>,
+    builds: BuildWatch,
+    draining: Arc<AtomicBool>,
+    stop: Stop,
+}
+
+/// The order of ending: first the listeners, then the dispatcher, last what they both need.
+struct Stop {
+    listeners: CancellationToken,
+    listening: TaskTracker,
+    dispatcher: CancellationToken,
+    dispatching: TaskTracker,
+    rest: CancellationToken,
+}
+
+impl Program {
+    /// Starts everything. Returns when both ports listen; deliveries are taken in as soon as every Build
+    /// has been seen.
+    pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
+        let hook_listener = listen(options.listen, "webhooks", "--listen").await?;
+        let admin_listener = listen(options.admin, "the admin port", "--admin").await?;
+        let (hooks, admin) = (hook_listener.local_addr()?, admin_listener.local_addr()?);
+        let sqlite = SqliteJournal::open(&options.journal, sqlite::Options::default())
+            .with_context(|| format!("the journal {} cannot be opened", options.journal.display()))?;
+        let sqlite = Arc::new(sqlite);
+        let journal: Arc<dyn Journal> = Arc::clone(&sqlite) as _;
+        let inventory = Arc::new(Inventory::new());
+        let mut registry = Registry::with_prefix("shipwright_trigger");
+
+        let stop = Stop::new();
+        let background = TaskTracker::new();
+        let reporter = Reporter::start(connection, &background);
+        let builds =
+            watch_builds(connection, &options.scope(), &inventory, &reporter, &background, &stop.rest);
+
+        let metrics = trigger_dispatch::Metrics::default();
+        metrics.register(&mut registry);
+        let launcher = Arc::new(KubeLauncher::new(connection, reporter));
+        let dispatcher = Dispatcher::new(
+            Arc::clone(&journal),
+            Arc::clone(&inventory),
+            launcher,
+            Settings::default(),
+            metrics,
+        );
+        stop.dispatching.spawn(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
+
+        let metrics = trigger_server::Metrics::default();
+        metrics.register(&mut registry);
+        let secrets = Arc::new(SharedReads::new(connection));
+        let hook_routes = Hooks::new(
+            options.hook_settings(),
+            Arc::clone(&inventory),
+            secrets,
+            Arc::clone(&journal),
+            metrics,
+        )
+        .router(&options.routes());
+        let draining = Arc::new(AtomicBool::new(false));
+        let readiness = readiness(builds.clone(), Arc::clone(&draining));
+        let admin_routes = Admin::new(readiness, journal, registry).router();
+        for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
+            stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
+        }
+        Ok(Self { hooks, admin, journal: sqlite, inventory, builds, draining, stop })
+    }
+
+    /// Returns when every Build has been seen once: from then on deliveries are taken in.
+    pub async fn ready(&self) {
+        // The sender lives as long as the watch, which lives as long as the program.
+        let _ = self.builds.synced().wait_for(|synced| *synced).await;
+    }
+
+    /// Says on `/readyz` that no more deliveries should be sent here. They are still taken in.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends: answers what is under way, settles what is claimed, closes the journal.
+    pub async fn stop(self) {
+        self.drain();
+        self.stop.listeners.cancel();
+        self.stop.listening.close();
+        self.stop.listening.wait().await;
+        self.stop.dispatcher.cancel();
+        self.stop.dispatching.close();
+        self.stop.dispatching.wait().await;
+        self.stop.rest.cancel();
+        self.journal.close().await;
+    }
+}
+
+impl Stop {
+    fn new() -> Self {
+        Self {
+            listeners: CancellationToken::new(),
+            listening: TaskTracker::new(),
+            dispatcher: CancellationToken::new(),
+            dispatching: TaskTracker::new(),
+            rest: CancellationToken::new(),
+        }
+    }
+}
+
+/// A program that is dropped without having been stopped (in a test that fails) ends too.
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.listeners.cancel();
+        self.dispatcher.cancel();
+        self.rest.cancel();
+    }
+}
+
+async fn listen(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{what} cannot listen on {address}: is another program using it? Choose another with {flag}")
+    })
+}
+
+fn readiness(builds: BuildWatch, draining: Arc<AtomicBool>) -> Readiness {
+    Arc::new(move || {
+        if draining.load(Ordering::Relaxed) {
+            return Err("ending".to_owned());
+        }
+        if !*builds.synced().borrow() {
+            return Err(format!("waiting for {}", builds.waiting_for()));
+        }
+        Ok(())
+    })
+}
+
+impl ProgramOptions {
+    /// Everything on loopback, on ports that are free, with the journal in `journal`: for `dev` and tests.
+    pub fn on_loopback(journal: PathBuf) -> Self {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let github = HookPath { provider: &trigger_providers::GitHub, path: "/hooks/github".to_owned() };
+        Self {
+            listen: any_port,
+            admin: any_port,
+            journal,
+            namespaces: Vec::new(),
+            hook_paths: vec![github],
+            allow_unsigned: false,
+            max_body: 25,
+            max_bodies: 128,
+            max_connections: 1024,
+            header_timeout: 10,
+            body_timeout: 30,
+        }
+    }
+
+    fn scope(&self) -> Scope {
+        match self.namespaces.as_slice() {
+            [] => Scope::Cluster,
+            names => Scope::Namespaces(names.to_vec()),
+        }
+    }
+
+    fn routes(&self) -> Vec<Route<'_>> {
+        self.hook_paths.iter().map(|hook| Route { path: &hook.path, provider: hook.provider }).collect()
+    }
+
+    fn hook_settings(&self) -> HookSettings {
+        HookSettings {
+            largest_body: usize::from(self.max_body) * 1024 * 1024,
+            bodies_in_flight: usize::from(self.max_bodies.max(self.max_body)) * 1024 * 1024,
+            body: Duration::from_secs(self.body_timeout),
+            allow_unsigned: self.allow_unsigned,
+            ..HookSettings::default()
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            connections: usize::from(self.max_connections),
+            headers: Duration::from_secs(self.header_timeout),
+            ..Limits::default()
+        }
+    }
+}
+
+impl std::str::FromStr for HookPath {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, path) = text.split_once('=').context("write PROVIDER=PATH, such as github=/hooks/github")?;
+        let Some(provider) = by_name(name) else {
+            let known: Vec<_> = trigger_providers::ALL.iter().map(|provider| provider.name()).collect();
+            bail!("`{name}` is no provider; known are: {}", known.join(", "));
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+        if !path.starts_with('/') || !path.chars().all(plain) {
+            bail!("`{path}` is no path: begin with `/` and use letters, digits and -_.~ only");
+        }
+        Ok(Self { provider, path: path.to_owned() })
+    }
+}
+
+impl std::fmt::Debug for HookPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.provider.name(), self.path)
+    }
+}

@@ -1,0 +1,118 @@
+//! Scenario 4: what senders are told, and what they are not.
+
+use reqwest::{Method, StatusCode};
+use trigger_providers::{GitHub, Provider, SampleKind};
+
+use crate::raw::exchange;
+use crate::world::{KEY, SHA, World, decisions, usual_rules};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_repository_and_nothing_to_do() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let record = world.deliver(&world.push("refs/heads/dev", SHA)).await;
+    assert_eq!(decisions(&record), ["web/pr main: event-not-listed", "web/push main: branch-not-listed"]);
+
+    let ping = world.send(&world.sample(SampleKind::Ping)).await;
+    assert_eq!(ping.status, StatusCode::OK, "{ping:?}");
+
+    let star = GitHub.compose(&world.sample(SampleKind::Ping)).body;
+    let star = world.post("star", &star, Some(KEY)).await;
+    assert_eq!(star.status, StatusCode::ACCEPTED);
+    let record = world.settled(&star.delivery()).await;
+    assert_eq!(decisions(&record), ["web/pr main: event-not-listed", "web/push main: event-not-listed"]);
+    assert_eq!(world.run_counts().await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_is_constant_and_names_nothing() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let push = GitHub.compose(&world.push_main());
+    let signed = GitHub.sign("push", "id", &push.body, Some(KEY.as_bytes()));
+    let mut unknown = world.push_main();
+    unknown.repository = trigger_event::RepoId::parse("https://github.com/acme/unheard-of").unwrap();
+    let mut text = signed.clone();
+    text.insert("content-type", "text/plain".parse().unwrap());
+    let mut nameless = signed.clone();
+    nameless.remove("x-github-event");
+    let method = world.http.request(Method::GET, world.hook_url()).send().await.unwrap();
+    assert_eq!(method.headers()["allow"], "POST");
+    let method = (method.status(), method.text().await.unwrap());
+    let elsewhere = world.http.post(format!("http://{}/other", world.program.hooks)).send().await.unwrap();
+    let elsewhere = (elsewhere.status(), elsewhere.text().await.unwrap());
+
+    for (what, (status, body), expected) in [
+        ("unknown repository", pair(world.send(&unknown).await), (404, "not-found")),
+        ("unknown path", elsewhere, (404, "not-found")),
+        ("wrong key", pair(world.send_signed(&world.push_main(), "x").await), (401, "unauthorized")),
+        ("no JSON", pair(world.post("push", b"{", Some(KEY)).await), (400, "malformed")),
+        ("no event name", pair(world.post_with(nameless, &push.body).await), (400, "malformed")),
+        ("GET", method, (405, "method-not-allowed")),
+        ("plain text", pair(world.post_with(text, &push.body).await), (415, "unsupported-media-type")),
+    ] {
+        assert_eq!(status, expected.0, "{what}: {body}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let body = body.as_object().unwrap();
+        assert_eq!(body["status"], expected.1, "{what}");
+        assert_eq!(body.len(), 2, "{what}: nothing but status and message: {body:?}");
+    }
+    assert_eq!(world.run_counts().await, (0, 0));
+}
+
+fn pair(answer: crate::world::Answer) -> (StatusCode, String) {
+    (answer.status, answer.body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_is_refused_before_it_is_read() {
+    let world = World::new().await;
+    let head = "POST /hooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let announced = format!("{head}content-length: {}\r\n\r\n", 26 * 1024 * 1024);
+    let answer = exchange(world.program.hooks, announced.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+
+    let small = World::with(|options| options.max_body = 1).await;
+    let mut chunked = format!("{head}transfer-encoding: chunked\r\n\r\n200000\r\n").into_bytes();
+    chunked.extend(std::iter::repeat_n(b'x', 0x0010_0001));
+    let answer = exchange(small.program.hooks, &chunked).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_dawdle_are_cut_off() {
+    let world = World::with(|options| {
+        options.header_timeout = 1;
+        options.body_timeout = 1;
+    })
+    .await;
+    let answer = exchange(world.program.hooks, b"POST /hooks/github HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
+    let half = b"POST /hooks/github HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
+    let answer = exchange(world.program.hooks, half).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_port_is_another() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.deliver(&world.push_main()).await;
+    for path in ["/healthz", "/readyz"] {
+        let url = format!("http://{}{path}", world.program.admin);
+        assert_eq!(world.http.get(url).send().await.unwrap().status(), StatusCode::OK, "{path}");
+        let url = format!("http://{}{path}", world.program.hooks);
+        assert_eq!(world.http.get(url).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    let metrics = world.http.get(format!("http://{}/metrics", world.program.admin)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        "shipwright_trigger_deliveries_received_total{provider=\"github\",answer=\"accepted\"} 1",
+        "shipwright_trigger_decisions_total{outcome=\"fired\"} 1",
+        "shipwright_trigger_launches_total{outcome=\"created\"} 1",
+        "shipwright_trigger_deliveries_pending 0",
+    ] {
+        assert!(metrics.contains(line), "`{line}` is missing in\n{metrics}");
+    }
+    assert!(!metrics.contains("web"), "metrics name no Build and no repository:\n{metrics}");
+}

@@ -1,0 +1,99 @@
+//! Builds that change, and a cluster that is not ready.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::json;
+use trigger_devcluster::DevCluster;
+
+use crate::world::{KEY, World, decisions, rule, usual_rules};
+
+/// How soon an edit has to take effect.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_or_deleted_build_takes_effect_within_a_second() {
+    let world = World::new().await;
+    world.build("team-a", "web", json!([rule("push", &["Push"], &["main"])])).await;
+    world.deliver(&world.push_main()).await;
+
+    let to_dev = json!({"spec": {"trigger": {"when": [rule("push", &["Push"], &["dev"])]}}});
+    world.patch_build("team-a", "web", to_dev).await;
+    let edited = Instant::now();
+    let mut commit = 0;
+    world
+        .until("a push to main no longer fires", || {
+            commit += 1;
+            let push = world.push("refs/heads/main", &format!("{commit:040x}"));
+            let world = &world;
+            async move {
+                let record = world.deliver(&push).await;
+                (decisions(&record) == ["web/push: branch-not-listed"]).then_some(())
+            }
+        })
+        .await;
+    assert!(edited.elapsed() < AT_ONCE, "{:?}", edited.elapsed());
+
+    world.delete_build("team-a", "web").await;
+    let deleted = Instant::now();
+    world
+        .until("the repository is unknown", || async {
+            (world.send(&world.push_main()).await.status == StatusCode::NOT_FOUND).then_some(())
+        })
+        .await;
+    assert!(deleted.elapsed() < AT_ONCE, "{:?}", deleted.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_taken_in_before_every_build_has_been_seen() {
+    if std::env::var_os("TRIGGER_E2E_KUBECONFIG").is_some() {
+        return; // A cluster that others use is not taken apart.
+    }
+    let world = World::on(DevCluster::builder().start().await.unwrap(), |_| {}).await;
+    let readyz = || async {
+        let url = format!("http://{}/readyz", world.program.admin);
+        let answer = world.http.get(url).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    world
+        .until("the missing definition is named", || async {
+            let (status, reason) = readyz().await;
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+            reason.contains("builds.shipwright.io is not installed").then_some(())
+        })
+        .await;
+    assert_eq!(world.send(&world.push_main()).await.status, StatusCode::SERVICE_UNAVAILABLE);
+
+    let dev = world.dev.as_ref().unwrap();
+    for definition in trigger_api::crds::all().unwrap() {
+        dev.store().apply(definition).await.unwrap();
+    }
+    world.until("it is ready without a restart", || async { (readyz().await.0 == 200).then_some(()) }).await;
+    world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.deliver(&world.push_main()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_goes_away_loses_nothing() {
+    let world = World::new().await;
+    let Some(dev) = &world.dev else { return };
+    world.build("team-a", "web", usual_rules()).await;
+    dev.faults().add(trigger_devcluster::Fault::refuse(503).on("create", "buildruns").times(2));
+    world.deliver(&world.push_main()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+
+    dev.stop().await;
+    let push = world.push("refs/heads/main", &"e".repeat(40));
+    let answer = world.send(&push).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "it cannot be verified, so it is not accepted");
+    dev.start_again().await.unwrap();
+    world
+        .until("the delivery is accepted again", || async {
+            let answer = world.send(&push).await;
+            (answer.status == StatusCode::ACCEPTED).then(|| answer.delivery())
+        })
+        .await;
+    world.until("it has its run", || async { (world.run_counts().await == (2, 0)).then_some(()) }).await;
+}

@@ -1,0 +1,67 @@
+//! Scenario 2: the same delivery again and again.
+
+use futures::future::join_all;
+use reqwest::StatusCode;
+use serde_json::Value;
+use trigger_providers::{GitHub, Provider};
+
+use crate::world::{KEY, World, usual_rules};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_comes_often_runs_once() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let push = world.push_main();
+
+    let answers = join_all((0..5).map(|_| world.send(&push))).await;
+    let ids: Vec<_> = answers.iter().map(|answer| answer.delivery()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    world.settled(&ids[0]).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+
+    let again = world.send(&push).await;
+    assert_eq!((again.status, again.delivery()), (StatusCode::OK, ids[0].clone()));
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_body_under_a_fresh_id_runs_nothing() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let push = world.push_main();
+    world.deliver(&push).await;
+
+    let body = GitHub.compose(&push).body;
+    let headers = GitHub.sign("push", "00000000-0000-0000-0000-000000000000", &body, Some(KEY.as_bytes()));
+    assert_eq!(world.post_with(headers, &body).await.status, StatusCode::OK);
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_push_of_the_same_commit_is_another_delivery() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.deliver(&world.push_main()).await;
+
+    let mut payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    payload["before"] = "fedcba9876543210fedcba9876543210fedcba98".into();
+    let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    world.settled(&answer.delivery()).await;
+    assert_eq!(world.run_counts().await, (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_encoded_delivery_is_understood() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let json = String::from_utf8(GitHub.compose(&world.push_main()).body).unwrap();
+    let body = reqwest::Url::parse_with_params("http://x", [("payload", json)]).unwrap();
+    let body = body.query().unwrap().as_bytes().to_vec();
+    let mut headers = GitHub.sign("push", "id", &body, Some(KEY.as_bytes()));
+    headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+    let answer = world.post_with(headers, &body).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    world.settled(&answer.delivery()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+}

@@ -1,0 +1,18 @@
+//! The whole program, end to end: the real server on loopback, real HTTP, a real Kubernetes API over its
+//! wire protocol. By default that is the dev cluster; with `TRIGGER_E2E_KUBECONFIG=FILE` it is any cluster
+//! that serves Shipwright's CustomResourceDefinitions.
+//!
+//! The scenarios are the acceptance scenarios of SHIP-0031; `world` is the stage they play on.
+
+mod answers;
+mod bad_input;
+mod changes;
+mod delivery;
+mod matching;
+mod pull_requests;
+mod push;
+mod raw;
+mod refusals;
+mod repositories;
+mod tenants;
+mod world;

@@ -1,0 +1,106 @@
+//! Scenario 3: whatever is not signed with the Build's key starts nothing.
+
+use reqwest::StatusCode;
+use trigger_providers::{GitHub, Provider};
+
+use crate::world::{Answer, KEY, World, usual_rules};
+
+const UNAUTHORIZED: &str =
+    r#"{"status":"unauthorized","message":"the signature is missing or not accepted"}"#;
+
+#[track_caller]
+fn assert_refused(answer: &Answer) {
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::UNAUTHORIZED, UNAUTHORIZED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgeries_are_refused_alike() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let request = GitHub.compose(&world.push_main());
+    let signed = GitHub.sign("push", "id", &request.body, Some(KEY.as_bytes()));
+
+    assert_refused(&world.post("push", &request.body, Some("another key")).await);
+    assert_refused(&world.post("push", &request.body, None).await);
+
+    let mut altered = request.body.clone();
+    let place = altered.iter().position(|byte| *byte == b'0').unwrap();
+    altered[place] = b'1';
+    assert_refused(&world.post_with(signed.clone(), &altered).await);
+
+    let mut weak = signed.clone();
+    weak.remove("x-hub-signature-256");
+    weak.insert("x-hub-signature", "sha1=7d38cdd689735b008b3c702edd92eea23791c5f6".parse().unwrap());
+    assert_refused(&world.post_with(weak, &request.body).await);
+
+    let mut twice = signed.clone();
+    twice.append("x-hub-signature-256", signed["x-hub-signature-256"].clone());
+    assert_refused(&world.post_with(twice, &request.body).await);
+
+    for malformed in ["sha256=", "sha256=zz", "sha1=00", "00", "sha256=00"] {
+        let mut headers = signed.clone();
+        headers.insert("x-hub-signature-256", malformed.parse().unwrap());
+        assert_refused(&world.post_with(headers, &request.body).await);
+    }
+
+    world.delete_secret("team-a", "hook").await;
+    assert_refused(&world.post_with(signed, &request.body).await);
+    assert_eq!(world.run_counts().await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_read_one_by_one_and_only_when_needed() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let Some(dev) = &world.dev else { return };
+    let requests = dev.requests();
+    requests.reset();
+
+    let request = GitHub.compose(&world.push_main());
+    world.post("push", &request.body, None).await;
+    assert_eq!(requests.count("get", "secrets"), 0, "nothing well-formed was presented");
+    world.deliver(&world.push_main()).await;
+    assert_eq!(requests.count("get", "secrets"), 1);
+    world.send(&world.push_main()).await;
+    assert_eq!(requests.count("get", "secrets"), 2, "nothing is kept past a verification");
+    assert_eq!(requests.count("list", "secrets") + requests.count("watch", "secrets"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_without_a_key_verifies_nothing() {
+    let world = World::new().await;
+    world.secret("team-a", "odd", &[("password", KEY), ("github-token", "")]).await;
+    let git = serde_json::json!({"url": world.repository()});
+    let trigger = serde_json::json!({"triggerSecret": "odd", "when": usual_rules()});
+    world.build_of("team-a", "web", git, trigger).await;
+    assert_refused(&world.send(&world.push_main()).await);
+    assert_refused(&world.send_signed(&world.push_main(), "").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_keys_verify_while_they_are_rotated() {
+    let world = World::new().await;
+    world.secret("team-a", "two", &[("github-token", "new key\n"), ("github-token.previous", "old key")]).await;
+    let git = serde_json::json!({"url": world.repository()});
+    let trigger = serde_json::json!({"triggerSecret": "two", "when": usual_rules()});
+    world.build_of("team-a", "web", git, trigger).await;
+    for (commit, key) in [("a", "new key"), ("b", "old key"), ("c", "new key\n")] {
+        let push = world.push("refs/heads/main", &commit.repeat(40));
+        let answer = world.send_signed(&push, key).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{key:?}");
+        world.settled(&answer.delivery()).await;
+    }
+    assert_eq!(world.run_counts().await, (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_forgeries_do_not_shut_the_real_sender_out() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let forged = futures::future::join_all((0..100).map(|_| world.send_signed(&world.push_main(), "guess")));
+    for answer in forged.await {
+        assert_refused(&answer);
+    }
+    world.deliver(&world.push_main()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+}

@@ -1,0 +1,77 @@
+//! Scenario 5: several tenants, one repository.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use trigger_providers::{GitHub, Provider};
+
+use crate::world::{World, decisions, usual_rules};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_opens_the_own_namespace_only() {
+    let world = World::new().await;
+    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    let git = json!({"url": world.repository()});
+    world.build_of("team-b", "open", git, json!({"when": usual_rules()})).await;
+
+    let record = world.deliver(&world.push_main()).await;
+    assert_eq!(
+        decisions(&record),
+        [
+            "open/pr main: no-secret",
+            "open/push main: no-secret",
+            "web/pr main: event-not-listed",
+            "web/pr main: secret-did-not-verify",
+            "web/push main: fired",
+            "web/push main: secret-did-not-verify",
+        ]
+    );
+    assert_eq!(world.run_counts().await, (1, 0));
+    let secrets: Vec<_> = record.proof.secrets.iter().map(ToString::to_string).collect();
+    assert_eq!(secrets, [format!("{}/hook", world.namespace("team-a"))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_keys_in_two_namespaces_open_both() {
+    let world = World::new().await;
+    world.secret("team-b", "hook", &[("webhook-secret", crate::world::KEY)]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    world.deliver(&world.push_main()).await;
+    assert_eq!(world.run_counts().await, (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clone_secret_serves_if_it_holds_a_webhook_key() {
+    let world = World::new().await;
+    world.secret("team-a", "clone", &[("username", "u"), ("github-secret", "a key beside")]).await;
+    let git = json!({"url": world.repository(), "cloneSecret": "clone"});
+    world.build_of("team-a", "web", git, json!({"when": usual_rules()})).await;
+    let answer = world.send_signed(&world.push_main(), "a key beside").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    world.settled(&answer.delivery()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_operator_lets_unsigned_deliveries_in() {
+    for (allow, expected) in [(false, StatusCode::UNAUTHORIZED), (true, StatusCode::ACCEPTED)] {
+        let world = World::with(|options| options.allow_unsigned = allow).await;
+        world.secret("team-a", "clone", &[("username", "u")]).await;
+        world.build("team-a", "signed", usual_rules()).await;
+        let git = json!({"url": world.repository()});
+        world.build_of("team-a", "open", git, json!({"when": usual_rules()})).await;
+        let git = json!({"url": world.repository(), "cloneSecret": "clone"});
+        world.build_of("team-a", "cloning", git, json!({"when": usual_rules()})).await;
+
+        let request = GitHub.compose(&world.push_main());
+        let answer = world.post("push", &request.body, None).await;
+        assert_eq!(answer.status, expected);
+        if allow {
+            let record = world.settled(&answer.delivery()).await;
+            let fired: Vec<_> = decisions(&record).into_iter().filter(|line| line.ends_with("fired")).collect();
+            assert_eq!(fired, ["cloning/push main: fired", "open/push main: fired"]);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The stage: a cluster, the program on it, and what a test does with both.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Event, Namespace, Secret};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use shipwright_trigger::{Program, ProgramOptions};
+use tempfile::TempDir;
+use trigger_devcluster::DevCluster;
+use trigger_event::{DeliveryId, RepoId};
+use trigger_journal::{Journal, OutcomeRecord, Record, State};
+use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+
+/// Everything happens within this time, or the test fails.
+const SOON: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// The webhook key of team-a's Builds.
+pub const KEY: &str = "it is a secret to everybody";
+pub const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+
+pub struct World {
+    pub program: Program,
+    pub http: reqwest::Client,
+    pub client: Client,
+    /// The dev cluster, unless the tests run on another.
+    pub dev: Option<DevCluster>,
+    /// Tells this test's namespaces and repository from those of others on the same cluster.
+    id: String,
+    _folder: TempDir,
+}
+
+/// What the program answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: String,
+}
+
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+impl World {
+    /// A world with the namespaces team-a and team-b, and team-a's webhook Secret `hook`.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world whose program is set up another way.
+    pub async fn with(change: impl FnOnce(&mut ProgramOptions)) -> Self {
+        let crds = trigger_api::crds::all().unwrap();
+        let world = Self::on(DevCluster::builder().crds(crds).start().await.unwrap(), change).await;
+        world.program.ready().await;
+        world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+        world
+    }
+
+    /// A world on `dev`, which need not serve Builds yet. Does not wait until the program is ready.
+    pub async fn on(dev: DevCluster, change: impl FnOnce(&mut ProgramOptions)) -> Self {
+        let id = format!("{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
+        let elsewhere = std::env::var("TRIGGER_E2E_KUBECONFIG").ok();
+        let kubeconfig = match &elsewhere {
+            Some(file) => std::fs::read_to_string(file).unwrap(),
+            None => dev.kubeconfig(),
+        };
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let parsed = kube::config::Kubeconfig::from_yaml(&kubeconfig).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(parsed, &Default::default()).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        for team in ["team-a", "team-b"] {
+            let namespace = json!({"metadata": {"name": format!("{team}-{id}")}});
+            let namespace = serde_json::from_value(namespace).unwrap();
+            namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = ProgramOptions::on_loopback(folder.path().join("journal.db"));
+        if elsewhere.is_some() {
+            options.namespaces = ["team-a", "team-b"].map(|team| format!("{team}-{id}")).to_vec();
+        }
+        change(&mut options);
+        let connection = trigger_cluster::connect(Some(&kubeconfig)).await.unwrap();
+        let program = Program::start(&connection, &options).await.unwrap();
+        let http = reqwest::Client::new();
+        let dev = elsewhere.is_none().then_some(dev);
+        Self { program, http, client, dev, id, _folder: folder }
+    }
+
+    /// The real name of a test's namespace.
+    pub fn namespace(&self, team: &str) -> String {
+        format!("{team}-{}", self.id)
+    }
+
+    /// The address of this world's repository.
+    pub fn repository(&self) -> String {
+        format!("https://github.com/acme/web-{}", self.id)
+    }
+
+    pub fn hook_url(&self) -> String {
+        format!("http://{}/hooks/github", self.program.hooks)
+    }
+
+    // --- the cluster ---
+
+    pub async fn secret(&self, team: &str, name: &str, data: &[(&str, &str)]) {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace(team));
+        let data: serde_json::Map<_, _> = data.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+        let secret = json!({"metadata": {"name": name}, "stringData": data});
+        let secret = serde_json::from_value(secret).unwrap();
+        secrets.create(&PostParams::default(), &secret).await.unwrap();
+    }
+
+    pub async fn delete_secret(&self, team: &str, name: &str) {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace(team));
+        secrets.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Creates a Build of this world's repository with `rules`, verified with `hook`; returns when the
+    /// program knows it.
+    pub async fn build(&self, team: &str, name: &str, rules: Value) {
+        let git = json!({"url": format!("{}.git", self.repository())});
+        self.build_of(team, name, git, json!({"triggerSecret": "hook", "when": rules})).await;
+    }
+
+    /// The same with all of `spec.source.git` and `spec.trigger` chosen.
+    pub async fn build_of(&self, team: &str, name: &str, git: Value, trigger: Value) {
+        let build = json!({
+            "apiVersion": "shipwright.io/v1beta1",
+            "kind": "Build",
+            "metadata": {"name": name},
+            "spec": {
+                "source": {"type": "Git", "git": git},
+                "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
+                "output": {"image": "registry.example/acme/web", "pushSecret": "push"},
+                "retention": {"atBuildDeletion": true, "succeededLimit": 5},
+                "trigger": trigger,
+            },
+        });
+        self.create_build(team, build).await;
+        self.until("the program knows the Build", || async {
+            let key = trigger_event::ObjectKey::new(self.namespace(team), name);
+            self.program.inventory.current().is_some_and(|rules| rules.target(&key).is_some()).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn create_build(&self, team: &str, build: Value) {
+        let build: DynamicObject = serde_json::from_value(build).unwrap();
+        self.builds(team).create(&PostParams::default(), &build).await.unwrap();
+    }
+
+    pub async fn patch_build(&self, team: &str, name: &str, patch: Value) {
+        self.builds(team).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    }
+
+    pub async fn delete_build(&self, team: &str, name: &str) {
+        self.builds(team).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    pub fn builds(&self, team: &str) -> Api<DynamicObject> {
+        self.shipwright(team, "Build", "builds")
+    }
+
+    fn shipwright(&self, team: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("shipwright.io", "v1beta1", kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        Api::namespaced_with(self.client.clone(), &self.namespace(team), &resource)
+    }
+
+    /// The BuildRuns of a namespace as plain values, by name.
+    pub async fn runs(&self, team: &str) -> Vec<Value> {
+        let runs = self.shipwright(team, "BuildRun", "buildruns");
+        let runs = runs.list(&ListParams::default()).await.unwrap();
+        runs.items.into_iter().map(|run| serde_json::to_value(run).unwrap()).collect()
+    }
+
+    /// How many BuildRuns there are in team-a and in team-b.
+    pub async fn run_counts(&self) -> (usize, usize) {
+        (self.runs("team-a").await.len(), self.runs("team-b").await.len())
+    }
+
+    /// The notes of the Events about a Build that have this reason, once there is one.
+    pub async fn events(&self, team: &str, build: &str, reason: &str) -> Vec<String> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace(team));
+        self.until(&format!("an Event {reason} about {build}"), || async {
+            let all = events.list(&ListParams::default()).await.unwrap();
+            let notes: Vec<_> = all
+                .items
+                .into_iter()
+                .filter(|event| event.involved_object.name.as_deref() == Some(build))
+                .filter(|event| event.involved_object.kind.as_deref() == Some("Build"))
+                .filter(|event| event.reason.as_deref() == Some(reason))
+                .filter_map(|event| event.message)
+                .collect();
+            (!notes.is_empty()).then_some(notes)
+        })
+        .await
+    }
+
+    // --- deliveries ---
+
+    pub fn sample(&self, kind: SampleKind) -> Sample {
+        let repository = RepoId::parse(&self.repository()).unwrap();
+        Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind }
+    }
+
+    pub fn push(&self, reference: &str, commit: &str) -> Sample {
+        self.sample(SampleKind::Push { full_ref: reference.to_owned(), commit: commit.to_owned() })
+    }
+
+    pub fn push_main(&self) -> Sample {
+        self.push("refs/heads/main", SHA)
+    }
+
+    pub fn pull_request(&self, action: &str, head: &str, base: &str) -> Sample {
+        self.sample(SampleKind::PullRequest {
+            number: 7,
+            action: action.to_owned(),
+            base: base.to_owned(),
+            head: head.to_owned(),
+            commit: SHA.to_owned(),
+            fork: None,
+        })
+    }
+
+    /// Signs a sample with team-a's key and posts it.
+    pub async fn send(&self, sample: &Sample) -> Answer {
+        self.send_signed(sample, KEY).await
+    }
+
+    pub async fn send_signed(&self, sample: &Sample, key: &str) -> Answer {
+        let request = GitHub.compose(sample);
+        self.post(request.event, &request.body, Some(key)).await
+    }
+
+    /// Posts a body as it is, signed with `key`.
+    pub async fn post(&self, event: &str, body: &[u8], key: Option<&str>) -> Answer {
+        let headers = GitHub.sign(event, "72d3162e-cc78-11e3-81ab-4c9367dc0958", body, key.map(str::as_bytes));
+        self.post_with(headers, body).await
+    }
+
+    pub async fn post_with(&self, headers: http::HeaderMap, body: &[u8]) -> Answer {
+        let request = self.http.post(self.hook_url()).headers(headers).body(body.to_vec());
+        let response = request.send().await.unwrap();
+        Answer { status: response.status(), body: response.text().await.unwrap() }
+    }
+
+    /// Sends a sample that must be accepted; returns its record once it is settled.
+    pub async fn deliver(&self, sample: &Sample) -> Record {
+        let answer = self.send(sample).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        self.settled(&answer.delivery()).await
+    }
+
+    pub async fn settled(&self, id: &DeliveryId) -> Record {
+        self.until(&format!("delivery {id} is settled"), || async {
+            let record = self.program.journal.find(id).await.unwrap()?;
+            matches!(record.state, State::Settled | State::Failed).then_some(record)
+        })
+        .await
+    }
+
+    /// Looks until there is something; fails the test if it takes too long.
+    pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
+        let deadline = Instant::now() + SOON;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "gave up waiting: {what}");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+impl Answer {
+    /// The id that the program gave the delivery.
+    pub fn delivery(&self) -> DeliveryId {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        body["delivery"].as_str().unwrap_or_else(|| panic!("no delivery in {self:?}")).parse().unwrap()
+    }
+}
+
+/// A rule of type GitHub.
+pub fn rule(name: &str, events: &[&str], branches: &[&str]) -> Value {
+    json!({"name": name, "type": "GitHub", "github": {"events": events, "branches": branches}})
+}
+
+/// The two rules that most scenarios use.
+pub fn usual_rules() -> Value {
+    json!([rule("push main", &["Push"], &["main"]), rule("pr main", &["PullRequest"], &["main"])])
+}
+
+/// What was decided: `build/rule: fired`, or the reason for skipping; in the order of names.
+pub fn decisions(record: &Record) -> Vec<String> {
+    let mut found: Vec<_> = record
+        .decisions
+        .iter()
+        .map(|decision| {
+            let outcome = match &decision.outcome {
+                OutcomeRecord::Fired { .. } => "fired",
+                OutcomeRecord::AlsoMatched { .. } => "also-matched",
+                OutcomeRecord::Skipped { reason, .. } => reason,
+            };
+            format!("{}/{}: {outcome}", decision.target.name, decision.rule)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+pub fn annotation<'a>(run: &'a Value, key: &str) -> &'a str {
+    run["metadata"]["annotations"][format!("trigger.shipwright.io/{key}")].as_str().unwrap_or_default()
+}

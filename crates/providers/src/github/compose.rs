@@ -1,0 +1,79 @@
+//! Events as GitHub would send them, reduced to the fields that matter, for trying a set-up out.
+
+use data_encoding::HEXLOWER;
+use http::HeaderMap;
+use serde_json::{Value, json};
+use trigger_event::{Claim, RepoId};
+
+use crate::sample::{Sample, SampleKind, SampleRequest, headers};
+
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+pub(super) fn compose(sample: &Sample) -> SampleRequest {
+    let repository = repository(&sample.repository, &sample.default_branch);
+    let sender = json!({"login": sample.sender});
+    let (event, payload) = match &sample.kind {
+        SampleKind::Ping => ("ping", json!({"zen": "A hook that answers is a good hook.", "repository": repository, "sender": sender})),
+        SampleKind::Push { full_ref, commit } => ("push", push(full_ref, commit, &repository, &sender)),
+        SampleKind::PullRequest { number, action, base, head, commit, fork } => {
+            let from = fork.as_ref().map(|fork| self::repository(fork, &sample.default_branch));
+            let from = from.as_ref().unwrap_or(&repository);
+            let pull_request = json!({
+                "number": number,
+                "state": "open",
+                "draft": false,
+                "head": {"ref": head, "sha": commit, "repo": from},
+                "base": {"ref": base, "sha": NO_COMMIT, "repo": repository},
+            });
+            let payload = json!({
+                "action": action, "number": number, "pull_request": pull_request, "repository": repository,
+                "sender": sender,
+            });
+            ("pull_request", payload)
+        }
+    };
+    SampleRequest { event, body: payload.to_string().into_bytes() }
+}
+
+pub(super) fn sign(event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>) -> HeaderMap {
+    let mut signed = headers([
+        ("content-type", "application/json"),
+        ("x-github-event", event),
+        ("x-github-delivery", delivery),
+    ]);
+    if let Some(Claim::HmacSha256(tag)) = key.map(|key| Claim::hmac_sha256(key, body)) {
+        signed.extend(headers([("x-hub-signature-256", &format!("sha256={}", HEXLOWER.encode(&tag)))]));
+    }
+    signed
+}
+
+fn push(full_ref: &str, commit: &str, repository: &Value, sender: &Value) -> Value {
+    let head_commit = json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"}});
+    json!({
+        "ref": full_ref,
+        "before": NO_COMMIT,
+        "after": commit,
+        "created": false,
+        "deleted": false,
+        "forced": false,
+        "head_commit": head_commit,
+        "commits": [head_commit],
+        "repository": repository,
+        "sender": sender,
+    })
+}
+
+fn repository(id: &RepoId, default_branch: &str) -> Value {
+    let (host, path) = (id.host(), id.path());
+    let (owner, name) = path.rsplit_once('/').unwrap_or(("", path));
+    json!({
+        "name": name,
+        "full_name": path,
+        "owner": {"login": owner},
+        "html_url": format!("https://{id}"),
+        "clone_url": format!("https://{id}.git"),
+        "ssh_url": format!("git@{host}:{path}.git"),
+        "git_url": format!("git://{host}/{path}.git"),
+        "default_branch": default_branch,
+    })
+}

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::Timestamp;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use tracing::error;
+use trigger_journal::{Journal, Stats};
+
+/// A store that does not answer a question this fast cannot keep deliveries either.
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whether deliveries are taken in; `Err` says in a sentence why not.
+pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// The routes of the admin port: `/healthz`, `/readyz`, `/metrics`.
+#[derive(Clone)]
+pub struct Admin {
+    ready: Readiness,
+    journal: Arc<dyn Journal>,
+    registry: Arc<Registry>,
+    queue: Queue,
+}
+
+impl Admin {
+    /// Serves what `ready`, `journal` and `registry` say.
+    pub fn new(ready: Readiness, journal: Arc<dyn Journal>, mut registry: Registry) -> Self {
+        let queue = Queue::default();
+        queue.register(&mut registry);
+        Self { ready, journal, registry: Arc::new(registry), queue }
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
+            .with_state(self)
+    }
+
+    async fn stats(&self) -> Result<Stats, String> {
+        match tokio::time::timeout(STORE_ANSWERS_WITHIN, self.journal.stats()).await {
+            Ok(Ok(stats)) => Ok(stats),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the journal does not answer".to_owned()),
+        }
+    }
+}
+
+async fn readyz(State(admin): State<Admin>) -> Response {
+    let ready = match (admin.ready)() {
+        Ok(()) => admin.stats().await.map(|_| ()),
+        not_ready => not_ready,
+    };
+    match ready {
+        Ok(()) => "ok\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let mut text = String::new();
+    let stats = admin.stats().await.unwrap_or_default();
+    admin.queue.set(&stats);
+    if let Err(error) = encode(&mut text, &admin.registry) {
+        error!(error = %error, "metrics cannot be written");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, open_metrics)], text).into_response()
+}
+
+/// What is asked of the journal whenever somebody looks.
+#[derive(Clone, Default)]
+struct Queue {
+    pending: Gauge,
+    claimed: Gauge,
+    oldest: Gauge<f64, AtomicU64>,
+}
+
+impl Queue {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("deliveries_pending", "Deliveries that wait to be worked on", self.pending.clone());
+        registry.register("deliveries_claimed", "Deliveries being worked on", self.claimed.clone());
+        registry.register_with_unit(
+            "oldest_unsettled_delivery_age",
+            "Since the oldest delivery that is not settled was received; 0 if there is none",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+    }
+
+    fn set(&self, stats: &Stats) {
+        self.pending.set(i64::try_from(stats.pending).unwrap_or(i64::MAX));
+        self.claimed.set(i64::try_from(stats.claimed).unwrap_or(i64::MAX));
+        let age = |since| Timestamp::now().duration_since(since).as_secs_f64();
+        self.oldest.set(stats.oldest_unsettled.map_or(0.0, age));
+    }
+}

@@ -1,0 +1,128 @@
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use trigger_event::DeliveryId;
+
+/// What a sender is told. Nothing here is about the cluster: no names, no namespaces, no counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// 202: the delivery is kept and will be worked on, or is being worked on already.
+    Accepted(DeliveryId),
+    /// 200: the same delivery was worked on before.
+    Duplicate(DeliveryId),
+    /// 200: the hook works.
+    Pong,
+    /// 200: the event is about no repository, so no rule could care.
+    Ignored,
+    /// 400: the request is no delivery of the provider.
+    Malformed,
+    /// 401: no key of a Build that uses the repository verifies it.
+    Unauthorized,
+    /// 404: no Build uses the repository, or there is no such path.
+    NotFound,
+    /// 405: deliveries are sent by POST.
+    MethodNotAllowed,
+    /// 408: the body did not arrive in time.
+    TooSlow,
+    /// 413: the body is larger than we read.
+    TooLarge,
+    /// 415: the body is neither JSON nor a form.
+    UnsupportedMediaType,
+    /// 429: too many forged deliveries for this repository.
+    TooMany,
+    /// 503: the delivery cannot be taken in now. Nothing is kept.
+    Unavailable,
+}
+
+/// How long a sender should wait before it tries again, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+#[derive(Serialize)]
+struct Body<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'a DeliveryId>,
+    message: &'static str,
+}
+
+impl Answer {
+    /// The machine name, for metrics and for the answer itself.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Duplicate(_) => "duplicate",
+            Self::Pong => "pong",
+            Self::Ignored => "ignored",
+            Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::TooSlow => "too-slow",
+            Self::TooLarge => "too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::TooMany => "too-many",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Accepted(_) => StatusCode::ACCEPTED,
+            Self::Duplicate(_) | Self::Pong | Self::Ignored => StatusCode::OK,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn message(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "the delivery is kept",
+            Self::Duplicate(_) => "this delivery was already worked on; nothing runs twice",
+            Self::Pong => "the hook works",
+            Self::Ignored => "the event is about no repository; nothing to do",
+            Self::Malformed => "the request is not a delivery of this provider",
+            Self::Unauthorized => "the signature is missing or not accepted",
+            Self::NotFound => "no build uses this repository",
+            Self::MethodNotAllowed => "deliveries are sent by POST",
+            Self::TooSlow => "the body did not arrive in time",
+            Self::TooLarge => "the body is too large",
+            Self::UnsupportedMediaType => "send application/json or application/x-www-form-urlencoded",
+            Self::TooMany => "too many deliveries whose signature was not accepted; try again later",
+            Self::Unavailable => "the delivery cannot be kept now; send it again later",
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let delivery = match &self {
+            Self::Accepted(id) | Self::Duplicate(id) => Some(id),
+            _ => None,
+        };
+        let body = Json(Body { status: self.name(), delivery, message: self.message() });
+        let mut response = (self.status(), body).into_response();
+        let headers = response.headers_mut();
+        match self {
+            Self::MethodNotAllowed => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
+            Self::TooMany | Self::Unavailable => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            // What is left of the body would be taken for the next request.
+            Self::TooLarge | Self::TooSlow => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use jiff::Timestamp;
+use tracing::{debug, error, info, warn};
+use trigger_api::{SecretBinding, SecretOrigin};
+use trigger_dispatch::{SecretData, SecretFault, Secrets};
+use trigger_event::{Claim, Delivery, DeliveryKey, Unsigned, Verification, Verified};
+use trigger_journal::{Appended, Journal};
+use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
+use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
+
+use super::HookSettings;
+use super::answer::Answer;
+use super::pace::Pace;
+
+/// How many Secrets are read side by side for one delivery.
+const SECRETS_SIDE_BY_SIDE: usize = 16;
+
+type Read = Result<Arc<SecretData>, SecretFault>;
+
+/// The way of a delivery from its bytes to the journal.
+pub(super) struct Intake {
+    settings: HookSettings,
+    inventory: Arc<Inventory>,
+    secrets: Arc<dyn Secrets>,
+    journal: Arc<dyn Journal>,
+    pace: Pace,
+}
+
+impl Intake {
+    pub(super) fn new(
+        settings: HookSettings,
+        inventory: Arc<Inventory>,
+        secrets: Arc<dyn Secrets>,
+        journal: Arc<dyn Journal>,
+    ) -> Self {
+        Self { settings, inventory, secrets, journal, pace: Pace::new() }
+    }
+
+    /// The rules as they are now. Before every Build has been seen nothing is taken in: a repository could
+    /// seem unknown that is not.
+    pub(super) fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
+        self.inventory.current().ok_or(Answer::Unavailable)
+    }
+
+    /// Takes a delivery in: finds who could care, verifies it with their secrets, keeps it.
+    pub(super) async fn take(
+        &self,
+        provider: &'static dyn Provider,
+        path: &Arc<str>,
+        headers: &HeaderMap,
+        body: Bytes,
+        rules: &RuleSet,
+    ) -> Result<Answer, Answer> {
+        let payload = provider.payload(headers, &body).map_err(|error| refuse(&error))?;
+        let selector = provider.selector(&payload).map_err(|error| refuse(&error))?;
+        let Some(repository) = selector.names.first() else {
+            return Ok(if selector.is_ping { Answer::Pong } else { Answer::Ignored });
+        };
+        let candidates = rules.webhook_candidates(&selector.names);
+        if candidates.targets == 0 {
+            info!(%repository, event = payload.event, "no Build uses this repository");
+            return Err(Answer::NotFound);
+        }
+        let claim = self.claim(provider, headers)?;
+        let pace_key = repository.to_string();
+        self.pace.turn(&pace_key).await?;
+
+        let delivery = delivery(provider, path, headers, &payload, &selector, &body);
+        let id = delivery.id.clone();
+        let verified = match self.verify(provider, delivery, claim, &candidates).await? {
+            Ok(verified) => verified,
+            Err(_) => {
+                self.pace.failed(&pace_key);
+                info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
+                return Err(Answer::Unauthorized);
+            }
+        };
+        // Only now is it worth reading whole; and what cannot be understood must not be kept as if it could.
+        provider.event(&payload).map_err(|error| refuse(&error))?;
+        let appended = self.keep(verified).await?;
+        info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
+        Ok(match appended {
+            Appended::Settled => Answer::Duplicate(id),
+            _ if selector.is_ping => Answer::Pong,
+            Appended::New | Appended::InProgress | Appended::Reopened => Answer::Accepted(id),
+        })
+    }
+
+    /// What the sender presents. A request without anything well-formed ends here, before any Secret is read.
+    fn claim(&self, provider: &dyn Provider, headers: &HeaderMap) -> Result<Claim, Answer> {
+        match provider.claim(headers) {
+            Ok(claim) => Ok(claim),
+            Err(ClaimError::Missing) if self.settings.allow_unsigned => Ok(Claim::Nothing),
+            Err(error) => {
+                info!(error = %error, "refused before any secret was read");
+                Err(Answer::Unauthorized)
+            }
+        }
+    }
+
+    /// Checks the claim against every candidate's secret. The outer error is ours, the inner the sender's.
+    async fn verify(
+        &self,
+        provider: &dyn Provider,
+        delivery: Delivery,
+        claim: Claim,
+        candidates: &WebhookCandidates,
+    ) -> Result<Result<Verified<Delivery>, Box<Delivery>>, Answer> {
+        let names = provider.secret_keys();
+        let mut verification = Verification::new(delivery, claim);
+        let mut without_key = candidates.without_secret;
+        let reads: Vec<_> = candidates.secrets.iter().map(|binding| self.read(binding)).collect();
+        let mut reads = stream::iter(reads).buffer_unordered(SECRETS_SIDE_BY_SIDE);
+        while let Some((binding, read)) = reads.next().await {
+            let Some(data) = usable(read)? else { continue };
+            let keys = data.webhook_keys(&names);
+            for key in &keys {
+                verification.try_key(&binding.key, key);
+            }
+            if keys.is_empty() && binding.origin == SecretOrigin::CloneSecret {
+                verification.keyless(&binding.key);
+                without_key = true;
+            }
+        }
+        drop(reads);
+        let allowed = self.settings.allow_unsigned && without_key;
+        let unsigned = if allowed { Unsigned::Allowed } else { Unsigned::Refused };
+        Ok(verification.finish(unsigned))
+    }
+
+    fn read<'a>(&'a self, binding: &'a SecretBinding) -> BoxFuture<'a, (&'a SecretBinding, Read)> {
+        async move { (binding, self.secrets.read(&binding.key).await) }.boxed()
+    }
+
+    async fn keep(&self, delivery: Verified<Delivery>) -> Result<Appended, Answer> {
+        match tokio::time::timeout(self.settings.keep, self.journal.append(delivery)).await {
+            Ok(Ok(appended)) => Ok(appended),
+            Ok(Err(error)) => {
+                error!(error = %error, "a delivery cannot be kept");
+                Err(Answer::Unavailable)
+            }
+            Err(_) => {
+                error!(within = ?self.settings.keep, "a delivery could not be kept in time");
+                Err(Answer::Unavailable)
+            }
+        }
+    }
+}
+
+/// The data, or nothing if this Secret cannot verify anything; an error if it might later.
+fn usable(read: Read) -> Result<Option<Arc<SecretData>>, Answer> {
+    match read {
+        Ok(data) => Ok(Some(data)),
+        Err(fault @ SecretFault::Unavailable { .. }) => {
+            error!(fault = %fault, "a delivery cannot be verified now");
+            Err(Answer::Unavailable)
+        }
+        Err(fault) => {
+            warn!(fault = %fault, "a Build's deliveries cannot be verified");
+            Ok(None)
+        }
+    }
+}
+
+fn refuse(error: &PayloadError) -> Answer {
+    debug!(error = %error, "not a delivery of this provider");
+    match error {
+        PayloadError::UnsupportedMediaType => Answer::UnsupportedMediaType,
+        _ => Answer::Malformed,
+    }
+}
+
+fn delivery(
+    provider: &dyn Provider,
+    path: &Arc<str>,
+    headers: &HeaderMap,
+    payload: &RequestPayload<'_>,
+    selector: &Selector,
+    body: &Bytes,
+) -> Delivery {
+    let provider_id = payload.delivery.filter(|_| !provider.signs_body());
+    Delivery {
+        id: DeliveryKey { path, provider_id, body }.id(),
+        source: provider.name().into(),
+        path: Arc::clone(path),
+        provider_id: payload.delivery.map(ToOwned::to_owned),
+        event: payload.event.to_owned(),
+        repository: selector.names.first().cloned(),
+        received_at: Timestamp::now(),
+        headers: provider.keep(headers),
+        body: body.clone(),
+    }
+}

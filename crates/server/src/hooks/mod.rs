@@ -1,0 +1,125 @@
+//! The hook routes: how a delivery is taken in.
+//!
+//! `body` reads it within its bounds, `intake` finds who could care, verifies and keeps it, `answer` tells
+//! the sender. `pace` keeps strangers from spending our API server.
+
+mod answer;
+mod body;
+mod intake;
+mod pace;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use trigger_dispatch::Secrets;
+use trigger_journal::Journal;
+use trigger_providers::Provider;
+use trigger_rules::Inventory;
+
+use self::answer::Answer;
+use self::body::BodyBudget;
+use self::intake::Intake;
+use crate::metrics::Metrics;
+
+/// Which provider's deliveries come in by which path.
+#[derive(Clone, Copy)]
+pub struct Route<'a> {
+    /// The path, such as `/hooks/github`.
+    pub path: &'a str,
+    /// The provider.
+    pub provider: &'static dyn Provider,
+}
+
+/// What the hook routes allow.
+#[derive(Debug, Clone, Copy)]
+pub struct HookSettings {
+    /// The largest body, in bytes. GitHub sends up to 25 MiB.
+    pub largest_body: usize,
+    /// All bodies that are being taken in together, in bytes.
+    pub bodies_in_flight: usize,
+    /// How long a client may take to send a body.
+    pub body: Duration,
+    /// How long the journal may take to keep a delivery. GitHub waits 10 s for an answer.
+    pub keep: Duration,
+    /// Whether Builds without any secret accept deliveries that nobody signed.
+    pub allow_unsigned: bool,
+}
+
+impl Default for HookSettings {
+    fn default() -> Self {
+        Self {
+            largest_body: 25 * 1024 * 1024,
+            bodies_in_flight: 128 * 1024 * 1024,
+            body: Duration::from_secs(30),
+            keep: Duration::from_secs(5),
+            allow_unsigned: false,
+        }
+    }
+}
+
+/// The hook routes.
+pub struct Hooks {
+    intake: Arc<Intake>,
+    bodies: BodyBudget,
+    metrics: Metrics,
+}
+
+#[derive(Clone)]
+struct Hook {
+    hooks: Arc<Hooks>,
+    path: Arc<str>,
+    provider: &'static dyn Provider,
+}
+
+impl Hooks {
+    /// Hooks that look rules up in `inventory`, verify with `secrets` and keep deliveries in `journal`.
+    pub fn new(
+        settings: HookSettings,
+        inventory: Arc<Inventory>,
+        secrets: Arc<dyn Secrets>,
+        journal: Arc<dyn Journal>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            intake: Arc::new(Intake::new(settings, inventory, secrets, journal)),
+            bodies: BodyBudget::new(&settings),
+            metrics,
+        }
+    }
+
+    /// One route per entry of `routes`. Every other path is answered as an unknown repository is.
+    pub fn router(self, routes: &[Route<'_>]) -> Router {
+        let hooks = Arc::new(self);
+        let mut router = Router::new();
+        for Route { path, provider } in routes {
+            let hook = Hook { hooks: Arc::clone(&hooks), path: (*path).into(), provider: *provider };
+            let methods = post(take).fallback(|| async { Answer::MethodNotAllowed }).with_state(hook);
+            router = router.route(path, methods);
+        }
+        router.fallback(|| async { Answer::NotFound })
+    }
+}
+
+async fn take(State(hook): State<Hook>, request: Request) -> Response {
+    let began = Instant::now();
+    let answer = match hook.take(request).await {
+        Ok(answer) | Err(answer) => answer,
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    hook.hooks.metrics.answered(hook.provider.name(), answer.name(), seconds);
+    answer.into_response()
+}
+
+impl Hook {
+    async fn take(&self, request: Request) -> Result<Answer, Answer> {
+        let Hooks { intake, bodies, .. } = self.hooks.as_ref();
+        let rules = intake.rules()?;
+        let (parts, body) = request.into_parts();
+        let body = bodies.read(&parts.headers, body).await?;
+        intake.take(self.provider, &self.path, &parts.headers, body.bytes(), &rules).await
+    }
+}

@@ -1,0 +1,92 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+/// What one listener allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at the same time. More wait in the kernel's queue until one ends.
+    pub connections: usize,
+    /// How long a client may take to send the headers of a request, the wait for its first byte included.
+    pub headers: Duration,
+    /// How long requests that are under way may take to end after a shutdown.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1024, headers: Duration::from_secs(10), drain: Duration::from_secs(20) }
+    }
+}
+
+/// After this the kernel has usually taken back what was lacking (file descriptors, memory).
+const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
+/// Providers send a dozen headers.
+const MOST_HEADERS: usize = 64;
+/// Request line and headers together.
+const LARGEST_HEAD: usize = 32 * 1024;
+
+/// Serves `router` on `listener` until `shutdown`, then lets the requests that are under way end.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &room) => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let Some((stream, permit)) = accepted else { continue };
+        let connection = graceful.watch(connection(stream, router.clone(), &limits));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(error = %error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        warn!("requests were still under way when the time to end them was up");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // Answers are small and should not wait for more to come.
+            let _ = stream.set_nodelay(true);
+            Some((stream, permit))
+        }
+        Err(error) => {
+            warn!(error = %error, "a connection cannot be accepted");
+            tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+            None
+        }
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    router: Router,
+    limits: &Limits,
+) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+}
