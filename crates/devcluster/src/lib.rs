@@ -15,7 +15,8 @@
 //!   served as the administrator. Rules of users only answer access reviews; they never refuse a request.
 //! - **Admission**, by webhooks or policies; [`Fault::deny_admission`] stands in for a refusal.
 //! - **Conversion** between versions of a custom resource beyond changing `apiVersion` (strategy `None`).
-//! - **CEL** rules in schemas, the `scale` subresource, API aggregation, protobuf, YAML answers, OpenAPI v2.
+//! - **CEL** rules in schemas, the `scale` subresource, API aggregation, YAML answers, OpenAPI v2.
+//! - **Protobuf** beyond reading the few kinds that kubectl insists on sending; answers are JSON.
 //! - **Strategic merge** beyond the lists that the built-in kinds here have; see `patch/strategic.rs`.
 //! - **Pods** and everything else that runs: there are no nodes, no scheduler, no controllers but garbage
 //!   collection, which acts before a deletion is answered and not a moment later.

@@ -15,7 +15,7 @@ use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::server::Shared;
 use super::table::{Include, metadata_only, table};
-use super::{control, discovery, openapi, watching};
+use super::{control, discovery, openapi, protobuf, watching};
 use crate::audit::{LoggedRequest, RequestKind};
 use crate::operations::{self, DeleteOptions, Deleted, Part, Propagation, Target, Written};
 use crate::patch::PatchKind;
@@ -283,6 +283,9 @@ fn decode(call: &Call) -> Result<Value, ApiError> {
         other if other == "application/json" || other.ends_with("+json") || other.is_empty() || other == "*/*" => {
             serde_json::from_slice(&call.body).map_err(|error| refuse(error.to_string()))
         }
+        // Bodies of kinds that are not described, and malformed ones, are better sent as JSON.
+        "application/vnd.kubernetes.protobuf" if !call.body.is_empty() => protobuf::decode(&call.body)
+            .ok_or_else(|| ApiError::unsupported_media(media_type, "application/json, application/yaml")),
         other => Err(ApiError::unsupported_media(other, "application/json, application/yaml")),
     }
 }

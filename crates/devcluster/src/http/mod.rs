@@ -6,6 +6,7 @@ mod control;
 mod discovery;
 mod handler;
 mod openapi;
+mod protobuf;
 mod query;
 mod route;
 mod server;

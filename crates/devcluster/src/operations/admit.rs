@@ -119,6 +119,19 @@ pub(super) fn validate(target: &Target, object: &Value) -> Result<(), ApiError> 
     Ok(())
 }
 
+/// Drops what says nothing: nulls and empty lists and maps, as `omitempty` does.
+pub(super) fn tidy(metadata: &mut Value) {
+    let says_something = |value: &Value| match value {
+        Value::Null => false,
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    };
+    if let Some(map) = metadata.as_object_mut() {
+        map.retain(|_, value| says_something(value));
+    }
+}
+
 /// Refuses what would not fit into etcd.
 pub(super) fn check_size(object: &Value) -> Result<(), ApiError> {
     let size = serde_json::to_vec(object).map_or(usize::MAX, |bytes| bytes.len());

@@ -24,7 +24,48 @@ const ATTEMPTS: usize = 64;
 
 /// Continues a deletion after its object changed. Returns the last state if the object is gone now.
 pub(super) fn after_change(store: &Store, target: &Target, object: &Arc<Object>) -> Option<Arc<Object>> {
-    object.is_terminating().then(|| advance(store, &target.resource.collection(), &target.key())).flatten()
+    if !object.is_terminating() {
+        return None;
+    }
+    release_contents(store, target, object);
+    advance(store, &target.resource.collection(), &target.key())
+}
+
+/// Begins to delete, or let go of, everything that keeps a terminating object.
+fn release_contents(store: &Store, target: &Target, object: &Object) {
+    let uid = object.uid();
+    for finalizer in object.finalizers() {
+        match finalizer {
+            FOREGROUND => {
+                for (id, key) in store.dependents(uid) {
+                    delete_dependent(store, &id, &key, uid);
+                }
+            }
+            ORPHAN => {
+                for (id, key) in store.dependents(uid) {
+                    release(store, &id, &key, uid);
+                }
+            }
+            CLEAN_UP if target.resource.role == Role::Definition => {
+                let id = defined_by(object);
+                for key in store.snapshot(&id).objects.keys() {
+                    delete_dependent(store, &id, key, "");
+                }
+            }
+            _ => {}
+        }
+    }
+    if target.resource.role == Role::Namespace {
+        for (id, key) in store.in_namespace(&target.name) {
+            delete_dependent(store, &id, &key, "");
+        }
+    }
+}
+
+/// The collection that a definition defines.
+fn defined_by(definition: &Object) -> CollectionId {
+    let text = |pointer| definition.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    builtin(text("/spec/group"), text("/spec/names/plural"))
 }
 
 /// Deletes a new object all of whose owners are known to be gone.
@@ -75,7 +116,8 @@ fn has_living_owner(store: &Store, object: &Object) -> bool {
     })
 }
 
-/// Takes a terminating object one step further. Returns its last state if it is gone now.
+/// Takes a terminating object one step further if nothing keeps it any more. It deletes nothing else, so that
+/// deletions do not nest deeper than owners do. Returns its last state if it is gone now.
 fn advance(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
     for _ in 0..ATTEMPTS {
         let current = store.get(id, key).filter(|object| object.is_terminating())?;
@@ -84,16 +126,18 @@ fn advance(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
         let mut kept: Vec<&str> = Vec::new();
         for finalizer in current.finalizers() {
             let done = match finalizer {
-                FOREGROUND => dependents_gone(store, &current),
-                ORPHAN => dependents_released(store, &current),
-                CLEAN_UP if role == Role::Definition => instances_gone(store, &current),
+                FOREGROUND => !is_blocked(store, &current),
+                ORPHAN => true,
+                CLEAN_UP if role == Role::Definition => {
+                    store.snapshot(&defined_by(&current)).objects.is_empty()
+                }
                 _ => false,
             };
             if !done {
                 kept.push(finalizer);
             }
         }
-        if role == Role::Namespace && !namespace_emptied(store, &key.name) {
+        if role == Role::Namespace && !store.is_namespace_empty(&key.name) {
             return None;
         }
         let write = if kept.is_empty() {
@@ -117,41 +161,14 @@ fn advance(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
     None
 }
 
-fn dependents_gone(store: &Store, owner: &Object) -> bool {
-    for (id, key) in store.dependents(owner.uid()) {
-        delete_dependent(store, &id, &key, owner.uid());
-    }
-    let blocks = |id: &CollectionId, key: &Key| {
-        let object = store.get(id, key);
-        object.is_some_and(|object| {
-            let mut references = owners(&object).into_iter().filter(|o| o["uid"] == owner.uid());
-            references.any(|o| o["blockOwnerDeletion"] == true)
-        })
+/// Whether an object depends on `owner` in a way that delays its foreground deletion.
+fn is_blocked(store: &Store, owner: &Object) -> bool {
+    let blocks = |object: &Object| {
+        let mut references = owners(object).into_iter().filter(|o| o["uid"] == owner.uid());
+        references.any(|o| o["blockOwnerDeletion"] == true)
     };
-    !store.dependents(owner.uid()).iter().any(|(id, key)| blocks(id, key))
-}
-
-fn dependents_released(store: &Store, owner: &Object) -> bool {
-    for (id, key) in store.dependents(owner.uid()) {
-        release(store, &id, &key, owner.uid());
-    }
-    true
-}
-
-fn instances_gone(store: &Store, definition: &Object) -> bool {
-    let text = |pointer| definition.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let id = builtin(text("/spec/group"), text("/spec/names/plural"));
-    for key in store.snapshot(&id).objects.keys() {
-        delete_dependent(store, &id, key, "");
-    }
-    store.snapshot(&id).objects.is_empty()
-}
-
-fn namespace_emptied(store: &Store, name: &str) -> bool {
-    for (id, key) in store.in_namespace(name) {
-        delete_dependent(store, &id, &key, "");
-    }
-    store.in_namespace(name).is_empty()
+    let dependents = store.dependents(owner.uid());
+    dependents.iter().any(|(id, key)| store.get(id, key).is_some_and(|object| blocks(&object)))
 }
 
 /// Deletes an object because `owner` is gone, or only lets go of that owner if another one lives.

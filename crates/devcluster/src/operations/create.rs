@@ -92,8 +92,8 @@ fn name_and_stamp(target: &Target, object: &mut Value) {
         {
             map.remove(key);
         }
-        map.retain(|_, value| !value.is_null());
     }
+    admit::tidy(metadata);
     metadata["uid"] = identity::uid().into();
     metadata["creationTimestamp"] = identity::now().into();
     if target.resource.is_custom() || target.resource.role == Role::Definition {

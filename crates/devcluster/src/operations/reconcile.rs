@@ -110,12 +110,7 @@ fn fix_metadata(next: &mut Value, shown: &Value) {
         restore(&mut next["metadata"], &shown["metadata"], key);
     }
     restore(&mut next["metadata"], &json!({}), "managedFields");
-    if let Some(map) = next["metadata"].as_object_mut() {
-        map.retain(|_, value| {
-            !(value.is_null() || value.as_array().is_some_and(Vec::is_empty)
-                || value.as_object().is_some_and(serde_json::Map::is_empty))
-        });
-    }
+    admit::tidy(&mut next["metadata"]);
 }
 
 fn check_finalizers(target: &Target, current: &Object, next: &Value) -> Result<(), ApiError> {

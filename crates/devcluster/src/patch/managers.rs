@@ -166,9 +166,8 @@ impl Managers {
             }
         }
         let previous = self.0.iter().find(|entry| mine(entry)).map(|e| e.fields.clone()).unwrap_or_default();
-        let mut dropped: Vec<&FieldPath> = previous.0.difference(&wanted.0).collect();
-        dropped.reverse();
-        for path in dropped {
+        // In order: an element goes as a whole, before its key fields could go and leave it nameless.
+        for path in previous.0.difference(&wanted.0) {
             let held = wanted.touches(path) || self.0.iter().any(|e| !mine(e) && e.fields.touches(path));
             if !held {
                 apply::remove(&mut merged, path);

@@ -157,11 +157,6 @@ impl Schema {
         })
     }
 
-    /// Whether `name` is a declared property and not merely a key of a map.
-    pub(crate) fn declares(&self, name: &str) -> bool {
-        self.properties.contains_key(name)
-    }
-
     /// The schema of the elements of a list.
     pub(crate) fn element(&self) -> Option<&Self> {
         self.items.as_deref()

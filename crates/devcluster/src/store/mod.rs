@@ -160,6 +160,12 @@ impl Store {
         found
     }
 
+    /// Whether nothing is left in a namespace.
+    pub(crate) fn is_namespace_empty(&self, namespace: &str) -> bool {
+        let state = self.lock();
+        state.collections.values().all(|c| collection::in_namespace(&c.objects, namespace).next().is_none())
+    }
+
     /// Forgets all history: watches and list pages from before now get 410.
     pub(crate) fn compact(&self) {
         let mut state = self.lock();

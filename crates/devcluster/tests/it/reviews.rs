@@ -1,0 +1,80 @@
+//! Tokens and access reviews.
+
+use serde_json::{Value, json};
+use trigger_devcluster::{AccessRule, User};
+
+use crate::scene::{MAPS, Scene, builder};
+
+fn texts(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).to_owned()).collect()
+}
+
+async fn scene() -> Scene {
+    let rule = AccessRule {
+        verbs: texts(&["get", "list"]),
+        groups: texts(&[""]),
+        resources: texts(&["secrets", "pods/log"]),
+        namespaces: texts(&["team"]),
+    };
+    let user = User { token: "t0ken".to_owned(), name: "robot".to_owned(), groups: texts(&["bots"]), rules: vec![rule] };
+    Scene::of(builder().user(user)).await
+}
+
+async fn with_token(scene: &Scene, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let request = http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+    let answer = scene.call(request.header("content-type", "application/json").body(body.to_string().into()).unwrap()).await;
+    (answer.status, answer.body)
+}
+
+#[tokio::test]
+async fn a_token_must_be_known() {
+    let scene = scene().await;
+    assert_eq!(with_token(&scene, "t0ken", "GET", MAPS, &Value::Null).await.0, 200);
+    let (status, body) = with_token(&scene, "guess", "GET", MAPS, &Value::Null).await;
+    assert_eq!((status, &body["reason"]), (401, &json!("Unauthorized")));
+}
+
+#[tokio::test]
+async fn token_reviews_say_who_it_is() {
+    let scene = scene().await;
+    let path = "/apis/authentication.k8s.io/v1/tokenreviews";
+    let known = scene.post(path, &json!({"spec": {"token": "t0ken"}})).await.expect(201);
+    assert_eq!(known["status"]["authenticated"], true);
+    assert_eq!(known["status"]["user"]["username"], "robot");
+    assert_eq!(known["status"]["user"]["groups"], json!(["bots", "system:authenticated"]));
+    let unknown = scene.post(path, &json!({"spec": {"token": "guess"}})).await.expect(201);
+    assert_eq!(unknown["status"]["authenticated"], false);
+}
+
+#[tokio::test]
+async fn access_reviews_follow_the_rules() {
+    let scene = scene().await;
+    let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+    let cases = [
+        ("robot", "get", "", "secrets", "", "team", true),
+        ("robot", "delete", "", "secrets", "", "team", false),
+        ("robot", "get", "", "secrets", "", "other", false),
+        ("robot", "get", "", "pods", "log", "team", true),
+        ("robot", "get", "", "pods", "", "team", false),
+        ("robot", "get", "apps", "secrets", "", "team", false),
+        ("stranger", "get", "", "secrets", "", "team", false),
+    ];
+    for (user, verb, group, resource, subresource, namespace, allowed) in cases {
+        let attributes = json!({"verb": verb, "group": group, "resource": resource, "subresource": subresource,
+            "namespace": namespace});
+        let review = json!({"spec": {"user": user, "resourceAttributes": attributes}});
+        let answer = scene.post(path, &review).await.expect(201);
+        assert_eq!(answer["status"]["allowed"], allowed, "{user} {verb} {attributes}");
+    }
+}
+
+#[tokio::test]
+async fn self_reviews_are_about_the_requester() {
+    let scene = scene().await;
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let delete = json!({"spec": {"resourceAttributes": {"verb": "delete", "resource": "secrets", "namespace": "team"}}});
+    assert_eq!(scene.post(path, &delete).await.expect(201)["status"]["allowed"], true);
+    let (_, answer) = with_token(&scene, "t0ken", "POST", path, &delete).await;
+    assert_eq!(answer["status"]["allowed"], false);
+    scene.get(path).await.expect(405);
+}
