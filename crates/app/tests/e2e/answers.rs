@@ -16,7 +16,8 @@ async fn a_known_repository_and_nothing_to_do() {
     let ping = world.send(&world.sample(SampleKind::Ping)).await;
     assert_eq!(ping.status, StatusCode::OK, "{ping:?}");
 
-    let star = GitHub.compose(&world.sample(SampleKind::Ping)).body;
+    let mut star = GitHub.compose(&world.sample(SampleKind::Ping)).body;
+    star.push(b'\n');
     let star = world.post("star", &star, Some(KEY)).await;
     assert_eq!(star.status, StatusCode::ACCEPTED);
     let record = world.settled(&star.delivery()).await;

@@ -97,7 +97,8 @@ async fn both_keys_verify_while_they_are_rotated() {
 async fn many_forgeries_do_not_shut_the_real_sender_out() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let forged = futures::future::join_all((0..100).map(|_| world.send_signed(&world.push_main(), "guess")));
+    let push = world.push_main();
+    let forged = futures::future::join_all((0..100).map(|_| world.send_signed(&push, "guess")));
     for answer in forged.await {
         assert_refused(&answer);
     }

@@ -1,0 +1,102 @@
+//! The rules of the house, held over `cargo metadata`: which crate may depend on which, and which crates
+//! from elsewhere are allowed where. ARCHITECTURE.md says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// Our crates from the innermost to the outermost, with what each may use of the others.
+const MAY_USE: [(&str, &[&str]); 12] = [
+    ("trigger-event", &[]),
+    ("trigger-api", &["event"]),
+    ("trigger-providers", &["event"]),
+    ("trigger-journal", &["event"]),
+    ("trigger-rules", &["api", "event"]),
+    ("trigger-targets", &["api", "event"]),
+    ("trigger-dispatch", &["event", "journal", "providers", "rules", "targets"]),
+    ("trigger-cluster", &["api", "dispatch", "event", "rules", "targets"]),
+    ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "rules"]),
+    ("trigger-devcluster", &[]),
+    (
+        "shipwright-trigger",
+        &["api", "cluster", "devcluster", "dispatch", "event", "journal", "providers", "rules", "server"],
+    ),
+    ("xtask", &["api", "devcluster", "rules"]),
+];
+
+/// Crates from elsewhere that only these of ours may name.
+const ONLY_IN: [(&str, &[&str]); 6] = [
+    ("kube", &["trigger-cluster"]),
+    ("rusqlite", &["trigger-journal"]),
+    ("gix-url", &["trigger-event"]),
+    ("globset", &["trigger-rules"]),
+    ("axum", &["trigger-server", "trigger-devcluster"]),
+    ("reqwest", &["shipwright-trigger", "xtask"]),
+];
+
+/// What pure crates must not name: I/O, clients, servers.
+const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2"];
+const PURE: [&str; 5] = ["trigger-event", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets"];
+
+/// What nobody names, because something better is decided.
+const BANNED: [&str; 7] = ["chrono", "serde_yaml", "once_cell", "lazy_static", "async-trait", "openssl", "ring"];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().no_deps().exec().unwrap()
+}
+
+/// The normal dependencies of each of our crates.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    metadata()
+        .packages
+        .into_iter()
+        .map(|package| {
+            let normal = package.dependencies.into_iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+            (package.name.to_string(), normal.map(|dependency| dependency.name).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let found = dependencies();
+    let known: BTreeSet<_> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), known, "a crate is missing from the table");
+    for (name, may_use) in MAY_USE {
+        let may_use: BTreeSet<_> = may_use.iter().map(|short| format!("trigger-{short}")).collect();
+        let uses: BTreeSet<_> = found[name].iter().filter(|used| known.contains(*used)).cloned().collect();
+        let extra: Vec<_> = uses.difference(&may_use).collect();
+        assert!(extra.is_empty(), "{name} must not use {extra:?}");
+    }
+}
+
+#[test]
+fn pure_crates_do_no_io() {
+    let found = dependencies();
+    for name in PURE {
+        for impure in IMPURE {
+            assert!(!found[name].contains(impure), "{name} is pure and must not use {impure}");
+        }
+    }
+}
+
+#[test]
+fn each_outside_crate_has_one_home() {
+    for (name, uses) in dependencies() {
+        for (outside, homes) in ONLY_IN {
+            assert!(!uses.contains(outside) || homes.contains(&name.as_str()), "{name} must not use {outside}");
+        }
+        for banned in BANNED {
+            assert!(!uses.contains(banned), "{name} must not use {banned}");
+        }
+    }
+}
+
+#[test]
+fn every_crate_holds_the_lints_and_the_licence() {
+    for package in metadata().packages {
+        let manifest = std::fs::read_to_string(&package.manifest_path).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{} leaves the lints out", package.name);
+        assert_eq!(package.license.as_deref(), Some("Apache-2.0"), "{}", package.name);
+    }
+}

@@ -1,0 +1,148 @@
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use trigger_api::shipwright::Build;
+use trigger_devcluster::DevCluster;
+use trigger_rules::Inventory;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Enough for what one Build takes to stand out from what everything else does.
+const INVENTORY_BUILDS: usize = 100_000;
+
+/// Flags of `memory`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Fail if a number is beyond its budget.
+    #[arg(long)]
+    check: bool,
+}
+
+struct Measured {
+    what: String,
+    bytes: u64,
+    budget: u64,
+}
+
+pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
+    // The inventory first: memory that has been used and given back would blur its measure.
+    let mut all = vec![inventory()?];
+    let binary = Path::new("target/release/shipwright-trigger");
+    let built = Command::new(env!("CARGO")).args(["build", "--release", "--quiet"]).args(["-p", "shipwright-trigger"]).status()?;
+    ensure!(built.success(), "the release binary cannot be built");
+    let bytes = std::fs::metadata(binary).context("the release binary is missing")?.len();
+    all.push(Measured { what: "release binary".to_owned(), bytes, budget: 30 * MIB });
+    for (builds, budget) in [(100, 32 * MIB), (10_000, 128 * MIB)] {
+        let bytes = serve(binary, builds).await?;
+        all.push(Measured { what: format!("serve, idle, {builds} Builds, resident"), bytes, budget });
+    }
+    let mut within = true;
+    for Measured { what, bytes, budget } in &all {
+        let good = bytes <= budget;
+        within &= good;
+        let verdict = if good { "" } else { "  beyond its budget" };
+        anstream::println!("{what:<40} {:>10}  budget {:>10}{verdict}", readable(*bytes), readable(*budget));
+    }
+    ensure!(within || !args.check, "a number is beyond its budget");
+    Ok(())
+}
+
+fn readable(bytes: u64) -> String {
+    if bytes < 10 * 1024 { format!("{bytes} B") } else { format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB) }
+}
+
+/// What one Build with two rules takes in the inventory.
+fn inventory() -> anyhow::Result<Measured> {
+    let before = resident("self")?;
+    let inventory = Inventory::new();
+    for number in 0..INVENTORY_BUILDS {
+        let build: Build = serde_json::from_value(build(number))?;
+        inventory.apply(&build);
+    }
+    inventory.mark_synced();
+    let grown = resident("self")?.saturating_sub(before);
+    ensure!(inventory.current().is_some_and(|rules| rules.len() == INVENTORY_BUILDS), "Builds are missing");
+    Ok(Measured {
+        what: format!("inventory, a Build of {INVENTORY_BUILDS}"),
+        bytes: grown / INVENTORY_BUILDS as u64,
+        budget: 2048,
+    })
+}
+
+/// The resident memory of `serve` on a cluster with this many Builds, once it is ready.
+async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start().await?;
+    for number in 0..builds {
+        cluster.store().apply(build(number)).await?;
+    }
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, cluster.kubeconfig())?;
+    let admin = free_port()?;
+    let mut program = Command::new(binary)
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", &format!("127.0.0.1:{admin}"), "--log", "error"])
+        .arg("--journal")
+        .arg(folder.path().join("journal.db"))
+        .env("KUBECONFIG", &kubeconfig)
+        .stdin(Stdio::null())
+        .spawn()
+        .context("the program cannot be started")?;
+    let measured = settle(&mut program, admin).await;
+    program.kill()?;
+    program.wait()?;
+    cluster.shutdown().await?;
+    measured
+}
+
+async fn settle(program: &mut Child, admin: u16) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let ready = reqwest::get(format!("http://127.0.0.1:{admin}/readyz")).await;
+        if ready.is_ok_and(|answer| answer.status().is_success()) {
+            break;
+        }
+        if let Some(status) = program.try_wait()? {
+            bail!("the program ended: {status}");
+        }
+        ensure!(Instant::now() < deadline, "the program did not become ready within a minute");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Idle: what the start has used is given back as far as it will be.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    resident(&program.id().to_string())
+}
+
+fn resident(process: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("Linux only: /proc is read")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024)
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn build(number: usize) -> Value {
+    let rule = |name: &str, event: &str| {
+        json!({"name": name, "type": "GitHub", "github": {"events": [event], "branches": ["main"]}})
+    };
+    json!({
+        "apiVersion": "shipwright.io/v1beta1",
+        "kind": "Build",
+        "metadata": {"namespace": "default", "name": format!("build-{number}"), "uid": format!("{number:032x}")},
+        "spec": {
+            "source": {"type": "Git", "git": {"url": format!("https://github.com/acme/repository-{number}.git")}},
+            "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
+            "paramValues": [{"name": "dockerfile", "value": "Dockerfile"}],
+            "output": {"image": format!("registry.example/acme/repository-{number}:latest"), "pushSecret": "push"},
+            "trigger": {
+                "triggerSecret": "hook",
+                "when": [rule("push to main", "Push"), rule("pull request for main", "PullRequest")],
+            },
+        },
+    })
+}
