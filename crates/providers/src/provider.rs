@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use trigger_event::{Claim, Delivery, Event, RepoId};
 
-use crate::header::LONGEST_VALUE;
+use crate::header::{LONGEST_VALUE, single};
 use crate::{ClaimError, PayloadError, Sample, SampleRequest};
 
 /// A Git hosting service that sends webhooks.
@@ -54,11 +54,12 @@ pub trait Provider: Send + Sync + 'static {
         vec![format!("{name}-token"), format!("{name}-secret"), "webhook-secret".into(), "secretToken".into()]
     }
 
-    /// The headers of a request that are kept, for [`Delivery::headers`].
+    /// The headers of a request that are kept, for [`Delivery::headers`]. One that occurs more than once is not.
     fn keep(&self, headers: &HeaderMap) -> Vec<(String, String)> {
         let kept = |name: &&str| {
-            let value = headers.get(*name).filter(|value| value.len() <= LONGEST_VALUE)?;
-            Some(((*name).to_owned(), value.to_str().ok()?.to_owned()))
+            let value = single(headers, name).ok()??;
+            let text = value.to_str().ok().filter(|text| text.len() <= LONGEST_VALUE)?;
+            Some(((*name).to_owned(), text.to_owned()))
         };
         self.kept_headers().iter().filter_map(kept).collect()
     }

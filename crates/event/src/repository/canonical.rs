@@ -14,6 +14,9 @@ use super::{RepoId, RepoIdError};
 /// their paths are compared exactly.
 const CASE_INSENSITIVE_HOSTS: [&str; 2] = ["github.com", "gitlab.com"];
 
+/// The longest host name there can be (RFC 1035, 2.3.4, as text).
+const LONGEST_HOST: usize = 253;
+
 /// Second host names for SSH on port 443, for networks that let nothing else out. The repositories are those
 /// of the first name.
 /// Sources: <https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port>,
@@ -75,7 +78,8 @@ fn host(written: &str) -> Result<Cow<'_, str>, RepoIdError> {
     }
     // A trailing dot only says that the name is complete.
     let host = written.strip_suffix('.').unwrap_or(written).to_ascii_lowercase();
-    let legal = !host.starts_with('-')
+    let legal = host.len() <= LONGEST_HOST
+        && !host.starts_with('-')
         && host.split('.').all(|label| !label.is_empty())
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     if !legal {

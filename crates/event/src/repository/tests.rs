@@ -188,6 +188,7 @@ fn hosts_may_be_ipv6_addresses() {
 fn what_names_no_repository_is_refused() {
     use RepoIdError as E;
     let long = format!("https://h/{}", "a".repeat(RepoId::LONGEST));
+    let long_host = format!("{}:o/r", "a".repeat(1100));
     let long_once_encoded = format!("https://h/{}", "\u{fc}".repeat(1000));
     for (address, expected) in [
         ("", E::Empty),
@@ -219,6 +220,7 @@ fn what_names_no_repository_is_refused() {
         ("https://a..b/o/r", E::Host),
         ("ssh://b\u{fc}cher.example/o/r", E::Host),
         ("ssh://h%2f/o/r", E::Host),
+        (&long_host, E::Host),
         ("-oProxyCommand=x:o/r", E::Host),
         ("https://h", E::NoPath),
         ("https://h/", E::NoPath),

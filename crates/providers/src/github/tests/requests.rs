@@ -111,6 +111,8 @@ fn what_is_kept_is_enough_to_read_the_event_again() {
     }
     headers.insert("user-agent", "GitHub-Hookshot/1".parse().unwrap());
     headers.insert("x-github-hook-id", "x".repeat(2000).parse().unwrap());
+    headers.append("x-github-enterprise-host", "a.example".parse().unwrap());
+    headers.append("x-github-enterprise-host", "b.example".parse().unwrap());
     let kept = GitHub.keep(&headers);
     assert!(kept.iter().all(|(_, value)| value != "hidden"), "{kept:?}");
     let names: Vec<_> = kept.iter().map(|(name, _)| name.as_str()).collect();
