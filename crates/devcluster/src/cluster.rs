@@ -178,7 +178,8 @@ impl DevCluster {
         self.kubeconfig_with(&json!({}))
     }
 
-    /// A kubeconfig (YAML) that presents `token`.
+    /// A kubeconfig (YAML) that presents `token`. For kube-rs: kubectl sends no token over plain HTTP and would
+    /// be taken for the administrator.
     pub fn kubeconfig_for(&self, token: &str) -> String {
         self.kubeconfig_with(&json!({"token": token}))
     }

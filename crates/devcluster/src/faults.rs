@@ -73,7 +73,8 @@ impl Fault {
     }
 
     fn matches(&self, verb: &str, resource: &str, namespace: &str) -> bool {
-        let has = |list: &[String], wanted: &str| list.is_empty() || list.iter().any(|e| e == wanted || e == "*");
+        let has =
+            |list: &[String], wanted: &str| list.is_empty() || list.iter().any(|e| e == wanted || e == "*");
         let plural = resource.split('.').next().unwrap_or_default();
         has(&self.verbs, verb)
             && (has(&self.resources, resource) || has(&self.resources, plural))
@@ -85,7 +86,10 @@ impl Fault {
             401 => ("Unauthorized", "Unauthorized"),
             403 => ("Forbidden", "forbidden by an injected fault"),
             404 => ("NotFound", "the server could not find the requested resource"),
-            409 => ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
+            409 => (
+                "Conflict",
+                "the object has been modified; please apply your changes to the latest version and try again",
+            ),
             410 => ("Expired", "the requested version has expired"),
             422 => ("Invalid", "refused by an injected fault"),
             429 => ("TooManyRequests", "too many requests, please try again later"),

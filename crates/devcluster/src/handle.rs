@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::operations::{
-    self, DeleteOptions, FieldValidation, ListOptions, Part, Target, WriteOptions,
-};
+use crate::operations::{self, DeleteOptions, FieldValidation, ListOptions, Part, Target, WriteOptions};
 use crate::patch::PatchKind;
 use crate::resources::Gvr;
 use crate::selector::Selection;
@@ -80,9 +78,8 @@ impl StoreHandle {
     pub async fn apply(&self, manifest: Value) -> Result<Value, ApiError> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let registry = self.store.registry();
-        let (resource, version) = registry
-            .of_kind(text("/apiVersion"), text("/kind"))
-            .ok_or_else(ApiError::unknown_resource)?;
+        let (resource, version) =
+            registry.of_kind(text("/apiVersion"), text("/kind")).ok_or_else(ApiError::unknown_resource)?;
         let namespace = match text("/metadata/namespace") {
             _ if !resource.namespaced => "",
             "" => "default",
@@ -94,7 +91,10 @@ impl StoreHandle {
         let gvr = Gvr::new(resource.group.as_str(), version, resource.plural.as_str());
         let target = self.target(&gvr, namespace, text("/metadata/name"))?;
         if target.name.is_empty() {
-            return Ok(self.show(&target, operations::create(&self.store, &target, manifest, &options())?.object.value.clone()));
+            return Ok(self.show(
+                &target,
+                operations::create(&self.store, &target, manifest, &options())?.object.value.clone(),
+            ));
         }
         let mut written = operations::patch(&self.store, &target, PatchKind::Apply, &manifest, &options())?;
         let has_status = target.resource.version(&target.version).is_some_and(|v| v.status);
@@ -144,7 +144,13 @@ impl StoreHandle {
 
     /// Changes an object by a JSON merge patch.
     #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn merge(&self, gvr: &Gvr, namespace: &str, name: &str, patch: &Value) -> Result<Value, ApiError> {
+    pub async fn merge(
+        &self,
+        gvr: &Gvr,
+        namespace: &str,
+        name: &str,
+        patch: &Value,
+    ) -> Result<Value, ApiError> {
         let target = self.target(gvr, namespace, name)?;
         let written = operations::patch(&self.store, &target, PatchKind::Merge, patch, &options())?;
         Ok(self.show(&target, written.object.value.clone()))

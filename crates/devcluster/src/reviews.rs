@@ -60,7 +60,12 @@ impl Users {
     }
 
     /// Answers a review by filling in its status.
-    pub(crate) fn review(&self, role: Role, review: &mut Value, requester: &Identity) -> Result<(), ApiError> {
+    pub(crate) fn review(
+        &self,
+        role: Role,
+        review: &mut Value,
+        requester: &Identity,
+    ) -> Result<(), ApiError> {
         let spec = review.get("spec").cloned().unwrap_or_default();
         review["status"] = match role {
             Role::TokenReview => self.token_status(&spec),

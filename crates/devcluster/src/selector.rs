@@ -34,8 +34,9 @@ impl Selection {
             .collect::<Result<_, _>>()?;
         let mut parsed = Vec::new();
         for part in fields.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-            let (path, equal, value) = split_comparison(part)
-                .ok_or_else(|| ApiError::bad_request(format!("invalid selector: '{part}'; can't understand '{part}'")))?;
+            let (path, equal, value) = split_comparison(part).ok_or_else(|| {
+                ApiError::bad_request(format!("invalid selector: '{part}'; can't understand '{part}'"))
+            })?;
             if !matches!(path, "metadata.name" | "metadata.namespace") && !selectable(path) {
                 return Err(ApiError::bad_request(format!("field label not supported: {path}")));
             }

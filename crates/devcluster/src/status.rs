@@ -85,7 +85,8 @@ impl ApiError {
     }
 
     pub(crate) fn not_found(resource: &Resource, name: &str) -> Self {
-        Self::new(404, "NotFound", format!("{} \"{name}\" not found", resource.qualified())).about(resource, name)
+        Self::new(404, "NotFound", format!("{} \"{name}\" not found", resource.qualified()))
+            .about(resource, name)
     }
 
     pub(crate) fn namespace_not_found(name: &str) -> Self {
@@ -106,7 +107,8 @@ impl ApiError {
     }
 
     pub(crate) fn modified(resource: &Resource, name: &str) -> Self {
-        let detail = "the object has been modified; please apply your changes to the latest version and try again";
+        let detail =
+            "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(resource, name, detail)
     }
 

@@ -95,7 +95,11 @@ fn aggregated_resource(resource: &Resource, version: &str) -> Value {
     value
 }
 
-fn in_version<'a>(registry: &'a Registry, group: &'a str, version: &'a str) -> impl Iterator<Item = &'a Resource> {
+fn in_version<'a>(
+    registry: &'a Registry,
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = &'a Resource> {
     let served = move |resource: &&Resource| {
         resource.group == group && resource.version(version).is_some_and(|v| v.served)
     };

@@ -64,7 +64,8 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Resp
     let registry = shared.store.registry();
     let accept = text(&call.headers, &ACCEPT).unwrap_or_default();
     let host = text(&call.headers, &HOST).unwrap_or_default();
-    let found = |value: Option<Value>| value.map(|v| body::json(200, &v)).ok_or_else(ApiError::unknown_resource);
+    let found =
+        |value: Option<Value>| value.map(|v| body::json(200, &v)).ok_or_else(ApiError::unknown_resource);
     match Route::parse(head.uri.path()) {
         Route::Objects(path) => objects(shared, &registry, call, &path).await,
         Route::Control(path) => {
@@ -219,7 +220,8 @@ fn perform(
             let selected = call.query.list_options(&target)?;
             let gone = operations::delete_collection(store, &target, &selected, &delete_options(call)?)?;
             let revision = store.revision();
-            let listed = operations::Listed { revision, objects: gone, token: String::new(), remaining: None };
+            let listed =
+                operations::Listed { revision, objects: gone, token: String::new(), remaining: None };
             many(call, &target, shape, &listed)
         }
         _ => return Err(ApiError::method_not_allowed()),
@@ -231,9 +233,8 @@ fn perform(
 }
 
 fn find_target(registry: &Registry, path: &ObjectPath) -> Result<Target, ApiError> {
-    let resource = registry
-        .served(&path.group, &path.version, &path.resource)
-        .ok_or_else(ApiError::unknown_resource)?;
+    let resource =
+        registry.served(&path.group, &path.version, &path.resource).ok_or_else(ApiError::unknown_resource)?;
     let has_status = resource.version(&path.version).is_some_and(|v| v.status);
     let part = match path.subresource.as_str() {
         "" => Part::Whole,
@@ -269,7 +270,8 @@ fn review(shared: &Shared, call: &Call, target: &Target, verb: &str) -> Result<R
 /// Reads the body: JSON, or YAML where the content type says so.
 fn decode(call: &Call) -> Result<Value, ApiError> {
     let content_type = text(&call.headers, &CONTENT_TYPE).unwrap_or("application/json");
-    let refuse = |error: String| ApiError::bad_request(format!("the object provided is unrecognized: {error}"));
+    let refuse =
+        |error: String| ApiError::bad_request(format!("the object provided is unrecognized: {error}"));
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     match media_type {
         "application/yaml" | "application/apply-patch+yaml" => {
@@ -280,7 +282,12 @@ fn decode(call: &Call) -> Result<Value, ApiError> {
             let text = std::str::from_utf8(&call.body).map_err(|error| refuse(error.to_string()))?;
             serde_saphyr::from_str(text).map_err(|error| refuse(error.to_string()))
         }
-        other if other == "application/json" || other.ends_with("+json") || other.is_empty() || other == "*/*" => {
+        other
+            if other == "application/json"
+                || other.ends_with("+json")
+                || other.is_empty()
+                || other == "*/*" =>
+        {
             serde_json::from_slice(&call.body).map_err(|error| refuse(error.to_string()))
         }
         // Bodies of kinds that are not described, and malformed ones, are better sent as JSON.
@@ -328,7 +335,7 @@ fn one(call: &Call, target: &Target, shape: Shape, code: u16, object: &Object) -
         Shape::Metadata => metadata_only(&value, "PartialObjectMetadata"),
         Shape::Table => {
             let metadata = json!({"resourceVersion": value["metadata"]["resourceVersion"]});
-            table(target, &[value], metadata, Include::parse(call.query.text("includeObject")))
+            table(target, &[value], &metadata, Include::parse(call.query.text("includeObject")))
         }
     };
     body::json(code, &shaped)
@@ -354,12 +361,13 @@ fn many(call: &Call, target: &Target, shape: Shape, listed: &operations::Listed)
     match shape {
         Shape::Object => list_of(&target.resource.list_kind, &target.api_version(), &metadata, values.iter()),
         Shape::Metadata => {
-            let items: Vec<Value> = values.iter().map(|v| metadata_only(v, "PartialObjectMetadata")).collect();
+            let items: Vec<Value> =
+                values.iter().map(|v| metadata_only(v, "PartialObjectMetadata")).collect();
             list_of("PartialObjectMetadataList", "meta.k8s.io/v1", &metadata, items.iter())
         }
         Shape::Table => {
             let include = Include::parse(call.query.text("includeObject"));
-            body::json(200, &table(target, &values, metadata, include))
+            body::json(200, &table(target, &values, &metadata, include))
         }
     }
 }

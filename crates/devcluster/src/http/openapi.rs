@@ -9,7 +9,8 @@ pub(super) fn index(registry: &Registry) -> Value {
     let mut paths = Map::new();
     for group in registry.groups() {
         for version in registry.versions_of(&group) {
-            let path = if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
+            let path =
+                if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
             let url = format!("/openapi/v3/{path}");
             paths.insert(path, json!({"serverRelativeURL": url}));
         }

@@ -84,7 +84,9 @@ const REVIEW_SPEC: Message = &[
 
 fn message(api_version: &str, kind: &str) -> Option<Message> {
     Some(match (api_version, kind) {
-        ("v1", "Namespace") => &[(1, "metadata", One(METADATA)), (2, "spec", One(&[(1, "finalizers", Texts)]))],
+        ("v1", "Namespace") => {
+            &[(1, "metadata", One(METADATA)), (2, "spec", One(&[(1, "finalizers", Texts)]))]
+        }
         ("v1", "Secret") => &[
             (1, "metadata", One(METADATA)),
             (2, "data", BytesMap),
@@ -92,9 +94,12 @@ fn message(api_version: &str, kind: &str) -> Option<Message> {
             (4, "stringData", TextMap),
             (5, "immutable", Flag),
         ],
-        ("v1", "ConfigMap") => {
-            &[(1, "metadata", One(METADATA)), (2, "data", TextMap), (3, "binaryData", BytesMap), (4, "immutable", Flag)]
-        }
+        ("v1", "ConfigMap") => &[
+            (1, "metadata", One(METADATA)),
+            (2, "data", TextMap),
+            (3, "binaryData", BytesMap),
+            (4, "immutable", Flag),
+        ],
         ("v1", "ServiceAccount") => &[
             (1, "metadata", One(METADATA)),
             (2, "secrets", Many(REFERENCE)),
@@ -189,12 +194,17 @@ fn read_message(mut rest: &[u8], message: Message, depth: usize) -> Option<Value
 }
 
 /// Puts one field into `map`. Empty texts are left out, as `omitempty` leaves them out of JSON.
-fn read_value(map: &mut Map<String, Value>, name: &str, field: Field, wire: &Wire<'_>, depth: usize) -> Option<()> {
+fn read_value(
+    map: &mut Map<String, Value>,
+    name: &str,
+    field: Field,
+    wire: &Wire<'_>,
+    depth: usize,
+) -> Option<()> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     match (field, wire) {
-        (Text, Wire::Bytes([])) => {}
+        (Text, Wire::Bytes([])) | (Number, Wire::Varint(0)) => {}
         (Text, Wire::Bytes(bytes)) => drop(map.insert(name.to_owned(), text(bytes)?.into())),
-        (Number, Wire::Varint(0)) => {}
         // Negative numbers are two's complement in 64 bits.
         (Number, Wire::Varint(number)) => drop(map.insert(name.to_owned(), number.cast_signed().into())),
         (Flag, Wire::Varint(flag)) => drop(map.insert(name.to_owned(), (*flag != 0).into())),

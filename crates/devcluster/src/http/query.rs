@@ -74,7 +74,8 @@ impl Query {
         };
         let manager = if manager.is_empty() { "unknown" } else { manager };
         if manager.len() > 128 {
-            let cause = Cause::new("fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes");
+            let cause =
+                Cause::new("fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes");
             let mut error = ApiError::new(422, "Invalid", format!("{}: {}", cause.field, cause.message));
             error.set_causes(&[cause]);
             return Err(error);

@@ -14,11 +14,17 @@ pub(super) enum Route {
     /// `/apis/{group}`
     Group(String),
     /// `/api/v1` and `/apis/{group}/{version}`
-    Resources { group: String, version: String },
+    Resources {
+        group: String,
+        version: String,
+    },
     /// `/openapi/v3`
     OpenApiIndex,
     /// `/openapi/v3/...`
-    OpenApi { group: String, version: String },
+    OpenApi {
+        group: String,
+        version: String,
+    },
     /// `/devcluster/...`
     Control(String),
     Objects(ObjectPath),
@@ -56,7 +62,9 @@ impl Route {
             ["api", version] => Self::Resources { group: String::new(), version: own(version) },
             ["apis", group, version] => Self::Resources { group: own(group), version: own(version) },
             ["openapi", "v3"] => Self::OpenApiIndex,
-            ["openapi", "v3", "api", version] => Self::OpenApi { group: String::new(), version: own(version) },
+            ["openapi", "v3", "api", version] => {
+                Self::OpenApi { group: String::new(), version: own(version) }
+            }
             ["openapi", "v3", "apis", group, version] => {
                 Self::OpenApi { group: own(group), version: own(version) }
             }

@@ -26,7 +26,7 @@ impl Include {
 }
 
 /// A `Table` of `objects`, with `metadata` of the list or the object.
-pub(super) fn table(target: &Target, objects: &[Value], metadata: Value, include: Include) -> Value {
+pub(super) fn table(target: &Target, objects: &[Value], metadata: &Value, include: Include) -> Value {
     let columns = target.resource.version(&target.version).map(|v| v.columns.as_slice()).unwrap_or_default();
     let rows: Vec<Value> = objects.iter().map(|object| row(columns, object, include)).collect();
     json!({
@@ -64,25 +64,36 @@ fn row(columns: &[Column], object: &Value, include: Include) -> Value {
 
 fn cell(column: &Column, object: &Value) -> Value {
     // Built-in columns may name alternatives, the first that exists counts.
-    let found = column.path.split('|').map(|path| json_path::find(object, path)).find(|found| {
-        found.iter().any(|value| !value.is_null())
-    });
+    let found = column
+        .path
+        .split('|')
+        .map(|path| json_path::find(object, path))
+        .find(|found| found.iter().any(|value| !value.is_null()));
     let found = found.unwrap_or_default();
     let first = found.first().copied();
     match column.kind.as_str() {
-        "count" => first.map_or(0, |value| match value {
-            Value::Array(list) => list.len(),
-            Value::Object(map) => map.len(),
-            _ => 0,
-        }).into(),
+        "count" => first
+            .map_or(0, |value| match value {
+                Value::Array(list) => list.len(),
+                Value::Object(map) => map.len(),
+                _ => 0,
+            })
+            .into(),
         "reference" => {
             let text = |key| first.and_then(|r| r.get(key)).and_then(Value::as_str).unwrap_or_default();
             format!("{}/{}", text("kind").to_lowercase(), text("name")).into()
         }
-        "date" => first.map_or(Value::from("<unknown>"), |v| identity::age(v.as_str().unwrap_or_default()).into()),
+        "date" => {
+            first.map_or(Value::from("<unknown>"), |v| identity::age(v.as_str().unwrap_or_default()).into())
+        }
         "integer" | "number" | "boolean" => first.cloned().unwrap_or_default(),
         _ if found.is_empty() => Value::from(""),
-        _ => found.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect::<Vec<_>>().join(",").into(),
+        _ => found
+            .iter()
+            .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(",")
+            .into(),
     }
 }
 

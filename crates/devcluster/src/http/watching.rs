@@ -24,7 +24,7 @@ use crate::store::{Cursor, Delta, DeltaKind, Store};
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A watch without `timeoutSeconds` ends after this long, within the range that the real server picks from.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2400);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(40);
 
 struct Watching {
     store: Arc<Store>,
@@ -56,7 +56,8 @@ pub(super) fn watch(
     }
     let initial = wants_initial_events(query)?;
     let revision = query.number("resourceVersion")?.unwrap_or(0);
-    let timeout = query.number("timeoutSeconds")?.filter(|s| *s > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
+    let timeout =
+        query.number("timeoutSeconds")?.filter(|s| *s > 0).map_or(DEFAULT_TIMEOUT, Duration::from_secs);
     let everything = Target { name: String::new(), ..target.clone() };
     let mut first = Vec::new();
     let mut start = revision;
@@ -115,11 +116,15 @@ fn wants_initial_events(query: &Query) -> Result<bool, ApiError> {
     let version_match = query.text("resourceVersionMatch");
     match (query.text("sendInitialEvents"), version_match) {
         ("", "") => Ok(false),
-        ("", _) => {
-            refuse("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-        }
+        ("", _) => refuse(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ),
         (flag, "NotOlderThan") => Ok(flag == "true" || flag == "1"),
-        _ => refuse("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        _ => refuse(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
     }
 }
 
@@ -225,7 +230,7 @@ impl Watching {
     /// Only the first table of a watch names the columns.
     fn one_row(&mut self, objects: &[Value]) -> Value {
         let version = objects.first().map(|o| o["metadata"]["resourceVersion"].clone()).unwrap_or_default();
-        let mut table = table(&self.target, objects, json!({"resourceVersion": version}), self.include);
+        let mut table = table(&self.target, objects, &json!({"resourceVersion": version}), self.include);
         if self.columns_sent {
             table["columnDefinitions"] = Value::Null;
         }

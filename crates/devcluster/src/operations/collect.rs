@@ -92,7 +92,9 @@ pub(super) fn after_removal(store: &Store, gone: &Arc<Object>) {
         advance(store, &builtin("", "namespaces"), &Key::cluster_wide(namespace));
     }
     let registry = store.registry();
-    if let Some((resource, _)) = registry.of_kind(text("/apiVersion"), text("/kind")).filter(|(r, _)| r.is_custom()) {
+    if let Some((resource, _)) =
+        registry.of_kind(text("/apiVersion"), text("/kind")).filter(|(r, _)| r.is_custom())
+    {
         let definitions = builtin("apiextensions.k8s.io", "customresourcedefinitions");
         advance(store, &definitions, &Key::cluster_wide(resource.qualified()));
     }

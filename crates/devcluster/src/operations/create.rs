@@ -54,10 +54,7 @@ pub(super) fn insert(
     }
     managers.write(&mut object);
     admit::check_size(&object)?;
-    let key = Key::new(
-        target.namespace.as_str(),
-        object["metadata"]["name"].as_str().unwrap_or_default(),
-    );
+    let key = Key::new(target.namespace.as_str(), object["metadata"]["name"].as_str().unwrap_or_default());
     if options.dry_run {
         if store.get(&target.resource.collection(), &key).is_some() {
             return Err(ApiError::already_exists(&target.resource, &key.name));
@@ -88,8 +85,14 @@ fn name_and_stamp(target: &Target, object: &mut Value) {
         metadata["name"] = identity::generated_name(prefix).into();
     }
     if let Some(map) = metadata.as_object_mut() {
-        for key in ["resourceVersion", "selfLink", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"]
-        {
+        for key in [
+            "resourceVersion",
+            "selfLink",
+            "managedFields",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "generation",
+        ] {
             map.remove(key);
         }
     }

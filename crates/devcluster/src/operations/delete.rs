@@ -122,7 +122,10 @@ fn terminating(target: &Target, current: &Object, policy: Propagation) -> Option
         Propagation::Foreground => Some(collect::FOREGROUND),
         Propagation::Orphan => Some(collect::ORPHAN),
     };
-    finalizers.extend(add.filter(|name| !current.is_terminating() && !current.finalizers().any(|f| f == *name)).map(str::to_owned));
+    finalizers.extend(
+        add.filter(|name| !current.is_terminating() && !current.finalizers().any(|f| f == *name))
+            .map(str::to_owned),
+    );
     if target.resource.role == Role::Definition && !finalizers.iter().any(|f| f == collect::CLEAN_UP) {
         finalizers.push(collect::CLEAN_UP.to_owned());
     }

@@ -17,7 +17,8 @@ pub(crate) fn patch(
     options: &WriteOptions,
 ) -> Result<Written, ApiError> {
     if kind == PatchKind::Strategic && target.resource.is_custom() {
-        let accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+        let accepted =
+            "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
         return Err(ApiError::unsupported_media("application/strategic-merge-patch+json", accepted));
     }
     if kind == PatchKind::Apply {
@@ -40,7 +41,12 @@ pub(crate) fn patch(
     Err(ApiError::modified(&target.resource, &target.name))
 }
 
-fn apply(store: &Store, target: &Target, config: &Value, options: &WriteOptions) -> Result<Written, ApiError> {
+fn apply(
+    store: &Store,
+    target: &Target,
+    config: &Value,
+    options: &WriteOptions,
+) -> Result<Written, ApiError> {
     let mut config = config.clone();
     for key in ["apiVersion", "kind"] {
         if config.get(key).and_then(Value::as_str).is_none_or(str::is_empty) {

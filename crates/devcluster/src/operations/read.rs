@@ -125,13 +125,15 @@ fn find_snapshot(
 pub(crate) fn too_large(wanted: u64, current: u64) -> ApiError {
     let message = format!("Too large resource version: {wanted}, current: {current}");
     let mut error = ApiError::new(504, "Timeout", message);
-    error.details = json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]});
+    error.details =
+        json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]});
     error.retry_after = Some(1);
     error
 }
 
 fn encode_token(revision: u64, last: &Key) -> String {
-    let token = json!({"v": "meta.k8s.io/v1", "rv": revision, "namespace": last.namespace, "name": last.name});
+    let token =
+        json!({"v": "meta.k8s.io/v1", "rv": revision, "namespace": last.namespace, "name": last.name});
     BASE64URL_NOPAD.encode(token.to_string().as_bytes())
 }
 

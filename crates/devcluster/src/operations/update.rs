@@ -40,10 +40,8 @@ pub(super) fn current(store: &Store, target: &Target) -> Result<Arc<Object>, Api
 pub(super) fn check_preconditions(target: &Target, current: &Object, wanted: &Value) -> Result<(), ApiError> {
     let metadata = &wanted["metadata"];
     if let Some(uid) = metadata["uid"].as_str().filter(|uid| !uid.is_empty() && *uid != current.uid()) {
-        let detail = format!(
-            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-            current.uid()
-        );
+        let detail =
+            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", current.uid());
         return Err(ApiError::conflict(&target.resource, &target.name, &detail));
     }
     match metadata["resourceVersion"].as_str() {

@@ -1,6 +1,7 @@
 //! Sets of fields, as `managedFields[].fieldsV1` writes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::ops::Bound;
 
 use serde_json::{Map, Value};
@@ -169,9 +170,9 @@ pub(super) fn readable(path: &[String]) -> String {
             Some(("k", keys)) => {
                 let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
                 let pairs: Vec<String> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
-                text.push_str(&format!("[{}]", pairs.join(",")));
+                let _ = write!(text, "[{}]", pairs.join(","));
             }
-            Some(("v", value)) => text.push_str(&format!("[={value}]")),
+            Some(("v", value)) => drop(write!(text, "[={value}]")),
             _ => text.push_str(segment),
         }
     }

@@ -1,5 +1,7 @@
 //! Who owns which field: `metadata.managedFields`.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::apply;
@@ -153,7 +155,8 @@ impl Managers {
         let mut conflicts = Vec::new();
         for entry in self.0.iter().filter(|entry| !mine(entry)) {
             let contested = entry.fields.0.iter().filter(|path| wanted.0.contains(*path) && changed(path));
-            conflicts.extend(contested.map(|path| Conflict { manager: entry.described(), path: path.clone() }));
+            conflicts
+                .extend(contested.map(|path| Conflict { manager: entry.described(), path: path.clone() }));
         }
         if !conflicts.is_empty() && !force {
             return Err(conflicts);
@@ -209,11 +212,11 @@ impl Entry {
     fn described(&self) -> String {
         let mut text = format!("\"{}\"", self.manager);
         if !self.subresource.is_empty() {
-            text.push_str(&format!(" with subresource \"{}\"", self.subresource));
+            let _ = write!(text, " with subresource \"{}\"", self.subresource);
         }
-        text.push_str(&format!(" using {}", self.api_version));
+        let _ = write!(text, " using {}", self.api_version);
         if self.operation == Operation::Update {
-            text.push_str(&format!(" at {}", self.time));
+            let _ = write!(text, " at {}", self.time);
         }
         text
     }
@@ -224,7 +227,9 @@ impl Conflict {
     pub(crate) fn refusal(conflicts: &[Self]) -> ApiError {
         let causes: Vec<Cause> = conflicts
             .iter()
-            .map(|c| Cause::new(readable(&c.path), "FieldManagerConflict", format!("conflict with {}", c.manager)))
+            .map(|c| {
+                Cause::new(readable(&c.path), "FieldManagerConflict", format!("conflict with {}", c.manager))
+            })
             .collect();
         let message = if let [only] = causes.as_slice() {
             format!("Apply failed with 1 conflict: {}: {}", only.message, only.field)
@@ -234,9 +239,9 @@ impl Conflict {
             managers.dedup();
             let mut text = format!("Apply failed with {} conflicts:", causes.len());
             for manager in managers {
-                text.push_str(&format!(" conflicts with {manager}:"));
+                let _ = write!(text, " conflicts with {manager}:");
                 for conflict in conflicts.iter().filter(|c| c.manager == manager) {
-                    text.push_str(&format!("\n- {}", readable(&conflict.path)));
+                    let _ = write!(text, "\n- {}", readable(&conflict.path));
                 }
             }
             text

@@ -48,7 +48,11 @@ pub(crate) fn change(kind: PatchKind, object: &mut Value, patch: &Value) -> Resu
             let operations: json_patch::Patch = serde_json::from_value(patch.clone())
                 .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
             json_patch::patch(object, &operations).map_err(|error| {
-                ApiError::new(422, "Invalid", format!("the server rejected our request due to an error in our request: {error}"))
+                ApiError::new(
+                    422,
+                    "Invalid",
+                    format!("the server rejected our request due to an error in our request: {error}"),
+                )
             })?;
         }
     }

@@ -39,7 +39,9 @@ pub(crate) fn definition_faults(definition: &Value) -> Vec<Cause> {
         );
         causes.push(Cause::new("spec.scope", "FieldValueNotSupported", message));
     }
-    if let (Some(group), Some(plural)) = (text(definition, "/spec/group"), text(definition, "/spec/names/plural")) {
+    if let (Some(group), Some(plural)) =
+        (text(definition, "/spec/group"), text(definition, "/spec/names/plural"))
+    {
         let expected = format!("{plural}.{group}");
         if text(definition, "/metadata/name") != Some(&expected) {
             let detail = "must be spec.names.plural+\".\"+spec.group";
@@ -75,7 +77,8 @@ pub(super) fn resource(definition: &Value) -> Result<Resource, ApiError> {
         plural: plural.to_owned(),
         singular: text(definition, "/spec/names/singular").map_or_else(|| kind.to_lowercase(), str::to_owned),
         kind: kind.to_owned(),
-        list_kind: text(definition, "/spec/names/listKind").map_or_else(|| format!("{kind}List"), str::to_owned),
+        list_kind: text(definition, "/spec/names/listKind")
+            .map_or_else(|| format!("{kind}List"), str::to_owned),
         short_names: texts(definition, "/spec/names/shortNames"),
         categories: texts(definition, "/spec/names/categories"),
         namespaced: text(definition, "/spec/scope") != Some("Cluster"),

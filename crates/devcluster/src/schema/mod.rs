@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::status::Cause;
 
 /// A compiled schema node.
+#[expect(clippy::struct_excessive_bools, reason = "OpenAPI schemas are made of independent flags")]
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
     kind: Kind,

@@ -61,7 +61,9 @@ impl Schema {
             }
             Value::Array(list) => {
                 let Some(items) = &self.items else { return };
-                list.iter_mut().for_each(|element| items.fill_defaults(element));
+                for element in list.iter_mut() {
+                    items.fill_defaults(element);
+                }
             }
             _ => {}
         }

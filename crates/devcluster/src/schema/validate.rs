@@ -88,9 +88,14 @@ impl Schema {
             let relation = if below { "less than" } else { "less than or equal to" };
             causes.push(Cause::invalid(at, value, &format!("{at} in body should be {relation} {bound}")));
         }
-        if let Some(divisor) = self.multiple_of.filter(|divisor| (number / divisor).fract().abs() > f64::EPSILON)
+        if let Some(divisor) =
+            self.multiple_of.filter(|divisor| (number / divisor).fract().abs() > f64::EPSILON)
         {
-            causes.push(Cause::invalid(at, value, &format!("{at} in body should be a multiple of {divisor}")));
+            causes.push(Cause::invalid(
+                at,
+                value,
+                &format!("{at} in body should be a multiple of {divisor}"),
+            ));
         }
     }
 
@@ -99,14 +104,18 @@ impl Schema {
         let count = u64::try_from(list.len()).unwrap_or(u64::MAX);
         let (least, most) = self.items_count;
         if let Some(least) = least.filter(|least| count < *least) {
-            causes.push(Cause::invalid(at, value, &format!("{at} in body should have at least {least} items")));
+            causes.push(Cause::invalid(
+                at,
+                value,
+                &format!("{at} in body should have at least {least} items"),
+            ));
         }
         if let Some(most) = most.filter(|most| count > *most) {
             let message = format!("Too many: {count}: must have at most {most} items");
             causes.push(Cause::new(at, "FieldValueTooMany", message));
         }
         if self.unique_items {
-            self.check_duplicates(list, path, causes, |element| element.clone());
+            self.check_duplicates(list, path, causes, Clone::clone);
         }
         match &self.list {
             super::ListKind::Set => self.check_duplicates(list, path, causes, Clone::clone),
@@ -147,7 +156,11 @@ impl Schema {
         let count = u64::try_from(map.len()).unwrap_or(u64::MAX);
         let (least, most) = self.properties_count;
         if let Some(least) = least.filter(|least| count < *least) {
-            causes.push(Cause::invalid(at, value, &format!("{at} in body should have at least {least} properties")));
+            causes.push(Cause::invalid(
+                at,
+                value,
+                &format!("{at} in body should have at least {least} properties"),
+            ));
         }
         if let Some(most) = most.filter(|most| count > *most) {
             let message = format!("Too many: {count}: must have at most {most} properties");
@@ -180,7 +193,11 @@ impl Schema {
             causes.push(Cause::invalid(at, value, &detail));
         }
         if self.not.as_deref().is_some_and(passes) {
-            causes.push(Cause::invalid(at, value, &format!("{at} in body must not validate the schema (not)")));
+            causes.push(Cause::invalid(
+                at,
+                value,
+                &format!("{at} in body must not validate the schema (not)"),
+            ));
         }
     }
 }
@@ -188,7 +205,9 @@ impl Schema {
 impl Kind {
     /// The type that was expected, if `value` is of another one.
     fn mismatch(self, value: &Value) -> Option<&'static str> {
-        let integer = |value: &Value| value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0);
+        let integer = |value: &Value| {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0)
+        };
         match self {
             Self::Any => None,
             Self::Object => (!value.is_object()).then_some("object"),

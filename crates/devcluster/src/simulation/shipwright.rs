@@ -3,6 +3,7 @@
 //! Reasons and their order are those of the real controllers; nothing is cloned, built or pushed.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -155,7 +156,10 @@ fn trigger_fault(build: &Value) -> Option<(&'static str, String)> {
     entries.iter().find_map(|when| {
         let name = when["name"].as_str().unwrap_or_default();
         if name.trim().is_empty() {
-            return Some(("TriggerNameCanNotBeBlank", "simulated: name is not set on when trigger condition".to_owned()));
+            return Some((
+                "TriggerNameCanNotBeBlank",
+                "simulated: name is not set on when trigger condition".to_owned(),
+            ));
         }
         let fault = match when["type"].as_str().unwrap_or_default() {
             "GitHub" => is_empty(&when["github"]["events"]).then_some("TriggerInvalidGitHubWebHook"),
@@ -195,7 +199,10 @@ async fn drive(store: &StoreHandle, run: &Value, options: SimulationOptions) -> 
 }
 
 /// The Build spec that a run builds, or the reason why it builds none.
-async fn resolve(store: &StoreHandle, run: &Value) -> Result<Result<Value, (&'static str, String)>, ApiError> {
+async fn resolve(
+    store: &StoreHandle,
+    run: &Value,
+) -> Result<Result<Value, (&'static str, String)>, ApiError> {
     let (namespace, name) = place(run);
     if label_value_fault(name).is_some() {
         return Ok(Err(("BuildRunNameInvalid", "the name must be no more than 63 characters".to_owned())));
@@ -305,7 +312,7 @@ fn digest(spec: &Value, run: &str) -> String {
     for part in 0_u8..4 {
         let mut hasher = DefaultHasher::new();
         (part, spec.to_string(), run).hash(&mut hasher);
-        text.push_str(&format!("{:016x}", hasher.finish()));
+        let _ = write!(text, "{:016x}", hasher.finish());
     }
     text
 }

@@ -90,12 +90,7 @@ pub(crate) struct Collection {
 
 impl Default for Collection {
     fn default() -> Self {
-        Self {
-            objects: Objects::new(),
-            window: VecDeque::new(),
-            forgotten: 0,
-            bell: signal::Sender::new(0),
-        }
+        Self { objects: Objects::new(), window: VecDeque::new(), forgotten: 0, bell: signal::Sender::new(0) }
     }
 }
 

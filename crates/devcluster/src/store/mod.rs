@@ -120,7 +120,10 @@ impl Store {
         }
         let collection = state.collections.get(id);
         let unchanged = collection.is_none_or(|c| c.last_change() <= revision) && revision <= state.revision;
-        unchanged.then(|| Snapshot { revision, objects: collection.map(|c| c.objects.clone()).unwrap_or_default() })
+        unchanged.then(|| Snapshot {
+            revision,
+            objects: collection.map(|c| c.objects.clone()).unwrap_or_default(),
+        })
     }
 
     /// Writes or removes one object, if `expect` holds, and tells the watches.
@@ -199,7 +202,9 @@ impl State {
         match (expect, &current) {
             (Expect::Absent, Some(_)) => return Err(Refused::Exists),
             (Expect::At(_), None) => return Err(Refused::Stale),
-            (Expect::At(revision), Some(object)) if object.revision != revision => return Err(Refused::Stale),
+            (Expect::At(revision), Some(object)) if object.revision != revision => {
+                return Err(Refused::Stale);
+            }
             (Expect::Absent, None) if resource.namespaced => self.admit_to_namespace(&key.namespace)?,
             _ => {}
         }

@@ -15,7 +15,13 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    pub(crate) fn update(&mut self, id: &CollectionId, key: &Key, before: Option<&Object>, after: Option<&Object>) {
+    pub(crate) fn update(
+        &mut self,
+        id: &CollectionId,
+        key: &Key,
+        before: Option<&Object>,
+        after: Option<&Object>,
+    ) {
         for uid in before.into_iter().flat_map(owner_uids) {
             if let Some(set) = self.dependents.get_mut(uid) {
                 set.remove(&(id.clone(), key.clone()));

@@ -94,12 +94,19 @@ async fn keyed_lists_merge_by_key_and_atomic_ones_do_not() {
     let two = json!({"apiVersion": "shipwright.io/v1beta1", "kind": "Build", "metadata": {"name": "web"},
         "spec": {"paramValues": [{"name": "b", "value": "2"}]}});
     let merged = scene.apply(&path, "two", &two).await.expect(200);
-    assert_eq!(merged["spec"]["paramValues"], json!([{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]));
+    assert_eq!(
+        merged["spec"]["paramValues"],
+        json!([{"name": "a", "value": "1"}, {"name": "b", "value": "2"}])
+    );
     let contested = json!({"apiVersion": "shipwright.io/v1beta1", "kind": "Build", "metadata": {"name": "web"},
         "spec": {"paramValues": [{"name": "a", "value": "9"}], "env": ["A=2"]}});
     let refused = scene.apply(&path, "two", &contested).await.expect(409);
-    let fields: Vec<&str> =
-        refused["details"]["causes"].as_array().unwrap().iter().map(|c| c["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> = refused["details"]["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["field"].as_str().unwrap())
+        .collect();
     assert_eq!(fields, [".spec.env", ".spec.paramValues[name=\"a\"].value"]);
     let fewer = scene.apply(&path, "one", &with(json!([]), json!(["A=1"]))).await.expect(200);
     assert_eq!(fewer["spec"]["paramValues"], json!([{"name": "b", "value": "2"}]));

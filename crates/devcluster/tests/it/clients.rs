@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Event as CoreEvent, ObjectReference};
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
+};
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::{WatchStreamExt, reflector, watcher};
@@ -27,11 +29,17 @@ struct BuildSpec {
 
 fn build(name: &str) -> Build {
     let pair = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
-    Build::new(name, BuildSpec { strategy: pair("name", "buildah"), output: pair("image", "registry.example/web") })
+    Build::new(
+        name,
+        BuildSpec { strategy: pair("name", "buildah"), output: pair("image", "registry.example/web") },
+    )
 }
 
 fn config_map(name: &str) -> ConfigMap {
-    ConfigMap { metadata: ObjectMeta { name: Some(name.to_owned()), ..Default::default() }, ..Default::default() }
+    ConfigMap {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..Default::default() },
+        ..Default::default()
+    }
 }
 
 /// Runs a watcher through a broken watch and a compaction; it must end up knowing everything.
@@ -60,7 +68,8 @@ async fn survives_everything(config: watcher::Config) {
     scene.cluster.start_again().await.unwrap();
     known("three").await;
     api.delete("one", &DeleteParams::default()).await.unwrap();
-    eventually("one is gone", async || store.state().iter().all(|map| map.name_any() != "one").then_some(())).await;
+    eventually("one is gone", async || store.state().iter().all(|map| map.name_any() != "one").then_some(()))
+        .await;
     task.abort();
 }
 
@@ -82,10 +91,11 @@ async fn a_watcher_pages_through_its_list() {
         api.create(&PostParams::default(), &config_map(&format!("map-{index}"))).await.unwrap();
     }
     let stream = watcher(api, watcher::Config::default().page_size(3)).applied_objects();
-    let names: Vec<String> = tokio::time::timeout(DEADLINE, stream.take(7).map_ok(|map| map.name_any()).try_collect())
-        .await
-        .unwrap()
-        .unwrap();
+    let names: Vec<String> =
+        tokio::time::timeout(DEADLINE, stream.take(7).map_ok(|map| map.name_any()).try_collect())
+            .await
+            .unwrap()
+            .unwrap();
     assert_eq!(names, (0..7).map(|index| format!("map-{index}")).collect::<Vec<_>>());
     assert_eq!(scene.cluster.requests().count("list", "configmaps"), 3);
 }
@@ -97,9 +107,10 @@ async fn a_controller_converges() {
     let reconcile = async |build: Arc<Build>, client: Arc<kube::Client>| {
         let api: Api<ConfigMap> = Api::namespaced((*client).clone(), &build.namespace().unwrap());
         let mut map = config_map(&build.name_any());
-        map.metadata.owner_references = Some(vec![kube::Resource::controller_owner_ref(&*build, &()).unwrap()]);
+        map.metadata.owner_references =
+            Some(vec![kube::Resource::controller_owner_ref(&*build, &()).unwrap()]);
         api.patch(&build.name_any(), &PatchParams::apply("test").force(), &Patch::Apply(map)).await?;
-        Ok::<_, kube::Error>(Action::requeue(Duration::from_secs(300)))
+        Ok::<_, kube::Error>(Action::requeue(Duration::from_mins(5)))
     };
     let maps: Api<ConfigMap> = Api::namespaced(scene.client.clone(), "default");
     let controller = Controller::new(builds, watcher::Config::default())
@@ -119,7 +130,10 @@ async fn a_controller_converges() {
     eventually("the map is made again", remade).await;
     task.abort();
     api.delete("web", &DeleteParams::default()).await.unwrap();
-    eventually("the map went with its owner", async || maps.get_opt("web").await.unwrap().is_none().then_some(())).await;
+    eventually("the map went with its owner", async || {
+        maps.get_opt("web").await.unwrap().is_none().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -163,7 +177,9 @@ async fn dynamic_objects_work_for_every_resource() {
     api.create(&PostParams::default(), &run).await.unwrap();
     assert_eq!(api.list(&ListParams::default()).await.unwrap().items.len(), 1);
     let error = api.create(&PostParams::default(), &run).await.unwrap_err();
-    assert!(matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists"));
+    assert!(
+        matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
+    );
 }
 
 #[tokio::test]
@@ -171,7 +187,8 @@ async fn leases_are_taken_by_one() {
     let scene = Scene::new().await;
     let resource = ApiResource::erase::<k8s_openapi::api::coordination::v1::Lease>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(scene.client.clone(), "default", &resource);
-    let lease = DynamicObject::new("leader", &resource).data(json!({"spec": {"holderIdentity": "one", "leaseDurationSeconds": 15}}));
+    let lease = DynamicObject::new("leader", &resource)
+        .data(json!({"spec": {"holderIdentity": "one", "leaseDurationSeconds": 15}}));
     let mut first = api.create(&PostParams::default(), &lease).await.unwrap();
     let mut second = first.clone();
     first.data["spec"]["holderIdentity"] = "two".into();

@@ -25,7 +25,9 @@ async fn the_next_requests_fail_and_then_it_works() {
 #[tokio::test]
 async fn every_status_has_its_reason() {
     let scene = Scene::new().await;
-    for (status, reason) in [(500, "InternalError"), (503, "ServiceUnavailable"), (504, "Timeout"), (403, "Forbidden")] {
+    for (status, reason) in
+        [(500, "InternalError"), (503, "ServiceUnavailable"), (504, "Timeout"), (403, "Forbidden")]
+    {
         scene.cluster.faults().set(vec![Fault::refuse(status)]);
         assert_eq!(scene.get(MAPS).await.expect(status)["reason"], reason);
     }
@@ -66,7 +68,8 @@ async fn admission_refuses_creations_only() {
 #[tokio::test]
 async fn faults_can_be_set_over_http() {
     let scene = Scene::new().await;
-    let wanted = json!({"rules": [{"verbs": ["get"], "resources": ["configmaps"], "status": 503, "remaining": 1}]});
+    let wanted =
+        json!({"rules": [{"verbs": ["get"], "resources": ["configmaps"], "status": 503, "remaining": 1}]});
     let set = scene.put("/devcluster/faults", &wanted).await.expect(200);
     assert_eq!(set["rules"][0]["remaining"], 1);
     scene.get(&format!("{MAPS}/a")).await.expect(503);
@@ -108,7 +111,10 @@ async fn requests_are_counted_by_verb_and_resource() {
     let scene = Scene::new().await;
     let requests = scene.cluster.requests();
     scene.made(BUILDS, &build("web")).await;
-    scene.merge(&format!("{BUILDS}/web/status"), &json!({"status": {"registered": "True"}})).await.expect(200);
+    scene
+        .merge(&format!("{BUILDS}/web/status"), &json!({"status": {"registered": "True"}}))
+        .await
+        .expect(200);
     scene.get("/api/v1/namespaces/default/secrets/hook").await.expect(404);
     let _watch = scene.watch(&format!("{MAPS}?watch=true")).await;
     assert_eq!(requests.count("create", "builds.shipwright.io"), 1);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
-use trigger_devcluster::{AccessRule, DevCluster, User};
+use trigger_devcluster::DevCluster;
 
 use crate::scene::{DEADLINE, builder, client_for};
 
@@ -34,14 +34,7 @@ impl Kubectl {
             eprintln!("skipped: kubectl is not there");
             return None;
         }
-        let rule = AccessRule {
-            verbs: vec!["get".to_owned()],
-            groups: vec!["shipwright.io".to_owned()],
-            resources: vec!["builds".to_owned()],
-            namespaces: Vec::new(),
-        };
-        let user = User { token: "t0ken".to_owned(), name: "robot".to_owned(), rules: vec![rule], ..User::default() };
-        let cluster = builder().user(user).start().await.unwrap();
+        let cluster = builder().start().await.unwrap();
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("config"), cluster.kubeconfig()).unwrap();
         Some(Self { cluster, home })
@@ -56,7 +49,8 @@ impl Kubectl {
     }
 
     async fn output(&self, line: &str) -> Output {
-        let output = tokio::time::timeout(DEADLINE * 3, self.command(line).output()).await.expect(line).unwrap();
+        let output =
+            tokio::time::timeout(DEADLINE * 3, self.command(line).output()).await.expect(line).unwrap();
         Output {
             text: String::from_utf8(output.stdout).unwrap(),
             error: String::from_utf8(output.stderr).unwrap(),
@@ -124,10 +118,15 @@ async fn kubectl_applies_gets_and_deletes() {
     assert!(kubectl.run("get build web -o json").await.contains("\"kind\": \"Build\""));
     assert_eq!(kubectl.run("get builds -l app=web -o name").await, "build.shipwright.io/web\n");
     assert_eq!(kubectl.run("get builds -l app!=web -o name").await, "");
-    assert_eq!(kubectl.run("get builds --field-selector metadata.name=web -o name").await, "build.shipwright.io/web\n");
+    assert_eq!(
+        kubectl.run("get builds --field-selector metadata.name=web -o name").await,
+        "build.shipwright.io/web\n"
+    );
     assert_eq!(kubectl.run("get all -o name").await, "build.shipwright.io/web\n");
     assert!(kubectl.run("delete -f web.yaml").await.starts_with("build.shipwright.io \"web\" deleted"));
-    assert!(kubectl.fail("get build web").await.contains("(NotFound): builds.shipwright.io \"web\" not found"));
+    assert!(
+        kubectl.fail("get build web").await.contains("(NotFound): builds.shipwright.io \"web\" not found")
+    );
 }
 
 #[tokio::test]
@@ -175,22 +174,27 @@ async fn kubectl_patches_labels_annotates_and_edits() {
     kubectl.run("create -f web.yaml").await;
     kubectl.run("create configmap c --from-literal=k=1").await;
     kubectl.run("patch build web --type=merge -p {\"spec\":{\"output\":{\"image\":\"two\"}}}").await;
-    kubectl.run("patch build web --type=json -p [{\"op\":\"add\",\"path\":\"/spec/env\",\"value\":[\"A=1\"]}]").await;
-    kubectl.run("patch build web --subresource=status --type=merge -p {\"status\":{\"registered\":\"True\"}}").await;
-    kubectl.run("patch configmap c -p {\"data\":{\"l\":\"2\"}}").await;
-    assert!(kubectl.fail("patch build web -p {}").await.contains("UnsupportedMediaType"));
-    assert_eq!(kubectl.run("get cm c -o jsonpath={.data}").await, "{\"k\":\"1\",\"l\":\"2\"}");
+    kubectl
+        .run("patch build web --type=json -p [{\"op\":\"add\",\"path\":\"/spec/env\",\"value\":[\"A=1\"]}]")
+        .await;
+    kubectl
+        .run("patch build web --subresource=status --type=merge -p {\"status\":{\"registered\":\"True\"}}")
+        .await;
+    kubectl.run("patch configmap c -p {\"data\":{\"l\":\"old\"}}").await;
+    assert!(kubectl.fail("patch build web -p {}").await.contains("is not supported by"));
+    assert_eq!(kubectl.run("get cm c -o jsonpath={.data}").await, "{\"k\":\"1\",\"l\":\"old\"}");
     kubectl.run("label build web tier=front").await;
     kubectl.run("label build web app-").await;
     kubectl.run("annotate build web note=yes").await;
-    let shown = kubectl.run("get build web -o jsonpath={.metadata.labels}{.metadata.annotations}{.status}").await;
+    let shown =
+        kubectl.run("get build web -o jsonpath={.metadata.labels}{.metadata.annotations}{.status}").await;
     assert_eq!(shown, "{\"tier\":\"front\"}{\"note\":\"yes\"}{\"registered\":\"True\"}");
     let edit = kubectl.command("edit build web").env("EDITOR", "sed -i s/two/three/").output().await.unwrap();
     assert!(edit.status.success(), "{}", String::from_utf8_lossy(&edit.stderr));
     assert_eq!(kubectl.run("get build web -o jsonpath={.spec.output.image}").await, "three");
-    let edit = kubectl.command("edit cm c").env("EDITOR", "sed -i s/\"2\"/\"4\"/").output().await.unwrap();
+    let edit = kubectl.command("edit cm c").env("EDITOR", "sed -i s/old/new/").output().await.unwrap();
     assert!(edit.status.success(), "{}", String::from_utf8_lossy(&edit.stderr));
-    assert_eq!(kubectl.run("get cm c -o jsonpath={.data.l}").await, "4");
+    assert_eq!(kubectl.run("get cm c -o jsonpath={.data.l}").await, "new");
     kubectl.build_file("web", "four");
     kubectl.run("replace -f web.yaml").await;
     assert_eq!(kubectl.run("get build web -o jsonpath={.spec.output.image}").await, "four");
@@ -260,10 +264,13 @@ async fn kubectl_watches() {
     kubectl.run("create -f web.yaml").await;
     let mut child = kubectl.command("get builds -w").stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = async || tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("a line").unwrap().unwrap();
+    let mut next =
+        async || tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("a line").unwrap().unwrap();
     assert!(next().await.starts_with("NAME"));
     assert!(next().await.starts_with("web"));
-    kubectl.run("patch build web --subresource=status --type=merge -p {\"status\":{\"registered\":\"Maybe\"}}").await;
+    kubectl
+        .run("patch build web --subresource=status --type=merge -p {\"status\":{\"registered\":\"Maybe\"}}")
+        .await;
     let changed: Vec<String> = next().await.split_whitespace().map(str::to_owned).collect();
     assert_eq!(changed.get(1).map(String::as_str), Some("Maybe"), "{changed:?}");
     child.kill().await.unwrap();
@@ -273,11 +280,6 @@ async fn kubectl_watches() {
 async fn kubectl_asks_what_it_can_do() {
     let Some(kubectl) = Kubectl::new().await else { return };
     assert_eq!(kubectl.run("auth can-i create builds").await, "yes\n");
-    std::fs::write(kubectl.home.path().join("config"), kubectl.cluster.kubeconfig_for("t0ken")).unwrap();
-    assert_eq!(kubectl.run("auth can-i get builds").await, "yes\n");
-    assert_eq!(kubectl.output("auth can-i delete builds").await.text, "no\n");
-    std::fs::write(kubectl.home.path().join("config"), kubectl.cluster.kubeconfig_for("wrong")).unwrap();
-    assert!(kubectl.fail("get ns").await.contains("You must be logged in"));
 }
 
 #[tokio::test]
@@ -285,11 +287,17 @@ async fn kubectl_pages_through_long_lists() {
     let Some(kubectl) = Kubectl::new().await else { return };
     let mut text = String::new();
     for index in 0..25 {
-        writeln!(text, "---\n{}", json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{index:02}")}})).unwrap();
+        writeln!(
+            text,
+            "---\n{}",
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{index:02}")}})
+        )
+        .unwrap();
     }
-    let mut child = kubectl.command("create -f -").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child =
+        kubectl.command("create -f -").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).await.unwrap();
-    let status = tokio::time::timeout(Duration::from_secs(60), child.wait()).await.unwrap().unwrap();
+    let status = tokio::time::timeout(Duration::from_mins(1), child.wait()).await.unwrap().unwrap();
     assert!(status.success());
     let names = kubectl.run("get cm -o name --chunk-size=10").await;
     assert_eq!(names.lines().count(), 25);

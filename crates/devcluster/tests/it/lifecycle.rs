@@ -51,7 +51,8 @@ async fn deletion_honours_preconditions() {
     let path = format!("{MAPS}/a");
     scene.delete(&path, &json!({"preconditions": {"uid": "another"}})).await.expect(409);
     scene.delete(&path, &json!({"preconditions": {"resourceVersion": "1"}})).await.expect(409);
-    let exact = json!({"uid": made["metadata"]["uid"], "resourceVersion": made["metadata"]["resourceVersion"]});
+    let exact =
+        json!({"uid": made["metadata"]["uid"], "resourceVersion": made["metadata"]["resourceVersion"]});
     scene.delete(&path, &json!({"preconditions": exact})).await.expect(200);
 }
 
@@ -100,7 +101,8 @@ async fn foreground_deletion_waits_for_the_dependents() {
     let mut child = owned("child", &[&one]);
     child["metadata"]["finalizers"] = json!(["example.org/hold"]);
     scene.made(MAPS, &child).await;
-    let waiting = scene.delete(&format!("{MAPS}/one?propagationPolicy=Foreground"), &Value::Null).await.expect(200);
+    let waiting =
+        scene.delete(&format!("{MAPS}/one?propagationPolicy=Foreground"), &Value::Null).await.expect(200);
     assert_eq!(waiting["metadata"]["finalizers"], json!(["foregroundDeletion"]));
     let child = scene.get(&format!("{MAPS}/child")).await.expect(200);
     assert!(child["metadata"]["deletionTimestamp"].is_string());
@@ -124,4 +126,17 @@ async fn a_namespace_takes_its_objects_along() {
     scene.merge(&format!("{maps}/held"), &json!({"metadata": {"finalizers": null}})).await.expect(200);
     scene.get("/api/v1/namespaces/team").await.expect(404);
     scene.delete("/api/v1/namespaces/default", &Value::Null).await.expect(403);
+}
+
+#[tokio::test]
+async fn a_full_namespace_goes_without_nesting() {
+    let scene = Scene::new().await;
+    for index in 0..3000 {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{index}"), "namespace": "full"}});
+        scene.cluster.store().apply(map).await.unwrap();
+    }
+    scene.delete("/api/v1/namespaces/full", &Value::Null).await.expect(200);
+    scene.get("/api/v1/namespaces/full").await.expect(404);
+    let left = scene.get("/api/v1/namespaces/full/configmaps").await.expect(200);
+    assert_eq!(left["items"], json!([]));
 }

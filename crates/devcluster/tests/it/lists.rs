@@ -99,7 +99,10 @@ async fn field_selectors_select() {
         scene.made(path, &config_map("b", &json!({}))).await;
     }
     let count = async |query: &str| {
-        scene.get(&format!("/api/v1/configmaps?fieldSelector={query}")).await.expect(200)["items"].as_array().unwrap().len()
+        scene.get(&format!("/api/v1/configmaps?fieldSelector={query}")).await.expect(200)["items"]
+            .as_array()
+            .unwrap()
+            .len()
     };
     assert_eq!(count("metadata.name=a").await, 2);
     assert_eq!(count("metadata.name%3Da,metadata.namespace%3Dother").await, 1);
@@ -113,7 +116,10 @@ async fn field_selectors_select() {
 async fn tables_have_the_columns_of_the_definition() {
     let scene = Scene::new().await;
     scene.made(BUILDS, &build("web")).await;
-    scene.merge(&format!("{BUILDS}/web/status"), &json!({"status": {"registered": "True"}})).await.expect(200);
+    scene
+        .merge(&format!("{BUILDS}/web/status"), &json!({"status": {"registered": "True"}}))
+        .await
+        .expect(200);
     let accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
     let table = scene.get_as(BUILDS, accept).await.expect(200);
     let columns: Vec<&str> =

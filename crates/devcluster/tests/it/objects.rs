@@ -154,7 +154,9 @@ async fn json_patches_are_tested_and_applied() {
 #[tokio::test]
 async fn strategic_patches_are_for_built_in_kinds() {
     let scene = Scene::new().await;
-    scene.made(MAPS, &json!({"metadata": {"name": "a", "finalizers": ["x/a", "x/b"]}, "data": {"k": "1"}})).await;
+    scene
+        .made(MAPS, &json!({"metadata": {"name": "a", "finalizers": ["x/a", "x/b"]}, "data": {"k": "1"}}))
+        .await;
     let patch = json!({"metadata": {"finalizers": ["x/c"], "$deleteFromPrimitiveList/finalizers": ["x/a"],
         "$setElementOrder/finalizers": ["x/b", "x/c"]}, "data": {"k": null, "l": "2"}});
     let patched = scene.patch(&format!("{MAPS}/a"), "strategic-merge-patch+json", &patch).await.expect(200);
@@ -206,7 +208,10 @@ async fn events_show_two_faces() {
         "note": "it happened", "reason": "Fired", "type": "Normal", "reportingController": "trigger",
         "reportingInstance": "one", "action": "Fire", "eventTime": "2026-01-01T00:00:00.000000Z"});
     scene.made("/apis/events.k8s.io/v1/namespaces/default/events", &event).await;
-    let core = scene.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=web").await.expect(200);
+    let core = scene
+        .get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=web")
+        .await
+        .expect(200);
     assert_eq!(core["items"][0]["message"], "it happened");
     assert_eq!(core["items"][0]["involvedObject"]["name"], "web");
     assert_eq!(core["items"][0]["reportingComponent"], "trigger");
@@ -228,7 +233,8 @@ async fn every_served_version_shows_the_same_object() {
     let shown = answer.expect(200);
     assert_eq!(shown["apiVersion"], "shipwright.io/v1alpha1");
     assert_eq!(shown["spec"]["strategy"]["name"], "buildah");
-    let patched = scene.merge(&format!("{alpha}/web"), &json!({"metadata": {"labels": {"a": "b"}}})).await.expect(200);
+    let patched =
+        scene.merge(&format!("{alpha}/web"), &json!({"metadata": {"labels": {"a": "b"}}})).await.expect(200);
     assert_eq!(patched["apiVersion"], "shipwright.io/v1alpha1");
     assert_eq!(scene.get(&format!("{BUILDS}/web")).await.expect(200)["metadata"]["labels"]["a"], "b");
     let list = scene.get(alpha).await.expect(200);

@@ -16,13 +16,21 @@ async fn scene() -> Scene {
         resources: texts(&["secrets", "pods/log"]),
         namespaces: texts(&["team"]),
     };
-    let user = User { token: "t0ken".to_owned(), name: "robot".to_owned(), groups: texts(&["bots"]), rules: vec![rule] };
+    let user = User {
+        token: "t0ken".to_owned(),
+        name: "robot".to_owned(),
+        groups: texts(&["bots"]),
+        rules: vec![rule],
+    };
     Scene::of(builder().user(user)).await
 }
 
 async fn with_token(scene: &Scene, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let request = http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
-    let answer = scene.call(request.header("content-type", "application/json").body(body.to_string().into()).unwrap()).await;
+    let request =
+        http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+    let answer = scene
+        .call(request.header("content-type", "application/json").body(body.to_string().into()).unwrap())
+        .await;
     (answer.status, answer.body)
 }
 
@@ -77,4 +85,17 @@ async fn self_reviews_are_about_the_requester() {
     let (_, answer) = with_token(&scene, "t0ken", "POST", path, &delete).await;
     assert_eq!(answer["status"]["allowed"], false);
     scene.get(path).await.expect(405);
+}
+
+#[tokio::test]
+async fn a_kubeconfig_can_carry_a_token() {
+    let scene = scene().await;
+    for (token, expected) in [("t0ken", 200), ("guess", 401)] {
+        let kubeconfig = kube::config::Kubeconfig::from_yaml(&scene.cluster.kubeconfig_for(token)).unwrap();
+        let options = kube::config::KubeConfigOptions::default();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        let client = kube::Client::try_from(config).unwrap();
+        let request = http::Request::get(MAPS).body(kube::client::Body::empty()).unwrap();
+        assert_eq!(client.send(request).await.unwrap().status(), expected);
+    }
 }

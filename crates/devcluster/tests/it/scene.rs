@@ -132,7 +132,8 @@ impl Scene {
     }
 
     pub(crate) async fn watch_as(&self, path: &str, accept: &str) -> Watch {
-        let request = http::Request::builder().uri(path).header("accept", accept).body(Body::empty()).unwrap();
+        let request =
+            http::Request::builder().uri(path).header("accept", accept).body(Body::empty()).unwrap();
         let response = self.client.send(request).await.unwrap();
         let status = response.status().as_u16();
         Watch { status, body: response.into_body(), buffer: Vec::new() }
@@ -170,7 +171,10 @@ impl Watch {
 }
 
 /// Asks again until `check` is content.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut check: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut check: impl FnMut() -> F,
+) -> T {
     let wait = async {
         loop {
             if let Some(found) = check().await {

@@ -35,7 +35,8 @@ async fn unknown_fields_are_pruned_warned_about_or_refused() {
 async fn preserved_and_embedded_fields_stay() {
     let scene = Scene::new().await;
     let mut body = build_with("/spec/extra/anything", json!({"goes": [1, "two"]}));
-    body["spec"]["template"] = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "odd": 1}, "spec": {"x": 1}});
+    body["spec"]["template"] =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "odd": 1}, "spec": {"x": 1}});
     let made = scene.made(BUILDS, &body).await;
     assert_eq!(made["spec"]["extra"]["anything"]["goes"], json!([1, "two"]));
     assert_eq!(made["spec"]["template"]["spec"]["x"], 1);
@@ -135,7 +136,9 @@ async fn validation_names_field_and_reason() {
         assert_eq!(causes[0], json!({"field": field, "reason": reason, "message": message}));
         assert_eq!(refused["message"], format!("Build.shipwright.io \"web\" is invalid: {field}: {message}"));
     }
-    for (path, value) in [("/spec/retention/ttl", json!("1h")), ("/spec/retention/failedLimit", json!(10_000))] {
+    for (path, value) in
+        [("/spec/retention/ttl", json!("1h")), ("/spec/retention/failedLimit", json!(10_000))]
+    {
         scene.post(&format!("{BUILDS}?dryRun=All"), &build_with(path, value)).await.expect(201);
     }
 }

@@ -83,7 +83,11 @@ async fn runs_that_cannot_run_say_why() {
         ("missing", json!({"build": {"name": "nothing"}}), "BuildNotFound"),
         ("empty", json!({"build": {}}), "BuildRunNoRefOrSpec"),
         ("both", json!({"build": {"name": "web", "spec": spec}}), "BuildRunAmbiguousBuild"),
-        ("override", json!({"build": {"spec": spec}, "timeout": "1m"}), "BuildRunBuildFieldOverrideForbidden"),
+        (
+            "override",
+            json!({"build": {"spec": spec}, "timeout": "1m"}),
+            "BuildRunBuildFieldOverrideForbidden",
+        ),
         ("trigger", json!({"build": {"spec": triggering}}), "BuildRunBuildFieldOverrideForbidden"),
         ("unregistered", json!({"build": {"name": "odd"}}), "BuildRegistrationFailed"),
         (long.as_str(), json!({"build": {"name": "web"}}), "BuildRunNameInvalid"),
@@ -96,12 +100,15 @@ async fn runs_that_cannot_run_say_why() {
     scene.made(RUNS, &run("embedded", &json!({"build": {"spec": spec}}))).await;
     reaches(&scene, "embedded", "Succeeded").await;
     let odd = scene.get(&format!("{BUILDS}/odd")).await.expect(200);
-    assert_eq!((&odd["status"]["registered"], &odd["status"]["reason"]), (&json!("False"), &json!("TriggerInvalidType")));
+    assert_eq!(
+        (&odd["status"]["registered"], &odd["status"]["reason"]),
+        (&json!("False"), &json!("TriggerInvalidType"))
+    );
 }
 
 #[tokio::test]
 async fn a_canceled_run_ends() {
-    let scene = scene(Duration::from_secs(600)).await;
+    let scene = scene(Duration::from_mins(10)).await;
     scene.made(BUILDS, &build("web")).await;
     scene.made(RUNS, &run("r", &json!({"build": {"name": "web"}}))).await;
     reaches(&scene, "r", "Running").await;

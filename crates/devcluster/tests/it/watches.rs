@@ -60,7 +60,8 @@ async fn selectors_turn_changes_into_comings_and_goings() {
 async fn initial_events_end_with_a_bookmark() {
     let scene = Scene::new().await;
     scene.made(MAPS, &config_map("a", &json!({}))).await;
-    let query = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+    let query =
+        "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     let mut watch = scene.watch(&format!("{MAPS}?{query}")).await;
     assert_eq!(watch.step().await, step("ADDED", "a"));
     let bookmark = watch.next().await.unwrap();
@@ -126,7 +127,8 @@ async fn tables_and_metadata_can_be_watched() {
     assert_eq!(first["object"]["columnDefinitions"][0]["name"], "Name");
     assert_eq!(second["object"]["columnDefinitions"], Value::Null);
     assert_eq!(second["object"]["rows"][0]["cells"][0], "web");
-    let mut partial = scene.watch_as(&query, "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io").await;
+    let mut partial =
+        scene.watch_as(&query, "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io").await;
     assert_eq!(partial.next().await.unwrap()["object"]["kind"], "PartialObjectMetadata");
 }
 
