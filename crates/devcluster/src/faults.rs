@@ -53,7 +53,8 @@ impl Fault {
         Self { message, ..Self::refuse(status).on("create", resource) }
     }
 
-    /// Limits the fault to a verb on a resource; may be repeated.
+    /// Limits the fault to a verb on a resource. Called again it adds to both lists, so that every named verb
+    /// on every named resource matches.
     pub fn on(mut self, verb: &str, resource: &str) -> Self {
         self.verbs.push(verb.to_owned());
         self.resources.push(resource.to_owned());
