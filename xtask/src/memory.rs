@@ -31,7 +31,10 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     // The inventory first: memory that has been used and given back would blur its measure.
     let mut all = vec![inventory()?];
     let binary = Path::new("target/release/shipwright-trigger");
-    let built = Command::new(env!("CARGO")).args(["build", "--release", "--quiet"]).args(["-p", "shipwright-trigger"]).status()?;
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--quiet"])
+        .args(["-p", "shipwright-trigger"])
+        .status()?;
     ensure!(built.success(), "the release binary cannot be built");
     let bytes = std::fs::metadata(binary).context("the release binary is missing")?.len();
     all.push(Measured { what: "release binary".to_owned(), bytes, budget: 30 * MIB });
@@ -51,7 +54,11 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn readable(bytes: u64) -> String {
-    if bytes < 10 * 1024 { format!("{bytes} B") } else { format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB) }
+    if bytes < 10 * 1024 {
+        format!("{bytes} B")
+    } else {
+        format!("{}.{} MiB", bytes / MIB, bytes % MIB * 10 / MIB)
+    }
 }
 
 /// What one Build with two rules takes in the inventory.
@@ -83,7 +90,15 @@ async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
     std::fs::write(&kubeconfig, cluster.kubeconfig())?;
     let admin = free_port()?;
     let mut program = Command::new(binary)
-        .args(["serve", "--listen", "127.0.0.1:0", "--admin", &format!("127.0.0.1:{admin}"), "--log", "error"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin",
+            &format!("127.0.0.1:{admin}"),
+            "--log",
+            "error",
+        ])
         .arg("--journal")
         .arg(folder.path().join("journal.db"))
         .env("KUBECONFIG", &kubeconfig)
@@ -98,7 +113,7 @@ async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
 }
 
 async fn settle(program: &mut Child, admin: u16) -> anyhow::Result<u64> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let ready = reqwest::get(format!("http://127.0.0.1:{admin}/readyz")).await;
         if ready.is_ok_and(|answer| answer.status().is_success()) {
@@ -116,7 +131,8 @@ async fn settle(program: &mut Child, admin: u16) -> anyhow::Result<u64> {
 }
 
 fn resident(process: &str) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("Linux only: /proc is read")?;
+    let status =
+        std::fs::read_to_string(format!("/proc/{process}/status")).context("Linux only: /proc is read")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024)
@@ -127,9 +143,7 @@ fn free_port() -> std::io::Result<u16> {
 }
 
 fn build(number: usize) -> Value {
-    let rule = |name: &str, event: &str| {
-        json!({"name": name, "type": "GitHub", "github": {"events": [event], "branches": ["main"]}})
-    };
+    let rule = |name: &str, event: &str| json!({"name": name, "type": "GitHub", "github": {"events": [event], "branches": ["main"]}});
     json!({
         "apiVersion": "shipwright.io/v1beta1",
         "kind": "Build",

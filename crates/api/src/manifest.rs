@@ -52,16 +52,17 @@ pub fn parse(text: &str) -> Result<Vec<Value>, ManifestError> {
 }
 
 fn checked(object: Value, number: usize) -> Result<Value, ManifestError> {
-    for (missing, pointer) in [("apiVersion", "/apiVersion"), ("kind", "/kind"), ("metadata.name", "/metadata/name")] {
+    for (missing, pointer) in
+        [("apiVersion", "/apiVersion"), ("kind", "/kind"), ("metadata.name", "/metadata/name")]
+    {
         if !object.pointer(pointer).is_some_and(Value::is_string) {
             return Err(ManifestError::NotAnObject { number, missing });
         }
     }
     if object["apiVersion"] == v1alpha1::API_VERSION && is_kind(&object, "Build") {
-        let alpha: v1alpha1::AlphaBuild = serde_json::from_value(object)
-            .map_err(|source| ManifestError::AlphaBuild { number, source })?;
-        return with_type(&Build::from(alpha))
-            .map_err(|source| ManifestError::AlphaBuild { number, source });
+        let alpha: v1alpha1::AlphaBuild =
+            serde_json::from_value(object).map_err(|source| ManifestError::AlphaBuild { number, source })?;
+        return with_type(&Build::from(alpha)).map_err(|source| ManifestError::AlphaBuild { number, source });
     }
     Ok(object)
 }

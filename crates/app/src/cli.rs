@@ -25,9 +25,9 @@ pub enum Command {
     /// Show the main job on this machine: a small cluster, example Builds, a signed push, the BuildRun.
     Dev(dev::Args),
     /// Take webhooks in and start builds, on the cluster of the current kubeconfig or the pod it runs in.
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Compose, sign and post an event, as GitHub would: to try a set-up out.
-    Send(send::Args),
+    Send(Box<send::Args>),
     /// Print the CustomResourceDefinitions that the dev cluster uses.
     Crds(crds::Args),
     /// Print a completion script for a shell.
@@ -37,11 +37,14 @@ pub enum Command {
 /// Runs a command. Errors are printed with their causes and what to do about them.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        Command::Dev(args) => with_runtime(cli.log.quiet(), || dev::run(args)),
-        Command::Serve(args) => with_runtime(cli.log, || serve::run(args)),
-        Command::Send(args) => with_runtime(cli.log.quiet(), || send::run(args)),
+        Command::Dev(args) => with_runtime(&cli.log.quiet(), || dev::run(args)),
+        Command::Serve(args) => with_runtime(&cli.log, || serve::run(*args)),
+        Command::Send(args) => with_runtime(&cli.log.quiet(), || send::run(*args)),
         Command::Crds(args) => crds::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => {
+            completions::run(&args);
+            Ok(ExitCode::SUCCESS)
+        }
     };
     result.unwrap_or_else(|error| {
         anstream::eprintln!("error: {error}");
@@ -52,11 +55,11 @@ pub fn run(cli: Cli) -> ExitCode {
     })
 }
 
-fn with_runtime<F>(log: LogOptions, command: impl FnOnce() -> F) -> anyhow::Result<ExitCode>
+fn with_runtime<F>(log: &LogOptions, command: impl FnOnce() -> F) -> anyhow::Result<ExitCode>
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
-    start_logging(&log)?;
+    start_logging(log)?;
     // One provider of cryptography for everything that speaks TLS. It fails only if there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command())

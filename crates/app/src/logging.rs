@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// How the program logs. Logs go to the standard error stream, one line each.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logging")]
 pub(crate) struct LogOptions {
     /// What is logged: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`.
     /// Default: info for `serve`, error for the other commands.

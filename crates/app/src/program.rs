@@ -26,13 +26,30 @@ pub struct ProgramOptions {
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN", default_value = "0.0.0.0:9090", value_name = "ADDRESS")]
     pub admin: SocketAddr,
     /// The journal: a SQLite file on a local volume (not NFS). It holds every delivery.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_JOURNAL", default_value = "shipwright-trigger.db", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_JOURNAL",
+        default_value = "shipwright-trigger.db",
+        value_name = "FILE"
+    )]
     pub journal: PathBuf,
     /// Watch the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
-    #[arg(long = "namespace", short = 'n', env = "SHIPWRIGHT_TRIGGER_NAMESPACE", value_delimiter = ',', value_name = "NAME")]
+    #[arg(
+        long = "namespace",
+        short = 'n',
+        env = "SHIPWRIGHT_TRIGGER_NAMESPACE",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
     pub namespaces: Vec<String>,
     /// By which path a provider's webhooks come in.
-    #[arg(long = "hook-path", env = "SHIPWRIGHT_TRIGGER_HOOK_PATH", value_delimiter = ',', default_value = "github=/hooks/github", value_name = "PROVIDER=PATH")]
+    #[arg(
+        long = "hook-path",
+        env = "SHIPWRIGHT_TRIGGER_HOOK_PATH",
+        value_delimiter = ',',
+        default_value = "github=/hooks/github",
+        value_name = "PROVIDER=PATH"
+    )]
     pub hook_paths: Vec<HookPath>,
     /// Let Builds that name no Secret accept deliveries that nobody signed. Anybody who can reach the port
     /// can then start them.
@@ -86,12 +103,17 @@ struct Stop {
     dispatcher: CancellationToken,
     dispatching: TaskTracker,
     rest: CancellationToken,
+    background: TaskTracker,
 }
+
+/// How long the end waits for Events about Builds to be written.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 impl Program {
     /// Starts everything. Returns when both ports listen; deliveries are taken in as soon as every Build
     /// has been seen.
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
+        options.check()?;
         let hook_listener = listen(options.listen, "webhooks", "--listen").await?;
         let admin_listener = listen(options.admin, "the admin port", "--admin").await?;
         let (hooks, admin) = (hook_listener.local_addr()?, admin_listener.local_addr()?);
@@ -103,10 +125,9 @@ impl Program {
         let mut registry = Registry::with_prefix("shipwright_trigger");
 
         let stop = Stop::new();
-        let background = TaskTracker::new();
-        let reporter = Reporter::start(connection, &background);
+        let reporter = Reporter::start(connection, &stop.background);
         let builds =
-            watch_builds(connection, &options.scope(), &inventory, &reporter, &background, &stop.rest);
+            watch_builds(connection, &options.scope(), &inventory, &reporter, &stop.background, &stop.rest);
 
         let metrics = trigger_dispatch::Metrics::default();
         metrics.register(&mut registry);
@@ -161,6 +182,9 @@ impl Program {
         self.stop.dispatching.close();
         self.stop.dispatching.wait().await;
         self.stop.rest.cancel();
+        // Events that are still to be written get a moment.
+        self.stop.background.close();
+        let _ = tokio::time::timeout(LAST_EVENTS, self.stop.background.wait()).await;
         self.journal.close().await;
     }
 }
@@ -173,6 +197,7 @@ impl Stop {
             dispatcher: CancellationToken::new(),
             dispatching: TaskTracker::new(),
             rest: CancellationToken::new(),
+            background: TaskTracker::new(),
         }
     }
 }
@@ -224,6 +249,15 @@ impl ProgramOptions {
         }
     }
 
+    fn check(&self) -> anyhow::Result<()> {
+        for (place, hook) in self.hook_paths.iter().enumerate() {
+            if self.hook_paths.iter().skip(place + 1).any(|other| other.path == hook.path) {
+                bail!("two providers cannot share the path {}: give --hook-path another", hook.path);
+            }
+        }
+        Ok(())
+    }
+
     fn scope(&self) -> Scope {
         match self.namespaces.as_slice() {
             [] => Scope::Cluster,
@@ -258,7 +292,8 @@ impl std::str::FromStr for HookPath {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, path) = text.split_once('=').context("write PROVIDER=PATH, such as github=/hooks/github")?;
+        let (name, path) =
+            text.split_once('=').context("write PROVIDER=PATH, such as github=/hooks/github")?;
         let Some(provider) = by_name(name) else {
             let known: Vec<_> = trigger_providers::ALL.iter().map(|provider| provider.name()).collect();
             bail!("`{name}` is no provider; known are: {}", known.join(", "));

@@ -41,7 +41,12 @@ pub(crate) fn fresh_commit() -> anyhow::Result<Commit> {
     // 26 characters of base32 are fewer than the 40 hexadecimal digits of a commit: use two.
     let text: String = [fresh("one"), fresh("two")]
         .iter()
-        .flat_map(|id| id.as_str().bytes().map(|byte| char::from_digit(u32::from(byte) % 16, 16).unwrap_or('0')).collect::<Vec<_>>())
+        .flat_map(|id| {
+            id.as_str()
+                .bytes()
+                .map(|byte| char::from_digit(u32::from(byte) % 16, 16).unwrap_or('0'))
+                .collect::<Vec<_>>()
+        })
         .take(40)
         .collect();
     Ok(Commit::parse(&text)?)

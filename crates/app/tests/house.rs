@@ -1,6 +1,8 @@
 //! The rules of the house, held over `cargo metadata`: which crate may depend on which, and which crates
 //! from elsewhere are allowed where. ARCHITECTURE.md says why.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
@@ -36,10 +38,12 @@ const ONLY_IN: [(&str, &[&str]); 6] = [
 
 /// What pure crates must not name: I/O, clients, servers.
 const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2"];
-const PURE: [&str; 5] = ["trigger-event", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets"];
+const PURE: [&str; 5] =
+    ["trigger-event", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets"];
 
 /// What nobody names, because something better is decided.
-const BANNED: [&str; 7] = ["chrono", "serde_yaml", "once_cell", "lazy_static", "async-trait", "openssl", "ring"];
+const BANNED: [&str; 7] =
+    ["chrono", "serde_yaml", "once_cell", "lazy_static", "async-trait", "openssl", "ring"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new().no_deps().exec().unwrap()
@@ -51,7 +55,10 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .packages
         .into_iter()
         .map(|package| {
-            let normal = package.dependencies.into_iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+            let normal = package
+                .dependencies
+                .into_iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal);
             (package.name.to_string(), normal.map(|dependency| dependency.name).collect())
         })
         .collect()
@@ -84,7 +91,10 @@ fn pure_crates_do_no_io() {
 fn each_outside_crate_has_one_home() {
     for (name, uses) in dependencies() {
         for (outside, homes) in ONLY_IN {
-            assert!(!uses.contains(outside) || homes.contains(&name.as_str()), "{name} must not use {outside}");
+            assert!(
+                !uses.contains(outside) || homes.contains(&name.as_str()),
+                "{name} must not use {outside}"
+            );
         }
         for banned in BANNED {
             assert!(!uses.contains(banned), "{name} must not use {banned}");

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use trigger_api::shipwright::{self, Build};
+use trigger_dispatch::with_causes;
 use trigger_event::ObjectKey;
 use trigger_rules::{Applied, Inventory};
 use trigger_targets::About;
@@ -156,16 +157,17 @@ impl Feed {
         if self.reported.get(key) == Some(&applied) {
             return;
         }
-        for fault in &applied.faults {
-            warn!(build = %key, reason = fault.kind.reason(), fault = %fault, "a rule is broken");
+        for (reason, note) in notes(&applied) {
+            warn!(build = %key, reason, note, "a rule is broken");
             self.reporter.report(Report {
                 about: BUILD,
                 key: key.clone(),
                 uid: uid.to_owned(),
+                related: None,
                 warning: true,
-                reason: fault.kind.reason(),
+                reason,
                 action: "Compile",
-                note: fault.to_string(),
+                note,
             });
         }
         self.reported.insert(key.clone(), applied);
@@ -189,7 +191,10 @@ impl Feed {
         if *self.missing.borrow() == 0 {
             self.inventory.mark_synced();
             self.synced.send_replace(true);
-            info!(builds = self.inventory.current().map_or(0, |rules| rules.len()), "every Build has been seen");
+            info!(
+                builds = self.inventory.current().map_or(0, |rules| rules.len()),
+                "every Build has been seen"
+            );
         }
     }
 
@@ -201,7 +206,7 @@ impl Feed {
         let reason = if absent {
             format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
         } else {
-            format!("Builds cannot be watched: {error}")
+            format!("Builds cannot be watched: {}", with_causes(error))
         };
         let reason = match &self.namespace {
             Some(namespace) => format!("{reason} (namespace {namespace})"),
@@ -216,4 +221,17 @@ impl Feed {
 
 fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
     Some(ObjectKey::new(build.namespace()?, build.name_any()))
+}
+
+/// One note per reason: Events with equal reasons about one object would be taken for one another.
+fn notes(applied: &Applied) -> BTreeMap<&'static str, String> {
+    let mut notes = BTreeMap::<_, String>::new();
+    for fault in &applied.faults {
+        let note = notes.entry(fault.kind.reason()).or_default();
+        if !note.is_empty() {
+            note.push_str("; ");
+        }
+        note.push_str(&fault.to_string());
+    }
+    notes
 }

@@ -14,9 +14,7 @@ pub struct Connection {
 #[non_exhaustive]
 pub enum ClientError {
     /// Neither a kubeconfig nor the environment of a pod leads to an API server.
-    #[error(
-        "no Kubernetes API server is configured: set KUBECONFIG, or run in a pod with a service account"
-    )]
+    #[error("no Kubernetes API server is configured: set KUBECONFIG, or run in a pod with a service account")]
     NotConfigured(#[source] kube::config::InferConfigError),
     /// The kubeconfig given as text cannot be used.
     #[error("the kubeconfig cannot be used")]

@@ -3,7 +3,7 @@ use futures::future::BoxFuture;
 use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
-use trigger_dispatch::{LaunchFault, Launched, Launcher, Retry};
+use trigger_dispatch::{LaunchFault, Launched, Launcher, Retry, with_causes};
 use trigger_targets::{About, Plan};
 
 use crate::MANAGER;
@@ -35,24 +35,33 @@ impl KubeLauncher {
         let (launched, run) = match runs.create(&parameters, &object).await {
             Ok(run) => (Launched::Created, Some(run)),
             Err(error) if already_exists(&error) => (Launched::Existed, None),
-            Err(error) => return Err(fault(&error)),
+            Err(error) => {
+                let fault = fault(&error);
+                if fault.retry == Retry::Never {
+                    let note = format!("{} {} was refused: {}", plan.kind.kind, plan.key.name, fault.message);
+                    self.tell(plan, true, "BuildRunRefused", note);
+                }
+                return Err(fault);
+            }
         };
         if launched == Launched::Created {
-            self.tell(plan);
+            let note = format!("created {} {}: {}", plan.kind.kind, plan.key.name, plan.condition.message);
+            self.tell(plan, false, "BuildRunCreated", note);
         }
         ensure_condition(&runs, &plan.key.name, run, &plan.condition).await.map_err(|error| fault(&error))?;
         Ok(launched)
     }
 
-    fn tell(&self, plan: &Plan) {
+    fn tell(&self, plan: &Plan, warning: bool, reason: &'static str, note: String) {
         self.reporter.report(Report {
             about: plan.target_kind,
             key: plan.target.clone(),
             uid: plan.target_uid.clone(),
-            warning: false,
-            reason: "BuildRunCreated",
+            related: Some((plan.kind, plan.key.clone())),
+            warning,
+            reason,
             action: "Trigger",
-            note: format!("created {} {}: {}", plan.kind.kind, plan.key.name, plan.condition.message),
+            note,
         });
     }
 }
@@ -86,20 +95,6 @@ fn fault(error: &kube::Error) -> LaunchFault {
             };
             LaunchFault { message, retry }
         }
-        other => LaunchFault { message: chain(other), retry: Retry::Later },
+        other => LaunchFault { message: with_causes(other), retry: Retry::Later },
     }
-}
-
-/// An error of the transport says what is wrong only in its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

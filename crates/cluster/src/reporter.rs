@@ -30,6 +30,8 @@ pub struct Report {
     pub key: ObjectKey,
     /// `metadata.uid` of the object.
     pub uid: String,
+    /// The other object that it is about, if any: Events about different ones are kept apart.
+    pub related: Option<(About, ObjectKey)>,
     /// Whether something is wrong.
     pub warning: bool,
     /// The reason, one CamelCase word.
@@ -62,22 +64,25 @@ impl Reporter {
 }
 
 async fn write(recorder: &Recorder, report: Report) {
-    let about = ObjectReference {
-        api_version: Some(format!("{}/{}", report.about.group, report.about.version)),
-        kind: Some(report.about.kind.to_owned()),
-        namespace: Some(report.key.namespace.as_ref().to_owned()),
-        name: Some(report.key.name.as_ref().to_owned()),
-        uid: Some(report.uid),
-        ..ObjectReference::default()
-    };
+    let about = ObjectReference { uid: Some(report.uid), ..reference(&report.about, &report.key) };
     let event = Event {
         type_: if report.warning { EventType::Warning } else { EventType::Normal },
         reason: report.reason.to_owned(),
         note: Some(report.note.chars().take(LONGEST_NOTE).collect()),
         action: report.action.to_owned(),
-        secondary: None,
+        secondary: report.related.map(|(about, key)| reference(&about, &key)),
     };
     if let Err(error) = recorder.publish(&event, &about).await {
         warn!(about = %report.key, error = %error, "an Event cannot be written");
+    }
+}
+
+fn reference(about: &About, key: &ObjectKey) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(format!("{}/{}", about.group, about.version)),
+        kind: Some(about.kind.to_owned()),
+        namespace: Some(key.namespace.as_ref().to_owned()),
+        name: Some(key.name.as_ref().to_owned()),
+        ..ObjectReference::default()
     }
 }

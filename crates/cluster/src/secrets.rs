@@ -6,7 +6,7 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
-use trigger_dispatch::{SecretData, SecretFault, Secrets};
+use trigger_dispatch::{SecretData, SecretFault, Secrets, with_causes};
 use trigger_event::ObjectKey;
 
 use crate::client::Connection;
@@ -84,7 +84,7 @@ fn fault(key: &ObjectKey, error: &kube::Error) -> SecretFault {
         // The server's words about a failure could repeat what was asked for, never what is in it.
         kube::Error::Api(status) => unavailable(key, &format!("the API server answered {}", status.code)),
         kube::Error::SerdeError(_) => unavailable(key, "the answer is no Secret"),
-        other => unavailable(key, &other.to_string()),
+        other => unavailable(key, &with_causes(other)),
     }
 }
 

@@ -8,6 +8,7 @@ use trigger_providers::{PayloadError, by_name};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
 use trigger_targets::{Plan, RenderError, Request, render};
 
+use crate::causes::with_causes;
 use crate::launcher::{LaunchFault, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
 use crate::record;
@@ -60,7 +61,7 @@ pub(crate) async fn attempt(
 ) -> Attempt {
     let event = match Meaning::of(&claimed.delivery) {
         Ok(event) => event,
-        Err(error) => return Attempt::failed(chain(&error)),
+        Err(error) => return Attempt::failed(with_causes(&error)),
     };
     let decisions = decide(&event, &claimed.proof, rules);
     for decision in &decisions {
@@ -68,14 +69,14 @@ pub(crate) async fn attempt(
     }
     let plans = match plans(claimed, &event, &decisions) {
         Ok(plans) => plans,
-        Err(error) => return Attempt::failed(chain(&error)),
+        Err(error) => return Attempt::failed(with_causes(&error)),
     };
     let runs: HashMap<ObjectKey, ObjectKey> =
         plans.iter().map(|plan| (plan.target.clone(), plan.key.clone())).collect();
     let mut attempt = Attempt { decisions: record::decisions(&decisions, &runs), ..Attempt::default() };
-    let launches: Vec<_> = plans.iter().map(|plan| launch(launcher, plan)).collect();
-    let mut launched = stream::iter(launches).buffer_unordered(SIDE_BY_SIDE);
-    while let Some((plan, result)) = launched.next().await {
+    let work: Vec<_> = plans.iter().map(|plan| launch(launcher, plan)).collect();
+    let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
+    while let Some((plan, result)) = results.next().await {
         attempt.note(plan, result, metrics);
     }
     attempt
@@ -143,16 +144,4 @@ fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::AlsoMatched => "also-matched",
         Outcome::Skipped(reason) => reason.name(),
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

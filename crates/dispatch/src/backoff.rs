@@ -12,7 +12,7 @@ pub struct Backoff {
 impl Default for Backoff {
     /// From half a second to a minute: an API server that restarts is back within seconds.
     fn default() -> Self {
-        Self { first: Duration::from_millis(500), longest: Duration::from_secs(60) }
+        Self { first: Duration::from_millis(500), longest: Duration::from_mins(1) }
     }
 }
 

@@ -47,11 +47,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 32,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             attempt: Duration::from_secs(45),
             idle: Duration::from_secs(1),
             backoff: Backoff::default(),
-            give_up_after: Duration::from_secs(24 * 60 * 60),
+            give_up_after: Duration::from_hours(24),
         }
     }
 }

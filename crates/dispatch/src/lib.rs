@@ -7,6 +7,7 @@
 
 mod attempt;
 mod backoff;
+mod causes;
 mod dispatcher;
 mod launcher;
 mod metrics;
@@ -15,6 +16,7 @@ mod secrets;
 
 pub use attempt::{Meaning, MeaningError};
 pub use backoff::Backoff;
+pub use causes::with_causes;
 pub use dispatcher::{Dispatcher, Settings};
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
 pub use metrics::Metrics;

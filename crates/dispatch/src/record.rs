@@ -8,17 +8,15 @@ use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 use trigger_rules::{Check, Decision, Outcome};
 
 /// The decisions as records. `runs` says which run each target that fired has got.
-pub(crate) fn decisions(
-    decisions: &[Decision],
-    runs: &HashMap<ObjectKey, ObjectKey>,
-) -> Vec<DecisionRecord> {
+pub(crate) fn decisions(decisions: &[Decision], runs: &HashMap<ObjectKey, ObjectKey>) -> Vec<DecisionRecord> {
     decisions.iter().map(|decision| record(decision, runs)).collect()
 }
 
 fn record(decision: &Decision, runs: &HashMap<ObjectKey, ObjectKey>) -> DecisionRecord {
     let target = &decision.target.key;
     // Every target that fired has a run, or rendering has failed and the delivery with it.
-    let run = || runs.get(target).cloned().unwrap_or_else(|| ObjectKey::new(Arc::clone(&target.namespace), ""));
+    let run =
+        || runs.get(target).cloned().unwrap_or_else(|| ObjectKey::new(Arc::clone(&target.namespace), ""));
     let outcome = match &decision.outcome {
         Outcome::Fired(_) => OutcomeRecord::Fired { run: run() },
         Outcome::AlsoMatched => OutcomeRecord::AlsoMatched { run: run() },

@@ -54,7 +54,11 @@ impl SecretData {
         let previous = format!("{name}{PREVIOUS}");
         let values = [self.0.get(name), self.0.get(&previous)];
         let values = values.into_iter().flatten().map(|value| value.as_slice());
-        values.flat_map(|value| [Some(value), without_line_break(value)]).flatten().filter(|value| !value.is_empty()).collect()
+        values
+            .flat_map(|value| [Some(value), without_line_break(value)])
+            .flatten()
+            .filter(|value| !value.is_empty())
+            .collect()
     }
 }
 

@@ -129,7 +129,7 @@ fn check_name(name: &str) -> Result<(), InvalidGitName> {
 fn is_component(part: &str) -> bool {
     !part.is_empty()
         && !part.starts_with('.')
-        && !std::path::Path::new(part).extension().is_some_and(|extension| extension == "lock")
+        && std::path::Path::new(part).extension().is_none_or(|extension| extension != "lock")
 }
 
 macro_rules! as_text {

@@ -61,7 +61,13 @@ fn check(
         Ok(matcher) => matcher,
         Err(fault) => {
             let reason = Reason::RuleBroken(fault.clone());
-            trace.require(Predicate::Rule, false, "a rule that can be understood", fault.to_string(), reason)?;
+            trace.require(
+                Predicate::Rule,
+                false,
+                "a rule that can be understood",
+                fault.to_string(),
+                reason,
+            )?;
             return Err(Reason::RuleBroken(fault.clone()));
         }
     };
@@ -81,9 +87,8 @@ fn check_secret(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(),
     let Some(binding) = &target.secret else {
         return trace.require(Predicate::Secret, proof.unsigned, "a signature", found(), Reason::NoSecret);
     };
-    let keyless = proof.unsigned
-        && binding.origin == SecretOrigin::CloneSecret
-        && proof.keyless.contains(&binding.key);
+    let keyless =
+        proof.unsigned && binding.origin == SecretOrigin::CloneSecret && proof.keyless.contains(&binding.key);
     let verified = keyless || proof.secrets.contains(&binding.key);
     trace.require(Predicate::Secret, verified, binding.key.to_string(), found(), Reason::SecretDidNotVerify)
 }

@@ -22,7 +22,8 @@ pub trait TriggerKind: Send + Sync {
     fn authority(&self) -> Authority;
 
     /// Makes a matcher of a rule of this kind.
-    fn compile(&self, condition: Condition, context: &mut Context<'_>) -> Result<Box<dyn Matcher>, FaultKind>;
+    fn compile(&self, condition: Condition, context: &mut Context<'_>)
+    -> Result<Box<dyn Matcher>, FaultKind>;
 
     /// Under which key a broken rule of this kind is found, so that decisions can say that it is broken.
     fn key_of_broken(&self, context: &Context<'_>) -> Option<IndexKey>;

@@ -146,13 +146,19 @@ impl TargetRules {
 impl fmt::Debug for TargetRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules: Vec<_> = self.rules.iter().map(|rule| (rule.kind, &rule.name)).collect();
-        f.debug_struct("TargetRules").field("target", &self.target.key).field("rules", &rules).finish()
+        f.debug_struct("TargetRules")
+            .field("target", &self.target.key)
+            .field("rules", &rules)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name()).collect();
-        f.debug_struct("RuleSet").field("targets", &self.targets.len()).field("kinds", &kinds).finish()
+        f.debug_struct("RuleSet")
+            .field("targets", &self.targets.len())
+            .field("kinds", &kinds)
+            .finish_non_exhaustive()
     }
 }

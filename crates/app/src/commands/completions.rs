@@ -1,5 +1,4 @@
 use std::io::stdout;
-use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
@@ -11,7 +10,6 @@ pub struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) {
     generate(args.shell, &mut crate::Cli::command(), "shipwright-trigger", &mut stdout());
-    Ok(ExitCode::SUCCESS)
 }

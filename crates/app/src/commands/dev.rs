@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::dev::{Playground, Rehearsal, Story};
+use crate::dev::{Playground, Rehearsal, Story, story};
 use crate::shutdown::asked_to_end;
 
 /// Flags of `dev`.
@@ -36,26 +36,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(good) => *good,
         Err(error) if args.once => anyhow::bail!("the story broke off: {error:#}"),
         Err(error) => {
-            story.broke_off(error);
+            story::broke_off(error);
             false
         }
     };
     if args.once {
-        story.end(good);
+        story::end(good);
     } else {
         story.invite(&playground, rehearsals.first());
         asked_to_end().await.context("signals cannot be received")?;
-        story.goodbye();
+        story::goodbye();
     }
     playground.stop().await;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn tell(
-    story: &mut Story,
-    playground: &Playground,
-    rehearsals: &[Rehearsal],
-) -> anyhow::Result<bool> {
+async fn tell(story: &mut Story, playground: &Playground, rehearsals: &[Rehearsal]) -> anyhow::Result<bool> {
     story.stage(playground).await?;
     let mut good = !rehearsals.is_empty();
     if rehearsals.is_empty() {

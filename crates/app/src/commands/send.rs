@@ -12,13 +12,16 @@ use crate::sender::{fresh_commit, post};
 
 /// Flags of `send`.
 #[derive(Debug, ClapArgs)]
-#[command(args_conflicts_with_subcommands = true, after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   shipwright-trigger send push --repo https://github.com/acme/web --ref main --secret-file key
   shipwright-trigger send pull-request --repo https://github.com/acme/web --base main --head feature
   shipwright-trigger send --payload push.json --event push --secret-file key
 
-The exit status is 0 if the hook answered 2xx, else 1.")]
+The exit status is 0 if the hook answered 2xx, else 1."
+)]
 pub struct Args {
     #[command(subcommand)]
     sample: Option<SampleCommand>,
@@ -94,13 +97,24 @@ struct About {
 #[derive(Debug, ClapArgs)]
 struct To {
     /// The address of the hook.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_URL", default_value = "http://127.0.0.1:8080/hooks/github", value_name = "URL")]
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_URL",
+        default_value = "http://127.0.0.1:8080/hooks/github",
+        value_name = "URL"
+    )]
     url: String,
     /// The provider to play.
     #[arg(long, default_value = "github", value_name = "NAME")]
     provider: String,
     /// The key to sign with. Other users of this machine may see it; prefer the environment or a file.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_SECRET", hide_env_values = true, value_name = "KEY", conflicts_with = "secret_file")]
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_SECRET",
+        hide_env_values = true,
+        value_name = "KEY",
+        conflicts_with = "secret_file"
+    )]
     secret: Option<String>,
     /// A file that holds the key to sign with, and nothing else.
     #[arg(long, value_name = "FILE")]

@@ -31,9 +31,11 @@ pub(super) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
         objects.into_iter().partition(|object| object["kind"] == "Namespace");
     let declared: BTreeSet<String> = ordered.iter().filter_map(|object| text(object, "name")).collect();
     let used: BTreeSet<String> = others.iter().filter_map(|object| text(object, "namespace")).collect();
-    ordered.extend(used.difference(&declared).filter(|name| *name != "default").map(|name| {
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    }));
+    ordered.extend(
+        used.difference(&declared)
+            .filter(|name| *name != "default")
+            .map(|name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})),
+    );
     ordered.extend(others);
     Ok(ordered)
 }

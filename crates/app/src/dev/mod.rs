@@ -6,7 +6,7 @@
 mod examples;
 mod playground;
 mod rehearsal;
-mod story;
+pub(crate) mod story;
 
 pub(crate) use playground::Playground;
 pub(crate) use rehearsal::Rehearsal;

@@ -8,7 +8,7 @@ use trigger_journal::{OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind, SampleRequest};
 
 use super::playground::{Playground, builds};
-use super::story::Story;
+use super::story::{self, Story};
 use crate::sender::{Answer, fresh_commit, post};
 
 /// A branch to use where a rule names only patterns.
@@ -47,7 +47,8 @@ impl Rehearsal {
         let Some(branch) = branch_of(build, event) else { return Ok(None) };
         let Some(git) = build.git() else { return Ok(None) };
         let Ok(repository) = RepoId::parse(&git.url) else { return Ok(None) };
-        let trigger_secret = build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
+        let trigger_secret =
+            build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
         let Some(secret) = trigger_secret.or(git.clone_secret.as_deref()) else { return Ok(None) };
         let secret = ObjectKey::new(build.metadata.namespace.as_deref().unwrap_or_default(), secret);
         let Some(key) = key(playground, &secret).await? else { return Ok(None) };
@@ -67,8 +68,7 @@ impl Rehearsal {
             };
             (format!("A pull request for {branch} of {repository}"), kind)
         };
-        let sample =
-            Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind };
+        let sample = Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind };
         Ok(Some(Self { title, url: git.url.clone(), secret, key, request: GitHub.compose(&sample) }))
     }
 
@@ -76,25 +76,29 @@ impl Rehearsal {
     pub(crate) async fn play(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<bool> {
         story.sending(&format!("{}, signed with the Secret {}", self.title, self.secret));
         let (answer, id) = self.send(playground).await?;
-        story.answered(&answer);
+        story::answered(&answer);
         let Some(id) = id else { return Ok(false) };
         let record = playground.settled(&id).await?;
-        story.decided(&record);
+        story::decided(&record);
         let mut good = record.state == State::Settled;
         let mut runs = 0;
         for run in fired(&record) {
             let object = playground.finished(run).await?;
-            good &= story.built(run, &object);
+            good &= story::built(run, &object);
             runs += 1;
         }
         Ok(good && runs > 0)
     }
 
     /// Sends it a second time and tells that nothing runs twice.
-    pub(crate) async fn play_again(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<bool> {
+    pub(crate) async fn play_again(
+        &self,
+        story: &mut Story,
+        playground: &Playground,
+    ) -> anyhow::Result<bool> {
         story.sending("The first delivery once more, as a provider would that got no answer");
         let (answer, _) = self.send(playground).await?;
-        story.answered(&answer);
+        story::answered(&answer);
         Ok(answer.status == http::StatusCode::OK)
     }
 

@@ -34,7 +34,8 @@ impl Story {
         line("admin", &admin, "/healthz /readyz /metrics");
         for build in playground.list(&builds()).await? {
             let rules = build["spec"]["trigger"]["when"].as_array().map_or(0, Vec::len);
-            let name = format!("{}/{}", text(&build["metadata"]["namespace"]), text(&build["metadata"]["name"]));
+            let name =
+                format!("{}/{}", text(&build["metadata"]["namespace"]), text(&build["metadata"]["name"]));
             let url = text(&build["spec"]["source"]["git"]["url"]);
             line("Build", &name, &format!("{url}, {rules} rule{}", if rules == 1 { "" } else { "s" }));
         }
@@ -50,48 +51,6 @@ impl Story {
         self.next(what);
     }
 
-    pub(super) fn answered(&mut self, answer: &Answer) {
-        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let status = answer.status.to_string();
-        let status = if answer.status.is_success() { status.green().to_string() } else { status.red().to_string() };
-        let delivery = body["delivery"].as_str().map(|id| format!(" (delivery {id})")).unwrap_or_default();
-        println!("  answered   {status}: {}{delivery}", text(&body["message"]));
-    }
-
-    pub(super) fn decided(&mut self, record: &Record) {
-        for DecisionRecord { target, rule, outcome, .. } in &record.decisions {
-            let (verdict, why) = match outcome {
-                OutcomeRecord::Fired { run } => ("fired  ".green().to_string(), format!("started {}", run.name)),
-                OutcomeRecord::AlsoMatched { .. } => ("matched".to_owned(), "one run is enough".to_owned()),
-                OutcomeRecord::Skipped { message, .. } => ("skipped".yellow().to_string(), message.clone()),
-            };
-            println!("  {verdict}    {target} \"{rule}\": {why}");
-        }
-        if record.state == State::Failed {
-            println!("  {}     {}", "failed".red(), record.fault.as_deref().unwrap_or_default());
-        }
-    }
-
-    /// Tells how a BuildRun ended. False if it failed.
-    pub(super) fn built(&mut self, run: &ObjectKey, object: &Value) -> bool {
-        let build = &object["spec"]["build"];
-        let what = match (build["name"].as_str(), build["spec"]["source"]["git"]["revision"].as_str()) {
-            (Some(name), _) => format!("runs the Build {name} by its name"),
-            (None, Some(commit)) => format!("runs the Build's spec, pinned to commit {}", cut(commit)),
-            (None, None) => "runs a spec".to_owned(),
-        };
-        println!("  {}   {run} {what}", "BuildRun".bold());
-        if let Some(triggered) = condition(object, "Triggered") {
-            println!("  because    {}", text(&triggered["message"]));
-        }
-        let succeeded = condition(object, "Succeeded");
-        let good = succeeded.is_some_and(|condition| condition["status"] == "True");
-        let reason = succeeded.map_or("", |condition| text(&condition["reason"]));
-        let reason = if good { reason.green().to_string() } else { reason.red().to_string() };
-        println!("  ended      {reason}, by the simulated builder");
-        good
-    }
-
     pub(crate) fn invite(&mut self, playground: &Playground, rehearsal: Option<&Rehearsal>) {
         self.next("Your turn");
         println!("  In another terminal, look around:");
@@ -104,29 +63,14 @@ impl Story {
             println!("  Send more, and see what is refused:");
             let ObjectKey { namespace, name } = secret;
             println!("    export SHIPWRIGHT_TRIGGER_URL={}", playground.hook_url());
-            println!("    export SHIPWRIGHT_TRIGGER_SECRET=$(kubectl get secret -n {namespace} {name} -o go-template='{{{{index .data \"github-token\" | base64decode}}}}')");
-            println!("    shipwright-trigger send push --repo {url} --ref main");
-            println!("    shipwright-trigger send push --repo {url} --ref main --secret wrong");
+            println!(
+                "    export SHIPWRIGHT_TRIGGER_SECRET=$(kubectl get secret -n {namespace} {name} -o go-template='{{{{index .data \"github-token\" | base64decode}}}}')"
+            );
+            let program = program();
+            println!("    {program} send push --repo {url} --ref main");
+            println!("    {program} send push --repo {url} --ref main --secret wrong");
         }
         println!("  {} ends it all.", "Ctrl-C".bold());
-    }
-
-    pub(crate) fn broke_off(&mut self, error: &anyhow::Error) {
-        println!("  {} {error:#}", "broke off".red());
-    }
-
-    pub(crate) fn end(&mut self, good: bool) {
-        println!();
-        if good {
-            println!("{} Without --once this stays up for you to try things.", "Everything went as it should.".green());
-        } else {
-            println!("{} See above.", "Not everything went as it should.".red());
-        }
-    }
-
-    pub(crate) fn goodbye(&mut self) {
-        println!();
-        println!("Ended. Nothing is left behind.");
     }
 
     fn next(&mut self, title: &str) {
@@ -134,6 +78,78 @@ impl Story {
         println!();
         println!("{} {}", format!("{}.", self.step).dimmed(), title.bold());
     }
+}
+
+pub(super) fn answered(answer: &Answer) {
+    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    let status = answer.status.to_string();
+    let status =
+        if answer.status.is_success() { status.green().to_string() } else { status.red().to_string() };
+    let delivery = body["delivery"].as_str().map(|id| format!(" (delivery {id})")).unwrap_or_default();
+    println!("  answered   {status}: {}{delivery}", text(&body["message"]));
+}
+
+pub(super) fn decided(record: &Record) {
+    for DecisionRecord { target, rule, outcome, .. } in &record.decisions {
+        let (verdict, why) = match outcome {
+            OutcomeRecord::Fired { run } => ("fired  ".green().to_string(), format!("started {}", run.name)),
+            OutcomeRecord::AlsoMatched { .. } => ("matched".to_owned(), "one run is enough".to_owned()),
+            OutcomeRecord::Skipped { message, .. } => ("skipped".yellow().to_string(), message.clone()),
+        };
+        println!("  {verdict}    {target} \"{rule}\": {why}");
+    }
+    if record.state == State::Failed {
+        println!("  {}     {}", "failed".red(), record.fault.as_deref().unwrap_or_default());
+    }
+}
+
+/// Tells how a BuildRun ended. False if it failed.
+pub(super) fn built(run: &ObjectKey, object: &Value) -> bool {
+    let build = &object["spec"]["build"];
+    let what = match (build["name"].as_str(), build["spec"]["source"]["git"]["revision"].as_str()) {
+        (Some(name), _) => format!("runs the Build {name} by its name"),
+        (None, Some(commit)) => format!("runs the Build's spec, pinned to commit {}", cut(commit)),
+        (None, None) => "runs a spec".to_owned(),
+    };
+    println!("  {}   {run} {what}", "BuildRun".bold());
+    if let Some(triggered) = condition(object, "Triggered") {
+        println!("  because    {}", text(&triggered["message"]));
+    }
+    let succeeded = condition(object, "Succeeded");
+    let good = succeeded.is_some_and(|condition| condition["status"] == "True");
+    let reason = succeeded.map_or("", |condition| text(&condition["reason"]));
+    let reason = if good { reason.green().to_string() } else { reason.red().to_string() };
+    println!("  ended      {reason}, by the simulated builder");
+    good
+}
+
+pub(crate) fn broke_off(error: &anyhow::Error) {
+    println!("  {} {error:#}", "broke off".red());
+}
+
+pub(crate) fn end(good: bool) {
+    println!();
+    if good {
+        println!(
+            "{} Without --once this stays up for you to try things.",
+            "Everything went as it should.".green()
+        );
+    } else {
+        println!("{} See above.", "Not everything went as it should.".red());
+    }
+}
+
+pub(crate) fn goodbye() {
+    println!();
+    println!("Ended. Nothing is left behind.");
+}
+
+/// How this program is called from here.
+fn program() -> String {
+    let here = std::env::current_dir().ok();
+    let path = std::env::current_exe().unwrap_or_else(|_| "shipwright-trigger".into());
+    let short = here.and_then(|here| path.strip_prefix(here).ok().map(|path| path.display().to_string()));
+    short.unwrap_or_else(|| path.display().to_string())
 }
 
 fn line(what: &str, value: &str, comment: &str) {

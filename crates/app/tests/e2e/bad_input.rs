@@ -56,7 +56,8 @@ async fn odd_payloads_are_malformed_or_unknown() {
     let number = serde_json::from_slice::<Value>(
         &GitHub.compose(&world.pull_request("opened", "feature", "main")).body,
     );
-    let number = number.unwrap().to_string().replace("\"number\":7", "\"number\":123456789012345678901234567890");
+    let number =
+        number.unwrap().to_string().replace("\"number\":7", "\"number\":123456789012345678901234567890");
     let answer = world.post("pull_request", number.as_bytes(), Some(KEY)).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 

@@ -87,7 +87,11 @@ async fn an_api_server_that_goes_away_loses_nothing() {
     dev.stop().await;
     let push = world.push("refs/heads/main", &"e".repeat(40));
     let answer = world.send(&push).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "it cannot be verified, so it is not accepted");
+    assert_eq!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "it cannot be verified, so it is not accepted"
+    );
     dev.start_again().await.unwrap();
     world
         .until("the delivery is accepted again", || async {
@@ -96,4 +100,22 @@ async fn an_api_server_that_goes_away_loses_nothing() {
         })
         .await;
     world.until("it has its run", || async { (world.run_counts().await == (2, 0)).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_the_cluster_refuses_is_told_on_its_build() {
+    let world = World::new().await;
+    let Some(dev) = &world.dev else { return };
+    world.build("team-a", "web", usual_rules()).await;
+    let refusal = "exceeded quota: builds";
+    dev.faults().add(trigger_devcluster::Fault::deny_admission("buildruns", 403, refusal).times(1));
+    let record = world.deliver(&world.push_main()).await;
+    assert_eq!(record.state, trigger_journal::State::Failed);
+    assert!(record.fault.as_deref().is_some_and(|fault| fault.contains(refusal)), "{:?}", record.fault);
+    let notes = world.events("team-a", "web", "BuildRunRefused").await;
+    assert!(notes[0].contains(refusal), "{notes:?}");
+
+    // What failed is worked on again when it is sent again.
+    world.deliver(&world.push_main()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
 }

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use trigger_providers::{GitHub, Provider};
 
-use crate::world::{KEY, World, usual_rules};
+use crate::world::{Answer, KEY, World, usual_rules};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_comes_often_runs_once() {
@@ -14,7 +14,7 @@ async fn a_delivery_that_comes_often_runs_once() {
     let push = world.push_main();
 
     let answers = join_all((0..5).map(|_| world.send(&push))).await;
-    let ids: Vec<_> = answers.iter().map(|answer| answer.delivery()).collect();
+    let ids: Vec<_> = answers.iter().map(Answer::delivery).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     world.settled(&ids[0]).await;
     assert_eq!(world.run_counts().await, (1, 0));

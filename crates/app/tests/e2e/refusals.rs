@@ -80,7 +80,9 @@ async fn a_secret_without_a_key_verifies_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_keys_verify_while_they_are_rotated() {
     let world = World::new().await;
-    world.secret("team-a", "two", &[("github-token", "new key\n"), ("github-token.previous", "old key")]).await;
+    world
+        .secret("team-a", "two", &[("github-token", "new key\n"), ("github-token.previous", "old key")])
+        .await;
     let git = serde_json::json!({"url": world.repository()});
     let trigger = serde_json::json!({"triggerSecret": "two", "when": usual_rules()});
     world.build_of("team-a", "web", git, trigger).await;

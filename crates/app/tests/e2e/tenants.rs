@@ -70,7 +70,8 @@ async fn only_the_operator_lets_unsigned_deliveries_in() {
         assert_eq!(answer.status, expected);
         if allow {
             let record = world.settled(&answer.delivery()).await;
-            let fired: Vec<_> = decisions(&record).into_iter().filter(|line| line.ends_with("fired")).collect();
+            let fired: Vec<_> =
+                decisions(&record).into_iter().filter(|line| line.ends_with("fired")).collect();
             assert_eq!(fired, ["cloning/push main: fired", "open/push main: fired"]);
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Event, Namespace, Secret};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::config::KubeConfigOptions;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use reqwest::StatusCode;
@@ -69,7 +70,8 @@ impl World {
         };
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let parsed = kube::config::Kubeconfig::from_yaml(&kubeconfig).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(parsed, &Default::default()).await.unwrap();
+        let config =
+            kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await.unwrap();
         let client = Client::try_from(config).unwrap();
         let namespaces: Api<Namespace> = Api::all(client.clone());
         for team in ["team-a", "team-b"] {
@@ -239,7 +241,8 @@ impl World {
 
     /// Posts a body as it is, signed with `key`.
     pub async fn post(&self, event: &str, body: &[u8], key: Option<&str>) -> Answer {
-        let headers = GitHub.sign(event, "72d3162e-cc78-11e3-81ab-4c9367dc0958", body, key.map(str::as_bytes));
+        let headers =
+            GitHub.sign(event, "72d3162e-cc78-11e3-81ab-4c9367dc0958", body, key.map(str::as_bytes));
         self.post_with(headers, body).await
     }
 
@@ -265,7 +268,11 @@ impl World {
     }
 
     /// Looks until there is something; fails the test if it takes too long.
-    pub async fn until<T, F: Future<Output = Option<T>>>(&self, what: &str, mut look: impl FnMut() -> F) -> T {
+    pub async fn until<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        mut look: impl FnMut() -> F,
+    ) -> T {
         let deadline = Instant::now() + SOON;
         loop {
             if let Some(found) = look().await {

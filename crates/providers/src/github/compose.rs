@@ -13,7 +13,10 @@ pub(super) fn compose(sample: &Sample) -> SampleRequest {
     let repository = repository(&sample.repository, &sample.default_branch);
     let sender = json!({"login": sample.sender});
     let (event, payload) = match &sample.kind {
-        SampleKind::Ping => ("ping", json!({"zen": "A hook that answers is a good hook.", "repository": repository, "sender": sender})),
+        SampleKind::Ping => (
+            "ping",
+            json!({"zen": "A hook that answers is a good hook.", "repository": repository, "sender": sender}),
+        ),
         SampleKind::Push { full_ref, commit } => ("push", push(full_ref, commit, &repository, &sender)),
         SampleKind::PullRequest { number, action, base, head, commit, fork } => {
             let from = fork.as_ref().map(|fork| self::repository(fork, &sample.default_branch));
@@ -48,7 +51,8 @@ pub(super) fn sign(event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>)
 }
 
 fn push(full_ref: &str, commit: &str, repository: &Value, sender: &Value) -> Value {
-    let head_commit = json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"}});
+    let head_commit =
+        json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"}});
     json!({
         "ref": full_ref,
         "before": NO_COMMIT,

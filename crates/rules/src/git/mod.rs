@@ -12,8 +12,8 @@ use trigger_api::shipwright::{Condition, TriggerFault};
 use trigger_api::{ForkPolicy, Target, annotations};
 use trigger_event::{Branch, Event, GitEvent, GitEventKind, Origin, PullRequest, RepoId};
 
-use self::branches::{Branches, Wanted};
 pub(crate) use self::branches::Patterns;
+use self::branches::{Branches, Wanted};
 use crate::decision::{Predicate, Reason, Trace};
 use crate::fault::FaultKind;
 use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
@@ -41,7 +41,11 @@ impl TriggerKind for Git {
         Authority::Secret
     }
 
-    fn compile(&self, condition: Condition, context: &mut Context<'_>) -> Result<Box<dyn Matcher>, FaultKind> {
+    fn compile(
+        &self,
+        condition: Condition,
+        context: &mut Context<'_>,
+    ) -> Result<Box<dyn Matcher>, FaultKind> {
         let Condition::GitHub(condition) = condition else {
             return Err(TriggerFault::MissingGitHub.into());
         };
@@ -84,9 +88,13 @@ impl Matcher for GitMatcher {
         let Event::Git(event) = event else { return Err(Reason::EventNotListed) };
         self.check_event(&event.kind, trace)?;
         match &event.kind {
-            GitEventKind::BranchDeleted { branch } => {
-                trace.require(Predicate::Ref, false, "a branch that exists", branch.as_str(), Reason::RefDeleted)
-            }
+            GitEventKind::BranchDeleted { branch } => trace.require(
+                Predicate::Ref,
+                false,
+                "a branch that exists",
+                branch.as_str(),
+                Reason::RefDeleted,
+            ),
             GitEventKind::PullRequest(pull_request) => {
                 check_pull_request(pull_request, target.forks, trace)?;
                 self.check_branch(&pull_request.base, event, target, trace)

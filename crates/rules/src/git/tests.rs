@@ -14,12 +14,13 @@ use crate::{Decision, Inventory, Outcome, Predicate, decide};
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const URL: &str = "https://github.com/acme/web.git";
 
-fn build(spec: Value) -> Build {
+fn build(spec: &Value) -> Build {
     named("web", spec)
 }
 
-fn named(name: &str, spec: Value) -> Build {
-    let metadata = json!({"namespace": "team-a", "name": name, "uid": format!("uid-{name}"), "generation": 1});
+fn named(name: &str, spec: &Value) -> Build {
+    let metadata =
+        json!({"namespace": "team-a", "name": name, "uid": format!("uid-{name}"), "generation": 1});
     serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
 }
 
@@ -35,7 +36,7 @@ fn with_rules(revision: Option<&str>, rules: &[(&[&str], &[&str])]) -> Build {
         .collect();
     let git = json!({"url": URL, "revision": revision});
     let trigger = json!({"triggerSecret": "hook", "when": when});
-    build(json!({"source": {"type": "Git", "git": git}, "trigger": trigger}))
+    build(&json!({"source": {"type": "Git", "git": git}, "trigger": trigger}))
 }
 
 fn inventory(builds: &[Build]) -> Inventory {
@@ -118,13 +119,13 @@ fn builds_come_and_go() {
 #[test]
 fn an_edit_takes_the_place_of_what_was() {
     let inventory = inventory(&[with_rules(None, &[(&["Push"], &["main"])])]);
-    let elsewhere = build(json!({
+    let elsewhere = build(&json!({
         "source": {"type": "Git", "git": {"url": "https://github.com/acme/other"}},
         "trigger": {"when": [{"name": "n", "type": "GitHub", "github": {"events": ["Push"]}}]},
     }));
     inventory.apply(&elsewhere);
     assert!(decide(&push("main"), &signed(), &inventory.current().unwrap()).is_empty());
-    inventory.apply(&build(json!({"source": {"type": "Git", "git": {"url": URL}}})));
+    inventory.apply(&build(&json!({"source": {"type": "Git", "git": {"url": URL}}})));
     assert_eq!(inventory.current().unwrap().len(), 0, "a Build that lost its rules is forgotten");
 }
 
@@ -213,9 +214,8 @@ fn branches_may_be_patterns() {
 #[test]
 fn pull_requests_are_compared_by_their_base() {
     let rule: &[(&[&str], &[&str])] = &[(&["PullRequest"], &["main"])];
-    let opened = |head: &str, base: &str| {
-        pull_request(PullRequestAction::Opened, head, base, Origin::SameRepository)
-    };
+    let opened =
+        |head: &str, base: &str| pull_request(PullRequestAction::Opened, head, base, Origin::SameRepository);
     check(with_rules(None, rule), &opened("feature", "main"), &["fired rule 0"]);
     check(with_rules(None, rule), &opened("main", "dev"), &["branch-not-listed"]);
     check(with_rules(None, &[(&["Push"], &["main"])]), &opened("feature", "main"), &["event-not-listed"]);
@@ -257,7 +257,11 @@ fn what_leaves_nothing_to_build_fires_nothing() {
     let commit = Commit::parse(SHA).unwrap();
     let star = GitEventKind::Other { name: "star".to_owned() };
     check(with_rules(None, rule), &event(GitEventKind::BranchDeleted { branch: main }), &["ref-deleted"]);
-    check(with_rules(None, rule), &event(GitEventKind::Tag { tag: tag.clone(), commit }), &["event-not-listed"]);
+    check(
+        with_rules(None, rule),
+        &event(GitEventKind::Tag { tag: tag.clone(), commit }),
+        &["event-not-listed"],
+    );
     check(with_rules(None, rule), &event(GitEventKind::TagDeleted { tag }), &["event-not-listed"]);
     check(with_rules(None, rule), &event(star), &["event-not-listed"]);
     check(with_rules(None, rule), &event(GitEventKind::Ping), &[]);
@@ -309,10 +313,10 @@ fn a_broken_rule_leaves_its_neighbours_alone() {
     });
     let inventory = Inventory::new();
     inventory.mark_synced();
-    let faults = inventory.apply(&build(spec.clone())).faults;
+    let faults = inventory.apply(&build(&spec)).faults;
     let reasons: Vec<_> = faults.iter().map(|fault| fault.kind.reason()).collect();
     assert_eq!(reasons, ["TriggerInvalidGitHubWebHook", "TriggerInvalidType", "TriggerNotServed"]);
-    check(build(spec), &push("main"), &["rule-broken", "fired good"]);
+    check(build(&spec), &push("main"), &["rule-broken", "fired good"]);
 }
 
 #[test]
@@ -324,7 +328,7 @@ fn a_build_without_a_usable_repository_says_so() {
         (json!({"type": "Git", "git": {"url": ""}}), "TriggerInvalidRepository"),
         (json!({"type": "Git", "git": {"url": "/srv/git"}}), "TriggerInvalidRepository"),
     ] {
-        let faults = inventory.apply(&build(json!({"source": source, "trigger": trigger}))).faults;
+        let faults = inventory.apply(&build(&json!({"source": source, "trigger": trigger}))).faults;
         assert_eq!(faults.len(), 1, "{source}");
         assert_eq!(faults[0].kind.reason(), reason, "{source}");
     }
@@ -353,14 +357,15 @@ fn equal_names_in_two_namespaces_are_two_builds() {
 
 #[test]
 fn every_spelling_of_a_repository_finds_its_builds() {
-    let spellings = ["git@github.com:acme/web.git", "ssh://git@github.com/acme/web", "https://GitHub.com/acme/web/"];
+    let spellings =
+        ["git@github.com:acme/web.git", "ssh://git@github.com/acme/web", "https://GitHub.com/acme/web/"];
     let builds: Vec<_> = spellings
         .iter()
         .enumerate()
         .map(|(index, url)| {
             let when = json!([{"name": "n", "type": "GitHub", "github": {"events": ["Push"], "branches": ["main"]}}]);
             let trigger = json!({"triggerSecret": "hook", "when": when});
-            named(&format!("b{index}"), json!({"source": {"git": {"url": url}}, "trigger": trigger}))
+            named(&format!("b{index}"), &json!({"source": {"git": {"url": url}}, "trigger": trigger}))
         })
         .collect();
     let rules = inventory(&builds).current().unwrap();

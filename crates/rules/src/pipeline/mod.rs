@@ -35,7 +35,11 @@ impl TriggerKind for Pipeline {
         Authority::Observation
     }
 
-    fn compile(&self, condition: Condition, context: &mut Context<'_>) -> Result<Box<dyn Matcher>, FaultKind> {
+    fn compile(
+        &self,
+        condition: Condition,
+        context: &mut Context<'_>,
+    ) -> Result<Box<dyn Matcher>, FaultKind> {
         let Condition::Pipeline(condition) = condition else {
             return Err(TriggerFault::MissingObjectRef.into());
         };

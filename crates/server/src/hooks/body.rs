@@ -36,15 +36,12 @@ struct Share {
 impl BodyBudget {
     pub(super) fn new(settings: &HookSettings) -> Self {
         let units = (settings.bodies_in_flight / UNIT).clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            largest: settings.largest_body,
-            within: settings.body,
-            room: Arc::new(Semaphore::new(units)),
-        }
+        Self { largest: settings.largest_body, within: settings.body, room: Arc::new(Semaphore::new(units)) }
     }
 
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<BudgetedBody, Answer> {
-        let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > self.largest as u64) {
             return Err(Answer::TooLarge);
         }

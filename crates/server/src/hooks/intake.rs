@@ -63,7 +63,8 @@ impl Intake {
         };
         let candidates = rules.webhook_candidates(&selector.names);
         if candidates.targets == 0 {
-            info!(%repository, event = payload.event, "no Build uses this repository");
+            // Anybody can cause this line as often as they like.
+            debug!(%repository, event = payload.event, "no Build uses this repository");
             return Err(Answer::NotFound);
         }
         let claim = self.claim(provider, headers)?;
@@ -72,13 +73,10 @@ impl Intake {
 
         let delivery = delivery(provider, path, headers, &payload, &selector, &body);
         let id = delivery.id.clone();
-        let verified = match self.verify(provider, delivery, claim, &candidates).await? {
-            Ok(verified) => verified,
-            Err(_) => {
-                self.pace.failed(&pace_key);
-                info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
-                return Err(Answer::Unauthorized);
-            }
+        let Ok(verified) = self.verify(provider, delivery, claim, &candidates).await? else {
+            self.pace.failed(&pace_key);
+            info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
+            return Err(Answer::Unauthorized);
         };
         // Only now is it worth reading whole; and what cannot be understood must not be kept as if it could.
         provider.event(&payload).map_err(|error| refuse(&error))?;
@@ -97,7 +95,7 @@ impl Intake {
             Ok(claim) => Ok(claim),
             Err(ClaimError::Missing) if self.settings.allow_unsigned => Ok(Claim::Nothing),
             Err(error) => {
-                info!(error = %error, "refused before any secret was read");
+                debug!(error = %error, "refused before any secret was read");
                 Err(Answer::Unauthorized)
             }
         }

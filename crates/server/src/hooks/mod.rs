@@ -91,13 +91,13 @@ impl Hooks {
         }
     }
 
-    /// One route per entry of `routes`. Every other path is answered as an unknown repository is.
-    pub fn router(self, routes: &[Route<'_>]) -> Router {
+    /// One route per entry of `paths`. Every other path is answered as an unknown repository is.
+    pub fn router(self, paths: &[Route<'_>]) -> Router {
         let hooks = Arc::new(self);
         let mut router = Router::new();
-        for Route { path, provider } in routes {
-            let hook = Hook { hooks: Arc::clone(&hooks), path: (*path).into(), provider: *provider };
-            let methods = post(take).fallback(|| async { Answer::MethodNotAllowed }).with_state(hook);
+        for Route { path, provider } in paths {
+            let one = Hook { hooks: Arc::clone(&hooks), path: (*path).into(), provider: *provider };
+            let methods = post(take).fallback(|| async { Answer::MethodNotAllowed }).with_state(one);
             router = router.route(path, methods);
         }
         router.fallback(|| async { Answer::NotFound })

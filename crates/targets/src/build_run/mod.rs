@@ -86,7 +86,8 @@ fn pinned<'a>(target: &Target, event: &'a Event) -> Option<&'a Commit> {
         GitEventKind::Tag { commit, .. } => (commit, None),
         _ => return None,
     };
-    let checked_out = || branch.is_some_and(|branch| checks_out(target, branch, event.repository.default_branch.as_ref()));
+    let checked_out =
+        || branch.is_some_and(|branch| checks_out(target, branch, event.repository.default_branch.as_ref()));
     match target.revision_policy {
         RevisionPolicy::Build => None,
         RevisionPolicy::Event => Some(commit),

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use trigger_api::{Cause, ForkPolicy, RevisionPolicy, Target, annotations};
 use trigger_event::{
-    Branch, Commit, DeliveryId, Event, GitEvent, GitEventKind, ObjectKey, Origin, PipelineRunEvent, PullRequest,
-    PullRequestAction, RepoId, Repository, RunClass,
+    Branch, Commit, DeliveryId, Event, GitEvent, GitEventKind, ObjectKey, Origin, PipelineRunEvent,
+    PullRequest, PullRequestAction, RepoId, Repository, RunClass,
 };
 
 use crate::{Plan, Request, render};

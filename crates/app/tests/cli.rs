@@ -1,0 +1,135 @@
+//! The binary as a person runs it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking; clippy's leave for tests does not reach the functions that they share"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHIPWRIGHT_TRIGGER_")) {
+        command.env_remove(name);
+    }
+    command.args(args).env("KUBECONFIG", "/nonexistent").output().unwrap()
+}
+
+#[track_caller]
+fn check(args: &[&str], success: bool, parts: &[&str]) {
+    let output = run(args);
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.success(), success, "{args:?}: {text}");
+    for part in parts {
+        assert!(text.contains(part), "{args:?} does not say `{part}`:\n{text}");
+    }
+}
+
+fn manifests(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("build.yaml"), text).unwrap();
+    folder
+}
+
+fn path(folder: &tempfile::TempDir) -> &str {
+    Path::to_str(folder.path()).unwrap()
+}
+
+#[test]
+fn dev_tells_the_story() {
+    check(
+        &["dev", "--once"],
+        true,
+        &[
+            "202 Accepted",
+            "fired      team-a/web \"push to main\": started web-",
+            "skipped    team-b/web \"push to main\": the delivery is not signed with this Build's key",
+            "the branch is main, the rule is for release-*",
+            "runs the Build web by its name",
+            "pinned to commit",
+            "nothing runs twice",
+            "Everything went as it should.",
+        ],
+    );
+}
+
+#[test]
+fn dev_takes_a_folder_and_the_shape_of_ship_0031() {
+    let folder = manifests(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: hook, namespace: x}\nstringData: {github-token: k}\n---\n\
+         apiVersion: shipwright.io/v1alpha1\nkind: Build\nmetadata: {name: nodejs-ex, namespace: x}\nspec:\n  \
+         source: {url: 'https://github.com/acme/nodejs-ex', credentials: {name: hook}}\n  strategy: {name: s}\n  \
+         output: {image: registry.example/x}\n  trigger:\n    when:\n    - {name: both, type: GitHub, github: \
+         {events: [Push, PullRequest], branches: [main]}}\n",
+    );
+    check(
+        &["dev", "--once", "--manifests", path(&folder)],
+        true,
+        &["x/nodejs-ex \"both\": started nodejs-ex-"],
+    );
+}
+
+#[test]
+fn dev_says_what_is_wrong_with_a_folder() {
+    let broken = manifests("{");
+    check(&["dev", "--once", "--manifests", path(&broken)], false, &["build.yaml cannot be loaded", "YAML"]);
+    let silent = manifests("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
+    check(&["dev", "--once", "--manifests", path(&silent)], false, &["No Build has a rule of type GitHub"]);
+    let refused = manifests(
+        "apiVersion: shipwright.io/v1beta1\nkind: Build\nmetadata: {name: b}\nspec: {strategy: {name: s}}\n",
+    );
+    check(&["dev", "--once", "--manifests", path(&refused)], false, &["Build b is refused", "output"]);
+    let empty = tempfile::tempdir().unwrap();
+    check(&["dev", "--once", "--manifests", path(&empty)], false, &["holds no .yaml, .yml or .json file"]);
+    check(&["dev", "--once", "--manifests", "/nonexistent"], false, &["/nonexistent cannot be read"]);
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    check(&["serve"], false, &["set KUBECONFIG"]);
+    check(&["serve", "--hook-path", "gitlab=/x"], false, &["`gitlab` is no provider; known are: github"]);
+    check(&["serve", "--hook-path", "github=x"], false, &["begin with `/`"]);
+    check(&["--log", "=,", "serve"], false, &["give a level such as `info`"]);
+    let nobody = ["send", "push", "--repo", "github.com/a/b", "--url", "http://127.0.0.1:1/hooks/github"];
+    check(&nobody, false, &["cannot be reached", "Choose another address with --url"]);
+    check(&["send"], false, &["say what to send"]);
+    check(&["send", "push", "--repo", "/srv/git"], false, &["`/srv/git` names no repository"]);
+    check(
+        &["send", "push", "--repo", "github.com/a/b", "--commit", "abc"],
+        false,
+        &["40 or 64 hexadecimal digits"],
+    );
+    check(&["send", "push", "--repo", "github.com/a/b", "--provider", "x"], false, &["`x` is no provider"]);
+}
+
+#[test]
+fn a_key_in_the_environment_is_not_shown() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
+    let output =
+        command.args(["send", "push", "--help"]).env("SHIPWRIGHT_TRIGGER_SECRET", "hush").output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("hush"));
+}
+
+#[test]
+fn crds_are_manifests() {
+    let output = run(&["crds"]);
+    let objects = trigger_api::manifest::parse(&String::from_utf8(output.stdout).unwrap()).unwrap();
+    assert_eq!(objects, trigger_api::crds::all().unwrap());
+}
+
+#[test]
+fn every_flag_of_serve_has_an_environment_name_and_every_command_its_help() {
+    let help = String::from_utf8(run(&["serve", "--help"]).stdout).unwrap();
+    let flag = |line: &&str| line.starts_with("--") || (line.starts_with('-') && line.contains(", --"));
+    let flags = help.lines().map(str::trim_start).filter(flag).count();
+    let named = help.matches("[env: SHIPWRIGHT_TRIGGER_").count();
+    // All but `--help` and `--version`.
+    assert_eq!(named + 2, flags, "{help}");
+    for command in ["dev", "serve", "send", "crds", "completions"] {
+        check(&[command, "--help"], true, &["Usage: "]);
+    }
+    check(&["completions", "bash"], true, &["complete -F"]);
+}

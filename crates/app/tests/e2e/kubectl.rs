@@ -1,0 +1,126 @@
+//! Plain kubectl on the cluster: what a person does to Builds, BuildRuns and Secrets.
+
+use std::process::{Command, Stdio};
+
+use crate::world::{World, usual_rules};
+
+/// Whether there is a kubectl. Where the tests are required to use one, its absence fails them.
+fn kubectl_is_there() -> bool {
+    let there =
+        Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|run| run.status.success());
+    let required = std::env::var_os("TRIGGER_REQUIRE_KUBECTL").is_some();
+    assert!(there || !required, "kubectl is required and missing");
+    if !there {
+        eprintln!("skipped for want of kubectl: {}", module_path!());
+    }
+    there
+}
+
+struct Kubectl {
+    config: std::path::PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Kubectl {
+    fn new(kubeconfig: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("kubeconfig");
+        std::fs::write(&config, kubeconfig).unwrap();
+        Self { config, _folder: folder }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("kubectl");
+        command.args(args).env("KUBECONFIG", &self.config).stdin(Stdio::null());
+        command
+    }
+
+    #[track_caller]
+    fn run(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "kubectl {args:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_works_on_builds_buildruns_and_secrets() {
+    if !kubectl_is_there() {
+        return;
+    }
+    let world = World::new().await;
+    let Some(dev) = &world.dev else { return };
+    dev.simulate_builds(trigger_devcluster::SimulationOptions::default());
+    world.build("team-a", "web", usual_rules()).await;
+    let kubectl = Kubectl::new(&dev.kubeconfig());
+    let namespace = world.namespace("team-a");
+    let n = namespace.as_str();
+
+    let watching = kubectl.command(&["get", "buildruns", "-n", n, "-w", "--request-timeout=60s"]);
+    let mut watching = { watching }.stdout(Stdio::piped()).spawn().unwrap();
+    let record = world.deliver(&world.push_main()).await;
+    let run = record.launches[0].run.name.as_ref();
+    let waited = tokio::task::block_in_place(|| {
+        kubectl.run(&[
+            "wait",
+            "-n",
+            n,
+            "--for=condition=Succeeded",
+            &format!("buildrun/{run}"),
+            "--timeout=30s",
+        ])
+    });
+    assert!(waited.contains("condition met"), "{waited}");
+
+    let table = kubectl.run(&["get", "buildruns", "-n", n]);
+    for column in ["NAME", "SUCCEEDED", "REASON", "STARTTIME", "COMPLETIONTIME", run] {
+        assert!(table.contains(column), "{table}");
+    }
+    let described = kubectl.run(&["describe", "build", "web", "-n", n]);
+    assert!(described.contains("BuildRunCreated") && described.contains(run), "{described}");
+    let described = kubectl.run(&["describe", "buildrun", run, "-n", n]);
+    assert!(
+        described.contains("Triggered") && described.contains("trigger.shipwright.io/commit"),
+        "{described}"
+    );
+
+    // An edit takes effect: the rule for main becomes one for trunk.
+    let mut edit = kubectl.command(&["edit", "build", "web", "-n", n]);
+    let edited = edit.env("KUBE_EDITOR", "sed -i s/-.main$/-\\ trunk/").output().unwrap();
+    assert!(edited.status.success(), "{}", String::from_utf8_lossy(&edited.stderr));
+    assert!(String::from_utf8_lossy(&edited.stdout).contains("edited"), "{edited:?}");
+    world
+        .until("the edit is known", || async {
+            let key = trigger_event::ObjectKey::new(n, "web");
+            let generation = world.program.inventory.current()?.target(&key)?.target.generation;
+            (generation == 2).then_some(())
+        })
+        .await;
+    let record = world.deliver(&world.push("refs/heads/main", &"d".repeat(40))).await;
+    assert!(record.launches.is_empty(), "{:?}", record.decisions);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret.yaml");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: other}\ndata: {github-token: eA==}\n";
+    std::fs::write(&file, secret).unwrap();
+    let file = file.to_str().unwrap();
+    assert!(kubectl.run(&["apply", "-n", n, "-f", file]).contains("secret/other created"));
+    assert!(kubectl.run(&["apply", "-n", n, "-f", file]).contains("secret/other unchanged"));
+    assert!(
+        kubectl.run(&["get", "secret", "other", "-n", n, "-o", "jsonpath={.data.github-token}"]) == "eA=="
+    );
+    kubectl.run(&["delete", "secret", "other", "-n", n]);
+    kubectl.run(&["delete", "build", "web", "-n", n, "--wait"]);
+    kubectl.run(&["delete", "buildrun", run, "-n", n]);
+    assert_eq!(world.run_counts().await, (0, 0));
+
+    watching.kill().unwrap();
+    let output = watching.wait_with_output().unwrap();
+    let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(seen.contains(run), "get -w printed:\n{seen}");
+}
