@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, crds, dev, send, serve};
+use crate::commands::{completions, crds, dev, explain, send, serve};
 use crate::logging::{LogOptions, start_logging};
 
 /// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
@@ -28,6 +28,8 @@ pub enum Command {
     Serve(Box<serve::Args>),
     /// Compose, sign and post an event, as GitHub would: to try a set-up out.
     Send(Box<send::Args>),
+    /// Say what an event would start and why the other rules would not fire, without sending it.
+    Explain(Box<explain::Args>),
     /// Print the CustomResourceDefinitions that the dev cluster uses.
     Crds(crds::Args),
     /// Print a completion script for a shell.
@@ -40,6 +42,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Dev(args) => with_runtime(&cli.log.quiet(), || dev::run(args)),
         Command::Serve(args) => with_runtime(&cli.log, || serve::run(*args)),
         Command::Send(args) => with_runtime(&cli.log.quiet(), || send::run(*args)),
+        Command::Explain(args) => with_runtime(&cli.log.quiet(), || explain::run(*args)),
         Command::Crds(args) => crds::run(&args),
         Command::Completions(args) => {
             completions::run(&args);
@@ -47,9 +50,14 @@ pub fn run(cli: Cli) -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        anstream::eprintln!("error: {error}");
-        for cause in error.chain().skip(1) {
-            anstream::eprintln!("  because: {cause}");
+        let mut last = error.to_string();
+        anstream::eprintln!("error: {last}");
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            // Some errors repeat their cause.
+            if !last.contains(&cause) {
+                anstream::eprintln!("  because: {cause}");
+                last = cause;
+            }
         }
         ExitCode::FAILURE
     })

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod dev;
 mod logging;
+mod manifests;
 mod program;
 mod sender;
 mod shutdown;

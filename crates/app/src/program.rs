@@ -259,10 +259,7 @@ impl ProgramOptions {
     }
 
     fn scope(&self) -> Scope {
-        match self.namespaces.as_slice() {
-            [] => Scope::Cluster,
-            names => Scope::Namespaces(names.to_vec()),
-        }
+        Scope::of(&self.namespaces)
     }
 
     fn routes(&self) -> Vec<Route<'_>> {

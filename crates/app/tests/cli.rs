@@ -95,7 +95,7 @@ fn errors_say_what_to_do() {
     check(&["--log", "=,", "serve"], false, &["give a level such as `info`"]);
     let nobody = ["send", "push", "--repo", "github.com/a/b", "--url", "http://127.0.0.1:1/hooks/github"];
     check(&nobody, false, &["cannot be reached", "Choose another address with --url"]);
-    check(&["send"], false, &["say what to send"]);
+    check(&["send"], false, &["say which event"]);
     check(&["send", "push", "--repo", "/srv/git"], false, &["`/srv/git` names no repository"]);
     check(
         &["send", "push", "--repo", "github.com/a/b", "--commit", "abc"],
@@ -103,6 +103,43 @@ fn errors_say_what_to_do() {
         &["40 or 64 hexadecimal digits"],
     );
     check(&["send", "push", "--repo", "github.com/a/b", "--provider", "x"], false, &["`x` is no provider"]);
+}
+
+#[test]
+fn explain_says_what_would_fire_and_why_the_rest_would_not() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let explain = |args: &[&str]| run(&[&["explain", "--manifests", examples], args].concat());
+    for (args, status, parts) in [
+        (
+            vec!["push", "--repo", "git@github.com:acme/web.git", "--ref", "release-2"],
+            0,
+            vec!["fires   \"push to a release branch\"", "✗ branch   wants main, is release-2"],
+        ),
+        (
+            vec!["push", "--repo", "github.com/acme/web", "--ref", "dev"],
+            3,
+            vec!["the branch is dev, the rule is for main"],
+        ),
+        (
+            vec!["pull-request", "--repo", "github.com/acme/web", "--fork", "github.com/mallory/web"],
+            3,
+            vec!["from a fork (github.com/mallory/web), not allowed"],
+        ),
+        (
+            vec!["push", "--repo", "github.com/acme/wbe"],
+            3,
+            vec!["No Build with rules uses", "in use: github.com/acme/web"],
+        ),
+        (vec![], 1, vec!["say which event"]),
+    ] {
+        let output = explain(&args);
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {text}");
+        for part in parts {
+            assert!(text.contains(part), "{args:?} does not say `{part}`:\n{text}");
+        }
+    }
 }
 
 #[test]
@@ -128,7 +165,7 @@ fn every_flag_of_serve_has_an_environment_name_and_every_command_its_help() {
     let named = help.matches("[env: SHIPWRIGHT_TRIGGER_").count();
     // All but `--help` and `--version`.
     assert_eq!(named + 2, flags, "{help}");
-    for command in ["dev", "serve", "send", "crds", "completions"] {
+    for command in ["dev", "serve", "send", "explain", "crds", "completions"] {
         check(&[command, "--help"], true, &["Usage: "]);
     }
     check(&["completions", "bash"], true, &["complete -F"]);

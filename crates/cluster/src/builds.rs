@@ -4,6 +4,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::Resource;
+use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
@@ -17,7 +18,7 @@ use trigger_event::ObjectKey;
 use trigger_rules::{Applied, Inventory};
 use trigger_targets::About;
 
-use crate::client::Connection;
+use crate::client::{ClientError, Connection};
 use crate::reporter::{Report, Reporter};
 
 /// Which Builds are watched.
@@ -36,8 +37,47 @@ pub struct BuildWatch {
     waiting_for: Arc<ArcSwap<String>>,
 }
 
+/// As many objects as kubectl asks for at once.
+const PAGE: u32 = 500;
+
 const BUILD: About =
     About { group: shipwright::GROUP, version: shipwright::VERSION, kind: Build::KIND, plural: "builds" };
+
+impl Scope {
+    /// These namespaces, or all if there are none.
+    pub fn of(namespaces: &[String]) -> Self {
+        if namespaces.is_empty() { Self::Cluster } else { Self::Namespaces(namespaces.to_vec()) }
+    }
+
+    /// One entry per watch: a namespace, or none for all.
+    fn parts(&self) -> Vec<Option<String>> {
+        match self {
+            Self::Cluster => vec![None],
+            Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),
+        }
+    }
+}
+
+/// The Builds of `scope` as they are now.
+pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<Build>, ClientError> {
+    let mut builds = Vec::new();
+    for namespace in scope.parts() {
+        let api: Api<Build> = match &namespace {
+            None => Api::all(connection.client.clone()),
+            Some(namespace) => Api::namespaced(connection.client.clone(), namespace),
+        };
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = api.list(&page).await.map_err(|error| ClientError::Builds(Box::new(error)))?;
+            builds.extend(list.items);
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => break,
+            }
+        }
+    }
+    Ok(builds)
+}
 
 impl BuildWatch {
     /// True from the moment on when every Build has been seen once.
@@ -61,10 +101,7 @@ pub fn watch_builds(
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> BuildWatch {
-    let namespaces = match scope {
-        Scope::Cluster => vec![None],
-        Scope::Namespaces(names) => names.iter().cloned().map(Some).collect(),
-    };
+    let namespaces = scope.parts();
     let (synced, receiver) = watch::channel(false);
     let synced = Arc::new(synced);
     let missing = Arc::new(watch::channel(namespaces.len()).0);

@@ -22,6 +22,9 @@ pub enum ClientError {
     /// The client cannot be made: a certificate or key that cannot be read, for example.
     #[error("the Kubernetes client cannot be set up")]
     Client(#[source] Box<kube::Error>),
+    /// Builds cannot be listed.
+    #[error("the Builds cannot be listed: is Shipwright Build installed, and may you list them?")]
+    Builds(#[source] Box<kube::Error>),
 }
 
 /// Connects to the API server of `kubeconfig` (the text of one), or else of the environment: `KUBECONFIG`,

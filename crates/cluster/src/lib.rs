@@ -12,7 +12,7 @@ mod reporter;
 mod secrets;
 mod triggered;
 
-pub use builds::{BuildWatch, Scope, watch_builds};
+pub use builds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use client::{ClientError, Connection, connect};
 pub use launcher::KubeLauncher;
 pub use reporter::{Report, Reporter};

@@ -22,9 +22,12 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
 
     let mut rules = Vec::with_capacity(when.len());
     for (index, entry) in when.iter().enumerate() {
-        let made = compile_rule(index, entry, &mut context);
+        let mut made = compile_rule(index, entry, &mut context);
         if let Err(fault) | Ok(Rule { matcher: Err(fault), .. }) = &made {
-            faults.push(Fault { rule: Some((index, entry.name.clone())), kind: fault.clone() });
+            faults.push(Fault { rule: Some((index, entry.name.clone())), kind: fault.as_ref().clone() });
+        }
+        if let Ok(rule) = &mut made {
+            share_key(rule, &rules);
         }
         rules.extend(made);
     }
@@ -37,18 +40,26 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
 }
 
 /// The rule, perhaps a broken one; `Err` if there is no kind of trigger that could carry it.
-fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result<Rule, FaultKind> {
+fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result<Rule, Box<FaultKind>> {
     let condition = entry.condition();
     let Some(kind) = KINDS.iter().find(|kind| kind.name() == entry.kind) else {
         let fault = condition.err().map_or_else(|| FaultKind::NotServed(entry.kind.clone()), FaultKind::from);
-        return Err(fault);
+        return Err(Box::new(fault));
     };
     let matcher = condition.map_err(FaultKind::from).and_then(|condition| kind.compile(condition, context));
     let key = match &matcher {
         Ok(matcher) => Some(matcher.key()),
         Err(_) => kind.key_of_broken(context),
     };
+    let matcher = matcher.map_err(Box::new);
     Ok(Rule { index, name: entry.name.as_str().into(), kind: kind.name(), key, matcher })
+}
+
+/// Rules of one Build mostly stand under one key; they share its memory.
+fn share_key(rule: &mut Rule, others: &[Rule]) {
+    if let Some(same) = others.iter().find(|other| other.key == rule.key) {
+        rule.key.clone_from(&same.key);
+    }
 }
 
 fn target(build: &Build, faults: &mut Vec<Fault>) -> Target {

@@ -60,7 +60,7 @@ fn check(
     let matcher = match &rule.matcher {
         Ok(matcher) => matcher,
         Err(fault) => {
-            let reason = Reason::RuleBroken(fault.clone());
+            let reason = Reason::RuleBroken(fault.as_ref().clone());
             trace.require(
                 Predicate::Rule,
                 false,
@@ -68,7 +68,7 @@ fn check(
                 fault.to_string(),
                 reason,
             )?;
-            return Err(Reason::RuleBroken(fault.clone()));
+            return Err(Reason::RuleBroken(fault.as_ref().clone()));
         }
     };
     if authority == Authority::Secret {

@@ -40,8 +40,8 @@ pub(crate) struct Rule {
     pub(crate) kind: &'static str,
     /// Where the index has it. A broken rule may have no place there.
     pub(crate) key: Option<IndexKey>,
-    /// What it waits for, or why it is broken.
-    pub(crate) matcher: Result<Box<dyn Matcher>, FaultKind>,
+    /// What it waits for, or why it is broken. Boxed, because nearly all rules are in order.
+    pub(crate) matcher: Result<Box<dyn Matcher>, Box<FaultKind>>,
 }
 
 /// Who could accept a webhook delivery about a repository.

@@ -3,5 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod crds;
 pub(crate) mod dev;
+mod event_args;
+pub(crate) mod explain;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -1,9 +1,8 @@
 //! `shipwright-trigger dev`: the whole program on one machine, and the story of what it does.
 //!
-//! `playground` is the cluster and the program on it, `examples` what is loaded, `rehearsal` the events
-//! that are sent, `story` what is printed.
+//! `playground` is the cluster and the program on it, `rehearsal` the events that are sent, `story` what is
+//! printed.
 
-mod examples;
 mod playground;
 mod rehearsal;
 pub(crate) mod story;

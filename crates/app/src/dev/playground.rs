@@ -10,8 +10,8 @@ use trigger_devcluster::{DevCluster, Gvr, SimulationOptions};
 use trigger_event::{DeliveryId, ObjectKey};
 use trigger_journal::{Journal, Record, State};
 
-use super::examples;
 use super::story::while_waiting;
+use crate::manifests;
 use crate::program::{Program, ProgramOptions};
 
 /// Everything in the story happens within this time, or something is wrong.
@@ -31,12 +31,12 @@ pub(crate) struct Playground {
 impl Playground {
     /// Starts the cluster, loads the manifests, starts the program and waits until it is ready.
     pub(crate) async fn start(
-        manifests: Option<&Path>,
+        folder: Option<&Path>,
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
-        let objects = examples::objects(manifests)?;
-        let folder = tempfile::Builder::new().prefix("shipwright-trigger-dev-").tempdir()?;
+        let objects = manifests::objects(folder)?;
+        let own = tempfile::Builder::new().prefix("shipwright-trigger-dev-").tempdir()?;
         let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start();
         let cluster = while_waiting("starting the dev cluster", cluster).await?;
         for object in objects {
@@ -45,15 +45,15 @@ impl Playground {
         }
         cluster.simulate_builds(SimulationOptions { duration: BUILD_TAKES });
         let kubeconfig = cluster.kubeconfig();
-        std::fs::write(folder.path().join("kubeconfig"), &kubeconfig)?;
+        std::fs::write(own.path().join("kubeconfig"), &kubeconfig)?;
 
         let connection = connect(Some(&kubeconfig)).await?;
-        let mut options = ProgramOptions::on_loopback(folder.path().join("journal.db"));
+        let mut options = ProgramOptions::on_loopback(own.path().join("journal.db"));
         options.listen = listen.unwrap_or_else(|| free_or_any(8080));
         options.admin = admin.unwrap_or_else(|| free_or_any(9090));
         let program = while_waiting("starting the program", Program::start(&connection, &options)).await?;
         while_waiting("reading the Builds", program.ready()).await;
-        Ok(Self { cluster, program, folder })
+        Ok(Self { cluster, program, folder: own })
     }
 
     /// The kubeconfig for kubectl.

@@ -28,8 +28,15 @@ pub(crate) struct Git;
 /// A rule of this kind.
 struct GitMatcher {
     repository: RepoId,
-    events: Box<[Box<str>]>,
+    events: Events,
     branches: Branches,
+}
+
+/// The events a rule names. Those that mean something take no memory of their own.
+struct Events {
+    push: bool,
+    pull_request: bool,
+    others: Box<[Box<str>]>,
 }
 
 impl TriggerKind for Git {
@@ -51,7 +58,7 @@ impl TriggerKind for Git {
         };
         Ok(Box::new(GitMatcher {
             repository: context.repository.clone()?.clone(),
-            events: condition.events.into_iter().map(String::into_boxed_str).collect(),
+            events: Events::new(condition.events),
             branches: Branches::compile(&condition.branches, context.patterns)?,
         }))
     }
@@ -108,7 +115,7 @@ impl Matcher for GitMatcher {
         let Event::Git(event) = event else { return Vec::new() };
         let wanted = self.branches.wanted(target, event.repository.default_branch.as_ref());
         vec![
-            (annotations::WHEN_GITHUB_EVENTS, self.events.join(",")),
+            (annotations::WHEN_GITHUB_EVENTS, self.events.names().join(",")),
             (annotations::WHEN_GITHUB_BRANCHES, wanted.names().join(",")),
         ]
     }
@@ -122,9 +129,13 @@ impl GitMatcher {
             GitEventKind::PullRequest(_) => Some(PULL_REQUEST),
             _ => None,
         };
-        let listed = name.is_some_and(|name| self.events.iter().any(|event| **event == *name));
+        let listed = match name {
+            Some(PUSH) => self.events.push,
+            Some(_) => self.events.pull_request,
+            None => false,
+        };
         let found = name.unwrap_or_else(|| kind.name());
-        trace.require(Predicate::Event, listed, self.events.join(", "), found, Reason::EventNotListed)
+        trace.require(Predicate::Event, listed, self.events.names().join(", "), found, Reason::EventNotListed)
     }
 
     fn check_branch(
@@ -141,6 +152,21 @@ impl GitMatcher {
         };
         let listed = wanted.contains(branch);
         trace.require(Predicate::Branch, listed, wanted.names().join(", "), branch.as_str(), reason)
+    }
+}
+
+impl Events {
+    fn new(names: Vec<String>) -> Self {
+        let named = |event: &str| names.iter().any(|name| name == event);
+        let (push, pull_request) = (named(PUSH), named(PULL_REQUEST));
+        let others = names.into_iter().filter(|name| name != PUSH && name != PULL_REQUEST);
+        Self { push, pull_request, others: others.map(String::into_boxed_str).collect() }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let known = [(self.push, PUSH), (self.pull_request, PULL_REQUEST)];
+        let known = known.into_iter().filter_map(|(named, name)| named.then_some(name));
+        known.chain(self.others.iter().map(AsRef::as_ref)).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The manifests that are loaded: the examples of the repository, or a folder.
+//! Manifests from a folder, or the examples of the repository.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use trigger_api::manifest;
+use trigger_api::shipwright::Build;
 
 const EXAMPLES: [(&str, &str); 2] = [
-    ("examples/team-a.yaml", include_str!("../../../../examples/team-a.yaml")),
-    ("examples/team-b.yaml", include_str!("../../../../examples/team-b.yaml")),
+    ("examples/team-a.yaml", include_str!("../../../examples/team-a.yaml")),
+    ("examples/team-b.yaml", include_str!("../../../examples/team-b.yaml")),
 ];
 
 /// The objects to load, namespaces first. Namespaces that objects are in but nobody declares are added.
-pub(super) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
+pub(crate) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
     let files = match folder {
         None => EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
         Some(folder) => files(folder)?,
@@ -38,6 +39,17 @@ pub(super) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
     );
     ordered.extend(others);
     Ok(ordered)
+}
+
+/// The Builds in a folder.
+pub(crate) fn builds(folder: &Path) -> anyhow::Result<Vec<Build>> {
+    let builds = objects(Some(folder))?.into_iter().filter(|object| object["kind"] == "Build");
+    builds
+        .map(|object| {
+            let name = object["metadata"]["name"].to_string();
+            serde_json::from_value(object).with_context(|| format!("the Build {name} cannot be read"))
+        })
+        .collect()
 }
 
 fn text(object: &Value, field: &str) -> Option<String> {

@@ -1,0 +1,116 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anstream::println;
+use anyhow::Context;
+use owo_colors::OwoColorize;
+use trigger_cluster::{Scope, connect, list_builds};
+use trigger_event::{Event, Proof, RepoId};
+use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
+
+use super::event_args::{Composed, EventArgs};
+use crate::manifests;
+
+/// Nothing fires: told apart from an error, for scripts.
+const NOTHING_FIRES: u8 = 3;
+/// So many repositories are named when the one asked for is unknown.
+const NAMED_AT_MOST: usize = 10;
+
+/// Flags of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  shipwright-trigger explain push --repo https://github.com/acme/web --ref dev
+  shipwright-trigger explain --manifests builds/ --payload push.json --event push
+
+Nothing is sent and nothing is started. Signatures are not checked: every Build's own key is assumed.
+The exit status is 0 if a rule would fire, 3 if none would, 1 if something is wrong.")]
+pub struct Args {
+    #[command(flatten)]
+    event: EventArgs,
+    /// Take the Builds from the manifests in this folder instead of the cluster.
+    #[arg(long, value_name = "DIR", global = true, conflicts_with = "namespaces")]
+    manifests: Option<PathBuf>,
+    /// Look at the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
+    #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", global = true)]
+    namespaces: Vec<String>,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let event = meaning(args.event.compose()?)?;
+    let builds = match &args.manifests {
+        Some(folder) => manifests::builds(folder)?,
+        None => list_builds(&connect(None).await?, &Scope::of(&args.namespaces)).await?,
+    };
+    let inventory = Inventory::new();
+    for build in &builds {
+        for fault in inventory.apply(build).faults {
+            let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
+            let name = build.metadata.name.as_deref().unwrap_or_default();
+            anstream::eprintln!("{} {namespace}/{name}: {fault}", "fault:".yellow());
+        }
+    }
+    inventory.mark_synced();
+    let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
+    let decisions = decide(&event, &assumed(&rules), &rules);
+    if decisions.is_empty() {
+        unknown(&event, &rules);
+    }
+    tell(&decisions);
+    let fires = decisions.iter().any(|decision| matches!(decision.outcome, Outcome::Fired(_)));
+    Ok(if fires { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FIRES) })
+}
+
+fn meaning(composed: Composed) -> anyhow::Result<Event> {
+    let Composed { provider, event, body } = composed;
+    let headers = provider.sign(&event, "explain", &body, None);
+    let payload = provider.payload(&headers, &body);
+    payload
+        .and_then(|payload| provider.event(&payload))
+        .with_context(|| format!("this is not a delivery of {}", provider.title()))
+}
+
+/// Every Build's own key verifies.
+fn assumed(rules: &RuleSet) -> Proof {
+    let secrets = rules.targets().filter_map(|rules| rules.target.secret.as_ref());
+    Proof { secrets: secrets.map(|secret| secret.key.clone()).collect(), unsigned: true, keyless: Vec::new() }
+}
+
+fn tell(decisions: &[Decision]) {
+    let mut last = None;
+    for decision in decisions {
+        if last != Some(&decision.target.key) {
+            println!("{} {}", decision.target.kind, decision.target.key.bold());
+            last = Some(&decision.target.key);
+        }
+        let verdict = match &decision.outcome {
+            Outcome::Fired(_) => "fires  ".green().to_string(),
+            Outcome::AlsoMatched => "matches".green().to_string(),
+            Outcome::Skipped(_) => "skipped".yellow().to_string(),
+        };
+        println!("  {verdict} \"{}\": {}", decision.rule, decision.message());
+        // The keys are assumed to be right, so there is nothing to be learnt from them.
+        for check in decision.checks.iter().filter(|check| check.predicate != Predicate::Secret) {
+            let mark = if check.passed { "✓" } else { "✗" };
+            let line = format!("{mark} {:<8} wants {}, is {}", check.predicate, check.expected, check.found);
+            println!("            {}", line.dimmed());
+        }
+    }
+}
+
+fn unknown(event: &Event, rules: &RuleSet) {
+    let Event::Git(event) = event else { return };
+    match event.repository.names.first() {
+        Some(name) => println!("No Build with rules uses {name}."),
+        None => println!("The event is about no repository."),
+    }
+    let mut used: Vec<&RepoId> = rules.targets().filter_map(|rules| rules.repository.as_ref()).collect();
+    used.sort();
+    used.dedup();
+    for name in used.iter().take(NAMED_AT_MOST) {
+        println!("  {} {name}", "in use:".dimmed());
+    }
+    if used.len() > NAMED_AT_MOST {
+        println!("  and {} more", used.len() - NAMED_AT_MOST);
+    }
+}
