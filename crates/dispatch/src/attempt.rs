@@ -2,44 +2,20 @@ use std::collections::HashMap;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use trigger_event::{Delivery, Event, ObjectKey};
+use trigger_event::{Event, ObjectKey};
 use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
-use trigger_providers::{PayloadError, by_name};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
 use trigger_targets::{Plan, RenderError, Request, render};
 
 use crate::causes::with_causes;
 use crate::launcher::{LaunchFault, Launched, Launcher, Retry};
+use crate::meaning::meaning;
 use crate::metrics::Metrics;
 use crate::record;
 
 /// How many runs of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
 const SIDE_BY_SIDE: usize = 16;
-
-/// What a delivery means. One place for it, so that intake, dispatch and replay agree.
-pub struct Meaning;
-
-/// Why a delivery has no meaning.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MeaningError {
-    /// It came from a source this version does not know.
-    #[error("deliveries from `{0}` are not understood by this version")]
-    UnknownSource(String),
-    /// Its payload cannot be understood.
-    #[error("the payload cannot be understood")]
-    Payload(#[from] PayloadError),
-}
-
-impl Meaning {
-    /// Reads the event out of a delivery as the journal keeps it.
-    pub fn of(delivery: &Delivery) -> Result<Event, MeaningError> {
-        let provider = by_name(&delivery.source);
-        let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;
-        Ok(provider.read(delivery)?)
-    }
-}
 
 /// How one attempt at a delivery ended.
 #[derive(Default)]
@@ -59,21 +35,22 @@ pub(crate) async fn attempt(
     launcher: &dyn Launcher,
     metrics: &Metrics,
 ) -> Attempt {
-    let event = match Meaning::of(&claimed.delivery) {
+    let event = match meaning(&claimed.delivery) {
         Ok(event) => event,
-        Err(error) => return Attempt::failed(with_causes(&error)),
+        Err(error) => return Attempt { refused: Some(with_causes(&error)), ..Attempt::default() },
     };
     let decisions = decide(&event, &claimed.proof, rules);
     for decision in &decisions {
         metrics.decided(outcome_name(&decision.outcome));
     }
-    let plans = match plans(claimed, &event, &decisions) {
-        Ok(plans) => plans,
-        Err(error) => return Attempt::failed(with_causes(&error)),
-    };
+    let (plans, unrendered) = plans(claimed, &event, &decisions);
     let runs: HashMap<ObjectKey, ObjectKey> =
         plans.iter().map(|plan| (plan.target.clone(), plan.key.clone())).collect();
-    let mut attempt = Attempt { decisions: record::decisions(&decisions, &runs), ..Attempt::default() };
+    let mut attempt = Attempt {
+        decisions: record::decisions(&decisions, &runs),
+        refused: unrendered.first().map(|error| with_causes(error)),
+        ..Attempt::default()
+    };
     let work: Vec<_> = plans.iter().map(|plan| launch(launcher, plan)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
     while let Some((plan, result)) = results.next().await {
@@ -89,31 +66,27 @@ fn launch<'a>(
     async move { (plan, launcher.launch(plan).await) }.boxed()
 }
 
-fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> Result<Vec<Plan>, RenderError> {
-    let fired = decisions.iter().filter_map(|decision| match &decision.outcome {
-        Outcome::Fired(cause) => Some((decision, cause)),
-        _ => None,
-    });
-    fired
-        .map(|(decision, cause)| {
-            let also: Vec<_> = decisions
-                .iter()
-                .filter(|other| {
-                    other.outcome == Outcome::AlsoMatched && other.target.key == decision.target.key
-                })
-                .map(|other| other.rule.as_ref())
-                .collect();
-            let delivery = &claimed.delivery.id;
-            render(&Request { delivery, event, target: &decision.target, cause, also: &also })
-        })
-        .collect()
+/// What is to be created, and what cannot be rendered: that stops nothing but itself.
+fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>, Vec<RenderError>) {
+    let (mut plans, mut errors) = (Vec::new(), Vec::new());
+    for decision in decisions {
+        let Outcome::Fired(cause) = &decision.outcome else { continue };
+        let target = &decision.target;
+        let also: Vec<_> = decisions
+            .iter()
+            .filter(|other| other.outcome == Outcome::AlsoMatched && other.target.key == target.key)
+            .map(|other| other.rule.as_ref())
+            .collect();
+        let request = Request { delivery: &claimed.delivery.id, event, target, cause, also: &also };
+        match render(&request) {
+            Ok(plan) => plans.push(plan),
+            Err(error) => errors.push(error),
+        }
+    }
+    (plans, errors)
 }
 
 impl Attempt {
-    fn failed(reason: String) -> Self {
-        Self { refused: Some(reason), ..Self::default() }
-    }
-
     fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchFault>, metrics: &Metrics) {
         let (existed, fault) = match result {
             Ok(launched) => {

@@ -10,11 +10,11 @@ mod backoff;
 mod causes;
 mod dispatcher;
 mod launcher;
+mod meaning;
 mod metrics;
 mod record;
 mod secrets;
 
-pub use attempt::{Meaning, MeaningError};
 pub use backoff::Backoff;
 pub use causes::with_causes;
 pub use dispatcher::{Dispatcher, Settings};

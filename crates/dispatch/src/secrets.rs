@@ -48,23 +48,26 @@ impl SecretData {
     /// The webhook keys in force: the value of the first of `names` that is there, and its previous one.
     ///
     /// A value that ends in a line break (`echo … | kubectl create secret`) is tried with and without it.
-    /// Empty values are left out: anybody could sign with them.
+    /// Values that are empty but for that are left out: anybody could sign with them.
     pub fn webhook_keys(&self, names: &[String]) -> Vec<&[u8]> {
         let Some(name) = names.iter().find(|name| self.0.contains_key(*name)) else { return Vec::new() };
         let previous = format!("{name}{PREVIOUS}");
-        let values = [self.0.get(name), self.0.get(&previous)];
-        let values = values.into_iter().flatten().map(|value| value.as_slice());
-        values
-            .flat_map(|value| [Some(value), without_line_break(value)])
-            .flatten()
-            .filter(|value| !value.is_empty())
-            .collect()
+        let values = [self.0.get(name), self.0.get(&previous)].into_iter().flatten();
+        let mut keys = Vec::new();
+        for value in values.map(|value| value.as_slice()) {
+            let trimmed = without_line_break(value);
+            if !trimmed.is_empty() {
+                keys.push(value);
+                keys.extend((trimmed.len() < value.len()).then_some(trimmed));
+            }
+        }
+        keys
     }
 }
 
-fn without_line_break(value: &[u8]) -> Option<&[u8]> {
-    let value = value.strip_suffix(b"\n")?;
-    Some(value.strip_suffix(b"\r").unwrap_or(value))
+fn without_line_break(value: &[u8]) -> &[u8] {
+    let Some(value) = value.strip_suffix(b"\n") else { return value };
+    value.strip_suffix(b"\r").unwrap_or(value)
 }
 
 impl fmt::Debug for SecretData {
@@ -98,11 +101,7 @@ mod tests {
     fn an_empty_key_is_no_key() {
         for empty in ["", "\n", "\r\n"] {
             let data = SecretData::new([("github-token".to_owned(), empty.as_bytes().to_vec())]);
-            let keys = data.webhook_keys(&names(&["github-token"]));
-            assert!(keys.iter().all(|key| !key.is_empty()), "{keys:?}");
-            assert!(!keys.contains(&b"".as_slice()));
+            assert!(data.webhook_keys(&names(&["github-token"])).is_empty(), "{empty:?}");
         }
-        let data = SecretData::new([("github-token".to_owned(), b"\n".to_vec())]);
-        assert!(data.webhook_keys(&names(&["github-token"])).is_empty(), "a line break alone is no key");
     }
 }

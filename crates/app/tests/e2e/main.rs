@@ -17,6 +17,7 @@ mod answers;
 mod bad_input;
 mod changes;
 mod delivery;
+mod explain;
 mod kubectl;
 mod matching;
 mod pull_requests;

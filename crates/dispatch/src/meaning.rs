@@ -1,0 +1,20 @@
+use trigger_event::{Delivery, Event};
+use trigger_providers::{PayloadError, by_name};
+
+/// Why a delivery has no meaning.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MeaningError {
+    /// It came from a source this version does not know.
+    #[error("deliveries from `{0}` are not understood by this version")]
+    UnknownSource(String),
+    /// Its payload cannot be understood.
+    #[error("the payload cannot be understood")]
+    Payload(#[from] PayloadError),
+}
+
+/// Reads the event out of a delivery as the journal keeps it.
+pub(crate) fn meaning(delivery: &Delivery) -> Result<Event, MeaningError> {
+    let provider = by_name(&delivery.source);
+    let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;
+    Ok(provider.read(delivery)?)
+}

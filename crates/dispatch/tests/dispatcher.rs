@@ -1,0 +1,232 @@
+//! The dispatcher over a real journal and a launcher that does what the test says.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy's leave for tests does not reach the functions that they share"
+)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use trigger_api::shipwright::Build;
+use trigger_dispatch::{Backoff, Dispatcher, LaunchFault, Launched, Launcher, Metrics, Retry, Settings};
+use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, ObjectKey, RepoId, Unsigned, Verification};
+use trigger_journal::{Appended, Journal, Record, SqliteJournal, State, sqlite};
+use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_rules::Inventory;
+use trigger_targets::Plan;
+
+const KEY: &[u8] = b"key";
+
+/// Answers as it was told, per Build; what it was told nothing about is created once and exists then.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<HashMap<String, Vec<Result<Launched, LaunchFault>>>>,
+    created: Mutex<Vec<String>>,
+}
+
+impl Script {
+    fn tell(&self, build: &str, answers: impl IntoIterator<Item = Result<Launched, LaunchFault>>) {
+        let mut answers: Vec<_> = answers.into_iter().collect();
+        answers.reverse();
+        self.answers.lock().unwrap().insert(build.to_owned(), answers);
+    }
+
+    fn created(&self) -> Vec<String> {
+        let mut created = self.created.lock().unwrap().clone();
+        created.sort();
+        created
+    }
+}
+
+impl Launcher for Script {
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
+        let build = plan.target.name.as_ref();
+        let told = self.answers.lock().unwrap().get_mut(build).and_then(Vec::pop);
+        let answer = told.unwrap_or_else(|| {
+            let mut created = self.created.lock().unwrap();
+            if created.contains(&plan.key.to_string()) {
+                return Ok(Launched::Existed);
+            }
+            created.push(plan.key.to_string());
+            Ok(Launched::Created)
+        });
+        async move { answer }.boxed()
+    }
+}
+
+fn fault(retry: Retry) -> Result<Launched, LaunchFault> {
+    Err(LaunchFault { message: "the server says no".to_owned(), retry })
+}
+
+struct World {
+    journal: Arc<SqliteJournal>,
+    script: Arc<Script>,
+    synced: watch::Sender<bool>,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A dispatcher that runs, over Builds with these names.
+    fn new(builds: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(folder.path().join("journal.db"), sqlite::Options::default());
+        let (journal, script) = (Arc::new(journal.unwrap()), Arc::new(Script::default()));
+        let inventory = Arc::new(Inventory::new());
+        for name in builds {
+            inventory.apply(&build(name));
+        }
+        inventory.mark_synced();
+        let mut settings = Settings {
+            idle: Duration::from_millis(5),
+            backoff: Backoff { first: Duration::from_millis(2), longest: Duration::from_millis(5) },
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let dispatcher = Dispatcher::new(
+            Arc::clone(&journal) as _,
+            inventory,
+            Arc::clone(&script) as _,
+            settings,
+            Metrics::default(),
+        );
+        let (synced, stop) = (watch::channel(false).0, CancellationToken::new());
+        tokio::spawn(dispatcher.run(synced.subscribe(), stop.clone()));
+        Self { journal, script, synced, stop, _folder: folder }
+    }
+
+    async fn append(&self, delivery: Delivery) -> (DeliveryId, Appended) {
+        let id = delivery.id.clone();
+        let claim = Claim::hmac_sha256(KEY, &delivery.body);
+        let mut verification = Verification::new(delivery, claim);
+        assert!(verification.try_key(&ObjectKey::new("team-a", "hook"), KEY));
+        let verified = verification.finish(Unsigned::Refused).unwrap();
+        (id, self.journal.append(verified).await.unwrap())
+    }
+
+    async fn ended(&self, id: &DeliveryId) -> Record {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let record = self.journal.find(id).await.unwrap().unwrap();
+            if matches!(record.state, State::Settled | State::Failed) {
+                return record;
+            }
+            assert!(std::time::Instant::now() < deadline, "never ended: {record:?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn build(name: &str) -> Build {
+    let rule =
+        json!({"name": "push", "type": "GitHub", "github": {"events": ["Push"], "branches": ["main"]}});
+    serde_json::from_value(json!({
+        "metadata": {"namespace": "team-a", "name": name, "uid": name},
+        "spec": {
+            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+            "trigger": {"triggerSecret": "hook", "when": [rule]},
+        },
+    }))
+    .unwrap()
+}
+
+fn push(commit: char) -> Delivery {
+    let repository = RepoId::parse("https://github.com/acme/web").unwrap();
+    let kind =
+        SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit.to_string().repeat(40) };
+    let sender = "ada".to_owned();
+    let sample = Sample { repository: repository.clone(), default_branch: "main".to_owned(), sender, kind };
+    let request = GitHub.compose(&sample);
+    let headers = GitHub.keep(&GitHub.sign(request.event, "id", &request.body, None));
+    Delivery {
+        id: DeliveryKey { path: "/hooks/github", provider_id: None, body: &request.body }.id(),
+        source: "github".into(),
+        path: "/hooks/github".into(),
+        provider_id: None,
+        event: request.event.to_owned(),
+        repository: Some(repository),
+        received_at: std::time::SystemTime::now().try_into().unwrap(),
+        headers,
+        body: Bytes::from(request.body),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_decided_before_every_build_has_been_seen() {
+    let world = World::new(&["web"], |_| {});
+    let (id, appended) = world.append(push('a')).await;
+    assert_eq!(appended, Appended::New);
+    assert_eq!(world.journal.find(&id).await.unwrap().unwrap().state, State::Pending);
+    world.synced.send_replace(true);
+    assert_eq!(world.ended(&id).await.state, State::Settled);
+    assert_eq!(world.script.created().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_may_pass_is_tried_again_and_nothing_runs_twice() {
+    let world = World::new(&["steady", "shaky"], |_| {});
+    world.script.tell("shaky", [fault(Retry::Later), fault(Retry::Later), fault(Retry::Later)]);
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let record = world.ended(&id).await;
+    assert_eq!((record.state, record.attempts, record.fault), (State::Settled, 4, None));
+    assert_eq!(world.script.created().len(), 2, "one run each, however often it was tried");
+    let existed: Vec<_> = record.launches.iter().filter(|launch| launch.existed).collect();
+    assert_eq!(existed.len(), 1, "the steady one was there already: {:?}", record.launches);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_that_cannot_pass_ends_it_and_leaves_the_neighbour_alone() {
+    let world = World::new(&["steady", "refused"], |_| {});
+    world.script.tell("refused", [fault(Retry::Never)]);
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let record = world.ended(&id).await;
+    assert_eq!((record.state, record.attempts), (State::Failed, 1));
+    assert!(
+        record.fault.as_deref().is_some_and(|fault| fault.contains("the server says no")),
+        "{:?}",
+        record.fault
+    );
+    assert_eq!(world.script.created().len(), 1);
+
+    let (same, appended) = world.append(push('a')).await;
+    assert_eq!((&same, appended), (&id, Appended::Reopened));
+    assert_eq!(world.ended(&id).await.state, State::Settled);
+    assert_eq!(world.script.created().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_old_is_given_up() {
+    let world = World::new(&["web"], |settings| settings.give_up_after = Duration::ZERO);
+    world.script.tell("web", [fault(Retry::Later)]);
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let record = world.ended(&id).await;
+    assert_eq!(record.state, State::Failed);
+    assert!(record.fault.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_cannot_be_understood_fails_with_its_reason() {
+    let world = World::new(&["web"], |_| {});
+    world.synced.send_replace(true);
+    let (id, _) = world.append(Delivery { source: "gitlab".into(), ..push('a') }).await;
+    let record = world.ended(&id).await;
+    assert_eq!(record.state, State::Failed);
+    assert!(record.fault.as_deref().is_some_and(|fault| fault.contains("`gitlab`")), "{:?}", record.fault);
+}
