@@ -9,13 +9,17 @@ use tracing_subscriber::EnvFilter;
 #[command(next_help_heading = "Logging")]
 pub(crate) struct LogOptions {
     /// What is logged: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`.
-    /// Default: info for `serve`, error for the other commands.
+    /// Default: info for `serve`, error for the other commands, both without what the Kubernetes client says of
+    /// itself.
     #[arg(long, global = true, env = "SHIPWRIGHT_TRIGGER_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// How log lines are written. Default: text on a terminal, JSON elsewhere.
     #[arg(long, global = true, env = "SHIPWRIGHT_TRIGGER_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
+
+/// The client logs every connection that fails; so do we, once and with what it means.
+const WITHOUT_CLIENT: &str = "kube_client=off";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
@@ -28,20 +32,21 @@ enum LogFormat {
 impl LogOptions {
     /// For commands whose output is a text of its own: log nothing but errors unless asked to.
     pub(crate) fn quiet(mut self) -> Self {
-        self.log.get_or_insert_with(|| "error".to_owned());
+        self.log.get_or_insert_with(|| format!("error,{WITHOUT_CLIENT}"));
         self
     }
 }
 
 pub(crate) fn start_logging(options: &LogOptions) -> anyhow::Result<()> {
-    let filter = options.log.as_deref().unwrap_or("info");
+    let by_default = format!("info,{WITHOUT_CLIENT}");
+    let filter = options.log.as_deref().unwrap_or(&by_default);
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!("`--log {filter}` cannot be understood: give a level such as `info` or a list such as `info,kube=warn`")
     })?;
-    let by_default = if stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+    let format = if stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     // Only the first call in a process counts; tests start several programs in one.
-    let _ = match options.log_format.unwrap_or(by_default) {
+    let _ = match options.log_format.unwrap_or(format) {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use futures::{StreamExt, pin_mut};
@@ -104,7 +105,7 @@ pub fn watch_builds(
     let namespaces = scope.parts();
     let (synced, receiver) = watch::channel(false);
     let synced = Arc::new(synced);
-    let missing = Arc::new(watch::channel(namespaces.len()).0);
+    let missing = Arc::new(AtomicUsize::new(namespaces.len()));
     let waiting_for = Arc::new(ArcSwap::from_pointee("the first list of Builds".to_owned()));
     for namespace in namespaces {
         let feed = Feed {
@@ -132,7 +133,7 @@ struct Feed {
     inventory: Arc<Inventory>,
     reporter: Reporter,
     /// How many feeds have not listed yet.
-    missing: Arc<watch::Sender<usize>>,
+    missing: Arc<AtomicUsize>,
     synced: Arc<watch::Sender<bool>>,
     waiting_for: Arc<ArcSwap<String>>,
     /// What the list that is coming in has held so far.
@@ -224,8 +225,8 @@ impl Feed {
         if std::mem::replace(&mut self.complete, true) {
             return;
         }
-        self.missing.send_modify(|missing| *missing = missing.saturating_sub(1));
-        if *self.missing.borrow() == 0 {
+        let last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
             self.inventory.mark_synced();
             self.synced.send_replace(true);
             info!(

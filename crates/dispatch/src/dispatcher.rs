@@ -173,13 +173,20 @@ fn spread(claimed: &Claimed) -> f64 {
 }
 
 fn report(attempt: &Attempt) {
+    let mut fired = 0;
     for decision in &attempt.decisions {
         let (target, rule) = (&decision.target, &decision.rule);
         match &decision.outcome {
-            OutcomeRecord::Fired { run } => info!(%target, rule, %run, "fired"),
+            OutcomeRecord::Fired { run } => {
+                fired += 1;
+                info!(%target, rule, %run, "fired");
+            }
             OutcomeRecord::AlsoMatched { run } => debug!(%target, rule, %run, "matched too"),
             OutcomeRecord::Skipped { reason, message } => debug!(%target, rule, reason, message, "skipped"),
         }
+    }
+    if fired == 0 {
+        info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` tells why");
     }
     if let Some(fault) = &attempt.refused {
         error!(fault, "a run was refused");

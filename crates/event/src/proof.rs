@@ -1,7 +1,7 @@
 use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::{Delivery, ObjectKey};
+use crate::{Delivery, DeliveryId, ObjectKey};
 
 /// A value whose origin has been proven.
 ///
@@ -104,6 +104,22 @@ impl Verification {
             return Err(Box::new(self.delivery));
         }
         Ok(Verified { value: self.delivery, proof: self.proof })
+    }
+}
+
+impl Verified<Delivery> {
+    /// The same delivery for the rules of one of its secrets only, under an id of its own.
+    ///
+    /// Two tenants who each made a hook at the provider get equal bodies, signed with different keys. The
+    /// second to arrive is no repetition for the tenant whose key verifies it. `None` if `secret` does not.
+    pub fn narrowed_to(&self, secret: &ObjectKey) -> Option<Self> {
+        if !self.proof.secrets.contains(secret) {
+            return None;
+        }
+        let (namespace, name) = (secret.namespace.as_bytes(), secret.name.as_bytes());
+        let id = DeliveryId::derive(&[self.value.id.as_str().as_bytes(), namespace, name]);
+        let proof = Proof { secrets: vec![secret.clone()], ..Proof::default() };
+        Some(Self { value: Delivery { id, ..self.value.clone() }, proof })
     }
 }
 

@@ -33,6 +33,32 @@ async fn a_signature_opens_the_own_namespace_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_hooks_at_the_provider_serve_two_tenants() {
+    // Both tenants made a hook, so the provider sends one body twice, signed with either key.
+    let world = World::new().await;
+    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    let push = world.push_main();
+    world.deliver(&push).await;
+    let second = world.send_signed(&push, "the key of team-b").await;
+    assert_eq!(second.status, StatusCode::ACCEPTED);
+    let record = world.settled(&second.delivery()).await;
+    assert_eq!(world.run_counts().await, (1, 1));
+    let secrets: Vec<_> = record.proof.secrets.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        secrets,
+        [format!("{}/hook", world.namespace("team-b"))],
+        "team-a's rules are not decided again"
+    );
+
+    for key in [crate::world::KEY, "the key of team-b"] {
+        assert_eq!(world.send_signed(&push, key).await.status, StatusCode::OK);
+    }
+    assert_eq!(world.run_counts().await, (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn equal_keys_in_two_namespaces_open_both() {
     let world = World::new().await;
     world.secret("team-b", "hook", &[("webhook-secret", crate::world::KEY)]).await;

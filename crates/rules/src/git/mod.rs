@@ -157,8 +157,8 @@ impl GitMatcher {
 
 impl Events {
     fn new(names: Vec<String>) -> Self {
-        let named = |event: &str| names.iter().any(|name| name == event);
-        let (push, pull_request) = (named(PUSH), named(PULL_REQUEST));
+        let has = |event: &str| names.iter().any(|name| name == event);
+        let (push, pull_request) = (has(PUSH), has(PULL_REQUEST));
         let others = names.into_iter().filter(|name| name != PUSH && name != PULL_REQUEST);
         Self { push, pull_request, others: others.map(String::into_boxed_str).collect() }
     }

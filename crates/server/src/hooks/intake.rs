@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tracing::{debug, error, info, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
 use trigger_dispatch::{SecretData, SecretFault, Secrets};
-use trigger_event::{Claim, Delivery, DeliveryKey, Unsigned, Verification, Verified};
-use trigger_journal::{Appended, Journal};
+use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, Unsigned, Verification, Verified};
+use trigger_journal::{Appended, Journal, JournalError};
 use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
 
@@ -80,7 +80,7 @@ impl Intake {
         };
         // Only now is it worth reading whole; and what cannot be understood must not be kept as if it could.
         provider.event(&payload).map_err(|error| refuse(&error))?;
-        let appended = self.keep(verified).await?;
+        let (id, appended) = self.keep(verified).await?;
         info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         Ok(match appended {
             Appended::Settled => Answer::Duplicate(id),
@@ -135,9 +135,31 @@ impl Intake {
         async move { (binding, self.secrets.read(&binding.key).await) }.boxed()
     }
 
-    async fn keep(&self, delivery: Verified<Delivery>) -> Result<Appended, Answer> {
-        match tokio::time::timeout(self.settings.keep, self.journal.append(delivery)).await {
-            Ok(Ok(appended)) => Ok(appended),
+    /// Keeps the delivery. One that is known already, but from another sender with another key, is kept
+    /// once more for the rules of that key.
+    async fn keep(&self, delivery: Verified<Delivery>) -> Result<(DeliveryId, Appended), Answer> {
+        let id = delivery.value().id.clone();
+        let appended = self.within_time(self.journal.append(delivery.clone())).await?;
+        if matches!(appended, Appended::New | Appended::Reopened) {
+            return Ok((id, appended));
+        }
+        let known = self.within_time(self.journal.find(&id)).await?;
+        let known = known.map(|record| record.proof.secrets).unwrap_or_default();
+        let mut kept = (id, appended);
+        for secret in delivery.proof().secrets.iter().filter(|secret| !known.contains(secret)) {
+            let Some(narrowed) = delivery.narrowed_to(secret) else { continue };
+            let id = narrowed.value().id.clone();
+            let appended = self.within_time(self.journal.append(narrowed)).await?;
+            if appended != Appended::Settled {
+                kept = (id, appended);
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn within_time<T>(&self, work: impl Future<Output = Result<T, JournalError>>) -> Result<T, Answer> {
+        match tokio::time::timeout(self.settings.keep, work).await {
+            Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be kept");
                 Err(Answer::Unavailable)
