@@ -18,6 +18,7 @@ mod bad_input;
 mod changes;
 mod delivery;
 mod explain;
+mod kill;
 mod kubectl;
 mod matching;
 mod pull_requests;

@@ -3,10 +3,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::lock::{self, Lock, Refused};
 use super::schema::{self, Mismatch};
+use super::statements;
 
 /// Pages of 4 KiB in the write-ahead log after which a commit also moves them into the main file. Fewer
 /// move the pages of the indexes more often; more make the log, and the start after a crash, longer.
@@ -136,6 +138,7 @@ pub(super) fn prepare(place: &Place) -> Result<(Lock, Connection), OpenError> {
         Mismatch::Foreign => OpenError::NotAJournal { path: path.clone(), source: None },
         Mismatch::Store(error) => refuse_store(path, error),
     })?;
+    statements::take_back(&writer, Timestamp::now()).map_err(|error| refuse_store(path, error))?;
     Ok((lock, writer))
 }
 

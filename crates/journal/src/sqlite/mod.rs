@@ -6,6 +6,7 @@
 //! - What was answered with [`JournalError::Unavailable`] may or may not have happened; asking again is
 //!   safe, because a delivery that is known already is not inserted twice.
 //! - Either all of a call happened or none of it.
+//! - What was claimed when the process ended is claimable as soon as the file is opened again.
 //!
 //! The file must lie on a local block volume: the write-ahead log shares memory between connections, which
 //! NFS and its like do not offer. One process at a time has it; a second one is told so at start.

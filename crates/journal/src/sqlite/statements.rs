@@ -170,6 +170,16 @@ pub(super) fn claim(
     Ok(claimed)
 }
 
+/// Takes back what is leased. Whoever holds the lock is alone, so those who leased it have ended: nobody
+/// has to wait for their leases to run out.
+pub(super) fn take_back(store: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    store
+        .prepare(
+            "UPDATE deliveries SET state = 'pending', ready_at = min(ready_at, :now) WHERE state = 'claimed'",
+        )?
+        .execute(named_params! { ":now": to_nanoseconds(now) })
+}
+
 fn lease_row(store: &Connection, sequence: i64, attempt: u32, until: Timestamp) -> rusqlite::Result<()> {
     store
         .prepare_cached(

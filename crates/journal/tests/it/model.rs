@@ -80,6 +80,14 @@ impl Model {
         tickets
     }
 
+    /// A journal that is opened again belongs to somebody else: nothing is claimed any more.
+    fn take_back(&mut self, clock: usize) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.state == State::Claimed) {
+            entry.state = State::Pending;
+            entry.ready.get_or_insert(Ready::Since(clock));
+        }
+    }
+
     /// The entry whose claim the ticket proves.
     fn held(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| {
@@ -145,7 +153,10 @@ async fn check(store: &mut impl Store, calls: Vec<Call>) {
             Call::Settle { ticket, failed } => settle(store, &mut model, ticket, failed).await,
             Call::Release { ticket, due } => release(store, &mut model, ticket, due).await,
             Call::Look { name } => look(store, &model, name).await,
-            Call::Reopen => store.reopen().await,
+            Call::Reopen => {
+                store.reopen().await;
+                model.take_back(clock);
+            }
         }
         assert_eq!(store.journal().stats().await.unwrap(), model.stats());
     }

@@ -26,6 +26,21 @@ fn refused(prepare: impl FnOnce(&Path)) -> (OpenError, String) {
     (error, text)
 }
 
+#[tokio::test]
+async fn what_was_claimed_is_claimable_at_once_when_the_file_is_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let journal = open(&path).unwrap();
+    append(&journal, &push("claimed", 0)).await;
+    let hour = std::time::Duration::from_hours(1);
+    let before = journal.claim(1, hour).await.unwrap();
+    journal.close().await;
+
+    let journal = open(&path).unwrap();
+    let claimed = claim_one(&journal).await;
+    assert_eq!((&claimed.ticket.id, claimed.ticket.attempt), (&before[0].ticket.id, 2));
+}
+
 #[test]
 fn a_second_process_is_locked_out_and_told_by_whom() {
     if let Some(journal) = child::journal() {

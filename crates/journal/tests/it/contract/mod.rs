@@ -35,7 +35,7 @@ macro_rules! suite {
                 what_is_claimed_is_not_claimed_again,
                 many_claimers_share_the_queue_without_overlap,
                 a_lease_that_runs_out_makes_it_claimable_again,
-                a_lease_survives_the_end_of_the_process,
+                a_claim_survives_the_end_of_the_process,
             ]);
             $crate::contract::tests!($new, ending: [
                 a_settlement_is_kept_whole,
