@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const SOON: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A simulated build is over soon, but not before a person could have seen it run.
 const BUILD_TAKES: Duration = Duration::from_millis(600);
+
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A dev cluster with manifests loaded, and the program on it.
 pub(crate) struct Playground {
@@ -51,7 +53,14 @@ impl Playground {
         let mut options = ProgramOptions::on_loopback(own.path().join("journal.db"));
         options.listen = listen.unwrap_or_else(|| free_or_any(8080));
         options.admin = admin.unwrap_or_else(|| free_or_any(9090));
-        let program = while_waiting("starting the program", Program::start(&connection, &options)).await?;
+        let mut program = while_waiting("starting the program", Program::start(&connection, &options)).await;
+        if program.as_ref().is_err_and(is_taken) {
+            // Somebody was faster on a port that had just been free.
+            options.listen = listen.unwrap_or(ANY_PORT);
+            options.admin = admin.unwrap_or(ANY_PORT);
+            program = Program::start(&connection, &options).await;
+        }
+        let program = program?;
         while_waiting("reading the Builds", program.ready()).await;
         Ok(Self { cluster, program, folder: own })
     }
@@ -133,6 +142,11 @@ fn free_or_any(port: u16) -> SocketAddr {
     let wanted = SocketAddr::from(([127, 0, 0, 1], port));
     match std::net::TcpListener::bind(wanted) {
         Ok(_) => wanted,
-        Err(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
+        Err(_) => ANY_PORT,
     }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let io = error.root_cause().downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }

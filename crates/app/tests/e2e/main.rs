@@ -26,5 +26,6 @@ mod push;
 mod raw;
 mod refusals;
 mod repositories;
+mod settings;
 mod tenants;
 mod world;

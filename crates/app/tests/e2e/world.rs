@@ -51,7 +51,8 @@ impl World {
         Self::with(|_| {}).await
     }
 
-    /// A world whose program is set up another way.
+    /// A world whose program is set up another way. `team-a` and `team-b` among its namespaces stand for the
+    /// real names of these.
     pub async fn with(change: impl FnOnce(&mut ProgramOptions)) -> Self {
         let crds = trigger_api::crds::all().unwrap();
         let world = Self::on(DevCluster::builder().crds(crds).start().await.unwrap(), change).await;
@@ -85,6 +86,11 @@ impl World {
             options.namespaces = ["team-a", "team-b"].map(|team| format!("{team}-{id}")).to_vec();
         }
         change(&mut options);
+        for namespace in
+            options.namespaces.iter_mut().filter(|name| matches!(name.as_str(), "team-a" | "team-b"))
+        {
+            *namespace = format!("{namespace}-{id}");
+        }
         let connection = trigger_cluster::connect(Some(&kubeconfig)).await.unwrap();
         let program = Program::start(&connection, &options).await.unwrap();
         let http = reqwest::Client::new();

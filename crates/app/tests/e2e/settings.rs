@@ -1,0 +1,77 @@
+//! What can be set: namespaces, paths, bounds.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use trigger_providers::{GitHub, Provider};
+
+use crate::raw::exchange;
+use crate::world::{KEY, World, decisions, usual_rules};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_named_namespaces_are_watched() {
+    let world = World::with(|options| options.namespaces = vec!["team-a".to_owned()]).await;
+    world.secret("team-b", "hook", &[("github-token", KEY)]).await;
+    let elsewhere = json!({
+        "apiVersion": "shipwright.io/v1beta1",
+        "kind": "Build",
+        "metadata": {"name": "elsewhere"},
+        "spec": {
+            "source": {"type": "Git", "git": {"url": world.repository()}},
+            "strategy": {"name": "buildah"},
+            "output": {"image": "registry.example/acme/web"},
+            "trigger": {"triggerSecret": "hook", "when": usual_rules()},
+        },
+    });
+    world.create_build("team-b", elsewhere).await;
+    world.build("team-a", "web", usual_rules()).await;
+    let record = world.deliver(&world.push_main()).await;
+    assert_eq!(decisions(&record), ["web/pr main: event-not-listed", "web/push main: fired"]);
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_providers_path_can_be_chosen() {
+    let world = World::with(|options| options.hook_paths = vec!["github=/from/gh".parse().unwrap()]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    assert_eq!(world.send(&world.push_main()).await.status, StatusCode::NOT_FOUND);
+    let request = GitHub.compose(&world.push_main());
+    let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+    let url = format!("http://{}/from/gh", world.program.hooks);
+    let answer = world.http.post(url).headers(headers).body(request.body).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_bodies_together_have_a_bound() {
+    let world = World::with(|options| {
+        options.max_body = 1;
+        options.max_bodies = 1;
+    })
+    .await;
+    let head =
+        "POST /hooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n";
+    let large = 900 * 1024;
+    // One client sends most of a large body and then dawdles; its share is taken until it ends.
+    let mut dawdling = TcpStream::connect(world.program.hooks).await.unwrap();
+    dawdling.write_all(format!("{head}content-length: {}\r\n\r\n", large + 1).as_bytes()).await.unwrap();
+    dawdling.write_all(&vec![b' '; large]).await.unwrap();
+
+    let mut other = format!("{head}content-length: {large}\r\n\r\n").into_bytes();
+    other.extend(std::iter::repeat_n(b' ', large));
+    let refused = world
+        .until("there is no room for another", || async {
+            let answer = exchange(world.program.hooks, &other).await;
+            answer.starts_with("HTTP/1.1 503 ").then_some(answer)
+        })
+        .await;
+    assert!(refused.to_ascii_lowercase().contains("retry-after: "), "{refused}");
+
+    drop(dawdling);
+    world
+        .until("there is room again", || async {
+            exchange(world.program.hooks, &other).await.starts_with("HTTP/1.1 400 ").then_some(())
+        })
+        .await;
+}
