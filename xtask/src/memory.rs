@@ -32,8 +32,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     let mut all = vec![inventory()?];
     let binary = Path::new("target/release/shipwright-trigger");
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet"])
-        .args(["-p", "shipwright-trigger"])
+        // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
+        .args(["build", "--release", "--quiet", "--workspace", "--bin", "shipwright-trigger"])
         .status()?;
     ensure!(built.success(), "the release binary cannot be built");
     let bytes = std::fs::metadata(binary).context("the release binary is missing")?.len();
