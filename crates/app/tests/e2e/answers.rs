@@ -72,6 +72,7 @@ async fn a_large_body_is_refused_before_it_is_read() {
     let announced = format!("{head}content-length: {}\r\n\r\n", 26 * 1024 * 1024);
     let answer = exchange(world.program.hooks, announced.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.ends_with(r#"{"status":"too-large","message":"the body is too large"}"#), "{answer}");
 
     let small = World::with(|options| options.max_body = 1).await;
     let mut chunked = format!("{head}transfer-encoding: chunked\r\n\r\n200000\r\n").into_bytes();
