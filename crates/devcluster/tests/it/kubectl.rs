@@ -20,6 +20,9 @@ struct Kubectl {
     home: tempfile::TempDir,
 }
 
+/// Past the test runner, which shows what tests print only if they fail.
+static SAY_ONCE: Once = Once::new();
+
 struct Output {
     text: String,
     error: String,
@@ -33,10 +36,8 @@ impl Kubectl {
         if !found.is_ok_and(|output| output.status.success()) {
             let required = std::env::var("TRIGGER_REQUIRE_KUBECTL").is_ok_and(|value| value == "1");
             assert!(!required, "kubectl is required and not there");
-            static SAY_ONCE: Once = Once::new();
-            // Past the test runner, which shows what tests print only if they fail.
             SAY_ONCE.call_once(|| {
-                writeln!(stderr(), "skipped for want of kubectl: the tests in kubectl.rs").unwrap()
+                stderr().write_all(b"skipped for want of kubectl: the tests in kubectl.rs\n").unwrap();
             });
             return None;
         }
