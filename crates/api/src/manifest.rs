@@ -1,8 +1,10 @@
 //! Kubernetes manifests from files: YAML or JSON, one or several documents, either Build version.
 
+use k8s_openapi::Resource;
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::shipwright::{self, Build, v1alpha1};
+use crate::shipwright::{Build, v1alpha1};
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,16 +64,19 @@ fn checked(object: Value, number: usize) -> Result<Value, ManifestError> {
     if object["apiVersion"] == v1alpha1::API_VERSION && is_kind(&object, "Build") {
         let alpha: v1alpha1::AlphaBuild =
             serde_json::from_value(object).map_err(|source| ManifestError::AlphaBuild { number, source })?;
-        return with_type(&Build::from(alpha)).map_err(|source| ManifestError::AlphaBuild { number, source });
+        return to_object(&Build::from(alpha)).map_err(|source| ManifestError::AlphaBuild { number, source });
     }
     Ok(object)
 }
 
-fn with_type(build: &Build) -> Result<Value, serde_json::Error> {
-    let mut object = serde_json::to_value(build)?;
+/// A resource as it stands in a manifest: with its `apiVersion` and `kind`.
+///
+/// Fails only for types that JSON cannot hold, which ours are not.
+pub fn to_object<R: Resource + Serialize>(resource: &R) -> Result<Value, serde_json::Error> {
+    let mut object = serde_json::to_value(resource)?;
     if let Value::Object(fields) = &mut object {
-        fields.insert("apiVersion".to_owned(), shipwright::API_VERSION.into());
-        fields.insert("kind".to_owned(), "Build".into());
+        fields.insert("apiVersion".to_owned(), R::API_VERSION.into());
+        fields.insert("kind".to_owned(), R::KIND.into());
     }
     Ok(object)
 }

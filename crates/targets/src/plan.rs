@@ -76,8 +76,8 @@ pub enum RenderError {
     /// There is no renderer for this kind of target.
     #[error("nothing can be made of a target of kind {0}")]
     UnknownKind(String),
-    /// The spec kept of the target is not what it was.
-    #[error("the spec of {target} cannot be read")]
+    /// The spec kept of the target is not what it was, or cannot be written.
+    #[error("the spec of {target} cannot be embedded")]
     Spec {
         /// The target.
         target: ObjectKey,

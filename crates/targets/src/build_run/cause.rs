@@ -1,6 +1,7 @@
 //! Why a BuildRun exists: as annotations for programs, and as one sentence for people.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
 use trigger_api::annotations;
 use trigger_event::{Event, GitEvent, GitEventKind, PipelineRunEvent, PullRequest};
 
@@ -9,11 +10,11 @@ use crate::plan::Request;
 /// An annotation is for people; the event it stands for is in the journal whole.
 const LONGEST_VALUE: usize = 1024;
 
-pub(super) fn annotations(request: &Request<'_>) -> Map<String, Value> {
-    let mut found = Map::new();
+pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
     let mut set = |key: &str, value: &str| {
         if !value.is_empty() {
-            found.insert(key.to_owned(), cut(value).into());
+            found.insert(key.to_owned(), cut(value));
         }
     };
     set(annotations::WHEN_NAME, &request.cause.name);

@@ -8,10 +8,12 @@ mod cause;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
-use trigger_api::shipwright::{self, BuildSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use trigger_api::manifest::to_object;
+use trigger_api::shipwright::{self, BuildReference, BuildRun, BuildRunSpec, BuildSpec};
 use trigger_api::{RevisionPolicy, Target, annotations};
 use trigger_event::{Branch, Commit, Event, GitEventKind, ObjectKey};
 
@@ -37,26 +39,26 @@ impl TargetKind for BuildRuns {
     fn render(&self, request: &Request<'_>) -> Result<Plan, RenderError> {
         let target = request.target;
         let name = run_name(&target.key.name, &target.uid, request.delivery);
-        let mut labels = Map::from_iter([label(annotations::LABEL_BUILD_NAME, &target.key.name)]);
+        let mut labels = BTreeMap::from([label(annotations::LABEL_BUILD_NAME, &target.key.name)]);
         let build = match pinned(target, request.event) {
-            None => json!({"name": target.key.name}),
+            None => BuildReference { name: Some(target.key.name.to_string()), spec: None },
             Some(commit) => {
                 // The Build controller labels runs by name itself, but not these.
                 labels.extend([label(annotations::LABEL_BUILD_GENERATION, &target.generation.to_string())]);
-                json!({"spec": spec_at(target, commit)?})
+                BuildReference { name: None, spec: Some(Box::new(spec_at(target, commit)?)) }
             }
         };
-        let object = json!({
-            "apiVersion": shipwright::API_VERSION,
-            "kind": BUILD_RUN.kind,
-            "metadata": {
-                "name": name,
-                "namespace": target.key.namespace,
-                "labels": labels,
-                "annotations": cause::annotations(request),
-            },
-            "spec": {"build": build},
-        });
+        let metadata = ObjectMeta {
+            name: Some(name.clone()),
+            namespace: Some(target.key.namespace.to_string()),
+            labels: Some(labels),
+            annotations: Some(cause::annotations(request)),
+            ..ObjectMeta::default()
+        };
+        let run =
+            BuildRun { metadata, spec: BuildRunSpec { build, ..BuildRunSpec::default() }, status: None };
+        let object =
+            to_object(&run).map_err(|source| RenderError::Spec { target: target.key.clone(), source })?;
         Ok(Plan {
             key: ObjectKey::new(Arc::clone(&target.key.namespace), name),
             kind: BUILD_RUN,
@@ -73,8 +75,8 @@ impl TargetKind for BuildRuns {
     }
 }
 
-fn label(key: &str, value: &str) -> (String, Value) {
-    (key.to_owned(), value.into())
+fn label(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
 }
 
 /// The commit to pin the run to; `None` if the Build would check out the right code by itself.
