@@ -9,9 +9,11 @@ mod commands;
 mod dev;
 mod logging;
 mod manifests;
+mod options;
 mod program;
 mod sender;
 mod shutdown;
 
 pub use cli::{Cli, Command, run};
+pub use options::{KeepOptions, WorkOptions};
 pub use program::{HookPath, Program, ProgramOptions};

@@ -1,17 +1,17 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::options::{KeepOptions, WorkOptions};
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{BuildWatch, Connection, KubeLauncher, Reporter, Scope, SharedReads, watch_builds};
-use trigger_dispatch::{Dispatcher, Settings};
-use trigger_journal::{Journal, SqliteJournal, sqlite};
+use trigger_dispatch::{Dispatcher, Launcher};
+use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
 use trigger_server::{Admin, HookSettings, Hooks, Limits, Readiness, Route, serve};
@@ -22,17 +22,26 @@ pub struct ProgramOptions {
     /// Where webhooks come in. This port may face the internet; nothing else is served on it.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// Where health, readiness and metrics are served. Keep this port inside the cluster.
+    /// Where health, readiness, metrics and the admin API are served. Keep this port inside the cluster.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN", default_value = "0.0.0.0:9090", value_name = "ADDRESS")]
     pub admin: SocketAddr,
-    /// The journal: a SQLite file on a local volume (not NFS). It holds every delivery.
+    /// The journal, which holds every delivery: `sqlite:PATH`, a file on a local volume (not NFS), for one
+    /// replica; or `postgres://USER@HOST/DATABASE` for several. Passwords are better given by the
+    /// environment, since other users of a machine see arguments.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_JOURNAL",
-        default_value = "shipwright-trigger.db",
-        value_name = "FILE"
+        hide_env_values = true,
+        default_value = "sqlite:shipwright-trigger.db",
+        value_name = "ADDRESS"
     )]
-    pub journal: PathBuf,
+    pub journal: Address,
+    /// How long what is kept.
+    #[command(flatten)]
+    pub keep: KeepOptions,
+    /// How deliveries are worked on.
+    #[command(flatten)]
+    pub work: WorkOptions,
     /// Watch the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
     #[arg(
         long = "namespace",
@@ -88,7 +97,7 @@ pub struct Program {
     /// Where health, readiness and metrics are served.
     pub admin: SocketAddr,
     /// What is kept.
-    pub journal: Arc<SqliteJournal>,
+    pub journal: Arc<dyn Journal>,
     /// The rules.
     pub inventory: Arc<Inventory>,
     builds: BuildWatch,
@@ -110,17 +119,27 @@ struct Stop {
 const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 impl Program {
-    /// Starts everything. Returns when both ports listen; deliveries are taken in as soon as every Build
-    /// has been seen.
+    /// Opens the journal and starts everything. Returns when both ports listen; deliveries are taken in as
+    /// soon as every Build has been seen.
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
+        options.check()?;
+        let journal = trigger_journal::open(&options.journal).await;
+        let journal = journal.with_context(|| format!("the journal {} cannot be opened", options.journal))?;
+        let launcher = |reporter| Arc::new(KubeLauncher::new(connection, reporter)) as _;
+        Self::start_with(connection, options, journal, launcher).await
+    }
+
+    /// Starts everything over a journal that is open, with the launcher that `launcher` makes.
+    pub async fn start_with(
+        connection: &Connection,
+        options: &ProgramOptions,
+        journal: Arc<dyn Journal>,
+        launcher: impl FnOnce(Reporter) -> Arc<dyn Launcher>,
+    ) -> anyhow::Result<Self> {
         options.check()?;
         let hook_listener = listen(options.listen, "webhooks", "--listen").await?;
         let admin_listener = listen(options.admin, "the admin port", "--admin").await?;
         let (hooks, admin) = (hook_listener.local_addr()?, admin_listener.local_addr()?);
-        let sqlite = SqliteJournal::open(&options.journal, sqlite::Options::default())
-            .with_context(|| format!("the journal {} cannot be opened", options.journal.display()))?;
-        let sqlite = Arc::new(sqlite);
-        let journal: Arc<dyn Journal> = Arc::clone(&sqlite) as _;
         let inventory = Arc::new(Inventory::new());
         let mut registry = Registry::with_prefix("shipwright_trigger");
 
@@ -131,12 +150,11 @@ impl Program {
 
         let metrics = trigger_dispatch::Metrics::default();
         metrics.register(&mut registry);
-        let launcher = Arc::new(KubeLauncher::new(connection, reporter));
         let dispatcher = Dispatcher::new(
             Arc::clone(&journal),
             Arc::clone(&inventory),
-            launcher,
-            Settings::default(),
+            launcher(reporter),
+            options.work.settings(),
             metrics,
         );
         stop.dispatching.spawn(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
@@ -154,11 +172,11 @@ impl Program {
         .router(&options.routes());
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = readiness(builds.clone(), Arc::clone(&draining));
-        let admin_routes = Admin::new(readiness, journal, registry).router();
+        let admin_routes = Admin::new(readiness, Arc::clone(&journal), registry).router();
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
             stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
         }
-        Ok(Self { hooks, admin, journal: sqlite, inventory, builds, draining, stop })
+        Ok(Self { hooks, admin, journal, inventory, builds, draining, stop })
     }
 
     /// Returns when every Build has been seen once: from then on deliveries are taken in.
@@ -231,13 +249,15 @@ fn readiness(builds: BuildWatch, draining: Arc<AtomicBool>) -> Readiness {
 
 impl ProgramOptions {
     /// Everything on loopback, on ports that are free, with the journal in `journal`: for `dev` and tests.
-    pub fn on_loopback(journal: PathBuf) -> Self {
+    pub fn on_loopback(journal: Address) -> Self {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let github = HookPath { provider: &trigger_providers::GitHub, path: "/hooks/github".to_owned() };
         Self {
             listen: any_port,
             admin: any_port,
             journal,
+            keep: KeepOptions::default(),
+            work: WorkOptions::default(),
             namespaces: Vec::new(),
             hook_paths: vec![github],
             allow_unsigned: false,

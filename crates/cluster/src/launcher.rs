@@ -32,9 +32,9 @@ impl KubeLauncher {
         let object: DynamicObject = serde_json::from_value(plan.object.clone())
             .map_err(|error| LaunchFault { message: error.to_string(), retry: Retry::Never })?;
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        let (launched, run) = match runs.create(&parameters, &object).await {
-            Ok(run) => (Launched::Created, Some(run)),
-            Err(error) if already_exists(&error) => (Launched::Existed, None),
+        let run = match runs.create(&parameters, &object).await {
+            Ok(run) => Some(run),
+            Err(error) if already_exists(&error) => None,
             Err(error) => {
                 let fault = fault(&error);
                 if fault.retry == Retry::Never {
@@ -44,12 +44,13 @@ impl KubeLauncher {
                 return Err(fault);
             }
         };
-        if launched == Launched::Created {
+        let existed = run.is_none();
+        if !existed {
             let note = format!("created {} {}: {}", plan.kind.kind, plan.key.name, plan.condition.message);
             self.tell(plan, false, "BuildRunCreated", note);
         }
-        ensure_condition(&runs, &plan.key.name, run, &plan.condition).await.map_err(|error| fault(&error))?;
-        Ok(launched)
+        let uid = ensure_condition(&runs, &plan.key.name, run, &plan.condition).await;
+        Ok(Launched { existed, uid: uid.map_err(|error| fault(&error))? })
     }
 
     fn tell(&self, plan: &Plan, warning: bool, reason: &'static str, note: String) {

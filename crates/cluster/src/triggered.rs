@@ -14,7 +14,7 @@ use crate::MANAGER;
 const TRIES: usize = 8;
 
 /// Adds `condition` to the status of the run, if it has none of this type. `run` is the run as it was last
-/// seen, if at all.
+/// seen, if at all. Returns the run's `metadata.uid`, unless it is gone.
 ///
 /// Conditions are one list that is replaced as a whole, so the patch carries the resource version it was
 /// made for and is made anew when somebody else was faster.
@@ -23,7 +23,7 @@ pub(crate) async fn ensure_condition(
     name: &str,
     mut run: Option<DynamicObject>,
     condition: &Condition,
-) -> Result<(), kube::Error> {
+) -> Result<Option<String>, kube::Error> {
     let mut conflict = None;
     for _ in 0..TRIES {
         let seen = match run.take() {
@@ -31,24 +31,25 @@ pub(crate) async fn ensure_condition(
             None => match runs.get_opt(name).await? {
                 Some(run) => run,
                 // Somebody deleted the run; that is theirs to decide.
-                None => return Ok(()),
+                None => return Ok(None),
             },
         };
-        let Some(patch) = patch(&seen, condition) else { return Ok(()) };
+        let uid = seen.metadata.uid.clone();
+        let Some(patch) = patch(&seen, condition) else { return Ok(uid) };
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         match runs.patch_status(name, &parameters, &Patch::Merge(patch)).await {
-            Ok(_) => return Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            Ok(_) => return Ok(uid),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
             Err(kube::Error::Api(status)) if status.code == 409 => conflict = Some(status),
             Err(kube::Error::Api(status)) if matches!(status.code, 400..=499) && status.code != 429 => {
                 // The run exists and is what matters; trying again would not help.
                 warn!(run = name, reason = status.message, "the condition cannot be set");
-                return Ok(());
+                return Ok(uid);
             }
             Err(error) => return Err(error),
         }
     }
-    conflict.map_or(Ok(()), |status| Err(kube::Error::Api(status)))
+    conflict.map_or(Ok(None), |status| Err(kube::Error::Api(status)))
 }
 
 /// `None` if the run has the condition already.

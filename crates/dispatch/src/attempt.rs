@@ -1,7 +1,9 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
+use tokio::time::{Instant, timeout, timeout_at};
 use trigger_event::{Event, ObjectKey};
 use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
@@ -17,6 +19,15 @@ use crate::record;
 /// API server has others to serve.
 const SIDE_BY_SIDE: usize = 16;
 
+/// How long an attempt may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// All of it.
+    pub(crate) attempt: Duration,
+    /// One launch of it: an admission webhook may take 30 s, and then it should not hold up the others.
+    pub(crate) launch: Duration,
+}
+
 /// How one attempt at a delivery ended.
 #[derive(Default)]
 pub(crate) struct Attempt {
@@ -28,13 +39,16 @@ pub(crate) struct Attempt {
     pub(crate) refused: Option<String>,
 }
 
-/// Decides every candidate and launches what fires.
+/// Decides every candidate and launches what fires, save what an earlier attempt has launched: a run that
+/// has ended since may have been cleaned up, and would then be made a second time.
 pub(crate) async fn attempt(
     claimed: &Claimed,
     rules: &RuleSet,
     launcher: &dyn Launcher,
+    patience: Patience,
     metrics: &Metrics,
 ) -> Attempt {
+    let deadline = Instant::now() + patience.attempt;
     let event = match meaning(&claimed.delivery) {
         Ok(event) => event,
         Err(error) => return Attempt { refused: Some(with_causes(&error)), ..Attempt::default() },
@@ -51,10 +65,22 @@ pub(crate) async fn attempt(
         refused: unrendered.first().map(|error| with_causes(error)),
         ..Attempt::default()
     };
-    let work: Vec<_> = plans.iter().map(|plan| launch(launcher, plan)).collect();
+    let mut due: Vec<&Plan> = Vec::new();
+    for plan in &plans {
+        match claimed.launches.iter().find(|launch| launch.fault.is_none() && launch.run == plan.key) {
+            Some(done) => attempt.launches.push(done.clone()),
+            None => due.push(plan),
+        }
+    }
+    let work: Vec<_> = due.iter().copied().map(|plan| launch(launcher, plan, patience.launch)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
-    while let Some((plan, result)) = results.next().await {
+    while let Ok(Some((plan, result))) = timeout_at(deadline, results.next()).await {
+        due.retain(|other| other.key != plan.key);
         attempt.note(plan, result, metrics);
+    }
+    drop(results);
+    for plan in due {
+        attempt.note(plan, Err(too_slow()), metrics);
     }
     attempt
 }
@@ -62,8 +88,17 @@ pub(crate) async fn attempt(
 fn launch<'a>(
     launcher: &'a dyn Launcher,
     plan: &'a Plan,
+    patience: Duration,
 ) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchFault>)> {
-    async move { (plan, launcher.launch(plan).await) }.boxed()
+    async move {
+        let launched = timeout(patience, launcher.launch(plan)).await;
+        (plan, launched.unwrap_or_else(|_| Err(too_slow())))
+    }
+    .boxed()
+}
+
+fn too_slow() -> LaunchFault {
+    LaunchFault { message: "the API server did not answer in time".to_owned(), retry: Retry::Later }
 }
 
 /// What is to be created, and what cannot be rendered: that stops nothing but itself.
@@ -88,11 +123,10 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
 
 impl Attempt {
     fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchFault>, metrics: &Metrics) {
-        let (existed, fault) = match result {
+        let (launched, fault) = match result {
             Ok(launched) => {
-                let existed = launched == Launched::Existed;
-                metrics.launched(if existed { "existed" } else { "created" });
-                (existed, None)
+                metrics.launched(if launched.existed { "existed" } else { "created" });
+                (launched, None)
             }
             Err(LaunchFault { message, retry }) => {
                 let (outcome, place) = match retry {
@@ -103,11 +137,12 @@ impl Attempt {
                 place.get_or_insert_with(|| {
                     format!("{} {} could not be created: {message}", plan.kind.kind, plan.key)
                 });
-                (false, Some(message))
+                (Launched { existed: false, uid: None }, Some(message))
             }
         };
+        let Launched { existed, uid } = launched;
         let kind = plan.kind.kind.to_owned();
-        self.launches.push(LaunchRecord { kind, run: plan.key.clone(), existed, fault });
+        self.launches.push(LaunchRecord { kind, run: plan.key.clone(), uid, existed, fault });
     }
 }
 

@@ -1,15 +1,16 @@
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, error, info, info_span, warn};
-use trigger_journal::{Claimed, Journal, JournalError, OutcomeRecord, Settlement};
+use trigger_journal::{Claimed, Demand, Journal, JournalError, OutcomeRecord, Settlement};
 use trigger_rules::{Inventory, RuleSet};
 
-use crate::attempt::{Attempt, attempt};
+use crate::attempt::{Attempt, Patience, attempt};
 use crate::backoff::Backoff;
 use crate::launcher::Launcher;
 use crate::metrics::Metrics;
@@ -24,6 +25,22 @@ pub struct Dispatcher {
     launcher: Arc<dyn Launcher>,
     settings: Settings,
     metrics: Metrics,
+    under_way: Arc<UnderWay>,
+}
+
+/// What is being worked on.
+#[derive(Default)]
+struct UnderWay {
+    /// How many deliveries of each tenant.
+    held: Mutex<HashMap<Arc<str>, usize>>,
+    /// Told when one of them is done.
+    done: Notify,
+}
+
+/// Counts one delivery as being worked on, for as long as it is held.
+struct Held {
+    tenant: Arc<str>,
+    under_way: Arc<UnderWay>,
 }
 
 /// How the dispatcher works.
@@ -31,10 +48,15 @@ pub struct Dispatcher {
 pub struct Settings {
     /// How many deliveries are worked on side by side.
     pub concurrency: usize,
+    /// How many deliveries of one tenant are worked on side by side: fewer, so that one whose runs are slow
+    /// to create leaves room for the others.
+    pub per_tenant: usize,
     /// How long a claim lasts. What is not settled by then may be claimed again.
     pub lease: Duration,
     /// How long one attempt may take; less than the lease.
     pub attempt: Duration,
+    /// How long creating one run may take; less than the attempt.
+    pub launch: Duration,
     /// How long to look away when there is nothing to do; deliveries that come due are found this late.
     pub idle: Duration,
     /// When to try again.
@@ -47,8 +69,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             concurrency: 32,
+            per_tenant: 24,
             lease: Duration::from_mins(1),
             attempt: Duration::from_secs(45),
+            launch: Duration::from_secs(20),
             idle: Duration::from_secs(1),
             backoff: Backoff::default(),
             give_up_after: Duration::from_hours(24),
@@ -65,7 +89,7 @@ impl Dispatcher {
         settings: Settings,
         metrics: Metrics,
     ) -> Self {
-        Self { journal, inventory, launcher, settings, metrics }
+        Self { journal, inventory, launcher, settings, metrics, under_way: Arc::default() }
     }
 
     /// Works until `shutdown`, then ends what it has begun. `synced` tells when the inventory has seen
@@ -87,9 +111,11 @@ impl Dispatcher {
                 // There is room for as many as were asked for: only this loop takes permits.
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
                 let (this, span) = (Arc::clone(&this), info_span!("delivery", delivery = %claimed.ticket.id));
+                let held = UnderWay::hold(&this.under_way, &claimed.tenant);
                 let work = async move {
                     this.work(claimed).await;
                     drop(permit);
+                    drop(held);
                 };
                 tasks.spawn(work.instrument(span));
             }
@@ -97,7 +123,12 @@ impl Dispatcher {
                 if room.available_permits() == 0 {
                     drop(room.acquire().await);
                 } else if !found_some {
-                    let _ = tokio::time::timeout(this.settings.idle, arrivals.changed()).await;
+                    // What is done may have made room for more of the same tenant.
+                    tokio::select! {
+                        _ = arrivals.changed() => {}
+                        () = this.under_way.done.notified() => {}
+                        () = tokio::time::sleep(this.settings.idle) => {}
+                    }
                 }
             };
             tokio::select! { () = idle => {}, () = shutdown.cancelled() => {} }
@@ -110,7 +141,9 @@ impl Dispatcher {
         if room == 0 {
             return Vec::new();
         }
-        match self.journal.claim(room, self.settings.lease).await {
+        let held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Settings { lease, per_tenant, .. } = self.settings;
+        match self.journal.claim(Demand { max: room, lease, per_tenant, held }).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 error!(error = %error, "deliveries cannot be claimed; trying again");
@@ -126,7 +159,10 @@ impl Dispatcher {
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
         let ended = match (attempt.postponed, give_up) {
-            (Some(fault), false) => self.release(&claimed, fault, attempt.decisions).await,
+            (Some(fault), false) => {
+                let Attempt { decisions, launches, .. } = attempt;
+                self.release(&claimed, Settlement { decisions, launches, fault: Some(fault) }).await
+            }
             (postponed, _) => {
                 let fault = attempt.refused.or(postponed);
                 let settlement =
@@ -145,23 +181,38 @@ impl Dispatcher {
     }
 
     async fn attempt(&self, claimed: &Claimed, rules: &RuleSet) -> Attempt {
-        let work = attempt(claimed, rules, self.launcher.as_ref(), &self.metrics);
-        tokio::time::timeout(self.settings.attempt, work).await.unwrap_or_else(|_| Attempt {
-            postponed: Some("the API server did not answer in time".to_owned()),
-            ..Attempt::default()
-        })
+        let patience = Patience { attempt: self.settings.attempt, launch: self.settings.launch };
+        attempt(claimed, rules, self.launcher.as_ref(), patience, &self.metrics).await
     }
 
-    async fn release(
-        &self,
-        claimed: &Claimed,
-        fault: String,
-        decisions: Vec<trigger_journal::DecisionRecord>,
-    ) -> Result<(), JournalError> {
+    async fn release(&self, claimed: &Claimed, came_to: Settlement) -> Result<(), JournalError> {
         let wait = self.settings.backoff.after(claimed.ticket.attempt, spread(claimed));
+        let fault = came_to.fault.as_deref();
         warn!(fault, attempt = claimed.ticket.attempt, wait = ?wait, "postponed");
         let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
-        self.journal.release(claimed.ticket.clone(), due, fault, decisions).await
+        self.journal.release(claimed.ticket.clone(), due, came_to).await
+    }
+}
+
+impl UnderWay {
+    fn hold(this: &Arc<Self>, tenant: &Arc<str>) -> Held {
+        let mut held = this.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held.entry(Arc::clone(tenant)).or_default() += 1;
+        Held { tenant: Arc::clone(tenant), under_way: Arc::clone(this) }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.tenant) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                held.remove(&self.tenant);
+            }
+        }
+        drop(held);
+        self.under_way.done.notify_one();
     }
 }
 

@@ -8,12 +8,12 @@ pub trait Launcher: Send + Sync + 'static {
 }
 
 /// A run that exists now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Launched {
-    /// We created it.
-    Created,
-    /// It was there already: an earlier attempt had created it.
-    Existed,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launched {
+    /// Whether it was there already: an earlier attempt had created it.
+    pub existed: bool,
+    /// `metadata.uid` of the run, where it is known.
+    pub uid: Option<String>,
 }
 
 /// Why a run could not be created.

@@ -5,6 +5,7 @@
 //! this crate knows neither Kubernetes clients nor HTTP servers. Retries and back-off live here only.
 #![forbid(unsafe_code)]
 
+mod access;
 mod attempt;
 mod backoff;
 mod causes;
@@ -12,12 +13,17 @@ mod dispatcher;
 mod launcher;
 mod meaning;
 mod metrics;
+mod preview;
 mod record;
+mod runs;
 mod secrets;
 
+pub use access::{Access, AccessFault, Action, User};
 pub use backoff::Backoff;
 pub use causes::with_causes;
 pub use dispatcher::{Dispatcher, Settings};
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
 pub use metrics::Metrics;
+pub use preview::preview;
+pub use runs::{RunState, Runs};
 pub use secrets::{SecretData, SecretFault, Secrets};

@@ -30,6 +30,7 @@ const KEY: &[u8] = b"key";
 struct Script {
     answers: Mutex<HashMap<String, Vec<Result<Launched, LaunchFault>>>>,
     created: Mutex<Vec<String>>,
+    asked: Mutex<Vec<String>>,
 }
 
 impl Script {
@@ -37,6 +38,11 @@ impl Script {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
         self.answers.lock().unwrap().insert(build.to_owned(), answers);
+    }
+
+    /// How often a run of this Build was asked for.
+    fn asked(&self, build: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| *asked == build).count()
     }
 
     fn created(&self) -> Vec<String> {
@@ -49,17 +55,22 @@ impl Script {
 impl Launcher for Script {
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
         let build = plan.target.name.as_ref();
+        self.asked.lock().unwrap().push(build.to_owned());
         let told = self.answers.lock().unwrap().get_mut(build).and_then(Vec::pop);
         let answer = told.unwrap_or_else(|| {
             let mut created = self.created.lock().unwrap();
             if created.contains(&plan.key.to_string()) {
-                return Ok(Launched::Existed);
+                return Ok(launched(true));
             }
             created.push(plan.key.to_string());
-            Ok(Launched::Created)
+            Ok(launched(false))
         });
         async move { answer }.boxed()
     }
+}
+
+fn launched(existed: bool) -> Launched {
+    Launched { existed, uid: Some("1f3a".to_owned()) }
 }
 
 fn fault(retry: Retry) -> Result<Launched, LaunchFault> {
@@ -162,6 +173,7 @@ fn push(commit: char) -> Delivery {
         received_at: std::time::SystemTime::now().try_into().unwrap(),
         headers,
         body: Bytes::from(request.body),
+        replay: None,
     }
 }
 
@@ -185,8 +197,13 @@ async fn a_fault_that_may_pass_is_tried_again_and_nothing_runs_twice() {
     let record = world.ended(&id).await;
     assert_eq!((record.state, record.attempts, record.fault), (State::Settled, 4, None));
     assert_eq!(world.script.created().len(), 2, "one run each, however often it was tried");
-    let existed: Vec<_> = record.launches.iter().filter(|launch| launch.existed).collect();
-    assert_eq!(existed.len(), 1, "the steady one was there already: {:?}", record.launches);
+    assert_eq!(world.script.asked("steady"), 1, "what was launched is not launched again");
+    assert_eq!(world.script.asked("shaky"), 4);
+    assert!(
+        record.launches.iter().all(|launch| !launch.existed && launch.fault.is_none()),
+        "{:?}",
+        record.launches
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,21 @@ pub struct Delivery {
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: Bytes,
+    /// If somebody asked us to work on an earlier delivery once more: which, and who.
+    pub replay: Option<Replay>,
+}
+
+/// An earlier delivery that is worked on once more because a person asked for it.
+///
+/// It enters the journal as a delivery of its own, with the body and the proof of the earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The earlier delivery.
+    pub of: DeliveryId,
+    /// Who asked: the user's name at the API server.
+    pub by: String,
+    /// From where: the address of the client.
+    pub from: String,
 }
 
 /// What makes two deliveries the same.

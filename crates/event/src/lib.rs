@@ -14,7 +14,7 @@ mod object_key;
 mod proof;
 mod repository;
 
-pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId};
+pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
 pub use event::{
     Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, Repository,
     RunClass,

@@ -99,6 +99,7 @@ fn delivery(n: u64) -> Verified<Delivery> {
         received_at: Timestamp::now(),
         headers: vec![("x-github-event".to_owned(), "push".to_owned())],
         body: Bytes::from_static(&BYTES),
+        replay: None,
     };
     let mut verification = Verification::new(delivery, Claim::Nothing);
     verification.keyless(&ObjectKey::new("team-a", "hook"));

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -5,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use trigger_event::{Delivery, DeliveryId, Proof, Verified};
 
-use crate::{DecisionRecord, JournalError, Record, Settlement, State};
+use crate::{JournalError, LaunchRecord, Pruned, Record, Refusal, Retention, Settlement, State};
 
 /// A durable store of deliveries that is also the queue of those not yet settled.
 ///
@@ -24,40 +26,129 @@ pub trait Journal: Send + Sync + 'static {
     /// next one ends. Nothing else changes what is stored.
     fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>>;
 
-    /// Takes up to `max` deliveries that are due, oldest first, and leases them for `lease`.
+    /// Puts an earlier delivery into the queue once more, as a delivery of its own that names the old one:
+    /// received now, with the old one's body, headers and proof.
     ///
-    /// The oldest is the one that has been due for longest: since it was appended, since the moment it was
-    /// released until, or since its lease ran out. So one that is tried again and again does not keep new
-    /// ones waiting. If the future is dropped, what it claimed comes back when the lease runs out.
-    fn claim(&self, max: usize, lease: Duration) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>>;
+    /// Its id follows from the old delivery and from the request, so a request that is made twice makes
+    /// one replay.
+    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>>;
+
+    /// Takes deliveries that are due and leases them, fairly between tenants.
+    ///
+    /// Of one tenant the oldest comes first: the one that has been due for longest, since it was appended,
+    /// since the moment it was released until, or since its lease ran out. So one that is tried again and
+    /// again does not keep new ones waiting. Between tenants that have something due, this journal goes
+    /// round: however long the line of one, the next of another is taken as soon as it is their turn.
+    /// If the future is dropped, what it claimed comes back when the lease runs out.
+    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>>;
 
     /// Ends the work on a claimed delivery and keeps what was decided and launched, in place of what an
     /// earlier attempt left.
     fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Gives a claimed delivery back for another attempt at `due`, with the fault that made it necessary
-    /// and what was decided so far.
+    /// Gives a claimed delivery back for another attempt at `due`, with what the attempt came to: the fault
+    /// that made another one necessary, what was decided, and what was launched all the same.
     fn release(
         &self,
         ticket: Ticket,
         due: Timestamp,
-        fault: String,
-        decisions: Vec<DecisionRecord>,
+        settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// One delivery with everything known about it.
     fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>>;
 
-    /// The history, newest first by the moment of receipt.
+    /// The history, newest first by the moment of receipt. Deliveries of which only the key is left are
+    /// not part of it.
     fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>>;
 
     /// How much is waiting, and for how long.
     fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>>;
 
-    /// Changes whenever something may have become claimable in this process: after a delivery was appended
-    /// as new or opened again, after one was released (also if it is due later), and when the journal ends.
-    /// Leases that run out and due moments that come change nothing.
+    /// Whether something can be kept now: writes a little, as durably as a delivery.
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Notes requests that were refused. Only the newest [`crate::REFUSALS`] are kept.
+    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// The requests that were refused, newest first.
+    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>>;
+
+    /// Forgets some of what is older or more than `retention` allows: a batch so small that nobody who
+    /// appends has to wait for it noticeably. To be called until nothing is left to forget.
+    ///
+    /// What is pending or claimed is never forgotten.
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>>;
+
+    /// Changes whenever something may have become claimable: after a delivery was appended as new or opened
+    /// again, after a replay, after one was released (also if it is due later), and when the journal ends.
+    /// What other processes append to the same store is noticed too, if a little later. Leases that run out
+    /// and due moments that come change nothing.
     fn arrivals(&self) -> watch::Receiver<u64>;
+
+    /// Ends the journal: finishes what was asked before. Later calls are answered with
+    /// [`JournalError::Unavailable`]. Closing again does nothing.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// How much a claimer wants.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    /// How many deliveries at most.
+    pub max: usize,
+    /// For how long they are leased.
+    pub lease: Duration,
+    /// How many of one tenant the claimer wants to work on at the same time.
+    pub per_tenant: usize,
+    /// How many of each tenant it works on already.
+    pub held: HashMap<Arc<str>, usize>,
+}
+
+impl Demand {
+    /// Up to `max` deliveries, whosever they are.
+    pub fn any(max: usize, lease: Duration) -> Self {
+        Self { max, lease, per_tenant: max, held: HashMap::new() }
+    }
+
+    /// How many more of `tenant` are wanted.
+    pub(crate) fn room(&self, tenant: &str) -> usize {
+        self.per_tenant.saturating_sub(self.held.get(tenant).copied().unwrap_or(0)).min(self.max)
+    }
+}
+
+/// Somebody wants an earlier delivery worked on once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayOrder {
+    /// The earlier delivery.
+    pub of: DeliveryId,
+    /// Tells this request from others; a request that is made again bears the same text.
+    pub request: String,
+    /// Who asks: the user's name at the API server.
+    pub by: String,
+    /// From where: the address of the client.
+    pub from: String,
+}
+
+impl ReplayOrder {
+    /// The id of the delivery that the order makes.
+    pub fn id(&self) -> DeliveryId {
+        DeliveryId::derive(&[b"replay", self.of.as_str().as_bytes(), self.request.as_bytes()])
+    }
+}
+
+/// What became of a [`ReplayOrder`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replayed {
+    /// It is in the queue now, under this id.
+    New(DeliveryId),
+    /// The same request was made before; this is what it made.
+    Known(DeliveryId),
+    /// The earlier delivery is not known, or not any more.
+    Missing,
+    /// The earlier delivery is not settled yet, so there is nothing to repeat.
+    InProgress,
+    /// The body of the earlier delivery is not kept any more.
+    BodyGone,
 }
 
 /// What became of an appended delivery.
@@ -93,8 +184,19 @@ pub struct Claimed {
     pub delivery: Delivery,
     /// What proved it.
     pub proof: Proof,
+    /// Whose it is, see [`tenant`].
+    pub tenant: Arc<str>,
+    /// What earlier attempts have launched already.
+    pub launches: Vec<LaunchRecord>,
     /// When the lease ends.
     pub lease_until: Timestamp,
+}
+
+/// Whose delivery it is: the namespace of the Secret that verified it, the first of several; empty for a
+/// delivery that nobody signed.
+pub fn tenant(proof: &Proof) -> Arc<str> {
+    let secret = proof.secrets.first().or(proof.keyless.first());
+    secret.map_or_else(|| "".into(), |secret| Arc::clone(&secret.namespace))
 }
 
 /// Which part of the history is wanted. Conditions that are absent let everything pass.
@@ -108,6 +210,8 @@ pub struct Query {
     pub state: Option<State>,
     /// Only deliveries received at or after this moment.
     pub since: Option<Timestamp>,
+    /// Only deliveries received before this moment.
+    pub until: Option<Timestamp>,
     /// How many at most; 0 means 50. No page holds more than 500.
     pub limit: usize,
     /// Where the previous page ended: its [`Page::next`].

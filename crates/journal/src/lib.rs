@@ -5,15 +5,27 @@
 //! The crate knows nothing about rules or Kubernetes: decisions arrive as [`DecisionRecord`]s.
 #![forbid(unsafe_code)]
 
+mod address;
+mod body;
 mod cursor;
 mod error;
 mod format;
 mod journal;
 mod moment;
+mod open;
 mod record;
+mod refusal;
+mod retention;
 pub mod sqlite;
+mod turns;
 
+pub use address::{Address, InvalidAddress};
 pub use error::JournalError;
-pub use journal::{Appended, Claimed, Journal, Page, Query, Stats, Ticket};
+pub use journal::{
+    Appended, Claimed, Demand, Journal, Page, Query, ReplayOrder, Replayed, Stats, Ticket, tenant,
+};
+pub use open::{OpenError, open};
 pub use record::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State};
+pub use refusal::{REFUSALS, Refusal, TriedSecret};
+pub use retention::{Pruned, Retention};
 pub use sqlite::SqliteJournal;

@@ -1,12 +1,15 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trigger_event::{Delivery, ObjectKey, Proof};
+use trigger_event::{Delivery, DeliveryId, ObjectKey, Proof};
 
 /// Everything known about a delivery.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The delivery. A history page leaves its body empty; [`crate::Journal::find`] has it.
+    /// The delivery. A history page leaves its body empty; [`crate::Journal::find`] has it, as long as it
+    /// is kept.
     pub delivery: Delivery,
+    /// Whether the body is still kept. Without it the delivery cannot be replayed.
+    pub body_kept: bool,
     /// What proved it.
     pub proof: Proof,
     /// Where it stands.
@@ -23,6 +26,8 @@ pub struct Record {
     pub decisions: Vec<DecisionRecord>,
     /// What was started.
     pub launches: Vec<LaunchRecord>,
+    /// The deliveries that replay this one, oldest first; only [`crate::Journal::find`] looks for them.
+    pub replays: Vec<DeliveryId>,
 }
 
 /// Where a delivery stands.
@@ -58,14 +63,14 @@ impl State {
     }
 }
 
-/// How the work on a delivery ended.
-#[derive(Debug, Clone, Default)]
+/// What an attempt at a delivery came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
     /// What was decided about each rule that could have fired.
     pub decisions: Vec<DecisionRecord>,
     /// What was started.
     pub launches: Vec<LaunchRecord>,
-    /// Why it cannot succeed, in a sentence; the state is then `failed`, otherwise `settled`.
+    /// What went wrong, in a sentence. A delivery settled with a fault has failed.
     pub fault: Option<String>,
 }
 
@@ -129,6 +134,9 @@ pub struct LaunchRecord {
     pub kind: String,
     /// The run.
     pub run: ObjectKey,
+    /// `metadata.uid` of the run, where it is known: another run may bear the name later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// Whether it had been there already: an earlier attempt had created it.
     pub existed: bool,
     /// Why it could not be created, in the API server's words.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use trigger_cluster::connect;
 use trigger_devcluster::{DevCluster, Gvr, SimulationOptions};
 use trigger_event::{DeliveryId, ObjectKey};
-use trigger_journal::{Journal, Record, State};
+use trigger_journal::{Address, Record, State};
 
 use super::story::while_waiting;
 use crate::manifests;
@@ -50,7 +50,7 @@ impl Playground {
         std::fs::write(own.path().join("kubeconfig"), &kubeconfig)?;
 
         let connection = connect(Some(&kubeconfig)).await?;
-        let mut options = ProgramOptions::on_loopback(own.path().join("journal.db"));
+        let mut options = ProgramOptions::on_loopback(Address::Sqlite(own.path().join("journal.db")));
         options.listen = listen.unwrap_or_else(|| free_or_any(8080));
         options.admin = admin.unwrap_or_else(|| free_or_any(9090));
         let mut program = while_waiting("starting the program", Program::start(&connection, &options)).await;

@@ -14,7 +14,7 @@ use shipwright_trigger::{Program, ProgramOptions};
 use tempfile::TempDir;
 use trigger_devcluster::DevCluster;
 use trigger_event::{DeliveryId, RepoId};
-use trigger_journal::{Journal, OutcomeRecord, Record, State};
+use trigger_journal::{Address, OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
 /// Everything happens within this time, or the test fails.
@@ -81,7 +81,7 @@ impl World {
             namespaces.create(&PostParams::default(), &namespace).await.unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut options = ProgramOptions::on_loopback(folder.path().join("journal.db"));
+        let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
         if elsewhere.is_some() {
             options.namespaces = ["team-a", "team-b"].map(|team| format!("{team}-{id}")).to_vec();
         }

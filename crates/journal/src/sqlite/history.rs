@@ -23,7 +23,7 @@ pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, Journal
     let filter = Filter::new(query, after);
     // One more than asked for tells whether there is another page.
     let text = format!(
-        "SELECT d.*, NULL AS encoding, NULL AS bytes FROM deliveries d WHERE true{} \
+        "SELECT d.*, NULL AS encoding, NULL AS bytes FROM deliveries d WHERE d.tier < 2{} \
          ORDER BY d.received_at DESC, d.seq DESC LIMIT {}",
         filter.conditions,
         limit + 1,
@@ -63,6 +63,9 @@ impl Filter {
         }
         if let Some(since) = query.since {
             filter.add("d.received_at >= :since", ":since", to_nanoseconds(since));
+        }
+        if let Some(until) = query.until {
+            filter.add("d.received_at < :until", ":until", to_nanoseconds(until));
         }
         if let Some(state) = query.state {
             // As a literal, one of our own four words: only so can the index of the failures be used.

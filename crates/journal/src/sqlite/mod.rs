@@ -19,6 +19,8 @@ mod file;
 mod history;
 mod lock;
 mod readers;
+mod refusals;
+mod retention;
 mod row;
 mod schema;
 mod statements;
@@ -33,7 +35,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
-use trigger_event::{Delivery, DeliveryId, Verified};
+use trigger_event::{Delivery, DeliveryId, Replay, Verified};
 
 pub use file::OpenError;
 use file::Place;
@@ -42,7 +44,8 @@ use threads::Threads;
 use writer::Turn;
 
 use crate::{
-    Appended, Claimed, DecisionRecord, Journal, JournalError, Page, Query, Record, Settlement, Stats, Ticket,
+    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
+    Replayed, Retention, Settlement, Stats, Ticket, format,
 };
 
 /// How a [`SqliteJournal`] behaves.
@@ -64,7 +67,7 @@ pub struct Options {
 
 /// The journal in one SQLite file.
 ///
-/// Dropping it ends it like [`SqliteJournal::close`].
+/// Dropping it ends it like [`Journal::close`].
 #[derive(Debug)]
 pub struct SqliteJournal {
     path: PathBuf,
@@ -92,16 +95,6 @@ impl SqliteJournal {
     /// Where the file is.
     pub fn path(&self) -> &std::path::Path {
         &self.path
-    }
-
-    /// Ends the journal: finishes what was asked before, moves the log into the main file, and gives the
-    /// file free for another process.
-    ///
-    /// Waits for that at most for the patience of the options; on a disk that hangs, the threads go on and
-    /// end by themselves. Later calls are answered with [`JournalError::Unavailable`]. Closing again does
-    /// nothing.
-    pub async fn close(&self) {
-        self.threads.close().await;
     }
 
     /// Has the writing thread do `work`, a body of `bytes` included; answers once it is on disk.
@@ -150,12 +143,32 @@ impl Journal for SqliteJournal {
         }
     }
 
-    fn claim(&self, max: usize, lease: Duration) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
-        self.write(0, move |turn| statements::claim(turn.store, max, lease, turn.now))
+    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+        let replay = Replay { of: order.of.clone(), by: order.by.clone(), from: order.from.clone() };
+        match format::encode(&replay) {
+            Ok(replay) => self.write(0, move |turn| {
+                let replayed = statements::replay(turn.store, &order, &replay, turn.now)?;
+                turn.arrival |= matches!(replayed, Replayed::New(_));
+                Ok(replayed)
+            }),
+            Err(error) => std::future::ready(Err(error)).boxed(),
+        }
+    }
+
+    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+        self.write(0, move |turn| {
+            let waiting = statements::waiting_tenants(turn.store, turn.now)?;
+            let mut claimed = Vec::new();
+            for (tenant, share) in turn.turns.share(waiting, demand.max, |tenant| demand.room(tenant)) {
+                turn.turns.served(&tenant);
+                claimed.extend(statements::claim(turn.store, &tenant, share, demand.lease, turn.now)?);
+            }
+            Ok(claimed)
+        })
     }
 
     fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
-        let outcome = Outcome::of_settlement(ticket, settlement);
+        let outcome = Outcome::new(ticket, settlement);
         self.write_held(outcome, |turn, outcome| statements::settle(turn.store, outcome, turn.now))
     }
 
@@ -163,10 +176,9 @@ impl Journal for SqliteJournal {
         &self,
         ticket: Ticket,
         due: Timestamp,
-        fault: String,
-        decisions: Vec<DecisionRecord>,
+        settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
-        let outcome = Outcome::of_release(ticket, fault, &decisions);
+        let outcome = Outcome::new(ticket, settlement);
         self.write_held(outcome, move |turn, outcome| {
             let held = statements::release(turn.store, outcome, due)?;
             turn.arrival |= held;
@@ -187,7 +199,37 @@ impl Journal for SqliteJournal {
         self.read(statements::stats)
     }
 
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.write(0, |turn| statements::beat(turn.store, turn.now))
+    }
+
+    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
+        let encoded: Result<Vec<_>, _> = refusals.iter().map(format::encode).collect();
+        match encoded {
+            Ok(encoded) => self.write(0, move |turn| refusals::write(turn.store, &encoded)),
+            Err(error) => std::future::ready(Err(error)).boxed(),
+        }
+    }
+
+    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
+        self.read(refusals::read)
+    }
+
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
+        async move {
+            let plan = self.read(move |store| retention::plan(store, &retention, Timestamp::now())).await?;
+            self.write(0, move |turn| retention::prune(turn.store, &plan)).await
+        }
+        .boxed()
+    }
+
     fn arrivals(&self) -> watch::Receiver<u64> {
         self.threads.arrivals()
+    }
+
+    /// Also moves the log into the main file, and gives the file free for another process. Waits for that at
+    /// most for the patience of the options; on a disk that hangs, the threads go on and end by themselves.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.threads.close().boxed()
     }
 }

@@ -5,11 +5,16 @@ use jiff::Timestamp;
 use rusqlite::Row;
 use trigger_event::{Delivery, InvalidDeliveryId, Proof, RepoIdError};
 
+use crate::body::Stored as StoredBody;
 use crate::moment::from_nanoseconds;
-use crate::{JournalError, Record, State, format};
+use crate::{JournalError, LaunchRecord, Record, State, format};
 
-/// The encoding of a body that is kept as it is.
-pub(super) const IDENTITY: &str = "identity";
+/// How much is left of a delivery: the values of the column `tier`.
+pub(super) mod tier {
+    pub(crate) const WHOLE: u8 = 0;
+    pub(crate) const BODILESS: u8 = 1;
+    pub(crate) const KEY: u8 = 2;
+}
 
 /// The columns that make up a delivery, not looked into yet.
 #[derive(Debug)]
@@ -25,6 +30,9 @@ pub(super) struct Envelope {
     provider_id: Option<String>,
     headers: String,
     proof: String,
+    replay: Option<String>,
+    tier: u8,
+    launches: Option<String>,
     encoding: Option<String>,
     bytes: Option<Vec<u8>>,
 }
@@ -38,7 +46,6 @@ pub(super) struct Stored {
     settled_at: Option<Timestamp>,
     fault: Option<String>,
     decisions: Option<String>,
-    launches: Option<String>,
 }
 
 /// A column that does not hold what this program writes there.
@@ -70,6 +77,9 @@ impl Envelope {
             provider_id: row.get("provider_id")?,
             headers: row.get("headers")?,
             proof: row.get("proof")?,
+            replay: row.get("replay")?,
+            tier: row.get("tier")?,
+            launches: row.get("launches")?,
             encoding: row.get("encoding")?,
             bytes: row.get("bytes")?,
         })
@@ -83,15 +93,23 @@ impl Envelope {
         self.open_as_is()
     }
 
+    /// What earlier attempts have launched.
+    pub(super) fn launches(&self) -> Result<Vec<LaunchRecord>, Unreadable> {
+        let launches = self.launches.as_deref().map(format::decode).transpose();
+        launches.map(Option::unwrap_or_default).map_err(|error| self.unreadable("launches", &error))
+    }
+
     /// The delivery; without a body if none was asked for or none is kept.
     fn open_as_is(mut self) -> Result<(Delivery, Proof), Unreadable> {
-        if let Some(encoding) = self.encoding.as_deref()
-            && encoding != IDENTITY
-        {
-            let reason = format!("this program does not know the encoding {encoding:?}");
-            return Err(self.unreadable("body", &reason));
-        }
-        let body = self.bytes.take().map(Bytes::from).unwrap_or_default();
+        let body = match (self.encoding.take(), self.bytes.take()) {
+            (Some(encoding), Some(bytes)) => {
+                let stored = StoredBody { encoding: encoding.into(), bytes: bytes.into() };
+                stored.open().map_err(|error| self.unreadable("body", &error))?
+            }
+            _ => Bytes::new(),
+        };
+        let replay = self.replay.as_deref().map(format::decode).transpose();
+        let replay = replay.map_err(|error| self.unreadable("replay", &error))?;
         let id = self.id.parse().map_err(|error: InvalidDeliveryId| self.unreadable("id", &error))?;
         let headers = format::decode(&self.headers).map_err(|error| self.unreadable("headers", &error))?;
         let proof = format::decode(&self.proof).map_err(|error| self.unreadable("proof", &error))?;
@@ -107,6 +125,7 @@ impl Envelope {
             received_at: self.received_at,
             headers,
             body,
+            replay,
         };
         Ok((delivery, proof))
     }
@@ -125,7 +144,6 @@ impl Stored {
             settled_at: row.get::<_, Option<i64>>("settled_at")?.map(from_nanoseconds),
             fault: row.get("fault")?,
             decisions: row.get("decisions")?,
-            launches: row.get("launches")?,
         })
     }
 
@@ -135,12 +153,12 @@ impl Stored {
             .ok_or_else(|| envelope.unreadable("state", &format!("{:?} is no state", self.state)))?;
         let decisions = self.decisions.as_deref().map(format::decode).transpose();
         let decisions = decisions.map_err(|error| envelope.unreadable("decisions", &error))?;
-        let launches = self.launches.as_deref().map(format::decode).transpose();
-        let launches = launches.map_err(|error| envelope.unreadable("launches", &error))?;
-        let attempts = envelope.attempts;
+        let launches = envelope.launches()?;
+        let (attempts, body_kept) = (envelope.attempts, envelope.tier == tier::WHOLE);
         let (delivery, proof) = envelope.open_as_is()?;
         Ok(Record {
             delivery,
+            body_kept,
             proof,
             state,
             attempts,
@@ -148,7 +166,8 @@ impl Stored {
             due: self.ready_at.filter(|_| state == State::Pending),
             fault: self.fault,
             decisions: decisions.unwrap_or_default(),
-            launches: launches.unwrap_or_default(),
+            launches,
+            replays: Vec::new(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Every statement that works on one delivery or on the queue. The history has a file of its own, because
 //! its statement is put together from the filters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,9 +10,11 @@ use tracing::error;
 use trigger_event::{Delivery, DeliveryId, Proof};
 
 use super::row::{self, Envelope};
+use crate::body::Stored as StoredBody;
 use crate::moment::{from_nanoseconds, to_nanoseconds};
 use crate::{
-    Appended, Claimed, DecisionRecord, JournalError, Record, Settlement, State, Stats, Ticket, format,
+    Appended, Claimed, JournalError, Record, ReplayOrder, Replayed, Settlement, State, Stats, Ticket, format,
+    tenant,
 };
 
 /// A delivery in the form it is stored in. Made by the caller, to spare the one thread that writes.
@@ -21,6 +24,8 @@ pub(super) struct Entry {
     repository: Option<String>,
     headers: String,
     proof: String,
+    tenant: Arc<str>,
+    body: StoredBody,
 }
 
 /// What an attempt came to, in the form it is stored in.
@@ -29,35 +34,30 @@ pub(super) struct Outcome {
     pub(super) ticket: Ticket,
     fault: Option<String>,
     decisions: String,
-    launches: Option<String>,
+    launches: String,
 }
 
 impl Entry {
-    pub(super) fn new(delivery: Delivery, proof: &Proof) -> Result<Self, JournalError> {
+    pub(super) fn new(mut delivery: Delivery, proof_of: &Proof) -> Result<Self, JournalError> {
         let headers = format::encode(&delivery.headers)?;
-        let proof = format::encode(proof)?;
+        let proof = format::encode(proof_of)?;
         let repository = delivery.repository.as_ref().map(ToString::to_string);
-        Ok(Self { delivery, repository, headers, proof })
+        let tenant = tenant(&proof_of);
+        // Compressed here for the same reason, and not held twice.
+        let body = StoredBody::of(&std::mem::take(&mut delivery.body));
+        Ok(Self { delivery, repository, headers, proof, tenant, body })
     }
 
     pub(super) fn body_bytes(&self) -> usize {
-        self.delivery.body.len()
+        self.body.bytes.len()
     }
 }
 
 impl Outcome {
-    pub(super) fn of_settlement(ticket: Ticket, settlement: Settlement) -> Result<Self, JournalError> {
+    pub(super) fn new(ticket: Ticket, settlement: Settlement) -> Result<Self, JournalError> {
         let decisions = format::encode(&settlement.decisions)?;
-        let launches = Some(format::encode(&settlement.launches)?);
+        let launches = format::encode(&settlement.launches)?;
         Ok(Self { ticket, fault: settlement.fault, decisions, launches })
-    }
-
-    pub(super) fn of_release(
-        ticket: Ticket,
-        fault: String,
-        decisions: &[DecisionRecord],
-    ) -> Result<Self, JournalError> {
-        Ok(Self { ticket, fault: Some(fault), decisions: format::encode(&decisions)?, launches: None })
     }
 }
 
@@ -67,9 +67,9 @@ pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusql
     let inserted = store
         .prepare_cached(
             "INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
-               provider_id, headers, proof) \
+               provider_id, headers, proof, tenant, size) \
              VALUES (:id, 'pending', :now, :received_at, :event, :repository, :source, :path, \
-               :provider_id, :headers, :proof) \
+               :provider_id, :headers, :proof, :tenant, :size) \
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(named_params! {
@@ -83,9 +83,11 @@ pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusql
             ":provider_id": delivery.provider_id,
             ":headers": entry.headers,
             ":proof": entry.proof,
+            ":tenant": entry.tenant,
+            ":size": size(&entry.body),
         })?;
     if inserted == 1 {
-        write_body(store, store.last_insert_rowid(), &delivery.body)?;
+        write_body(store, store.last_insert_rowid(), &entry.body)?;
         return Ok(Appended::New);
     }
     let (sequence, state) = store
@@ -108,7 +110,8 @@ fn reopen(store: &Connection, sequence: i64, entry: &Entry, now: Timestamp) -> r
         .prepare_cached(
             "UPDATE deliveries SET state = 'pending', ready_at = :now, settled_at = NULL, \
                received_at = :received_at, event = :event, repository = :repository, source = :source, \
-               path = :path, provider_id = :provider_id, headers = :headers, proof = :proof \
+               path = :path, provider_id = :provider_id, headers = :headers, proof = :proof, \
+               tenant = :tenant, tier = 0, size = :size \
              WHERE seq = :seq",
         )?
         .execute(named_params! {
@@ -122,20 +125,94 @@ fn reopen(store: &Connection, sequence: i64, entry: &Entry, now: Timestamp) -> r
             ":provider_id": delivery.provider_id,
             ":headers": entry.headers,
             ":proof": entry.proof,
+            ":tenant": entry.tenant,
+            ":size": size(&entry.body),
         })?;
-    write_body(store, sequence, &delivery.body)
+    write_body(store, sequence, &entry.body)
 }
 
-fn write_body(store: &Connection, sequence: i64, body: &[u8]) -> rusqlite::Result<()> {
+fn size(body: &StoredBody) -> i64 {
+    i64::try_from(body.bytes.len()).unwrap_or(i64::MAX)
+}
+
+fn write_body(store: &Connection, sequence: i64, body: &StoredBody) -> rusqlite::Result<()> {
     store
         .prepare_cached("INSERT OR REPLACE INTO bodies (delivery, encoding, bytes) VALUES (?1, ?2, ?3)")?
-        .execute((sequence, row::IDENTITY, body))
+        .execute((sequence, body.encoding.as_ref(), body.bytes.as_ref()))
         .map(drop)
 }
 
-/// Leases what is due, in the order in which it became due.
+/// Copies a delivery that has ended, under the id of the order.
+pub(super) fn replay(
+    store: &Connection,
+    order: &ReplayOrder,
+    replay: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Replayed> {
+    let id = order.id();
+    let found = store
+        .prepare_cached("SELECT seq, state, tier FROM deliveries WHERE id = :id AND tier < 2")?
+        .query_row(named_params! { ":id": order.of.as_str() }, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u8>(2)?))
+        })
+        .optional()?;
+    let Some((sequence, state, tier)) = found else { return Ok(Replayed::Missing) };
+    if !matches!(state.as_str(), "settled" | "failed") {
+        return Ok(Replayed::InProgress);
+    }
+    if tier != row::tier::WHOLE {
+        return Ok(Replayed::BodyGone);
+    }
+    let inserted = store
+        .prepare_cached(
+            "INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
+               provider_id, headers, proof, tenant, size, replay_of, replay) \
+             SELECT :id, 'pending', :now, :now, event, repository, source, path, provider_id, headers, \
+               proof, tenant, size, :of, :replay \
+             FROM deliveries WHERE seq = :seq \
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":id": id.as_str(),
+            ":now": to_nanoseconds(now),
+            ":of": order.of.as_str(),
+            ":replay": replay,
+            ":seq": sequence,
+        })?;
+    if inserted == 0 {
+        return Ok(Replayed::Known(id));
+    }
+    store
+        .prepare_cached(
+            "INSERT INTO bodies (delivery, encoding, bytes) \
+             SELECT :copy, encoding, bytes FROM bodies WHERE delivery = :seq",
+        )?
+        .execute(named_params! { ":copy": store.last_insert_rowid(), ":seq": sequence })?;
+    Ok(Replayed::New(id))
+}
+
+/// The tenants that have something due, each with the moment since which the oldest of it is.
+pub(super) fn waiting_tenants(store: &Connection, now: Timestamp) -> rusqlite::Result<Vec<(Arc<str>, i64)>> {
+    // Leaps from one tenant to the next in the index, whatever the length of their lines.
+    store
+        .prepare_cached(
+            "WITH RECURSIVE tenants (tenant) AS ( \
+               SELECT (SELECT min(tenant) FROM deliveries WHERE ready_at IS NOT NULL) \
+               UNION ALL \
+               SELECT (SELECT min(tenant) FROM deliveries WHERE ready_at IS NOT NULL AND tenant > t.tenant) \
+               FROM tenants t WHERE t.tenant IS NOT NULL) \
+             SELECT t.tenant, (SELECT min(ready_at) FROM deliveries d \
+               WHERE d.tenant = t.tenant AND d.ready_at IS NOT NULL) AS since \
+             FROM tenants t WHERE t.tenant IS NOT NULL AND since <= :now",
+        )?
+        .query_map(named_params! { ":now": to_nanoseconds(now) }, |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// Leases what is due of one tenant, in the order in which it became due.
 pub(super) fn claim(
     store: &Connection,
+    tenant: &Arc<str>,
     max: usize,
     lease: Duration,
     now: Timestamp,
@@ -143,10 +220,14 @@ pub(super) fn claim(
     let due = store
         .prepare_cached(
             "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
-             WHERE d.ready_at <= :now ORDER BY d.ready_at, d.seq LIMIT :max",
+             WHERE d.tenant = :tenant AND d.ready_at <= :now ORDER BY d.ready_at, d.seq LIMIT :max",
         )?
         .query_map(
-            named_params! { ":now": to_nanoseconds(now), ":max": i64::try_from(max).unwrap_or(i64::MAX) },
+            named_params! {
+                ":tenant": tenant,
+                ":now": to_nanoseconds(now),
+                ":max": i64::try_from(max).unwrap_or(i64::MAX),
+            },
             Envelope::from_row,
         )?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -154,11 +235,13 @@ pub(super) fn claim(
     let mut claimed = Vec::with_capacity(due.len());
     for envelope in due {
         let (sequence, attempt) = (envelope.sequence, envelope.attempts.saturating_add(1));
-        match envelope.open() {
-            Ok((delivery, proof)) => {
+        let launches = envelope.launches();
+        match launches.and_then(|launches| Ok((envelope.open()?, launches))) {
+            Ok(((delivery, proof), launches)) => {
                 lease_row(store, sequence, attempt, lease_until)?;
                 let ticket = Ticket { id: delivery.id.clone(), attempt };
-                claimed.push(Claimed { ticket, delivery, proof, lease_until });
+                let tenant = Arc::clone(tenant);
+                claimed.push(Claimed { ticket, delivery, proof, tenant, launches, lease_until });
             }
             Err(unreadable) => {
                 // Left in the queue it would be the first to be claimed for ever and hold up the rest.
@@ -226,7 +309,7 @@ pub(super) fn release(store: &Connection, outcome: &Outcome, due: Timestamp) -> 
     let changed = store
         .prepare_cached(
             "UPDATE deliveries SET state = 'pending', ready_at = :due, fault = :fault, \
-               decisions = :decisions \
+               decisions = :decisions, launches = :launches \
              WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
         )?
         .execute(named_params! {
@@ -235,21 +318,43 @@ pub(super) fn release(store: &Connection, outcome: &Outcome, due: Timestamp) -> 
             ":due": to_nanoseconds(due),
             ":fault": outcome.fault,
             ":decisions": outcome.decisions,
+            ":launches": outcome.launches,
         })?;
     Ok(changed == 1)
 }
 
 /// One delivery with its body.
 pub(super) fn find(store: &Connection, id: &DeliveryId) -> Result<Option<Record>, JournalError> {
-    store
+    let stored = store
         .prepare_cached(
             "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
              WHERE d.id = :id",
         )?
         .query_row(named_params! { ":id": id.as_str() }, row::Stored::from_row)
-        .optional()?
-        .map(|stored| stored.into_record().map_err(JournalError::from))
-        .transpose()
+        .optional()?;
+    let Some(stored) = stored else { return Ok(None) };
+    let mut record = stored.into_record()?;
+    record.replays = replays(store, id)?;
+    Ok(Some(record))
+}
+
+fn replays(store: &Connection, of: &DeliveryId) -> Result<Vec<DeliveryId>, JournalError> {
+    let ids = store
+        .prepare_cached("SELECT id FROM deliveries WHERE replay_of = :of ORDER BY seq")?
+        .query_map(named_params! { ":of": of.as_str() }, |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let parsed = ids.iter().map(|id| id.parse());
+    parsed.collect::<Result<_, _>>().map_err(|_| JournalError::Corrupt {
+        reason: format!("a replay of delivery {of} has an id that is none"),
+    })
+}
+
+/// Writes a little, as durably as everything else.
+pub(super) fn beat(store: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("UPDATE heartbeat SET at = :now")?
+        .execute(named_params! { ":now": to_nanoseconds(now) })
+        .map(drop)
 }
 
 /// Counts the queue.

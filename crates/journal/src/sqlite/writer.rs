@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use super::fault::{self, Scope};
 use super::file::Place;
 use crate::JournalError;
+use crate::turns::Turns;
 
 /// How many jobs share a commit at most: beyond, waiting for the others costs more than their fsync saves.
 const GROUP_JOBS: usize = 64;
@@ -24,6 +25,7 @@ pub(super) struct Writer {
     queue: mpsc::Receiver<Box<dyn Job>>,
     arrivals: Arc<watch::Sender<u64>>,
     clock: Clock,
+    turns: Turns,
     /// Whether the last group failed, so that trouble is logged when it begins and when it ends.
     troubled: bool,
 }
@@ -44,6 +46,7 @@ pub(super) trait Job: Send {
 pub(super) struct Turn<'a> {
     pub(super) store: &'a Connection,
     pub(super) now: Timestamp,
+    pub(super) turns: &'a mut Turns,
     /// Set by a job that may have made something claimable.
     pub(super) arrival: bool,
 }
@@ -66,7 +69,8 @@ impl Writer {
         queue: mpsc::Receiver<Box<dyn Job>>,
         arrivals: Arc<watch::Sender<u64>>,
     ) -> Self {
-        Self { place, store: Some(store), queue, arrivals, clock: Clock(Timestamp::MIN), troubled: false }
+        let (clock, turns) = (Clock(Timestamp::MIN), Turns::default());
+        Self { place, store: Some(store), queue, arrivals, clock, turns, troubled: false }
     }
 
     /// Works until every sender is gone and the queue is empty, then moves the log into the main file.
@@ -123,7 +127,7 @@ impl Writer {
             None => reopen(&self.place)?,
         };
         let now = self.clock.now();
-        let result = transact(&mut store, group, now);
+        let result = transact(&mut store, group, now, &mut self.turns);
         let lost = result.as_ref().is_err_and(|error| fault::scope(error) == Scope::Connection);
         if !lost && store.is_autocommit() {
             self.store = Some(store);
@@ -179,9 +183,14 @@ impl Clock {
 }
 
 /// One transaction for all of them. True if something may have become claimable.
-fn transact(store: &mut Connection, group: &mut [Box<dyn Job>], now: Timestamp) -> rusqlite::Result<bool> {
+fn transact(
+    store: &mut Connection,
+    group: &mut [Box<dyn Job>],
+    now: Timestamp,
+    turns: &mut Turns,
+) -> rusqlite::Result<bool> {
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut turn = Turn { store: &transaction, now, arrival: false };
+    let mut turn = Turn { store: &transaction, now, turns, arrival: false };
     for job in group {
         job.run(&mut turn)?;
     }

@@ -23,6 +23,7 @@ pub(crate) fn push(name: &str, second: i64) -> Delivery {
         received_at: moment(second),
         headers: vec![("x-github-event".to_owned(), "push".to_owned())],
         body,
+        replay: None,
     }
 }
 
@@ -70,6 +71,7 @@ pub(crate) fn launched(run: &str) -> LaunchRecord {
     LaunchRecord {
         kind: "BuildRun".to_owned(),
         run: ObjectKey::new("team-a", run),
+        uid: Some("1f3a".to_owned()),
         existed: false,
         fault: None,
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use trigger_journal::{Appended, JournalError, Query, Settlement, State, Stats, Ticket};
+use trigger_journal::{Appended, Demand, JournalError, Query, Settlement, State, Stats, Ticket};
 
 use crate::contract::{LONG, append, failure};
 use crate::delivery::{moment, push};
@@ -146,7 +146,7 @@ async fn check(store: &mut impl Store, calls: Vec<Call>) {
             Call::Claim { max, expired } => {
                 // A lease of nothing has run out at once; a long one does not within the test.
                 let lease = if expired { Duration::ZERO } else { LONG };
-                let claimed = store.journal().claim(max, lease).await.unwrap();
+                let claimed = store.journal().claim(Demand::any(max, lease)).await.unwrap();
                 let tickets: Vec<_> = claimed.into_iter().map(|claimed| claimed.ticket).collect();
                 assert_eq!(tickets, model.claim(max, expired, clock));
             }
@@ -179,7 +179,7 @@ async fn settle(store: &impl Store, model: &mut Model, ticket: usize, failed: bo
 async fn release(store: &impl Store, model: &mut Model, ticket: usize, due: bool) {
     let Some(ticket) = model.tickets.get(ticket % model.tickets.len().max(1)).cloned() else { return };
     let at = if due { Timestamp::UNIX_EPOCH } else { Timestamp::MAX };
-    let answer = store.journal().release(ticket.clone(), at, "released".to_owned(), Vec::new()).await;
+    let answer = store.journal().release(ticket.clone(), at, failure("released")).await;
     let held = model.held(&ticket);
     agree(&answer, held.is_some());
     if let Some(entry) = held {

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use trigger_journal::sqlite::OpenError;
-use trigger_journal::{Journal as _, SqliteJournal};
+use trigger_journal::{Demand, Journal as _, SqliteJournal};
 
 use crate::contract::{append, claim_one};
 use crate::delivery::push;
@@ -33,7 +33,7 @@ async fn what_was_claimed_is_claimable_at_once_when_the_file_is_opened_again() {
     let journal = open(&path).unwrap();
     append(&journal, &push("claimed", 0)).await;
     let hour = std::time::Duration::from_hours(1);
-    let before = journal.claim(1, hour).await.unwrap();
+    let before = journal.claim(Demand::any(1, hour)).await.unwrap();
     journal.close().await;
 
     let journal = open(&path).unwrap();

@@ -214,5 +214,6 @@ fn delivery(
         received_at: Timestamp::now(),
         headers: provider.keep(headers),
         body: body.clone(),
+        replay: None,
     }
 }

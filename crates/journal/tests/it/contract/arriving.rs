@@ -1,7 +1,7 @@
 use jiff::Timestamp;
-use trigger_journal::{JournalError, Query, Settlement};
+use trigger_journal::{Demand, JournalError, Query, Settlement};
 
-use super::{LONG, append, claim_one, failure, settle_all};
+use super::{LONG, append, claim_one, failure, replay, settle_all};
 use crate::Store;
 use crate::delivery::{push, verified};
 
@@ -12,6 +12,15 @@ pub(crate) async fn an_append_wakes_those_who_wait(store: &mut impl Store) {
     settle_all(store.journal(), &failure("x")).await;
     arrivals.mark_unchanged();
     append(store.journal(), &push("a", 0)).await;
+    arrivals.changed().await.unwrap();
+}
+
+pub(crate) async fn a_replay_wakes_those_who_wait(store: &mut impl Store) {
+    append(store.journal(), &push("a", 0)).await;
+    settle_all(store.journal(), &Settlement::default()).await;
+    let mut arrivals = store.journal().arrivals();
+    arrivals.mark_unchanged();
+    replay(store.journal(), &push("a", 0).id, "once").await;
     arrivals.changed().await.unwrap();
 }
 
@@ -30,7 +39,7 @@ pub(crate) async fn a_release_wakes_those_who_wait(store: &mut impl Store) {
     let ticket = claim_one(store.journal()).await.ticket;
     let mut arrivals = store.journal().arrivals();
     arrivals.mark_unchanged();
-    store.journal().release(ticket, Timestamp::now(), "busy".to_owned(), Vec::new()).await.unwrap();
+    store.journal().release(ticket, Timestamp::now(), failure("busy")).await.unwrap();
     arrivals.changed().await.unwrap();
 }
 
@@ -43,7 +52,7 @@ pub(crate) async fn closing_wakes_those_who_wait_and_refuses_the_rest(store: &mu
     let journal = store.journal();
     let unavailable = |error| matches!(error, Some(JournalError::Unavailable { .. }));
     assert!(unavailable(journal.append(verified(push("a", 0))).await.err()));
-    assert!(unavailable(journal.claim(1, LONG).await.err()));
+    assert!(unavailable(journal.claim(Demand::any(1, LONG)).await.err()));
     assert!(unavailable(journal.find(&push("a", 0).id).await.err()));
     assert!(unavailable(journal.history(Query::default()).await.err()));
     assert!(unavailable(journal.stats().await.err()));

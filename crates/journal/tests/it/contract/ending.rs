@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 use trigger_event::ObjectKey;
-use trigger_journal::{JournalError, LaunchRecord, OutcomeRecord, Settlement, State, Ticket};
+use trigger_journal::{Demand, JournalError, LaunchRecord, OutcomeRecord, Settlement, State, Ticket};
 
 use super::{LONG, append, claim_all, claim_one, failure, settle_all};
 use crate::Store;
@@ -50,20 +50,31 @@ pub(crate) async fn a_released_delivery_waits_until_it_is_due(store: &mut impl S
     append(store.journal(), &sent).await;
     let first = claim_one(store.journal()).await;
     let later = Timestamp::now() + LONG;
-    let fault = "the API server is down".to_owned();
-    store.journal().release(first.ticket, later, fault.clone(), vec![skipped("r")]).await.unwrap();
+    let attempt = Settlement {
+        decisions: vec![skipped("r")],
+        launches: vec![launched("web-1")],
+        fault: Some("the API server is down".to_owned()),
+    };
+    store.journal().release(first.ticket, later, attempt.clone()).await.unwrap();
     assert!(claim_all(store.journal()).await.is_empty());
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
     assert_eq!((found.state, found.due, found.attempts), (State::Pending, Some(later), 1));
-    assert_eq!((found.fault, found.decisions), (Some(fault), vec![skipped("r")]));
+    let Settlement { decisions, launches, fault } = attempt;
+    assert_eq!((found.fault, found.decisions, found.launches), (fault, decisions, launches));
     assert_eq!(found.settled_at, None);
 
     append(store.journal(), &push("b", 1)).await;
     let other = claim_one(store.journal()).await;
     assert_eq!(other.ticket.id, push("b", 1).id);
     let now = Timestamp::now();
-    store.journal().release(other.ticket, now, String::new(), Vec::new()).await.unwrap();
-    assert_eq!(claim_one(store.journal()).await.ticket.attempt, 2, "due at once");
+    store
+        .journal()
+        .release(other.ticket, now, Settlement { launches: vec![launched("web-2")], ..failure("busy") })
+        .await
+        .unwrap();
+    let again = claim_one(store.journal()).await;
+    assert_eq!(again.ticket.attempt, 2, "due at once");
+    assert_eq!(again.launches, [launched("web-2")], "the next attempt knows what was launched");
 }
 
 pub(crate) async fn a_retry_does_not_overtake_what_waited_longer(store: &mut impl Store) {
@@ -71,7 +82,7 @@ pub(crate) async fn a_retry_does_not_overtake_what_waited_longer(store: &mut imp
     let old = claim_one(store.journal()).await.ticket;
     append(store.journal(), &push("new", 1)).await;
     let due = Timestamp::now();
-    store.journal().release(old.clone(), due, "busy".to_owned(), Vec::new()).await.unwrap();
+    store.journal().release(old.clone(), due, failure("busy")).await.unwrap();
     let order: Vec<_> =
         claim_all(store.journal()).await.into_iter().map(|claimed| claimed.ticket.id).collect();
     assert_eq!(order, [push("new", 1).id, old.id]);
@@ -82,14 +93,14 @@ pub(crate) async fn a_stale_ticket_changes_nothing(store: &mut impl Store) {
     append(store.journal(), &sent).await;
     let unclaimed = Ticket { id: sent.id.clone(), attempt: 0 };
     let unknown = Ticket { id: push("unknown", 0).id, attempt: 1 };
-    let lost = store.journal().claim(1, Duration::ZERO).await.unwrap().remove(0).ticket;
+    let lost = store.journal().claim(Demand::any(1, Duration::ZERO)).await.unwrap().remove(0).ticket;
     let held = claim_one(store.journal()).await.ticket;
     let future = Ticket { id: sent.id.clone(), attempt: 3 };
     for ticket in [&unclaimed, &unknown, &lost, &future] {
         let answer = store.journal().settle(ticket.clone(), failure("wrong")).await;
         assert!(is_stale(&answer, ticket), "{ticket:?}: {answer:?}");
         let now = Timestamp::now();
-        let answer = store.journal().release(ticket.clone(), now, "wrong".to_owned(), Vec::new()).await;
+        let answer = store.journal().release(ticket.clone(), now, failure("wrong")).await;
         assert!(is_stale(&answer, ticket), "{ticket:?}: {answer:?}");
     }
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
@@ -104,7 +115,7 @@ pub(crate) async fn a_stale_ticket_changes_nothing(store: &mut impl Store) {
 
 pub(crate) async fn an_expired_ticket_holds_until_somebody_else_claims(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
-    let expired = store.journal().claim(1, Duration::ZERO).await.unwrap().remove(0).ticket;
+    let expired = store.journal().claim(Demand::any(1, Duration::ZERO)).await.unwrap().remove(0).ticket;
     store.journal().settle(expired, Settlement::default()).await.unwrap();
 }
 

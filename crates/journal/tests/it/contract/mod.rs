@@ -5,12 +5,16 @@ pub(crate) mod appending;
 pub(crate) mod arriving;
 pub(crate) mod claiming;
 pub(crate) mod ending;
+pub(crate) mod forgetting;
+pub(crate) mod refusing;
+pub(crate) mod replaying;
 pub(crate) mod searching;
+pub(crate) mod sharing;
 
 use std::time::Duration;
 
-use trigger_event::Delivery;
-use trigger_journal::{Appended, Claimed, Journal, Settlement};
+use trigger_event::{Delivery, DeliveryId};
+use trigger_journal::{Appended, Claimed, Demand, Journal, ReplayOrder, Replayed, Settlement};
 
 use crate::delivery::verified;
 
@@ -56,8 +60,33 @@ macro_rules! suite {
                 what_is_not_there_is_not_found,
                 stats_count_the_queue_only,
             ]);
+            $crate::contract::tests!($new, sharing: [
+                a_long_line_of_one_tenant_does_not_hold_up_another,
+                turns_go_round_from_claim_to_claim,
+                no_tenant_gets_more_than_its_room,
+            ]);
+            $crate::contract::tests!($new, replaying: [
+                a_replay_is_a_delivery_of_its_own,
+                a_request_made_twice_makes_one_replay,
+                what_cannot_be_replayed_is_told,
+                a_replay_can_be_replayed,
+            ]);
+            $crate::contract::tests!($new, forgetting: [
+                what_is_young_is_kept,
+                bodies_go_first_then_decisions_then_keys,
+                limits_take_the_oldest,
+                what_is_not_settled_is_never_forgotten,
+                a_failed_delivery_that_was_forgotten_can_come_again,
+                many_are_forgotten_in_small_batches,
+            ]);
+            $crate::contract::tests!($new, refusing: [
+                refusals_are_kept_newest_first,
+                the_ring_of_refusals_does_not_grow,
+                a_store_that_works_says_so,
+            ]);
             $crate::contract::tests!($new, arriving: [
                 an_append_wakes_those_who_wait,
+                a_replay_wakes_those_who_wait,
                 a_duplicate_wakes_nobody,
                 a_release_wakes_those_who_wait,
                 closing_wakes_those_who_wait_and_refuses_the_rest,
@@ -85,7 +114,7 @@ pub(crate) async fn append(journal: &dyn Journal, delivery: &Delivery) -> Append
 
 /// Claims everything that is due.
 pub(crate) async fn claim_all(journal: &dyn Journal) -> Vec<Claimed> {
-    journal.claim(1000, LONG).await.unwrap()
+    journal.claim(Demand::any(1000, LONG)).await.unwrap()
 }
 
 /// Claims everything that is due, which is one delivery.
@@ -100,6 +129,11 @@ pub(crate) async fn settle_all(journal: &dyn Journal, settlement: &Settlement) {
     for claimed in claim_all(journal).await {
         journal.settle(claimed.ticket, settlement.clone()).await.unwrap();
     }
+}
+
+pub(crate) async fn replay(journal: &dyn Journal, of: &DeliveryId, request: &str) -> Replayed {
+    let (request, by, from) = (request.to_owned(), "ada".to_owned(), "10.0.0.7".to_owned());
+    journal.replay(ReplayOrder { of: of.clone(), request, by, from }).await.unwrap()
 }
 
 pub(crate) fn failure(fault: &str) -> Settlement {

@@ -20,6 +20,7 @@ pub(super) fn delivery(headers: Vec<(String, String)>, body: Vec<u8>) -> Deliver
         received_at: Timestamp::UNIX_EPOCH,
         headers,
         body: body.into(),
+        replay: None,
     }
 }
 

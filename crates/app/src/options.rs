@@ -1,0 +1,98 @@
+//! Groups of flags that `serve` and `dev` share: how long things are kept, how work is done.
+
+use std::time::Duration;
+
+use clap::Args;
+use trigger_dispatch::Settings;
+use trigger_journal::Retention;
+
+/// How long what is kept.
+#[derive(Debug, Clone, Args)]
+pub struct KeepOptions {
+    /// How long the bodies of settled deliveries are kept, in days. Without its body a delivery cannot be
+    /// replayed.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_KEEP_PAYLOADS", default_value_t = 3, value_name = "DAYS")]
+    pub keep_payloads: u16,
+    /// How long settled deliveries are kept with their decisions, in days.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_KEEP_DELIVERIES", default_value_t = 7, value_name = "DAYS")]
+    pub keep_deliveries: u16,
+    /// How long a repeated delivery is known to be one, in days.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_KEEP_KEYS", default_value_t = 30, value_name = "DAYS")]
+    pub keep_keys: u16,
+    /// How many settled deliveries are kept at most with their decisions; the oldest go first.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_MAX_DELIVERIES",
+        default_value_t = 1_000_000,
+        value_name = "COUNT"
+    )]
+    pub max_deliveries: u64,
+    /// How much the bodies of settled deliveries take at most, compressed, in MiB; the oldest go first.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_PAYLOADS", default_value_t = 4096, value_name = "MIB")]
+    pub max_payloads: u64,
+}
+
+/// How deliveries are worked on.
+#[derive(Debug, Clone, Args)]
+pub struct WorkOptions {
+    /// How many deliveries are worked on side by side.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CONCURRENCY", default_value_t = 32, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// How long a delivery belongs to the replica that works on it, in seconds. If that one dies, another
+    /// takes over after this time.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LEASE", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub lease: u64,
+    /// How long a delivery is tried again when its runs cannot be created (the API server is away, say), in
+    /// hours. Then it has failed.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = 24, value_name = "HOURS")]
+    pub give_up_after: u64,
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl KeepOptions {
+    pub(crate) fn retention(&self) -> Retention {
+        Retention {
+            payloads: DAY * u32::from(self.keep_payloads),
+            deliveries: DAY * u32::from(self.keep_deliveries),
+            keys: DAY * u32::from(self.keep_keys),
+            max_deliveries: self.max_deliveries,
+            max_payload_bytes: self.max_payloads.saturating_mul(1024 * 1024),
+        }
+    }
+}
+
+impl Default for KeepOptions {
+    fn default() -> Self {
+        Self {
+            keep_payloads: 3,
+            keep_deliveries: 7,
+            keep_keys: 30,
+            max_deliveries: 1_000_000,
+            max_payloads: 4096,
+        }
+    }
+}
+
+impl WorkOptions {
+    pub(crate) fn settings(&self) -> Settings {
+        let lease = Duration::from_secs(self.lease);
+        let concurrency = usize::from(self.concurrency);
+        Settings {
+            concurrency,
+            // A quarter of the places is out of reach of any one tenant.
+            per_tenant: (concurrency * 3).div_ceil(4),
+            lease,
+            attempt: lease.mul_f64(0.75),
+            launch: lease.div_f64(3.0),
+            give_up_after: Duration::from_hours(self.give_up_after),
+            ..Settings::default()
+        }
+    }
+}
+
+impl Default for WorkOptions {
+    fn default() -> Self {
+        Self { concurrency: 32, lease: 60, give_up_after: 24 }
+    }
+}

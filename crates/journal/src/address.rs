@@ -1,0 +1,89 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where a journal is kept: `sqlite:PATH` or `postgres://…`.
+///
+/// Never shows the password of a PostgreSQL address.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Address {
+    /// In a SQLite file, for one process.
+    Sqlite(PathBuf),
+    /// In a PostgreSQL database, for several replicas. A connection string as libpq takes it.
+    Postgres(String),
+}
+
+/// The text is no address of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a journal: write sqlite:PATH or postgres://USER@HOST/DATABASE")]
+pub struct InvalidAddress;
+
+impl FromStr for Address {
+    type Err = InvalidAddress;
+
+    /// A bare path is taken as one of a SQLite file.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        let path = text.strip_prefix("sqlite:").unwrap_or(text);
+        // Another scheme, or nothing at all, is a slip rather than a file name.
+        if path.is_empty() || path.contains("://") {
+            return Err(InvalidAddress);
+        }
+        Ok(Self::Sqlite(path.into()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The address without what may be secret: the password before the `@`, and all parameters.
+fn without_password(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    match rest.rsplit_once('@') {
+        Some((user, place)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{place}")
+        }
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_apart() {
+        let sqlite = |path: &str| Ok(Address::Sqlite(path.into()));
+        assert_eq!("sqlite:/var/j.db".parse(), sqlite("/var/j.db"));
+        assert_eq!("j.db".parse(), sqlite("j.db"));
+        for url in ["postgres://db/x", "postgresql://u:p@db:5432/x?sslmode=require"] {
+            assert_eq!(url.parse(), Ok(Address::Postgres(url.to_owned())));
+        }
+        for bad in ["", "sqlite:", "mysql://db/x"] {
+            assert_eq!(bad.parse::<Address>(), Err(InvalidAddress), "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let address: Address = "postgres://me:s3cr@t@db:5432/x?password=s3cr3t".parse().unwrap();
+        assert_eq!(address.to_string(), "postgres://me@db:5432/x");
+        assert_eq!(format!("{address:?}"), "postgres://me@db:5432/x");
+    }
+}

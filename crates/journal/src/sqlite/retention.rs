@@ -1,0 +1,124 @@
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use super::row::tier;
+use crate::moment::to_nanoseconds;
+use crate::{JournalError, Pruned, Retention};
+
+/// So few that the commit they are part of is hardly longer for it.
+const BATCH: i64 = 100;
+
+/// What there is to forget, found by a reader so that the writer need not look for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    payloads: Cut,
+    deliveries: Cut,
+    keys: Cut,
+}
+
+/// Of one tier: what was settled before `before`, and the `excess` oldest in any case.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    before: i64,
+    excess: u64,
+}
+
+/// Looks what is beyond the limits.
+pub(super) fn plan(store: &Connection, retention: &Retention, now: Timestamp) -> Result<Plan, JournalError> {
+    let before = |age| to_nanoseconds(now.checked_sub(age).unwrap_or(Timestamp::MIN));
+    let (whole, bytes) = totals(store, tier::WHOLE)?;
+    let (bodiless, _) = totals(store, tier::BODILESS)?;
+    // By how many deliveries the bytes are exceeded is a guess from their mean size; the next call corrects it.
+    let mean = (bytes / whole.max(1)).max(1);
+    Ok(Plan {
+        payloads: Cut {
+            before: before(retention.payloads.min(retention.deliveries).min(retention.keys)),
+            excess: bytes.saturating_sub(retention.max_payload_bytes).div_ceil(mean),
+        },
+        deliveries: Cut {
+            before: before(retention.deliveries.min(retention.keys)),
+            excess: (whole + bodiless).saturating_sub(retention.max_deliveries),
+        },
+        keys: Cut { before: before(retention.keys), excess: 0 },
+    })
+}
+
+fn totals(store: &Connection, tier: u8) -> Result<(u64, u64), JournalError> {
+    let (count, bytes) = store
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(size), 0) FROM deliveries \
+             WHERE tier = :tier AND settled_at IS NOT NULL",
+        )?
+        .query_row(named_params! { ":tier": tier }, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+    Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+}
+
+/// Forgets a batch.
+pub(super) fn prune(store: &Connection, plan: &Plan) -> rusqlite::Result<Pruned> {
+    let mut pruned = Pruned::default();
+    for sequence in chosen(store, tier::WHOLE, plan.payloads)? {
+        drop_body(store, sequence)?;
+        set_tier(store, sequence, tier::BODILESS)?;
+        pruned.payloads += 1;
+    }
+    // What has no body any more is older than what has one, by and large.
+    for from in [tier::BODILESS, tier::WHOLE] {
+        let excess = plan.deliveries.excess.saturating_sub(pruned.deliveries);
+        for sequence in chosen(store, from, Cut { excess, ..plan.deliveries })? {
+            drop_body(store, sequence)?;
+            reduce_to_key(store, sequence)?;
+            pruned.deliveries += 1;
+        }
+    }
+    for sequence in chosen(store, tier::KEY, plan.keys)? {
+        store
+            .prepare_cached("DELETE FROM deliveries WHERE seq = :seq")?
+            .execute(named_params! { ":seq": sequence })?;
+        pruned.keys += 1;
+    }
+    Ok(pruned)
+}
+
+/// The oldest of a tier that are to go.
+fn chosen(store: &Connection, tier: u8, cut: Cut) -> rusqlite::Result<Vec<i64>> {
+    let oldest = store
+        .prepare_cached(
+            "SELECT seq, settled_at FROM deliveries WHERE tier = :tier AND settled_at IS NOT NULL \
+             ORDER BY settled_at LIMIT :batch",
+        )?
+        .query_map(named_params! { ":tier": tier, ":batch": BATCH }, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let goes = |(place, (sequence, settled_at)): (u64, (i64, i64))| {
+        (place < cut.excess || settled_at < cut.before).then_some(sequence)
+    };
+    Ok((0..).zip(oldest).map_while(goes).collect())
+}
+
+fn drop_body(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("DELETE FROM bodies WHERE delivery = :seq")?
+        .execute(named_params! { ":seq": sequence })
+        .map(drop)
+}
+
+/// The proof stays: by it a repetition is told from a delivery that a further Secret verifies.
+fn reduce_to_key(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
+    store
+        .prepare_cached(
+            "UPDATE deliveries SET decisions = NULL, launches = NULL, fault = NULL, replay = NULL, \
+               replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' WHERE seq = :seq",
+        )?
+        .execute(named_params! { ":seq": sequence })?;
+    set_tier(store, sequence, tier::KEY)
+}
+
+fn set_tier(store: &Connection, sequence: i64, tier: u8) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("UPDATE deliveries SET tier = :tier, size = 0 WHERE seq = :seq")?
+        .execute(named_params! { ":seq": sequence, ":tier": tier })
+        .map(drop)
+}

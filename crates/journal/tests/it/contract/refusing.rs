@@ -1,0 +1,46 @@
+use trigger_event::ObjectKey;
+use trigger_journal::{REFUSALS, Refusal, TriedSecret};
+
+use crate::Store;
+use crate::delivery::{moment, push};
+
+fn refusal(second: i64) -> Refusal {
+    let finding = "no key in it verifies the signature".to_owned();
+    Refusal {
+        at: moment(second),
+        times: 2,
+        delivery: push("refused", 0).id,
+        status: 401,
+        answer: "unauthorized".to_owned(),
+        reason: "no Secret verifies the delivery".to_owned(),
+        source: "github".to_owned(),
+        path: "/hooks/github".to_owned(),
+        event: "push".to_owned(),
+        provider_id: None,
+        repository: Some("github.com/acme/web".to_owned()),
+        from: Some("10.0.0.7:4711".to_owned()),
+        tried: vec![TriedSecret { secret: ObjectKey::new("team-a", "hook"), finding }],
+    }
+}
+
+pub(crate) async fn refusals_are_kept_newest_first(store: &mut impl Store) {
+    assert!(store.journal().refusals().await.unwrap().is_empty());
+    store.journal().refuse(vec![refusal(1), refusal(2)]).await.unwrap();
+    store.journal().refuse(vec![refusal(3)]).await.unwrap();
+    store.reopen().await;
+    assert_eq!(store.journal().refusals().await.unwrap(), [refusal(3), refusal(2), refusal(1)]);
+}
+
+pub(crate) async fn the_ring_of_refusals_does_not_grow(store: &mut impl Store) {
+    for batch in 0..5 {
+        let batch = (0..300).map(|n| refusal(batch * 300 + n)).collect();
+        store.journal().refuse(batch).await.unwrap();
+    }
+    let kept = store.journal().refusals().await.unwrap();
+    assert_eq!(kept.len(), REFUSALS);
+    assert_eq!((kept[0].at, kept[REFUSALS - 1].at), (moment(1499), moment(500)));
+}
+
+pub(crate) async fn a_store_that_works_says_so(store: &mut impl Store) {
+    store.journal().check().await.unwrap();
+}
