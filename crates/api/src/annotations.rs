@@ -13,6 +13,8 @@ pub const WHEN_GITHUB_EVENTS: &str = "trigger.shipwright.io/trigger-when-github-
 pub const WHEN_GITHUB_BRANCHES: &str = "trigger.shipwright.io/trigger-when-github-branches";
 /// On a BuildRun: the id of the delivery, as the journal and the answer to the sender name it.
 pub const DELIVERY: &str = "trigger.shipwright.io/delivery";
+/// On a BuildRun: the id of the earlier delivery that the delivery replays.
+pub const REPLAY_OF: &str = "trigger.shipwright.io/replay-of";
 /// On a BuildRun: the repository the event is about.
 pub const REPOSITORY: &str = "trigger.shipwright.io/repository";
 /// On a BuildRun: the full ref the event is about.

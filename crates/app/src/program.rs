@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{BuildWatch, Connection, KubeLauncher, Reporter, Scope, SharedReads, watch_builds};
-use trigger_dispatch::{Dispatcher, Launcher};
+use trigger_dispatch::{Dispatcher, Launcher, keep_within};
 use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
@@ -150,6 +150,9 @@ impl Program {
 
         let metrics = trigger_dispatch::Metrics::default();
         metrics.register(&mut registry);
+        let retention = options.keep.retention();
+        let pruning = keep_within(Arc::clone(&journal), retention, metrics.clone(), stop.rest.clone());
+        stop.background.spawn(pruning);
         let dispatcher = Dispatcher::new(
             Arc::clone(&journal),
             Arc::clone(&inventory),
@@ -162,14 +165,16 @@ impl Program {
         let metrics = trigger_server::Metrics::default();
         metrics.register(&mut registry);
         let secrets = Arc::new(SharedReads::new(connection));
-        let hook_routes = Hooks::new(
+        let (taking_in, refusals) = Hooks::new(
             options.hook_settings(),
             Arc::clone(&inventory),
             secrets,
             Arc::clone(&journal),
             metrics,
-        )
-        .router(&options.routes());
+        );
+        let hook_routes = taking_in.router(&options.routes());
+        // Ends by itself after the hooks, when the last refusals are written.
+        stop.background.spawn(refusals.run());
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = readiness(builds.clone(), Arc::clone(&draining));
         let admin_routes = Admin::new(readiness, Arc::clone(&journal), registry).router();

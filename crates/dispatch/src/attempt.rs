@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
-use trigger_event::{Event, ObjectKey};
+use trigger_event::{Delivery, Event, ObjectKey};
 use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
 use trigger_targets::{Plan, RenderError, Request, render};
@@ -112,7 +112,8 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
             .filter(|other| other.outcome == Outcome::AlsoMatched && other.target.key == target.key)
             .map(|other| other.rule.as_ref())
             .collect();
-        let request = Request { delivery: &claimed.delivery.id, event, target, cause, also: &also };
+        let Delivery { id: delivery, replay, .. } = &claimed.delivery;
+        let request = Request { delivery, event, target, cause, also: &also, replay: replay.as_ref() };
         match render(&request) {
             Ok(plan) => plans.push(plan),
             Err(error) => errors.push(error),

@@ -15,6 +15,7 @@ mod meaning;
 mod metrics;
 mod preview;
 mod record;
+mod retention;
 mod runs;
 mod secrets;
 
@@ -25,5 +26,6 @@ pub use dispatcher::{Dispatcher, Settings};
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
 pub use metrics::Metrics;
 pub use preview::preview;
+pub use retention::keep_within;
 pub use runs::{RunState, Runs};
 pub use secrets::{SecretData, SecretFault, Secrets};

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     launches: Family<LaunchLabels, Counter>,
+    forgotten: Family<ForgottenLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -18,6 +19,11 @@ struct DecisionLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LaunchLabels {
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ForgottenLabels {
+    what: &'static str,
 }
 
 impl Metrics {
@@ -33,10 +39,21 @@ impl Metrics {
             "Runs asked for, by outcome: created, existed, refused, postponed",
             self.launches.clone(),
         );
+        registry.register(
+            "forgotten",
+            "What retention has taken out of the journal: payload, delivery, key",
+            self.forgotten.clone(),
+        );
     }
 
     pub(crate) fn decided(&self, outcome: &'static str) {
         self.decisions.get_or_create(&DecisionLabels { outcome }).inc();
+    }
+
+    pub(crate) fn forgotten(&self, payloads: u64, deliveries: u64, keys: u64) {
+        for (what, count) in [("payload", payloads), ("delivery", deliveries), ("key", keys)] {
+            self.forgotten.get_or_create(&ForgottenLabels { what }).inc_by(count);
+        }
     }
 
     pub(crate) fn launched(&self, outcome: &'static str) {

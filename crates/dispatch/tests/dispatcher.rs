@@ -31,6 +31,8 @@ struct Script {
     answers: Mutex<HashMap<String, Vec<Result<Launched, LaunchFault>>>>,
     created: Mutex<Vec<String>>,
     asked: Mutex<Vec<String>>,
+    /// Launches for these Builds do not return.
+    stuck: Mutex<Vec<String>>,
 }
 
 impl Script {
@@ -56,6 +58,9 @@ impl Launcher for Script {
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
         let build = plan.target.name.as_ref();
         self.asked.lock().unwrap().push(build.to_owned());
+        if self.stuck.lock().unwrap().iter().any(|stuck| stuck == build) {
+            return futures::future::pending().boxed();
+        }
         let told = self.answers.lock().unwrap().get_mut(build).and_then(Vec::pop);
         let answer = told.unwrap_or_else(|| {
             let mut created = self.created.lock().unwrap();
@@ -93,7 +98,8 @@ impl World {
         let (journal, script) = (Arc::new(journal.unwrap()), Arc::new(Script::default()));
         let inventory = Arc::new(Inventory::new());
         for name in builds {
-            inventory.apply(&build(name));
+            let (namespace, name) = name.split_once('/').unwrap_or(("team-a", name));
+            inventory.apply(&build(namespace, name));
         }
         inventory.mark_synced();
         let mut settings = Settings {
@@ -115,10 +121,15 @@ impl World {
     }
 
     async fn append(&self, delivery: Delivery) -> (DeliveryId, Appended) {
+        self.append_of("team-a", delivery).await
+    }
+
+    /// Appends a delivery that the Secret `hook` of this namespace verifies.
+    async fn append_of(&self, namespace: &str, delivery: Delivery) -> (DeliveryId, Appended) {
         let id = delivery.id.clone();
         let claim = Claim::hmac_sha256(KEY, &delivery.body);
         let mut verification = Verification::new(delivery, claim);
-        assert!(verification.try_key(&ObjectKey::new("team-a", "hook"), KEY));
+        assert!(verification.try_key(&ObjectKey::new(namespace, "hook"), KEY));
         let verified = verification.finish(Unsigned::Refused).unwrap();
         (id, self.journal.append(verified).await.unwrap())
     }
@@ -142,11 +153,11 @@ impl Drop for World {
     }
 }
 
-fn build(name: &str) -> Build {
+fn build(namespace: &str, name: &str) -> Build {
     let rule =
         json!({"name": "push", "type": "GitHub", "github": {"events": ["Push"], "branches": ["main"]}});
     serde_json::from_value(json!({
-        "metadata": {"namespace": "team-a", "name": name, "uid": name},
+        "metadata": {"namespace": namespace, "name": name, "uid": name},
         "spec": {
             "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
             "trigger": {"triggerSecret": "hook", "when": [rule]},
@@ -246,4 +257,55 @@ async fn a_delivery_that_cannot_be_understood_fails_with_its_reason() {
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Failed);
     assert!(record.fault.as_deref().is_some_and(|fault| fault.contains("`gitlab`")), "{:?}", record.fault);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_that_hangs_does_not_hold_up_its_neighbours() {
+    let world = World::new(&["hanging", "steady"], |settings| {
+        settings.launch = Duration::from_millis(20);
+        settings.give_up_after = Duration::ZERO;
+    });
+    world.script.stuck.lock().unwrap().push("hanging".to_owned());
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let record = world.ended(&id).await;
+    assert_eq!(record.state, State::Failed);
+    let launch =
+        |build: &str| record.launches.iter().find(|launch| launch.run.name.starts_with(build)).unwrap();
+    assert_eq!(launch("steady").fault, None);
+    assert_eq!(launch("hanging").fault.as_deref(), Some("the API server did not answer in time"));
+    assert_eq!(record.decisions.len(), 2, "and what was decided is known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_has_an_end_and_keeps_what_it_has_done() {
+    let world = World::new(&["hanging", "steady"], |settings| {
+        settings.attempt = Duration::from_millis(50);
+        settings.give_up_after = Duration::ZERO;
+    });
+    world.script.stuck.lock().unwrap().push("hanging".to_owned());
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let record = world.ended(&id).await;
+    let faults: Vec<_> = record.launches.iter().map(|launch| launch.fault.is_some()).collect();
+    assert_eq!(faults.iter().filter(|fault| **fault).count(), 1, "{:?}", record.launches);
+    assert_eq!(world.script.created().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_whose_runs_are_slow_to_create_leaves_room_for_others() {
+    let world = World::new(&["noisy/stuck", "quiet/web"], |settings| {
+        settings.concurrency = 4;
+        settings.per_tenant = 3;
+    });
+    world.script.stuck.lock().unwrap().push("stuck".to_owned());
+    world.synced.send_replace(true);
+    for commit in '0'..='9' {
+        world.append_of("noisy", push(commit)).await;
+    }
+    for commit in 'a'..='f' {
+        let (id, _) = world.append_of("quiet", push(commit)).await;
+        assert_eq!(world.ended(&id).await.state, State::Settled);
+    }
+    assert_eq!(world.script.asked("stuck"), 3, "as many as one tenant may have under way");
 }

@@ -13,6 +13,6 @@ mod listener;
 mod metrics;
 
 pub use admin::{Admin, Readiness};
-pub use hooks::{HookSettings, Hooks, Route};
+pub use hooks::{HookSettings, Hooks, RefusalWriter, Route};
 pub use listener::{Limits, serve};
 pub use metrics::Metrics;

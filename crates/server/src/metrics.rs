@@ -11,6 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub struct Metrics {
     received: Family<AnswerLabels, Counter>,
     answered: Histogram,
+    refusals_not_kept: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -22,7 +23,8 @@ struct AnswerLabels {
 impl Default for Metrics {
     fn default() -> Self {
         // From a tenth of a millisecond to about 13 s: GitHub waits 10 s.
-        Self { received: Family::default(), answered: Histogram::new(exponential_buckets(0.0001, 2.0, 18)) }
+        let answered = Histogram::new(exponential_buckets(0.0001, 2.0, 18));
+        Self { received: Family::default(), answered, refusals_not_kept: Counter::default() }
     }
 }
 
@@ -34,12 +36,22 @@ impl Metrics {
             "Webhook requests, by provider and by what they were answered",
             self.received.clone(),
         );
+        registry.register(
+            "refusals_not_kept",
+            "Refused requests that were not noted because there were too many at once",
+            self.refusals_not_kept.clone(),
+        );
         registry.register_with_unit(
             "delivery_answer",
             "From the end of the request's headers to its answer",
             Unit::Seconds,
             self.answered.clone(),
         );
+    }
+
+    /// Counts refused requests that were not noted because there were too many.
+    pub(crate) fn refusals_not_kept(&self) -> Counter {
+        self.refusals_not_kept.clone()
     }
 
     pub(crate) fn answered(&self, provider: &'static str, answer: &'static str, seconds: f64) {

@@ -1,6 +1,6 @@
 use serde_json::Value;
 use trigger_api::{Cause, Target};
-use trigger_event::{DeliveryId, Event, ObjectKey};
+use trigger_event::{DeliveryId, Event, ObjectKey, Replay};
 
 /// A kind of target: one kind of object that rules can start.
 pub trait TargetKind: Send + Sync {
@@ -24,6 +24,8 @@ pub struct Request<'a> {
     pub cause: &'a Cause,
     /// The names of the other rules of the target that match too.
     pub also: &'a [&'a str],
+    /// If somebody had an earlier delivery worked on once more: which, and who.
+    pub replay: Option<&'a Replay>,
 }
 
 /// An object to create.

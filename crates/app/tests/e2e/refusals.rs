@@ -107,3 +107,55 @@ async fn many_forgeries_do_not_shut_the_real_sender_out() {
     world.deliver(&world.push_main()).await;
     assert_eq!(world.run_counts().await, (1, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_learns_why_and_the_sender_does_not() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let request = GitHub.compose(&world.push_main());
+    assert_refused(&world.post("push", &request.body, Some("another key")).await);
+    assert_refused(&world.post("push", &request.body, None).await);
+    assert_eq!(world.post("push", b"{}", None).await.status, StatusCode::BAD_REQUEST);
+    let unknown = GitHub.compose(&world.push_main());
+    let unknown = String::from_utf8(unknown.body).unwrap().replace("acme", "nobody");
+    assert_eq!(world.post("push", unknown.as_bytes(), None).await.status, StatusCode::NOT_FOUND);
+
+    let mut refusals = world
+        .until("all refusals are noted", || async {
+            let refusals = world.program.journal.refusals().await.unwrap();
+            (refusals.len() == 4).then_some(refusals)
+        })
+        .await;
+    refusals.reverse();
+    let [wrong_key, unsigned, malformed, unknown] = refusals.try_into().unwrap();
+    assert_eq!((wrong_key.status, wrong_key.event.as_str()), (401, "push"));
+    assert_eq!(wrong_key.reason, "no Secret of the Builds that use the repository verifies the signature");
+    assert_eq!(wrong_key.tried[0].secret.to_string(), format!("{}/hook", world.namespace("team-a")));
+    assert_eq!(wrong_key.tried[0].finding, "its key does not verify the signature");
+    assert_eq!(wrong_key.provider_id.as_deref(), Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"));
+    assert_eq!((unsigned.status, unsigned.reason.as_str()), (401, "the delivery is not signed"));
+    assert_eq!(unsigned.delivery, wrong_key.delivery, "the same body");
+    assert_eq!((malformed.status, malformed.repository), (400, None));
+    assert_eq!(unknown.status, 404);
+    assert!(
+        unknown.reason.starts_with("no Build with rules uses github.com/nobody/web"),
+        "{}",
+        unknown.reason
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_does_not_fill_the_disk() {
+    let world = World::new().await;
+    let body = GitHub.compose(&world.push_main()).body;
+    for _ in 0..200 {
+        assert_eq!(world.post("push", &body, None).await.status, StatusCode::NOT_FOUND);
+    }
+    let refusals = world
+        .until("all are noted", || async {
+            let refusals = world.program.journal.refusals().await.unwrap();
+            (refusals.iter().map(|refusal| refusal.times).sum::<u64>() == 200).then_some(refusals)
+        })
+        .await;
+    assert!(refusals.len() < 20, "equal ones are one, as far as they came together: {}", refusals.len());
+}

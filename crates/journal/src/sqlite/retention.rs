@@ -6,7 +6,7 @@ use crate::moment::to_nanoseconds;
 use crate::{JournalError, Pruned, Retention};
 
 /// So few that the commit they are part of is hardly longer for it.
-const BATCH: i64 = 100;
+const BATCH: i64 = 200;
 
 /// What there is to forget, found by a reader so that the writer need not look for it.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use trigger_journal::sqlite::OpenError;
-use trigger_journal::{Demand, Journal as _, SqliteJournal};
+use trigger_journal::{Appended, Demand, Journal as _, Retention, SqliteJournal};
 
 use crate::contract::{append, claim_one};
 use crate::delivery::push;
@@ -72,6 +72,40 @@ fn a_schema_of_a_newer_version_is_refused() {
     });
     assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error:?}");
     assert!(text.contains("run the newer program"), "{text}");
+}
+
+/// What the first version has written is understood, and goes on from where it was.
+#[tokio::test]
+async fn a_journal_of_the_first_version_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let settled = push("settled", 0);
+    let waiting = push("waiting", 1);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../../src/sqlite/schema_1.sql")).unwrap();
+    old.pragma_update(None, "application_id", 0x5348_5754).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    for (delivery, state, ready_at, settled_at) in
+        [(&settled, "settled", None, Some(1)), (&waiting, "pending", Some(1), None)]
+    {
+        old.execute(
+            "INSERT INTO deliveries (id, state, ready_at, settled_at, received_at, event, source, path, \
+               headers, proof) VALUES (?1, ?2, ?3, ?4, 1, 'push', 'github', '/hooks/github', \
+               '{\"v\":1,\"data\":[]}', '{\"v\":1,\"data\":{\"secrets\":[]}}')",
+            (delivery.id.as_str(), state, ready_at, settled_at),
+        )
+        .unwrap();
+        let body = (old.last_insert_rowid(), delivery.body.as_ref());
+        old.execute("INSERT INTO bodies VALUES (?1, 'identity', ?2)", body).unwrap();
+    }
+    drop(old);
+
+    let journal = open(&path).unwrap();
+    assert_eq!(append(&journal, &settled).await, Appended::Settled);
+    let claimed = claim_one(&journal).await;
+    assert_eq!((&claimed.ticket.id, &claimed.delivery.body), (&waiting.id, &waiting.body));
+    let old_enough = Retention { payloads: std::time::Duration::ZERO, ..Retention::default() };
+    assert_eq!(journal.prune(old_enough).await.unwrap().payloads, 1);
 }
 
 #[test]

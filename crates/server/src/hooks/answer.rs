@@ -66,7 +66,7 @@ impl Answer {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Accepted(_) => StatusCode::ACCEPTED,
             Self::Duplicate(_) | Self::Pong | Self::Ignored => StatusCode::OK,

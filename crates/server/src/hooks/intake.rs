@@ -5,10 +5,11 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
 use trigger_dispatch::{SecretData, SecretFault, Secrets};
-use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, Unsigned, Verification, Verified};
+use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, ObjectKey, Unsigned, Verification, Verified};
 use trigger_journal::{Appended, Journal, JournalError};
 use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
@@ -16,6 +17,7 @@ use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
 use super::HookSettings;
 use super::answer::Answer;
 use super::pace::Pace;
+use super::refusals::{About, Finding, Refused};
 
 /// How many Secrets are read side by side for one delivery.
 const SECRETS_SIDE_BY_SIDE: usize = 16;
@@ -43,7 +45,7 @@ impl Intake {
 
     /// The rules as they are now. Before every Build has been seen nothing is taken in: a repository could
     /// seem unknown that is not.
-    pub(super) fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
+    fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
         self.inventory.current().ok_or(Answer::Unavailable)
     }
 
@@ -54,32 +56,58 @@ impl Intake {
         path: &Arc<str>,
         headers: &HeaderMap,
         body: Bytes,
-        rules: &RuleSet,
-    ) -> Result<Answer, Answer> {
-        let payload = provider.payload(headers, &body).map_err(|error| refuse(&error))?;
-        let selector = provider.selector(&payload).map_err(|error| refuse(&error))?;
+    ) -> Result<Answer, Refused> {
+        let rules = self.rules()?;
+        let mut about = About::default();
+        let payload = provider.payload(headers, &body).map_err(|error| refuse(&error, &about))?;
+        about.event = payload.event.to_owned();
+        about.provider_id = payload.delivery.map(ToOwned::to_owned);
+        let selector = provider.selector(&payload).map_err(|error| refuse(&error, &about))?;
         let Some(repository) = selector.names.first() else {
             return Ok(if selector.is_ping { Answer::Pong } else { Answer::Ignored });
         };
+        let pace_key = repository.to_string();
+        about.repository = Some(pace_key.clone());
         let candidates = rules.webhook_candidates(&selector.names);
         if candidates.targets == 0 {
             // Anybody can cause this line as often as they like.
             debug!(%repository, event = payload.event, "no Build uses this repository");
-            return Err(Answer::NotFound);
+            let reason = format!("no Build with rules uses {repository}");
+            return Err(Refused::because(Answer::NotFound, reason, &about));
         }
-        let claim = self.claim(provider, headers)?;
-        let pace_key = repository.to_string();
-        self.pace.turn(&pace_key).await?;
+        let claim = match self.claim(provider, headers) {
+            Ok(claim) => claim,
+            Err(error) => {
+                debug!(error = %error, "refused before any secret was read");
+                let untried =
+                    candidates.secrets.iter().map(|binding| (binding.key.clone(), Finding::NotRead));
+                let refused = Refused::because(Answer::Unauthorized, error.to_string(), &about);
+                return Err(refused.after_trying(untried.collect()));
+            }
+        };
+        if let Err(answer) = self.pace.turn(&pace_key).await {
+            let reason =
+                "too many deliveries for this repository whose signature was not accepted wait already";
+            return Err(Refused::because(answer, reason, &about));
+        }
 
         let delivery = delivery(provider, path, headers, &payload, &selector, &body);
         let id = delivery.id.clone();
-        let Ok(verified) = self.verify(provider, delivery, claim, &candidates).await? else {
-            self.pace.failed(&pace_key);
-            info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
-            return Err(Answer::Unauthorized);
+        let verified = match self.verify(provider, delivery, claim, &candidates).await? {
+            Ok(verified) => verified,
+            Err(tried) => {
+                self.pace.failed(&pace_key);
+                info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
+                let reason = if tried.is_empty() {
+                    "the Builds that use the repository name no Secret, and unsigned deliveries are refused"
+                } else {
+                    "no Secret of the Builds that use the repository verifies the signature"
+                };
+                return Err(Refused::because(Answer::Unauthorized, reason, &about).after_trying(tried));
+            }
         };
         // Only now is it worth reading whole; and what cannot be understood must not be kept as if it could.
-        provider.event(&payload).map_err(|error| refuse(&error))?;
+        provider.event(&payload).map_err(|error| refuse(&error, &about))?;
         let (id, appended) = self.keep(verified).await?;
         info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         Ok(match appended {
@@ -90,36 +118,42 @@ impl Intake {
     }
 
     /// What the sender presents. A request without anything well-formed ends here, before any Secret is read.
-    fn claim(&self, provider: &dyn Provider, headers: &HeaderMap) -> Result<Claim, Answer> {
+    fn claim(&self, provider: &dyn Provider, headers: &HeaderMap) -> Result<Claim, ClaimError> {
         match provider.claim(headers) {
-            Ok(claim) => Ok(claim),
             Err(ClaimError::Missing) if self.settings.allow_unsigned => Ok(Claim::Nothing),
-            Err(error) => {
-                debug!(error = %error, "refused before any secret was read");
-                Err(Answer::Unauthorized)
-            }
+            claim => claim,
         }
     }
 
-    /// Checks the claim against every candidate's secret. The outer error is ours, the inner the sender's.
+    /// Checks the claim against every candidate's secret. The outer error is ours; the inner one the
+    /// sender's, with what came of each secret.
     async fn verify(
         &self,
         provider: &dyn Provider,
         delivery: Delivery,
         claim: Claim,
         candidates: &WebhookCandidates,
-    ) -> Result<Result<Verified<Delivery>, Box<Delivery>>, Answer> {
+    ) -> Result<Result<Verified<Delivery>, Vec<(ObjectKey, Finding)>>, Answer> {
         let names = provider.secret_keys();
         let mut verification = Verification::new(delivery, claim);
         let mut without_key = candidates.without_secret;
+        let mut findings = Vec::with_capacity(candidates.secrets.len());
         let reads: Vec<_> = candidates.secrets.iter().map(|binding| self.read(binding)).collect();
         let mut reads = stream::iter(reads).buffer_unordered(SECRETS_SIDE_BY_SIDE);
         while let Some((binding, read)) = reads.next().await {
-            let Some(data) = usable(read)? else { continue };
+            let data = match usable(read)? {
+                Ok(data) => data,
+                Err(fault) => {
+                    findings.push((&binding.key, Finding::Fault(fault)));
+                    continue;
+                }
+            };
             let keys = data.webhook_keys(&names);
             for key in &keys {
                 verification.try_key(&binding.key, key);
             }
+            let finding = if keys.is_empty() { Finding::NoKey } else { Finding::Differs(keys.len()) };
+            findings.push((&binding.key, finding));
             if keys.is_empty() && binding.origin == SecretOrigin::CloneSecret {
                 verification.keyless(&binding.key);
                 without_key = true;
@@ -128,7 +162,8 @@ impl Intake {
         drop(reads);
         let allowed = self.settings.allow_unsigned && without_key;
         let unsigned = if allowed { Unsigned::Allowed } else { Unsigned::Refused };
-        Ok(verification.finish(unsigned))
+        let owned = |(secret, finding): (&ObjectKey, Finding)| (secret.clone(), finding);
+        Ok(verification.finish(unsigned).map_err(|_| findings.into_iter().map(owned).collect()))
     }
 
     fn read<'a>(&'a self, binding: &'a SecretBinding) -> BoxFuture<'a, (&'a SecretBinding, Read)> {
@@ -138,18 +173,19 @@ impl Intake {
     /// Keeps the delivery. One that is known already, but from another sender with another key, is kept
     /// once more for the rules of that key.
     async fn keep(&self, delivery: Verified<Delivery>) -> Result<(DeliveryId, Appended), Answer> {
+        let deadline = Instant::now() + self.settings.keep;
         let id = delivery.value().id.clone();
-        let appended = self.within_time(self.journal.append(delivery.clone())).await?;
+        let appended = self.until(deadline, self.journal.append(delivery.clone())).await?;
         if matches!(appended, Appended::New | Appended::Reopened) {
             return Ok((id, appended));
         }
-        let known = self.within_time(self.journal.find(&id)).await?;
+        let known = self.until(deadline, self.journal.find(&id)).await?;
         let known = known.map(|record| record.proof.secrets).unwrap_or_default();
         let mut kept = (id, appended);
         for secret in delivery.proof().secrets.iter().filter(|secret| !known.contains(secret)) {
             let Some(narrowed) = delivery.narrowed_to(secret) else { continue };
             let id = narrowed.value().id.clone();
-            let appended = self.within_time(self.journal.append(narrowed)).await?;
+            let appended = self.until(deadline, self.journal.append(narrowed)).await?;
             if appended != Appended::Settled {
                 kept = (id, appended);
             }
@@ -157,8 +193,12 @@ impl Intake {
         Ok(kept)
     }
 
-    async fn within_time<T>(&self, work: impl Future<Output = Result<T, JournalError>>) -> Result<T, Answer> {
-        match tokio::time::timeout(self.settings.keep, work).await {
+    async fn until<T>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, JournalError>>,
+    ) -> Result<T, Answer> {
+        match tokio::time::timeout_at(deadline, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be kept");
@@ -172,27 +212,28 @@ impl Intake {
     }
 }
 
-/// The data, or nothing if this Secret cannot verify anything; an error if it might later.
-fn usable(read: Read) -> Result<Option<Arc<SecretData>>, Answer> {
+/// The data, or why this Secret cannot verify anything; an error if it might later.
+fn usable(read: Read) -> Result<Result<Arc<SecretData>, SecretFault>, Answer> {
     match read {
-        Ok(data) => Ok(Some(data)),
+        Ok(data) => Ok(Ok(data)),
         Err(fault @ SecretFault::Unavailable { .. }) => {
             error!(fault = %fault, "a delivery cannot be verified now");
             Err(Answer::Unavailable)
         }
         Err(fault) => {
             warn!(fault = %fault, "a Build's deliveries cannot be verified");
-            Ok(None)
+            Ok(Err(fault))
         }
     }
 }
 
-fn refuse(error: &PayloadError) -> Answer {
+fn refuse(error: &PayloadError, about: &About) -> Refused {
     debug!(error = %error, "not a delivery of this provider");
-    match error {
+    let answer = match error {
         PayloadError::UnsupportedMediaType => Answer::UnsupportedMediaType,
         _ => Answer::Malformed,
-    }
+    };
+    Refused::because(answer, error.to_string(), about)
 }
 
 fn delivery(

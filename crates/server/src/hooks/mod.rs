@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod intake;
 mod pace;
+mod refusals;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use trigger_dispatch::Secrets;
+use trigger_event::DeliveryKey;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_rules::Inventory;
@@ -23,6 +25,8 @@ use trigger_rules::Inventory;
 use self::answer::Answer;
 use self::body::BodyBudget;
 use self::intake::Intake;
+pub use self::refusals::RefusalWriter;
+use self::refusals::{Place, Refusals, Refused};
 use crate::metrics::Metrics;
 
 /// Which provider's deliveries come in by which path.
@@ -65,6 +69,7 @@ impl Default for HookSettings {
 pub struct Hooks {
     intake: Arc<Intake>,
     bodies: BodyBudget,
+    refusals: Refusals,
     metrics: Metrics,
 }
 
@@ -76,19 +81,23 @@ struct Hook {
 }
 
 impl Hooks {
-    /// Hooks that look rules up in `inventory`, verify with `secrets` and keep deliveries in `journal`.
+    /// Hooks that look rules up in `inventory`, verify with `secrets` and keep deliveries in `journal`; and
+    /// what notes the requests they refuse, to be run beside them.
     pub fn new(
         settings: HookSettings,
         inventory: Arc<Inventory>,
         secrets: Arc<dyn Secrets>,
         journal: Arc<dyn Journal>,
         metrics: Metrics,
-    ) -> Self {
-        Self {
+    ) -> (Self, RefusalWriter) {
+        let (refusals, writer) = Refusals::new(Arc::clone(&journal), metrics.refusals_not_kept());
+        let hooks = Self {
             intake: Arc::new(Intake::new(settings, inventory, secrets, journal)),
             bodies: BodyBudget::new(&settings),
+            refusals,
             metrics,
-        }
+        };
+        (hooks, writer)
     }
 
     /// One route per entry of `paths`. Every other path is answered as an unknown repository is.
@@ -106,20 +115,30 @@ impl Hooks {
 
 async fn take(State(hook): State<Hook>, request: Request) -> Response {
     let began = Instant::now();
-    let answer = match hook.take(request).await {
-        Ok(answer) | Err(answer) => answer,
-    };
+    let answer = hook.take(request).await;
     let seconds = began.elapsed().as_secs_f64();
     hook.hooks.metrics.answered(hook.provider.name(), answer.name(), seconds);
     answer.into_response()
 }
 
 impl Hook {
-    async fn take(&self, request: Request) -> Result<Answer, Answer> {
-        let Hooks { intake, bodies, .. } = self.hooks.as_ref();
-        let rules = intake.rules()?;
+    async fn take(&self, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
-        let body = bodies.read(&parts.headers, body).await?;
-        intake.take(self.provider, &self.path, &parts.headers, body.bytes(), &rules).await
+        let body = match self.hooks.bodies.read(&parts.headers, body).await {
+            Ok(body) => body,
+            Err(answer) => return answer,
+        };
+        let intake = &self.hooks.intake;
+        match intake.take(self.provider, &self.path, &parts.headers, body.bytes()).await {
+            Ok(answer) => answer,
+            Err(Refused { answer, why }) => {
+                if let Some(why) = why {
+                    let id = DeliveryKey { path: &self.path, provider_id: None, body: &body.bytes() }.id();
+                    let of = Place { source: self.provider.name(), path: &self.path, from: None };
+                    self.hooks.refusals.note(why.into_refusal(&answer, id, of));
+                }
+                answer
+            }
+        }
     }
 }

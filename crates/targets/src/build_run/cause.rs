@@ -23,6 +23,9 @@ pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
         set(key, value);
     }
     set(annotations::DELIVERY, request.delivery.as_str());
+    if let Some(replay) = request.replay {
+        set(annotations::REPLAY_OF, replay.of.as_str());
+    }
     match request.event {
         Event::Git(event) => of_git(event, &mut set),
         Event::PipelineRun(event) => set(annotations::PIPELINE_RUN, &event.run.name),
@@ -66,6 +69,9 @@ pub(super) fn sentence(request: &Request<'_>) -> String {
     }
     sentence.push_str(" (delivery ");
     sentence.push_str(request.delivery.as_str());
+    if let Some(replay) = request.replay {
+        sentence.push_str(&format!(", a replay of {} asked for by {}", replay.of, cut(&replay.by)));
+    }
     sentence.push(')');
     sentence
 }

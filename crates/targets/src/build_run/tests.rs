@@ -61,7 +61,7 @@ fn plan(target: &Target, event: &Event, also: &[&str]) -> Plan {
     ];
     let cause = Cause { name: "push main".into(), kind: "GitHub", details };
     let delivery = DeliveryId::derive(&[b"delivery"]);
-    render(&Request { delivery: &delivery, event, target, cause: &cause, also }).unwrap()
+    render(&Request { delivery: &delivery, event, target, cause: &cause, also, replay: None }).unwrap()
 }
 
 #[test]

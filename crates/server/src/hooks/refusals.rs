@@ -1,0 +1,200 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
+use tokio::sync::mpsc;
+use tracing::warn;
+use trigger_dispatch::SecretFault;
+use trigger_event::{DeliveryId, ObjectKey};
+use trigger_journal::{Journal, Refusal, TriedSecret};
+
+use super::answer::Answer;
+
+/// How many refusals wait to be written. Beyond, they are only counted: anybody can cause them.
+const WAITING: usize = 256;
+/// How far apart they are written, so that a flood costs the journal next to nothing.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// A request that is not taken in: what the sender is told, and what only the operator is.
+pub(super) struct Refused {
+    pub(super) answer: Answer,
+    /// Absent if there is nothing to be learnt from it, or nothing could be kept now.
+    pub(super) why: Option<Why>,
+}
+
+/// Why a request is refused.
+pub(super) struct Why {
+    reason: String,
+    tried: Vec<(ObjectKey, Finding)>,
+    about: About,
+}
+
+/// What could be read of a request that is refused.
+#[derive(Default, Clone)]
+pub(super) struct About {
+    pub(super) event: String,
+    pub(super) provider_id: Option<String>,
+    pub(super) repository: Option<String>,
+}
+
+/// What came of a Secret that should have verified a delivery.
+pub(super) enum Finding {
+    /// It was not read.
+    NotRead,
+    /// It holds no webhook key.
+    NoKey,
+    /// None of so many keys verifies the signature.
+    Differs(usize),
+    /// It cannot be used.
+    Fault(SecretFault),
+}
+
+/// Where refusals are handed over to be kept. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Refusals {
+    queue: mpsc::Sender<Refusal>,
+    uncounted: Counter,
+}
+
+/// Writes refusals into the journal, in the background.
+pub struct RefusalWriter {
+    queue: mpsc::Receiver<Refusal>,
+    journal: Arc<dyn Journal>,
+}
+
+impl From<Answer> for Refused {
+    fn from(answer: Answer) -> Self {
+        Self { answer, why: None }
+    }
+}
+
+impl Refused {
+    pub(super) fn because(answer: Answer, reason: impl Into<String>, about: &About) -> Self {
+        let why = Why { reason: reason.into(), tried: Vec::new(), about: about.clone() };
+        Self { answer, why: Some(why) }
+    }
+
+    /// Adds what came of the Secrets.
+    pub(super) fn after_trying(mut self, tried: Vec<(ObjectKey, Finding)>) -> Self {
+        if let Some(why) = &mut self.why {
+            why.tried = tried;
+        }
+        self
+    }
+}
+
+impl Why {
+    /// What is kept of it. `of` is where the request came in, and from whom.
+    pub(super) fn into_refusal(self, answer: &Answer, delivery: DeliveryId, of: Place<'_>) -> Refusal {
+        let tried = self.tried.into_iter();
+        Refusal {
+            at: Timestamp::now(),
+            times: 1,
+            delivery,
+            status: answer.status().as_u16(),
+            answer: answer.name().to_owned(),
+            reason: self.reason,
+            source: of.source.to_owned(),
+            path: of.path.to_owned(),
+            event: self.about.event,
+            provider_id: self.about.provider_id,
+            repository: self.about.repository,
+            from: of.from,
+            tried: tried
+                .map(|(secret, finding)| TriedSecret { secret, finding: finding.sentence() })
+                .collect(),
+        }
+    }
+}
+
+/// Where a request came in, and from whom.
+pub(super) struct Place<'a> {
+    pub(super) source: &'a str,
+    pub(super) path: &'a str,
+    pub(super) from: Option<String>,
+}
+
+impl Finding {
+    fn sentence(&self) -> String {
+        match self {
+            Self::NotRead => "not looked at: the request presents nothing to verify".to_owned(),
+            Self::NoKey => "it holds no webhook key".to_owned(),
+            Self::Differs(1) => "its key does not verify the signature".to_owned(),
+            Self::Differs(count) => format!("none of its {count} keys verifies the signature"),
+            Self::Fault(fault) => fault.to_string(),
+        }
+    }
+}
+
+impl Refusals {
+    /// The two ends: one for the hooks, one to be run in the background.
+    pub(super) fn new(journal: Arc<dyn Journal>, uncounted: Counter) -> (Self, RefusalWriter) {
+        let (sender, queue) = mpsc::channel(WAITING);
+        (Self { queue: sender, uncounted }, RefusalWriter { queue, journal })
+    }
+
+    /// Hands a refusal over. If too many wait, it is dropped and counted.
+    pub(super) fn note(&self, refusal: Refusal) {
+        if self.queue.try_send(refusal).is_err() {
+            self.uncounted.inc();
+        }
+    }
+}
+
+impl RefusalWriter {
+    /// Writes until the hooks have ended.
+    pub async fn run(mut self) {
+        let mut waiting = Vec::with_capacity(WAITING);
+        while self.queue.recv_many(&mut waiting, WAITING).await > 0 {
+            let batch = fold(waiting.drain(..));
+            if let Err(error) = self.journal.refuse(batch).await {
+                // They are for people to look at; what was promised to senders does not depend on them.
+                warn!(error = %error, "refused requests cannot be noted");
+            }
+            // The last ones, when the hooks have ended, need not wait.
+            if !self.queue.is_closed() {
+                tokio::time::sleep(EVERY).await;
+            }
+        }
+    }
+}
+
+/// Equal ones become one that says how often.
+fn fold(refusals: impl Iterator<Item = Refusal>) -> Vec<Refusal> {
+    let mut folded: Vec<Refusal> = Vec::new();
+    for refusal in refusals {
+        let same = |known: &&mut Refusal| {
+            known.delivery == refusal.delivery
+                && known.answer == refusal.answer
+                && known.reason == refusal.reason
+        };
+        match folded.iter_mut().find(same) {
+            Some(known) => (known.at, known.times) = (refusal.at, known.times + 1),
+            None => folded.push(refusal),
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_refusals_become_one() {
+        let of = || Place { source: "github", path: "/hooks/github", from: None };
+        let refusal = |body: &str, reason: &str| {
+            let refused = Refused::because(Answer::Unauthorized, reason, &About::default());
+            let tried = vec![(ObjectKey::new("team-a", "hook"), Finding::Differs(2))];
+            let why = refused.after_trying(tried).why.unwrap();
+            why.into_refusal(&Answer::Unauthorized, DeliveryId::derive(&[body.as_bytes()]), of())
+        };
+        let all = [refusal("a", "x"), refusal("b", "x"), refusal("a", "x"), refusal("a", "y")];
+        let folded = fold(all.into_iter());
+        let times: Vec<_> = folded.iter().map(|refusal| refusal.times).collect();
+        assert_eq!(times, [2, 1, 1]);
+        assert_eq!((folded[0].status, folded[0].answer.as_str()), (401, "unauthorized"));
+        assert_eq!(folded[0].tried[0].finding, "none of its 2 keys verifies the signature");
+    }
+}
