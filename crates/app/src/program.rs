@@ -14,7 +14,7 @@ use trigger_dispatch::{Dispatcher, Launcher, keep_within};
 use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
-use trigger_server::{Admin, HookSettings, Hooks, Limits, Readiness, Route, serve};
+use trigger_server::{Admin, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve};
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
 #[derive(Debug, Clone, clap::Args)]
@@ -165,18 +165,20 @@ impl Program {
         let metrics = trigger_server::Metrics::default();
         metrics.register(&mut registry);
         let secrets = Arc::new(SharedReads::new(connection));
+        let trouble = Trouble::default();
         let (taking_in, refusals) = Hooks::new(
             options.hook_settings(),
             Arc::clone(&inventory),
             secrets,
             Arc::clone(&journal),
+            trouble.clone(),
             metrics,
         );
         let hook_routes = taking_in.router(&options.routes());
         // Ends by itself after the hooks, when the last refusals are written.
         stop.background.spawn(refusals.run());
         let draining = Arc::new(AtomicBool::new(false));
-        let readiness = readiness(builds.clone(), Arc::clone(&draining));
+        let readiness = readiness(builds.clone(), trouble, Arc::clone(&draining));
         let admin_routes = Admin::new(readiness, Arc::clone(&journal), registry).router();
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
             stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
@@ -240,13 +242,16 @@ async fn listen(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<T
     })
 }
 
-fn readiness(builds: BuildWatch, draining: Arc<AtomicBool>) -> Readiness {
+fn readiness(builds: BuildWatch, trouble: Trouble, draining: Arc<AtomicBool>) -> Readiness {
     Arc::new(move || {
         if draining.load(Ordering::Relaxed) {
             return Err("ending".to_owned());
         }
         if !*builds.synced().borrow() {
             return Err(format!("waiting for {}", builds.waiting_for()));
+        }
+        if let Some(trouble) = trouble.recent() {
+            return Err(trouble);
         }
         Ok(())
     })

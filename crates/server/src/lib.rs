@@ -11,8 +11,10 @@ mod admin;
 mod hooks;
 mod listener;
 mod metrics;
+mod trouble;
 
 pub use admin::{Admin, Readiness};
 pub use hooks::{HookSettings, Hooks, RefusalWriter, Route};
 pub use listener::{Limits, serve};
 pub use metrics::Metrics;
+pub use trouble::Trouble;

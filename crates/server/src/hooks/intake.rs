@@ -18,6 +18,7 @@ use super::HookSettings;
 use super::answer::Answer;
 use super::pace::Pace;
 use super::refusals::{About, Finding, Refused};
+use crate::trouble::Trouble;
 
 /// How many Secrets are read side by side for one delivery.
 const SECRETS_SIDE_BY_SIDE: usize = 16;
@@ -30,6 +31,7 @@ pub(super) struct Intake {
     inventory: Arc<Inventory>,
     secrets: Arc<dyn Secrets>,
     journal: Arc<dyn Journal>,
+    trouble: Trouble,
     pace: Pace,
 }
 
@@ -39,8 +41,9 @@ impl Intake {
         inventory: Arc<Inventory>,
         secrets: Arc<dyn Secrets>,
         journal: Arc<dyn Journal>,
+        trouble: Trouble,
     ) -> Self {
-        Self { settings, inventory, secrets, journal, pace: Pace::new() }
+        Self { settings, inventory, secrets, journal, trouble, pace: Pace::new() }
     }
 
     /// The rules as they are now. Before every Build has been seen nothing is taken in: a repository could
@@ -199,12 +202,17 @@ impl Intake {
         work: impl Future<Output = Result<T, JournalError>>,
     ) -> Result<T, Answer> {
         match tokio::time::timeout_at(deadline, work).await {
-            Ok(Ok(done)) => Ok(done),
+            Ok(Ok(done)) => {
+                self.trouble.ends();
+                Ok(done)
+            }
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be kept");
+                self.trouble.begins(error.to_string());
                 Err(Answer::Unavailable)
             }
             Err(_) => {
+                self.trouble.begins("the journal does not answer in time".to_owned());
                 error!(within = ?self.settings.keep, "a delivery could not be kept in time");
                 Err(Answer::Unavailable)
             }

@@ -28,6 +28,7 @@ use self::intake::Intake;
 pub use self::refusals::RefusalWriter;
 use self::refusals::{Place, Refusals, Refused};
 use crate::metrics::Metrics;
+use crate::trouble::Trouble;
 
 /// Which provider's deliveries come in by which path.
 #[derive(Clone, Copy)]
@@ -81,18 +82,19 @@ struct Hook {
 }
 
 impl Hooks {
-    /// Hooks that look rules up in `inventory`, verify with `secrets` and keep deliveries in `journal`; and
-    /// what notes the requests they refuse, to be run beside them.
+    /// Hooks that look rules up in `inventory`, verify with `secrets` and keep deliveries in `journal`, saying
+    /// in `trouble` when they cannot; and what notes the requests they refuse, to be run beside them.
     pub fn new(
         settings: HookSettings,
         inventory: Arc<Inventory>,
         secrets: Arc<dyn Secrets>,
         journal: Arc<dyn Journal>,
+        trouble: Trouble,
         metrics: Metrics,
     ) -> (Self, RefusalWriter) {
         let (refusals, writer) = Refusals::new(Arc::clone(&journal), metrics.refusals_not_kept());
         let hooks = Self {
-            intake: Arc::new(Intake::new(settings, inventory, secrets, journal)),
+            intake: Arc::new(Intake::new(settings, inventory, secrets, journal, trouble)),
             bodies: BodyBudget::new(&settings),
             refusals,
             metrics,

@@ -1,0 +1,121 @@
+//! The promise under kill -9, at random moments and between any two steps, with a load that never stops:
+//! what was acknowledged has its run, nothing has two. Counted on the cluster, not in the journal.
+
+mod life;
+mod steps;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use trigger_devcluster::{DevCluster, Gvr};
+use trigger_journal::Address;
+
+use self::life::{Death, Life, Stage};
+use crate::load::Load;
+use crate::world::{KEY, annotation, usual_rules};
+
+/// How thoroughly it is done: `TRIGGER_SOAK` asks for the long form, which takes minutes.
+struct Extent {
+    kills: u64,
+    deliveries: usize,
+}
+
+impl Extent {
+    fn asked_for() -> Self {
+        if std::env::var_os("TRIGGER_SOAK").is_some() {
+            Self { kills: 200, deliveries: 20_000 }
+        } else {
+            Self { kills: 22, deliveries: 500 }
+        }
+    }
+}
+
+/// The last instance works the backlog off; it grows with the extent and shrinks by hundreds a second.
+const BACKLOG: Duration = Duration::from_mins(5);
+
+async fn cluster() -> DevCluster {
+    let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"github-token": KEY}});
+    let build = json!({
+        "apiVersion": "shipwright.io/v1beta1",
+        "kind": "Build",
+        "spec": {
+            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": "main"}},
+            "strategy": {"name": "buildah"},
+            "output": {"image": "registry.example/acme/web"},
+            "trigger": {"triggerSecret": "hook", "when": usual_rules()},
+        },
+    });
+    for (name, mut object) in [("hook", secret), ("web", build)] {
+        object["metadata"] = json!({"namespace": "team-a", "name": name});
+        dev.store().apply(object).await.unwrap();
+    }
+    dev
+}
+
+/// Kills `replicas` processes over one journal again and again, and counts what is on the cluster.
+async fn kill_again_and_again(test: &str, address: Address, replicas: usize) {
+    let Extent { kills, deliveries } = Extent::asked_for();
+    let dev = cluster().await;
+    let stage = Stage::new(test, &dev, address, replicas);
+    let load = Load::start(&stage.hooks, "https://github.com/acme/web");
+
+    let mut lives: Vec<Life> = (0..replicas).map(|place| Life::start(&stage, place, &Death::Never)).collect();
+    for kill in 0..kills {
+        let place = usize::try_from(kill).unwrap() % replicas;
+        lives.remove(0).kill();
+        let death = Death::numbered(kill);
+        let so_far = load.acknowledged();
+        Life::start(&stage, place, &death).until_dead(&death, || load.acknowledged() - so_far).await;
+        lives.push(Life::start(&stage, place, &Death::Never));
+        // Lives that end early leave the load behind; it catches up before the next.
+        let due = deliveries * usize::try_from(kill + 1).unwrap() / usize::try_from(kills).unwrap();
+        load.wait_for(due).await;
+    }
+    let ids = load.stop().await;
+    assert!(ids.len() >= deliveries, "{} deliveries", ids.len());
+
+    let missing = settle(&dev, &ids).await;
+    drop(lives);
+    assert!(missing.is_empty(), "no run for {:#?}", stage.records(&missing).await);
+    let twice: Vec<_> = runs_by_delivery(&dev).await.into_iter().filter(|(_, runs)| *runs > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+async fn runs_by_delivery(dev: &DevCluster) -> HashMap<String, usize> {
+    let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
+    let mut found = HashMap::new();
+    for run in dev.store().list(&runs, "team-a").await.unwrap() {
+        *found.entry(annotation(&run, "delivery").to_owned()).or_insert(0) += 1;
+    }
+    found
+}
+
+/// Those of the deliveries that have no run, once all have one or the time is up.
+async fn settle(dev: &DevCluster, ids: &[String]) -> Vec<String> {
+    let deadline = Instant::now() + BACKLOG;
+    loop {
+        let runs = runs_by_delivery(dev).await;
+        let missing: Vec<_> = ids.iter().filter(|id| !runs.contains_key(*id)).cloned().collect();
+        if missing.is_empty() || Instant::now() > deadline {
+            return missing;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[test]
+fn what_was_acknowledged_has_its_run_and_nothing_has_two() {
+    let test = "kill::what_was_acknowledged_has_its_run_and_nothing_has_two";
+    if life::live_as_told() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Sqlite(folder.path().join("journal.db"));
+    runtime().block_on(kill_again_and_again(test, address, 1));
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}

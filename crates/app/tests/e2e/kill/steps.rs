@@ -1,0 +1,178 @@
+//! A journal and a launcher that do their work and kill the process between two steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use rustix::process::{Signal, getpid, kill_process};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use trigger_cluster::KubeLauncher;
+use trigger_dispatch::{LaunchFault, Launched, Launcher};
+use trigger_event::{Delivery, DeliveryId, Verified};
+use trigger_journal::{
+    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
+    Replayed, Retention, Settlement, Stats, Ticket,
+};
+use trigger_targets::Plan;
+
+/// What has just been done when the process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Step {
+    /// The delivery was verified; nothing is kept yet.
+    Accepted,
+    /// It is on disk; the sender knows nothing of it yet.
+    Committed,
+    /// It is claimed; nothing is decided yet.
+    Claimed,
+    /// A run was created; the journal knows nothing of it yet.
+    Launched,
+    /// It is settled.
+    Settled,
+}
+
+impl Step {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Accepted, Self::Committed, Self::Claimed, Self::Launched, Self::Settled];
+}
+
+/// Kills the process when it comes to a step for so manyeth time.
+pub(super) struct Trap {
+    step: Step,
+    left: AtomicU64,
+}
+
+impl Trap {
+    pub(super) fn new(step: Step, count: u64) -> Arc<Self> {
+        Arc::new(Self { step, left: AtomicU64::new(count) })
+    }
+
+    fn pass(&self, step: Step) {
+        if step == self.step && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // Like kill -9 from outside: nothing is tidied up.
+            kill_process(getpid(), Signal::KILL).unwrap();
+        }
+    }
+}
+
+pub(super) struct SuicidalLauncher {
+    inner: KubeLauncher,
+    trap: Arc<Trap>,
+}
+
+impl SuicidalLauncher {
+    pub(super) fn new(inner: KubeLauncher, trap: Arc<Trap>) -> Self {
+        Self { inner, trap }
+    }
+}
+
+impl Launcher for SuicidalLauncher {
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
+        async move {
+            let launched = self.inner.launch(plan).await;
+            if launched.is_ok() {
+                self.trap.pass(Step::Launched);
+            }
+            launched
+        }
+        .boxed()
+    }
+}
+
+pub(super) struct SuicidalJournal {
+    inner: Arc<dyn Journal>,
+    trap: Arc<Trap>,
+}
+
+impl SuicidalJournal {
+    pub(super) fn new(inner: Arc<dyn Journal>, trap: Arc<Trap>) -> Self {
+        Self { inner, trap }
+    }
+}
+
+impl Journal for SuicidalJournal {
+    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
+        async move {
+            self.trap.pass(Step::Accepted);
+            let appended = self.inner.append(delivery).await;
+            if appended.is_ok() {
+                self.trap.pass(Step::Committed);
+            }
+            appended
+        }
+        .boxed()
+    }
+
+    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+        async move {
+            let claimed = self.inner.claim(demand).await;
+            if claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty()) {
+                self.trap.pass(Step::Claimed);
+            }
+            claimed
+        }
+        .boxed()
+    }
+
+    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+        async move {
+            let settled = self.inner.settle(ticket, settlement).await;
+            if settled.is_ok() {
+                self.trap.pass(Step::Settled);
+            }
+            settled
+        }
+        .boxed()
+    }
+
+    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+        self.inner.replay(order)
+    }
+
+    fn release(
+        &self,
+        ticket: Ticket,
+        due: Timestamp,
+        settlement: Settlement,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.release(ticket, due, settlement)
+    }
+
+    fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>> {
+        self.inner.find(id)
+    }
+
+    fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>> {
+        self.inner.history(query)
+    }
+
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
+        self.inner.stats()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.check()
+    }
+
+    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.refuse(refusals)
+    }
+
+    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
+        self.inner.refusals()
+    }
+
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
+        self.inner.prune(retention)
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.inner.arrivals()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}

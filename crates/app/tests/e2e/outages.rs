@@ -1,0 +1,101 @@
+//! The API server goes away, is overloaded, drops watches, refuses: nothing acknowledged is lost, nothing
+//! runs twice, and everything goes on without a restart. Counted on the cluster.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use trigger_devcluster::{DevCluster, Fault};
+use trigger_journal::State;
+
+use crate::load::Load;
+use crate::world::{World, annotation, usual_rules};
+
+/// How long the API server is away: `TRIGGER_SOAK` asks for the long form.
+fn outage() -> Duration {
+    Duration::from_secs(if std::env::var_os("TRIGGER_SOAK").is_some() { 30 } else { 3 })
+}
+
+/// Has deliveries sent while `trouble` lasts, and checks that each acknowledged one has one run.
+async fn endure<F: Future<Output = ()>>(world: &World, trouble: impl FnOnce() -> F) {
+    let load = Load::start(&[world.program.hooks], &world.repository());
+    load.wait_for(30).await;
+    trouble().await;
+    // The load goes on, so the program has recovered by itself.
+    let afterwards = load.acknowledged() + 30;
+    load.wait_for(afterwards).await;
+    let ids = load.stop().await;
+    world
+        .until("every acknowledged delivery is settled", || async {
+            let stats = world.program.journal.stats().await.unwrap();
+            (stats.pending + stats.claimed == 0).then_some(())
+        })
+        .await;
+    let mut runs: HashMap<String, usize> = HashMap::new();
+    for run in world.runs("team-a").await {
+        *runs.entry(annotation(&run, "delivery").to_owned()).or_default() += 1;
+    }
+    let lost: Vec<_> = ids.iter().filter(|id| !runs.contains_key(*id)).collect();
+    assert!(lost.is_empty(), "{} of {} have no run: {lost:?}", lost.len(), ids.len());
+    assert!(runs.values().all(|count| *count == 1), "{runs:?}");
+}
+
+async fn world() -> Option<World> {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.dev.is_some().then_some(world)
+}
+
+fn dev(world: &World) -> &DevCluster {
+    world.dev.as_ref().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_server_stops_under_load() {
+    let Some(world) = world().await else { return };
+    endure(&world, || async {
+        dev(&world).stop().await;
+        tokio::time::sleep(outage()).await;
+        dev(&world).start_again().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_server_answers_with_errors_and_drops_watches() {
+    let Some(world) = world().await else { return };
+    endure(&world, || async {
+        let faults = dev(&world).faults();
+        for status in [429, 500, 504] {
+            faults.add(Fault::refuse(status).at_rate(0.3));
+            tokio::time::sleep(outage() / 3).await;
+            faults.clear();
+        }
+        faults.drop_watches();
+    })
+    .await;
+    // A change that came after the watches broke is seen.
+    world.patch_build("team-a", "web", serde_json::json!({"spec": {"trigger": {"when": []}}})).await;
+    world
+        .until("the change is known", || async {
+            (world.send(&world.push_main()).await.status == StatusCode::NOT_FOUND).then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_cluster_refuses_for_a_while_waits_and_what_it_refuses_for_good_fails() {
+    let Some(world) = world().await else { return };
+    // A create that was carried out and whose answer was lost looks like this from here.
+    dev(&world).faults().add(Fault::refuse(504).on("patch", "buildruns/status").times(3));
+    endure(&world, || async {
+        dev(&world).faults().add(Fault::deny_admission("buildruns", 500, "no endpoints for the webhook"));
+        tokio::time::sleep(outage() / 3).await;
+        dev(&world).faults().clear();
+    })
+    .await;
+    dev(&world).faults().add(Fault::deny_admission("buildruns", 422, "image not allowed").times(1));
+    let record = world.deliver(&world.push("refs/heads/main", &"a".repeat(40))).await;
+    assert_eq!((record.state, record.attempts), (State::Failed, 1));
+    assert!(record.fault.is_some_and(|fault| fault.contains("image not allowed")));
+}
