@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
@@ -13,6 +14,9 @@ use crate::client::Connection;
 
 /// How many Secrets are read side by side: enough for a burst, too few to trouble an API server.
 const SIDE_BY_SIDE: usize = 32;
+
+/// A sender waits about 10 s for its answer, and keeping the delivery may take half of that.
+const READ_WITHIN: Duration = Duration::from_secs(4);
 
 type Answer = Result<Arc<SecretData>, SecretFault>;
 type Read = Shared<BoxFuture<'static, Answer>>;
@@ -49,10 +53,15 @@ impl SharedReads {
         let (secret, others) = (secret.clone(), Arc::clone(&self.under_way));
         let key = secret.clone();
         let read = async move {
-            let answer = match room.acquire().await {
-                Ok(_permit) => get(client, &secret).await,
-                Err(_) => Err(unavailable(&secret, "shutting down")),
+            let read = async {
+                match room.acquire().await {
+                    Ok(_permit) => get(client, &secret).await,
+                    Err(_) => Err(unavailable(&secret, "shutting down")),
+                }
             };
+            let answer = tokio::time::timeout(READ_WITHIN, read).await;
+            let answer = answer
+                .unwrap_or_else(|_| Err(unavailable(&secret, "the API server does not answer in time")));
             others.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret);
             answer
         };

@@ -91,8 +91,8 @@ fn launch<'a>(
     patience: Duration,
 ) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchFault>)> {
     async move {
-        let launched = timeout(patience, launcher.launch(plan)).await;
-        (plan, launched.unwrap_or_else(|_| Err(too_slow())))
+        let answer = timeout(patience, launcher.launch(plan)).await;
+        (plan, answer.unwrap_or_else(|_| Err(too_slow())))
     }
     .boxed()
 }

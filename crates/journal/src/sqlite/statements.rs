@@ -38,11 +38,10 @@ pub(super) struct Outcome {
 }
 
 impl Entry {
-    pub(super) fn new(mut delivery: Delivery, proof_of: &Proof) -> Result<Self, JournalError> {
-        let headers = format::encode(&delivery.headers)?;
-        let proof = format::encode(proof_of)?;
+    pub(super) fn new(mut delivery: Delivery, proof: &Proof) -> Result<Self, JournalError> {
+        let (tenant, headers) = (tenant(proof), format::encode(&delivery.headers)?);
+        let proof = format::encode(proof)?;
         let repository = delivery.repository.as_ref().map(ToString::to_string);
-        let tenant = tenant(&proof_of);
         // Compressed here for the same reason, and not held twice.
         let body = StoredBody::of(&std::mem::take(&mut delivery.body));
         Ok(Self { delivery, repository, headers, proof, tenant, body })

@@ -1,6 +1,7 @@
 //! Why a BuildRun exists: as annotations for programs, and as one sentence for people.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use trigger_api::annotations;
 use trigger_event::{Event, GitEvent, GitEventKind, PipelineRunEvent, PullRequest};
@@ -70,7 +71,7 @@ pub(super) fn sentence(request: &Request<'_>) -> String {
     sentence.push_str(" (delivery ");
     sentence.push_str(request.delivery.as_str());
     if let Some(replay) = request.replay {
-        sentence.push_str(&format!(", a replay of {} asked for by {}", replay.of, cut(&replay.by)));
+        let _ = write!(sentence, ", a replay of {} asked for by {}", replay.of, cut(&replay.by));
     }
     sentence.push(')');
     sentence
