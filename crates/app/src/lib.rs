@@ -15,5 +15,5 @@ mod sender;
 mod shutdown;
 
 pub use cli::{Cli, Command, run};
-pub use options::{KeepOptions, WorkOptions};
+pub use options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 pub use program::{HookPath, Program, ProgramOptions};

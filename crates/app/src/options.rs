@@ -1,10 +1,34 @@
-//! Groups of flags that `serve` and `dev` share: how long things are kept, how work is done.
+//! Groups of flags that `serve` and `dev` share: who may look, how long things are kept, how work is done.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
+use anyhow::bail;
+use clap::{Args, ValueEnum};
 use trigger_dispatch::Settings;
 use trigger_journal::Retention;
+
+/// Who may use the admin API. Health, readiness and metrics are for everybody.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AdminOptions {
+    /// Who lets callers of the admin API in.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN_AUTH", default_value = "kubernetes", value_name = "WHO")]
+    pub admin_auth: AdminAuth,
+    /// Let everybody who can reach the admin port read and replay deliveries: with `--admin-auth none`, on an
+    /// address that others can reach.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_OPEN_ADMIN")]
+    pub allow_open_admin: bool,
+}
+
+/// Who lets callers of the admin API in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum AdminAuth {
+    /// The cluster: callers bring a token, and their rights on Builds and BuildRuns decide.
+    #[default]
+    Kubernetes,
+    /// Nobody: whoever reaches the port may do everything.
+    None,
+}
 
 /// How long what is kept.
 #[derive(Debug, Clone, Args)]
@@ -49,6 +73,22 @@ pub struct WorkOptions {
 }
 
 const DAY: Duration = Duration::from_hours(24);
+
+impl AdminOptions {
+    /// Refuses to serve the API to everybody on `address`, unless that is what is wanted.
+    pub(crate) fn check(&self, address: SocketAddr) -> anyhow::Result<()> {
+        let open = self.admin_auth == AdminAuth::None && !address.ip().is_loopback();
+        if open && !self.allow_open_admin {
+            bail!(
+                "with --admin-auth none everybody who can reach {address} could read and replay deliveries: \
+                 use --admin-auth kubernetes, or --admin 127.0.0.1:{port}, or say --allow-open-admin if that \
+                 is what you want",
+                port = address.port()
+            );
+        }
+        Ok(())
+    }
+}
 
 impl KeepOptions {
     pub(crate) fn retention(&self) -> Retention {

@@ -3,18 +3,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::options::{KeepOptions, WorkOptions};
+use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_cluster::{BuildWatch, Connection, KubeLauncher, Reporter, Scope, SharedReads, watch_builds};
+use trigger_cluster::{
+    BuildWatch, Connection, KubeLauncher, KubeRuns, Reporter, Reviews, Scope, SharedReads, watch_builds,
+};
 use trigger_dispatch::{Dispatcher, Launcher, keep_within};
 use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
-use trigger_server::{Admin, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve};
+use trigger_server::{
+    Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
+};
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,6 +29,9 @@ pub struct ProgramOptions {
     /// Where health, readiness, metrics and the admin API are served. Keep this port inside the cluster.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN", default_value = "0.0.0.0:9090", value_name = "ADDRESS")]
     pub admin: SocketAddr,
+    /// Who may use the admin API.
+    #[command(flatten)]
+    pub access: AdminOptions,
     /// The journal, which holds every delivery: `sqlite:PATH`, a file on a local volume (not NFS), for one
     /// replica; or `postgres://USER@HOST/DATABASE` for several. Passwords are better given by the
     /// environment, since other users of a machine see arguments.
@@ -94,7 +101,7 @@ pub struct HookPath {
 pub struct Program {
     /// Where webhooks come in.
     pub hooks: SocketAddr,
-    /// Where health, readiness and metrics are served.
+    /// Where health, readiness, metrics and the admin API are served.
     pub admin: SocketAddr,
     /// What is kept.
     pub journal: Arc<dyn Journal>,
@@ -179,7 +186,19 @@ impl Program {
         stop.background.spawn(refusals.run());
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = readiness(builds.clone(), trouble, Arc::clone(&draining));
-        let admin_routes = Admin::new(readiness, Arc::clone(&journal), registry).router();
+        let admin_routes = Admin::new(AdminParts {
+            ready: readiness,
+            journal: Arc::clone(&journal),
+            registry,
+            inventory: Arc::clone(&inventory),
+            runs: Arc::new(KubeRuns::new(connection)),
+            doorkeeper: match options.access.admin_auth {
+                AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
+                AdminAuth::None => Doorkeeper::Nobody,
+            },
+            shutdown: stop.listeners.clone(),
+        })
+        .router();
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
             stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
         }
@@ -265,6 +284,7 @@ impl ProgramOptions {
         Self {
             listen: any_port,
             admin: any_port,
+            access: AdminOptions::default(),
             journal,
             keep: KeepOptions::default(),
             work: WorkOptions::default(),
@@ -280,6 +300,7 @@ impl ProgramOptions {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        self.access.check(self.admin)?;
         for (place, hook) in self.hook_paths.iter().enumerate() {
             if self.hook_paths.iter().skip(place + 1).any(|other| other.path == hook.path) {
                 bail!("two providers cannot share the path {}: give --hook-path another", hook.path);

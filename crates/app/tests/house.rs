@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("trigger-rules", &["api", "event"]),
     ("trigger-targets", &["api", "event"]),
     ("trigger-dispatch", &["event", "journal", "providers", "rules", "targets"]),
-    ("trigger-cluster", &["api", "dispatch", "event", "rules", "targets"]),
+    ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets"]),
     ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "rules"]),
     ("trigger-devcluster", &[]),
     (
@@ -27,13 +27,14 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates from elsewhere that only these of ours may name.
-const ONLY_IN: [(&str, &[&str]); 6] = [
+const ONLY_IN: [(&str, &[&str]); 7] = [
     ("kube", &["trigger-cluster"]),
     ("rusqlite", &["trigger-journal"]),
     ("gix-url", &["trigger-event"]),
     ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster"]),
     ("reqwest", &["shipwright-trigger", "xtask"]),
+    ("schemars", &["trigger-server"]),
 ];
 
 /// What pure crates must not name: I/O, clients, servers.

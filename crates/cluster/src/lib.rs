@@ -1,21 +1,26 @@
 //! The only crate that talks to a Kubernetes API server.
 //!
 //! [`watch_builds`] feeds the inventory, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
-//! runs, [`Reporter`] writes Events about Builds. Everything else meets these through the traits of
+//! runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about Builds, [`Reviews`] asks who may do
+//! what. Everything else meets these through the traits of
 //! `trigger-dispatch`; no other crate names a Kubernetes client.
 #![forbid(unsafe_code)]
 
+mod access;
 mod builds;
 mod client;
 mod launcher;
 mod reporter;
+mod runs;
 mod secrets;
 mod triggered;
 
+pub use access::Reviews;
 pub use builds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use client::{ClientError, Connection, connect};
 pub use launcher::KubeLauncher;
 pub use reporter::{Report, Reporter};
+pub use runs::KubeRuns;
 pub use secrets::SharedReads;
 
 /// Our name towards the API server: field manager of what we write, reporter of our Events.

@@ -1,7 +1,7 @@
 //! HTTP.
 //!
-//! [`Hooks`] takes deliveries in on the port that faces the internet; [`Admin`] serves health, readiness and
-//! metrics on another. [`serve`] is the accept loop under both.
+//! [`Hooks`] takes deliveries in on the port that faces the internet; [`Admin`] serves health, readiness,
+//! metrics and the admin API, whose words are in [`wire`], on another. [`serve`] is the accept loop under both.
 //!
 //! This crate knows no Kubernetes type: the inventory, the Secrets and the journal reach it as traits and
 //! plain values. What it answers to senders tells nothing about the cluster.
@@ -12,9 +12,10 @@ mod hooks;
 mod listener;
 mod metrics;
 mod trouble;
+pub mod wire;
 
-pub use admin::{Admin, Readiness};
+pub use admin::{Admin, AdminParts, Doorkeeper, Readiness};
 pub use hooks::{HookSettings, Hooks, RefusalWriter, Route};
-pub use listener::{Limits, serve};
+pub use listener::{Limits, Peer, serve};
 pub use metrics::Metrics;
 pub use trouble::Trouble;

@@ -1,8 +1,12 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -28,6 +32,10 @@ impl Default for Limits {
     }
 }
 
+/// Who is at the other end of the connection: the client, or a proxy before us. An extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
 /// After this the kernel has usually taken back what was lacking (file descriptors, memory).
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 /// Providers send a dozen headers.
@@ -44,8 +52,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
             accepted = accept(&listener, &room) => accepted,
             () = shutdown.cancelled() => break,
         };
-        let Some((stream, permit)) = accepted else { continue };
-        let connection = graceful.watch(connection(stream, router.clone(), &limits));
+        let Some((stream, peer, permit)) = accepted else { continue };
+        let connection = graceful.watch(connection(stream, peer, router.clone(), &limits));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(error = %error, "a connection ended early");
@@ -59,13 +67,16 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
     }
 }
 
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, address)) => {
             // Answers are small and should not wait for more to come.
             let _ = stream.set_nodelay(true);
-            Some((stream, permit))
+            Some((stream, Peer(address), permit))
         }
         Err(error) => {
             warn!(error = %error, "a connection cannot be accepted");
@@ -77,13 +88,31 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
 
 fn connection(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
     limits: &Limits,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+) -> http1::Connection<TokioIo<TcpStream>, WithPeer> {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_headers(MOST_HEADERS)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), WithPeer { peer, routes: TowerToHyperService::new(router) })
+}
+
+/// The routes, told of each request where it comes from.
+struct WithPeer {
+    peer: Peer,
+    routes: TowerToHyperService<Router>,
+}
+
+impl Service<Request<Incoming>> for WithPeer {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.routes.call(request)
+    }
 }

@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shipwright_trigger::{Program, ProgramOptions};
 use tempfile::TempDir;
-use trigger_devcluster::DevCluster;
+use trigger_devcluster::{AccessRule, DevCluster, User};
 use trigger_event::{DeliveryId, RepoId};
 use trigger_journal::{Address, OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
@@ -61,9 +61,41 @@ impl World {
         world
     }
 
+    /// A world whose dev cluster knows these users, by token: `admin` may do everything, `reader-a` may read
+    /// in team-a, `editor-a` may replay there too, `reader-b` may read in team-b, `nobody` may do nothing.
+    pub async fn with_users() -> Self {
+        let id = fresh_id();
+        let mut dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap());
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let rule = |verb: &str, resource: &str, team: &str| AccessRule {
+            verbs: names(&[verb]),
+            groups: names(&["shipwright.io"]),
+            resources: names(&[resource]),
+            namespaces: vec![format!("{team}-{id}")],
+        };
+        let reads = |team| rule("get", "builds", team);
+        for (name, groups, rules) in [
+            ("admin", vec!["system:masters"], vec![]),
+            ("reader-a", vec![], vec![reads("team-a")]),
+            ("editor-a", vec![], vec![reads("team-a"), rule("create", "buildruns", "team-a")]),
+            ("reader-b", vec![], vec![reads("team-b")]),
+            ("nobody", vec![], vec![]),
+        ] {
+            let (token, groups) = (token(name), names(&groups));
+            dev = dev.user(User { token, name: name.to_owned(), groups, rules });
+        }
+        let world = Self::on_as(id, dev.start().await.unwrap(), |_| {}).await;
+        world.program.ready().await;
+        world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+        world
+    }
+
     /// A world on `dev`, which need not serve Builds yet. Does not wait until the program is ready.
     pub async fn on(dev: DevCluster, change: impl FnOnce(&mut ProgramOptions)) -> Self {
-        let id = format!("{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed));
+        Self::on_as(fresh_id(), dev, change).await
+    }
+
+    async fn on_as(id: String, dev: DevCluster, change: impl FnOnce(&mut ProgramOptions)) -> Self {
         let elsewhere = std::env::var("TRIGGER_E2E_KUBECONFIG").ok();
         let kubeconfig = match &elsewhere {
             Some(file) => std::fs::read_to_string(file).unwrap(),
@@ -110,6 +142,10 @@ impl World {
 
     pub fn hook_url(&self) -> String {
         format!("http://{}/hooks/github", self.program.hooks)
+    }
+
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.program.admin)
     }
 
     // --- the cluster ---
@@ -296,6 +332,15 @@ impl Answer {
         let body: Value = serde_json::from_str(&self.body).unwrap();
         body["delivery"].as_str().unwrap_or_else(|| panic!("no delivery in {self:?}")).parse().unwrap()
     }
+}
+
+fn fresh_id() -> String {
+    format!("{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The token of a user of [`World::with_users`].
+pub fn token(user: &str) -> String {
+    format!("the-token-of-{user}")
 }
 
 /// A rule of type GitHub.

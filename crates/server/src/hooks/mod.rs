@@ -27,6 +27,7 @@ use self::body::BodyBudget;
 use self::intake::Intake;
 pub use self::refusals::RefusalWriter;
 use self::refusals::{Place, Refusals, Refused};
+use crate::listener::Peer;
 use crate::metrics::Metrics;
 use crate::trouble::Trouble;
 
@@ -126,6 +127,7 @@ async fn take(State(hook): State<Hook>, request: Request) -> Response {
 impl Hook {
     async fn take(&self, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
+        let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
         let body = match self.hooks.bodies.read(&parts.headers, body).await {
             Ok(body) => body,
             Err(answer) => return answer,
@@ -136,7 +138,7 @@ impl Hook {
             Err(Refused { answer, why }) => {
                 if let Some(why) = why {
                     let id = DeliveryKey { path: &self.path, provider_id: None, body: &body.bytes() }.id();
-                    let of = Place { source: self.provider.name(), path: &self.path, from: None };
+                    let of = Place { source: self.provider.name(), path: &self.path, from };
                     self.hooks.refusals.note(why.into_refusal(&answer, id, of));
                 }
                 answer

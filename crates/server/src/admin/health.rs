@@ -1,6 +1,8 @@
+//! What everybody may ask on the admin port: whether we are alive and ready, and what is counted.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -11,34 +13,36 @@ use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::Mutex;
 use tracing::error;
-use trigger_journal::{Journal, Stats};
+use trigger_journal::{Journal, JournalError, Stats};
 
 /// A store that does not answer a question this fast cannot keep deliveries either.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// For how long one check of the store serves: it costs a write, and anybody may ask.
+const CHECK_SERVES: Duration = Duration::from_secs(1);
 
 /// Whether deliveries are taken in; `Err` says in a sentence why not.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// The routes of the admin port: `/healthz`, `/readyz`, `/metrics`.
+/// The routes `/healthz`, `/readyz`, `/metrics`.
 #[derive(Clone)]
-pub struct Admin {
+pub(super) struct Health {
     ready: Readiness,
     journal: Arc<dyn Journal>,
     registry: Arc<Registry>,
     queue: Queue,
+    checked: Arc<Mutex<Option<(Instant, Result<(), String>)>>>,
 }
 
-impl Admin {
-    /// Serves what `ready`, `journal` and `registry` say.
-    pub fn new(ready: Readiness, journal: Arc<dyn Journal>, mut registry: Registry) -> Self {
+impl Health {
+    pub(super) fn new(ready: Readiness, journal: Arc<dyn Journal>, mut registry: Registry) -> Self {
         let queue = Queue::default();
         queue.register(&mut registry);
-        Self { ready, journal, registry: Arc::new(registry), queue }
+        Self { ready, journal, registry: Arc::new(registry), queue, checked: Arc::default() }
     }
 
-    /// The routes.
-    pub fn router(self) -> Router {
+    pub(super) fn router(self) -> Router {
         Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(readyz))
@@ -46,18 +50,30 @@ impl Admin {
             .with_state(self)
     }
 
-    async fn stats(&self) -> Result<Stats, String> {
-        match tokio::time::timeout(STORE_ANSWERS_WITHIN, self.journal.stats()).await {
-            Ok(Ok(stats)) => Ok(stats),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("the journal does not answer".to_owned()),
+    /// Whether a delivery could be kept now. Those who ask while it is being found out wait for one answer.
+    async fn can_keep(&self) -> Result<(), String> {
+        let mut checked = self.checked.lock().await;
+        if let Some((at, result)) = checked.as_ref()
+            && at.elapsed() < CHECK_SERVES
+        {
+            return result.clone();
         }
+        let result = in_time(self.journal.check()).await;
+        *checked = Some((Instant::now(), result.clone()));
+        result
     }
 }
 
-async fn readyz(State(admin): State<Admin>) -> Response {
-    let ready = match (admin.ready)() {
-        Ok(()) => admin.stats().await.map(|_| ()),
+async fn in_time<T>(work: impl Future<Output = Result<T, JournalError>>) -> Result<T, String> {
+    match tokio::time::timeout(STORE_ANSWERS_WITHIN, work).await {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(_) => Err("the journal does not answer".to_owned()),
+    }
+}
+
+async fn readyz(State(health): State<Health>) -> Response {
+    let ready = match (health.ready)() {
+        Ok(()) => health.can_keep().await,
         not_ready => not_ready,
     };
     match ready {
@@ -66,11 +82,11 @@ async fn readyz(State(admin): State<Admin>) -> Response {
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
+async fn metrics(State(health): State<Health>) -> Response {
     let mut text = String::new();
-    let stats = admin.stats().await.unwrap_or_default();
-    admin.queue.set(&stats);
-    if let Err(error) = encode(&mut text, &admin.registry) {
+    let stats = in_time(health.journal.stats()).await.unwrap_or_default();
+    health.queue.set(&stats);
+    if let Err(error) = encode(&mut text, &health.registry) {
         error!(error = %error, "metrics cannot be written");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }

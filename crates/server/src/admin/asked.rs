@@ -1,0 +1,56 @@
+//! What is asked for, out of the query and the body of a request.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+
+/// No request needs more: a hundred ids are three KiB.
+pub(super) const LARGEST_BODY: usize = 64 * 1024;
+
+/// The query of a request.
+pub(super) struct Wanted<T>(pub(super) T);
+
+/// The JSON body of a request.
+pub(super) struct Sent<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Wanted<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(query)| Self(query)).map_err(|rejection| {
+            Fault::bad_request(format!("the query cannot be understood: {}", rejection.body_text()))
+        })
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
+        // A page in somebody's browser can send a form or a text anywhere, but no JSON without being asked.
+        if !is_json(request.headers()) {
+            let detail = "send JSON, with the header `Content-Type: application/json`";
+            return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let detail = format!("the body cannot be read: {}", rejection.body_text());
+            Fault::new(rejection.status(), detail)
+        })?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| {
+            let detail =
+                format!("the body cannot be understood: {error}; GET /api/v1/openapi.json describes it");
+            Fault::bad_request(detail)
+        })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}

@@ -1,0 +1,157 @@
+//! Records of the journal in the words of the API, without what the caller may not see.
+
+use futures::StreamExt;
+use futures::stream;
+use trigger_dispatch::Runs;
+use trigger_journal::{DecisionRecord, LaunchRecord, OutcomeRecord, Record};
+
+use super::sight::Sight;
+use crate::wire::{
+    Decision, Delivery, DeliveryDetail, Header, Launch, ObjectName, Refusal, ReplayOrigin, Request, RunNow,
+    Summary, Tried, Verification,
+};
+
+/// How many runs of one delivery are looked after.
+const RUNS_LOOKED_AFTER: usize = 100;
+/// How many of them side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// A delivery in a list.
+pub(super) fn item(record: &Record, sight: &Sight<'_>) -> Delivery {
+    let delivery = &record.delivery;
+    let hidden = hides(record, sight);
+    Delivery {
+        id: delivery.id.to_string(),
+        source: delivery.source.to_string(),
+        event: delivery.event.clone(),
+        repository: delivery.repository.as_ref().map(ToString::to_string),
+        received_at: delivery.received_at,
+        state: record.state.into(),
+        attempts: record.attempts,
+        settled_at: record.settled_at,
+        due: record.due,
+        fault: record.fault.clone().filter(|_| !hidden),
+        summary: summary(&seen_decisions(record, sight)),
+        replay_of: delivery.replay.as_ref().map(|replay| replay.of.to_string()),
+        hidden,
+    }
+}
+
+/// Everything known about a delivery.
+pub(super) async fn detail(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) -> DeliveryDetail {
+    let (delivery, proof) = (&record.delivery, &record.proof);
+    let hidden = hides(record, sight);
+    let names = |keys: &[trigger_event::ObjectKey]| -> Vec<ObjectName> {
+        keys.iter().filter(|key| sight.sees(&key.namespace)).map(ObjectName::from).collect()
+    };
+    DeliveryDetail {
+        id: delivery.id.to_string(),
+        request: request(record),
+        verification: Verification {
+            secrets: names(&proof.secrets),
+            unsigned: proof.unsigned,
+            keyless: names(&proof.keyless),
+        },
+        state: record.state.into(),
+        attempts: record.attempts,
+        settled_at: record.settled_at,
+        due: record.due,
+        fault: record.fault.clone().filter(|_| !hidden),
+        decisions: seen_decisions(record, sight).into_iter().map(Decision::from).collect(),
+        launches: launches(record, sight, runs).await,
+        replay: delivery.replay.as_ref().map(ReplayOrigin::from),
+        replays: record.replays.iter().map(ToString::to_string).collect(),
+        hidden,
+    }
+}
+
+/// A request that was refused.
+pub(super) fn refusal(refusal: &trigger_journal::Refusal, sight: &Sight<'_>) -> Refusal {
+    let seen = refusal.tried.iter().filter(|tried| sight.sees(&tried.secret.namespace));
+    let tried: Vec<_> =
+        seen.map(|tried| Tried { secret: (&tried.secret).into(), finding: tried.finding.clone() }).collect();
+    let hidden = tried.len() < refusal.tried.len();
+    Refusal {
+        id: refusal.delivery.to_string(),
+        at: refusal.at,
+        times: refusal.times,
+        status: refusal.status,
+        answer: refusal.answer.clone(),
+        reason: Some(refusal.reason.clone()).filter(|_| !hidden),
+        source: refusal.source.clone(),
+        path: refusal.path.clone(),
+        event: refusal.event.clone(),
+        provider_id: refusal.provider_id.clone(),
+        repository: refusal.repository.clone(),
+        from: refusal.from.clone(),
+        tried,
+        hidden,
+    }
+}
+
+fn request(record: &Record) -> Request {
+    let delivery = &record.delivery;
+    let headers = delivery.headers.iter();
+    Request {
+        source: delivery.source.to_string(),
+        path: delivery.path.to_string(),
+        event: delivery.event.clone(),
+        provider_id: delivery.provider_id.clone(),
+        repository: delivery.repository.as_ref().map(ToString::to_string),
+        received_at: delivery.received_at,
+        headers: headers.map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect(),
+        body_kept: record.body_kept,
+        body_size: record.body_kept.then_some(delivery.body.len()),
+    }
+}
+
+/// Whether the record has something that the caller may not see.
+fn hides(record: &Record, sight: &Sight<'_>) -> bool {
+    !super::sight::concerned(record).iter().all(|namespace| sight.sees(namespace))
+}
+
+fn seen_decisions<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<&'a DecisionRecord> {
+    record.decisions.iter().filter(|decision| sight.sees(&decision.target.namespace)).collect()
+}
+
+fn summary(decisions: &[&DecisionRecord]) -> Summary {
+    let mut summary = Summary::default();
+    let mut furthest = None;
+    for decision in decisions {
+        match &decision.outcome {
+            OutcomeRecord::Fired { .. } => summary.started += 1,
+            OutcomeRecord::AlsoMatched { .. } => summary.also_matched += 1,
+            OutcomeRecord::Skipped { message, .. } => {
+                summary.skipped += 1;
+                // The rule that held longest is the one its owner meant.
+                let held = decision.checks.iter().filter(|check| check.passed).count();
+                if furthest.is_none_or(|(longest, _)| held > longest) {
+                    furthest = Some((held, message));
+                }
+            }
+        }
+    }
+    if summary.started == 0 {
+        summary.nearest = furthest.map(|(_, message)| message.clone());
+    }
+    summary
+}
+
+async fn launches(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) -> Vec<Launch> {
+    let seen = record.launches.iter().filter(|launch| sight.sees(&launch.run.namespace));
+    let looks: Vec<_> = seen.enumerate().map(|(place, launch)| launch_now(launch, place, runs)).collect();
+    stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+}
+
+async fn launch_now(launch: &LaunchRecord, place: usize, runs: &dyn Runs) -> Launch {
+    let is_there = launch.fault.is_none() && place < RUNS_LOOKED_AFTER;
+    let now = if is_there { Some(RunNow::from(runs.look(launch).await)) } else { None };
+    Launch {
+        kind: launch.kind.clone(),
+        run: (&launch.run).into(),
+        uid: launch.uid.clone(),
+        existed: launch.existed,
+        fault: launch.fault.clone(),
+        now,
+    }
+}

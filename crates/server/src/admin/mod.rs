@@ -1,0 +1,97 @@
+//! The admin port: health, readiness and metrics for everybody, and the admin API for those whom the cluster
+//! lets.
+//!
+//! `routes` is the table of the API, of which both the router and `openapi` are made. `caller` finds out who
+//! asks, `sight` what they may see, `describe` puts it in the words of [`crate::wire`].
+
+mod asked;
+mod caller;
+mod deliveries;
+mod describe;
+mod fault;
+mod feed;
+mod health;
+mod openapi;
+mod poller;
+mod refusals;
+mod replays;
+mod routes;
+mod sight;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use trigger_dispatch::Runs;
+use trigger_journal::Journal;
+use trigger_rules::Inventory;
+
+use self::feed::Feed;
+use self::health::Health;
+
+pub use self::caller::Doorkeeper;
+pub use self::health::Readiness;
+
+/// What the admin port is made of.
+pub struct AdminParts {
+    /// Whether deliveries are taken in.
+    pub ready: Readiness,
+    /// What is kept.
+    pub journal: Arc<dyn Journal>,
+    /// What is counted.
+    pub registry: Registry,
+    /// Today's rules, for dry runs.
+    pub inventory: Arc<Inventory>,
+    /// Looks after the runs of a delivery.
+    pub runs: Arc<dyn Runs>,
+    /// Who lets callers in.
+    pub doorkeeper: Doorkeeper,
+    /// Ends the streams, which would otherwise hold up the end of the program.
+    pub shutdown: CancellationToken,
+}
+
+/// The routes of the admin port.
+pub struct Admin {
+    health: Health,
+    api: Api,
+}
+
+/// What the handlers of the API share.
+#[derive(Clone)]
+struct Api {
+    journal: Arc<dyn Journal>,
+    inventory: Arc<Inventory>,
+    runs: Arc<dyn Runs>,
+    doorkeeper: Doorkeeper,
+    feed: Arc<Feed>,
+    shutdown: CancellationToken,
+}
+
+impl Admin {
+    /// An admin port over these parts.
+    pub fn new(parts: AdminParts) -> Self {
+        let AdminParts { ready, journal, registry, inventory, runs, doorkeeper, shutdown } = parts;
+        let health = Health::new(ready, Arc::clone(&journal), registry);
+        let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
+        Self { health, api: Api { journal, inventory, runs, doorkeeper, feed, shutdown } }
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        let router = self.health.router().merge(routes::router().with_state(self.api));
+        router
+            .fallback(fault::no_such_path)
+            .method_not_allowed_fallback(fault::no_such_method)
+            .layer(axum::middleware::map_response(not_to_be_stored))
+    }
+}
+
+/// What is private to its reader, or true for a moment only, is nothing for caches.
+async fn not_to_be_stored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,101 @@
+//! The OpenAPI document, made of the table of routes and of the types.
+
+use std::sync::OnceLock;
+
+use axum::Json;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::caller::Caller;
+use super::routes::{Answer, ENDPOINTS, Endpoint, MakeSchema};
+use crate::wire::Problem;
+
+pub(super) async fn show(_caller: Caller) -> Json<&'static Value> {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    Json(DOCUMENT.get_or_init(document))
+}
+
+/// The whole document.
+pub(super) fn document() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.definitions_path = "/components/schemas".into();
+    let mut generator = settings.into_generator();
+    let problem = generator.subschema_for::<Problem>();
+    let problem = json!({
+        "description": "Why it is not answered as wished, and what to do.",
+        "content": {"application/problem+json": {"schema": problem}},
+    });
+    let mut paths = Map::new();
+    for endpoint in ENDPOINTS {
+        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        path[endpoint.method] = operation(endpoint, &mut generator);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Shipwright Trigger",
+            "summary": "What was delivered, what was decided about it and why, and doing it once more.",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "security": [{"token": []}],
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "responses": {"Problem": problem},
+            "securitySchemes": {"token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of the cluster, such as `kubectl create token` makes.",
+            }},
+        },
+    })
+}
+
+fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
+    let mut answers: Map<String, Value> =
+        endpoint.answers.iter().map(|one| (one.status.to_owned(), answer(one, generator))).collect();
+    answers.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
+    let mut parameters: Vec<Value> = path_parameters(endpoint.path);
+    parameters.extend(endpoint.query.into_iter().flat_map(query_parameters));
+    let mut operation = json!({
+        "operationId": endpoint.id,
+        "summary": endpoint.summary,
+        "parameters": parameters,
+        "responses": answers,
+    });
+    if let Some(body) = endpoint.body {
+        let schema = body(generator);
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+    }
+    operation
+}
+
+fn answer(answer: &Answer, generator: &mut SchemaGenerator) -> Value {
+    let schema = answer.schema.map_or(json!({}), |schema| schema(generator).to_value());
+    json!({"description": answer.description, "content": {answer.media: {"schema": schema}}})
+}
+
+fn path_parameters(path: &str) -> Vec<Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect()
+}
+
+/// A parameter per field of the type. Its schemas are written out where they are used.
+fn query_parameters(schema: MakeSchema) -> Vec<Value> {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    let schema = schema(&mut settings.into_generator()).to_value();
+    let fields = schema["properties"].as_object().cloned().unwrap_or_default();
+    fields
+        .into_iter()
+        .map(|(name, mut schema)| {
+            let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            json!({"name": name, "in": "query", "description": description, "schema": schema})
+        })
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! The table of the admin API. The router and the OpenAPI document are both made of it.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodRouter, get, post};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::asked::LARGEST_BODY;
+use super::{Api, deliveries, openapi, refusals, replays, stream};
+use crate::wire;
+
+/// One route.
+pub(super) struct Endpoint {
+    /// `get` or `post`.
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    /// Its name in the OpenAPI document.
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) query: Option<MakeSchema>,
+    pub(super) body: Option<MakeSchema>,
+    pub(super) answers: &'static [Answer],
+    handler: fn() -> MethodRouter<Api>,
+}
+
+/// What is answered if all is well.
+pub(super) struct Answer {
+    pub(super) status: &'static str,
+    pub(super) media: &'static str,
+    pub(super) schema: Option<MakeSchema>,
+    pub(super) description: &'static str,
+}
+
+pub(super) type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
+
+const JSON: &str = "application/json";
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        method: "get",
+        path: "/api/v1/deliveries",
+        id: "listDeliveries",
+        summary: "The history, newest first.",
+        query: Some(schema::<wire::DeliveryQuery>),
+        body: None,
+        answers: &[answer("200", schema::<wire::Deliveries>, "A page of the history.")],
+        handler: || get(deliveries::list),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/deliveries/{id}",
+        id: "showDelivery",
+        summary: "One delivery with everything known about it, or the refused requests of this id.",
+        query: None,
+        body: None,
+        answers: &[answer("200", schema::<wire::Known>, "What is known; `kind` tells what it is.")],
+        handler: || get(deliveries::show),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/deliveries/{id}/payload",
+        id: "showPayload",
+        summary: "The body of a delivery, byte for byte.",
+        query: None,
+        body: None,
+        answers: &[Answer {
+            status: "200",
+            media: "*/*",
+            schema: None,
+            description: "The body, with the content type it came with.",
+        }],
+        handler: || get(deliveries::payload),
+    },
+    Endpoint {
+        method: "post",
+        path: "/api/v1/deliveries/{id}/replay",
+        id: "replayDelivery",
+        summary: "Have a delivery worked on once more, by today's rules; or say what they would decide.",
+        query: None,
+        body: Some(schema::<wire::ReplayOrder>),
+        answers: &[
+            answer("200", schema::<wire::Replayed>, "A dry run, or the same request was made before."),
+            answer("202", schema::<wire::Replayed>, "It is in the queue once more."),
+        ],
+        handler: || post(replays::one),
+    },
+    Endpoint {
+        method: "post",
+        path: "/api/v1/replays",
+        id: "replayDeliveries",
+        summary: "Have up to 100 deliveries worked on once more; or say what the rules would decide.",
+        query: None,
+        body: Some(schema::<wire::ReplayOrders>),
+        answers: &[answer("200", schema::<wire::ReplayedAll>, "What became of each.")],
+        handler: || post(replays::several),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/refusals",
+        id: "listRefusals",
+        summary: "Requests that were refused, newest first. The newest thousand are kept.",
+        query: Some(schema::<wire::RefusalQuery>),
+        body: None,
+        answers: &[answer("200", schema::<wire::Refusals>, "The requests.")],
+        handler: || get(refusals::list),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/stream",
+        id: "streamDeliveries",
+        summary: "Server-Sent Events: `delivery` with a delivery as in the list, whenever one appears or its \
+                  state changes. `lagged` is the last event of a client that was too slow. A stream ends \
+                  after 15 minutes; connect again.",
+        query: None,
+        body: None,
+        answers: &[Answer {
+            status: "200",
+            media: "text/event-stream",
+            schema: Some(schema::<wire::Delivery>),
+            description: "The events; their data is of this schema.",
+        }],
+        handler: || get(stream::open),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/openapi.json",
+        id: "openapi",
+        summary: "This document.",
+        query: None,
+        body: None,
+        answers: &[Answer {
+            status: "200",
+            media: JSON,
+            schema: None,
+            description: "An OpenAPI 3.1 document.",
+        }],
+        handler: || get(openapi::show),
+    },
+];
+
+pub(super) fn router() -> Router<Api> {
+    let routes = ENDPOINTS.iter().map(|endpoint| (endpoint.path, (endpoint.handler)()));
+    let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    router.layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+const fn answer(status: &'static str, schema: MakeSchema, description: &'static str) -> Answer {
+    Answer { status, media: JSON, schema: Some(schema), description }
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

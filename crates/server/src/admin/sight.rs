@@ -1,0 +1,69 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use trigger_dispatch::{AccessFault, Action};
+use trigger_journal::{Record, Refusal};
+
+use super::caller::Caller;
+
+/// What one caller may see, found out as it is needed and remembered for one request.
+pub(super) struct Sight<'a> {
+    caller: &'a Caller,
+    everywhere: bool,
+    namespaces: HashMap<Arc<str>, bool>,
+}
+
+impl<'a> Sight<'a> {
+    pub(super) async fn of(caller: &'a Caller) -> Result<Self, AccessFault> {
+        let everywhere = caller.may(Action::Read, None).await?;
+        Ok(Self { caller, everywhere, namespaces: HashMap::new() })
+    }
+
+    /// Whether the caller may see everything.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.everywhere
+    }
+
+    /// Whether the caller may see what is in `namespace`, which has been looked at.
+    pub(super) fn sees(&self, namespace: &str) -> bool {
+        self.everywhere || self.namespaces.get(namespace) == Some(&true)
+    }
+
+    /// Finds out about these namespaces. True if the caller may see one of them.
+    pub(super) async fn look_at(&mut self, namespaces: &BTreeSet<Arc<str>>) -> Result<bool, AccessFault> {
+        if self.everywhere {
+            return Ok(true);
+        }
+        for namespace in namespaces {
+            if !self.namespaces.contains_key(namespace) {
+                let sees = self.caller.may(Action::Read, Some(namespace)).await?;
+                self.namespaces.insert(Arc::clone(namespace), sees);
+            }
+        }
+        Ok(namespaces.iter().any(|namespace| self.sees(namespace)))
+    }
+
+    /// Whether the caller may see something of this delivery.
+    pub(super) async fn may_see(&mut self, record: &Record) -> Result<bool, AccessFault> {
+        self.look_at(&concerned(record)).await
+    }
+
+    /// Whether the caller may see something of this refusal. What no Secret was tried for is nobody's.
+    pub(super) async fn may_see_refusal(&mut self, refusal: &Refusal) -> Result<bool, AccessFault> {
+        let tried = refusal.tried.iter().map(|tried| Arc::clone(&tried.secret.namespace));
+        self.look_at(&tried.collect()).await
+    }
+
+    /// Whether the caller may read the body of a delivery: it belongs to those whose key signed it.
+    pub(super) fn may_read_body(&self, record: &Record) -> bool {
+        self.everywhere || record.proof.secrets.iter().any(|secret| self.sees(&secret.namespace))
+    }
+}
+
+/// The namespaces that a delivery concerns. If there are none, it is everybody's.
+pub(super) fn concerned(record: &Record) -> BTreeSet<Arc<str>> {
+    let proof = &record.proof;
+    let secrets = proof.secrets.iter().chain(&proof.keyless);
+    let targets = record.decisions.iter().map(|decision| &decision.target);
+    secrets.chain(targets).map(|key| Arc::clone(&key.namespace)).collect()
+}
