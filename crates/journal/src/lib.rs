@@ -8,14 +8,17 @@
 mod address;
 mod body;
 mod cursor;
+mod entry;
 mod error;
 mod format;
 mod journal;
 mod moment;
 mod open;
+mod patience;
 mod record;
 mod refusal;
 mod retention;
+mod row;
 pub mod sqlite;
 mod turns;
 
