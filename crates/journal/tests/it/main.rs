@@ -1,4 +1,4 @@
-//! What a journal promises (`contract`, for every store), and what SQLite adds to it.
+//! What a journal promises (`contract`, for every store), and what SQLite and PostgreSQL add to it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,7 @@ mod crash;
 mod delivery;
 mod model;
 mod opening;
+mod postgres;
 mod trouble;
 
 use std::time::Duration;
@@ -68,3 +69,10 @@ impl Store for Sqlite {
 }
 
 contract::suite!(sqlite, crate::Sqlite::new());
+contract::suite!(
+    on_postgres,
+    match crate::postgres::Postgres::new().await {
+        Some(store) => store,
+        None => return,
+    }
+);
