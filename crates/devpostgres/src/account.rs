@@ -30,8 +30,17 @@ impl Account {
         let (user, group) = found.ok_or_else(|| {
             io::Error::other("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
         })?;
-        chown(directory, Some(user), Some(group))?;
-        Ok(Self::Other { user, group })
+        let account = Self::Other { user, group };
+        account.give(directory)?;
+        Ok(account)
+    }
+
+    /// Makes the account the owner of a file or directory of ours.
+    pub(crate) fn give(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Ours => Ok(()),
+            Self::Other { user, group } => chown(path, Some(user), Some(group)),
+        }
     }
 
     /// A command that runs as this account, apart from the signals of our terminal.

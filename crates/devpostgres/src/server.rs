@@ -2,6 +2,7 @@ use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -59,12 +60,6 @@ pub struct Server {
 impl Server {
     /// Makes a server and waits until it answers. Blocks for a second or two.
     pub fn start() -> Result<Self, StartError> {
-        Self::start_with(&[])
-    }
-
-    /// As [`Server::start`], with settings such as `ssl=on`. Relative paths in them are seen from the data
-    /// directory.
-    pub fn start_with(settings: &[&str]) -> Result<Self, StartError> {
         let programs = programs::find().ok_or(StartError::NotInstalled)?;
         let directory = tempfile::Builder::new().prefix("trigger-postgres-").tempdir()?;
         let account = Account::for_directory(directory.path())?;
@@ -74,9 +69,6 @@ impl Server {
         // From here on the watchdog removes it.
         let directory = directory.keep();
         let mut server = Self { directory, programs, account, port: 0, password, watchdog };
-        for setting in settings {
-            server.set(setting)?;
-        }
         let mut tries = 0;
         loop {
             server.port = free_port()?;
@@ -104,7 +96,7 @@ impl Server {
         self.port
     }
 
-    /// The data directory, where its certificates go.
+    /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
     }
@@ -117,11 +109,19 @@ impl Server {
         run("createdb", &mut command)
     }
 
-    /// Adds a setting such as `ssl=on` to the server's configuration. It holds from the next start on.
+    /// Adds a setting such as `ssl = on` to the server's configuration. It holds from the next start on.
     pub fn set(&self, setting: &str) -> Result<(), StartError> {
         use std::io::Write as _;
         let path = self.data().join("postgresql.conf");
         Ok(writeln!(fs::OpenOptions::new().append(true).open(path)?, "{setting}")?)
+    }
+
+    /// Puts a file into the data directory that only the server may read, such as the key of a certificate.
+    pub fn add_private_file(&self, name: &str, contents: &[u8]) -> Result<(), StartError> {
+        let path = self.data().join(name);
+        fs::write(&path, contents)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(self.account.give(&path)?)
     }
 
     /// Stops the server in an orderly way. Clients are cut off.

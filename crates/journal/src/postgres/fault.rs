@@ -122,8 +122,9 @@ pub(super) fn is_of_statement(error: &JournalError) -> bool {
 pub(super) fn is_of_server(error: &JournalError) -> bool {
     match error {
         JournalError::Unavailable { source: None, .. } => true,
-        error => trouble_of(error)
-            .is_some_and(|trouble| matches!(trouble, Trouble::Unreachable | Trouble::ReadOnly)),
+        error => trouble_of(error).is_some_and(|trouble| {
+            matches!(trouble, Trouble::Unreachable | Trouble::Restarting | Trouble::ReadOnly)
+        }),
     }
 }
 

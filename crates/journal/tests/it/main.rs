@@ -30,6 +30,10 @@ fn patient() -> Options {
 
 /// A store under test. The contract is written against this trait, so that another store runs it as it is.
 trait Store {
+    /// Whether one process at a time has it: what was claimed is then claimable as soon as it is opened
+    /// again.
+    const ALONE: bool;
+
     /// The journal.
     fn journal(&self) -> &dyn Journal;
     /// Ends the journal and opens it again on what it has stored.
@@ -53,6 +57,8 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
+    const ALONE: bool = true;
+
     fn journal(&self) -> &dyn Journal {
         self.journal.as_ref().unwrap()
     }

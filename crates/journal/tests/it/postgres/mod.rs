@@ -68,6 +68,8 @@ impl Postgres {
 }
 
 impl Store for Postgres {
+    const ALONE: bool = false;
+
     fn journal(&self) -> &dyn Journal {
         self.journal.as_ref().unwrap()
     }
