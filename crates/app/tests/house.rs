@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("trigger-event", &[]),
     ("trigger-api", &["event"]),
     ("trigger-providers", &["event"]),
@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets"]),
     ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "rules"]),
     ("trigger-devcluster", &[]),
+    ("trigger-devpostgres", &[]),
     (
         "shipwright-trigger",
         &["api", "cluster", "devcluster", "dispatch", "event", "journal", "providers", "rules", "server"],
@@ -27,9 +28,13 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates from elsewhere that only these of ours may name.
-const ONLY_IN: [(&str, &[&str]); 7] = [
+const ONLY_IN: [(&str, &[&str]); 11] = [
     ("kube", &["trigger-cluster"]),
     ("rusqlite", &["trigger-journal"]),
+    ("tokio-postgres", &["trigger-journal"]),
+    ("deadpool-postgres", &["trigger-journal"]),
+    ("tokio-postgres-rustls", &["trigger-journal"]),
+    ("zstd", &["trigger-journal"]),
     ("gix-url", &["trigger-event"]),
     ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster"]),
@@ -38,7 +43,8 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
 ];
 
 /// What pure crates must not name: I/O, clients, servers.
-const IMPURE: [&str; 8] = ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2"];
+const IMPURE: [&str; 9] =
+    ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2", "tokio-postgres"];
 const PURE: [&str; 5] =
     ["trigger-event", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets"];
 

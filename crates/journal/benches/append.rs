@@ -2,7 +2,8 @@
 //!
 //! `raw/N` writes N bodies to a plain file and calls `fdatasync` once: no journal that keeps bodies on this
 //! file system can be faster with N callers waiting. `append/N` is the journal with N callers, each of
-//! which waits for its answer before it sends the next. All in one run, because disks have moods.
+//! which waits for its answer before it sends the next; `postgres/N` is the same with a PostgreSQL server,
+//! where one is installed. All in one run, because disks have moods.
 #![allow(missing_docs, reason = "criterion's macros make items without")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot run has nobody to tell")]
 
@@ -18,7 +19,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use trigger_event::{Claim, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verification, Verified};
 use trigger_journal::sqlite::Options;
-use trigger_journal::{Appended, Journal as _, SqliteJournal};
+use trigger_journal::{Appended, Journal, PostgresJournal, SqliteJournal, postgres};
 
 const BODY: usize = 8 << 10;
 const CALLERS: [u64; 3] = [1, 16, 64];
@@ -64,9 +65,32 @@ fn append(criterion: &mut Criterion) {
     }
 }
 
+fn append_to_postgres(criterion: &mut Criterion) {
+    let Some(server) = trigger_devpostgres::shared() else { return };
+    let runtime = Runtime::new().unwrap();
+    let mut group = criterion.benchmark_group("postgres");
+    group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5)).sample_size(20);
+    for callers in CALLERS {
+        group.bench_function(callers.to_string(), |bencher| {
+            let name =
+                format!("of_{callers}_{}", DeliveryId::derive(&[&Timestamp::now().to_string().into_bytes()]));
+            server.create_database(&name).unwrap();
+            let journal = PostgresJournal::open(&server.url(&name), postgres::Options::default());
+            let journal = Arc::new(runtime.block_on(journal).unwrap());
+            let mut used = 0;
+            bencher.iter_custom(|count| {
+                let deliveries: Vec<_> = (used..used + count).map(delivery).collect();
+                used += count;
+                runtime.block_on(keep_all(&journal, deliveries, callers))
+            });
+            runtime.block_on(journal.close());
+        });
+    }
+}
+
 /// Has `callers` tasks append everything between them. The time from the first call to the last answer.
-async fn keep_all(
-    journal: &Arc<SqliteJournal>,
+async fn keep_all<J: Journal>(
+    journal: &Arc<J>,
     mut deliveries: Vec<Verified<Delivery>>,
     callers: u64,
 ) -> Duration {
@@ -111,5 +135,5 @@ fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
-criterion_group!(benches, raw, append);
+criterion_group!(benches, raw, append, append_to_postgres);
 criterion_main!(benches);

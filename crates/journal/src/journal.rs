@@ -218,6 +218,22 @@ pub struct Query {
     pub after: Option<String>,
 }
 
+/// The size of a page if none was asked for.
+const USUAL: usize = 50;
+
+/// The size that no page exceeds: a page is held in memory, decisions and all.
+const LARGEST: usize = 500;
+
+impl Query {
+    /// How many deliveries the page holds at most.
+    pub(crate) fn size(&self) -> usize {
+        match self.limit {
+            0 => USUAL,
+            wanted => wanted.min(LARGEST),
+        }
+    }
+}
+
 /// A part of the history.
 #[derive(Debug, Clone, Default)]
 pub struct Page {

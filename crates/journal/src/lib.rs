@@ -1,21 +1,26 @@
 //! The durable record of deliveries, decisions and launches; also the work queue.
 //!
 //! Start at [`Journal`], the one trait that every store implements, and [`Record`], what it keeps.
-//! [`SqliteJournal`] is the store for a single process; see [`sqlite`] for what it promises.
+//! [`SqliteJournal`] is the store for a single process and [`PostgresJournal`] the one for several replicas;
+//! see [`sqlite`] and [`postgres`] for what they promise.
 //! The crate knows nothing about rules or Kubernetes: decisions arrive as [`DecisionRecord`]s.
 #![forbid(unsafe_code)]
 
 mod address;
 mod body;
 mod cursor;
+mod entry;
 mod error;
 mod format;
 mod journal;
 mod moment;
 mod open;
+mod patience;
+pub mod postgres;
 mod record;
 mod refusal;
 mod retention;
+mod row;
 pub mod sqlite;
 mod turns;
 
@@ -25,6 +30,7 @@ pub use journal::{
     Appended, Claimed, Demand, Journal, Page, Query, ReplayOrder, Replayed, Stats, Ticket, tenant,
 };
 pub use open::{OpenError, open};
+pub use postgres::PostgresJournal;
 pub use record::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State};
 pub use refusal::{REFUSALS, Refusal, TriedSecret};
 pub use retention::{Pruned, Retention};

@@ -2,23 +2,15 @@ use std::fmt::Write as _;
 
 use rusqlite::{Connection, ToSql};
 
-use super::row::Stored;
+use super::row;
 use crate::cursor::Cursor;
 use crate::moment::to_nanoseconds;
+use crate::row::Stored;
 use crate::{JournalError, Page, Query};
-
-/// The size of a page if none was asked for.
-const USUAL: usize = 50;
-
-/// The size that no page exceeds: a page is held in memory, decisions and all.
-const LARGEST: usize = 500;
 
 /// A page of the history, newest first. Bodies are not read.
 pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, JournalError> {
-    let limit = match query.limit {
-        0 => USUAL,
-        wanted => wanted.min(LARGEST),
-    };
+    let limit = query.size();
     let after = query.after.as_deref().map(Cursor::parse).transpose()?;
     let filter = Filter::new(query, after);
     // One more than asked for tells whether there is another page.
@@ -30,10 +22,8 @@ pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, Journal
     );
     let values: Vec<(&str, &dyn ToSql)> =
         filter.values.iter().map(|(name, value)| (*name, &**value)).collect();
-    let mut rows = store
-        .prepare_cached(&text)?
-        .query_map(&values[..], Stored::from_row)?
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut rows =
+        store.prepare_cached(&text)?.query_map(&values[..], row::stored)?.collect::<Result<Vec<_>, _>>()?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let end = rows.last().filter(|_| more);

@@ -39,10 +39,10 @@ use trigger_event::{Delivery, DeliveryId, Replay, Verified};
 
 pub use file::OpenError;
 use file::Place;
-use statements::{Entry, Outcome};
 use threads::Threads;
 use writer::Turn;
 
+use crate::entry::{Entry, Outcome};
 use crate::{
     Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
     Replayed, Retention, Settlement, Stats, Ticket, format,

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use super::row::tier;
 use crate::moment::to_nanoseconds;
+use crate::row::tier;
 use crate::{JournalError, Pruned, Retention};
 
 /// So few that the commit they are part of is hardly longer for it.

@@ -7,58 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 use tracing::error;
-use trigger_event::{Delivery, DeliveryId, Proof};
+use trigger_event::DeliveryId;
 
-use super::row::{self, Envelope};
+use super::row;
 use crate::body::Stored as StoredBody;
+use crate::entry::{Entry, Outcome};
 use crate::moment::{from_nanoseconds, to_nanoseconds};
-use crate::{
-    Appended, Claimed, JournalError, Record, ReplayOrder, Replayed, Settlement, State, Stats, Ticket, format,
-    tenant,
-};
-
-/// A delivery in the form it is stored in. Made by the caller, to spare the one thread that writes.
-#[derive(Debug)]
-pub(super) struct Entry {
-    delivery: Delivery,
-    repository: Option<String>,
-    headers: String,
-    proof: String,
-    tenant: Arc<str>,
-    body: StoredBody,
-}
-
-/// What an attempt came to, in the form it is stored in.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) ticket: Ticket,
-    fault: Option<String>,
-    decisions: String,
-    launches: String,
-}
-
-impl Entry {
-    pub(super) fn new(mut delivery: Delivery, proof: &Proof) -> Result<Self, JournalError> {
-        let (tenant, headers) = (tenant(proof), format::encode(&delivery.headers)?);
-        let proof = format::encode(proof)?;
-        let repository = delivery.repository.as_ref().map(ToString::to_string);
-        // Compressed here for the same reason, and not held twice.
-        let body = StoredBody::of(&std::mem::take(&mut delivery.body));
-        Ok(Self { delivery, repository, headers, proof, tenant, body })
-    }
-
-    pub(super) fn body_bytes(&self) -> usize {
-        self.body.bytes.len()
-    }
-}
-
-impl Outcome {
-    pub(super) fn new(ticket: Ticket, settlement: Settlement) -> Result<Self, JournalError> {
-        let decisions = format::encode(&settlement.decisions)?;
-        let launches = format::encode(&settlement.launches)?;
-        Ok(Self { ticket, fault: settlement.fault, decisions, launches })
-    }
-}
+use crate::row::tier;
+use crate::{Appended, Claimed, JournalError, Record, ReplayOrder, Replayed, State, Stats, Ticket};
 
 /// Inserts the delivery if its id is unknown; opens it again if it had failed.
 pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusqlite::Result<Appended> {
@@ -83,7 +39,7 @@ pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusql
             ":headers": entry.headers,
             ":proof": entry.proof,
             ":tenant": entry.tenant,
-            ":size": size(&entry.body),
+            ":size": entry.size(),
         })?;
     if inserted == 1 {
         write_body(store, store.last_insert_rowid(), &entry.body)?;
@@ -125,13 +81,9 @@ fn reopen(store: &Connection, sequence: i64, entry: &Entry, now: Timestamp) -> r
             ":headers": entry.headers,
             ":proof": entry.proof,
             ":tenant": entry.tenant,
-            ":size": size(&entry.body),
+            ":size": entry.size(),
         })?;
     write_body(store, sequence, &entry.body)
-}
-
-fn size(body: &StoredBody) -> i64 {
-    i64::try_from(body.bytes.len()).unwrap_or(i64::MAX)
 }
 
 fn write_body(store: &Connection, sequence: i64, body: &StoredBody) -> rusqlite::Result<()> {
@@ -159,7 +111,7 @@ pub(super) fn replay(
     if !matches!(state.as_str(), "settled" | "failed") {
         return Ok(Replayed::InProgress);
     }
-    if tier != row::tier::WHOLE {
+    if tier != tier::WHOLE {
         return Ok(Replayed::BodyGone);
     }
     let inserted = store
@@ -227,7 +179,7 @@ pub(super) fn claim(
                 ":now": to_nanoseconds(now),
                 ":max": i64::try_from(max).unwrap_or(i64::MAX),
             },
-            Envelope::from_row,
+            row::envelope,
         )?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let lease_until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
@@ -329,7 +281,7 @@ pub(super) fn find(store: &Connection, id: &DeliveryId) -> Result<Option<Record>
             "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
              WHERE d.id = :id",
         )?
-        .query_row(named_params! { ":id": id.as_str() }, row::Stored::from_row)
+        .query_row(named_params! { ":id": id.as_str() }, row::stored)
         .optional()?;
     let Some(stored) = stored else { return Ok(None) };
     let mut record = stored.into_record()?;

@@ -1,9 +1,7 @@
-use std::future::Future;
-use std::pin::pin;
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,6 +12,7 @@ use super::readers::{Question, Reader};
 use super::writer::{Job, Task, Turn, Writer};
 use super::{OpenError, Options};
 use crate::JournalError;
+use crate::patience::answer_within;
 
 /// The threads that work on the file, and the queues that lead to them.
 ///
@@ -112,9 +111,7 @@ impl Threads {
             drop(queue);
             answer.await.unwrap_or_else(|_| Err(stopped()))
         };
-        let late =
-            || JournalError::refused(format!("no answer within {:?}: the store is too slow", self.patience));
-        within(self.patience, asked).await.unwrap_or_else(|| Err(late()))
+        answer_within(self.patience, asked).await
     }
 
     fn queues(&self) -> Result<Queues, JournalError> {
@@ -168,19 +165,4 @@ fn spawn(
 
 fn stopped() -> JournalError {
     JournalError::refused("its threads have ended; restart the program")
-}
-
-/// Waits for at most `patience` of real time. The loop is for tests that pause tokio's clock: it then leaps
-/// ahead while a thread outside the runtime is still working.
-async fn within<F: Future>(patience: Duration, future: F) -> Option<F::Output> {
-    let start = Instant::now();
-    let mut future = pin!(future);
-    loop {
-        let left = patience.saturating_sub(start.elapsed());
-        match tokio::time::timeout(left, &mut future).await {
-            Ok(output) => return Some(output),
-            Err(_) if start.elapsed() >= patience => return None,
-            Err(_) => {}
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! What a journal promises (`contract`, for every store), and what SQLite adds to it.
+//! What a journal promises (`contract`, for every store), and what SQLite and PostgreSQL add to it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,7 @@ mod crash;
 mod delivery;
 mod model;
 mod opening;
+mod postgres;
 mod trouble;
 
 use std::time::Duration;
@@ -29,6 +30,10 @@ fn patient() -> Options {
 
 /// A store under test. The contract is written against this trait, so that another store runs it as it is.
 trait Store {
+    /// Whether one process at a time has it: what was claimed is then claimable as soon as it is opened
+    /// again.
+    const ALONE: bool;
+
     /// The journal.
     fn journal(&self) -> &dyn Journal;
     /// Ends the journal and opens it again on what it has stored.
@@ -52,6 +57,8 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
+    const ALONE: bool = true;
+
     fn journal(&self) -> &dyn Journal {
         self.journal.as_ref().unwrap()
     }
@@ -68,3 +75,10 @@ impl Store for Sqlite {
 }
 
 contract::suite!(sqlite, crate::Sqlite::new());
+contract::suite!(
+    on_postgres,
+    match crate::postgres::Postgres::new().await {
+        Some(store) => store,
+        None => return,
+    }
+);

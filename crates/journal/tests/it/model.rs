@@ -7,6 +7,7 @@ use trigger_journal::{Appended, Demand, JournalError, Query, Settlement, State, 
 
 use crate::contract::{LONG, append, failure};
 use crate::delivery::{moment, push};
+use crate::postgres::Postgres;
 use crate::{Sqlite, Store};
 
 /// A call, with small numbers in place of ids and tickets so that calls meet each other often.
@@ -80,7 +81,7 @@ impl Model {
         tickets
     }
 
-    /// A journal that is opened again belongs to somebody else: nothing is claimed any more.
+    /// A journal of one process that is opened again belongs to somebody else: nothing is claimed any more.
     fn take_back(&mut self, clock: usize) {
         for entry in self.entries.iter_mut().filter(|entry| entry.state == State::Claimed) {
             entry.state = State::Pending;
@@ -135,7 +136,22 @@ proptest! {
     }
 }
 
-async fn check(store: &mut impl Store, calls: Vec<Call>) {
+proptest! {
+    // Fewer: each takes a database of its own.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_journal_in_postgresql_behaves_like_its_model(calls in prop::collection::vec(call(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            if let Some(mut store) = Postgres::new().await {
+                check(&mut store, calls).await;
+            }
+        });
+    }
+}
+
+async fn check<S: Store>(store: &mut S, calls: Vec<Call>) {
     let mut model = Model::default();
     for (clock, call) in calls.into_iter().enumerate() {
         match call {
@@ -155,7 +171,9 @@ async fn check(store: &mut impl Store, calls: Vec<Call>) {
             Call::Look { name } => look(store, &model, name).await,
             Call::Reopen => {
                 store.reopen().await;
-                model.take_back(clock);
+                if S::ALONE {
+                    model.take_back(clock);
+                }
             }
         }
         assert_eq!(store.journal().stats().await.unwrap(), model.stats());

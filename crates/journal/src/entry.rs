@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use trigger_event::{Delivery, Proof};
+
+use crate::body::Stored as StoredBody;
+use crate::{JournalError, Settlement, Ticket, format, tenant};
+
+/// A delivery in the form it is stored in. Made by the caller, to spare whoever writes
+/// for many.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) delivery: Delivery,
+    pub(crate) repository: Option<String>,
+    pub(crate) headers: String,
+    pub(crate) proof: String,
+    pub(crate) tenant: Arc<str>,
+    pub(crate) body: StoredBody,
+}
+
+/// What an attempt came to, in the form it is stored in.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) ticket: Ticket,
+    pub(crate) fault: Option<String>,
+    pub(crate) decisions: String,
+    pub(crate) launches: String,
+}
+
+impl Entry {
+    pub(crate) fn new(mut delivery: Delivery, proof_of: &Proof) -> Result<Self, JournalError> {
+        let headers = format::encode(&delivery.headers)?;
+        let proof = format::encode(proof_of)?;
+        let repository = delivery.repository.as_ref().map(ToString::to_string);
+        let tenant = tenant(proof_of);
+        // Compressed here for the same reason, and not held twice.
+        let body = StoredBody::of(&std::mem::take(&mut delivery.body));
+        Ok(Self { delivery, repository, headers, proof, tenant, body })
+    }
+
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body.bytes.len()
+    }
+
+    /// The size of the body as it is stored.
+    pub(crate) fn size(&self) -> i64 {
+        i64::try_from(self.body_bytes()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Outcome {
+    pub(crate) fn new(ticket: Ticket, settlement: Settlement) -> Result<Self, JournalError> {
+        let decisions = format::encode(&settlement.decisions)?;
+        let launches = format::encode(&settlement.launches)?;
+        Ok(Self { ticket, fault: settlement.fault, decisions, launches })
+    }
+}

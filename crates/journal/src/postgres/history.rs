@@ -1,0 +1,86 @@
+use std::fmt::Write as _;
+
+use tokio_postgres::types::ToSql;
+
+use super::Store;
+use super::row::{self, columns};
+use crate::cursor::Cursor;
+use crate::moment::to_nanoseconds;
+use crate::row::Stored;
+use crate::{JournalError, Page, Query};
+
+const SELECT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", NULL::text AS encoding, NULL::bytea AS bytes FROM deliveries d WHERE d.tier < 2"
+);
+
+/// A page of the history, newest first. Bodies are not read.
+pub(super) async fn history(store: &Store, query: &Query) -> Result<Page, JournalError> {
+    let limit = query.size();
+    let after = query.after.as_deref().map(Cursor::parse).transpose()?;
+    let mut filter = Filter::new(query, after);
+    // One more than asked for tells whether there is another page.
+    let size = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let size = filter.value(size);
+    let text = format!("{SELECT}{} ORDER BY d.received_at DESC, d.seq DESC LIMIT {size}", filter.conditions);
+    let values: Vec<&(dyn ToSql + Sync)> = filter.values.iter().map(|value| &**value as _).collect();
+    let session = store.sessions.get().await?;
+    let rows = session.query(&text, &values).await?;
+    session.keep();
+    let more = rows.len() > limit;
+    let rows = rows.iter().take(limit).map(row::stored).collect::<Result<Vec<_>, _>>()?;
+    let end = rows.last().filter(|_| more);
+    let next = end.map(|stored| {
+        let envelope = &stored.envelope;
+        Cursor { received_at: envelope.received_at, sequence: envelope.sequence }.to_text()
+    });
+    let records = rows.into_iter().map(Stored::into_record).collect::<Result<_, _>>()?;
+    Ok(Page { records, next })
+}
+
+/// The conditions of a statement and the values they name.
+#[derive(Default)]
+struct Filter {
+    conditions: String,
+    values: Vec<Box<dyn ToSql + Sync + Send>>,
+}
+
+impl Filter {
+    fn new(query: &Query, after: Option<Cursor>) -> Self {
+        let mut filter = Self::default();
+        if let Some(repository) = &query.repository {
+            filter.add("d.repository =", repository.clone());
+        }
+        if let Some(event) = &query.event {
+            filter.add("d.event =", event.clone());
+        }
+        if let Some(since) = query.since {
+            filter.add("d.received_at >=", to_nanoseconds(since));
+        }
+        if let Some(until) = query.until {
+            filter.add("d.received_at <", to_nanoseconds(until));
+        }
+        if let Some(state) = query.state {
+            // As a literal, one of our own four words: only so can the index of the failures be used.
+            let _ = write!(filter.conditions, " AND d.state = '{}'", state.name());
+        }
+        if let Some(cursor) = after {
+            let received_at = filter.value(to_nanoseconds(cursor.received_at));
+            let sequence = filter.value(cursor.sequence);
+            let _ = write!(filter.conditions, " AND (d.received_at, d.seq) < ({received_at}, {sequence})");
+        }
+        filter
+    }
+
+    fn add(&mut self, condition: &str, value: impl ToSql + Sync + Send + 'static) {
+        let value = self.value(value);
+        let _ = write!(self.conditions, " AND {condition} {value}");
+    }
+
+    /// Adds a value; how the statement names it.
+    fn value(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("${}", self.values.len())
+    }
+}

@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+use super::Store;
+use super::row::column;
+use super::session::Session;
+use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::row::tier;
+use crate::{JournalError, Pruned, Retention};
+
+/// So few that nobody who happens to wait for one of them waits long.
+const BATCH: i64 = 100;
+
+const TOTALS: &str = "\
+    SELECT count(*) FILTER (WHERE tier = 0) AS whole, count(*) FILTER (WHERE tier = 1) AS bodiless, \
+      coalesce(sum(size) FILTER (WHERE tier = 0), 0)::bigint AS bytes, clock() AS now \
+    FROM deliveries WHERE tier < 2 AND settled_at IS NOT NULL";
+
+/// When the first was settled that may stay, if so many have to go.
+const BOUND: &str = "\
+    SELECT settled_at, seq FROM deliveries WHERE tier = $1 AND settled_at IS NOT NULL \
+    ORDER BY settled_at, seq OFFSET $2 LIMIT 1";
+
+/// The oldest of a tier that are to go, save for those that another replica has in hand.
+macro_rules! chosen {
+    () => {
+        "WITH chosen AS MATERIALIZED ( \
+           SELECT seq FROM deliveries \
+           WHERE tier = $1 AND (settled_at < $2 OR (settled_at, seq) < ($3, $4)) \
+           ORDER BY settled_at, seq LIMIT $5 FOR UPDATE SKIP LOCKED)"
+    };
+}
+
+const DROP_BODIES: &str = concat!(
+    chosen!(),
+    ", dropped AS (DELETE FROM bodies b USING chosen WHERE b.delivery = chosen.seq) \
+     UPDATE deliveries d SET tier = 1, size = 0 FROM chosen WHERE d.seq = chosen.seq"
+);
+
+/// The proof stays: by it a repetition is told from a delivery that a further Secret verifies.
+const REDUCE_TO_KEYS: &str = concat!(
+    chosen!(),
+    ", dropped AS (DELETE FROM bodies b USING chosen WHERE b.delivery = chosen.seq) \
+     UPDATE deliveries d SET tier = 2, size = 0, decisions = NULL, launches = NULL, fault = NULL, \
+       replay = NULL, replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' \
+     FROM chosen WHERE d.seq = chosen.seq"
+);
+
+const FORGET: &str = concat!(chosen!(), " DELETE FROM deliveries d USING chosen WHERE d.seq = chosen.seq");
+
+/// Of one tier: what was settled before `before` goes, and what comes before `bound` in any case. A bound
+/// rather than a number: two replicas that find the same excess together forget it once.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    before: i64,
+    bound: (i64, i64),
+}
+
+/// What there is to forget.
+struct Plan {
+    bodies: Cut,
+    bodiless: Cut,
+    whole: Cut,
+    keys: Cut,
+}
+
+/// Forgets a batch. The looking around is not part of the transaction that writes.
+pub(super) async fn prune(store: &Store, retention: &Retention) -> Result<Pruned, JournalError> {
+    let mut session = store.sessions.get().await?;
+    let plan = plan(&session, retention).await?;
+    let transaction = session.transaction().await?;
+    let mut pruned = Pruned {
+        payloads: run(&transaction, DROP_BODIES, tier::WHOLE, plan.bodies).await?,
+        ..Pruned::default()
+    };
+    // What has no body any more is older than what has one, by and large.
+    pruned.deliveries += run(&transaction, REDUCE_TO_KEYS, tier::BODILESS, plan.bodiless).await?;
+    pruned.deliveries += run(&transaction, REDUCE_TO_KEYS, tier::WHOLE, plan.whole).await?;
+    pruned.keys += run(&transaction, FORGET, tier::KEY, plan.keys).await?;
+    transaction.commit().await?;
+    session.keep();
+    Ok(pruned)
+}
+
+async fn run(
+    transaction: &Transaction<'_>,
+    statement: &str,
+    tier: u8,
+    cut: Cut,
+) -> Result<u64, JournalError> {
+    let (settled_at, sequence) = cut.bound;
+    let statement = transaction.prepare_cached(statement).await?;
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&i16::from(tier), &cut.before, &settled_at, &sequence, &BATCH];
+    Ok(transaction.execute(&statement, &values).await?)
+}
+
+/// Looks what is beyond the limits, by the clock of the database.
+async fn plan(session: &Session, retention: &Retention) -> Result<Plan, JournalError> {
+    let totals = session.query_one(TOTALS, &[]).await?;
+    let total = |name| column::<i64>(&totals, name).map(i64::unsigned_abs);
+    let (whole, bodiless, bytes) = (total("whole")?, total("bodiless")?, total("bytes")?);
+    let now = from_nanoseconds(column(&totals, "now")?);
+    let before = |age: Duration| to_nanoseconds(now.checked_sub(age).unwrap_or(Timestamp::MIN));
+    // By how many deliveries the bytes are exceeded is a guess from their mean size; the next call corrects it.
+    let mean = (bytes / whole.max(1)).max(1);
+    let bodies_in_excess = bytes.saturating_sub(retention.max_payload_bytes).div_ceil(mean);
+    let excess = (whole + bodiless).saturating_sub(retention.max_deliveries);
+    let of_bodiless = excess.min(bodiless);
+    let deliveries = before(retention.deliveries.min(retention.keys));
+    let payloads = before(retention.payloads.min(retention.deliveries).min(retention.keys));
+    Ok(Plan {
+        bodies: Cut { before: payloads, bound: bound(session, tier::WHOLE, bodies_in_excess).await? },
+        bodiless: Cut { before: deliveries, bound: bound(session, tier::BODILESS, of_bodiless).await? },
+        whole: Cut { before: deliveries, bound: bound(session, tier::WHOLE, excess - of_bodiless).await? },
+        keys: Cut { before: before(retention.keys), bound: NONE },
+    })
+}
+
+const NONE: (i64, i64) = (i64::MIN, i64::MIN);
+
+/// Before which place in the order of their settlement lie the `excess` oldest of a tier. No further than a
+/// batch: looking for more of them would only take longer.
+async fn bound(session: &Session, tier: u8, excess: u64) -> Result<(i64, i64), JournalError> {
+    if excess == 0 {
+        return Ok(NONE);
+    }
+    let offset = i64::try_from(excess).unwrap_or(BATCH).min(BATCH);
+    let rows = session.query(BOUND, &[&i16::from(tier), &offset]).await?;
+    match rows.first() {
+        Some(row) => Ok((column(row, "settled_at")?, column(row, "seq")?)),
+        None => Ok((i64::MAX, i64::MAX)),
+    }
+}

@@ -1,0 +1,63 @@
+use tokio_postgres::types::FromSql;
+use tokio_postgres::{Error, Row};
+
+use super::fault;
+use crate::JournalError;
+use crate::moment::from_nanoseconds;
+use crate::row::{Envelope, Stored};
+
+/// The columns that [`envelope`] and [`stored`] read. By name: a replica of a newer version may add some
+/// while this one works, and a prepared `*` would then no longer fit.
+macro_rules! columns {
+    () => {
+        "d.seq, d.id, d.state, d.attempts, d.received_at, d.settled_at, coalesce(d.due, d.ready_at) AS due, \
+         d.tier, d.event, d.repository, d.source, d.path, d.provider_id, d.fault, d.headers, d.proof, \
+         d.replay, d.launches, d.decisions"
+    };
+}
+pub(super) use columns;
+
+pub(super) fn envelope(row: &Row) -> Result<Envelope, JournalError> {
+    read_envelope(row).map_err(|error| fault::corrupt(&error))
+}
+
+pub(super) fn stored(row: &Row) -> Result<Stored, JournalError> {
+    read_stored(row).map_err(|error| fault::corrupt(&error))
+}
+
+/// One column, which has the type that our schema says.
+pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, JournalError> {
+    row.try_get(name).map_err(|error| fault::corrupt(&error))
+}
+
+fn read_envelope(row: &Row) -> Result<Envelope, Error> {
+    Ok(Envelope {
+        sequence: row.try_get("seq")?,
+        attempts: row.try_get::<_, i32>("attempts")?.unsigned_abs(),
+        received_at: from_nanoseconds(row.try_get("received_at")?),
+        id: row.try_get("id")?,
+        event: row.try_get("event")?,
+        repository: row.try_get("repository")?,
+        source: row.try_get("source")?,
+        path: row.try_get("path")?,
+        provider_id: row.try_get("provider_id")?,
+        headers: row.try_get("headers")?,
+        proof: row.try_get("proof")?,
+        replay: row.try_get("replay")?,
+        tier: u8::try_from(row.try_get::<_, i16>("tier")?).unwrap_or(u8::MAX),
+        launches: row.try_get("launches")?,
+        encoding: row.try_get("encoding")?,
+        bytes: row.try_get("bytes")?,
+    })
+}
+
+fn read_stored(row: &Row) -> Result<Stored, Error> {
+    Ok(Stored {
+        envelope: read_envelope(row)?,
+        state: row.try_get("state")?,
+        ready_at: row.try_get::<_, Option<i64>>("due")?.map(from_nanoseconds),
+        settled_at: row.try_get::<_, Option<i64>>("settled_at")?.map(from_nanoseconds),
+        fault: row.try_get("fault")?,
+        decisions: row.try_get("decisions")?,
+    })
+}

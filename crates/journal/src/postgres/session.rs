@@ -1,0 +1,235 @@
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Error, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tracing::{debug, info, warn};
+
+use super::place::Place;
+use super::schema::SCHEMA;
+use super::{Options, fault};
+use crate::JournalError;
+use crate::patience::answer_within;
+
+/// The connections to the server, shared by all calls.
+pub(super) struct Sessions {
+    pool: Pool,
+    patience: Duration,
+    queue: u32,
+    /// A place for each call that is carried out or waits. Once closed, no call begins.
+    places: Semaphore,
+    closed: AtomicBool,
+    /// Whether the last call failed, so that trouble is logged when it begins and when it ends.
+    troubled: AtomicBool,
+    shown: String,
+}
+
+/// A connection for one call. Dropped without [`Session::keep`] it is thrown away: what a call that failed
+/// or was given up left on it, such as a statement that waits for a lock, must not meet the next one.
+pub(super) struct Session(Option<Object>);
+
+/// Makes connections, each set up alike.
+struct Connector {
+    tls: MakeRustlsConnect,
+    setup: String,
+}
+
+impl Sessions {
+    pub(super) fn new(
+        place: &Place,
+        tls: MakeRustlsConnect,
+        options: &Options,
+    ) -> Result<Self, deadpool_postgres::BuildError> {
+        let connector = Connector { tls, setup: setup(options.patience) };
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(place.config.clone(), connector, recycling);
+        let queue = u32::try_from(options.queue).unwrap_or(u32::MAX).clamp(1, 1 << 20);
+        Ok(Self {
+            pool: Pool::builder(manager).max_size(options.connections.max(2)).build()?,
+            patience: options.patience,
+            queue,
+            places: Semaphore::new(queue as usize),
+            closed: AtomicBool::new(false),
+            troubled: AtomicBool::new(false),
+            shown: place.shown.clone(),
+        })
+    }
+
+    /// A connection, a fresh one if none is idle.
+    pub(super) async fn get(&self) -> Result<Session, PoolError> {
+        Ok(Session(Some(self.pool.get().await?)))
+    }
+
+    /// Lets a call wait for work that others carry out, as long as the journal is open.
+    pub(super) async fn call<T>(
+        &self,
+        work: impl Future<Output = Result<T, JournalError>>,
+    ) -> Result<T, JournalError> {
+        let closed = || JournalError::refused("it is closed");
+        let admitted = async {
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(closed());
+            }
+            let _place = self.places.acquire().await.map_err(|_| closed())?;
+            work.await
+        };
+        answer_within(self.patience, admitted).await
+    }
+
+    /// Carries out a call, as long as the journal is open.
+    pub(super) fn serve<'a, T: Send + 'a>(
+        &'a self,
+        work: impl Future<Output = Result<T, JournalError>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, JournalError>> {
+        // Boxed early: every layer around it would otherwise make room for a copy.
+        let work = work.boxed();
+        async move { self.call(self.attempt(work)).await }.boxed()
+    }
+
+    /// Carries out some work within the patience. After trouble with the server no idle connection is
+    /// trusted: where one is broken or leads to a standby, the others are no better.
+    pub(super) async fn attempt<T>(
+        &self,
+        work: impl Future<Output = Result<T, JournalError>>,
+    ) -> Result<T, JournalError> {
+        let answer = answer_within(self.patience, work).await;
+        match &answer {
+            Err(JournalError::Unavailable { .. }) if self.closed.load(Ordering::SeqCst) => {}
+            Err(error @ JournalError::Unavailable { .. }) if !fault::is_of_statement(error) => {
+                if fault::is_of_server(error) {
+                    self.pool.retain(|_, _| false);
+                }
+                if !self.troubled.swap(true, Ordering::Relaxed) {
+                    let cause = std::error::Error::source(error).map(chain).unwrap_or_default();
+                    warn!(journal = %self.shown, %error, cause, "the journal fails; callers are told to come again");
+                }
+            }
+            Err(_) => {}
+            Ok(_) => {
+                if self.troubled.load(Ordering::Relaxed) && self.troubled.swap(false, Ordering::Relaxed) {
+                    info!(journal = %self.shown, "the journal works again");
+                }
+            }
+        }
+        answer
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Lets no more calls begin, and waits until none is carried out any more.
+    pub(super) async fn finish_calls(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        // Closed already if it fails.
+        let _ = self.places.acquire_many(self.queue).await;
+    }
+
+    /// Ends the connections.
+    pub(super) fn end(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.places.close();
+        self.pool.close();
+    }
+}
+
+impl Session {
+    /// Gives the connection back for the next call.
+    pub(super) fn keep(mut self) {
+        drop(self.0.take());
+    }
+
+    pub(super) async fn query(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        let statement = self.prepare_cached(statement).await?;
+        Client::query(self, &statement, values).await
+    }
+
+    pub(super) async fn query_one(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, Error> {
+        let statement = self.prepare_cached(statement).await?;
+        Client::query_one(self, &statement, values).await
+    }
+}
+
+#[allow(clippy::expect_used, reason = "only `keep` and `drop` take it, and both end the session")]
+impl Deref for Session {
+    type Target = Object;
+
+    fn deref(&self) -> &Object {
+        self.0.as_ref().expect("a session has its connection")
+    }
+}
+
+#[allow(clippy::expect_used, reason = "as for `Deref`")]
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Object {
+        self.0.as_mut().expect("a session has its connection")
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+impl Connect for Connector {
+    fn connect(&self, config: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        let (config, tls) = (config.clone(), self.tls.clone());
+        async move {
+            let (client, connection) = config.connect(tls).await?;
+            let task = tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    debug!(%error, "a connection to PostgreSQL ended");
+                }
+            });
+            client.batch_execute(&self.setup).await?;
+            Ok((client, task))
+        }
+        .boxed()
+    }
+}
+
+/// What every connection is told first.
+pub(super) fn setup(patience: Duration) -> String {
+    let patience = patience.as_millis().clamp(1, 1 << 30);
+    // A commit has to be on disk when it returns, whatever the server is configured to. Where it also waits
+    // for standbys, that stays. What we gave up, the server gives up too.
+    format!(
+        "SELECT set_config('synchronous_commit', 'on', false) \
+           WHERE current_setting('synchronous_commit') = 'off'; \
+         SET search_path = {SCHEMA}; \
+         SET default_transaction_isolation = 'read committed'; \
+         SET statement_timeout = {patience}; \
+         SET idle_in_transaction_session_timeout = {patience}; \
+         SET jit = off"
+    )
+}
+
+/// An error with its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text = format!("{text}: {error}");
+        next = error.source();
+    }
+    text
+}

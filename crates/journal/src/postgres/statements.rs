@@ -1,0 +1,104 @@
+//! The calls that are about one delivery, or about the queue as a whole.
+
+use trigger_event::DeliveryId;
+
+use super::Store;
+use super::row::{self, column, columns};
+use crate::moment::from_nanoseconds;
+use crate::row::tier;
+use crate::{JournalError, Record, ReplayOrder, Replayed, Stats};
+
+const FIND: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", b.encoding, b.bytes, \
+       ARRAY(SELECT r.id FROM deliveries r WHERE r.replay_of = d.id ORDER BY r.seq) AS replays \
+     FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq WHERE d.id = $1"
+);
+
+/// Copies a delivery that has ended, under another id. All parts see the same moment, so a body that is
+/// forgotten meanwhile is copied all the same.
+const REPLAY: &str = "\
+    WITH old AS MATERIALIZED ( \
+      SELECT seq, state, tier FROM deliveries WHERE id = $1 AND tier < 2 \
+    ), moment AS MATERIALIZED (SELECT clock() AS now), \
+    new AS ( \
+      INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
+        provider_id, headers, proof, tenant, size, replay_of, replay) \
+      SELECT $2, 'pending', (SELECT now FROM moment), (SELECT now FROM moment), d.event, d.repository, \
+        d.source, d.path, d.provider_id, d.headers, d.proof, d.tenant, d.size, $1, $3 \
+      FROM deliveries d JOIN old ON old.seq = d.seq \
+      WHERE old.state IN ('settled', 'failed') AND old.tier = 0 \
+      ON CONFLICT (id) DO NOTHING RETURNING seq \
+    ), kept AS ( \
+      INSERT INTO bodies (delivery, encoding, bytes) \
+      SELECT new.seq, b.encoding, b.bytes FROM new, old JOIN bodies b ON b.delivery = old.seq \
+    ) \
+    SELECT old.state, old.tier, EXISTS (SELECT FROM new) AS is_new FROM old";
+
+const STATS: &str = "\
+    SELECT count(*) FILTER (WHERE state = 'pending') AS pending, \
+      count(*) FILTER (WHERE state = 'claimed') AS claimed, min(received_at) AS oldest \
+    FROM deliveries WHERE ready_at IS NOT NULL";
+
+/// One delivery with its body.
+pub(super) async fn find(store: &Store, id: &DeliveryId) -> Result<Option<Record>, JournalError> {
+    let session = store.sessions.get().await?;
+    let rows = session.query(FIND, &[&id.as_str()]).await?;
+    session.keep();
+    let Some(row) = rows.first() else { return Ok(None) };
+    let mut record = row::stored(row)?.into_record()?;
+    let replays = column::<Vec<&str>>(row, "replays")?;
+    let parsed = replays.into_iter().map(str::parse).collect::<Result<_, _>>();
+    record.replays = parsed.map_err(|_| JournalError::Corrupt {
+        reason: format!("a replay of delivery {id} has an id that is none"),
+    })?;
+    Ok(Some(record))
+}
+
+/// Puts a delivery that has ended into the queue once more.
+pub(super) async fn replay(
+    store: &Store,
+    order: &ReplayOrder,
+    replay: &str,
+) -> Result<Replayed, JournalError> {
+    let id = order.id();
+    let session = store.sessions.get().await?;
+    let copied = session.query(REPLAY, &[&order.of.as_str(), &id.as_str(), &replay]).await;
+    // Also if it is not known whether it happened: to look for nothing costs little.
+    let Ok(rows) = &copied else {
+        store.arrivals.announce();
+        return Err(copied.err().map_or_else(|| JournalError::refused("it failed"), Into::into));
+    };
+    session.keep();
+    let Some(row) = rows.first() else { return Ok(Replayed::Missing) };
+    if column::<bool>(row, "is_new")? {
+        store.arrivals.announce();
+        return Ok(Replayed::New(id));
+    }
+    Ok(match (column(row, "state")?, u8::try_from(column::<i16>(row, "tier")?)) {
+        ("pending" | "claimed", _) => Replayed::InProgress,
+        (_, Ok(tier::WHOLE)) => Replayed::Known(id),
+        _ => Replayed::BodyGone,
+    })
+}
+
+/// Counts the queue.
+pub(super) async fn stats(store: &Store) -> Result<Stats, JournalError> {
+    let session = store.sessions.get().await?;
+    let row = session.query_one(STATS, &[]).await?;
+    session.keep();
+    Ok(Stats {
+        pending: column::<i64>(&row, "pending")?.unsigned_abs(),
+        claimed: column::<i64>(&row, "claimed")?.unsigned_abs(),
+        oldest_unsettled: column::<Option<i64>>(&row, "oldest")?.map(from_nanoseconds),
+    })
+}
+
+/// Writes a little, as durably as everything else.
+pub(super) async fn beat(store: &Store) -> Result<(), JournalError> {
+    let session = store.sessions.get().await?;
+    session.query("UPDATE heartbeat SET at = clock()", &[]).await?;
+    session.keep();
+    Ok(())
+}

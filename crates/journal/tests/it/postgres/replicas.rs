@@ -1,0 +1,131 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::task::JoinSet;
+use trigger_journal::{Appended, Demand, Journal as _, PostgresJournal, Query, Retention, Settlement};
+
+use super::{database, open};
+use crate::contract::{LONG, append, claim_all, claim_one};
+use crate::delivery::push;
+
+/// Two journals over one database, as two replicas have them.
+async fn two() -> Option<[Arc<PostgresJournal>; 2]> {
+    let url = database()?;
+    Some([Arc::new(open(&url).await), Arc::new(open(&url).await)])
+}
+
+#[tokio::test]
+async fn of_fifty_calls_to_two_replicas_one_is_new() {
+    let Some(journals) = two().await else { return };
+    let sent = push("a", 0);
+    let calls = (0..50).map(|n| append(&*journals[n % 2], &sent));
+    let answers = join_all(calls).await;
+    let new = answers.iter().filter(|answer| **answer == Appended::New).count();
+    let others = answers.iter().filter(|answer| **answer == Appended::InProgress).count();
+    assert_eq!((new, others), (1, 49));
+    claim_one(&*journals[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_append_the_same_in_any_order_do_not_hold_each_other_up() {
+    let Some(journals) = two().await else { return };
+    let mut tasks = JoinSet::new();
+    for n in 0..200_i64 {
+        for (replica, journal) in journals.iter().enumerate() {
+            let journal = Arc::clone(journal);
+            let n = if replica == 0 { n } else { 199 - n };
+            tasks.spawn(async move { append(&*journal, &push(&n.to_string(), n)).await });
+        }
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| **answer == Appended::New).count(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claimers_of_two_replicas_share_the_queue_without_overlap() {
+    let Some(journals) = two().await else { return };
+    let sent: Vec<_> = (0..300).map(|n| push(&n.to_string(), 0)).collect();
+    join_all(sent.iter().map(|delivery| append(&*journals[0], delivery))).await;
+    let mut tasks = JoinSet::new();
+    for n in 0..40 {
+        let journal = Arc::clone(&journals[n % 2]);
+        tasks.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let claimed = journal.claim(Demand::any(7, LONG)).await.unwrap();
+                if claimed.is_empty() {
+                    return mine;
+                }
+                mine.extend(claimed.into_iter().map(|claimed| claimed.ticket));
+            }
+        });
+    }
+    let tickets: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    let ids: HashSet<_> = tickets.iter().map(|ticket| ticket.id.clone()).collect();
+    assert_eq!((tickets.len(), ids.len()), (300, 300));
+    // What one replica claimed another may settle: a ticket is all it takes.
+    let settled =
+        join_all(tickets.into_iter().map(|ticket| journals[1].settle(ticket, Settlement::default()))).await;
+    assert!(settled.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn an_append_on_one_replica_wakes_the_other() {
+    let Some([one, other]) = two().await else { return };
+    let mut arrivals = other.arrivals();
+    let mut own = one.arrivals();
+    for n in 0..3 {
+        append(&*one, &push(&n.to_string(), n)).await;
+        own.changed().await.unwrap();
+        arrivals.changed().await.unwrap();
+        assert_eq!(claim_all(&*other).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_told_as_a_replica_ended_is_heard() {
+    let Some([one, other]) = two().await else { return };
+    let mut arrivals = other.arrivals();
+    append(&*one, &push("a", 0)).await;
+    arrivals.changed().await.unwrap();
+    // Within the pause after the first notification, which is over only after the journal has ended.
+    append(&*one, &push("b", 0)).await;
+    one.close().await;
+    arrivals.changed().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_lost_replica_had_claimed_comes_back_when_its_lease_runs_out() {
+    let Some([lost, other]) = two().await else { return };
+    append(&*lost, &push("a", 0)).await;
+    let held = lost.claim(Demand::any(1, Duration::from_millis(300))).await.unwrap();
+    assert!(claim_all(&*other).await.is_empty(), "not as long as the lease runs");
+    drop(lost);
+    let claimed = loop {
+        if let Some(claimed) = claim_all(&*other).await.pop() {
+            break claimed;
+        }
+    };
+    assert_eq!((&claimed.ticket.id, claimed.ticket.attempt), (&held[0].ticket.id, 2));
+}
+
+#[tokio::test]
+async fn replicas_that_prune_side_by_side_forget_no_more_than_they_should() {
+    let Some(journals) = two().await else { return };
+    let sent: Vec<_> = (0..300).map(|n| push(&n.to_string(), 0)).collect();
+    join_all(sent.iter().map(|delivery| append(&*journals[0], delivery))).await;
+    for claimed in claim_all(&*journals[0]).await {
+        journals[0].settle(claimed.ticket, Settlement::default()).await.unwrap();
+    }
+    let retention = Retention { max_deliveries: 130, ..Retention::default() };
+    loop {
+        let pruned = join_all((0..6).map(|n| journals[n % 2].prune(retention))).await;
+        if pruned.into_iter().all(|pruned| pruned.unwrap().is_empty()) {
+            break;
+        }
+    }
+    let query = Query { limit: 500, ..Query::default() };
+    assert_eq!(journals[1].history(query).await.unwrap().records.len(), 130);
+}
