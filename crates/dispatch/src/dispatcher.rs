@@ -112,8 +112,9 @@ impl Dispatcher {
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
                 let (this, span) = (Arc::clone(&this), info_span!("delivery", delivery = %claimed.ticket.id));
                 let held = UnderWay::hold(&this.under_way, &claimed.tenant);
+                let shutdown = shutdown.clone();
                 let work = async move {
-                    this.work(claimed).await;
+                    this.work(claimed, &shutdown).await;
                     drop(permit);
                     drop(held);
                 };
@@ -152,31 +153,52 @@ impl Dispatcher {
         }
     }
 
-    async fn work(&self, claimed: Claimed) {
+    async fn work(&self, claimed: Claimed, shutdown: &CancellationToken) {
         let Some(rules) = self.inventory.current() else { return };
         let attempt = self.attempt(&claimed, &rules).await;
         report(&attempt);
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
-        let ended = match (attempt.postponed, give_up) {
-            (Some(fault), false) => {
-                let Attempt { decisions, launches, .. } = attempt;
-                self.release(&claimed, Settlement { decisions, launches, fault: Some(fault) }).await
+        let Attempt { decisions, launches, postponed, refused } = attempt;
+        let due = postponed.as_ref().filter(|_| !give_up).map(|fault| self.next_try(&claimed, fault));
+        let fault = if due.is_some() { postponed } else { refused.or(postponed) };
+        self.keep(&claimed, due, Settlement { decisions, launches, fault }, shutdown).await;
+    }
+
+    /// Keeps what an attempt came to. A journal that is away is waited for: while the lease lasts nobody
+    /// else works on the delivery, and after it the work would be done once more.
+    async fn keep(
+        &self,
+        claimed: &Claimed,
+        due: Option<Timestamp>,
+        came_to: Settlement,
+        shutdown: &CancellationToken,
+    ) {
+        for failures in 1.. {
+            let (ticket, came_to) = (claimed.ticket.clone(), came_to.clone());
+            let kept = match due {
+                Some(due) => self.journal.release(ticket, due, came_to).await,
+                None => self.journal.settle(ticket, came_to).await,
+            };
+            match kept {
+                Ok(()) => return,
+                Err(JournalError::StaleTicket { .. }) => {
+                    return info!(
+                        "another dispatcher has taken the delivery over, or the outcome was kept after all"
+                    );
+                }
+                Err(error) => {
+                    let wait = self.settings.backoff.after(failures, spread(claimed));
+                    let lease_ends =
+                        Timestamp::now().checked_add(wait).is_ok_and(|then| then > claimed.lease_until);
+                    if lease_ends || shutdown.is_cancelled() {
+                        // The delivery is claimed again; the runs have the same names then.
+                        return error!(error = %error, "the outcome cannot be kept; the delivery will be repeated");
+                    }
+                    warn!(error = %error, wait = ?wait, "the outcome cannot be kept yet");
+                    tokio::select! { () = tokio::time::sleep(wait) => {}, () = shutdown.cancelled() => {} }
+                }
             }
-            (postponed, _) => {
-                let fault = attempt.refused.or(postponed);
-                let settlement =
-                    Settlement { decisions: attempt.decisions, launches: attempt.launches, fault };
-                self.journal.settle(claimed.ticket, settlement).await
-            }
-        };
-        match ended {
-            Ok(()) => {}
-            Err(JournalError::StaleTicket { .. }) => {
-                info!("another dispatcher has taken the delivery over");
-            }
-            // The lease runs out and the delivery is claimed again; the runs have the same names then.
-            Err(error) => error!(error = %error, "the outcome cannot be kept; the delivery will be repeated"),
         }
     }
 
@@ -185,12 +207,11 @@ impl Dispatcher {
         attempt(claimed, rules, self.launcher.as_ref(), patience, &self.metrics).await
     }
 
-    async fn release(&self, claimed: &Claimed, came_to: Settlement) -> Result<(), JournalError> {
+    /// When a delivery is due again that ran into `fault`.
+    fn next_try(&self, claimed: &Claimed, fault: &str) -> Timestamp {
         let wait = self.settings.backoff.after(claimed.ticket.attempt, spread(claimed));
-        let fault = came_to.fault.as_deref();
         warn!(fault, attempt = claimed.ticket.attempt, wait = ?wait, "postponed");
-        let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
-        self.journal.release(claimed.ticket.clone(), due, came_to).await
+        Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 }
 

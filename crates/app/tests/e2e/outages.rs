@@ -17,7 +17,7 @@ fn outage() -> Duration {
 }
 
 /// Has deliveries sent while `trouble` lasts, and checks that each acknowledged one has one run.
-async fn endure<F: Future<Output = ()>>(world: &World, trouble: impl FnOnce() -> F) {
+pub async fn endure<F: Future<Output = ()>>(world: &World, trouble: impl FnOnce() -> F) {
     let load = Load::start(&[world.program.hooks], &world.repository());
     load.wait_for(30).await;
     trouble().await;
@@ -98,4 +98,20 @@ async fn what_the_cluster_refuses_for_a_while_waits_and_what_it_refuses_for_good
     let record = world.deliver(&world.push("refs/heads/main", &"a".repeat(40))).await;
     assert_eq!((record.state, record.attempts), (State::Failed, 1));
     assert!(record.fault.is_some_and(|fault| fault.contains("image not allowed")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_hangs_does_not_keep_senders_waiting() {
+    let Some(world) = world().await else { return };
+    dev(&world).faults().add(Fault::delay(Duration::from_mins(1)).on("get", "secrets"));
+    let asked = std::time::Instant::now();
+    let answer = world.send(&world.push_main()).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(asked.elapsed() < Duration::from_secs(9), "a sender gives up after 10 s: {:?}", asked.elapsed());
+    dev(&world).faults().clear();
+    world
+        .until("it is taken in", || async {
+            (world.send(&world.push_main()).await.status == StatusCode::ACCEPTED).then_some(())
+        })
+        .await;
 }

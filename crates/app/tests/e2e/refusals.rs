@@ -132,6 +132,7 @@ async fn the_operator_learns_why_and_the_sender_does_not() {
     assert_eq!(wrong_key.reason, "no Secret of the Builds that use the repository verifies the signature");
     assert_eq!(wrong_key.tried[0].secret.to_string(), format!("{}/hook", world.namespace("team-a")));
     assert_eq!(wrong_key.tried[0].finding, "its key does not verify the signature");
+    assert_eq!(wrong_key.from.as_deref(), Some("127.0.0.1"));
     assert_eq!(wrong_key.provider_id.as_deref(), Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"));
     assert_eq!((unsigned.status, unsigned.reason.as_str()), (401, "the delivery is not signed"));
     assert_eq!(unsigned.delivery, wrong_key.delivery, "the same body");

@@ -33,6 +33,8 @@ pub struct World {
     pub dev: Option<DevCluster>,
     /// Tells this test's namespaces and repository from those of others on the same cluster.
     id: String,
+    kubeconfig: String,
+    options: ProgramOptions,
     _folder: TempDir,
 }
 
@@ -127,7 +129,15 @@ impl World {
         let program = Program::start(&connection, &options).await.unwrap();
         let http = reqwest::Client::new();
         let dev = elsewhere.is_none().then_some(dev);
-        Self { program, http, client, dev, id, _folder: folder }
+        Self { program, http, client, dev, id, kubeconfig, options, _folder: folder }
+    }
+
+    /// Another process's worth of the program, set up like the first one, once it is ready.
+    pub async fn replica(&self) -> Program {
+        let connection = trigger_cluster::connect(Some(&self.kubeconfig)).await.unwrap();
+        let program = Program::start(&connection, &self.options).await.unwrap();
+        program.ready().await;
+        program
     }
 
     /// The real name of a test's namespace.
@@ -289,7 +299,12 @@ impl World {
     }
 
     pub async fn post_with(&self, headers: http::HeaderMap, body: &[u8]) -> Answer {
-        let request = self.http.post(self.hook_url()).headers(headers).body(body.to_vec());
+        self.post_to(&self.hook_url(), headers, body).await
+    }
+
+    /// Posts to any address, such as that of another replica.
+    pub async fn post_to(&self, url: &str, headers: http::HeaderMap, body: &[u8]) -> Answer {
+        let request = self.http.post(url).headers(headers).body(body.to_vec());
         let response = request.send().await.unwrap();
         Answer { status: response.status(), body: response.text().await.unwrap() }
     }

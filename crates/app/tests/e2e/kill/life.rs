@@ -18,13 +18,16 @@ use super::steps::{Step, SuicidalJournal, SuicidalLauncher, Trap};
 
 /// Tells this test, when it is run again, which part to play.
 const ROLE: &str = "TRIGGER_KILL_ROLE";
+/// Short, so that what a replica leaves behind is soon another's.
+pub(super) const LEASE: Duration = Duration::from_secs(5);
 /// Longer than any start takes.
 const SOON: Duration = Duration::from_mins(1);
 
 /// What all lives share.
 pub(super) struct Stage {
     test: String,
-    address: Address,
+    /// What `--journal` takes.
+    journal: String,
     pub(super) hooks: Vec<SocketAddr>,
     admins: Vec<SocketAddr>,
     folder: TempDir,
@@ -57,25 +60,20 @@ struct Role {
 pub(super) struct Life(Child);
 
 impl Stage {
-    pub(super) fn new(test: &str, dev: &DevCluster, address: Address, replicas: usize) -> Self {
+    pub(super) fn new(test: &str, dev: &DevCluster, journal: String, replicas: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kubeconfig"), dev.kubeconfig()).unwrap();
         let (hooks, admins) = (0..replicas).map(|_| (free_port(), free_port())).unzip();
-        Self { test: test.to_owned(), address, hooks, admins, folder }
+        Self { test: test.to_owned(), journal, hooks, admins, folder }
     }
 
     fn kubeconfig(&self) -> String {
         self.folder.path().join("kubeconfig").to_str().unwrap().to_owned()
     }
 
-    /// What `--journal` takes. Without a password: these servers trust everybody on loopback.
-    fn journal(&self) -> String {
-        self.address.to_string()
-    }
-
     /// What the journal knows of deliveries: for the message of a test that fails.
     pub(super) async fn records(&self, ids: &[String]) -> Vec<Option<Record>> {
-        let journal = trigger_journal::open(&self.address).await.unwrap();
+        let journal = trigger_journal::open(&self.journal.parse().unwrap()).await.unwrap();
         let mut records = Vec::new();
         for id in ids.iter().take(5) {
             records.push(journal.find(&id.parse().unwrap()).await.unwrap());
@@ -104,7 +102,7 @@ impl Life {
             let role = Role {
                 step: *step,
                 count: *count,
-                journal: stage.journal(),
+                journal: stage.journal.clone(),
                 kubeconfig: stage.kubeconfig(),
                 hooks,
                 admin,
@@ -115,9 +113,9 @@ impl Life {
             command
         } else {
             let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
-            command.args(["serve", "--log", "off", "--lease", "5"]);
+            command.args(["serve", "--log", "off", "--lease", &LEASE.as_secs().to_string()]);
             command.args(["--listen", &hooks.to_string(), "--admin", &admin.to_string()]);
-            command.args(["--journal", &stage.journal()]).env("KUBECONFIG", stage.kubeconfig());
+            command.env("SHIPWRIGHT_TRIGGER_JOURNAL", &stage.journal).env("KUBECONFIG", stage.kubeconfig());
             command
         };
         Self(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
@@ -134,7 +132,7 @@ impl Life {
             Death::Never => {}
             Death::After(time) => tokio::time::sleep(*time).await,
             Death::Acknowledged(wanted) => {
-                until("so many were acknowledged", || acknowledged() >= *wanted).await
+                until("so many were acknowledged", || acknowledged() >= *wanted).await;
             }
             Death::At(step, _) => {
                 let mut ended = None;
@@ -185,7 +183,7 @@ async fn serve(role: Role) {
     let journal = trigger_journal::open(&address).await.unwrap();
     let journal = Arc::new(SuicidalJournal::new(journal, Arc::clone(&trap)));
     let mut options = ProgramOptions::on_loopback(address);
-    (options.listen, options.admin, options.work.lease) = (role.hooks, role.admin, 5);
+    (options.listen, options.admin, options.work.lease) = (role.hooks, role.admin, LEASE.as_secs());
     let launcher =
         |reporter| Arc::new(SuicidalLauncher::new(KubeLauncher::new(&connection, reporter), trap)) as _;
     let _program = Program::start_with(&connection, &options, journal, launcher).await.unwrap();

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use trigger_devcluster::{DevCluster, Gvr};
-use trigger_journal::Address;
 
 use self::life::{Death, Life, Stage};
+use self::steps::Step;
 use crate::load::Load;
+use crate::postgres;
 use crate::world::{KEY, annotation, usual_rules};
 
 /// How thoroughly it is done: `TRIGGER_SOAK` asks for the long form, which takes minutes.
@@ -55,10 +56,10 @@ async fn cluster() -> DevCluster {
 }
 
 /// Kills `replicas` processes over one journal again and again, and counts what is on the cluster.
-async fn kill_again_and_again(test: &str, address: Address, replicas: usize) {
+async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     let Extent { kills, deliveries } = Extent::asked_for();
     let dev = cluster().await;
-    let stage = Stage::new(test, &dev, address, replicas);
+    let stage = Stage::new(test, &dev, journal, replicas);
     let load = Load::start(&stage.hooks, "https://github.com/acme/web");
 
     let mut lives: Vec<Life> = (0..replicas).map(|place| Life::start(&stage, place, &Death::Never)).collect();
@@ -112,8 +113,45 @@ fn what_was_acknowledged_has_its_run_and_nothing_has_two() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::Sqlite(folder.path().join("journal.db"));
-    runtime().block_on(kill_again_and_again(test, address, 1));
+    let journal = format!("sqlite:{}", folder.path().join("journal.db").display());
+    runtime().block_on(kill_again_and_again(test, journal, 1));
+}
+
+#[test]
+fn two_replicas_over_one_postgresql_that_die_in_turn_lose_nothing_either() {
+    let test = "kill::two_replicas_over_one_postgresql_that_die_in_turn_lose_nothing_either";
+    if life::live_as_told() {
+        return;
+    }
+    let Some(journal) = postgres::database("two_replicas_over_one_postgresql_that_die_in_turn") else {
+        return;
+    };
+    runtime().block_on(kill_again_and_again(test, journal, 2));
+}
+
+/// One of two replicas dies with what it has claimed. The other finishes that within the lease.
+#[test]
+fn what_a_dead_replica_had_claimed_another_finishes_within_the_lease() {
+    let test = "kill::what_a_dead_replica_had_claimed_another_finishes_within_the_lease";
+    if life::live_as_told() {
+        return;
+    }
+    let Some(journal) = postgres::database(test) else { return };
+    runtime().block_on(async {
+        let dev = cluster().await;
+        let stage = Stage::new(test, &dev, journal, 2);
+        let _survivor = Life::start(&stage, 1, &Death::Never);
+        let victim = Life::start(&stage, 0, &Death::At(Step::Claimed, 1));
+        // Only the victim is sent anything, and hears of it before the other.
+        let load = Load::start(&stage.hooks[..1], "https://github.com/acme/web");
+        victim.until_dead(&Death::At(Step::Claimed, 1), || 0).await;
+        let died = Instant::now();
+        let ids = load.stop().await;
+        let missing = settle(&dev, &ids).await;
+        assert!(missing.is_empty(), "no run for {:#?}", stage.records(&missing).await);
+        // Twice the lease, for a machine that is busy with other things.
+        assert!(died.elapsed() < 2 * life::LEASE, "{:?}", died.elapsed());
+    });
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -1,0 +1,91 @@
+//! Several replicas over one PostgreSQL.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use reqwest::StatusCode;
+use trigger_devpostgres::Server;
+use trigger_journal::State;
+use trigger_providers::{GitHub, Provider};
+
+use crate::outages::endure;
+use crate::postgres;
+use crate::world::{KEY, World, usual_rules};
+
+/// A world whose first replica uses an empty database.
+async fn world(test: &str, lease: u64) -> Option<World> {
+    let journal = postgres::database(test)?;
+    let world = World::with(|options| {
+        options.journal = journal.parse().unwrap();
+        options.work.lease = lease;
+    })
+    .await;
+    world.build("team-a", "web", usual_rules()).await;
+    Some(world)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_delivery_sent_fifty_times_at_once_to_two_replicas_runs_once() {
+    let Some(world) = world("one_delivery_sent_fifty_times_at_once_to_two_replicas_runs_once", 60).await
+    else {
+        return;
+    };
+    let other = world.replica().await;
+    let urls = [world.hook_url(), format!("http://{}/hooks/github", other.hooks)];
+    let request = GitHub.compose(&world.push_main());
+    let answers = join_all((0..50).map(|n| {
+        // Under a fresh id of the provider each time, as a redelivery or a replayed capture would be.
+        let id = format!("72d3162e-cc78-11e3-81ab-{n:012}");
+        let headers = GitHub.sign(request.event, &id, &request.body, Some(KEY.as_bytes()));
+        world.post_to(&urls[n % 2], headers, &request.body)
+    }))
+    .await;
+    for answer in &answers {
+        assert!(matches!(answer.status, StatusCode::ACCEPTED | StatusCode::OK), "{answer:?}");
+        assert_eq!(answer.delivery(), answers[0].delivery());
+    }
+    let record = world.settled(&answers[0].delivery()).await;
+    assert_eq!((record.state, record.launches.len()), (State::Settled, 1));
+    assert_eq!(world.run_counts().await, (1, 0));
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_crashes_is_told_and_waited_for() {
+    let test = "a_database_that_crashes_is_told_and_waited_for";
+    // A server of its own: the others' tests go on.
+    if postgres::database(test).is_none() {
+        return;
+    }
+    let server = Server::start().unwrap();
+    server.create_database("journal").unwrap();
+    let world = World::with(|options| {
+        options.journal = server.url("journal").parse().unwrap();
+        // A claim whose answer the crash has swallowed comes back when its lease has run out.
+        options.work.lease = 5;
+    })
+    .await;
+    world.build("team-a", "web", usual_rules()).await;
+    let readyz = || async {
+        let url = format!("http://{}/readyz", world.program.admin);
+        let answer = world.http.get(url).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    endure(&world, || async {
+        server.kill().unwrap();
+        let asked = Instant::now();
+        let request = GitHub.compose(&world.push("refs/heads/main", &"f".repeat(40)));
+        let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+        let url = world.hook_url();
+        let answer = world.http.post(url).headers(headers).body(request.body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("retry-after"));
+        assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+        let (status, reason) = readyz().await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(reason.contains("PostgreSQL"), "{reason}");
+        server.start_again().unwrap();
+    })
+    .await;
+    world.until("it is ready again", || async { (readyz().await.0 == StatusCode::OK).then_some(()) }).await;
+}
