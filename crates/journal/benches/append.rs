@@ -75,7 +75,8 @@ fn append_to_postgres(criterion: &mut Criterion) {
             let name =
                 format!("of_{callers}_{}", DeliveryId::derive(&[&Timestamp::now().to_string().into_bytes()]));
             server.create_database(&name).unwrap();
-            let journal = PostgresJournal::open(&server.url(&name), postgres::Options::default());
+            let url = server.url(&name);
+            let journal = PostgresJournal::open(&url, postgres::Options::default());
             let journal = Arc::new(runtime.block_on(journal).unwrap());
             let mut used = 0;
             bencher.iter_custom(|count| {

@@ -37,7 +37,8 @@ impl From<Error> for Mismatch {
 pub(super) async fn migrate(mut session: Session) -> Result<(), Mismatch> {
     let transaction = session.transaction().await?;
     // Waiting for another replica that migrates, and migrating, may take longer than an ordinary call.
-    transaction.batch_execute("SET LOCAL statement_timeout = 0").await?;
+    let patient = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+    transaction.batch_execute(patient).await?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
     let found = version(&transaction).await?;
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
