@@ -1,7 +1,10 @@
 //! Development tasks: `cargo xtask`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod memory;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -16,12 +19,25 @@ struct Cli {
 enum Task {
     /// Measure the size of the release binary, its resident memory and the inventory's memory per Build.
     Memory(memory::Args),
+    /// Measure what the program achieves under load, beside what limits it.
+    #[command(subcommand)]
+    Bench(bench::What),
+    /// The program that `bench` measures.
+    #[command(hide = true)]
+    BenchServer(bench::server::Args),
+    /// The API server that `bench` measures with.
+    #[command(hide = true)]
+    BenchCluster(bench::cluster::Args),
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().task {
-        Task::Memory(args) => memory::run(&args).await,
+        Task::Memory(args) => memory::run(&args).await?,
+        Task::Bench(what) => return bench::run(what).await,
+        Task::BenchServer(args) => bench::server::run(args).await?,
+        Task::BenchCluster(args) => bench::cluster::run(args).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }

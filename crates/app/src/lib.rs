@@ -15,5 +15,6 @@ mod sender;
 mod shutdown;
 
 pub use cli::{Cli, Command, run};
+pub use logging::{LogOptions, start_logging};
 pub use options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 pub use program::{HookPath, Program, ProgramOptions};

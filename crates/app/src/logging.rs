@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 /// How the program logs. Logs go to the standard error stream, one line each.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logging")]
-pub(crate) struct LogOptions {
+pub struct LogOptions {
     /// What is logged: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`.
     /// Default: info for `serve`, error for the other commands, both without what the Kubernetes client says of
     /// itself.
@@ -37,7 +37,8 @@ impl LogOptions {
     }
 }
 
-pub(crate) fn start_logging(options: &LogOptions) -> anyhow::Result<()> {
+/// Begins to log.
+pub fn start_logging(options: &LogOptions) -> anyhow::Result<()> {
     let by_default = format!("info,{WITHOUT_CLIENT}");
     let filter = options.log.as_deref().unwrap_or(&by_default);
     let filter = EnvFilter::try_new(filter).with_context(|| {

@@ -24,7 +24,10 @@ const MAY_USE: [(&str, &[&str]); 13] = [
         "shipwright-trigger",
         &["api", "cluster", "devcluster", "dispatch", "event", "journal", "providers", "rules", "server"],
     ),
-    ("xtask", &["api", "devcluster", "rules"]),
+    (
+        "xtask",
+        &["api", "cluster", "devcluster", "dispatch", "event", "journal", "rules", "shipwright-trigger"],
+    ),
 ];
 
 /// Crates from elsewhere that only these of ours may name.
@@ -71,13 +74,18 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// The table leaves the beginning out that all have in common, save the program's.
+fn in_full(name: &str) -> String {
+    if name.starts_with("shipwright-") { name.to_owned() } else { format!("trigger-{name}") }
+}
+
 #[test]
 fn dependencies_point_one_way() {
     let found = dependencies();
     let known: BTreeSet<_> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), known, "a crate is missing from the table");
     for (name, may_use) in MAY_USE {
-        let may_use: BTreeSet<_> = may_use.iter().map(|short| format!("trigger-{short}")).collect();
+        let may_use: BTreeSet<_> = may_use.iter().map(|short| in_full(short)).collect();
         let uses: BTreeSet<_> = found[name].iter().filter(|used| known.contains(*used)).cloned().collect();
         let extra: Vec<_> = uses.difference(&may_use).collect();
         assert!(extra.is_empty(), "{name} must not use {extra:?}");

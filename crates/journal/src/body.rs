@@ -3,7 +3,7 @@ use std::cell::RefCell;
 use std::io;
 
 use bytes::Bytes;
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Kept as it is.
 const IDENTITY: &str = "identity";
@@ -16,9 +16,14 @@ const LEVEL: i32 = 1;
 /// Shorter bodies are not worth it.
 const SHORTEST: usize = 256;
 
+/// A frame says how long its content is. Up to so much is believed before it is seen.
+const BELIEVED: u64 = 64 << 20;
+
 thread_local! {
     /// Making one costs more than compressing an ordinary body.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    /// The same holds the other way round.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// A body in the form it is stored in. `encoding` names what was done to the bytes.
@@ -51,7 +56,7 @@ impl Stored {
     pub(crate) fn open(self) -> Result<Bytes, Unreadable> {
         match self.encoding.as_ref() {
             IDENTITY => Ok(self.bytes),
-            ZSTD => Ok(zstd::decode_all(self.bytes.as_ref())?.into()),
+            ZSTD => Ok(decompress(&self.bytes)?.into()),
             other => Err(Unreadable::Encoding(other.to_owned())),
         }
     }
@@ -64,6 +69,17 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
             *compressor = Compressor::new(LEVEL).ok();
         }
         compressor.as_mut()?.compress(body).ok()
+    })
+}
+
+fn decompress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
+    let Some(size) = size.filter(|size| *size <= BELIEVED).and_then(|size| usize::try_from(size).ok()) else {
+        return zstd::decode_all(bytes);
+    };
+    DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
+        Some(decompressor) => decompressor.decompress(bytes, size),
+        none => none.insert(Decompressor::new()?).decompress(bytes, size),
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::lock::{self, Lock, Refused};
@@ -167,6 +168,9 @@ impl Place {
         // A connection stays on its thread, so SQLite's own locking of it is not needed.
         let store = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         store.busy_timeout(self.busy)?;
+        // Without it SQLite looks at the values of parameters when it plans (that of LIMIT, for one) and plans
+        // the statement again whenever one changes: what was to be prepared once is prepared for each claim.
+        store.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         store.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(store)
     }

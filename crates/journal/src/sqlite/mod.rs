@@ -39,6 +39,7 @@ use trigger_event::{Delivery, DeliveryId, Replay, Verified};
 
 pub use file::OpenError;
 use file::Place;
+use statements::Leased;
 use threads::Threads;
 use writer::Turn;
 
@@ -156,15 +157,32 @@ impl Journal for SqliteJournal {
     }
 
     fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
-        self.write(0, move |turn| {
-            let waiting = statements::waiting_tenants(turn.store, turn.now)?;
-            let mut claimed = Vec::new();
-            for (tenant, share) in turn.turns.share(waiting, demand.max, |tenant| demand.room(tenant)) {
-                turn.turns.served(&tenant);
-                claimed.extend(statements::claim(turn.store, &tenant, share, demand.lease, turn.now)?);
+        async move {
+            let lease = self.write(0, move |turn| {
+                let waiting = statements::waiting_tenants(turn.store, turn.now)?;
+                let mut leased = Vec::new();
+                for (tenant, share) in turn.turns.share(waiting, demand.max, |tenant| demand.room(tenant)) {
+                    turn.turns.served(&tenant);
+                    leased.extend(statements::lease(turn.store, &tenant, share, demand.lease, turn.now)?);
+                }
+                Ok(leased)
+            });
+            let (mut claimed, mut unusable) = (Vec::new(), Vec::new());
+            for opened in lease.await?.into_iter().map(Leased::open) {
+                match opened {
+                    Ok(one) => claimed.push(one),
+                    Err(one) => unusable.push(one),
+                }
+            }
+            if !unusable.is_empty() {
+                let bury = self.write(0, move |turn| {
+                    unusable.iter().try_for_each(|unusable| statements::bury(turn.store, unusable, turn.now))
+                });
+                bury.await?;
             }
             Ok(claimed)
-        })
+        }
+        .boxed()
     }
 
     fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -13,6 +13,7 @@ use super::row;
 use crate::body::Stored as StoredBody;
 use crate::entry::{Entry, Outcome};
 use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::row::Envelope;
 use crate::row::tier;
 use crate::{Appended, Claimed, JournalError, Record, ReplayOrder, Replayed, State, Stats, Ticket};
 
@@ -160,14 +161,29 @@ pub(super) fn waiting_tenants(store: &Connection, now: Timestamp) -> rusqlite::R
         .collect()
 }
 
+/// A row that was leased, not looked into yet.
+pub(super) struct Leased {
+    tenant: Arc<str>,
+    envelope: Envelope,
+    attempt: u32,
+    lease_until: Timestamp,
+}
+
+/// A row that was leased and cannot be understood.
+pub(super) struct Unusable {
+    sequence: i64,
+    attempt: u32,
+    reason: String,
+}
+
 /// Leases what is due of one tenant, in the order in which it became due.
-pub(super) fn claim(
+pub(super) fn lease(
     store: &Connection,
     tenant: &Arc<str>,
     max: usize,
     lease: Duration,
     now: Timestamp,
-) -> rusqlite::Result<Vec<Claimed>> {
+) -> rusqlite::Result<Vec<Leased>> {
     let due = store
         .prepare_cached(
             "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
@@ -183,25 +199,32 @@ pub(super) fn claim(
         )?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let lease_until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
-    let mut claimed = Vec::with_capacity(due.len());
+    let mut leased = Vec::with_capacity(due.len());
     for envelope in due {
-        let (sequence, attempt) = (envelope.sequence, envelope.attempts.saturating_add(1));
+        let attempt = envelope.attempts.saturating_add(1);
+        lease_row(store, envelope.sequence, attempt, lease_until)?;
+        leased.push(Leased { tenant: Arc::clone(tenant), envelope, attempt, lease_until });
+    }
+    Ok(leased)
+}
+
+impl Leased {
+    /// Looks into the row. Done by who claims, to spare the one thread that writes.
+    pub(super) fn open(self) -> Result<Claimed, Unusable> {
+        let Self { tenant, envelope, attempt, lease_until } = self;
+        let sequence = envelope.sequence;
         let launches = envelope.launches();
         match launches.and_then(|launches| Ok((envelope.open()?, launches))) {
             Ok(((delivery, proof), launches)) => {
-                lease_row(store, sequence, attempt, lease_until)?;
                 let ticket = Ticket { id: delivery.id.clone(), attempt };
-                let tenant = Arc::clone(tenant);
-                claimed.push(Claimed { ticket, delivery, proof, tenant, launches, lease_until });
+                Ok(Claimed { ticket, delivery, proof, tenant, launches, lease_until })
             }
             Err(unreadable) => {
-                // Left in the queue it would be the first to be claimed for ever and hold up the rest.
                 error!(%unreadable, sequence, "a delivery cannot be read and is failed");
-                bury(store, sequence, &unreadable.to_string(), now)?;
+                Err(Unusable { sequence, attempt, reason: unreadable.to_string() })
             }
         }
     }
-    Ok(claimed)
 }
 
 /// Takes back what is leased. Whoever holds the lock is alone, so those who leased it have ended: nobody
@@ -224,13 +247,20 @@ fn lease_row(store: &Connection, sequence: i64, attempt: u32, until: Timestamp) 
         .map(drop)
 }
 
-fn bury(store: &Connection, sequence: i64, fault: &str, now: Timestamp) -> rusqlite::Result<()> {
+/// Fails what cannot be understood, as long as it is ours to end: in the queue it would be claimed again and
+/// again.
+pub(super) fn bury(store: &Connection, unusable: &Unusable, now: Timestamp) -> rusqlite::Result<()> {
     store
         .prepare_cached(
             "UPDATE deliveries SET state = 'failed', ready_at = NULL, settled_at = :now, fault = :fault \
-             WHERE seq = :seq",
+             WHERE seq = :seq AND state = 'claimed' AND attempts = :attempt",
         )?
-        .execute(named_params! { ":seq": sequence, ":fault": fault, ":now": to_nanoseconds(now) })
+        .execute(named_params! {
+            ":seq": unusable.sequence,
+            ":attempt": unusable.attempt,
+            ":fault": unusable.reason,
+            ":now": to_nanoseconds(now),
+        })
         .map(drop)
 }
 

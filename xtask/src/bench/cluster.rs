@@ -1,0 +1,41 @@
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use trigger_devcluster::{DevCluster, Gvr};
+
+use super::process::answer_questions;
+use super::scene;
+
+/// The API server of the measurements, in a process of its own: neither the generator nor the program
+/// that is measured shares its runtime.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many repositories have a Build and a Secret.
+    #[arg(long)]
+    repositories: usize,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start().await?;
+    for object in scene::objects(args.repositories) {
+        cluster.store().apply(object).await?;
+    }
+    let greeting = json!({"url": cluster.url(), "kubeconfig": cluster.kubeconfig()});
+    answer_questions(&greeting, async |question| match question {
+        "counts" => Ok(json!({
+            "runs": cluster.requests().count("create", "buildruns.shipwright.io"),
+            "conditions": cluster.requests().count("patch", "buildruns.shipwright.io"),
+            "events": cluster.requests().count("create", "events.events.k8s.io"),
+            "secrets": cluster.requests().count("get", "secrets"),
+        })),
+        "runs" => Ok(json!({"runs": runs(&cluster).await?.len()})),
+        "a run" => runs(&cluster).await?.into_iter().next().context("there is no BuildRun"),
+        other => bail!("the cluster does not know {other}"),
+    })
+    .await?;
+    cluster.shutdown().await?;
+    Ok(())
+}
+
+async fn runs(cluster: &DevCluster) -> anyhow::Result<Vec<Value>> {
+    Ok(cluster.store().list(&Gvr::new("shipwright.io", "v1beta1", "buildruns"), "").await?)
+}

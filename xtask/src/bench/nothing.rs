@@ -1,0 +1,84 @@
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
+use jiff::Timestamp;
+use tokio::sync::watch;
+use trigger_event::{Delivery, DeliveryId, Verified};
+use trigger_journal::{
+    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
+    Replayed, Retention, Settlement, Stats, Ticket,
+};
+
+/// A journal that keeps nothing and says that it did: what remains is what everything else costs.
+pub(super) struct KeepsNothing {
+    arrivals: watch::Sender<u64>,
+}
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, JournalError>>;
+
+fn answer<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
+    ready(Ok(value)).boxed()
+}
+
+impl KeepsNothing {
+    pub(super) fn new() -> Self {
+        Self { arrivals: watch::Sender::new(0) }
+    }
+}
+
+impl Journal for KeepsNothing {
+    fn append(&self, _: Verified<Delivery>) -> Answer<'_, Appended> {
+        answer(Appended::New)
+    }
+
+    fn replay(&self, _: ReplayOrder) -> Answer<'_, Replayed> {
+        answer(Replayed::Missing)
+    }
+
+    fn claim(&self, _: Demand) -> Answer<'_, Vec<Claimed>> {
+        answer(Vec::new())
+    }
+
+    fn settle(&self, _: Ticket, _: Settlement) -> Answer<'_, ()> {
+        answer(())
+    }
+
+    fn release(&self, _: Ticket, _: Timestamp, _: Settlement) -> Answer<'_, ()> {
+        answer(())
+    }
+
+    fn find(&self, _: &DeliveryId) -> Answer<'_, Option<Record>> {
+        answer(None)
+    }
+
+    fn history(&self, _: Query) -> Answer<'_, Page> {
+        answer(Page::default())
+    }
+
+    fn stats(&self) -> Answer<'_, Stats> {
+        answer(Stats::default())
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        answer(())
+    }
+
+    fn refuse(&self, _: Vec<Refusal>) -> Answer<'_, ()> {
+        answer(())
+    }
+
+    fn refusals(&self) -> Answer<'_, Vec<Refusal>> {
+        answer(Vec::new())
+    }
+
+    fn prune(&self, _: Retention) -> Answer<'_, Pruned> {
+        answer(Pruned::default())
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.arrivals.subscribe()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        ready(()).boxed()
+    }
+}

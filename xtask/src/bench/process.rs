@@ -1,0 +1,137 @@
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+/// How long a process may take to end by itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the kernel counts processor time in: `USER_HZ` is 100 on every Linux that Rust knows.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// This program once more, as a process of its own, so that what it uses can be told apart.
+///
+/// It says a line of JSON when it is ready, answers each line it is sent by one of JSON, and ends when its
+/// standard input does: however this process ends, nothing stays behind.
+pub(super) struct Process {
+    child: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    /// What it said when it was ready.
+    pub(super) greeting: Value,
+}
+
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Used {
+    /// Processor time, user and system.
+    pub(super) time: Duration,
+    /// Resident memory now, in bytes.
+    pub(super) resident: u64,
+    /// The most resident memory that there has been, in bytes.
+    pub(super) peak: u64,
+}
+
+impl Process {
+    pub(super) fn start(arguments: &[&str], log: &Path) -> anyhow::Result<Self> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .context("the program cannot be started once more")?;
+        let questions = child.stdin.take();
+        let answers = child.stdout.take().context("the process has no output")?;
+        let mut process = Self { child, questions, answers: BufReader::new(answers), greeting: Value::Null };
+        process.greeting =
+            process.hear().with_context(|| format!("`{}` did not start", arguments.join(" ")))?;
+        Ok(process)
+    }
+
+    /// Sends a line and waits for the one that answers it.
+    pub(super) fn ask(&mut self, question: &str) -> anyhow::Result<Value> {
+        let questions = self.questions.as_mut().context("the process was told to end")?;
+        writeln!(questions, "{question}")?;
+        questions.flush()?;
+        self.hear()
+    }
+
+    fn hear(&mut self) -> anyhow::Result<Value> {
+        let mut line = String::new();
+        let read = self.answers.read_line(&mut line)?;
+        ensure!(read > 0, "the process ended early");
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    pub(super) fn used(&self) -> anyhow::Result<Used> {
+        Used::by(&self.child.id().to_string())
+    }
+
+    /// Has it end, and waits for that.
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        self.questions = None;
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait()?.is_none() {
+            ensure!(Instant::now() < deadline, "a process did not end within {PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.questions = None;
+        // After `end` both fail, and that is well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Used {
+    /// What `process`, a number or `self`, has used.
+    pub(super) fn by(process: &str) -> anyhow::Result<Self> {
+        let read = |name: &str| {
+            std::fs::read_to_string(format!("/proc/{process}/{name}")).context("Linux only: /proc is read")
+        };
+        let status = read("status")?;
+        let bytes = |name: &str| -> anyhow::Result<u64> {
+            let line =
+                status.lines().find_map(|line| line.strip_prefix(name)).context("a line is missing")?;
+            Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        };
+        let stat = read("stat")?;
+        // The name of the program, in parentheses, may hold anything; the numbers stand behind it.
+        let (_, numbers) = stat.rsplit_once(')').context("not a stat file")?;
+        let mut numbers = numbers.split_whitespace().skip(11);
+        let mut ticks =
+            || -> anyhow::Result<u64> { Ok(numbers.next().context("a number is missing")?.parse()?) };
+        let time = Duration::from_millis((ticks()? + ticks()?) * 1000 / TICKS_PER_SECOND);
+        Ok(Self { time, resident: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
+    }
+}
+
+/// The other side: says that it is ready, then answers every line until there are no more.
+pub(super) async fn answer_questions(
+    greeting: &Value,
+    mut answer: impl AsyncFnMut(&str) -> anyhow::Result<Value>,
+) -> anyhow::Result<()> {
+    let (lines, mut questions) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    anstream::println!("{greeting}");
+    while let Some(question) = questions.recv().await {
+        anstream::println!("{}", answer(&question).await?);
+    }
+    Ok(())
+}
