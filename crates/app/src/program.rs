@@ -16,9 +16,7 @@ use trigger_dispatch::{Dispatcher, Launcher};
 use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
-use trigger_server::{
-    Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, serve,
-};
+use trigger_server::{Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, serve};
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
 #[derive(Debug, Clone, clap::Args)]

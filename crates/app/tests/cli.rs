@@ -92,6 +92,7 @@ fn errors_say_what_to_do() {
     check(&["serve"], false, &["set KUBECONFIG"]);
     check(&["serve", "--hook-path", "gitlab=/x"], false, &["`gitlab` is no provider; known are: github"]);
     check(&["serve", "--hook-path", "github=x"], false, &["begin with `/`"]);
+    check(&["serve", "--admin-auth", "some"], false, &["kubernetes, none"]);
     check(&["--log", "=,", "serve"], false, &["give a level such as `info`"]);
     let nobody = ["send", "push", "--repo", "github.com/a/b", "--url", "http://127.0.0.1:1/hooks/github"];
     check(&nobody, false, &["cannot be reached", "Choose another address with --url"]);

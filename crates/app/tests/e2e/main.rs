@@ -13,7 +13,9 @@
     reason = "a test fails by panicking; clippy's leave for tests does not reach the functions that they share"
 )]
 
+mod admin;
 mod answers;
+mod ask;
 mod bad_input;
 mod changes;
 mod delivery;
@@ -26,6 +28,7 @@ mod push;
 mod raw;
 mod refusals;
 mod repositories;
+mod schema;
 mod settings;
 mod tenants;
 mod world;
