@@ -18,6 +18,7 @@ mod answers;
 mod ask;
 mod bad_input;
 mod changes;
+mod deliveries_cli;
 mod delivery;
 mod explain;
 mod kill;

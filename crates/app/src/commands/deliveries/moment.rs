@@ -40,7 +40,8 @@ fn seconds(text: &str) -> Option<u64> {
 
 /// How long ago, or how far ahead, a moment is: `5s`, `12m`, `3h`, `9d`.
 pub(super) fn age(moment: Timestamp) -> String {
-    short(Timestamp::now().duration_since(moment).unsigned_abs())
+    let time = Timestamp::now().duration_since(moment).unsigned_abs();
+    short(Duration::from_secs(time.as_secs()))
 }
 
 /// A length of time in its largest unit; more exactly where that would be rough.

@@ -20,7 +20,8 @@ Examples:
   shipwright-trigger deliveries replay --state failed --since 2h --dry-run
   shipwright-trigger deliveries replay --repository github.com/acme/web --since 1d --yes
 
-A replay is a delivery of its own, decided by today's rules. Whatever the old one started stays.
+A replay is a delivery of its own, decided by today's rules. Whatever the old one started stays. Flags
+choose no replays: each would be done twice. Name those by their ids.
 The exit status is 0 if all were replayed, 3 if there is nothing to replay, 1 if something is wrong.")]
 pub(super) struct Args {
     /// The ids of the deliveries, or their first characters, six at least. Or choose them by the flags below.
@@ -108,7 +109,8 @@ async fn chosen(
         if found.next.is_some() {
             anstream::eprintln!("More match; these are the newest {limit}. --limit takes more.");
         }
-        ids.extend(found.items.into_iter().rev().map(|item| item.id));
+        let originals = found.items.into_iter().rev().filter(|item| item.replay_of.is_none());
+        ids.extend(originals.map(|item| item.id));
     }
     Ok(ids)
 }

@@ -37,7 +37,7 @@ enum Colour {
 impl Table {
     /// A table for these rows; prints its titles.
     pub(super) fn begin(titles: Vec<&'static str>, rows: &[Vec<Cell>]) -> Self {
-        let mut widths: Vec<_> = titles.iter().map(|title| title.len()).collect();
+        let mut widths: Vec<_> = titles.iter().map(|title| usual_width(title)).collect();
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.text.chars().count());
@@ -61,6 +61,16 @@ impl Table {
             }
         }
         println!("{line}");
+    }
+}
+
+/// How wide a column is at least: in a list that goes on, what comes later should fit too.
+fn usual_width(title: &str) -> usize {
+    match title {
+        "AGE" => 4,
+        "STATE" => State::Settled.name().len(),
+        "EVENT" => "pull_request".len(),
+        _ => title.len(),
     }
 }
 
@@ -185,6 +195,7 @@ fn result(item: &Delivery) -> Cell {
         (State::Settled, _) => match &summary.nearest {
             Some(nearest) => nearest.clone(),
             None if item.event == "ping" => "nothing to do for a ping".to_owned(),
+            None if item.hidden => "nothing".to_owned(),
             None => "no rule is for it".to_owned(),
         },
     };
