@@ -13,6 +13,7 @@ mod options;
 mod program;
 mod sender;
 mod shutdown;
+mod telling;
 
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};

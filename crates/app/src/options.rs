@@ -136,3 +136,27 @@ impl Default for WorkOptions {
         Self { concurrency: 32, lease: 60, give_up_after: 24 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_admin_port_is_asked_for_twice() {
+        use AdminAuth::{Kubernetes, None};
+        for (admin_auth, allow_open_admin, address, good) in [
+            (Kubernetes, false, "0.0.0.0:9090", true),
+            (None, false, "127.0.0.1:9090", true),
+            (None, false, "[::1]:9090", true),
+            (None, false, "0.0.0.0:9090", false),
+            (None, false, "10.0.0.1:9090", false),
+            (None, true, "0.0.0.0:9090", true),
+        ] {
+            let checked = AdminOptions { admin_auth, allow_open_admin }.check(address.parse().unwrap());
+            assert_eq!(checked.is_ok(), good, "{address}");
+            if let Err(error) = checked {
+                assert!(error.to_string().contains("or --admin 127.0.0.1:9090, or say --allow-open-admin"));
+            }
+        }
+    }
+}

@@ -52,7 +52,8 @@ pub(crate) fn fresh_commit() -> anyhow::Result<Commit> {
     Ok(Commit::parse(&text)?)
 }
 
-fn fresh(what: &str) -> DeliveryId {
+/// An id that nobody has used before.
+pub(crate) fn fresh(what: &str) -> DeliveryId {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     DeliveryId::derive(&[what.as_bytes(), &now.to_be_bytes(), &std::process::id().to_be_bytes()])
 }

@@ -92,6 +92,8 @@ fn errors_say_what_to_do() {
     check(&["serve"], false, &["set KUBECONFIG"]);
     check(&["serve", "--hook-path", "gitlab=/x"], false, &["`gitlab` is no provider; known are: github"]);
     check(&["serve", "--hook-path", "github=x"], false, &["begin with `/`"]);
+    check(&["serve", "--admin-auth", "some"], false, &["kubernetes, none"]);
+    check(&["deliveries", "list", "--server", "http://127.0.0.1:1"], false, &["kubectl port-forward"]);
     check(&["--log", "=,", "serve"], false, &["give a level such as `info`"]);
     let nobody = ["send", "push", "--repo", "github.com/a/b", "--url", "http://127.0.0.1:1/hooks/github"];
     check(&nobody, false, &["cannot be reached", "Choose another address with --url"]);
@@ -165,7 +167,7 @@ fn every_flag_of_serve_has_an_environment_name_and_every_command_its_help() {
     let named = help.matches("[env: SHIPWRIGHT_TRIGGER_").count();
     // All but `--help` and `--version`.
     assert_eq!(named + 2, flags, "{help}");
-    for command in ["dev", "serve", "send", "explain", "crds", "completions"] {
+    for command in ["dev", "serve", "send", "explain", "deliveries", "crds", "completions"] {
         check(&[command, "--help"], true, &["Usage: "]);
     }
     check(&["completions", "bash"], true, &["complete -F"]);

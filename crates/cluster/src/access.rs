@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn no_more_is_remembered_than_fits() {
         let memory = Memory::default();
-        for number in 0..REMEMBERED * 2 + 1 {
+        for number in 0..=REMEMBERED * 2 {
             memory.remember(number, number);
         }
         assert!(memory.0.lock().unwrap().len() <= REMEMBERED);

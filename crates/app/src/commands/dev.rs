@@ -19,7 +19,7 @@ pub struct Args {
     /// Where webhooks come in. Default: 127.0.0.1:8080, or any free port if that one is taken.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Where health, readiness and metrics are served. Default: 127.0.0.1:9090, or any free port.
+    /// Where health, readiness, metrics and the admin API are served. Default: 127.0.0.1:9090, or any free port.
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// End after the story. The exit status is 0 if everything went as it should, else 1.

@@ -7,9 +7,11 @@ use owo_colors::OwoColorize;
 use trigger_cluster::{Scope, connect, list_builds};
 use trigger_event::{Event, Proof, RepoId};
 use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
+use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs};
 use crate::manifests;
+use crate::telling::{self, Told, Verdict};
 
 /// Nothing fires: told apart from an error, for scripts.
 const NOTHING_FIRES: u8 = 3;
@@ -77,25 +79,30 @@ fn assumed(rules: &RuleSet) -> Proof {
 }
 
 fn tell(decisions: &[Decision]) {
-    let mut last = None;
-    for decision in decisions {
-        if last != Some(&decision.target.key) {
-            println!("{} {}", decision.target.kind, decision.target.key.bold());
-            last = Some(&decision.target.key);
-        }
-        let verdict = match &decision.outcome {
-            Outcome::Fired(_) => "fires  ".green().to_string(),
-            Outcome::AlsoMatched => "matches".green().to_string(),
-            Outcome::Skipped(_) => "skipped".yellow().to_string(),
-        };
-        println!("  {verdict} \"{}\": {}", decision.rule, decision.message());
-        // The keys are assumed to be right, so there is nothing to be learnt from them.
-        for check in decision.checks.iter().filter(|check| check.predicate != Predicate::Secret) {
-            let mark = if check.passed { "✓" } else { "✗" };
-            let line = format!("{mark} {:<8} wants {}, is {}", check.predicate, check.expected, check.found);
-            println!("            {}", line.dimmed());
-        }
-    }
+    telling::tell(decisions.iter().map(|decision| Told {
+        target: (decision.target.kind, decision.target.key.to_string()),
+        rule: &decision.rule,
+        verdict: match &decision.outcome {
+            Outcome::Fired(_) => Verdict::Fires,
+            Outcome::AlsoMatched => Verdict::Matches,
+            Outcome::Skipped(_) => Verdict::Skipped,
+        },
+        why: decision.message(),
+        checks: checks(decision),
+    }));
+}
+
+/// The keys are assumed to be right, so there is nothing to be learnt from them.
+fn checks(decision: &Decision) -> Vec<wire::Check> {
+    let checks = decision.checks.iter().filter(|check| check.predicate != Predicate::Secret);
+    checks
+        .map(|check| wire::Check {
+            predicate: check.predicate.name().to_owned(),
+            passed: check.passed,
+            expected: check.expected.clone(),
+            found: check.found.clone(),
+        })
+        .collect()
 }
 
 fn unknown(event: &Event, rules: &RuleSet) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod crds;
+pub(crate) mod deliveries;
 pub(crate) mod dev;
 mod event_args;
 pub(crate) mod explain;

@@ -2,11 +2,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use aws_lc_rs::rand;
+use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use tempfile::TempDir;
 use trigger_cluster::connect;
-use trigger_devcluster::{DevCluster, Gvr, SimulationOptions};
+use trigger_devcluster::{DevCluster, Gvr, SimulationOptions, User};
 use trigger_event::{DeliveryId, ObjectKey};
 use trigger_journal::{Address, Record, State};
 
@@ -26,6 +28,8 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 pub(crate) struct Playground {
     pub(super) cluster: DevCluster,
     pub(super) program: Program,
+    /// The administrator's token, for the admin API.
+    pub(super) token: String,
     /// Holds the kubeconfig and the journal; removed at the end.
     folder: TempDir,
 }
@@ -39,7 +43,14 @@ impl Playground {
     ) -> anyhow::Result<Self> {
         let objects = manifests::objects(folder)?;
         let own = tempfile::Builder::new().prefix("shipwright-trigger-dev-").tempdir()?;
-        let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start();
+        let token = random_token()?;
+        let administrator = User {
+            token: token.clone(),
+            name: "dev".to_owned(),
+            groups: vec!["system:masters".to_owned()],
+            rules: Vec::new(),
+        };
+        let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).user(administrator).start();
         let cluster = while_waiting("starting the dev cluster", cluster).await?;
         for object in objects {
             let what = format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
@@ -62,7 +73,7 @@ impl Playground {
         }
         let program = program?;
         while_waiting("reading the Builds", program.ready()).await;
-        Ok(Self { cluster, program, folder: own })
+        Ok(Self { cluster, program, token, folder: own })
     }
 
     /// The kubeconfig for kubectl.
@@ -135,6 +146,13 @@ pub(super) fn build_runs() -> Gvr {
 /// The condition of a type in an object's status.
 pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+/// A token that nobody can guess.
+fn random_token() -> anyhow::Result<String> {
+    let mut bytes = [0; 20];
+    rand::fill(&mut bytes).map_err(|_| anyhow!("the system gives no random numbers"))?;
+    Ok(BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }
 
 /// `port` on loopback, or any if somebody else has it.

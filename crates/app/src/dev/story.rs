@@ -9,6 +9,7 @@ use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
 use super::playground::{Playground, builds, condition};
 use super::rehearsal::Rehearsal;
 use crate::sender::Answer;
+use crate::telling::Verdict;
 
 /// What takes longer than this is said to be under way.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,7 +32,7 @@ impl Story {
         line("dev cluster", &playground.cluster.url(), "a small Kubernetes API in this process");
         line("webhooks", &playground.hook_url(), "what you would enter at GitHub");
         let admin = format!("http://{}", playground.program.admin);
-        line("admin", &admin, "/healthz /readyz /metrics");
+        line("admin", &admin, "/healthz /readyz /metrics /api/v1");
         for build in playground.list(&builds()).await? {
             let rules = build["spec"]["trigger"]["when"].as_array().map_or(0, Vec::len);
             let name =
@@ -69,7 +70,15 @@ impl Story {
             let program = program();
             println!("    {program} send push --repo {url} --ref main");
             println!("    {program} send push --repo {url} --ref main --secret wrong");
+            println!("    {program} send push --repo {url} --ref a-branch-of-no-rule");
         }
+        println!("  See what was delivered, why it did what it did, and have it done once more:");
+        println!("    export SHIPWRIGHT_TRIGGER_SERVER=http://{}", playground.program.admin);
+        println!("    export SHIPWRIGHT_TRIGGER_TOKEN={}", playground.token);
+        let program = program();
+        println!("    {program} deliveries list");
+        println!("    {program} deliveries show ID");
+        println!("    {program} deliveries replay ID");
         println!("  {} ends it all.", "Ctrl-C".bold());
     }
 
@@ -92,11 +101,11 @@ pub(super) fn answered(answer: &Answer) {
 pub(super) fn decided(record: &Record) {
     for DecisionRecord { target, rule, outcome, .. } in &record.decisions {
         let (verdict, why) = match outcome {
-            OutcomeRecord::Fired { run } => ("fired  ".green().to_string(), format!("started {}", run.name)),
-            OutcomeRecord::AlsoMatched { .. } => ("matched".to_owned(), "one run is enough".to_owned()),
-            OutcomeRecord::Skipped { message, .. } => ("skipped".yellow().to_string(), message.clone()),
+            OutcomeRecord::Fired { run } => (Verdict::Fired, format!("started {}", run.name)),
+            OutcomeRecord::AlsoMatched { .. } => (Verdict::Matches, "one run is enough".to_owned()),
+            OutcomeRecord::Skipped { message, .. } => (Verdict::Skipped, message.clone()),
         };
-        println!("  {verdict}    {target} \"{rule}\": {why}");
+        println!("  {}    {target} \"{rule}\": {why}", verdict.word());
     }
     if record.state == State::Failed {
         println!("  {}     {}", "failed".red(), record.fault.as_deref().unwrap_or_default());

@@ -13,9 +13,12 @@
     reason = "a test fails by panicking; clippy's leave for tests does not reach the functions that they share"
 )]
 
+mod admin;
 mod answers;
+mod ask;
 mod bad_input;
 mod changes;
+mod deliveries_cli;
 mod delivery;
 mod explain;
 mod full_disk;
@@ -31,6 +34,7 @@ mod raw;
 mod refusals;
 mod replicas;
 mod repositories;
+mod schema;
 mod settings;
 mod tenants;
 mod world;

@@ -66,6 +66,11 @@ impl World {
     /// A world whose dev cluster knows these users, by token: `admin` may do everything, `reader-a` may read
     /// in team-a, `editor-a` may replay there too, `reader-b` may read in team-b, `nobody` may do nothing.
     pub async fn with_users() -> Self {
+        Self::with_users_and(|_| {}).await
+    }
+
+    /// The same, with a program that is set up another way.
+    pub async fn with_users_and(change: impl FnOnce(&mut ProgramOptions)) -> Self {
         let id = fresh_id();
         let mut dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap());
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -86,7 +91,7 @@ impl World {
             let (token, groups) = (token(name), names(&groups));
             dev = dev.user(User { token, name: name.to_owned(), groups, rules });
         }
-        let world = Self::on_as(id, dev.start().await.unwrap(), |_| {}).await;
+        let world = Self::on_as(id, dev.start().await.unwrap(), change).await;
         world.program.ready().await;
         world.secret("team-a", "hook", &[("github-token", KEY)]).await;
         world

@@ -11,6 +11,8 @@ use crate::wire::{
     Summary, Tried, Verification,
 };
 
+/// The predicate whose finding names Secrets.
+const SECRET: &str = "secret";
 /// How many runs of one delivery are looked after.
 const RUNS_LOOKED_AFTER: usize = 100;
 /// How many of them side by side.
@@ -31,7 +33,7 @@ pub(super) fn item(record: &Record, sight: &Sight<'_>) -> Delivery {
         settled_at: record.settled_at,
         due: record.due,
         fault: record.fault.clone().filter(|_| !hidden),
-        summary: summary(&seen_decisions(record, sight)),
+        summary: summary(seen(&record.decisions, sight)),
         replay_of: delivery.replay.as_ref().map(|replay| replay.of.to_string()),
         hidden,
     }
@@ -57,7 +59,7 @@ pub(super) async fn detail(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) 
         settled_at: record.settled_at,
         due: record.due,
         fault: record.fault.clone().filter(|_| !hidden),
-        decisions: seen_decisions(record, sight).into_iter().map(Decision::from).collect(),
+        decisions: decisions(&record.decisions, sight),
         launches: launches(record, sight, runs).await,
         replay: delivery.replay.as_ref().map(ReplayOrigin::from),
         replays: record.replays.iter().map(ToString::to_string).collect(),
@@ -110,11 +112,36 @@ fn hides(record: &Record, sight: &Sight<'_>) -> bool {
     !super::sight::concerned(record).iter().all(|namespace| sight.sees(namespace))
 }
 
-fn seen_decisions<'a>(record: &'a Record, sight: &Sight<'_>) -> Vec<&'a DecisionRecord> {
-    record.decisions.iter().filter(|decision| sight.sees(&decision.target.namespace)).collect()
+fn seen<'a>(
+    decisions: &'a [DecisionRecord],
+    sight: &'a Sight<'_>,
+) -> impl Iterator<Item = &'a DecisionRecord> {
+    decisions.iter().filter(|decision| sight.sees(&decision.target.namespace))
 }
 
-fn summary(decisions: &[&DecisionRecord]) -> Summary {
+/// The decisions about what the caller may see.
+pub(super) fn decisions(decisions: &[DecisionRecord], sight: &Sight<'_>) -> Vec<Decision> {
+    let mut decisions: Vec<_> = seen(decisions, sight).map(Decision::from).collect();
+    // Which Secrets did verify the delivery is said to everybody's rules, also to those of other tenants.
+    let checks = decisions.iter_mut().flat_map(|decision| &mut decision.checks);
+    for check in checks.filter(|check| check.predicate == SECRET) {
+        check.found = seen_secrets(&check.found, sight);
+    }
+    decisions
+}
+
+/// The names of Secrets, `another` for those that the caller may not see.
+fn seen_secrets(names: &str, sight: &Sight<'_>) -> String {
+    let shown = |name| match str::split_once(name, '/') {
+        Some((namespace, _)) if !sight.sees(namespace) => "another",
+        _ => name,
+    };
+    let mut names: Vec<&str> = names.split(", ").map(shown).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+fn summary<'a>(decisions: impl Iterator<Item = &'a DecisionRecord>) -> Summary {
     let mut summary = Summary::default();
     let mut furthest = None;
     for decision in decisions {

@@ -32,7 +32,13 @@ pub(super) struct Health {
     journal: Arc<dyn Journal>,
     registry: Arc<Registry>,
     queue: Queue,
-    checked: Arc<Mutex<Option<(Instant, Result<(), String>)>>>,
+    checked: Arc<Mutex<Option<Checked>>>,
+}
+
+/// What came of a check of the store, and when.
+struct Checked {
+    at: Instant,
+    result: Result<(), String>,
 }
 
 impl Health {
@@ -53,13 +59,13 @@ impl Health {
     /// Whether a delivery could be kept now. Those who ask while it is being found out wait for one answer.
     async fn can_keep(&self) -> Result<(), String> {
         let mut checked = self.checked.lock().await;
-        if let Some((at, result)) = checked.as_ref()
+        if let Some(Checked { at, result }) = checked.as_ref()
             && at.elapsed() < CHECK_SERVES
         {
             return result.clone();
         }
         let result = in_time(self.journal.check()).await;
-        *checked = Some((Instant::now(), result.clone()));
+        *checked = Some(Checked { at: Instant::now(), result: result.clone() });
         result
     }
 }

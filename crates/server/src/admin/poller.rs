@@ -122,18 +122,16 @@ struct Seen {
 impl Seen {
     /// Notes how a delivery stands. True if that is new.
     fn note(&mut self, id: &DeliveryId, standing: (State, u32)) -> bool {
-        match self.standing.insert(id.clone(), standing) {
-            Some(before) => before != standing,
-            None => {
-                self.order.push_back(id.clone());
-                if self.order.len() > REMEMBERED
-                    && let Some(oldest) = self.order.pop_front()
-                {
-                    self.standing.remove(&oldest);
-                }
-                true
-            }
+        if let Some(before) = self.standing.insert(id.clone(), standing) {
+            return before != standing;
         }
+        self.order.push_back(id.clone());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.standing.remove(&oldest);
+        }
+        true
     }
 }
 

@@ -14,8 +14,8 @@ use super::asked::Sent;
 use super::caller::Caller;
 use super::fault::Fault;
 use super::sight::{Sight, concerned};
-use super::{Api, deliveries};
-use crate::wire::{Decision, ReplayOrder, ReplayOrders, ReplayResult, Replayed, ReplayedAll};
+use super::{Api, deliveries, describe};
+use crate::wire::{ReplayOrder, ReplayOrders, ReplayResult, Replayed, ReplayedAll};
 
 const MOST_AT_ONCE: usize = 100;
 const LONGEST_REQUEST: usize = 200;
@@ -112,8 +112,7 @@ async fn replay(api: &Api, caller: &Caller, id: &str, wish: &Wish) -> Result<Rep
         Wish::DryRun => match today {
             Ok(decisions) => {
                 sight.look_at(&decisions.iter().map(namespace).collect()).await?;
-                let seen = decisions.iter().filter(|decision| sight.sees(&decision.target.namespace));
-                let seen: Vec<_> = seen.map(Decision::from).collect();
+                let seen = describe::decisions(&decisions, &sight);
                 let hidden = seen.len() < decisions.len();
                 Ok(ReplayResult::DryRun { decisions: seen, hidden })
             }

@@ -139,8 +139,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 ];
 
 pub(super) fn router() -> Router<Api> {
-    let routes = ENDPOINTS.iter().map(|endpoint| (endpoint.path, (endpoint.handler)()));
-    let router = routes.fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    let mut router = Router::new();
+    for endpoint in ENDPOINTS {
+        router = router.route(endpoint.path, (endpoint.handler)());
+    }
     router.layer(DefaultBodyLimit::max(LARGEST_BODY))
 }
 

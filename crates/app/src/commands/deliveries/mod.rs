@@ -1,0 +1,144 @@
+//! `deliveries`: what was delivered, what was decided about it and why, and doing it once more. A client of
+//! the admin API.
+
+mod client;
+mod list;
+mod moment;
+mod replay;
+mod show;
+mod table;
+mod watch;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Subcommand, ValueEnum};
+use jiff::Timestamp;
+use serde::Serialize;
+use trigger_event::RepoId;
+use trigger_server::wire;
+
+use self::client::{Client, ServerArgs};
+use self::moment::parse_moment;
+
+/// Flags of `deliveries`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  kubectl port-forward -n shipwright-trigger deploy/shipwright-trigger 9090 &
+  export SHIPWRIGHT_TRIGGER_TOKEN=$(kubectl create token -n team-a robot)
+  shipwright-trigger deliveries list --repository github.com/acme/web --since 2h
+  shipwright-trigger deliveries show ID
+
+You see the deliveries that concern namespaces in which you may `get` Builds (builds.shipwright.io), and
+replay those for which you may `create` BuildRuns (buildruns.shipwright.io).")]
+pub struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List what was delivered, newest first, with what became of it.
+    List(list::Args),
+    /// Tell everything about one delivery: how it came in, what was decided and why, how its runs ended.
+    Show(show::Args),
+    /// Have deliveries worked on once more, by today's rules.
+    Replay(replay::Args),
+}
+
+/// Which deliveries are meant.
+#[derive(Debug, Clone, Default, clap::Args)]
+struct Filters {
+    /// Only deliveries about this repository, in any spelling.
+    #[arg(long, value_name = "URL")]
+    repository: Option<String>,
+    /// Only deliveries of this event, by the provider's name of it, such as `push`.
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+    /// Only deliveries that stand like this.
+    #[arg(long, value_name = "STATE")]
+    state: Option<StateName>,
+    /// Only deliveries received since: a time ago (`2h`, `30m`, `7d`) or a moment (`2026-01-31T12:00:00Z`).
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    since: Option<Timestamp>,
+    /// Only deliveries received before: a time ago or a moment.
+    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StateName {
+    /// It waits to be worked on.
+    Pending,
+    /// Somebody works on it.
+    Claimed,
+    /// Every rule is decided and everything due is started.
+    Settled,
+    /// It cannot succeed.
+    Failed,
+}
+
+/// How something is written for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Notation {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let client = Client::new(&args.server)?;
+    match args.command {
+        Command::List(args) => list::run(&client, args).await,
+        Command::Show(args) => show::run(&client, args).await,
+        Command::Replay(args) => replay::run(&client, args).await,
+    }
+}
+
+impl Filters {
+    fn is_empty(&self) -> bool {
+        let Self { repository, event, state, since, until } = self;
+        repository.is_none() && event.is_none() && state.is_none() && since.is_none() && until.is_none()
+    }
+
+    /// The query, with the repository in the spelling that deliveries are listed with.
+    fn query(self) -> anyhow::Result<wire::DeliveryQuery> {
+        let repository = self.repository.map(|url| {
+            let name = RepoId::parse(&url);
+            name.map(|name| name.to_string()).with_context(|| format!("`{url}` names no repository"))
+        });
+        Ok(wire::DeliveryQuery {
+            repository: repository.transpose()?,
+            event: self.event,
+            state: self.state.map(Into::into),
+            since: self.since,
+            until: self.until,
+            limit: None,
+            after: None,
+        })
+    }
+}
+
+impl From<StateName> for wire::State {
+    fn from(name: StateName) -> Self {
+        match name {
+            StateName::Pending => Self::Pending,
+            StateName::Claimed => Self::Claimed,
+            StateName::Settled => Self::Settled,
+            StateName::Failed => Self::Failed,
+        }
+    }
+}
+
+impl Notation {
+    fn write(self, value: &impl Serialize) -> anyhow::Result<String> {
+        Ok(match self {
+            Self::Json => serde_json::to_string_pretty(value)?,
+            Self::Yaml => serde_saphyr::to_string(value)?.trim_end().to_owned(),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+use std::io::Write;
+use std::process::ExitCode;
+
+use anstream::println;
+use anyhow::{Context, bail};
+use owo_colors::OwoColorize;
+use trigger_server::wire::{
+    DeliveryDetail, DeliveryQuery, Known, Launch, Refusal, RefusalQuery, Refusals, RunNow,
+};
+
+use super::Notation;
+use super::client::{Client, not_found};
+use super::moment::{age, short, whole_seconds};
+use super::table::coloured;
+use crate::telling;
+
+/// Flags of `deliveries show`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The id of the delivery, or its first characters, six at least.
+    id: String,
+    /// Write it for machines.
+    #[arg(long, short = 'o', value_name = "FORMAT", conflicts_with = "payload")]
+    output: Option<Notation>,
+    /// Write the body of the delivery, byte for byte, and nothing else.
+    #[arg(long)]
+    payload: bool,
+}
+
+/// The length of an id.
+const WHOLE: usize = 26;
+const SHORTEST_PREFIX: usize = 6;
+/// How far back an id is looked for by its first characters.
+const LOOKED_THROUGH: usize = 2000;
+
+pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
+    let id = whole_id(client, &args.id).await?;
+    if args.payload {
+        let body = client.bytes(&format!("/deliveries/{id}/payload")).await?;
+        std::io::stdout().lock().write_all(&body).context("the body cannot be written")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let known: Known = client.get(&format!("/deliveries/{id}"), &()).await?;
+    match (args.output, &known) {
+        (Some(notation), known) => println!("{}", notation.write(known)?),
+        (None, Known::Delivery(delivery)) => tell(delivery),
+        (None, Known::Refusal(detail)) => detail.refusals.iter().for_each(tell_refusal),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The id that begins like this.
+pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<String> {
+    let plain = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
+    if !plain || text.len() > WHOLE || text.len() < SHORTEST_PREFIX {
+        bail!(
+            "`{text}` is no id: they have {WHOLE} characters of a-z and 2-7, of which the first \
+             {SHORTEST_PREFIX} may be enough"
+        );
+    }
+    if text.len() == WHOLE {
+        return Ok(text.to_owned());
+    }
+    let listed = client.deliveries(DeliveryQuery::default(), LOOKED_THROUGH).await?;
+    let refused: Refusals = client.get("/refusals", &RefusalQuery { limit: Some(1000) }).await?;
+    let mut ids: Vec<String> = listed.items.into_iter().map(|item| item.id).collect();
+    ids.extend(refused.items.into_iter().map(|item| item.id));
+    ids.retain(|id| id.starts_with(text));
+    ids.sort();
+    ids.dedup();
+    match ids.len() {
+        0 => Err(not_found()),
+        1 => Ok(ids.remove(0)),
+        count => bail!("{count} ids begin with `{text}`: {}", ids.join(", ")),
+    }
+}
+
+fn tell(delivery: &DeliveryDetail) {
+    let request = &delivery.request;
+    println!("Delivery {}  {}", delivery.id.bold(), coloured(delivery.state));
+    let about = request.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
+    let at = request.received_at;
+    line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), whole_seconds(at)));
+    let sender = request.provider_id.as_deref();
+    let sender = sender.map(|id| format!(", {} calls it {id}", request.source)).unwrap_or_default();
+    line("by way of", &format!("{}{sender}", request.path));
+    line(
+        "body",
+        &match request.body_size {
+            Some(size) => format!("{size} bytes, see --payload"),
+            None => "not kept any more; this delivery cannot be replayed".to_owned(),
+        },
+    );
+    line("verified", &verified(delivery));
+    if let Some(replay) = &delivery.replay {
+        line("replays", &format!("{}, because {} asked from {}", replay.of, replay.by, replay.from));
+    }
+    for replay in &delivery.replays {
+        line("replayed", &format!("as {replay}"));
+    }
+    line("worked on", &worked_on(delivery));
+    if let Some(fault) = &delivery.fault {
+        println!("  {:<11}{}", "fault".red(), fault);
+    }
+    telling::tell(delivery.decisions.iter().map(telling::of_wire));
+    if delivery.decisions.is_empty() && delivery.settled_at.is_some() && !delivery.hidden {
+        println!("No rule is for this repository and event.");
+    }
+    delivery.launches.iter().for_each(tell_launch);
+    if delivery.hidden {
+        println!("{}", "There is more, in namespaces in which you may not see Builds.".dimmed());
+    }
+}
+
+fn verified(delivery: &DeliveryDetail) -> String {
+    let verification = &delivery.verification;
+    let names: Vec<_> = verification.secrets.iter().map(ToString::to_string).collect();
+    match (names.as_slice(), verification.unsigned) {
+        ([], true) => "nobody signed it; the operator allows that".to_owned(),
+        ([], false) => "by a Secret that you may not see".to_owned(),
+        ([one], _) => format!("by the Secret {one}"),
+        (several, _) => format!("by the Secrets {}", several.join(", ")),
+    }
+}
+
+fn worked_on(delivery: &DeliveryDetail) -> String {
+    let times = match delivery.attempts {
+        0 => return "not yet".to_owned(),
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        attempts => format!("{attempts} times"),
+    };
+    let until = match (delivery.settled_at, delivery.due) {
+        (Some(at), _) => {
+            let took = at.duration_since(delivery.request.received_at).unsigned_abs();
+            format!(", done {} after it came in", short(took))
+        }
+        (None, Some(due)) if due > jiff::Timestamp::now() => format!(", once more in {}", age(due)),
+        (None, Some(_)) => ", once more right away".to_owned(),
+        (None, None) => ", under way".to_owned(),
+    };
+    format!("{times}{until}")
+}
+
+fn tell_launch(launch: &Launch) {
+    let (mark, how) = match (&launch.fault, &launch.now) {
+        (Some(fault), _) => ("not created".red().to_string(), format!(": {fault}")),
+        (None, Some(RunNow::Ended { succeeded, reason, message, at })) => {
+            let word = if *succeeded { reason.green().to_string() } else { reason.red().to_string() };
+            let at = at.map(|at| format!(" {} ago", age(at))).unwrap_or_default();
+            let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+            (word, format!("{at}{message}"))
+        }
+        (None, Some(RunNow::Running { reason })) => (reason.yellow().to_string(), String::new()),
+        (None, Some(RunNow::Waiting)) => {
+            ("waiting".yellow().to_string(), ": nobody has begun to carry it out".to_owned())
+        }
+        (None, Some(RunNow::Gone)) => ("gone".dimmed().to_string(), ": it was deleted since".to_owned()),
+        (None, Some(RunNow::Unknown { reason })) => ("unknown".yellow().to_string(), format!(": {reason}")),
+        (None, None) => ("created".to_owned(), String::new()),
+    };
+    println!("{} {}  {mark}{how}", launch.kind, launch.run.bold());
+}
+
+fn tell_refusal(refusal: &Refusal) {
+    println!("Refused {}  {}", refusal.id.bold(), format!("{} {}", refusal.status, refusal.answer).red());
+    let about = refusal.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
+    let event = if refusal.event.is_empty() { "something" } else { &refusal.event };
+    line("received", &format!("{event}{about}, {} ago, {}", age(refusal.at), whole_seconds(refusal.at)));
+    let from = refusal.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
+    let sender = refusal.provider_id.as_deref();
+    let sender = sender.map(|id| format!(", {} calls it {id}", refusal.source)).unwrap_or_default();
+    line("by way of", &format!("{}{from}{sender}", refusal.path));
+    if refusal.times > 1 {
+        line("times", &format!("{} in a row", refusal.times));
+    }
+    if let Some(reason) = &refusal.reason {
+        line("because", reason);
+    }
+    for tried in &refusal.tried {
+        println!("Secret {}", tried.secret.bold());
+        println!("  {} {}", "did not verify:".yellow(), tried.finding);
+    }
+    if refusal.hidden {
+        println!("{}", "There is more, in namespaces in which you may not see Builds.".dimmed());
+    }
+}
+
+fn line(what: &str, text: &str) {
+    println!("  {what:<11}{text}");
+}

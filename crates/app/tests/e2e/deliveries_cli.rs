@@ -1,0 +1,290 @@
+//! `deliveries`: the binary, asking a program that runs.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use trigger_event::{DeliveryId, ObjectKey};
+use trigger_journal::{Refusal, TriedSecret};
+use trigger_providers::{GitHub, Provider};
+
+use crate::world::{World, token, usual_rules};
+
+/// `deliveries` with these arguments, as a user of the world.
+fn command(world: &World, user: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHIPWRIGHT_TRIGGER_")) {
+        command.env_remove(name);
+    }
+    command.arg("deliveries").args(args).env("SHIPWRIGHT_TRIGGER_SERVER", world.admin_url());
+    if !user.is_empty() {
+        command.env("SHIPWRIGHT_TRIGGER_TOKEN", token(user));
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+fn run(world: &World, user: &str, args: &[&str]) -> Output {
+    command(world, user, args).output().unwrap()
+}
+
+/// What is printed, with the exit status checked. Tokens never are.
+#[track_caller]
+fn print(world: &World, user: &str, args: &[&str], status: i32) -> String {
+    let output = run(world, user, args);
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {text}");
+    assert!(!text.contains("the-token-of"), "{text}");
+    text
+}
+
+#[track_caller]
+fn assert_lines(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|found| found.contains(line)), "`{line}` is missing in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
+    let world = World::with_users().await;
+    let Some(dev) = &world.dev else { return };
+    dev.simulate_builds(trigger_devcluster::SimulationOptions::default());
+    world.build("team-a", "web", usual_rules()).await;
+    let team = world.namespace("team-a");
+    let wrong = world.deliver(&world.push("refs/heads/dev", &"a".repeat(40))).await.delivery.id;
+    let right = world.deliver(&world.push_main()).await;
+    let run_name = right.launches[0].run.name.to_string();
+    let right = right.delivery.id;
+
+    let list = print(&world, "reader-a", &["list"], 0);
+    let lines: Vec<_> = list.lines().collect();
+    assert_eq!(lines.len(), 3, "{list}");
+    assert!(lines[0].starts_with("AGE    ID "), "{list}");
+    let told = |line: &str, id: &DeliveryId, result: &str| {
+        assert!(line.contains(&format!("   {id}   settled   push ")) && line.ends_with(result), "{line}");
+    };
+    told(lines[1], &right, "   1 started, 1 skipped");
+    told(lines[2], &wrong, "   the branch is dev, the rule is for main");
+
+    let story = print(&world, "reader-a", &["show", wrong.as_str()], 0);
+    assert_lines(
+        &story,
+        &[
+            &format!("Delivery {wrong}  settled"),
+            "  received   push of github.com/acme/web-",
+            "  by way of  /hooks/github, github calls it 72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            &format!("  verified   by the Secret {team}/hook"),
+            "  worked on  once, done ",
+            &format!("Build {team}/web"),
+            "  skipped \"push main\": the branch is dev, the rule is for main",
+            "            ✓ event    wants Push, is Push",
+            "            ✗ branch   wants main, is dev",
+            "  skipped \"pr main\": the event is Push, the rule is for PullRequest",
+        ],
+    );
+    // The first characters are enough.
+    world
+        .until("the run has ended", || async {
+            let story = print(&world, "reader-a", &["show", &right.as_str()[..10]], 0);
+            let fired = story.contains(&format!("  fired   \"push main\": started {run_name}"));
+            (fired && story.contains(&format!("BuildRun {team}/{run_name}  Succeeded "))).then_some(())
+        })
+        .await;
+
+    let wide = print(&world, "reader-a", &["list", "-o", "wide", "--limit", "1"], 0);
+    assert_lines(&wide, &["RECEIVED", "ATTEMPTS", "There are more; --limit shows them"]);
+    let found: Value =
+        serde_json::from_slice(&run(&world, "reader-a", &["list", "-o", "json"]).stdout).unwrap();
+    assert_eq!(found["items"][0]["id"], right.as_str());
+    let found: Value =
+        serde_json::from_slice(&run(&world, "reader-a", &["show", right.as_str(), "-o", "json"]).stdout)
+            .unwrap();
+    assert_eq!((&found["kind"], &found["state"]), (&json!("delivery"), &json!("settled")));
+    assert_lines(&print(&world, "reader-a", &["show", right.as_str(), "-o", "yaml"], 0), &["kind: delivery"]);
+    let body = run(&world, "reader-a", &["show", right.as_str(), "--payload"]).stdout;
+    assert_eq!(body, GitHub.compose(&world.push_main()).body);
+
+    let filtered = |args: &[&str]| print(&world, "reader-a", &[&["list"], args].concat(), 0);
+    let spelled = format!("{}.git", world.repository().replace("https://github.com/", "git@github.com:"));
+    assert_eq!(
+        filtered(&["--repository", &spelled, "--since", "1h", "--state", "settled"]).lines().count(),
+        3
+    );
+    assert_lines(&filtered(&["--until", "1h"]), &["No deliveries."]);
+    assert_lines(&filtered(&["--event", "ping"]), &["No deliveries."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_own_is_not_shown() {
+    let world = World::with_users().await;
+    if world.dev.is_none() {
+        return;
+    }
+    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    let id = world.deliver(&world.push_main()).await.delivery.id;
+    let story = print(&world, "reader-b", &["show", id.as_str()], 0);
+    assert_lines(
+        &story,
+        &[
+            "  verified   by a Secret that you may not see",
+            "            ✗ secret   wants",
+            "There is more, in namespaces in which you may not see Builds.",
+        ],
+    );
+    assert!(!story.contains("team-a"), "{story}");
+    assert_lines(&print(&world, "reader-b", &["list"], 0), &["(of what you may see)"]);
+    assert_lines(&print(&world, "nobody", &["show", id.as_str()], 1), &["no delivery is known by this id"]);
+    assert_lines(&print(&world, "nobody", &["list"], 0), &["No deliveries."]);
+    assert_lines(&print(&world, "reader-b", &["show", id.as_str(), "--payload"], 1), &["403 Forbidden"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_requests_are_told_of() {
+    let world = World::with_users().await;
+    if world.dev.is_none() {
+        return;
+    }
+    let id = DeliveryId::derive(&[b"refused"]);
+    let refusal = Refusal {
+        at: Timestamp::now(),
+        times: 3,
+        delivery: id.clone(),
+        status: 401,
+        answer: "unauthorized".to_owned(),
+        reason: "no Secret verifies the signature".to_owned(),
+        source: "github".to_owned(),
+        path: "/hooks/github".to_owned(),
+        event: "push".to_owned(),
+        provider_id: None,
+        repository: Some("github.com/acme/web".to_owned()),
+        from: Some("192.0.2.1".to_owned()),
+        tried: vec![TriedSecret {
+            secret: ObjectKey::new(world.namespace("team-a"), "hook"),
+            finding: "the signature is not one of its key".to_owned(),
+        }],
+    };
+    world.program.journal.refuse(vec![refusal]).await.unwrap();
+    let list = print(&world, "reader-a", &["list", "--refused"], 0);
+    assert_lines(&list, &["401 unauthorized   3 ", "no Secret verifies the signature"]);
+    let story = print(&world, "reader-a", &["show", id.as_str()], 0);
+    assert_lines(
+        &story,
+        &[
+            &format!("Refused {id}  401 unauthorized"),
+            "  by way of  /hooks/github from 192.0.2.1",
+            "  times      3 in a row",
+            "  because    no Secret verifies the signature",
+            "  did not verify: the signature is not one of its key",
+        ],
+    );
+    assert_lines(&print(&world, "reader-b", &["list", "--refused"], 0), &["Nothing was refused."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_rehearsed_and_done_once() {
+    let world = World::with_users().await;
+    if world.dev.is_none() {
+        return;
+    }
+    world.build("team-a", "web", usual_rules()).await;
+    let id = world.deliver(&world.push_main()).await.delivery.id;
+    let id = id.as_str();
+    let team = world.namespace("team-a");
+
+    let text = print(&world, "editor-a", &["replay", id, "--dry-run"], 0);
+    assert_lines(&text, &[&format!("{id}: would start Build {team}/web"), "  fires   \"push main\""]);
+    assert_eq!(world.run_counts().await, (1, 0));
+
+    let text = print(&world, "editor-a", &["replay", id, "--request", "once"], 0);
+    let arrow = format!("{id} -> ");
+    let new = text.lines().find_map(|line| line.strip_prefix(&arrow)).unwrap().to_owned();
+    let record = world.settled(&new.parse().unwrap()).await;
+    assert_eq!(record.delivery.replay.unwrap().by, "editor-a");
+    assert_eq!(world.run_counts().await, (2, 0));
+    let text = print(&world, "editor-a", &["replay", id, "--request", "once"], 0);
+    assert_lines(&text, &[&format!("{id} -> {new} (made by the same request before)")]);
+    assert_eq!(world.run_counts().await, (2, 0));
+    assert_lines(&print(&world, "reader-a", &["show", id], 0), &[&format!("  replayed   as {new}")]);
+    let story = print(&world, "reader-a", &["show", &new], 0);
+    assert_lines(&story, &[&format!("  replays    {id}, because editor-a asked from 127.0.0.1")]);
+
+    assert_lines(&print(&world, "reader-a", &["replay", id], 1), &["you may not create BuildRuns"]);
+    assert_lines(&print(&world, "editor-a", &["replay", "--event", "ping"], 3), &["nothing to replay"]);
+    assert_lines(&print(&world, "editor-a", &["replay"], 1), &["say which deliveries"]);
+    let unknown = "abcdefghijklmnopqrstuvwxyz";
+    assert_lines(&print(&world, "editor-a", &["replay", unknown], 1), &["it is not known"]);
+
+    let second = world.deliver(&world.push("refs/heads/main", &"b".repeat(40))).await.delivery.id;
+    let since = ["replay", "--since", "1h", "--state", "settled"];
+    assert_lines(&print(&world, "editor-a", &since, 1), &["2 deliveries would be replayed", "say --yes"]);
+    assert_eq!(world.run_counts().await, (3, 0), "nobody was there to ask");
+    let text = print(&world, "editor-a", &[&since[..], &["--yes"]].concat(), 0);
+    assert_lines(&text, &[&arrow, &format!("{second} -> ")]);
+    assert_eq!(text.matches(" -> ").count(), 2, "the replay is not replayed:\n{text}");
+    world.until("both have run", || async { (world.run_counts().await == (5, 0)).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_is_shown_while_one_watches() {
+    let world = World::with_users().await;
+    if world.dev.is_none() {
+        return;
+    }
+    world.build("team-a", "web", usual_rules()).await;
+    let before = world.deliver(&world.push("refs/heads/dev", &"a".repeat(40))).await.delivery.id;
+    let mut command = command(&world, "reader-a", &["list", "--watch", "-o", "json", "--event", "push"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let (lines, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        out.lines().map_while(Result::ok).for_each(|line| {
+            let _ = lines.send(serde_json::from_str::<Value>(&line).unwrap());
+        });
+    });
+    let mut hear = async |id: &DeliveryId, state: &str| {
+        let limit = std::time::Duration::from_secs(20);
+        while let Some(item) = tokio::time::timeout(limit, heard.recv()).await.expect("nothing is heard") {
+            if item["id"] == id.as_str() && item["state"] == state {
+                return;
+            }
+        }
+        panic!("the watch ended");
+    };
+    hear(&before, "settled").await;
+    let id = world.deliver(&world.push_main()).await.delivery.id;
+    hear(&id, "settled").await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_say_what_to_do() {
+    let world = World::with_users().await;
+    if world.dev.is_none() {
+        return;
+    }
+    assert_lines(
+        &print(&world, "made-up", &["list"], 1),
+        &["does not accept this token", "kubectl create token"],
+    );
+    assert_lines(&print(&world, "admin", &["show", "abc"], 1), &["`abc` is no id", "first 6 may be enough"]);
+    assert_lines(&print(&world, "admin", &["show", "abcdefgh"], 1), &["no delivery is known by this id"]);
+    let hooks = format!("http://{}", world.program.hooks);
+    assert_lines(&print(&world, "admin", &["list", "--server", &hooks], 1), &["give --server the address"]);
+    let nobody = ["list", "--server", "http://127.0.0.1:1"];
+    assert_lines(&print(&world, "admin", &nobody, 1), &["cannot be reached", "kubectl port-forward"]);
+    assert_lines(&print(&world, "admin", &["list", "--server", "x"], 1), &["is no address"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{}\n", token("admin"))).unwrap();
+    let path = file.path().to_str().unwrap();
+    assert_lines(&print(&world, "", &["list", "--token-file", path], 0), &["No deliveries."]);
+    assert_lines(&print(&world, "", &["list", "--token-file", "/nonexistent"], 1), &["cannot be read"]);
+    assert_lines(&print(&world, "admin", &["list", "--since", "soon"], 2), &["such as 30m, 2h or 7d"]);
+    let help = print(&world, "admin", &["list", "--help"], 0);
+    assert_lines(&help, &["[env: SHIPWRIGHT_TRIGGER_TOKEN]", "--watch"]);
+}
