@@ -29,7 +29,7 @@ macro_rules! chosen {
     () => {
         "WITH chosen AS MATERIALIZED ( \
            SELECT seq FROM deliveries \
-           WHERE tier = $1 AND (settled_at, seq) < ($2, $3) \
+           WHERE tier = $1 AND settled_at IS NOT NULL AND (settled_at, seq) < ($2, $3) \
            ORDER BY settled_at, seq LIMIT $4 FOR UPDATE SKIP LOCKED)"
     };
 }
