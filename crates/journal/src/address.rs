@@ -52,14 +52,16 @@ impl fmt::Debug for Address {
 
 /// The address without what may be secret: the password before the `@`, and all parameters.
 fn without_password(url: &str) -> String {
-    let url = url.split('?').next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-    match rest.rsplit_once('@') {
+    let before = rest.split('?').next().unwrap_or_default();
+    match before.rsplit_once('@') {
         Some((user, place)) => {
             let user = user.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}@{place}")
         }
-        None => format!("{scheme}://{rest}"),
+        // A question mark in the password, or an `@` in a parameter: nobody can tell.
+        None if rest.contains('@') => format!("{scheme}://…"),
+        None => format!("{scheme}://{before}"),
     }
 }
 
@@ -85,5 +87,9 @@ mod tests {
         let address: Address = "postgres://me:s3cr@t@db:5432/x?password=s3cr3t".parse().unwrap();
         assert_eq!(address.to_string(), "postgres://me@db:5432/x");
         assert_eq!(format!("{address:?}"), "postgres://me@db:5432/x");
+        let address: Address = "postgres://me:s3?cr3t@db:5432/x".parse().unwrap();
+        assert_eq!(address.to_string(), "postgres://…");
+        let address: Address = "postgres://db:5432/x?user=me&password=s3cr3t".parse().unwrap();
+        assert_eq!(address.to_string(), "postgres://db:5432/x");
     }
 }

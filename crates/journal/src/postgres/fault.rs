@@ -71,13 +71,15 @@ pub(super) fn trouble(error: &Error) -> Trouble {
 /// What is the matter if it was not the server that said so. The client hides the kind of its errors, so
 /// that it has to be told from what they say.
 fn trouble_of_client(error: &Error) -> Trouble {
-    // The client asks each server whether it takes writes, and says this if not.
-    if error.source().is_some_and(|source| source.to_string() == "database does not allow writes") {
-        return Trouble::ReadOnly;
+    match error.source().map(ToString::to_string).as_deref() {
+        // The client asks each server whether it takes writes.
+        Some("database does not allow writes") => return Trouble::ReadOnly,
+        Some("password missing") => return Trouble::Login,
+        _ => {}
     }
     match error.to_string().as_str() {
         "error performing TLS handshake" => Trouble::Tls,
-        "authentication error" | "invalid configuration" => Trouble::Login,
+        "authentication error" => Trouble::Login,
         "error communicating with the server"
         | "connection closed"
         | "error connecting to server"

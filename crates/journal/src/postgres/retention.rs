@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 
 use super::Store;
 use super::row::column;
@@ -28,8 +29,8 @@ macro_rules! chosen {
     () => {
         "WITH chosen AS MATERIALIZED ( \
            SELECT seq FROM deliveries \
-           WHERE tier = $1 AND (settled_at < $2 OR (settled_at, seq) < ($3, $4)) \
-           ORDER BY settled_at, seq LIMIT $5 FOR UPDATE SKIP LOCKED)"
+           WHERE tier = $1 AND settled_at IS NOT NULL AND (settled_at, seq) < ($2, $3) \
+           ORDER BY settled_at, seq LIMIT $4 FOR UPDATE SKIP LOCKED)"
     };
 }
 
@@ -50,20 +51,22 @@ const REDUCE_TO_KEYS: &str = concat!(
 
 const FORGET: &str = concat!(chosen!(), " DELETE FROM deliveries d USING chosen WHERE d.seq = chosen.seq");
 
-/// Of one tier: what was settled before `before` goes, and what comes before `bound` in any case. A bound
-/// rather than a number: two replicas that find the same excess together forget it once.
-#[derive(Debug, Clone, Copy)]
-struct Cut {
-    before: i64,
-    bound: (i64, i64),
-}
+/// A place in the order in which a tier was settled: what comes before it goes. A place rather than a number:
+/// two replicas that find the same excess together forget it once.
+type Bound = (i64, i64);
+
+/// Before everything.
+const NOTHING: Bound = (i64::MIN, i64::MIN);
+
+/// Behind everything.
+const ALL: Bound = (i64::MAX, i64::MAX);
 
 /// What there is to forget.
 struct Plan {
-    bodies: Cut,
-    bodiless: Cut,
-    whole: Cut,
-    keys: Cut,
+    bodies: Bound,
+    bodiless: Bound,
+    whole: Bound,
+    keys: Bound,
 }
 
 /// Forgets a batch. The looking around is not part of the transaction that writes.
@@ -88,12 +91,10 @@ async fn run(
     transaction: &Transaction<'_>,
     statement: &str,
     tier: u8,
-    cut: Cut,
+    (settled_at, sequence): Bound,
 ) -> Result<u64, JournalError> {
-    let (settled_at, sequence) = cut.bound;
     let statement = transaction.prepare_cached(statement).await?;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&i16::from(tier), &cut.before, &settled_at, &sequence, &BATCH];
+    let values: [&(dyn ToSql + Sync); 4] = [&i16::from(tier), &settled_at, &sequence, &BATCH];
     Ok(transaction.execute(&statement, &values).await?)
 }
 
@@ -103,7 +104,7 @@ async fn plan(session: &Session, retention: &Retention) -> Result<Plan, JournalE
     let total = |name| column::<i64>(&totals, name).map(i64::unsigned_abs);
     let (whole, bodiless, bytes) = (total("whole")?, total("bodiless")?, total("bytes")?);
     let now = from_nanoseconds(column(&totals, "now")?);
-    let before = |age: Duration| to_nanoseconds(now.checked_sub(age).unwrap_or(Timestamp::MIN));
+    let before = |age: Duration| (to_nanoseconds(now.checked_sub(age).unwrap_or(Timestamp::MIN)), i64::MIN);
     // By how many deliveries the bytes are exceeded is a guess from their mean size; the next call corrects it.
     let mean = (bytes / whole.max(1)).max(1);
     let bodies_in_excess = bytes.saturating_sub(retention.max_payload_bytes).div_ceil(mean);
@@ -112,25 +113,23 @@ async fn plan(session: &Session, retention: &Retention) -> Result<Plan, JournalE
     let deliveries = before(retention.deliveries.min(retention.keys));
     let payloads = before(retention.payloads.min(retention.deliveries).min(retention.keys));
     Ok(Plan {
-        bodies: Cut { before: payloads, bound: bound(session, tier::WHOLE, bodies_in_excess).await? },
-        bodiless: Cut { before: deliveries, bound: bound(session, tier::BODILESS, of_bodiless).await? },
-        whole: Cut { before: deliveries, bound: bound(session, tier::WHOLE, excess - of_bodiless).await? },
-        keys: Cut { before: before(retention.keys), bound: NONE },
+        bodies: payloads.max(bound(session, tier::WHOLE, bodies_in_excess).await?),
+        bodiless: deliveries.max(bound(session, tier::BODILESS, of_bodiless).await?),
+        whole: deliveries.max(bound(session, tier::WHOLE, excess - of_bodiless).await?),
+        keys: before(retention.keys),
     })
 }
 
-const NONE: (i64, i64) = (i64::MIN, i64::MIN);
-
-/// Before which place in the order of their settlement lie the `excess` oldest of a tier. No further than a
-/// batch: looking for more of them would only take longer.
-async fn bound(session: &Session, tier: u8, excess: u64) -> Result<(i64, i64), JournalError> {
+/// Before which place the `excess` oldest of a tier lie. No further than a batch: looking for more of them
+/// would only take longer.
+async fn bound(session: &Session, tier: u8, excess: u64) -> Result<Bound, JournalError> {
     if excess == 0 {
-        return Ok(NONE);
+        return Ok(NOTHING);
     }
     let offset = i64::try_from(excess).unwrap_or(BATCH).min(BATCH);
     let rows = session.query(BOUND, &[&i16::from(tier), &offset]).await?;
     match rows.first() {
         Some(row) => Ok((column(row, "settled_at")?, column(row, "seq")?)),
-        None => Ok((i64::MAX, i64::MAX)),
+        None => Ok(ALL),
     }
 }

@@ -211,7 +211,8 @@ impl Connect for Connector {
 pub(super) fn setup(patience: Duration) -> String {
     let patience = patience.as_millis().clamp(1, 1 << 30);
     // A commit has to be on disk when it returns, whatever the server is configured to. Where it also waits
-    // for standbys, that stays. What we gave up, the server gives up too.
+    // for standbys, that stays. What we gave up, the server gives up too. Every join of ours is of a few keys
+    // with an index; the planner cannot know how few, and keeps plans from when the tables were small.
     format!(
         "SELECT set_config('synchronous_commit', 'on', false) \
            WHERE current_setting('synchronous_commit') = 'off'; \
@@ -219,6 +220,10 @@ pub(super) fn setup(patience: Duration) -> String {
          SET default_transaction_isolation = 'read committed'; \
          SET statement_timeout = {patience}; \
          SET idle_in_transaction_session_timeout = {patience}; \
+         SET enable_seqscan = off; \
+         SET enable_hashjoin = off; \
+         SET enable_mergejoin = off; \
+         SET enable_material = off; \
          SET jit = off"
     )
 }
