@@ -182,3 +182,42 @@ async fn launch_now(launch: &LaunchRecord, place: usize, runs: &dyn Runs) -> Lau
         now,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trigger_event::ObjectKey;
+    use trigger_journal::CheckRecord;
+
+    use super::*;
+
+    fn skipped(message: &str, held: usize) -> DecisionRecord {
+        let check = |passed| CheckRecord {
+            predicate: "branch".to_owned(),
+            passed,
+            expected: String::new(),
+            found: String::new(),
+        };
+        let checks = std::iter::repeat_n(check(true), held).chain([check(false)]);
+        DecisionRecord {
+            kind: "Build".to_owned(),
+            target: ObjectKey::new("team-a", "web"),
+            rule: "rule".to_owned(),
+            index: 0,
+            outcome: OutcomeRecord::Skipped { reason: "reason".to_owned(), message: message.to_owned() },
+            checks: checks.collect(),
+        }
+    }
+
+    #[test]
+    fn the_rule_that_came_closest_is_the_one_to_hear_of() {
+        let far = skipped("another tenant's key", 0);
+        let near = skipped("the branch is dev", 2);
+        let as_near = skipped("the branch is dev, said by a later rule", 2);
+        let found = summary([&far, &near, &as_near].into_iter());
+        assert_eq!((found.skipped, found.nearest.as_deref()), (3, Some("the branch is dev")));
+        let run = ObjectKey::new("team-a", "web-1");
+        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { run }, ..near.clone() };
+        let found = summary([&near, &fired].into_iter());
+        assert_eq!((found.started, found.skipped, found.nearest), (1, 1, None));
+    }
+}

@@ -52,7 +52,8 @@ impl Poller {
     pub(super) async fn look(&mut self) -> Result<Vec<Record>, JournalError> {
         let mut found = self.read(before(self.newest, LATE_BY)).await?;
         if let Some(last) = found.last() {
-            self.newest = self.newest.max(last.delivery.received_at);
+            // A clock that is ahead must not make us look where nothing is yet.
+            self.newest = self.newest.max(last.delivery.received_at).min(Timestamp::now());
         }
         if self.followed_at.elapsed() >= FOLLOW_EVERY {
             self.followed_at = Instant::now();

@@ -51,7 +51,7 @@ pub(super) struct Client {
 }
 
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
-const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 /// Where Kubernetes puts the token of a pod's service account.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// How often something is sent that was not answered. Nothing in this API happens twice for that.

@@ -68,7 +68,9 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
         Format::Table(width) => {
             let rows: Vec<_> = found.items.iter().map(|item| table::delivery(item, width)).collect();
             let table = Table::begin(table::delivery_titles(width), &rows);
-            rows.into_iter().for_each(|row| table.print(row));
+            for row in rows {
+                table.print(row);
+            }
             if found.next.is_some() {
                 anstream::eprintln!(
                     "There are more; --limit shows them, --since and the like narrow them down."
@@ -88,7 +90,9 @@ async fn refused(client: &Client, limit: u32, format: &Format) -> anyhow::Result
         Format::Table(_) => {
             let rows: Vec<_> = found.items.iter().map(table::refusal).collect();
             let table = Table::begin(table::refusal_titles(), &rows);
-            rows.into_iter().for_each(|row| table.print(row));
+            for row in rows {
+                table.print(row);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -56,7 +56,9 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
         return Ok(ExitCode::from(NOTHING_MATCHES));
     }
     let rehearsed = send(client, &ids, None).await?;
-    rehearsed.iter().for_each(|one| tell_rehearsal(one, ids.len() == 1));
+    for one in &rehearsed {
+        tell_rehearsal(one, ids.len() == 1);
+    }
     let possible: Vec<String> =
         rehearsed.into_iter().filter(|one| is_possible(&one.result)).map(|one| one.id).collect();
     if dry_run || possible.is_empty() {

@@ -35,14 +35,14 @@ pub(super) async fn run(
     first.reverse();
     let mut printer = Printer::begin(format, &first);
     for item in first {
-        printer.show(item)?;
+        printer.show(&item)?;
     }
     let mut wait = FIRST_WAIT;
     loop {
         while let Ok(Some(item)) = stream.next().await {
             wait = FIRST_WAIT;
             if matches(&query, &item) {
-                printer.show(item)?;
+                printer.show(&item)?;
             }
         }
         tokio::time::sleep(wait).await;
@@ -51,7 +51,7 @@ pub(super) async fn run(
             Ok((open, missed)) => {
                 stream = open;
                 for item in missed {
-                    printer.show(item)?;
+                    printer.show(&item)?;
                 }
             }
             Err(error) => anstream::eprintln!("{error}; trying again"),
@@ -102,7 +102,7 @@ impl<'a> Printer<'a> {
         Self { format, table, shown: HashMap::new(), newest: Timestamp::now() }
     }
 
-    fn show(&mut self, item: Delivery) -> anyhow::Result<()> {
+    fn show(&mut self, item: &Delivery) -> anyhow::Result<()> {
         if self.shown.len() >= REMEMBERED {
             self.shown.clear();
         }
@@ -112,9 +112,9 @@ impl<'a> Printer<'a> {
             return Ok(());
         }
         match (self.format, &self.table) {
-            (Format::Notation(Notation::Json), _) => println!("{}", serde_json::to_string(&item)?),
-            (Format::Notation(notation), _) => println!("---\n{}", notation.write(&item)?),
-            (Format::Table(width), Some(table)) => table.print(table::delivery(&item, *width)),
+            (Format::Notation(Notation::Json), _) => println!("{}", serde_json::to_string(item)?),
+            (Format::Notation(notation), _) => println!("---\n{}", notation.write(item)?),
+            (Format::Table(width), Some(table)) => table.print(table::delivery(item, *width)),
             (Format::Table(_), None) => {}
         }
         Ok(())
