@@ -1,11 +1,15 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use kube::api::GetParams;
+use kube::core::Request;
+use kube::{Client, Resource};
+use serde::Deserialize;
 use tokio::sync::Semaphore;
 use trigger_dispatch::{SecretData, SecretFault, Secrets, with_causes};
 use trigger_event::ObjectKey;
@@ -79,9 +83,17 @@ impl Secrets for SharedReads {
     }
 }
 
+/// What is wanted of a Secret. Its metadata is longer than its data, and reading it takes longer.
+#[derive(Deserialize)]
+struct DataOnly {
+    data: Option<BTreeMap<String, ByteString>>,
+}
+
 async fn get(client: Client, key: &ObjectKey) -> Answer {
-    let secrets: Api<Secret> = Api::namespaced(client, &key.namespace);
-    let secret = secrets.get(&key.name).await.map_err(|error| fault(key, &error))?;
+    let request = Request::new(Secret::url_path(&(), Some(&key.namespace)));
+    let request = request.get(&key.name, &GetParams::default());
+    let request = request.map_err(|error| unavailable(key, &with_causes(&error)))?;
+    let secret: DataOnly = client.request(request).await.map_err(|error| fault(key, &error))?;
     let data = secret.data.unwrap_or_default().into_iter().map(|(name, value)| (name, value.0));
     Ok(Arc::new(SecretData::new(data)))
 }
