@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use trigger_devcluster::{DevCluster, Gvr};
+use trigger_devcluster::Gvr;
 use trigger_providers::{GitHub, Provider};
 
-use crate::world::{KEY, SHA, annotation, usual_rules};
+use crate::apart::{cluster, free_port};
+use crate::world::{KEY, SHA, annotation};
 
 /// A sender that waits no longer must have got its 503 before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(6);
@@ -72,10 +73,6 @@ fn can_mount() -> bool {
     can
 }
 
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 /// A push whose body is 64 KiB of what no compression makes shorter.
 fn large_push(number: u64) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -116,18 +113,7 @@ async fn a_full_disk_refuses_and_recovers() {
     if !can_mount() {
         return;
     }
-    let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"github-token": KEY}});
-    let build = json!({"apiVersion": "shipwright.io/v1beta1", "kind": "Build", "spec": {
-        "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": "main"}},
-        "strategy": {"name": "buildah"},
-        "output": {"image": "registry.example/acme/web"},
-        "trigger": {"triggerSecret": "hook", "when": usual_rules()},
-    }});
-    for (name, mut object) in [("hook", secret), ("web", build)] {
-        object["metadata"] = json!({"namespace": "team-a", "name": name});
-        dev.store().apply(object).await.unwrap();
-    }
+    let dev = cluster().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("kubeconfig"), dev.kubeconfig()).unwrap();
     let (hooks, admin) = (free_port(), free_port());

@@ -15,6 +15,7 @@
 
 mod admin;
 mod answers;
+mod apart;
 mod ask;
 mod bad_input;
 mod changes;

@@ -15,6 +15,7 @@ use trigger_devcluster::DevCluster;
 use trigger_journal::{Address, Record};
 
 use super::steps::{Step, SuicidalJournal, SuicidalLauncher, Trap};
+use crate::apart::free_port;
 
 /// Tells this test, when it is run again, which part to play.
 const ROLE: &str = "TRIGGER_KILL_ROLE";
@@ -160,10 +161,6 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "gave up waiting: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-}
-
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Plays the part that the environment tells, until it kills itself. False if there is none.

@@ -7,14 +7,14 @@ mod steps;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use trigger_devcluster::{DevCluster, Gvr};
 
 use self::life::{Death, Life, Stage};
 use self::steps::Step;
+use crate::apart::cluster;
 use crate::load::Load;
 use crate::postgres;
-use crate::world::{KEY, annotation, usual_rules};
+use crate::world::annotation;
 
 /// How thoroughly it is done: `TRIGGER_SOAK` asks for the long form, which takes minutes.
 struct Extent {
@@ -34,26 +34,6 @@ impl Extent {
 
 /// The last instance works the backlog off; it grows with the extent and shrinks by hundreds a second.
 const BACKLOG: Duration = Duration::from_mins(5);
-
-async fn cluster() -> DevCluster {
-    let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"github-token": KEY}});
-    let build = json!({
-        "apiVersion": "shipwright.io/v1beta1",
-        "kind": "Build",
-        "spec": {
-            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": "main"}},
-            "strategy": {"name": "buildah"},
-            "output": {"image": "registry.example/acme/web"},
-            "trigger": {"triggerSecret": "hook", "when": usual_rules()},
-        },
-    });
-    for (name, mut object) in [("hook", secret), ("web", build)] {
-        object["metadata"] = json!({"namespace": "team-a", "name": name});
-        dev.store().apply(object).await.unwrap();
-    }
-    dev
-}
 
 /// Kills `replicas` processes over one journal again and again, and counts what is on the cluster.
 async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
