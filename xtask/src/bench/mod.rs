@@ -3,6 +3,13 @@
 //! `ingest` has the measurements; `load` and `wire` are the generator, `pushes` what it sends; `raw` has what
 //! the parts achieve by themselves. `server` and `cluster` run in processes of their own, see `process`.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts, microseconds and bytes as they occur here are far from where that matters"
+)]
+
 pub(crate) mod cluster;
 mod ingest;
 mod load;

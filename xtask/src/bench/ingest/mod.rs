@@ -155,12 +155,12 @@ impl Bench<'_> {
     /// The address of an empty journal, or of the one that was asked for.
     fn journal(&mut self) -> anyhow::Result<Address> {
         // Earlier ones are done with; their pages need not be written back beside the measurement.
-        for number in 0..self.journals {
+        for number in 1..=self.journals {
             for suffix in ["", "-wal", "-shm", ".lock"] {
                 let _ = fs::remove_file(self.folder.join(format!("journal-{number}.db{suffix}")));
             }
         }
-        // Each line of the log may be long, and nobody reads what went well.
+        // Nobody reads the log of what went well.
         fs::write(self.log(), "")?;
         self.journals += 1;
         let own = self.folder.join(format!("journal-{}.db", self.journals));
