@@ -35,9 +35,14 @@ impl RepositoryBody<'_> {
     /// Every name the payload gives the repository, the web address first. What we cannot read is left out: one
     /// good address is enough, and Enterprise servers without SSH send odd ones.
     pub(super) fn names(&self) -> Vec<RepoId> {
-        let urls = [&self.html_url, &self.clone_url, &self.ssh_url, &self.git_url].into_iter().flatten();
+        let web = self.html_url.as_ref().map(|url| url.0.as_ref());
+        // Usually these two are the web address once more, which need not be read again.
+        let other = |url: &Option<Text<'_>>| url.as_ref().is_some_and(|url| Some(without_git(&url.0)) != web);
+        let clone_url = self.clone_url.as_ref().filter(|_| other(&self.clone_url));
+        let url_name = other(&self.url).then(|| self.url_name()).flatten();
+        let urls = [self.html_url.as_ref(), clone_url, self.ssh_url.as_ref(), self.git_url.as_ref()];
         let mut names = Vec::with_capacity(2);
-        for name in urls.filter_map(|url| RepoId::parse(&url.0).ok()).chain(self.url_name()) {
+        for name in urls.into_iter().flatten().filter_map(|url| RepoId::parse(&url.0).ok()).chain(url_name) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -69,4 +74,8 @@ impl RepositoryBody<'_> {
         let is_api = name.host().starts_with("api.") || name.path().starts_with("api/v3/");
         (!is_api).then_some(name)
     }
+}
+
+fn without_git(url: &str) -> &str {
+    url.strip_suffix(".git").unwrap_or(url)
 }
