@@ -7,11 +7,6 @@ mod memory;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use mimalloc::MiMalloc;
-
-/// As in the binary, so that measurements speak of the same program.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "Development tasks of Shipwright Trigger")]
