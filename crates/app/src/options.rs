@@ -69,7 +69,7 @@ pub struct WorkOptions {
     /// How long a delivery is tried again when its runs cannot be created (the API server is away, say), in
     /// hours. Then it has failed.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = 24, value_name = "HOURS")]
-    pub give_up_after: u64,
+    pub give_up_after: u32,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -125,7 +125,7 @@ impl WorkOptions {
             lease,
             attempt: lease.mul_f64(0.75),
             launch: lease.div_f64(3.0),
-            give_up_after: Duration::from_hours(self.give_up_after),
+            give_up_after: Duration::from_hours(self.give_up_after.into()),
             ..Settings::default()
         }
     }

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -19,6 +18,8 @@ use trigger_rules::Inventory;
 use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
+
+use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -40,7 +40,8 @@ pub(crate) struct Attempt {
 }
 
 /// Decides every candidate and launches what fires, save what an earlier attempt has launched: a run that
-/// has ended since may have been cleaned up, and would then be made a second time.
+/// has ended since may have been cleaned up, and would then be made a second time. What was launched stays
+/// on record, also if its rule is gone by now.
 pub(crate) async fn attempt(
     claimed: &Claimed,
     rules: &RuleSet,
@@ -49,9 +50,12 @@ pub(crate) async fn attempt(
     metrics: &Metrics,
 ) -> Attempt {
     let deadline = Instant::now() + patience.attempt;
+    let done: Vec<_> = claimed.launches.iter().filter(|launch| launch.fault.is_none()).cloned().collect();
     let event = match meaning(&claimed.delivery) {
         Ok(event) => event,
-        Err(error) => return Attempt { refused: Some(with_causes(&error)), ..Attempt::default() },
+        Err(error) => {
+            return Attempt { refused: Some(with_causes(&error)), launches: done, ..Attempt::default() };
+        }
     };
     let decisions = decide(&event, &claimed.proof, rules);
     for decision in &decisions {
@@ -63,15 +67,11 @@ pub(crate) async fn attempt(
     let mut attempt = Attempt {
         decisions: record::decisions(&decisions, &runs),
         refused: unrendered.first().map(|error| with_causes(error)),
-        ..Attempt::default()
+        postponed: None,
+        launches: done,
     };
-    let mut due: Vec<&Plan> = Vec::new();
-    for plan in &plans {
-        match claimed.launches.iter().find(|launch| launch.fault.is_none() && launch.run == plan.key) {
-            Some(done) => attempt.launches.push(done.clone()),
-            None => due.push(plan),
-        }
-    }
+    let runs_there: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
+    let mut due: Vec<_> = plans.iter().filter(|plan| !runs_there.contains(&plan.key)).collect();
     let work: Vec<_> = due.iter().copied().map(|plan| launch(launcher, plan, patience.launch)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
     while let Ok(Some((plan, result))) = timeout_at(deadline, results.next()).await {

@@ -85,6 +85,7 @@ fn fault(retry: Retry) -> Result<Launched, LaunchFault> {
 struct World {
     journal: Arc<SqliteJournal>,
     script: Arc<Script>,
+    inventory: Arc<Inventory>,
     synced: watch::Sender<bool>,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
@@ -110,14 +111,14 @@ impl World {
         change(&mut settings);
         let dispatcher = Dispatcher::new(
             Arc::clone(&journal) as _,
-            inventory,
+            Arc::clone(&inventory),
             Arc::clone(&script) as _,
             settings,
             Metrics::default(),
         );
         let (synced, stop) = (watch::channel(false).0, CancellationToken::new());
         tokio::spawn(dispatcher.run(synced.subscribe(), stop.clone()));
-        Self { journal, script, synced, stop, _folder: folder }
+        Self { journal, script, inventory, synced, stop, _folder: folder }
     }
 
     async fn append(&self, delivery: Delivery) -> (DeliveryId, Appended) {
@@ -215,6 +216,23 @@ async fn a_fault_that_may_pass_is_tried_again_and_nothing_runs_twice() {
         "{:?}",
         record.launches
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_launched_stays_on_record_when_its_rule_is_gone() {
+    let world = World::new(&["steady", "shaky"], |_| {});
+    world.script.tell("shaky", (0..100_000).map(|_| fault(Retry::Later)));
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let steady = |record: &Record| record.launches.iter().any(|launch| launch.run.name.starts_with("steady"));
+    while !steady(&world.journal.find(&id).await.unwrap().unwrap()) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    world.inventory.delete(&ObjectKey::new("team-a", "steady"));
+    world.script.tell("shaky", []);
+    let record = world.ended(&id).await;
+    assert_eq!(record.state, State::Settled);
+    assert!(steady(&record) && record.launches.len() == 2, "{:?}", record.launches);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use scopeguard::{ScopeGuard, guard};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
@@ -34,7 +35,7 @@ pub(super) struct Sessions {
 
 /// A connection for one call. Dropped without [`Session::keep`] it is thrown away: what a call that failed
 /// or was given up left on it, such as a statement that waits for a lock, must not meet the next one.
-pub(super) struct Session(Option<Object>);
+pub(super) struct Session(ScopeGuard<Object, fn(Object)>);
 
 /// Makes connections, each set up alike.
 struct Connector {
@@ -65,7 +66,7 @@ impl Sessions {
 
     /// A connection, a fresh one if none is idle.
     pub(super) async fn get(&self) -> Result<Session, PoolError> {
-        Ok(Session(Some(self.pool.get().await?)))
+        Ok(Session(guard(self.pool.get().await?, throw_away)))
     }
 
     /// Lets a call wait for work that others carry out, as long as the journal is open.
@@ -143,8 +144,8 @@ impl Sessions {
 
 impl Session {
     /// Gives the connection back for the next call.
-    pub(super) fn keep(mut self) {
-        drop(self.0.take());
+    pub(super) fn keep(self) {
+        drop(ScopeGuard::into_inner(self.0));
     }
 
     pub(super) async fn query(
@@ -166,28 +167,22 @@ impl Session {
     }
 }
 
-#[allow(clippy::expect_used, reason = "only `keep` and `drop` take it, and both end the session")]
 impl Deref for Session {
     type Target = Object;
 
     fn deref(&self) -> &Object {
-        self.0.as_ref().expect("a session has its connection")
+        &self.0
     }
 }
 
-#[allow(clippy::expect_used, reason = "as for `Deref`")]
 impl DerefMut for Session {
     fn deref_mut(&mut self) -> &mut Object {
-        self.0.as_mut().expect("a session has its connection")
+        &mut self.0
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
-        }
-    }
+fn throw_away(connection: Object) {
+    drop(Object::take(connection));
 }
 
 impl Connect for Connector {

@@ -12,7 +12,8 @@
 //! NFS and its like do not offer. One process at a time has it; a second one is told so at start.
 //!
 //! `writer` is the one thread that writes, many calls to a commit; `readers` are the few that search, on
-//! connections of their own. All SQL is in `schema.sql`, `statements` and `history`.
+//! connections of their own. All SQL is in the numbered schema files, `statements`,
+//! `history`, `retention` and `refusals`.
 
 mod fault;
 mod file;

@@ -48,7 +48,7 @@ impl Intake {
 
     /// The rules as they are now. Before every Build has been seen nothing is taken in: a repository could
     /// seem unknown that is not.
-    fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
+    pub(super) fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
         self.inventory.current().ok_or(Answer::Unavailable)
     }
 
@@ -59,24 +59,23 @@ impl Intake {
         path: &Arc<str>,
         headers: &HeaderMap,
         body: Bytes,
+        rules: &RuleSet,
     ) -> Result<Answer, Refused> {
-        let rules = self.rules()?;
         let mut about = About::default();
-        let payload = provider.payload(headers, &body).map_err(|error| refuse(&error, &about))?;
-        about.event = payload.event.to_owned();
-        about.provider_id = payload.delivery.map(ToOwned::to_owned);
-        let selector = provider.selector(&payload).map_err(|error| refuse(&error, &about))?;
+        let payload = provider.payload(headers, &body).map_err(|error| refuse(&error, about))?;
+        (about.event, about.provider_id) = (payload.event, payload.delivery);
+        let selector = provider.selector(&payload).map_err(|error| refuse(&error, about))?;
         let Some(repository) = selector.names.first() else {
             return Ok(if selector.is_ping { Answer::Pong } else { Answer::Ignored });
         };
         let pace_key = repository.to_string();
-        about.repository = Some(pace_key.clone());
+        about.repository = Some(&pace_key);
         let candidates = rules.webhook_candidates(&selector.names);
         if candidates.targets == 0 {
             // Anybody can cause this line as often as they like.
             debug!(%repository, event = payload.event, "no Build uses this repository");
             let reason = format!("no Build with rules uses {repository}");
-            return Err(Refused::because(Answer::NotFound, reason, &about));
+            return Err(Refused::because(Answer::NotFound, reason, about));
         }
         let claim = match self.claim(provider, headers) {
             Ok(claim) => claim,
@@ -84,14 +83,14 @@ impl Intake {
                 debug!(error = %error, "refused before any secret was read");
                 let untried =
                     candidates.secrets.iter().map(|binding| (binding.key.clone(), Finding::NotRead));
-                let refused = Refused::because(Answer::Unauthorized, error.to_string(), &about);
+                let refused = Refused::because(Answer::Unauthorized, error.to_string(), about);
                 return Err(refused.after_trying(untried.collect()));
             }
         };
         if let Err(answer) = self.pace.turn(&pace_key).await {
             let reason =
                 "too many deliveries for this repository whose signature was not accepted wait already";
-            return Err(Refused::because(answer, reason, &about));
+            return Err(Refused::because(answer, reason, about));
         }
 
         let delivery = delivery(provider, path, headers, &payload, &selector, &body);
@@ -106,11 +105,11 @@ impl Intake {
                 } else {
                     "no Secret of the Builds that use the repository verifies the signature"
                 };
-                return Err(Refused::because(Answer::Unauthorized, reason, &about).after_trying(tried));
+                return Err(Refused::because(Answer::Unauthorized, reason, about).after_trying(tried));
             }
         };
         // Only now is it worth reading whole; and what cannot be understood must not be kept as if it could.
-        provider.event(&payload).map_err(|error| refuse(&error, &about))?;
+        provider.event(&payload).map_err(|error| refuse(&error, about))?;
         let (id, appended) = self.keep(verified).await?;
         info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         Ok(match appended {
@@ -235,7 +234,7 @@ fn usable(read: Read) -> Result<Result<Arc<SecretData>, SecretFault>, Answer> {
     }
 }
 
-fn refuse(error: &PayloadError, about: &About) -> Refused {
+fn refuse(error: &PayloadError, about: About<'_>) -> Refused {
     debug!(error = %error, "not a delivery of this provider");
     let answer = match error {
         PayloadError::UnsupportedMediaType => Answer::UnsupportedMediaType,
@@ -252,9 +251,8 @@ fn delivery(
     selector: &Selector,
     body: &Bytes,
 ) -> Delivery {
-    let provider_id = payload.delivery.filter(|_| !provider.signs_body());
     Delivery {
-        id: DeliveryKey { path, provider_id, body }.id(),
+        id: delivery_id(provider, path, payload.delivery, body),
         source: provider.name().into(),
         path: Arc::clone(path),
         provider_id: payload.delivery.map(ToOwned::to_owned),
@@ -265,4 +263,14 @@ fn delivery(
         body: body.clone(),
         replay: None,
     }
+}
+
+/// The id of a delivery. The sender's own id counts only where the body is not signed.
+pub(super) fn delivery_id(
+    provider: &dyn Provider,
+    path: &str,
+    provider_id: Option<&str>,
+    body: &[u8],
+) -> DeliveryId {
+    DeliveryKey { path, provider_id: provider_id.filter(|_| !provider.signs_body()), body }.id()
 }

@@ -17,14 +17,13 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use trigger_dispatch::Secrets;
-use trigger_event::DeliveryKey;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_rules::Inventory;
 
 use self::answer::Answer;
 use self::body::BodyBudget;
-use self::intake::Intake;
+use self::intake::{Intake, delivery_id};
 pub use self::refusals::RefusalWriter;
 use self::refusals::{Place, Refusals, Refused};
 use crate::listener::Peer;
@@ -126,23 +125,24 @@ async fn take(State(hook): State<Hook>, request: Request) -> Response {
 
 impl Hook {
     async fn take(&self, request: Request) -> Answer {
+        self.take_in(request).await.unwrap_or_else(|answer| answer)
+    }
+
+    async fn take_in(&self, request: Request) -> Result<Answer, Answer> {
+        let Hooks { intake, bodies, refusals, .. } = self.hooks.as_ref();
+        // Before the body: while nothing is taken in, nothing need be sent.
+        let rules = intake.rules()?;
         let (parts, body) = request.into_parts();
-        let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
-        let body = match self.hooks.bodies.read(&parts.headers, body).await {
-            Ok(body) => body,
-            Err(answer) => return answer,
-        };
-        let intake = &self.hooks.intake;
-        match intake.take(self.provider, &self.path, &parts.headers, body.bytes()).await {
-            Ok(answer) => answer,
-            Err(Refused { answer, why }) => {
-                if let Some(why) = why {
-                    let id = DeliveryKey { path: &self.path, provider_id: None, body: &body.bytes() }.id();
-                    let of = Place { source: self.provider.name(), path: &self.path, from };
-                    self.hooks.refusals.note(why.into_refusal(&answer, id, of));
-                }
-                answer
-            }
+        let body = bodies.read(&parts.headers, body).await?;
+        let taken = intake.take(self.provider, &self.path, &parts.headers, body.bytes(), &rules).await;
+        let Err(Refused { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
+        if let Some(why) = why {
+            let provider_id = why.provider_id.as_deref();
+            let id = delivery_id(self.provider, &self.path, provider_id, &body.bytes());
+            let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
+            let of = Place { source: self.provider.name(), path: &self.path, from };
+            refusals.note(why.into_refusal(&answer, id, of));
         }
+        Err(answer)
     }
 }

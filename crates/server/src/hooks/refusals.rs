@@ -27,15 +27,17 @@ pub(super) struct Refused {
 pub(super) struct Why {
     reason: String,
     tried: Vec<(ObjectKey, Finding)>,
-    about: About,
+    event: String,
+    pub(super) provider_id: Option<String>,
+    repository: Option<String>,
 }
 
-/// What could be read of a request that is refused.
-#[derive(Default, Clone)]
-pub(super) struct About {
-    pub(super) event: String,
-    pub(super) provider_id: Option<String>,
-    pub(super) repository: Option<String>,
+/// What could be read so far of a request, should it be refused.
+#[derive(Default, Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) event: &'a str,
+    pub(super) provider_id: Option<&'a str>,
+    pub(super) repository: Option<&'a str>,
 }
 
 /// What came of a Secret that should have verified a delivery.
@@ -50,8 +52,7 @@ pub(super) enum Finding {
     Fault(SecretFault),
 }
 
-/// Where refusals are handed over to be kept. Cheap to clone.
-#[derive(Clone)]
+/// Where refusals are handed over to be kept.
 pub(super) struct Refusals {
     queue: mpsc::Sender<Refusal>,
     uncounted: Counter,
@@ -70,8 +71,14 @@ impl From<Answer> for Refused {
 }
 
 impl Refused {
-    pub(super) fn because(answer: Answer, reason: impl Into<String>, about: &About) -> Self {
-        let why = Why { reason: reason.into(), tried: Vec::new(), about: about.clone() };
+    pub(super) fn because(answer: Answer, reason: impl Into<String>, about: About<'_>) -> Self {
+        let why = Why {
+            reason: reason.into(),
+            tried: Vec::new(),
+            event: about.event.to_owned(),
+            provider_id: about.provider_id.map(ToOwned::to_owned),
+            repository: about.repository.map(ToOwned::to_owned),
+        };
         Self { answer, why: Some(why) }
     }
 
@@ -97,9 +104,9 @@ impl Why {
             reason: self.reason,
             source: of.source.to_owned(),
             path: of.path.to_owned(),
-            event: self.about.event,
-            provider_id: self.about.provider_id,
-            repository: self.about.repository,
+            event: self.event,
+            provider_id: self.provider_id,
+            repository: self.repository,
             from: of.from,
             tried: tried
                 .map(|(secret, finding)| TriedSecret { secret, finding: finding.sentence() })
@@ -185,7 +192,7 @@ mod tests {
     fn equal_refusals_become_one() {
         let of = || Place { source: "github", path: "/hooks/github", from: None };
         let refusal = |body: &str, reason: &str| {
-            let refused = Refused::because(Answer::Unauthorized, reason, &About::default());
+            let refused = Refused::because(Answer::Unauthorized, reason, About::default());
             let tried = vec![(ObjectKey::new("team-a", "hook"), Finding::Differs(2))];
             let why = refused.after_trying(tried).why.unwrap();
             why.into_refusal(&Answer::Unauthorized, DeliveryId::derive(&[body.as_bytes()]), of())
