@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::IsolationLevel;
 use tokio_postgres::types::ToSql;
 
 use super::Store;
 use super::row::column;
-use super::session::Session;
 use crate::moment::{from_nanoseconds, to_nanoseconds};
 use crate::row::tier;
 use crate::{JournalError, Pruned, Retention};
@@ -72,7 +72,12 @@ struct Plan {
 /// Forgets a batch. The looking around is not part of the transaction that writes.
 pub(super) async fn prune(store: &Store, retention: &Retention) -> Result<Pruned, JournalError> {
     let mut session = store.sessions.get().await?;
-    let plan = plan(&session, retention).await?;
+    // All of it as it was at one moment: what another replica forgets in between must not be counted twice.
+    let moment =
+        session.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start();
+    let moment = moment.await?;
+    let plan = plan(&moment, retention).await?;
+    moment.commit().await?;
     let transaction = session.transaction().await?;
     let mut pruned = Pruned {
         payloads: run(&transaction, DROP_BODIES, tier::WHOLE, plan.bodies).await?,
@@ -99,8 +104,9 @@ async fn run(
 }
 
 /// Looks what is beyond the limits, by the clock of the database.
-async fn plan(session: &Session, retention: &Retention) -> Result<Plan, JournalError> {
-    let totals = session.query_one(TOTALS, &[]).await?;
+async fn plan(moment: &Transaction<'_>, retention: &Retention) -> Result<Plan, JournalError> {
+    let statement = moment.prepare_cached(TOTALS).await?;
+    let totals = moment.query_one(&statement, &[]).await?;
     let total = |name| column::<i64>(&totals, name).map(i64::unsigned_abs);
     let (whole, bodiless, bytes) = (total("whole")?, total("bodiless")?, total("bytes")?);
     let now = from_nanoseconds(column(&totals, "now")?);
@@ -113,21 +119,22 @@ async fn plan(session: &Session, retention: &Retention) -> Result<Plan, JournalE
     let deliveries = before(retention.deliveries.min(retention.keys));
     let payloads = before(retention.payloads.min(retention.deliveries).min(retention.keys));
     Ok(Plan {
-        bodies: payloads.max(bound(session, tier::WHOLE, bodies_in_excess).await?),
-        bodiless: deliveries.max(bound(session, tier::BODILESS, of_bodiless).await?),
-        whole: deliveries.max(bound(session, tier::WHOLE, excess - of_bodiless).await?),
+        bodies: payloads.max(bound(moment, tier::WHOLE, bodies_in_excess).await?),
+        bodiless: deliveries.max(bound(moment, tier::BODILESS, of_bodiless).await?),
+        whole: deliveries.max(bound(moment, tier::WHOLE, excess - of_bodiless).await?),
         keys: before(retention.keys),
     })
 }
 
 /// Before which place the `excess` oldest of a tier lie. No further than a batch: looking for more of them
 /// would only take longer.
-async fn bound(session: &Session, tier: u8, excess: u64) -> Result<Bound, JournalError> {
+async fn bound(moment: &Transaction<'_>, tier: u8, excess: u64) -> Result<Bound, JournalError> {
     if excess == 0 {
         return Ok(NOTHING);
     }
     let offset = i64::try_from(excess).unwrap_or(BATCH).min(BATCH);
-    let rows = session.query(BOUND, &[&i16::from(tier), &offset]).await?;
+    let statement = moment.prepare_cached(BOUND).await?;
+    let rows = moment.query(&statement, &[&i16::from(tier), &offset]).await?;
     match rows.first() {
         Some(row) => Ok((column(row, "settled_at")?, column(row, "seq")?)),
         None => Ok(ALL),
