@@ -28,6 +28,27 @@ pub const PULL_REQUEST: &str = "trigger.shipwright.io/pull-request";
 /// On a BuildRun: the PipelineRun whose status caused the run.
 pub const PIPELINE_RUN: &str = "trigger.shipwright.io/pipelinerun";
 
+/// On a BuildRun: the CustomRun (or Run) of Tekton that it carries out.
+pub const CUSTOM_RUN: &str = "trigger.shipwright.io/customrun";
+/// Label on a BuildRun: `metadata.uid` of the CustomRun (or Run) of Tekton that it carries out. BuildRuns are
+/// watched by it.
+pub const LABEL_CUSTOM_RUN_UID: &str = "trigger.shipwright.io/customrun-uid";
+
+/// Upstream's annotation on a BuildRun: the name of the PipelineRun whose status caused it.
+pub const OWNED_BY_PIPELINE_RUN: &str = "triggers.shipwright.io/owned-by-pipelinerun";
+/// Upstream's label on a BuildRun: the name of the CustomRun that it carries out, where that is a legal value.
+pub const LABEL_OWNED_BY_CUSTOM_RUN: &str = "triggers.shipwright.io/owned-by-customrun";
+/// Upstream's label on a BuildRun: the name of the Run that it carries out, where that is a legal value.
+pub const LABEL_OWNED_BY_RUN: &str = "triggers.shipwright.io/owned-by-run";
+
+/// Upstream's annotation on a PipelineRun: its own name. It tells a run from one that was made by copying it.
+pub const RECORD_OF: &str = "triggers.shipwright.io/pipelinerun-name";
+/// Upstream's annotation on a PipelineRun: the Builds it has started.
+pub const TRIGGERED_BUILDS: &str = "triggers.shipwright.io/pipelinerun-triggered-builds";
+/// Annotation on a PipelineRun: the BuildRuns it has started, newest first, comma-joined. Upstream has a label
+/// of this name, with values that the API server refuses.
+pub const BUILD_RUN_NAMES: &str = "triggers.shipwright.io/buildrun-names";
+
 /// On a Build: which code its runs build, see [`crate::RevisionPolicy`].
 pub const REVISION: &str = "trigger.shipwright.io/revision";
 /// On a Build: `allow` lets pull requests from forks start it, see [`crate::ForkPolicy`].
@@ -35,5 +56,7 @@ pub const FORKS: &str = "trigger.shipwright.io/forks";
 
 /// Label of the Build project on a BuildRun: the name of its Build. Retention limits select by it.
 pub const LABEL_BUILD_NAME: &str = "build.shipwright.io/name";
+/// Label of the Build project on a PipelineRun that carries a BuildRun out: the name of the BuildRun.
+pub const LABEL_BUILD_RUN_NAME: &str = "buildrun.shipwright.io/name";
 /// Label of the Build project on a BuildRun: the generation of its Build.
 pub const LABEL_BUILD_GENERATION: &str = "build.shipwright.io/generation";

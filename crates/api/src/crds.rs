@@ -1,28 +1,48 @@
-//! The CustomResourceDefinitions that the dev cluster serves, written by us after Shipwright's API
-//! reference. A real cluster has the Build project's own.
+//! The CustomResourceDefinitions that the dev cluster serves, written by us after the API references of
+//! Shipwright and Tekton. A real cluster has the projects' own.
 
 use serde_json::Value;
 
 const BUILD_SPEC: &str = include_str!("../crds/build-spec.yaml");
 const BUILDS: &str = include_str!("../crds/builds.yaml");
 const BUILDRUNS: &str = include_str!("../crds/buildruns.yaml");
+const PIPELINES: &str = include_str!("../crds/pipelines.yaml");
+const PIPELINERUNS: &str = include_str!("../crds/pipelineruns.yaml");
+const CUSTOMRUNS: &str = include_str!("../crds/customruns.yaml");
+const RUNS: &str = include_str!("../crds/runs.yaml");
 
 /// Stands in the files where the schema of a Build's spec belongs: it is the same in three places.
 const BUILD_SPEC_MARK: &str = "schema-of-a-build-spec";
 
-/// Every CustomResourceDefinition, as objects to create.
+/// Those of a cluster with Shipwright and Tekton: [`shipwright`] and [`tekton`].
 ///
-/// Fails only if the files in this crate are broken, which its tests rule out.
+/// Fails only if the files in this crate are broken, which its tests rule out. So do the others.
 pub fn all() -> Result<Vec<Value>, serde_saphyr::Error> {
+    let mut definitions = shipwright()?;
+    definitions.extend(tekton()?);
+    Ok(definitions)
+}
+
+/// Build and BuildRun.
+pub fn shipwright() -> Result<Vec<Value>, serde_saphyr::Error> {
     let build_spec: Value = serde_saphyr::from_str(BUILD_SPEC)?;
-    [BUILDS, BUILDRUNS]
-        .into_iter()
-        .map(|file| {
-            let mut definition: Value = serde_saphyr::from_str(file)?;
-            fill_in(&mut definition, &build_spec);
-            Ok(definition)
-        })
-        .collect()
+    let mut definitions = read(&[BUILDS, BUILDRUNS])?;
+    definitions.iter_mut().for_each(|definition| fill_in(definition, &build_spec));
+    Ok(definitions)
+}
+
+/// Pipeline, PipelineRun and CustomRun, as today's Tekton has them.
+pub fn tekton() -> Result<Vec<Value>, serde_saphyr::Error> {
+    read(&[PIPELINES, PIPELINERUNS, CUSTOMRUNS])
+}
+
+/// Run of `tekton.dev/v1alpha1`, which Tekton had until v0.46.
+pub fn tekton_run() -> Result<Vec<Value>, serde_saphyr::Error> {
+    read(&[RUNS])
+}
+
+fn read(files: &[&str]) -> Result<Vec<Value>, serde_saphyr::Error> {
+    files.iter().map(|file| serde_saphyr::from_str(file)).collect()
 }
 
 fn fill_in(value: &mut Value, build_spec: &Value) {
@@ -42,8 +62,11 @@ mod tests {
     fn every_definition_is_whole() {
         let definitions = all().unwrap();
         let names: Vec<_> = definitions.iter().map(|definition| &definition["metadata"]["name"]).collect();
-        assert_eq!(names, ["builds.shipwright.io", "buildruns.shipwright.io"]);
-        for definition in &definitions {
+        let ours = ["builds.shipwright.io", "buildruns.shipwright.io"];
+        let theirs = ["pipelines.tekton.dev", "pipelineruns.tekton.dev", "customruns.tekton.dev"];
+        assert_eq!(names, [ours.as_slice(), theirs.as_slice()].concat());
+        assert_eq!(tekton_run().unwrap()[0]["metadata"]["name"], "runs.tekton.dev");
+        for definition in &shipwright().unwrap() {
             assert!(!definition.to_string().contains(BUILD_SPEC_MARK));
             let when = "spec/properties/trigger/properties/when";
             let schema = "/spec/versions/0/schema/openAPIV3Schema/properties";

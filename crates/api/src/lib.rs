@@ -10,5 +10,6 @@ pub mod crds;
 pub mod manifest;
 pub mod shipwright;
 mod target;
+pub mod tekton;
 
 pub use target::{Cause, ForkPolicy, RevisionPolicy, SecretBinding, SecretOrigin, Target};

@@ -1,0 +1,13 @@
+//! API group `tekton.dev`: what we read of Tekton Pipelines, and what we write about it.
+//!
+//! Every type reads leniently: what a newer Tekton writes differently leaves a field out rather than making
+//! the object unreadable.
+
+/// The API group.
+pub const GROUP: &str = "tekton.dev";
+/// Label of Tekton on a PipelineRun and everything below it: the name of the Pipeline.
+pub const LABEL_PIPELINE: &str = "tekton.dev/pipeline";
+/// Label of Tekton on everything below a PipelineRun: its name.
+pub const LABEL_PIPELINE_RUN: &str = "tekton.dev/pipelineRun";
+/// Label of Tekton on what carries out a task of a Pipeline: the name of the task.
+pub const LABEL_PIPELINE_TASK: &str = "tekton.dev/pipelineTask";
