@@ -43,7 +43,7 @@ pub const LABEL_OWNED_BY_RUN: &str = "triggers.shipwright.io/owned-by-run";
 
 /// Upstream's annotation on a PipelineRun: its own name. It tells a run from one that was made by copying it.
 pub const RECORD_OF: &str = "triggers.shipwright.io/pipelinerun-name";
-/// Upstream's annotation on a PipelineRun: the Builds it has started.
+/// Upstream's annotation on a PipelineRun: the Builds it has started, see [`crate::tekton::TriggeredBuilds`].
 pub const TRIGGERED_BUILDS: &str = "triggers.shipwright.io/pipelinerun-triggered-builds";
 /// Annotation on a PipelineRun: the BuildRuns it has started, newest first, comma-joined. Upstream has a label
 /// of this name, with values that the API server refuses.

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
+
 use crate::{Branch, Commit, ObjectKey, RepoId, Tag};
 
 /// The meaning of a delivery, the same whoever sent it.
@@ -123,12 +125,20 @@ pub struct PipelineRunEvent {
     pub uid: String,
     /// `spec.pipelineRef.name`, or the label `tekton.dev/pipeline`. Absent for an embedded pipeline.
     pub pipeline: Option<String>,
-    /// The labels of the run.
+    /// The labels of the run, without those that this program's kind sets.
     pub labels: BTreeMap<String, String>,
     /// The class its status is in now.
     pub class: RunClass,
     /// The literal reason of its `Succeeded` condition, where it has one.
     pub reason: Option<String>,
+    /// When it came into this class, by Tekton's clock.
+    pub since: Option<Timestamp>,
+    /// The names of the Builds that its own tasks run, those of `finally` included.
+    pub builds: Vec<String>,
+    /// The BuildRun that it carries out, if the Build controller made it for one.
+    pub carries_out: Option<String>,
+    /// The Builds that it has started in this class already, as a note on it says.
+    pub recorded: Vec<String>,
 }
 
 /// The status of a PipelineRun, reduced to what a rule can name.

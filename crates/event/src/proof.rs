@@ -5,9 +5,9 @@ use crate::{Delivery, DeliveryId, ObjectKey};
 
 /// A value whose origin has been proven.
 ///
-/// Only [`Verification::finish`] makes one, so what is typed `Verified<Delivery>` has been checked
-/// against a secret (or let through by the operator's explicit decision), and the journal accepts
-/// nothing else.
+/// Only [`Verification::finish`] and [`Verified::observed`] make one, so what is typed `Verified<Delivery>`
+/// has been checked against a secret (or let through by the operator's explicit decision), or was seen on the
+/// cluster by ourselves; and the journal accepts nothing else.
 #[derive(Debug, Clone)]
 pub struct Verified<T> {
     value: T,
@@ -25,6 +25,10 @@ pub struct Proof {
     /// Clone Secrets that hold no webhook key: with `unsigned`, rules that name no other secret may act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keyless: Vec<ObjectKey>,
+    /// The object on the cluster that we saw it happen to ourselves. Then no secret is concerned, and only
+    /// rules in the namespace of the object may act on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<ObjectKey>,
 }
 
 /// What a sender presents to prove who it is.
@@ -108,6 +112,12 @@ impl Verification {
 }
 
 impl Verified<Delivery> {
+    /// A delivery about something that we saw happen to `object` on the cluster ourselves, by our own watch
+    /// over an authenticated connection.
+    pub fn observed(delivery: Delivery, object: ObjectKey) -> Self {
+        Self { value: delivery, proof: Proof { observed: Some(object), ..Proof::default() } }
+    }
+
     /// The same delivery for the rules of one of its secrets only, under an id of its own.
     ///
     /// Two tenants who each made a hook at the provider get equal bodies, signed with different keys. The

@@ -74,6 +74,15 @@ pub trait Journal: Send + Sync + 'static {
     /// The requests that were refused, newest first.
     fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>>;
 
+    /// How far something that happens elsewhere has been followed: all of it up to this moment was seen, and
+    /// what mattered was appended. `None` before the first [`Journal::raise_watermark`] of this name.
+    fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>>;
+
+    /// Notes how far it has been followed. A mark never falls: of several replicas the one that is ahead
+    /// counts.
+    fn raise_watermark<'a>(&'a self, name: &'a str, to: Timestamp)
+    -> BoxFuture<'a, Result<(), JournalError>>;
+
     /// Forgets some of what is older or more than `retention` allows: a batch so small that nobody who
     /// appends has to wait for it noticeably. To be called until nothing is left to forget.
     ///
@@ -192,11 +201,11 @@ pub struct Claimed {
     pub lease_until: Timestamp,
 }
 
-/// Whose delivery it is: the namespace of the Secret that verified it, the first of several; empty for a
-/// delivery that nobody signed.
+/// Whose delivery it is: the namespace of the Secret that verified it, the first of several, or of the object
+/// it was seen to happen to; empty for a delivery that nobody signed.
 pub fn tenant(proof: &Proof) -> Arc<str> {
-    let secret = proof.secrets.first().or(proof.keyless.first());
-    secret.map_or_else(|| "".into(), |secret| Arc::clone(&secret.namespace))
+    let owner = proof.secrets.first().or(proof.keyless.first()).or(proof.observed.as_ref());
+    owner.map_or_else(|| "".into(), |owner| Arc::clone(&owner.namespace))
 }
 
 /// Which part of the history is wanted. Conditions that are absent let everything pass.

@@ -71,8 +71,9 @@ fn check(
             return Err(Reason::RuleBroken(fault.as_ref().clone()));
         }
     };
-    if authority == Authority::Secret {
-        check_secret(target, proof, trace)?;
+    match authority {
+        Authority::Secret => check_secret(target, proof, trace)?,
+        Authority::Observation => check_observed(target, proof, trace)?,
     }
     matcher.check(event, target, trace)?;
     let details = matcher.details(event, target);
@@ -91,4 +92,18 @@ fn check_secret(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(),
         proof.unsigned && binding.origin == SecretOrigin::CloneSecret && proof.keyless.contains(&binding.key);
     let verified = keyless || proof.secrets.contains(&binding.key);
     trace.require(Predicate::Secret, verified, binding.key.to_string(), found(), Reason::SecretDidNotVerify)
+}
+
+/// What was seen in one namespace concerns no other. Rules are looked up by namespace, so this fails only for
+/// a delivery that somebody made up.
+fn check_observed(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(), Reason> {
+    let namespace = &target.key.namespace;
+    match &proof.observed {
+        Some(object) if object.namespace == *namespace => Ok(()),
+        found => {
+            let found = found.as_ref().map_or("a request", |object| object.namespace.as_ref());
+            let expected = namespace.as_ref();
+            trace.require(Predicate::Namespace, false, expected, found, Reason::NotSeenHere)
+        }
+    }
 }

@@ -67,6 +67,14 @@ pub enum Predicate {
     Labels,
     /// The status is one the rule names.
     Status,
+    /// It was seen in the Build's namespace.
+    Namespace,
+    /// It does not come from the Build itself.
+    Loop,
+    /// It happened since the Build exists.
+    Time,
+    /// The object itself does not say that the Build was started for it already.
+    Record,
 }
 
 /// Why a rule did not fire.
@@ -96,6 +104,16 @@ pub enum Reason {
     LabelsDiffer,
     /// The status is none the rule names.
     StatusNotListed,
+    /// It was seen in another namespace, or not seen by us at all.
+    NotSeenHere,
+    /// The PipelineRun carries out a BuildRun: builds would start builds for ever.
+    CarriesOutABuild,
+    /// The pipeline runs the Build itself, as one of its tasks.
+    RunsTheBuild,
+    /// It happened before the Build was created.
+    BeforeTheBuild,
+    /// A note on the PipelineRun says that the Build was started for this status already.
+    StartedAlready,
 }
 
 impl Decision {
@@ -132,6 +150,11 @@ impl Reason {
             Self::PipelineDiffers => "pipeline-differs",
             Self::LabelsDiffer => "labels-differ",
             Self::StatusNotListed => "status-not-listed",
+            Self::NotSeenHere => "not-seen-here",
+            Self::CarriesOutABuild => "carries-out-a-build",
+            Self::RunsTheBuild => "runs-the-build",
+            Self::BeforeTheBuild => "before-the-build",
+            Self::StartedAlready => "started-already",
         }
     }
 
@@ -159,6 +182,15 @@ impl Reason {
             Self::PipelineDiffers => format!("the Pipeline is {found}, the rule is for {expected}"),
             Self::LabelsDiffer => format!("the labels are {found}, the rule wants {expected}"),
             Self::StatusNotListed => format!("the status is {found}, the rule is for {expected}"),
+            Self::NotSeenHere => format!("it was seen in {found}, the rule is in {expected}"),
+            Self::CarriesOutABuild => {
+                format!("the PipelineRun carries out {found}, and builds that start builds would never end")
+            }
+            Self::RunsTheBuild => {
+                format!("the Build is {found} already, and would be built once more for every time")
+            }
+            Self::BeforeTheBuild => format!("it happened at {found}, the Build exists since {expected}"),
+            Self::StartedAlready => format!("{found}, as an annotation of the PipelineRun says"),
         }
     }
 }
@@ -177,6 +209,10 @@ impl Predicate {
             Self::Pipeline => "pipeline",
             Self::Labels => "labels",
             Self::Status => "status",
+            Self::Namespace => "namespace",
+            Self::Loop => "loop",
+            Self::Time => "time",
+            Self::Record => "record",
         }
     }
 }

@@ -70,6 +70,14 @@ impl Journal for KeepsNothing {
         answer(Vec::new())
     }
 
+    fn watermark<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Timestamp>> {
+        answer(None)
+    }
+
+    fn raise_watermark<'a>(&'a self, _: &'a str, _: Timestamp) -> Answer<'a, ()> {
+        answer(())
+    }
+
     fn prune(&self, _: Retention) -> Answer<'_, Pruned> {
         answer(Pruned::default())
     }

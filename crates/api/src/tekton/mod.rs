@@ -3,6 +3,12 @@
 //! Every type reads leniently: what a newer Tekton writes differently leaves a field out rather than making
 //! the object unreadable.
 
+mod pipeline_run;
+mod triggered_builds;
+
+pub use pipeline_run::PipelineRun;
+pub use triggered_builds::{RecordedReference, TriggeredBuild, TriggeredBuilds};
+
 /// The API group.
 pub const GROUP: &str = "tekton.dev";
 /// Label of Tekton on a PipelineRun and everything below it: the name of the Pipeline.

@@ -52,6 +52,7 @@ mod schema;
 mod session;
 mod statements;
 mod tls;
+mod watermarks;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -255,6 +256,18 @@ impl Journal for PostgresJournal {
 
     fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
         self.store.sessions.serve(refusals::read(&self.store))
+    }
+
+    fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
+        self.store.sessions.serve(watermarks::read(&self.store, name))
+    }
+
+    fn raise_watermark<'a>(
+        &'a self,
+        name: &'a str,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<(), JournalError>> {
+        self.store.sessions.serve(watermarks::raise(&self.store, name, to))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

@@ -13,7 +13,7 @@
 //!
 //! `writer` is the one thread that writes, many calls to a commit; `readers` are the few that search, on
 //! connections of their own. All SQL is in the numbered schema files, `statements`,
-//! `history`, `retention` and `refusals`.
+//! `history`, `retention`, `refusals` and `watermarks`.
 
 mod fault;
 mod file;
@@ -26,6 +26,7 @@ mod row;
 mod schema;
 mod statements;
 mod threads;
+mod watermarks;
 mod writer;
 
 use std::path::PathBuf;
@@ -232,6 +233,20 @@ impl Journal for SqliteJournal {
 
     fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
         self.read(refusals::read)
+    }
+
+    fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
+        let name = name.to_owned();
+        self.read(move |store| watermarks::read(store, &name))
+    }
+
+    fn raise_watermark<'a>(
+        &'a self,
+        name: &'a str,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<(), JournalError>> {
+        let name = name.to_owned();
+        self.write(0, move |turn| watermarks::raise(turn.store, &name, to))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

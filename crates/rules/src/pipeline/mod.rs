@@ -3,15 +3,20 @@
 //! The run is named by its Pipeline (`objectRef.name`) or by its labels (`objectRef.selector`). A status
 //! is one of the classes `Started`, `Succeeded`, `Failed`, `Cancelled`, `TimedOut`, or the literal reason
 //! that Tekton gives, such as `Completed`.
+//!
+//! What matches is still held back where it would go round in circles or has been done: see `guards`.
+
+mod guards;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use trigger_api::Target;
 use trigger_api::shipwright::{Condition, PipelineCondition, PipelineSelector, TriggerFault};
-use trigger_event::{Event, PipelineRunEvent};
+use trigger_event::{Event, PipelineRunEvent, RunClass};
 
 use crate::decision::{Predicate, Reason, Trace};
 use crate::fault::FaultKind;
@@ -24,6 +29,8 @@ pub(crate) struct Pipeline;
 struct PipelineMatcher {
     namespace: Arc<str>,
     condition: PipelineCondition,
+    /// When the Build was created. What happened before is over.
+    since: Option<Timestamp>,
 }
 
 impl TriggerKind for Pipeline {
@@ -43,8 +50,10 @@ impl TriggerKind for Pipeline {
         let Condition::Pipeline(condition) = condition else {
             return Err(TriggerFault::MissingObjectRef.into());
         };
-        let namespace = context.build.metadata.namespace.as_deref().unwrap_or_default();
-        Ok(Box::new(PipelineMatcher { namespace: namespace.into(), condition }))
+        let metadata = &context.build.metadata;
+        let namespace = metadata.namespace.as_deref().unwrap_or_default().into();
+        let since = metadata.creation_timestamp.as_ref().map(|time| time.0);
+        Ok(Box::new(PipelineMatcher { namespace, condition, since }))
     }
 
     fn key_of_broken(&self, _context: &Context<'_>) -> Option<IndexKey> {
@@ -76,7 +85,7 @@ impl Matcher for PipelineMatcher {
         }
     }
 
-    fn check(&self, event: &Event, _target: &Target, trace: &mut Trace) -> Result<(), Reason> {
+    fn check(&self, event: &Event, target: &Target, trace: &mut Trace) -> Result<(), Reason> {
         let Event::PipelineRun(event) = event else { return Err(Reason::EventNotListed) };
         match &self.condition.pipeline {
             PipelineSelector::Name(name) => trace.require(
@@ -97,7 +106,12 @@ impl Matcher for PipelineMatcher {
         }
         let listed = self.condition.status.iter().any(|status| status_matches(status, event));
         let expected = self.condition.status.join(", ");
-        trace.require(Predicate::Status, listed, expected, event.class.name(), Reason::StatusNotListed)
+        let found = match event.reason.as_deref() {
+            Some(reason) if reason != event.class.name() => format!("{} ({reason})", event.class.name()),
+            _ => event.class.name().to_owned(),
+        };
+        trace.require(Predicate::Status, listed, expected, found, Reason::StatusNotListed)?;
+        guards::check(event, target, self.since, trace)
     }
 
     fn details(&self, _event: &Event, _target: &Target) -> Vec<(&'static str, String)> {
@@ -105,6 +119,12 @@ impl Matcher for PipelineMatcher {
     }
 }
 
+/// By the class, by the literal reason, or by the name that Tekton's documents give the class.
 fn status_matches(status: &str, event: &PipelineRunEvent) -> bool {
-    status == event.class.name() || event.reason.as_deref() == Some(status)
+    let alias = match event.class {
+        RunClass::Started => "Running",
+        RunClass::TimedOut => "PipelineRunTimeout",
+        RunClass::Succeeded | RunClass::Failed | RunClass::Cancelled => event.class.name(),
+    };
+    status == event.class.name() || status == alias || event.reason.as_deref() == Some(status)
 }

@@ -31,7 +31,16 @@ fn run(namespace: &str, pipeline: Option<&str>, class: RunClass, reason: &str) -
         labels: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
         class,
         reason: Some(reason.to_owned()),
+        since: "2026-01-02T03:04:05Z".parse().ok(),
+        builds: Vec::new(),
+        carries_out: None,
+        recorded: Vec::new(),
     })
+}
+
+/// The proof of an event that was seen in a namespace.
+fn seen_in(namespace: &str) -> Proof {
+    Proof { observed: Some(ObjectKey::new(namespace, "run-1")), ..Proof::default() }
 }
 
 fn succeeded(pipeline: &str) -> Event {
@@ -43,7 +52,9 @@ fn check(case: &str, when: &Value, event: &Event, expected: &[&str]) {
     let inventory = Inventory::new();
     inventory.mark_synced();
     inventory.apply(&build("app", when));
-    let decisions = decide(event, &Proof::default(), &inventory.current().unwrap());
+    let Event::PipelineRun(seen) = event else { unreachable!("these are rules of type Pipeline") };
+    let proof = seen_in(&seen.run.namespace);
+    let decisions = decide(event, &proof, &inventory.current().unwrap());
     let found: Vec<_> = decisions
         .iter()
         .map(|decision| match &decision.outcome {
@@ -71,6 +82,8 @@ fn statuses_are_classes_or_literal_reasons() {
     let completed = run("team-a", Some("ci"), RunClass::Succeeded, "Completed");
     let timed_out = run("team-a", Some("ci"), RunClass::TimedOut, "PipelineRunTimeout");
     let cancelled = run("team-a", Some("ci"), RunClass::Cancelled, "Cancelled");
+    let running = run("team-a", Some("ci"), RunClass::Started, "Started");
+    let broken = run("team-a", Some("ci"), RunClass::Failed, "CouldntGetPipeline");
     for (status, event, expected) in [
         ("Succeeded", &completed, "fired"),
         ("Completed", &completed, "fired"),
@@ -79,6 +92,11 @@ fn statuses_are_classes_or_literal_reasons() {
         ("PipelineRunTimeout", &timed_out, "fired"),
         ("Failed", &timed_out, "status-not-listed"),
         ("Cancelled", &cancelled, "fired"),
+        ("Started", &running, "fired"),
+        ("Running", &running, "fired"),
+        ("Succeeded", &running, "status-not-listed"),
+        ("CouldntGetPipeline", &broken, "fired"),
+        ("Failed", &broken, "fired"),
         ("Failed", &cancelled, "status-not-listed"),
     ] {
         check(status, &json!([by_name("ci", &[status])]), event, &[expected]);
@@ -113,9 +131,69 @@ fn builds_of_both_kinds_live_side_by_side() {
     inventory.mark_synced();
     inventory.apply(&build("app", &json!([by_name("ci", &["Succeeded"])])));
     inventory.apply(&build("other", &json!([by_name("cd", &["Succeeded"])])));
-    let decided = |event: &Event| decide(event, &Proof::default(), &inventory.current().unwrap()).len();
+    let decided = |event: &Event| decide(event, &seen_in("team-a"), &inventory.current().unwrap()).len();
     assert_eq!((decided(&succeeded("ci")), decided(&succeeded("cd"))), (1, 1), "I10");
     inventory.delete(&ObjectKey::new("team-a", "app"));
     inventory.delete(&ObjectKey::new("team-a", "other"));
     assert_eq!((decided(&succeeded("ci")), decided(&succeeded("cd"))), (0, 0), "I11");
+}
+
+fn changed(change: impl FnOnce(&mut PipelineRunEvent)) -> Event {
+    let mut event = succeeded("ci");
+    if let Event::PipelineRun(event) = &mut event {
+        change(event);
+    }
+    event
+}
+
+#[test]
+fn nothing_goes_round_in_circles() {
+    let by_name = json!([by_name("ci", &["Succeeded"])]);
+    let by_label = json!([by_label("k", "v", &["Succeeded"])]);
+    let runs = |build: &str| changed(|event| event.builds = vec![build.to_owned()]);
+    check("scenario 14: a task of it, or of finally", &by_name, &runs("app"), &["runs-the-build"]);
+    check("R2", &by_label, &runs("app"), &["runs-the-build"]);
+    check("another Build", &by_name, &runs("lib"), &["fired"]);
+    let of_a_build = changed(|event| event.carries_out = Some("app-1".to_owned()));
+    check("scenario 14: the Build controller's", &by_label, &of_a_build, &["carries-out-a-build"]);
+}
+
+#[test]
+fn what_is_over_starts_nothing() {
+    let when = json!([by_name("ci", &["Succeeded"])]);
+    for (created, expected) in [
+        ("2026-01-02T03:04:04Z", "fired"),
+        ("2026-01-02T03:04:05Z", "fired"),
+        ("2026-01-02T03:04:06Z", "before-the-build"),
+    ] {
+        let mut build = build("app", &when);
+        build.metadata.creation_timestamp = serde_json::from_value(json!(created)).unwrap();
+        let inventory = Inventory::new();
+        inventory.mark_synced();
+        inventory.apply(&build);
+        let decisions = decide(&succeeded("ci"), &seen_in("team-a"), &inventory.current().unwrap());
+        let found = match &decisions[0].outcome {
+            Outcome::Skipped(reason) => reason.name(),
+            _ => "fired",
+        };
+        assert_eq!(found, expected, "{created}");
+    }
+    let noted = changed(|event| event.recorded = vec!["app".to_owned()]);
+    check("R3", &when, &noted, &["started-already"]);
+    let of_another = changed(|event| event.recorded = vec!["previous-build".to_owned()]);
+    check("A6", &when, &of_another, &["fired"]);
+}
+
+#[test]
+fn only_what_we_saw_in_the_namespace_counts() {
+    let inventory = Inventory::new();
+    inventory.mark_synced();
+    inventory.apply(&build("app", &json!([by_name("ci", &["Succeeded"])])));
+    let signed =
+        Proof { secrets: vec![ObjectKey::new("team-a", "hook")], unsigned: true, ..Proof::default() };
+    for proof in [signed, seen_in("team-b")] {
+        let decisions = decide(&succeeded("ci"), &proof, &inventory.current().unwrap());
+        let Outcome::Skipped(reason) = &decisions[0].outcome else { panic!("{proof:?}") };
+        assert_eq!(reason.name(), "not-seen-here");
+    }
 }

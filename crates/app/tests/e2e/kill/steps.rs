@@ -164,6 +164,18 @@ impl Journal for SuicidalJournal {
         self.inner.refusals()
     }
 
+    fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
+        self.inner.watermark(name)
+    }
+
+    fn raise_watermark<'a>(
+        &'a self,
+        name: &'a str,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<(), JournalError>> {
+        self.inner.raise_watermark(name, to)
+    }
+
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
         self.inner.prune(retention)
     }

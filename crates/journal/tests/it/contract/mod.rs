@@ -6,6 +6,7 @@ pub(crate) mod arriving;
 pub(crate) mod claiming;
 pub(crate) mod ending;
 pub(crate) mod forgetting;
+pub(crate) mod marking;
 pub(crate) mod refusing;
 pub(crate) mod replaying;
 pub(crate) mod searching;
@@ -83,6 +84,9 @@ macro_rules! suite {
                 refusals_are_kept_newest_first,
                 the_ring_of_refusals_does_not_grow,
                 a_store_that_works_says_so,
+            ]);
+            $crate::contract::tests!($new, marking: [
+                a_watermark_only_rises,
             ]);
             $crate::contract::tests!($new, arriving: [
                 an_append_wakes_those_who_wait,
