@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{
-    BuildWatch, Connection, KubeLauncher, KubeRuns, Reporter, Reviews, Scope, SharedReads, watch_builds,
+    BuildWatch, Connection, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter, Reviews, Scope,
+    SharedReads, watch_builds,
 };
 use trigger_dispatch::{Dispatcher, Launcher, keep_within};
 use trigger_journal::{Address, Journal};
@@ -166,8 +167,16 @@ impl Program {
             Arc::clone(&inventory),
             launcher(reporter),
             options.work.settings(),
-            metrics,
+            metrics.clone(),
         );
+        let followers = PipelineRunFollowers {
+            scope: options.scope(),
+            inventory: Arc::clone(&inventory),
+            journal: Arc::clone(&journal),
+            synced: builds.synced(),
+            metrics,
+        };
+        followers.start(connection, &stop.background, &stop.rest);
         stop.dispatching.spawn(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
         let metrics = trigger_server::Metrics::default();

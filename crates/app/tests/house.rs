@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("trigger-journal", &["event"]),
     ("trigger-rules", &["api", "event"]),
     ("trigger-targets", &["api", "event"]),
-    ("trigger-dispatch", &["event", "journal", "providers", "rules", "targets"]),
+    ("trigger-dispatch", &["api", "event", "journal", "providers", "rules", "targets"]),
     ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets"]),
     ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "rules"]),
     ("trigger-devcluster", &[]),

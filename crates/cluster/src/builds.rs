@@ -21,6 +21,7 @@ use trigger_targets::About;
 
 use crate::client::{ClientError, Connection};
 use crate::reporter::{Report, Reporter};
+use crate::watching::{Patience, is_absent};
 
 /// Which Builds are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Scope {
     }
 
     /// One entry per watch: a namespace, or none for all.
-    fn parts(&self) -> Vec<Option<String>> {
+    pub(crate) fn parts(&self) -> Vec<Option<String>> {
         match self {
             Self::Cluster => vec![None],
             Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),
@@ -149,7 +150,7 @@ impl Feed {
             None => Api::all(connection.client),
             Some(namespace) => Api::namespaced(connection.client, namespace),
         };
-        let events = watcher(builds, watcher::Config::default()).default_backoff();
+        let events = watcher(builds, watcher::Config::default()).backoff(Patience::default());
         pin_mut!(events);
         while let Some(event) = events.next().await {
             match event {
@@ -237,11 +238,7 @@ impl Feed {
     }
 
     fn note(&self, error: &watcher::Error) {
-        let absent = matches!(
-            error,
-            watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404
-        );
-        let reason = if absent {
+        let reason = if is_absent(error) {
             format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
         } else {
             format!("Builds cannot be watched: {}", with_causes(error))

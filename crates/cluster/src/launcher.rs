@@ -3,11 +3,12 @@ use futures::future::BoxFuture;
 use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
-use trigger_dispatch::{LaunchFault, Launched, Launcher, Retry, with_causes};
+use trigger_dispatch::{LaunchFault, Launched, Launcher, Note, Retry, with_causes};
 use trigger_targets::{About, Plan};
 
 use crate::MANAGER;
 use crate::client::Connection;
+use crate::notes;
 use crate::reporter::{Report, Reporter};
 use crate::triggered::ensure_condition;
 
@@ -70,6 +71,10 @@ impl KubeLauncher {
 impl Launcher for KubeLauncher {
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
         self.create(plan).boxed()
+    }
+
+    fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()> {
+        notes::write(&self.client, note).boxed()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The only crate that talks to a Kubernetes API server.
 //!
-//! [`watch_builds`] feeds the inventory, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
+//! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] the journal, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
 //! runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about Builds, [`Reviews`] asks who may do
 //! what. Everything else meets these through the traits of
 //! `trigger-dispatch`; no other crate names a Kubernetes client.
@@ -10,15 +10,19 @@ mod access;
 mod builds;
 mod client;
 mod launcher;
+mod notes;
+mod pipeline_runs;
 mod reporter;
 mod runs;
 mod secrets;
 mod triggered;
+mod watching;
 
 pub use access::Reviews;
 pub use builds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use client::{ClientError, Connection, connect};
 pub use launcher::KubeLauncher;
+pub use pipeline_runs::PipelineRunFollowers;
 pub use reporter::{Report, Reporter};
 pub use runs::KubeRuns;
 pub use secrets::SharedReads;

@@ -13,6 +13,7 @@ use crate::causes::with_causes;
 use crate::launcher::{LaunchFault, Launched, Launcher, Retry};
 use crate::meaning::meaning;
 use crate::metrics::Metrics;
+use crate::pipeline_runs::Note;
 use crate::record;
 
 /// How many runs of one delivery are created side by side. A monorepo can have hundreds of Builds; the
@@ -82,6 +83,12 @@ pub(crate) async fn attempt(
     for plan in due {
         attempt.note(plan, Err(too_slow()), metrics);
     }
+    if attempt.postponed.is_none()
+        && let Some(note) = Note::of(&claimed.delivery, &event, &attempt.started(&plans))
+    {
+        // Nobody waits longer for a note than for a run.
+        let _ = timeout(patience.launch, launcher.note(&note)).await;
+    }
     attempt
 }
 
@@ -123,6 +130,15 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
 }
 
 impl Attempt {
+    /// Which of the plans have their run, as the names of target and run.
+    fn started(&self, plans: &[Plan]) -> Vec<(String, String)> {
+        let is_there = |plan: &&Plan| {
+            self.launches.iter().any(|launch| launch.run == plan.key && launch.fault.is_none())
+        };
+        let names = |plan: &Plan| (plan.target.name.to_string(), plan.key.name.to_string());
+        plans.iter().filter(is_there).map(names).collect()
+    }
+
     fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchFault>, metrics: &Metrics) {
         let (launched, fault) = match result {
             Ok(launched) => {

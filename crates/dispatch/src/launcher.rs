@@ -1,10 +1,15 @@
 use futures::future::BoxFuture;
 use trigger_targets::Plan;
 
+use crate::Note;
+
 /// Creates runs on the cluster.
 pub trait Launcher: Send + Sync + 'static {
     /// Creates the object of a plan, or finds that it is there already, and gives it its condition.
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>>;
+
+    /// Notes on a PipelineRun what it has started. It is for people; what goes wrong is logged.
+    fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()>;
 }
 
 /// A run that exists now.

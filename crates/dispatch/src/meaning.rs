@@ -1,12 +1,17 @@
 use trigger_event::{Delivery, Event};
 use trigger_providers::{PayloadError, by_name};
 
+use crate::pipeline_runs::{self, TEKTON};
+
 /// Why a delivery has no meaning.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MeaningError {
     /// It came from a source this version does not know.
     #[error("deliveries from `{0}` are not understood by this version")]
     UnknownSource(String),
+    /// It is said to be about a PipelineRun, and its body is none.
+    #[error("the body is no PipelineRun that has started")]
+    NoPipelineRun,
     /// Its payload cannot be understood.
     #[error("the payload cannot be understood")]
     Payload(#[from] PayloadError),
@@ -14,6 +19,9 @@ pub(crate) enum MeaningError {
 
 /// Reads the event out of a delivery as the journal keeps it.
 pub(crate) fn meaning(delivery: &Delivery) -> Result<Event, MeaningError> {
+    if *delivery.source == *TEKTON {
+        return pipeline_runs::read(delivery).ok_or(MeaningError::NoPipelineRun);
+    }
     let provider = by_name(&delivery.source);
     let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;
     Ok(provider.read(delivery)?)

@@ -9,6 +9,12 @@ pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
     launches: Family<LaunchLabels, Counter>,
     forgotten: Family<ForgottenLabels, Counter>,
+    observed: Family<ObservedLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ObservedLabels {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +46,12 @@ impl Metrics {
             self.launches.clone(),
         );
         registry.register(
+            "pipelinerun_changes",
+            "PipelineRuns that changed the class of their status, by outcome: kept, known (seen before), \
+             unconcerned (no rule asks for them)",
+            self.observed.clone(),
+        );
+        registry.register(
             "forgotten",
             "What retention has taken out of the journal: payload, delivery, key",
             self.forgotten.clone(),
@@ -54,6 +66,11 @@ impl Metrics {
         for (what, count) in [("payload", payloads), ("delivery", deliveries), ("key", keys)] {
             self.forgotten.get_or_create(&ForgottenLabels { what }).inc_by(count);
         }
+    }
+
+    /// A PipelineRun has changed the class of its status.
+    pub fn observed(&self, outcome: &'static str) {
+        self.observed.get_or_create(&ObservedLabels { outcome }).inc();
     }
 
     pub(crate) fn launched(&self, outcome: &'static str) {

@@ -16,7 +16,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
-use trigger_dispatch::{Backoff, Dispatcher, LaunchFault, Launched, Launcher, Metrics, Retry, Settings};
+use trigger_dispatch::{
+    Backoff, Dispatcher, LaunchFault, Launched, Launcher, Metrics, Note, Retry, Settings,
+};
 use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, ObjectKey, RepoId, Unsigned, Verification};
 use trigger_journal::{Appended, Journal, Record, SqliteJournal, State, sqlite};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
@@ -71,6 +73,10 @@ impl Launcher for Script {
             Ok(launched(false))
         });
         async move { answer }.boxed()
+    }
+
+    fn note<'a>(&'a self, _note: &'a Note) -> BoxFuture<'a, ()> {
+        futures::future::ready(()).boxed()
     }
 }
 

@@ -93,6 +93,11 @@ impl RuleSet {
         candidates
     }
 
+    /// Whether there is any rule that an event concerns, so that there is something to decide.
+    pub fn concerns_any(&self, event: &Event) -> bool {
+        KINDS.iter().any(|kind| !self.concerned(*kind, event).is_empty())
+    }
+
     /// The targets with rules of a kind that an event concerns, each once.
     pub(crate) fn concerned<'a>(&'a self, kind: &dyn TriggerKind, event: &Event) -> Vec<&'a TargetRules> {
         let mut seen = HashSet::new();

@@ -18,17 +18,13 @@ pub(super) fn check(
     trace: &mut Trace,
 ) -> Result<(), Reason> {
     let none = "no build of itself";
-    match &event.carries_out {
-        Some(run) => {
-            let found = format!("the BuildRun {run}");
-            trace.require(Predicate::Loop, false, none, found, Reason::CarriesOutABuild)?;
-        }
-        None => {
-            let runs_it = event.builds.iter().any(|build| *build == *target.key.name);
-            let found = if runs_it { "a task of the pipeline" } else { none };
-            trace.require(Predicate::Loop, !runs_it, none, found, Reason::RunsTheBuild)?;
-        }
+    if let Some(run) = &event.carries_out {
+        let found = format!("the BuildRun {run}");
+        trace.require(Predicate::Loop, false, none, found, Reason::CarriesOutABuild)?;
     }
+    let runs_it = event.builds.iter().any(|build| *build == *target.key.name);
+    let found = if runs_it { "a task of the pipeline" } else { none };
+    trace.require(Predicate::Loop, !runs_it, none, found, Reason::RunsTheBuild)?;
     if let (Some(happened), Some(exists)) = (event.since, exists_since) {
         let (expected, found) = (exists.to_string(), happened.to_string());
         trace.require(Predicate::Time, happened >= exists, expected, found, Reason::BeforeTheBuild)?;

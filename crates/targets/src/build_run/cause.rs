@@ -29,7 +29,10 @@ pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
     }
     match request.event {
         Event::Git(event) => of_git(event, &mut set),
-        Event::PipelineRun(event) => set(annotations::PIPELINE_RUN, &event.run.name),
+        Event::PipelineRun(event) => {
+            set(annotations::PIPELINE_RUN, &event.run.name);
+            set(annotations::OWNED_BY_PIPELINE_RUN, &event.run.name);
+        }
     }
     found
 }

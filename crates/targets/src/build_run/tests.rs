@@ -113,8 +113,15 @@ fn a_pipeline_run_is_named_as_the_cause() {
         labels: std::collections::BTreeMap::new(),
         class: RunClass::Succeeded,
         reason: None,
+        since: None,
+        builds: Vec::new(),
+        carries_out: None,
+        recorded: Vec::new(),
     });
     let object = plan(&target(None, RevisionPolicy::Auto), &event, &[]).object;
-    assert_eq!(object["metadata"]["annotations"][annotations::PIPELINE_RUN], "ci-run-1");
+    for key in [annotations::PIPELINE_RUN, annotations::OWNED_BY_PIPELINE_RUN] {
+        assert_eq!(object["metadata"]["annotations"][key], "ci-run-1");
+    }
+    assert_eq!(object["metadata"].get("ownerReferences"), None, "it outlives the PipelineRun");
     assert_eq!(object["spec"]["build"], json!({"name": "web"}));
 }

@@ -10,7 +10,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use trigger_cluster::KubeLauncher;
-use trigger_dispatch::{LaunchFault, Launched, Launcher};
+use trigger_dispatch::{LaunchFault, Launched, Launcher, Note};
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
     Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
@@ -78,6 +78,10 @@ impl Launcher for SuicidalLauncher {
             launched
         }
         .boxed()
+    }
+
+    fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()> {
+        self.inner.note(note)
     }
 }
 

@@ -1,0 +1,224 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, pin_mut};
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tracing::{info, warn};
+use trigger_api::tekton::PipelineRun;
+use trigger_dispatch::{Metrics, PipelineRunChange, with_causes};
+use trigger_event::Event;
+use trigger_journal::{Journal, JournalError};
+use trigger_rules::Inventory;
+
+use super::marks::{AGAIN, Marks};
+use super::seen::{News, Seen};
+use crate::client::Connection;
+use crate::watching::{Patience, is_absent};
+
+/// How often the watermark is raised.
+const RAISE: Duration = Duration::from_secs(30);
+/// How long a change that no rule asks for waits for the rule.
+const LATE_RULES: Duration = Duration::from_secs(10);
+/// How many of them wait at most; the oldest give way.
+const LATE_AT_MOST: usize = 1000;
+/// How many changes are being kept side by side: the journal takes many in one commit.
+const SIDE_BY_SIDE: usize = 64;
+
+/// Follows the PipelineRuns of one namespace, or of all.
+pub(super) struct Follower {
+    namespace: Option<String>,
+    inventory: Arc<Inventory>,
+    journal: Arc<dyn Journal>,
+    metrics: Metrics,
+    seen: Seen,
+    /// What is older is over.
+    horizon: Timestamp,
+    keeping: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Changes that no rule asks for, with the moment they are let go.
+    late: VecDeque<(Instant, PipelineRunChange)>,
+    /// Whether the watch is up, so that all that happens is seen.
+    watching: bool,
+    complained: bool,
+}
+
+impl Follower {
+    pub(super) fn new(
+        namespace: Option<String>,
+        inventory: Arc<Inventory>,
+        journal: Arc<dyn Journal>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            namespace,
+            inventory,
+            journal,
+            metrics,
+            seen: Seen::default(),
+            horizon: Timestamp::MAX,
+            keeping: FuturesUnordered::new(),
+            late: VecDeque::new(),
+            watching: false,
+            complained: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, connection: Connection, mut synced: watch::Receiver<bool>) {
+        if synced.wait_for(|synced| *synced).await.is_err() {
+            return;
+        }
+        let marks = Marks::new(self.namespace.clone(), Arc::clone(&self.journal));
+        self.horizon = marks.horizon().await;
+        let runs: Api<DeserializeGuard<PipelineRun>> = match &self.namespace {
+            None => Api::all(connection.client),
+            Some(namespace) => Api::namespaced(connection.client, namespace),
+        };
+        let events = watcher(runs, watcher::Config::default()).backoff(Patience::default());
+        pin_mut!(events);
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut raised = Instant::now();
+        loop {
+            tokio::select! {
+                // What is seen is kept before more is read.
+                Some(()) = self.keeping.next() => {}
+                Some(event) = events.next(), if self.keeping.len() < SIDE_BY_SIDE => match event {
+                    Ok(event) => self.take(event),
+                    Err(error) => self.note(&error),
+                },
+                _ = second.tick() => {
+                    self.look_again();
+                    if raised.elapsed() >= RAISE && self.watching && self.keeping.is_empty() {
+                        raised = Instant::now();
+                        marks.all_is_seen().await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<PipelineRun>>) {
+        self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
+        self.complained = false;
+        match event {
+            watcher::Event::Init => self.seen.begin_list(),
+            watcher::Event::InitApply(run) | watcher::Event::Apply(run) => self.look(&run),
+            watcher::Event::Delete(run) => {
+                // It may have ended in the same moment.
+                self.look(&run);
+                self.seen.forget(run.uid().as_deref().unwrap_or_default());
+            }
+            watcher::Event::InitDone => {
+                self.seen.end_list();
+                info!(runs = self.seen.len(), namespace = self.namespace, "PipelineRuns are followed");
+            }
+        }
+    }
+
+    fn look(&mut self, run: &DeserializeGuard<PipelineRun>) {
+        let run = match &run.0 {
+            Ok(run) => run,
+            Err(error) => {
+                let (namespace, name) = (run.namespace(), run.name_any());
+                return warn!(namespace, name, error = %error, "a PipelineRun cannot be read and is left out");
+            }
+        };
+        let now = Timestamp::now();
+        let Some(class) = run.class(now) else { return };
+        let uid = run.metadata.uid.as_deref().unwrap_or_default();
+        if self.seen.knows(uid, class) {
+            return;
+        }
+        let Some(change) = PipelineRunChange::of(run, now) else { return };
+        if self.seen.note(uid, class, change.event.since, self.horizon) == News::Changed {
+            self.consider(change);
+        }
+    }
+
+    /// Keeps the change if a rule asks for such.
+    fn consider(&mut self, change: PipelineRunChange) {
+        if self.is_asked_for(&change) {
+            return self.keep(change);
+        }
+        if self.late.len() == LATE_AT_MOST {
+            self.late.pop_front();
+        }
+        self.late.push_back((Instant::now() + LATE_RULES, change));
+    }
+
+    fn is_asked_for(&self, change: &PipelineRunChange) -> bool {
+        let event = Event::PipelineRun(change.event.clone());
+        self.inventory.current().is_some_and(|rules| rules.concerns_any(&event))
+    }
+
+    fn look_again(&mut self) {
+        let now = Instant::now();
+        for (until, change) in std::mem::take(&mut self.late) {
+            if self.is_asked_for(&change) {
+                self.keep(change);
+            } else if until > now {
+                self.late.push_back((until, change));
+            } else {
+                self.metrics.observed("unconcerned");
+            }
+        }
+    }
+
+    fn keep(&mut self, change: PipelineRunChange) {
+        let (journal, metrics) = (Arc::clone(&self.journal), self.metrics.clone());
+        self.keeping.push(keep(journal, change, metrics).boxed());
+    }
+
+    fn note(&mut self, error: &watcher::Error) {
+        self.watching = false;
+        if std::mem::replace(&mut self.complained, true) {
+            return;
+        }
+        let namespace = self.namespace.as_deref();
+        if is_absent(error) {
+            info!(namespace, "Tekton is not installed; rules of type Pipeline wait for it");
+        } else {
+            let reason = with_causes(error);
+            warn!(namespace, reason, "PipelineRuns cannot be watched; trying again");
+        }
+    }
+}
+
+/// Puts a change into the journal, however long that takes.
+async fn keep(journal: Arc<dyn Journal>, change: PipelineRunChange, metrics: Metrics) {
+    let delivery = change.delivery.value();
+    let (id, run, class) = (delivery.id.clone(), change.event.run.clone(), change.event.class.name());
+    let mut complained = false;
+    loop {
+        match append(journal.as_ref(), &change).await {
+            Ok(is_new) => {
+                metrics.observed(if is_new { "kept" } else { "known" });
+                if is_new {
+                    info!(delivery = %id, pipelinerun = %run, class, "a PipelineRun has changed");
+                }
+                return;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut complained, true) {
+                    warn!(pipelinerun = %run, class, error = %error, "a PipelineRun's change cannot be kept yet");
+                }
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// False if it is known already, even if it has failed: that is tried again when somebody asks for it.
+async fn append(journal: &dyn Journal, change: &PipelineRunChange) -> Result<bool, JournalError> {
+    if journal.find(&change.delivery.value().id).await?.is_some() {
+        return Ok(false);
+    }
+    journal.append(change.delivery.clone()).await.map(|_| true)
+}

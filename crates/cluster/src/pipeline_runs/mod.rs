@@ -1,0 +1,61 @@
+//! PipelineRuns that change the class of their status become deliveries.
+//!
+//! `follower` watches and keeps; `seen` tells what is new from what was seen before; `marks` are how far all
+//! is seen. A delivery's id follows
+//! from the run's UID and the class, and the journal inserts it if it is absent, so this may see a change
+//! twice, on two replicas or after a restart, but it must not miss one:
+//!
+//! - A change counts as seen once it is in the journal; the watch is read no faster than that.
+//! - How far all is seen is noted in the journal as a watermark. After a restart, what has happened since
+//!   then, and for a while before, is looked at again. What is older is over, and starts nothing.
+//! - A change that no rule asks for is not kept, but waits a moment: the rule may be on its way, because a
+//!   Build and a PipelineRun that are created together come in by two watches.
+
+mod follower;
+mod marks;
+mod seen;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use trigger_dispatch::Metrics;
+use trigger_journal::Journal;
+use trigger_rules::Inventory;
+
+use self::follower::Follower;
+use crate::builds::Scope;
+use crate::client::Connection;
+
+/// What following PipelineRuns needs of the rest.
+pub struct PipelineRunFollowers {
+    /// Which namespaces.
+    pub scope: Scope,
+    /// The rules.
+    pub inventory: Arc<Inventory>,
+    /// Where what happens is kept.
+    pub journal: Arc<dyn Journal>,
+    /// Whether every Build has been seen: nothing is looked at before.
+    pub synced: watch::Receiver<bool>,
+    /// Counts.
+    pub metrics: Metrics,
+}
+
+impl PipelineRunFollowers {
+    /// Follows the PipelineRuns until `shutdown`. Where Tekton is not installed it is waited for.
+    pub fn start(self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        for namespace in self.scope.parts() {
+            let follower = Follower::new(
+                namespace,
+                Arc::clone(&self.inventory),
+                Arc::clone(&self.journal),
+                self.metrics.clone(),
+            );
+            let (connection, synced, shutdown) = (connection.clone(), self.synced.clone(), shutdown.clone());
+            tasks.spawn(async move {
+                tokio::select! { () = follower.run(connection, synced) => {}, () = shutdown.cancelled() => {} }
+            });
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! How watches go about an API server that is away, and a kind that is not installed.
+
+use std::time::Duration;
+
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher;
+
+const SHORTEST: Duration = Duration::from_millis(500);
+/// What is installed later, or comes back, is noticed after so long.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How long a watch waits before it tries again: longer every time, until it works.
+#[derive(Debug)]
+pub(crate) struct Patience(Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(SHORTEST)
+    }
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = self.0;
+        self.0 = (2 * now).min(LONGEST);
+        Some(now)
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Whether the kind is not installed.
+pub(crate) fn is_absent(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_waits_longer_every_time_until_it_works() {
+        let mut patience = Patience::default();
+        let waits: Vec<_> = patience.by_ref().take(6).map(|wait| wait.as_millis()).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 5000, 5000]);
+        patience.reset();
+        assert_eq!(patience.next(), Some(SHORTEST));
+    }
+}
