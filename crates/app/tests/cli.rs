@@ -132,6 +132,7 @@ fn explain_says_what_would_fire_and_why_the_rest_would_not() {
             3,
             vec!["No Build with rules uses", "in use: github.com/acme/web"],
         ),
+        (vec!["--object", "/nowhere"], 1, vec!["/nowhere cannot be read"]),
         (vec![], 1, vec!["say which event"]),
     ] {
         let output = explain(&args);

@@ -1,15 +1,18 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::println;
 use anyhow::Context;
+use jiff::Timestamp;
 use owo_colors::OwoColorize;
+use trigger_api::manifest;
+use trigger_api::tekton::{self, PipelineRun};
 use trigger_cluster::{Scope, connect, list_builds};
 use trigger_event::{Event, Proof, RepoId};
 use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
 use trigger_server::wire;
 
-use super::event_args::{Composed, EventArgs};
+use super::event_args::{Composed, EventArgs, read};
 use crate::manifests;
 use crate::telling::{self, Told, Verdict};
 
@@ -24,12 +27,17 @@ const NAMED_AT_MOST: usize = 10;
 Examples:
   shipwright-trigger explain push --repo https://github.com/acme/web --ref dev
   shipwright-trigger explain --manifests builds/ --payload push.json --event push
+  kubectl get pipelinerun ci-1 -o yaml | shipwright-trigger explain --object -
 
 Nothing is sent and nothing is started. Signatures are not checked: every Build's own key is assumed.
 The exit status is 0 if a rule would fire, 3 if none would, 1 if something is wrong.")]
 pub struct Args {
     #[command(flatten)]
     event: EventArgs,
+    /// Take the event from this object instead: a PipelineRun of Tekton, YAML or JSON (`-` for the standard
+    /// input). What its status would start is told.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["payload", "event"])]
+    object: Option<PathBuf>,
     /// Take the Builds from the manifests in this folder instead of the cluster.
     #[arg(long, value_name = "DIR", global = true, conflicts_with = "namespaces")]
     manifests: Option<PathBuf>,
@@ -39,7 +47,10 @@ pub struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let event = meaning(args.event.compose()?)?;
+    let event = match &args.object {
+        Some(file) => of_object(file)?,
+        None => meaning(args.event.compose()?)?,
+    };
     let builds = match &args.manifests {
         Some(folder) => manifests::builds(folder)?,
         None => list_builds(&connect(None).await?, &Scope::of(&args.namespaces)).await?,
@@ -54,7 +65,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let decisions = decide(&event, &assumed(&rules), &rules);
+    let decisions = decide(&event, &assumed(&event, &rules), &rules);
     if decisions.is_empty() {
         unknown(&event, &rules);
     }
@@ -72,10 +83,39 @@ fn meaning(composed: Composed) -> anyhow::Result<Event> {
         .with_context(|| format!("this is not a delivery of {}", provider.title()))
 }
 
-/// Every Build's own key verifies.
-fn assumed(rules: &RuleSet) -> Proof {
+/// What the status of the object in a file would mean if it were seen now.
+fn of_object(file: &Path) -> anyhow::Result<Event> {
+    let shown = file.display();
+    let text = String::from_utf8(read(file)?).with_context(|| format!("{shown} is no text"))?;
+    let objects = manifest::parse(&text).with_context(|| format!("{shown} cannot be understood"))?;
+    let run = objects.into_iter().find(|object| {
+        object["kind"] == "PipelineRun" && object["apiVersion"].as_str().is_some_and(is_tekton)
+    });
+    let mut run = run.with_context(|| format!("{shown} holds no PipelineRun of {}", tekton::GROUP))?;
+    if run["metadata"]["namespace"].is_null() {
+        run["metadata"]["namespace"] = "default".into();
+    }
+    let run: PipelineRun =
+        serde_json::from_value(run).with_context(|| format!("the PipelineRun in {shown} cannot be read"))?;
+    let event = run.event(Timestamp::now());
+    let event =
+        event.with_context(|| format!("the PipelineRun {} has not started: nothing to decide", run.key()))?;
+    Ok(Event::PipelineRun(event))
+}
+
+fn is_tekton(api_version: &str) -> bool {
+    api_version.split('/').next() == Some(tekton::GROUP)
+}
+
+/// Every Build's own key verifies, and an object was seen where it is.
+fn assumed(event: &Event, rules: &RuleSet) -> Proof {
     let secrets = rules.targets().filter_map(|rules| rules.target.secret.as_ref());
-    Proof { secrets: secrets.map(|secret| secret.key.clone()).collect(), unsigned: true, keyless: Vec::new() }
+    let observed = match event {
+        Event::PipelineRun(event) => Some(event.run.clone()),
+        Event::Git(_) => None,
+    };
+    let secrets = secrets.map(|secret| secret.key.clone()).collect();
+    Proof { secrets, unsigned: true, keyless: Vec::new(), observed }
 }
 
 fn tell(decisions: &[Decision]) {
@@ -106,7 +146,14 @@ fn checks(decision: &Decision) -> Vec<wire::Check> {
 }
 
 fn unknown(event: &Event, rules: &RuleSet) {
-    let Event::Git(event) = event else { return };
+    let event = match event {
+        Event::Git(event) => event,
+        Event::PipelineRun(event) => {
+            let pipeline = event.pipeline.as_deref().map(|name| format!(" of the Pipeline {name}"));
+            let (pipeline, namespace) = (pipeline.unwrap_or_default(), &event.run.namespace);
+            return println!("No rule waits for PipelineRuns{pipeline} in the namespace {namespace}.");
+        }
+    };
     match event.repository.names.first() {
         Some(name) => println!("No Build with rules uses {name}."),
         None => println!("The event is about no repository."),

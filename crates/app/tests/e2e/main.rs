@@ -29,6 +29,7 @@ mod kubectl;
 mod load;
 mod matching;
 mod outages;
+mod pipelines;
 mod postgres;
 mod pull_requests;
 mod push;

@@ -38,6 +38,17 @@ pub struct World {
     _folder: TempDir,
 }
 
+/// A world whose program has ended.
+pub struct Away {
+    http: reqwest::Client,
+    client: Client,
+    dev: Option<DevCluster>,
+    id: String,
+    kubeconfig: String,
+    options: ProgramOptions,
+    folder: TempDir,
+}
+
 /// What the program answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -143,6 +154,18 @@ impl World {
         let program = Program::start(&connection, &self.options).await.unwrap();
         program.ready().await;
         program
+    }
+
+    /// The same world after the program has ended and begun again, over the same journal.
+    pub async fn restart(self) -> Self {
+        self.away().await.back().await
+    }
+
+    /// The world without the program, which has ended.
+    pub async fn away(self) -> Away {
+        let Self { program, http, client, dev, id, kubeconfig, options, _folder: folder } = self;
+        program.stop().await;
+        Away { http, client, dev, id, kubeconfig, options, folder }
     }
 
     /// The real name of a test's namespace.
@@ -343,6 +366,23 @@ impl World {
             assert!(Instant::now() < deadline, "gave up waiting: {what}");
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+}
+
+impl Away {
+    /// The journal is lost.
+    pub fn without_a_journal(mut self) -> Self {
+        self.options.journal = Address::Sqlite(self.folder.path().join("another.db"));
+        self
+    }
+
+    /// The program begins again; returns when it is ready.
+    pub async fn back(self) -> World {
+        let Self { http, client, dev, id, kubeconfig, options, folder } = self;
+        let connection = trigger_cluster::connect(Some(&kubeconfig)).await.unwrap();
+        let program = Program::start(&connection, &options).await.unwrap();
+        program.ready().await;
+        World { program, http, client, dev, id, kubeconfig, options, _folder: folder }
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn item(record: &Record, sight: &Sight<'_>) -> Delivery {
         source: delivery.source.to_string(),
         event: delivery.event.clone(),
         repository: delivery.repository.as_ref().map(ToString::to_string),
+        object: observed(record, sight),
         received_at: delivery.received_at,
         state: record.state.into(),
         attempts: record.attempts,
@@ -53,6 +54,7 @@ pub(super) async fn detail(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) 
             secrets: names(&proof.secrets),
             unsigned: proof.unsigned,
             keyless: names(&proof.keyless),
+            observed: observed(record, sight),
         },
         state: record.state.into(),
         attempts: record.attempts,
@@ -65,6 +67,11 @@ pub(super) async fn detail(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) 
         replays: record.replays.iter().map(ToString::to_string).collect(),
         hidden,
     }
+}
+
+/// The object that it was seen to happen to.
+fn observed(record: &Record, sight: &Sight<'_>) -> Option<ObjectName> {
+    record.proof.observed.as_ref().filter(|object| sight.sees(&object.namespace)).map(ObjectName::from)
 }
 
 /// A request that was refused.

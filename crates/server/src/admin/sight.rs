@@ -54,16 +54,19 @@ impl<'a> Sight<'a> {
         self.look_at(&tried.collect()).await
     }
 
-    /// Whether the caller may read the body of a delivery: it belongs to those whose key signed it.
+    /// Whether the caller may read the body of a delivery: it belongs to those whose key signed it, or in
+    /// whose namespace it was seen.
     pub(super) fn may_read_body(&self, record: &Record) -> bool {
-        self.everywhere || record.proof.secrets.iter().any(|secret| self.sees(&secret.namespace))
+        let proof = &record.proof;
+        let owners = proof.secrets.iter().chain(&proof.observed);
+        self.everywhere || owners.into_iter().any(|owner| self.sees(&owner.namespace))
     }
 }
 
 /// The namespaces that a delivery concerns. If there are none, it is everybody's.
 pub(super) fn concerned(record: &Record) -> BTreeSet<Arc<str>> {
     let proof = &record.proof;
-    let secrets = proof.secrets.iter().chain(&proof.keyless);
+    let origins = proof.secrets.iter().chain(&proof.keyless).chain(&proof.observed);
     let targets = record.decisions.iter().map(|decision| &decision.target);
-    secrets.chain(targets).map(|key| Arc::clone(&key.namespace)).collect()
+    origins.chain(targets).map(|key| Arc::clone(&key.namespace)).collect()
 }

@@ -21,12 +21,15 @@ pub struct Deliveries {
 pub struct Delivery {
     /// Its id: 26 characters.
     pub id: String,
-    /// Who told us: the name of a provider, such as `github`.
+    /// Who told us: the name of a provider, such as `github`, or `tekton` for what was seen on the cluster.
     pub source: String,
     /// The sender's name of the event, such as `push`.
     pub event: String,
     /// The repository it is about.
     pub repository: Option<String>,
+    /// The object on the cluster it is about, such as a PipelineRun.
+    #[serde(default)]
+    pub object: Option<ObjectName>,
     /// When it was taken in.
     #[schemars(with = "Moment")]
     pub received_at: Timestamp,
@@ -170,6 +173,9 @@ pub struct Verification {
     /// Clone Secrets that hold no webhook key: with `unsigned`, their rules may act on it.
     #[serde(default)]
     pub keyless: Vec<ObjectName>,
+    /// The object on the cluster that it was seen to happen to; then no Secret is concerned.
+    #[serde(default)]
+    pub observed: Option<ObjectName>,
 }
 
 impl From<trigger_journal::State> for State {

@@ -104,7 +104,7 @@ fn tell(delivery: &DeliveryDetail) {
     }
     telling::tell(delivery.decisions.iter().map(telling::of_wire));
     if delivery.decisions.is_empty() && delivery.settled_at.is_some() && !delivery.hidden {
-        println!("No rule is for this repository and event.");
+        println!("No rule is for this event.");
     }
     delivery.launches.iter().for_each(tell_launch);
     if delivery.hidden {
@@ -114,6 +114,9 @@ fn tell(delivery: &DeliveryDetail) {
 
 fn verified(delivery: &DeliveryDetail) -> String {
     let verification = &delivery.verification;
+    if let Some(object) = &verification.observed {
+        return format!("it was seen on the cluster to happen to {object}");
+    }
     let names: Vec<_> = verification.secrets.iter().map(ToString::to_string).collect();
     match (names.as_slice(), verification.unsigned) {
         ([], true) => "nobody signed it; the operator allows that".to_owned(),

@@ -93,18 +93,10 @@ impl Cell {
 /// The titles of [`delivery`].
 pub(super) fn delivery_titles(width: Width) -> Vec<&'static str> {
     match width {
-        Width::Usual => vec!["AGE", "ID", "STATE", "EVENT", "REPOSITORY", "RESULT"],
-        Width::Wide => vec![
-            "RECEIVED",
-            "ID",
-            "STATE",
-            "ATTEMPTS",
-            "SOURCE",
-            "EVENT",
-            "REPOSITORY",
-            "REPLAY OF",
-            "RESULT",
-        ],
+        Width::Usual => vec!["AGE", "ID", "STATE", "EVENT", "ABOUT", "RESULT"],
+        Width::Wide => {
+            vec!["RECEIVED", "ID", "STATE", "ATTEMPTS", "SOURCE", "EVENT", "ABOUT", "REPLAY OF", "RESULT"]
+        }
     }
 }
 
@@ -112,10 +104,11 @@ pub(super) fn delivery_titles(width: Width) -> Vec<&'static str> {
 pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
     let id = Cell::plain(&item.id);
     let event = Cell::plain(&item.event);
-    let repository = Cell::plain(item.repository.as_deref().unwrap_or("-"));
+    let object = item.object.as_ref().map(ToString::to_string);
+    let about = Cell::plain(item.repository.as_deref().or(object.as_deref()).unwrap_or("-"));
     match width {
         Width::Usual => {
-            vec![Cell::plain(age(item.received_at)), id, state(item.state), event, repository, result(item)]
+            vec![Cell::plain(age(item.received_at)), id, state(item.state), event, about, result(item)]
         }
         Width::Wide => vec![
             Cell::plain(whole_seconds(item.received_at)),
@@ -124,7 +117,7 @@ pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
             Cell::plain(item.attempts.to_string()),
             Cell::plain(&item.source),
             event,
-            repository,
+            about,
             Cell::plain(item.replay_of.as_deref().unwrap_or("-")),
             result(item),
         ],
@@ -222,6 +215,7 @@ mod tests {
             source: "github".to_owned(),
             event: "push".to_owned(),
             repository: None,
+            object: None,
             received_at: jiff::Timestamp::now(),
             state,
             attempts: 1,
