@@ -14,6 +14,7 @@ mod program;
 mod sender;
 mod shutdown;
 mod telling;
+mod workers;
 
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};

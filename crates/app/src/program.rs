@@ -21,6 +21,7 @@ use trigger_server::{
 };
 
 use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
+use crate::workers::Workers;
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
 #[derive(Debug, Clone, clap::Args)]
@@ -120,6 +121,7 @@ struct Stop {
     listening: TaskTracker,
     dispatcher: CancellationToken,
     dispatching: TaskTracker,
+    workers: Workers,
     rest: CancellationToken,
     background: TaskTracker,
 }
@@ -152,7 +154,7 @@ impl Program {
         let inventory = Arc::new(Inventory::new());
         let mut registry = Registry::with_prefix("shipwright_trigger");
 
-        let stop = Stop::new();
+        let stop = Stop::new(Workers::start().context("no threads can be started")?);
         let reporter = Reporter::start(connection, &stop.background);
         let builds =
             watch_builds(connection, &options.scope(), &inventory, &reporter, &stop.background, &stop.rest);
@@ -177,7 +179,7 @@ impl Program {
             metrics,
         };
         followers.start(connection, &stop.background, &stop.rest);
-        stop.dispatching.spawn(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
+        stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
         let metrics = trigger_server::Metrics::default();
         metrics.register(&mut registry);
@@ -244,14 +246,21 @@ impl Program {
 }
 
 impl Stop {
-    fn new() -> Self {
+    fn new(workers: Workers) -> Self {
         Self {
+            workers,
             listeners: CancellationToken::new(),
             listening: TaskTracker::new(),
             dispatcher: CancellationToken::new(),
             dispatching: TaskTracker::new(),
             rest: CancellationToken::new(),
             background: TaskTracker::new(),
+        }
+    }
+
+    fn dispatch(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(workers) = self.workers.handle() {
+            self.dispatching.spawn_on(work, workers);
         }
     }
 }

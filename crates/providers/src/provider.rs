@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_event::{Claim, Delivery, Event, RepoId};
+use trigger_event::{Claim, Delivery, Event, GitEvent, GitEventKind, RepoId};
 
 use crate::header::{LONGEST_VALUE, single};
 use crate::{ClaimError, PayloadError, Sample, SampleRequest};
@@ -100,4 +100,12 @@ pub struct Selector {
     pub names: Vec<RepoId>,
     /// Whether the sender only checks that the hook works.
     pub is_ping: bool,
+}
+
+impl Selector {
+    /// That of an event that is understood already.
+    pub fn of(event: &GitEvent) -> Self {
+        let is_ping = event.kind == GitEventKind::Ping;
+        Self { names: event.repository.names.clone(), is_ping }
+    }
 }

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
 use trigger_dispatch::{SecretData, SecretFault, Secrets};
-use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, ObjectKey, Unsigned, Verification, Verified};
+use trigger_event::{
+    Claim, Delivery, DeliveryId, DeliveryKey, Event, ObjectKey, Unsigned, Verification, Verified,
+};
 use trigger_journal::{Appended, Journal, JournalError};
 use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
@@ -64,7 +66,12 @@ impl Intake {
         let mut about = About::default();
         let payload = provider.payload(headers, &body).map_err(|error| refuse(&error, about))?;
         (about.event, about.provider_id) = (payload.event, payload.delivery);
-        let selector = provider.selector(&payload).map_err(|error| refuse(&error, about))?;
+        // What is in order is read once. What is not may still be about a repository that is used here.
+        let event = provider.event(&payload);
+        let selector = match &event {
+            Ok(Event::Git(event)) if !event.repository.names.is_empty() => Selector::of(event),
+            _ => provider.selector(&payload).map_err(|error| refuse(&error, about))?,
+        };
         let Some(repository) = selector.names.first() else {
             return Ok(if selector.is_ping { Answer::Pong } else { Answer::Ignored });
         };
@@ -108,8 +115,8 @@ impl Intake {
                 return Err(Refused::because(Answer::Unauthorized, reason, about).after_trying(tried));
             }
         };
-        // Only now is it worth reading whole; and what cannot be understood must not be kept as if it could.
-        provider.event(&payload).map_err(|error| refuse(&error, about))?;
+        // What cannot be understood must not be kept as if it could.
+        event.map_err(|error| refuse(&error, about))?;
         let (id, appended) = self.keep(verified).await?;
         info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         Ok(match appended {
