@@ -38,7 +38,7 @@ async fn a_run_of_ordinary_tasks_succeeds_by_way_of_running() {
         .pipeline("p", json!({"tasks": [ordinary("a"), with(ordinary("b"), json!({"runAfter": ["a"]}))]}))
         .await;
     let mut watch = stage.store().watch(&runs(), "").await.unwrap();
-    stage.run_with("r", json!({"labels": {"mine": "x"}}), json!({"pipelineRef": {"name": "p"}})).await;
+    stage.run_with("r", json!({"labels": {"team": "red"}}), json!({"pipelineRef": {"name": "p"}})).await;
     let mut reasons = Vec::new();
     let last = loop {
         let object = watch.next().await.unwrap().object().clone();
@@ -49,7 +49,7 @@ async fn a_run_of_ordinary_tasks_succeeds_by_way_of_running() {
     };
     reasons.dedup();
     assert_eq!(reasons, ["Started", "Running", "Succeeded"]);
-    let labels = json!({"mine": "x", "team": "blue", "tekton.dev/pipeline": "p"});
+    let labels = json!({"team": "red", "tier": "back", "tekton.dev/pipeline": "p"});
     assert_eq!(last["metadata"]["labels"], labels);
     assert!(last["status"]["startTime"].is_string() && last["status"]["completionTime"].is_string());
     assert_eq!(last["status"]["pipelineSpec"]["tasks"][1]["name"], "b");
@@ -145,7 +145,7 @@ async fn a_custom_task_becomes_a_custom_run() {
         "uid": run["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true}]);
     assert_eq!(first["metadata"]["ownerReferences"], owner);
     let labels = json!({
-        "mine": "x", "team": "blue", "tekton.dev/pipeline": "p", "tekton.dev/pipelineRun": "r",
+        "mine": "x", "team": "blue", "tier": "back", "tekton.dev/pipeline": "p", "tekton.dev/pipelineRun": "r",
         "tekton.dev/pipelineRunUID": run["metadata"]["uid"], "tekton.dev/pipelineTask": "build",
         "tekton.dev/memberOf": "tasks",
     });
@@ -182,6 +182,25 @@ async fn a_custom_task_becomes_a_custom_run() {
     let run = stage.reaches("r", "True", "Succeeded").await;
     let references = json!([reference("r-build", "build"), reference("r-other", "other")]);
     assert_eq!(run["status"]["childReferences"], references);
+}
+
+#[tokio::test]
+async fn a_custom_run_gets_the_account_and_the_claim_of_its_run() {
+    let stage = Stage::new(QUICK).await;
+    let one = with(custom("one"), json!({"workspaces": [{"name": "src"}]}));
+    let two = with(custom("two"), json!({"workspaces": [{"name": "code", "workspace": "src"}]}));
+    let spec = json!({
+        "taskRunTemplate": {"serviceAccountName": "builder"},
+        "workspaces": [{"name": "src", "volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"]}}}],
+        "pipelineSpec": {"workspaces": [{"name": "src"}], "tasks": [one, two]},
+    });
+    stage.run("r", spec).await;
+    let (one, two) = (stage.custom_run("r-one").await, stage.custom_run("r-two").await);
+    assert_eq!(one["spec"]["serviceAccountName"], "builder");
+    let claim = &one["spec"]["workspaces"][0]["persistentVolumeClaim"];
+    assert!(claim["claimName"].as_str().unwrap().starts_with("pvc-"));
+    let expected = json!([{"name": "code", "persistentVolumeClaim": claim}]);
+    assert_eq!(two["spec"]["workspaces"], expected);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a visit does about the tasks of a run.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,8 +34,13 @@ impl Visit<'_> {
             Request::StopThenFinally => Some(Skip::GracefullyStopped),
             _ => None,
         };
+        let mut begun = BTreeSet::new();
         loop {
-            let observed = self.observe(pipeline).await?;
+            let mut observed = self.observe(pipeline).await?;
+            for name in &begun {
+                // What was made for it is gone already if the run was deleted meanwhile.
+                observed.entry(String::clone(name)).or_insert(TaskState::Running);
+            }
             let progress = Progress::judge(pipeline, &observed, variables, stop)?;
             let ready = progress.ready();
             if ready.is_empty() {
@@ -46,6 +52,7 @@ impl Visit<'_> {
                     Some(custom_run) => self.create(custom_run).await?,
                     None => self.note(task),
                 }
+                begun.insert(task.name.clone());
             }
         }
     }

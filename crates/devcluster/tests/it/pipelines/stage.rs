@@ -49,7 +49,7 @@ impl Stage {
 
     pub(super) async fn pipeline(&self, name: &str, spec: Value) {
         let manifest = json!({"apiVersion": "tekton.dev/v1", "kind": "Pipeline",
-            "metadata": {"name": name, "labels": {"team": "blue"}}, "spec": spec});
+            "metadata": {"name": name, "labels": {"team": "blue", "tier": "back"}}, "spec": spec});
         self.store().apply(manifest).await.unwrap();
     }
 
