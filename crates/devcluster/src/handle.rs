@@ -105,6 +105,19 @@ impl StoreHandle {
         Ok(self.show(&target, written.object.value.clone()))
     }
 
+    /// Creates an object; one of its name that exists is a refusal.
+    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
+    pub(crate) async fn create(
+        &self,
+        gvr: &Gvr,
+        namespace: &str,
+        manifest: Value,
+    ) -> Result<Value, ApiError> {
+        let target = self.target(gvr, namespace, "")?;
+        let written = operations::create(&self.store, &target, manifest, &options())?;
+        Ok(self.show(&target, written.object.value.clone()))
+    }
+
     fn ensure_namespace(&self, name: &str) -> Result<(), ApiError> {
         let target = self.target(&Gvr::new("", "v1", "namespaces"), "", name)?;
         if operations::get(&self.store, &target).is_ok() {

@@ -7,7 +7,8 @@
 //!
 //! Start at [`DevCluster::builder`]. [`DevCluster::faults`] makes the API misbehave on purpose,
 //! [`DevCluster::requests`] tells what clients asked for, [`DevCluster::store`] reaches the objects directly,
-//! and [`DevCluster::simulate_builds`] plays the Shipwright build controller.
+//! [`DevCluster::simulate_builds`] plays the Shipwright build controller and [`DevCluster::simulate_pipelines`]
+//! that of Tekton's pipelines.
 //!
 //! # What it does not do
 //!

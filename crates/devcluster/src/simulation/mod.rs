@@ -2,9 +2,10 @@
 //!
 //! A simulation watches the store and writes what the real controller would have written, sooner and without
 //! doing the work. Everything it makes says so: the annotation [`SIMULATED`] and messages with `simulated:`.
-//! One folder per system; Shipwright's builds so far.
+//! One file or folder per system: Shipwright's builds and Tekton's pipelines.
 
 mod shipwright;
+mod tekton;
 
 use std::time::Duration;
 
@@ -13,10 +14,13 @@ use crate::cluster::DevCluster;
 /// Annotation on objects whose status was simulated.
 pub(crate) const SIMULATED: &str = "dev.shipwright.io/simulated";
 
-/// How builds are simulated.
+/// Pause before a watch begins again, after its resource is missing or the watch fell behind.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// How builds and pipelines are simulated.
 #[derive(Clone, Copy, Debug)]
 pub struct SimulationOptions {
-    /// How long a build takes from running to succeeded.
+    /// How long a build takes from running to succeeded, and an ordinary task of a pipeline.
     pub duration: Duration,
 }
 
@@ -33,5 +37,12 @@ impl DevCluster {
         let store = self.store().clone();
         self.spawn(shipwright::builds(store.clone()));
         self.spawn(shipwright::build_runs(store, options));
+    }
+
+    /// Plays Tekton's PipelineRun controller, once the definitions of Pipeline, PipelineRun and CustomRun exist,
+    /// until the cluster ends. The ordinary tasks that the annotation `dev.shipwright.io/simulate` of a PipelineRun
+    /// names, as in `fail: build, test`, fail; the others succeed.
+    pub fn simulate_pipelines(&self, options: SimulationOptions) {
+        self.spawn(tekton::pipeline_runs(self.store().clone(), options));
     }
 }

@@ -6,19 +6,15 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{SIMULATED, SimulationOptions};
+use super::{RETRY, SIMULATED, SimulationOptions};
 use crate::handle::{StoreHandle, WatchEvent};
 use crate::identity;
 use crate::names::label_value_fault;
 use crate::resources::Gvr;
 use crate::status::ApiError;
-
-/// Pause before a watch begins again, after its resource is missing or the watch fell behind.
-const RETRY: Duration = Duration::from_millis(50);
 
 /// How often a run waits for its Build to be registered before it gives up; times [`RETRY`].
 const REGISTRATION_ATTEMPTS: u32 = 200;

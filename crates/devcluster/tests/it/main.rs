@@ -16,6 +16,7 @@ mod kubectl;
 mod lifecycle;
 mod lists;
 mod objects;
+mod pipelines;
 mod reviews;
 mod scene;
 mod schemas;

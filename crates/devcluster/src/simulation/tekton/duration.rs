@@ -1,0 +1,44 @@
+//! Durations as Go writes them, the form of all of Tekton's.
+
+use std::time::Duration;
+
+use jiff::fmt::friendly::SpanParser;
+
+/// A duration as Go writes it: `1m30s`, `1.5h`, `0`. `None` if it is none, or negative.
+pub(super) fn go_duration(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    let is_go = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    if !is_go {
+        return None;
+    }
+    SpanParser::new().parse_unsigned_duration(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_does() {
+        let cases = [
+            ("0", Some(0)),
+            ("0s", Some(0)),
+            ("1s", Some(1000)),
+            ("1m30s", Some(90_000)),
+            ("1h0m0s", Some(3_600_000)),
+            ("1.5h", Some(5_400_000)),
+            ("250ms", Some(250)),
+            ("-1s", None),
+            ("1s ago", None),
+            ("1d", None),
+            ("60", None),
+            ("", None),
+            ("soon", None),
+        ];
+        for (text, milliseconds) in cases {
+            assert_eq!(go_duration(text), milliseconds.map(Duration::from_millis), "{text}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! What a run has to do: the spec of a Pipeline, checked as Tekton's webhook would.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::duration::go_duration;
+use super::reference::{self, Reference};
+use crate::names::label_fault;
+
+/// The spec of a Pipeline. Its tasks stand in an order in which they can be started.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Pipeline {
+    pub(super) params: Vec<ParamSpec>,
+    pub(super) workspaces: Vec<WorkspaceSpec>,
+    pub(super) tasks: Vec<PipelineTask>,
+    pub(super) finally: Vec<PipelineTask>,
+    pub(super) results: Vec<NamedValue>,
+}
+
+/// A parameter that a Pipeline takes.
+#[derive(Debug, Deserialize)]
+pub(super) struct ParamSpec {
+    pub(super) name: String,
+    pub(super) default: Option<Value>,
+}
+
+/// A workspace that a Pipeline takes.
+#[derive(Debug, Deserialize)]
+pub(super) struct WorkspaceSpec {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) optional: bool,
+}
+
+/// A parameter or a result.
+#[derive(Debug, Deserialize)]
+pub(super) struct NamedValue {
+    pub(super) name: String,
+    #[serde(default = "no_text")]
+    pub(super) value: Value,
+}
+
+/// What Go reads where nothing is written.
+fn no_text() -> Value {
+    Value::String(String::new())
+}
+
+/// One task of a Pipeline.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PipelineTask {
+    pub(super) name: String,
+    task_ref: Option<Value>,
+    task_spec: Option<Value>,
+    #[serde(default)]
+    pub(super) params: Vec<NamedValue>,
+    #[serde(default)]
+    pub(super) run_after: Vec<String>,
+    #[serde(default)]
+    pub(super) when: Vec<WhenExpression>,
+    #[serde(default)]
+    pub(super) retries: u32,
+    pub(super) timeout: Option<String>,
+    #[serde(default)]
+    pub(super) workspaces: Vec<TaskWorkspace>,
+}
+
+/// A condition on which a task is run.
+#[derive(Debug, Deserialize)]
+pub(super) struct WhenExpression {
+    /// A text, with references.
+    pub(super) input: Value,
+    pub(super) operator: Operator,
+    /// Texts, with references.
+    pub(super) values: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Operator {
+    In,
+    NotIn,
+}
+
+/// A workspace of a task, and which of the Pipeline's it is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TaskWorkspace {
+    pub(super) name: String,
+    pub(super) workspace: Option<String>,
+    pub(super) sub_path: Option<String>,
+}
+
+/// Who does the work of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Work {
+    /// Tekton itself, in a pod.
+    Ordinary,
+    /// The controller of this kind; `customRef` of a CustomRun.
+    CustomRef(Value),
+    /// The controller of this kind, by a spec of its own; `customSpec` of a CustomRun.
+    CustomSpec(Value),
+}
+
+impl PipelineTask {
+    /// Who does it. What names an API version is custom, also one of Tekton's own (tektoncd/pipeline#6457).
+    pub(super) fn work(&self) -> Work {
+        let is_custom = |value: &&Value| text(value, "apiVersion").is_some();
+        let take = |value: &Value, keys: &[&str]| -> Value {
+            let known = keys.iter().filter_map(|key| Some(((*key).to_owned(), value.get(key)?.clone())));
+            known.collect()
+        };
+        if let Some(reference) = self.task_ref.as_ref().filter(is_custom) {
+            return Work::CustomRef(take(reference, &["apiVersion", "kind", "name"]));
+        }
+        match self.task_spec.as_ref().filter(is_custom) {
+            Some(spec) => Work::CustomSpec(take(spec, &["apiVersion", "kind", "metadata", "spec"])),
+            None => Work::Ordinary,
+        }
+    }
+
+    /// The results of other tasks that it needs, as task and result.
+    pub(super) fn needs(&self) -> BTreeSet<(&str, &str)> {
+        let mut found = BTreeSet::new();
+        let params = self.params.iter().map(|param| &param.value);
+        let when = self.when.iter().flat_map(|when| [&when.input, &when.values]);
+        for value in params.chain(when) {
+            reference::each(value, &mut |reference| {
+                if let Reference::Result { task, name, .. } = reference {
+                    found.insert((task, name));
+                }
+            });
+        }
+        found
+    }
+
+    /// The tasks that must have ended before it begins.
+    pub(super) fn waits_for(&self) -> BTreeSet<&str> {
+        let order = self.run_after.iter().map(String::as_str);
+        order.chain(self.needs().into_iter().map(|(task, _)| task)).collect()
+    }
+
+    fn fault(&self) -> Option<String> {
+        let name = &self.name;
+        if let Some(fault) = label_fault(name) {
+            return Some(format!("the name of task {name:?} is not valid: {fault}"));
+        }
+        if self.task_ref.is_some() == self.task_spec.is_some() {
+            return Some(format!("task {name:?} needs one of taskRef and taskSpec"));
+        }
+        let fault = match self.work() {
+            Work::Ordinary if self.task_spec.is_none() => {
+                let reference = self.task_ref.as_ref();
+                let is_named = reference.is_some_and(|r| text(r, "name").or(text(r, "resolver")).is_some());
+                (!is_named).then_some("its taskRef names no task")
+            }
+            Work::Ordinary => None,
+            Work::CustomRef(custom) | Work::CustomSpec(custom) => {
+                text(&custom, "kind").is_none().then_some("a custom task needs a kind")
+            }
+        };
+        let timeout = self.timeout.as_deref().is_some_and(|timeout| go_duration(timeout).is_none());
+        let fault = fault.or(timeout.then_some("its timeout is not a duration"))?;
+        Some(format!("task {name:?} is not valid: {fault}"))
+    }
+}
+
+impl Pipeline {
+    /// Reads a spec. The error is a sentence that says what is wrong with it.
+    pub(super) fn parse(spec: &Value) -> Result<Self, String> {
+        let mut pipeline: Self = serde_json::from_value(without_nulls(spec))
+            .map_err(|error| format!("the pipeline cannot be read: {error}"))?;
+        if pipeline.tasks.is_empty() {
+            return Err("the pipeline has no tasks".to_owned());
+        }
+        let mut names = BTreeSet::new();
+        for task in pipeline.all_tasks() {
+            if let Some(fault) = task.fault() {
+                return Err(fault);
+            }
+            if !names.insert(task.name.as_str()) {
+                return Err(format!("two tasks have the name {:?}", task.name));
+            }
+        }
+        let known: BTreeSet<&str> = pipeline.tasks.iter().map(|task| task.name.as_str()).collect();
+        for task in pipeline.all_tasks() {
+            if let Some(unknown) = task.waits_for().into_iter().find(|other| !known.contains(other)) {
+                return Err(format!("task {:?} waits for {unknown:?}, which is no task", task.name));
+            }
+        }
+        if let Some(task) = pipeline.finally.iter().find(|task| !task.run_after.is_empty()) {
+            return Err(format!("task {:?} is among finally and cannot have runAfter", task.name));
+        }
+        pipeline.tasks = in_order(pipeline.tasks)?;
+        Ok(pipeline)
+    }
+
+    /// The tasks and then those of `finally`.
+    pub(super) fn all_tasks(&self) -> impl Iterator<Item = &PipelineTask> {
+        self.tasks.iter().chain(&self.finally)
+    }
+}
+
+/// Puts every task behind those that it waits for.
+fn in_order(mut waiting: Vec<PipelineTask>) -> Result<Vec<PipelineTask>, String> {
+    let mut ordered: Vec<PipelineTask> = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let is_placed = |name: &str| ordered.iter().any(|task| task.name == name);
+        let next = waiting.iter().position(|task| task.waits_for().into_iter().all(is_placed));
+        let Some(next) = next else {
+            let names: Vec<&str> = waiting.iter().map(|task| task.name.as_str()).collect();
+            return Err(format!("tasks wait for each other in a cycle: {}", names.join(", ")));
+        };
+        ordered.push(waiting.remove(next));
+    }
+    Ok(ordered)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// `value` without its fields that are null: they count as absent, as in Go.
+pub(super) fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let said = fields.iter().filter(|(_, field)| !field.is_null());
+            said.map(|(key, field)| (key.clone(), without_nulls(field))).collect()
+        }
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn names(pipeline: &Pipeline) -> Vec<&str> {
+        pipeline.tasks.iter().map(|task| task.name.as_str()).collect()
+    }
+
+    #[test]
+    fn tasks_come_after_what_they_wait_for() {
+        let spec = json!({"finally": null, "tasks": [
+            {"name": "c", "taskRef": {"name": "t"}, "when": [
+                {"input": "$(tasks.b.results.r)", "operator": "in", "values": ["x"]}]},
+            {"name": "b", "taskRef": {"name": "t"}, "params": [{"name": "p", "value": ["$(tasks.a.results.r)"]}]},
+            {"name": "d", "taskSpec": {"steps": []}, "runAfter": ["c"]},
+            {"name": "a", "taskRef": {"name": "t"}}]});
+        assert_eq!(names(&Pipeline::parse(&spec).unwrap()), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn what_names_an_api_version_is_custom() {
+        let spec = json!({"tasks": [
+            {"name": "a", "taskRef": {"apiVersion": "x/v1", "kind": "Thing", "name": "n"}},
+            {"name": "b", "taskSpec": {"apiVersion": "x/v1", "kind": "Thing", "spec": {"k": 1}}},
+            {"name": "c", "taskRef": {"kind": "Task", "name": "n"}},
+            {"name": "d", "taskSpec": {"steps": []}}]});
+        let pipeline = Pipeline::parse(&spec).unwrap();
+        let works: Vec<_> = pipeline.tasks.iter().map(PipelineTask::work).collect();
+        let expected = [
+            Work::CustomRef(json!({"apiVersion": "x/v1", "kind": "Thing", "name": "n"})),
+            Work::CustomSpec(json!({"apiVersion": "x/v1", "kind": "Thing", "spec": {"k": 1}})),
+            Work::Ordinary,
+            Work::Ordinary,
+        ];
+        assert_eq!(works, expected);
+    }
+
+    #[test]
+    fn what_is_not_valid_says_why() {
+        let task = |name: &str, more: Value| {
+            let mut task = json!({"name": name, "taskRef": {"name": "t"}});
+            task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            task
+        };
+        let plain = |name: &str| task(name, json!({}));
+        let cases = [
+            (json!({}), "no tasks"),
+            (json!({"tasks": "many"}), "cannot be read"),
+            (json!({"tasks": [plain("A b")]}), "not valid"),
+            (json!({"tasks": [plain("a"), plain("a")]}), "two tasks"),
+            (json!({"tasks": [plain("a")], "finally": [plain("a")]}), "two tasks"),
+            (json!({"tasks": [{"name": "a"}]}), "one of taskRef and taskSpec"),
+            (json!({"tasks": [task("a", json!({"taskRef": {}}))]}), "names no task"),
+            (json!({"tasks": [task("a", json!({"taskRef": {"apiVersion": "x/v1"}}))]}), "a kind"),
+            (json!({"tasks": [task("a", json!({"timeout": "soon"}))]}), "not a duration"),
+            (json!({"tasks": [task("a", json!({"runAfter": ["b"]}))]}), "no task"),
+            (json!({"tasks": [task("a", json!({"when": [{"cel": "1 == 1"}]}))]}), "cannot be read"),
+            (
+                json!({"tasks": [plain("a")], "finally": [task("f", json!({"runAfter": ["a"]}))]}),
+                "cannot have runAfter",
+            ),
+            (
+                json!({"tasks": [task("a", json!({"runAfter": ["b"]})), task("b", json!({"runAfter": ["a"]}))]}),
+                "cycle",
+            ),
+            (json!({"tasks": [task("a", json!({"runAfter": ["a"]}))]}), "cycle"),
+        ];
+        for (spec, expected) in cases {
+            let error = Pipeline::parse(&spec).unwrap_err();
+            assert!(error.contains(expected), "{spec}: {error}");
+        }
+    }
+}
