@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use trigger_api::manifest;
 use trigger_api::shipwright::Build;
 
-const EXAMPLES: [(&str, &str); 2] = [
+const EXAMPLES: [(&str, &str); 3] = [
     ("examples/team-a.yaml", include_str!("../../../examples/team-a.yaml")),
     ("examples/team-b.yaml", include_str!("../../../examples/team-b.yaml")),
+    ("examples/tekton.yaml", include_str!("../../../examples/tekton.yaml")),
 ];
 
 /// The objects to load, namespaces first. Namespaces that objects are in but nobody declares are added.
@@ -86,6 +87,6 @@ mod tests {
         let objects = objects(None).unwrap();
         let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         assert_eq!(kinds[..2], ["Namespace", "Namespace"]);
-        assert_eq!(kinds.iter().filter(|kind| **kind == "Build").count(), 3);
+        assert_eq!(kinds.iter().filter(|kind| **kind == "Build").count(), 4);
     }
 }

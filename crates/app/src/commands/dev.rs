@@ -4,14 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::dev::{Playground, Rehearsal, Story, story};
+use crate::dev::{PipelineRehearsal, Playground, Rehearsal, Story, story};
 use crate::shutdown::asked_to_end;
 
 /// Flags of `dev`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The cluster is a small Kubernetes API server inside this process. There are no nodes in it: BuildRuns are
-carried out by a simulated builder, and everything that it makes is marked as simulated.")]
+carried out by a simulated builder and PipelineRuns by a simulated Tekton; everything that these make is
+marked as simulated.")]
 pub struct Args {
     /// Load the manifests in this folder (YAML or JSON) instead of the examples.
     #[arg(long, value_name = "DIR")]
@@ -62,6 +63,9 @@ async fn tell(story: &mut Story, playground: &Playground, rehearsals: &[Rehearsa
     }
     if let Some(first) = rehearsals.first() {
         good &= first.play_again(story, playground).await?;
+    }
+    for pipeline in PipelineRehearsal::of(playground).await? {
+        good &= pipeline.play(story, playground).await?;
     }
     Ok(good)
 }

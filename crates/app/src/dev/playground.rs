@@ -21,6 +21,7 @@ const SOON: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A simulated build is over soon, but not before a person could have seen it run.
 const BUILD_TAKES: Duration = Duration::from_millis(600);
+const TASK_TAKES: Duration = Duration::from_millis(200);
 
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -57,6 +58,7 @@ impl Playground {
             cluster.store().apply(object).await.with_context(|| format!("{what} is refused"))?;
         }
         cluster.simulate_builds(SimulationOptions { duration: BUILD_TAKES });
+        cluster.simulate_pipelines(SimulationOptions { duration: TASK_TAKES });
         let kubeconfig = cluster.kubeconfig();
         std::fs::write(own.path().join("kubeconfig"), &kubeconfig)?;
 
@@ -96,6 +98,11 @@ impl Playground {
         Ok(self.cluster.store().get(resource, &key.namespace, &key.name).await?)
     }
 
+    /// A delivery that comes in by itself, once it is settled or has failed.
+    pub(super) async fn appeared(&self, id: &DeliveryId) -> anyhow::Result<Record> {
+        while_waiting("the program to notice", self.settled(id)).await
+    }
+
     /// The delivery, once it is settled or has failed.
     pub(super) async fn settled(&self, id: &DeliveryId) -> anyhow::Result<Record> {
         let deadline = Instant::now() + SOON;
@@ -114,15 +121,21 @@ impl Playground {
 
     /// The BuildRun, once it is over.
     pub(super) async fn finished(&self, run: &ObjectKey) -> anyhow::Result<Value> {
+        self.over(&build_runs(), run).await
+    }
+
+    /// A run of any kind, once it is over.
+    pub(super) async fn over(&self, resource: &Gvr, run: &ObjectKey) -> anyhow::Result<Value> {
+        let kind = &resource.resource;
         let deadline = Instant::now() + SOON;
         loop {
-            let object = self.get(&build_runs(), run).await?;
-            let object = object.with_context(|| format!("the BuildRun {run} does not exist"))?;
+            let object = self.get(resource, run).await?;
+            let object = object.with_context(|| format!("{kind} {run} does not exist"))?;
             if condition(&object, "Succeeded").is_some_and(|condition| condition["status"] != "Unknown") {
                 return Ok(object);
             }
             if Instant::now() > deadline {
-                bail!("the BuildRun {run} was not over within {SOON:?}");
+                bail!("{kind} {run} was not over within {SOON:?}");
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -141,6 +154,18 @@ pub(super) fn builds() -> Gvr {
 
 pub(super) fn build_runs() -> Gvr {
     Gvr::new("shipwright.io", "v1beta1", "buildruns")
+}
+
+pub(super) fn pipelines() -> Gvr {
+    Gvr::new("tekton.dev", "v1", "pipelines")
+}
+
+pub(super) fn pipeline_runs() -> Gvr {
+    Gvr::new("tekton.dev", "v1", "pipelineruns")
+}
+
+pub(super) fn custom_runs() -> Gvr {
+    Gvr::new("tekton.dev", "v1beta1", "customruns")
 }
 
 /// The condition of a type in an object's status.

@@ -80,14 +80,7 @@ impl Rehearsal {
         let Some(id) = id else { return Ok(false) };
         let record = playground.settled(&id).await?;
         story::decided(&record);
-        let mut good = record.state == State::Settled;
-        let mut runs = 0;
-        for run in fired(&record) {
-            let object = playground.finished(run).await?;
-            good &= story::built(run, &object);
-            runs += 1;
-        }
-        Ok(good && runs > 0)
+        all_built(playground, &record).await
     }
 
     /// Sends it a second time and tells that nothing runs twice.
@@ -109,6 +102,18 @@ impl Rehearsal {
         let id = body["delivery"].as_str().and_then(|id| id.parse().ok());
         Ok((answer, id))
     }
+}
+
+/// Tells how what a delivery has started ends. False if it has started nothing, or something failed.
+pub(super) async fn all_built(playground: &Playground, record: &Record) -> anyhow::Result<bool> {
+    let mut good = record.state == State::Settled;
+    let mut runs = 0;
+    for run in fired(record) {
+        let object = playground.finished(run).await?;
+        good &= story::built(run, &object);
+        runs += 1;
+    }
+    Ok(good && runs > 0)
 }
 
 fn fired(record: &Record) -> impl Iterator<Item = &ObjectKey> {

@@ -21,7 +21,7 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn begin() -> Self {
-        println!("{}", "Shipwright Trigger turns what happens in Git into container image builds.".bold());
+        println!("{}", "Shipwright Trigger turns what happens in Git and in Tekton pipelines into container image builds.".bold());
         println!("This is the whole program on your machine; nothing outside of it is touched.");
         Self { step: 0 }
     }
@@ -72,6 +72,8 @@ impl Story {
             println!("    {program} send push --repo {url} --ref main --secret wrong");
             println!("    {program} send push --repo {url} --ref a-branch-of-no-rule");
         }
+        println!("  Run pipelines (`kubectl create -f` with a PipelineRun), and watch them:");
+        println!("    kubectl get pipelineruns,customruns,buildruns -A -w");
         println!("  See what was delivered, why it did what it did, and have it done once more:");
         println!("    export SHIPWRIGHT_TRIGGER_SERVER=http://{}", playground.program.admin);
         println!("    export SHIPWRIGHT_TRIGGER_TOKEN={}", playground.token);
@@ -130,6 +132,34 @@ pub(super) fn built(run: &ObjectKey, object: &Value) -> bool {
     let reason = if good { reason.green().to_string() } else { reason.red().to_string() };
     println!("  ended      {reason}, by the simulated builder");
     good
+}
+
+/// Tells that a delivery is kept which nobody sent.
+pub(super) fn kept(record: &Record) {
+    let delivery = &record.delivery;
+    println!("  noticed    {} (delivery {})", delivery.event, delivery.id);
+}
+
+/// Tells how a run of Tekton ended, and by whom it was carried out. False if it failed.
+pub(super) fn ran(kind: &str, run: &ObjectKey, object: &Value, by: &str) -> bool {
+    let simulated = object["metadata"]["annotations"]["dev.shipwright.io/simulated"].is_string();
+    let by = if simulated { format!("the simulated {by}") } else { by.to_owned() };
+    let succeeded = condition(object, "Succeeded");
+    let good = succeeded.is_some_and(|condition| condition["status"] == "True");
+    let reason = succeeded.map_or("", |condition| text(&condition["reason"]));
+    let reason = if good { reason.green().to_string() } else { reason.red().to_string() };
+    println!("  {} {run} ended {reason}, by {by}", kind.bold());
+    if !good {
+        println!("  because    {}", succeeded.map_or("", |condition| text(&condition["message"])));
+    }
+    good
+}
+
+/// Shows the results of a PipelineRun.
+pub(super) fn results(object: &Value) {
+    for result in object["status"]["results"].as_array().into_iter().flatten() {
+        println!("  result     {} = {}", text(&result["name"]), text(&result["value"]));
+    }
 }
 
 pub(crate) fn broke_off(error: &anyhow::Error) {
