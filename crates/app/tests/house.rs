@@ -117,6 +117,34 @@ fn each_outside_crate_has_one_home() {
     }
 }
 
+/// The tests that the page on conformance names, which stand in backquotes in the last column of its tables.
+fn tests_of_conformance() -> Vec<String> {
+    let page = include_str!("../../../docs/conformance.md");
+    let cells = page.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once("| "));
+    let names = cells.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2));
+    names.filter(|name| name.contains('_')).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let mut sources = String::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let names = tests_of_conformance();
+    assert!(names.len() > 40, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn every_crate_holds_the_lints_and_the_licence() {
     for package in metadata().packages {

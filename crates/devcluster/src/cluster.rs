@@ -55,6 +55,7 @@ pub enum DevClusterError {
 pub struct DevClusterBuilder {
     definitions: Vec<Value>,
     users: Vec<User>,
+    authorized: bool,
     address: SocketAddr,
     path: Option<PathBuf>,
     window: usize,
@@ -76,6 +77,12 @@ impl DevClusterBuilder {
     /// Adds a user who may present a token.
     pub fn user(mut self, user: User) -> Self {
         self.users.push(user);
+        self
+    }
+
+    /// Lets users do only what their rules allow. Requests without a token are the administrator's still.
+    pub fn authorize(mut self) -> Self {
+        self.authorized = true;
         self
     }
 
@@ -115,7 +122,7 @@ impl DevClusterBuilder {
         let shared = Arc::new(Shared {
             faults: Faults::new(Arc::clone(&store)),
             store,
-            users: Users(self.users),
+            users: Users { known: self.users, authorized: self.authorized },
             requests: Requests::default(),
             outages,
         });
@@ -162,6 +169,7 @@ impl DevCluster {
         DevClusterBuilder {
             definitions: Vec::new(),
             users: Vec::new(),
+            authorized: false,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             path: None,
             window: WINDOW,

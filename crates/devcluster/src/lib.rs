@@ -12,8 +12,9 @@
 //!
 //! # What it does not do
 //!
-//! - **Authorization.** A bearer token must be one of the builder's users, else 401; a request without one is
-//!   served as the administrator. Rules of users only answer access reviews; they never refuse a request.
+//! - **Authorization**, unless asked for by [`DevClusterBuilder::authorize`]. A bearer token must be one of the
+//!   builder's users, else 401; a request without one is served as the administrator. Roles and bindings are not
+//!   looked at: what a user may do is told to the builder.
 //! - **Admission**, by webhooks or policies; [`Fault::deny_admission`] stands in for a refusal.
 //! - **Conversion** between versions of a custom resource beyond changing `apiVersion` (strategy `None`).
 //! - **CEL** rules in schemas, the `scale` subresource, API aggregation, YAML answers, OpenAPI v2.

@@ -1,6 +1,7 @@
 //! Users from a static table: who a token is, and what a user may do.
 //!
-//! Requests are authenticated but not authorized: a rule only answers reviews, it never stops a request.
+//! Requests are authenticated. They are authorized only if the cluster was asked to; otherwise a rule answers
+//! reviews and never stops a request.
 
 use serde_json::{Value, json};
 
@@ -42,7 +43,11 @@ pub(crate) struct Identity {
 
 /// The table of users.
 #[derive(Debug, Default)]
-pub(crate) struct Users(pub(crate) Vec<User>);
+pub(crate) struct Users {
+    pub(crate) known: Vec<User>,
+    /// Whether their rules decide about their requests.
+    pub(crate) authorized: bool,
+}
 
 impl Users {
     /// Who presents this `Authorization` header. Without one it is the administrator.
@@ -56,7 +61,34 @@ impl Users {
     }
 
     fn by_token(&self, token: &str) -> Option<&User> {
-        self.0.iter().find(|user| !token.is_empty() && user.token == token)
+        self.known.iter().find(|user| !token.is_empty() && user.token == token)
+    }
+
+    /// Whether the rules let a request through. `asked` is what a review would ask, its resource attributes.
+    pub(crate) fn permit(&self, identity: &Identity, asked: &Value) -> Result<(), ApiError> {
+        if !self.authorized || self.may(identity, asked) {
+            return Ok(());
+        }
+        let text = |key: &str| asked[key].as_str().unwrap_or_default();
+        let resource = match text("subresource") {
+            "" => text("resource").to_owned(),
+            subresource => format!("{}/{subresource}", text("resource")),
+        };
+        let message = format!(
+            "{resource} \"{}\" is forbidden: User \"{}\" cannot {} resource \"{resource}\" in API group \"{}\" in \
+             the namespace \"{}\"",
+            text("name"),
+            identity.name,
+            text("verb"),
+            text("group"),
+            text("namespace")
+        );
+        Err(ApiError::new(403, "Forbidden", message))
+    }
+
+    fn may(&self, identity: &Identity, asked: &Value) -> bool {
+        let is_master = identity.groups.iter().any(|group| group == "system:masters");
+        is_master || self.rules_of(identity).any(|rule| rule.allows(asked))
     }
 
     /// Answers a review by filling in its status.
@@ -95,15 +127,14 @@ impl Users {
 
     fn access_status(&self, spec: &Value, identity: &Identity) -> Value {
         let asked = &spec["resourceAttributes"];
-        let is_master = identity.groups.iter().any(|group| group == "system:masters");
-        if is_master || self.rules_of(identity).any(|rule| rule.allows(asked)) {
+        if self.may(identity, asked) {
             return json!({"allowed": true});
         }
         json!({"allowed": false, "reason": format!("no rule of user \"{}\" allows it", identity.name)})
     }
 
     fn rules_of(&self, identity: &Identity) -> impl Iterator<Item = &AccessRule> {
-        self.0.iter().filter(|user| user.name == identity.name).flat_map(|user| &user.rules)
+        self.known.iter().filter(|user| user.name == identity.name).flat_map(|user| &user.rules)
     }
 }
 

@@ -31,6 +31,7 @@ mod matching;
 mod outages;
 mod pipelines;
 mod postgres;
+mod privileges;
 mod pull_requests;
 mod push;
 mod raw;

@@ -113,7 +113,23 @@ impl World {
         Self::on_as(fresh_id(), dev, change).await
     }
 
+    /// A world on `dev` whose program presents a token; the test itself is the administrator.
+    pub async fn on_with_token(dev: DevCluster, token: &str) -> Self {
+        let kubeconfig = dev.kubeconfig_for(token);
+        Self::on_all(fresh_id(), dev, Some(kubeconfig), |_| {}).await
+    }
+
     async fn on_as(id: String, dev: DevCluster, change: impl FnOnce(&mut ProgramOptions)) -> Self {
+        Self::on_all(id, dev, None, change).await
+    }
+
+    /// `programs` is the kubeconfig of the program, if it is not that of the test.
+    async fn on_all(
+        id: String,
+        dev: DevCluster,
+        programs: Option<String>,
+        change: impl FnOnce(&mut ProgramOptions),
+    ) -> Self {
         let elsewhere = std::env::var("TRIGGER_E2E_KUBECONFIG").ok();
         let kubeconfig = match &elsewhere {
             Some(file) => std::fs::read_to_string(file).unwrap(),
@@ -141,6 +157,7 @@ impl World {
         {
             *namespace = format!("{namespace}-{id}");
         }
+        let kubeconfig = programs.unwrap_or(kubeconfig);
         let connection = trigger_cluster::connect(Some(&kubeconfig)).await.unwrap();
         let program = Program::start(&connection, &options).await.unwrap();
         let http = reqwest::Client::new();

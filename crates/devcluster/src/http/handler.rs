@@ -129,7 +129,10 @@ async fn objects(
     let agent = text(&call.headers, &USER_AGENT).unwrap_or_default().to_owned();
     let result = match verdict.refusal {
         Some(refusal) => Err(refusal),
-        None => perform(shared, registry, &call, path, verb),
+        None => shared
+            .users
+            .permit(&call.identity, &attributes(verb, path))
+            .and_then(|()| perform(shared, registry, &call, path, verb)),
     };
     let status = result.as_ref().map_or_else(|error| error.code, |response| response.status().as_u16());
     shared.requests.log_answer(LoggedRequest {
@@ -141,6 +144,14 @@ async fn objects(
         status,
     });
     result
+}
+
+/// What an access review would ask about a request.
+fn attributes(verb: &str, path: &ObjectPath) -> Value {
+    json!({
+        "verb": verb, "group": path.group, "resource": path.resource, "subresource": path.subresource,
+        "namespace": path.namespace, "name": path.name,
+    })
 }
 
 fn verb(call: &Call, path: &ObjectPath) -> Option<&'static str> {

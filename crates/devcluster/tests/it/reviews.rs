@@ -43,6 +43,26 @@ async fn a_token_must_be_known() {
 }
 
 #[tokio::test]
+async fn rules_refuse_requests_if_asked_to() {
+    let robot = || User { token: "t0ken".to_owned(), name: "robot".to_owned(), ..User::default() };
+    let rule = AccessRule {
+        verbs: texts(&["list"]),
+        groups: texts(&[""]),
+        resources: texts(&["configmaps"]),
+        namespaces: Vec::new(),
+    };
+    let user = User { rules: vec![rule], ..robot() };
+    let scene = Scene::of(builder().user(user).authorize()).await;
+    assert_eq!(with_token(&scene, "t0ken", "GET", MAPS, &Value::Null).await.0, 200);
+    let map = json!({"metadata": {"name": "a"}});
+    let (status, body) = with_token(&scene, "t0ken", "POST", MAPS, &map).await;
+    let message = body["message"].as_str().unwrap_or_default();
+    assert_eq!(status, 403);
+    assert!(message.contains("User \"robot\" cannot create resource \"configmaps\""), "{message}");
+    scene.post(MAPS, &map).await.expect(201);
+}
+
+#[tokio::test]
 async fn token_reviews_say_who_it_is() {
     let scene = scene().await;
     let path = "/apis/authentication.k8s.io/v1/tokenreviews";
