@@ -25,6 +25,8 @@ pub struct LoggedRequest {
     /// What it wanted.
     #[serde(flatten)]
     pub kind: RequestKind,
+    /// Version of the API, for example `v1beta1`.
+    pub version: String,
     /// Namespace, empty if none.
     pub namespace: String,
     /// Object name, empty for collections.

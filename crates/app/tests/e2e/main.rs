@@ -43,4 +43,5 @@ mod schema;
 mod settings;
 mod stream;
 mod tenants;
+mod versions;
 mod world;

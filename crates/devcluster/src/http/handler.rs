@@ -137,6 +137,7 @@ async fn objects(
     let status = result.as_ref().map_or_else(|error| error.code, |response| response.status().as_u16());
     shared.requests.log_answer(LoggedRequest {
         kind,
+        version: path.version.clone(),
         namespace: path.namespace.clone(),
         name: path.name.clone(),
         user,
