@@ -3,6 +3,7 @@
 
 mod absent;
 mod explain;
+mod killing;
 mod loops;
 mod many;
 mod matching;
