@@ -1,8 +1,9 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::api::{DynamicObject, PostParams};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::{ApiResource, GroupVersionKind, Request};
 use kube::{Api, Client};
+use serde_json::Value;
 use trigger_dispatch::{LaunchFault, Launched, Launcher, Note, Retry, with_causes};
 use trigger_targets::{About, Plan};
 
@@ -30,10 +31,7 @@ impl KubeLauncher {
     async fn create(&self, plan: &Plan) -> Result<Launched, LaunchFault> {
         let runs: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &plan.key.namespace, &resource(&plan.kind));
-        let object: DynamicObject = serde_json::from_value(plan.object.clone())
-            .map_err(|error| LaunchFault { message: error.to_string(), retry: Retry::Never })?;
-        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        let run = match runs.create(&parameters, &object).await {
+        let run = match self.post(&runs, &plan.object).await {
             Ok(run) => Some(run),
             Err(error) if already_exists(&error) => None,
             Err(error) => {
@@ -52,6 +50,14 @@ impl KubeLauncher {
         }
         let uid = ensure_condition(&runs, &plan.key.name, run, &plan.condition).await;
         Ok(Launched { existed, uid: uid.map_err(|error| fault(&error))? })
+    }
+
+    /// Creates the object as it is, without taking it apart first.
+    async fn post(&self, runs: &Api<DynamicObject>, object: &Value) -> Result<DynamicObject, kube::Error> {
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+        let request = Request::new(runs.resource_url()).create(&parameters, body);
+        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 
     fn tell(&self, plan: &Plan, warning: bool, reason: &'static str, note: String) {

@@ -1,5 +1,9 @@
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType, Recorder};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -30,7 +34,7 @@ pub struct Report {
     pub key: ObjectKey,
     /// `metadata.uid` of the object.
     pub uid: String,
-    /// The other object that it is about, if any: Events about different ones are kept apart.
+    /// The other object that it is about, if any.
     pub related: Option<(About, ObjectKey)>,
     /// Whether something is wrong.
     pub warning: bool,
@@ -46,10 +50,10 @@ impl Reporter {
     /// Starts to write over `connection`. The task ends when the last clone is gone.
     pub fn start(connection: &Connection, tasks: &TaskTracker) -> Self {
         let (queue, mut waiting) = mpsc::channel::<Report>(WAITING);
-        let recorder = Recorder::new(connection.client.clone(), MANAGER.into());
+        let client = connection.client.clone();
         tasks.spawn(async move {
             while let Some(report) = waiting.recv().await {
-                write(&recorder, report).await;
+                write(&client, report).await;
             }
         });
         Self { queue }
@@ -63,16 +67,30 @@ impl Reporter {
     }
 }
 
-async fn write(recorder: &Recorder, report: Report) {
-    let about = ObjectReference { uid: Some(report.uid), ..reference(&report.about, &report.key) };
+/// Creates the Event. kube's own recorder would count equal Events in a series, for which it looks through
+/// all of the last minutes every time; ours are hardly ever equal.
+async fn write(client: &Client, report: Report) {
+    let now = Timestamp::now();
+    let namespace = report.key.namespace.as_ref();
     let event = Event {
-        type_: if report.warning { EventType::Warning } else { EventType::Normal },
-        reason: report.reason.to_owned(),
+        metadata: ObjectMeta {
+            namespace: Some(namespace.to_owned()),
+            name: Some(format!("{}.{:x}", report.key.name, now.as_nanosecond())),
+            ..ObjectMeta::default()
+        },
+        event_time: Some(MicroTime(now)),
+        regarding: Some(ObjectReference { uid: Some(report.uid), ..reference(&report.about, &report.key) }),
+        related: report.related.map(|(about, key)| reference(&about, &key)),
+        type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(report.reason.to_owned()),
         note: Some(report.note.chars().take(LONGEST_NOTE).collect()),
-        action: report.action.to_owned(),
-        secondary: report.related.map(|(about, key)| reference(&about, &key)),
+        action: Some(report.action.to_owned()),
+        reporting_controller: Some(MANAGER.to_owned()),
+        reporting_instance: Some(MANAGER.to_owned()),
+        ..Event::default()
     };
-    if let Err(error) = recorder.publish(&event, &about).await {
+    let events: Api<Event> = Api::namespaced(client.clone(), namespace);
+    if let Err(error) = events.create(&PostParams::default(), &event).await {
         warn!(about = %report.key, error = %error, "an Event cannot be written");
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::Request;
 use serde_json::{Value, json};
 use tracing::warn;
 use trigger_targets::Condition;
@@ -37,8 +38,8 @@ pub(crate) async fn ensure_condition(
         let uid = seen.metadata.uid.clone();
         let Some(patch) = patch(&seen, condition) else { return Ok(uid) };
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        match runs.patch_status(name, &parameters, &Patch::Merge(patch)).await {
-            Ok(_) => return Ok(uid),
+        match patch_status(runs, name, &parameters, &Patch::Merge(patch)).await {
+            Ok(()) => return Ok(uid),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
             Err(kube::Error::Api(status)) if status.code == 409 => conflict = Some(status),
             Err(kube::Error::Api(status)) if matches!(status.code, 400..=499) && status.code != 429 => {
@@ -50,6 +51,18 @@ pub(crate) async fn ensure_condition(
         }
     }
     conflict.map_or(Ok(None), |status| Err(kube::Error::Api(status)))
+}
+
+/// Like [`Api::patch_status`], but does not read what comes back, which is the whole run.
+async fn patch_status(
+    runs: &Api<DynamicObject>,
+    name: &str,
+    parameters: &PatchParams,
+    patch: &Patch<Value>,
+) -> Result<(), kube::Error> {
+    let request = Request::new(runs.resource_url()).patch_subresource("status", name, parameters, patch);
+    let client = runs.clone().into_client();
+    client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
 }
 
 /// `None` if the run has the condition already.
