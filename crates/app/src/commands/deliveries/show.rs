@@ -83,7 +83,11 @@ fn tell(delivery: &DeliveryDetail) {
     line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), whole_seconds(at)));
     let sender = request.provider_id.as_deref();
     let sender = sender.map(|id| format!(", {} calls it {id}", request.source)).unwrap_or_default();
-    line("by way of", &format!("{}{sender}", request.path));
+    let way = match delivery.verification.observed {
+        Some(_) => format!("the watch on {}{sender}", request.path),
+        None => format!("{}{sender}", request.path),
+    };
+    line("by way of", &way);
     line(
         "body",
         &match request.body_size {
