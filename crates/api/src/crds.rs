@@ -27,7 +27,9 @@ pub fn all() -> Result<Vec<Value>, serde_saphyr::Error> {
 pub fn shipwright() -> Result<Vec<Value>, serde_saphyr::Error> {
     let build_spec: Value = serde_saphyr::from_str(BUILD_SPEC)?;
     let mut definitions = read(&[BUILDS, BUILDRUNS])?;
-    definitions.iter_mut().for_each(|definition| fill_in(definition, &build_spec));
+    for definition in &mut definitions {
+        fill_in(definition, &build_spec);
+    }
     Ok(definitions)
 }
 

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{
-    BuildWatch, Connection, KubeLauncher, KubeRuns, Reporter, Reviews, Scope, SharedReads, watch_builds,
+    BuildWatch, Connection, KubeLauncher, KubeRuns, Reporter, Reviews, Scope, SharedReads, carry_out_tasks,
+    watch_builds,
 };
 use trigger_dispatch::{Dispatcher, Launcher, keep_within};
 use trigger_journal::{Address, Journal};
@@ -113,7 +114,7 @@ pub struct Program {
     stop: Stop,
 }
 
-/// The order of ending: first the listeners, then the dispatcher, last what they both need.
+/// The order of ending: first the listeners, then the dispatcher and the controllers, last what they all need.
 struct Stop {
     listeners: CancellationToken,
     listening: TaskTracker,
@@ -155,6 +156,8 @@ impl Program {
         let reporter = Reporter::start(connection, &stop.background);
         let builds =
             watch_builds(connection, &options.scope(), &inventory, &reporter, &stop.background, &stop.rest);
+
+        carry_out_tasks(connection, &options.scope(), &stop.dispatching, &stop.dispatcher);
 
         let metrics = trigger_dispatch::Metrics::default();
         metrics.register(&mut registry);

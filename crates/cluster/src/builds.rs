@@ -51,7 +51,7 @@ impl Scope {
     }
 
     /// One entry per watch: a namespace, or none for all.
-    fn parts(&self) -> Vec<Option<String>> {
+    pub(crate) fn parts(&self) -> Vec<Option<String>> {
         match self {
             Self::Cluster => vec![None],
             Self::Namespaces(names) => names.iter().cloned().map(Some).collect(),

@@ -2,7 +2,7 @@
 //!
 //! [`watch_builds`] feeds the inventory, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
 //! runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about Builds, [`Reviews`] asks who may do
-//! what. Everything else meets these through the traits of
+//! what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton. Everything else meets these through the traits of
 //! `trigger-dispatch`; no other crate names a Kubernetes client.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod launcher;
 mod reporter;
 mod runs;
 mod secrets;
+mod tasks;
 mod triggered;
 
 pub use access::Reviews;
@@ -22,6 +23,7 @@ pub use launcher::KubeLauncher;
 pub use reporter::{Report, Reporter};
 pub use runs::KubeRuns;
 pub use secrets::SharedReads;
+pub use tasks::carry_out_tasks;
 
 /// Our name towards the API server: field manager of what we write, reporter of our Events.
 pub const MANAGER: &str = "shipwright-trigger";

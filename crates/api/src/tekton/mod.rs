@@ -3,6 +3,12 @@
 //! Every type reads leniently: what a newer Tekton writes differently leaves a field out rather than making
 //! the object unreadable.
 
+mod custom_run;
+mod run;
+
+pub use custom_run::{CustomRun, CustomRunSpec, EmbeddedTask, Param, TaskFields, TaskReference};
+pub use run::{Run, RunSpec};
+
 /// The API group.
 pub const GROUP: &str = "tekton.dev";
 /// Label of Tekton on a PipelineRun and everything below it: the name of the Pipeline.
