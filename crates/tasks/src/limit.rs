@@ -21,6 +21,8 @@ impl Limit {
             return Some(Self::Within(UNLESS_SAID));
         };
         let duration: SignedDuration = text.parse().ok()?;
+        // Go counts nanoseconds in 64 bits.
+        i64::try_from(duration.as_nanos()).ok()?;
         let duration = Duration::try_from(duration).ok()?;
         Some(if duration.is_zero() { Self::None } else { Self::Within(duration) })
     }

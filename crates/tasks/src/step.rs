@@ -1,8 +1,5 @@
 //! The state machine.
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use jiff::Timestamp;
