@@ -8,6 +8,8 @@ use trigger_event::ObjectKey;
 pub struct Progress {
     /// When the current attempt began.
     pub start: Option<Timestamp>,
+    /// When the task came to its end.
+    pub end: Option<Timestamp>,
     /// What its condition `Succeeded` says.
     pub said: Option<Said>,
     /// The statuses of the attempts that failed and were repeated.
@@ -46,6 +48,7 @@ impl Progress {
         };
         Self {
             start: time(&status["startTime"]),
+            end: time(&status["completionTime"]),
             said,
             attempts: status["retriesStatus"].as_array().cloned().unwrap_or_default(),
             run,
@@ -56,6 +59,11 @@ impl Progress {
     /// Whether the task has come to its end, after which nobody may touch its status.
     pub fn is_done(&self) -> bool {
         self.said.as_ref().is_some_and(|said| matches!(said.status.as_str(), "True" | "False"))
+    }
+
+    /// Whether it has come to an end that is no success.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| said.status == "False")
     }
 
     /// When the first attempt began.

@@ -32,7 +32,7 @@ pub enum Seen {
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Nothing, ever.
+    /// Nothing.
     Leave,
     /// Create the BuildRun of the current attempt ([`Task::creation`]), after a look at the task as it is now,
     /// and at the Build if it is named.
@@ -50,7 +50,7 @@ pub enum Step {
 /// The next step of a task, whose current attempt has the BuildRun that was `seen`.
 pub fn step(task: &Task, seen: &Seen, now: Timestamp) -> Step {
     if task.is_over() {
-        return Step::Leave;
+        return after_the_end(task, seen, now);
     }
     match seen {
         Seen::Absent => without_run(task, now),
@@ -58,6 +58,18 @@ pub fn step(task: &Task, seen: &Seen, now: Timestamp) -> Step {
         Seen::There(attempt) if attempt.task_uid.as_deref() != Some(&task.uid) => foreign(task, attempt, now),
         Seen::There(attempt) => with_run(task, attempt, now),
     }
+}
+
+/// A BuildRun that turns up after its task has failed is not wanted any more.
+fn after_the_end(task: &Task, seen: &Seen, now: Timestamp) -> Step {
+    let Seen::There(attempt) = seen else { return Step::Leave };
+    let goes_on =
+        matches!(attempt.state, RunState::Waiting | RunState::Running) && attempt.canceled.is_none();
+    let is_ours = attempt.task_uid.as_deref() == Some(&task.uid);
+    if !task.is_settled(now) && is_ours && goes_on {
+        return Step::Cancel(CancelCause::Task, CancelCause::Task.patch(now));
+    }
+    Step::Leave
 }
 
 fn without_run(task: &Task, now: Timestamp) -> Step {
@@ -74,7 +86,9 @@ fn without_run(task: &Task, now: Timestamp) -> Step {
         return Step::Write(task.finished(run, Err((reason::BUILD_RUN_MISSING, &message)), now));
     }
     if task.is_overdue(now) {
-        return Step::Write(task.timed_out(None, "its BuildRun could not be created", now));
+        // A request to create it may still be under way: with another attempt there might be two at a time.
+        let message = task.too_late("its BuildRun could not be created");
+        return Step::Write(task.finished(None, Err((task.kind.timed_out(), &message)), now));
     }
     Step::Create
 }

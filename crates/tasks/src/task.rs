@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
@@ -15,6 +17,11 @@ use crate::progress::Progress;
 
 /// What `spec.status` says when Tekton wants the task to end. It is the same in both kinds.
 const CANCELLED: &str = "RunCancelled";
+
+/// A request to create a BuildRun may be carried out after the one who sent it has given up or died, and the
+/// task has been ended. That is a matter of seconds, but we may be away just then. Longer would cost a look at
+/// the BuildRun of every task that has ever failed whenever the program starts.
+const STRAYS: Duration = Duration::from_hours(1);
 
 /// A custom task of Tekton that is to run a Build.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,9 +123,19 @@ impl Task {
         }
     }
 
-    /// Whether nothing is to be done for it any more.
+    /// Whether it has come to its end. Its status is not touched any more.
     pub fn is_over(&self) -> bool {
         self.deleted || self.progress.is_done()
+    }
+
+    /// Whether nothing is to be done for it any more: it is over, and so is the time in which a BuildRun may
+    /// turn up that was asked for before.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        let may_have_strays = || {
+            let end = self.progress.end.and_then(|end| end.checked_add(STRAYS).ok());
+            self.progress.has_failed() && end.is_some_and(|end| now < end)
+        };
+        self.deleted || (self.progress.is_done() && !may_have_strays())
     }
 
     /// The number of the current attempt, from 0.

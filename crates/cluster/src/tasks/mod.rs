@@ -23,9 +23,6 @@ pub fn carry_out_tasks(
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    for namespace in scope.parts() {
-        let (client, shutdown) = (&connection.client, shutdown.clone());
-        tasks.spawn(watching::watch::<CustomRun>(client.clone(), namespace.clone(), shutdown.clone()));
-        tasks.spawn(watching::watch::<Run>(client.clone(), namespace, shutdown));
-    }
+    tasks.spawn(watching::watch::<CustomRun>(connection.client.clone(), scope.parts(), shutdown.clone()));
+    tasks.spawn(watching::watch::<Run>(connection.client.clone(), scope.parts(), shutdown.clone()));
 }

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use kube::api::{DynamicObject, ListParams};
+use futures::future::join_all;
+use kube::api::DynamicObject;
 use kube::runtime::controller::{Action, Error};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Config, Controller};
@@ -59,18 +60,26 @@ struct Context {
     failures: Mutex<HashMap<String, u32>>,
 }
 
-/// Carries out the tasks of one kind in a namespace, or in all, until `shutdown`.
+/// Carries out the tasks of one kind, in each of these namespaces (`None` is all), until `shutdown`.
 pub(super) async fn watch<K: TaskObject>(
     client: Client,
-    namespace: Option<String>,
+    namespaces: Vec<Option<String>>,
     shutdown: CancellationToken,
 ) {
-    let objects: Api<K> = scoped(&client, namespace.as_deref());
     tokio::select! {
-        () = served(&objects) => {}
+        () = served::<K>(&client) => {}
         () = shutdown.cancelled() => return,
     }
     info!(kind = K::KIND.name(), "carrying out custom tasks");
+    let parts = namespaces.into_iter().map(|part| watch_part::<K>(client.clone(), part, shutdown.clone()));
+    join_all(parts).await;
+}
+
+async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, shutdown: CancellationToken) {
+    let objects: Api<K> = match &namespace {
+        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+    };
     let runs: Api<DynamicObject> = match &namespace {
         None => Api::all_with(client.clone(), &build_runs()),
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &build_runs()),
@@ -102,24 +111,25 @@ pub(super) async fn watch<K: TaskObject>(
         .await;
 }
 
-fn scoped<K: TaskObject>(client: &Client, namespace: Option<&str>) -> Api<K> {
-    match namespace {
-        None => Api::all(client.clone()),
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-    }
-}
-
-/// Returns when the cluster serves the kind.
-async fn served<K: TaskObject>(objects: &Api<K>) {
+/// Returns when the cluster serves the kind. Asks for the description of its API, which everybody may read.
+async fn served<K: TaskObject>(client: &Client) {
+    let (version, plural) = (K::api_version(&()), K::plural(&()));
     let mut told = None;
-    while let Err(error) = objects.list(&ListParams::default().limit(1)).await {
-        let reason = with_causes(&error);
+    loop {
+        let reason = match client.list_api_group_resources(&version).await {
+            Ok(list) if list.resources.iter().any(|resource| resource.name == plural) => return,
+            Err(error) if !is_status(&error, 404) => with_causes(&error),
+            _ => String::new(),
+        };
         if told.as_ref() != Some(&reason) {
-            // The kind of another Tekton than the cluster has: nothing is wrong.
-            if is_status(&error, 404) {
+            // The kind of another Tekton than the cluster has, or of none: nothing is wrong.
+            if reason.is_empty() {
                 info!(kind = K::KIND.name(), "the cluster does not serve this kind; waiting for it");
             } else {
-                warn!(kind = K::KIND.name(), reason, "custom tasks cannot be listed");
+                warn!(
+                    kind = K::KIND.name(),
+                    reason, "it cannot be told whether the cluster serves this kind"
+                );
             }
             told = Some(reason);
         }

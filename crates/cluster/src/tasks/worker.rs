@@ -54,7 +54,7 @@ impl Worker {
 
     /// Takes the task as far as it gets.
     pub(super) async fn carry_out<K: TaskObject>(&self, object: Arc<K>) -> Result<Action, Trouble> {
-        let Some(mut task) = object.task().filter(|task| !task.is_over()) else {
+        let Some(mut task) = object.task().filter(|task| !task.is_settled(Timestamp::now())) else {
             return Ok(Action::await_change());
         };
         for _ in 0..STEPS {
@@ -203,6 +203,10 @@ impl Worker {
             Err(error) if is_status(&error, 404) => {}
             Err(error) => {
                 let fault = Fault::of(&error);
+                if fault.lasting && task.is_over() {
+                    debug!(task = %task.key, run = %key, reason = fault.message, "a stray BuildRun goes on");
+                    return Ok(Next::Rest(Action::await_change()));
+                }
                 if fault.lasting {
                     let write = task.cancel_refused(cause, &fault.message, Timestamp::now());
                     return self.write::<K>(task, write).await;
@@ -228,7 +232,8 @@ impl Worker {
             Err(error) => return Err(Fault::of(&error).while_doing("its status cannot be written")),
         };
         Ok(match now {
-            Some(now) if !now.is_over() => Next::Step(Box::new(now)),
+            // Also if it is over now: somebody else may have ended it while its BuildRun was being created.
+            Some(now) if !now.is_settled(Timestamp::now()) => Next::Step(Box::new(now)),
             _ => Next::Rest(Action::await_change()),
         })
     }

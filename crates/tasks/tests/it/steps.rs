@@ -26,6 +26,13 @@ fn said(status: &str) -> Value {
     json!({"status": {"conditions": [{"type": "Succeeded", "status": status, "reason": "R", "message": "m"}]}})
 }
 
+/// One that has come to its end so many seconds after its creation.
+fn ended(status: &str, seconds: i64) -> Value {
+    let mut change = said(status);
+    change["status"]["completionTime"] = at(seconds).to_string().into();
+    change
+}
+
 fn cancelled() -> Value {
     json!({"spec": {"status": "RunCancelled", "statusMessage": "the PipelineRun was cancelled."}})
 }
@@ -46,9 +53,29 @@ fn what_is_done_or_deleted_is_left_alone() {
         check_without_run(&change, 0, "leave");
         check(&change, Some(("False", "Failed")), 0, "leave");
     }
-    let mut both = said("False");
+    let mut both = ended("False", 0);
     both["spec"] = cancelled()["spec"].clone();
     check_without_run(&both, 0, "leave");
+}
+
+/// A request to create it had been under way when the task was ended.
+#[test]
+fn a_run_that_turns_up_after_the_end_is_cancelled() {
+    for condition in [None, Some(("Unknown", "Running"))] {
+        check(&ended("False", 60), condition, 61, "cancel for the task");
+        check(&ended("False", 60), condition, 3659, "cancel for the task");
+        check(&ended("False", 60), condition, 3660, "leave");
+        check(&ended("True", 60), condition, 61, "leave");
+        check(&said("False"), condition, 61, "leave");
+    }
+    let task = read(&custom_run(&ended("False", 60))).unwrap();
+    let running = build_run(&task, Some(("Unknown", "Running")), &json!({}));
+    let Step::Cancel(_, patch) = step(&task, &seen(&running), at(61)) else { panic!() };
+    let told = build_run(&task, Some(("Unknown", "Running")), &patch);
+    assert_eq!(tell(&step(&task, &seen(&told), at(62))), "leave");
+    let theirs = json!({"metadata": {"labels": {"trigger.shipwright.io/customrun-uid": "uid-2"}}});
+    let theirs = build_run(&task, Some(("Unknown", "Running")), &theirs);
+    assert_eq!(tell(&step(&task, &seen(&theirs), at(62))), "leave");
 }
 
 #[test]
@@ -62,7 +89,7 @@ fn what_has_no_run_gets_one_or_ends() {
     check_without_run(&json!({}), 3599, "create");
     check_without_run(&json!({}), 3600, "False/CustomRunTimedOut");
     check_without_run(&json!({"spec": {"timeout": "0s"}}), 1_000_000, "create");
-    check_without_run(&started(1), 700, "Unknown/Started after CustomRunTimedOut");
+    check_without_run(&started(1), 700, "False/CustomRunTimedOut");
 }
 
 #[test]

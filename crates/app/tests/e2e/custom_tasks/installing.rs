@@ -14,16 +14,16 @@ async fn work_begins_when_tekton_is_installed() {
     world.program.ready().await;
     dev.simulate_builds(SimulationOptions::default());
     world.plain_build().await;
-    world
-        .until("it was looked for", || async {
-            (dev.requests().count("list", "customruns.tekton.dev") > 0).then_some(())
-        })
-        .await;
     for definition in trigger_api::crds::tekton().unwrap() {
         dev.store().apply(definition).await.unwrap();
     }
     world.task("image", json!({})).await;
     world.task_reaches("image", "True", "Succeeded").await;
+    for definition in trigger_api::crds::tekton_run().unwrap() {
+        dev.store().apply(definition).await.unwrap();
+    }
+    world.task_of("Run", "old-image", json!({"ref": by_name("web")})).await;
+    world.task_of_kind_reaches("Run", "old-image", "True", "Succeeded").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
