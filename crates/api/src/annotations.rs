@@ -33,6 +33,10 @@ pub const CUSTOM_RUN: &str = "trigger.shipwright.io/customrun";
 /// Label on a BuildRun: `metadata.uid` of the CustomRun (or Run) of Tekton that it carries out. BuildRuns are
 /// watched by it.
 pub const LABEL_CUSTOM_RUN_UID: &str = "trigger.shipwright.io/customrun-uid";
+/// On a BuildRun that we have cancelled: why, `task` (its task was cancelled) or `timeout`.
+pub const CANCELED_FOR: &str = "trigger.shipwright.io/canceled-for";
+/// On a BuildRun that we have cancelled: when, as RFC 3339 writes times.
+pub const CANCELED_AT: &str = "trigger.shipwright.io/canceled-at";
 
 /// Upstream's annotation on a BuildRun: the name of the PipelineRun whose status caused it.
 pub const OWNED_BY_PIPELINE_RUN: &str = "triggers.shipwright.io/owned-by-pipelinerun";

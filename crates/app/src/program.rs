@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{
     BuildWatch, Connection, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter, Reviews, Scope,
-    SharedReads, watch_builds,
+    SharedReads, carry_out_tasks, watch_builds,
 };
 use trigger_dispatch::{Dispatcher, Launcher, keep_within};
 use trigger_journal::{Address, Journal};
@@ -115,7 +115,7 @@ pub struct Program {
     stop: Stop,
 }
 
-/// The order of ending: first the listeners, then the dispatcher, last what they both need.
+/// The order of ending: first the listeners, then the dispatcher and the controllers, last what they all need.
 struct Stop {
     listeners: CancellationToken,
     listening: TaskTracker,
@@ -158,6 +158,8 @@ impl Program {
         let reporter = Reporter::start(connection, &stop.background);
         let builds =
             watch_builds(connection, &options.scope(), &inventory, &reporter, &stop.background, &stop.rest);
+
+        carry_out_tasks(connection, &options.scope(), &stop.dispatching, &stop.dispatcher);
 
         let metrics = trigger_dispatch::Metrics::default();
         metrics.register(&mut registry);

@@ -8,15 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("trigger-event", &[]),
     ("trigger-api", &["event"]),
     ("trigger-providers", &["event"]),
     ("trigger-journal", &["event"]),
     ("trigger-rules", &["api", "event"]),
     ("trigger-targets", &["api", "event"]),
+    ("trigger-tasks", &["api", "event", "targets"]),
     ("trigger-dispatch", &["api", "event", "journal", "providers", "rules", "targets"]),
-    ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets"]),
+    ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets", "tasks"]),
     ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "rules"]),
     ("trigger-devcluster", &[]),
     ("trigger-devpostgres", &[]),
@@ -48,8 +49,14 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
 /// What pure crates must not name: I/O, clients, servers.
 const IMPURE: [&str; 9] =
     ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2", "tokio-postgres"];
-const PURE: [&str; 5] =
-    ["trigger-event", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets"];
+const PURE: [&str; 6] = [
+    "trigger-event",
+    "trigger-api",
+    "trigger-providers",
+    "trigger-rules",
+    "trigger-targets",
+    "trigger-tasks",
+];
 
 /// What nobody names, because something better is decided.
 const BANNED: [&str; 7] =

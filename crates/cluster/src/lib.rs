@@ -2,7 +2,7 @@
 //!
 //! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] the journal, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
 //! runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about Builds, [`Reviews`] asks who may do
-//! what. Everything else meets these through the traits of
+//! what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton. Everything else meets these through the traits of
 //! `trigger-dispatch`; no other crate names a Kubernetes client.
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ mod pipeline_runs;
 mod reporter;
 mod runs;
 mod secrets;
+mod tasks;
 mod triggered;
 mod watching;
 
@@ -26,6 +27,7 @@ pub use pipeline_runs::PipelineRunFollowers;
 pub use reporter::{Report, Reporter};
 pub use runs::KubeRuns;
 pub use secrets::SharedReads;
+pub use tasks::carry_out_tasks;
 
 /// Our name towards the API server: field manager of what we write, reporter of our Events.
 pub const MANAGER: &str = "shipwright-trigger";

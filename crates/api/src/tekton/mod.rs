@@ -3,10 +3,14 @@
 //! Every type reads leniently: what a newer Tekton writes differently leaves a field out rather than making
 //! the object unreadable.
 
+mod custom_run;
 mod pipeline_run;
+mod run;
 mod triggered_builds;
 
+pub use custom_run::{CustomRun, CustomRunSpec, EmbeddedTask, Param, TaskFields, TaskReference};
 pub use pipeline_run::PipelineRun;
+pub use run::{Run, RunSpec};
 pub use triggered_builds::{RecordedReference, TriggeredBuild, TriggeredBuilds};
 
 /// The API group.

@@ -19,6 +19,7 @@ mod apart;
 mod ask;
 mod bad_input;
 mod changes;
+mod custom_tasks;
 mod deliveries_cli;
 mod delivery;
 mod door;

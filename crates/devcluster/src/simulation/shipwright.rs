@@ -1,12 +1,15 @@
 //! Shipwright's Build and BuildRun controllers, simulated.
 //!
-//! Reasons and their order are those of the real controllers; nothing is cloned, built or pushed.
+//! Reasons and their order are those of the real controllers; nothing is cloned, built or pushed. How a run
+//! ends, and when, can be scripted by annotations on its Build: [`OUTCOMES`] and [`DURATION`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{RETRY, SIMULATED, SimulationOptions};
@@ -18,6 +21,12 @@ use crate::status::ApiError;
 
 /// How often a run waits for its Build to be registered before it gives up; times [`RETRY`].
 const REGISTRATION_ATTEMPTS: u32 = 200;
+
+/// On a Build: how its runs end, as reasons of BuildRuns, such as `Failed, Failed, Succeeded`. They are taken in
+/// turn by the runs of the same first owner (of the Build, for runs without one); the last one repeats.
+const OUTCOMES: &str = "dev.shipwright.io/simulate";
+/// On a Build: how long its runs take, such as `5s`.
+const DURATION: &str = "dev.shipwright.io/simulate-duration";
 
 /// Fields of a BuildRun that may not stand beside an embedded Build spec.
 const NOT_WITH_EMBEDDED: &[&str] = &[
@@ -59,8 +68,9 @@ pub(super) async fn build_runs(store: StoreHandle, options: SimulationOptions) {
     let guard = tokio_util::sync::CancellationToken::new();
     let _cancel_on_drop = guard.clone().drop_guard();
     let begun = Begun::default();
+    let turns = Arc::new(Turns::default());
     follow(&store, &run_resource(), |run| {
-        let (store, guard, tasks) = (store.clone(), guard.clone(), tasks.clone());
+        let (store, guard, tasks, turns) = (store.clone(), guard.clone(), tasks.clone(), Arc::clone(&turns));
         let is_due = begun.admit(&run);
         async move {
             if !is_due {
@@ -69,7 +79,7 @@ pub(super) async fn build_runs(store: StoreHandle, options: SimulationOptions) {
             tasks.spawn(async move {
                 tokio::select! {
                     () = guard.cancelled() => {}
-                    result = drive(&store, &run, options) => report(&run, result),
+                    result = drive(&store, &run, options, &turns) => report(&run, result),
                 }
             });
         }
@@ -93,6 +103,29 @@ impl Begun {
             return false;
         }
         begun.insert((uid, is_canceled))
+    }
+}
+
+/// The runs of each owner, in the order in which they began.
+#[derive(Debug, Default)]
+struct Turns(Mutex<HashMap<String, Vec<String>>>);
+
+impl Turns {
+    /// The place of `run` among those of its owner, from 0.
+    fn of(&self, run: &Value) -> usize {
+        let (namespace, _) = place(run);
+        let owner = run.pointer("/metadata/ownerReferences/0/uid").and_then(Value::as_str);
+        let owner = match owner {
+            Some(uid) => uid.to_owned(),
+            None => format!("{namespace}/{}", run["spec"]["build"]["name"].as_str().unwrap_or_default()),
+        };
+        let uid = run["metadata"]["uid"].as_str().unwrap_or_default();
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = turns.entry(owner).or_default();
+        known.iter().position(|known| known == uid).unwrap_or_else(|| {
+            known.push(uid.to_owned());
+            known.len() - 1
+        })
     }
 }
 
@@ -174,14 +207,24 @@ fn trigger_fault(build: &Value) -> Option<(&'static str, String)> {
 }
 
 /// Takes one run from where it is to its end.
-async fn drive(store: &StoreHandle, run: &Value, options: SimulationOptions) -> Result<(), ApiError> {
+async fn drive(
+    store: &StoreHandle,
+    run: &Value,
+    options: SimulationOptions,
+    turns: &Turns,
+) -> Result<(), ApiError> {
     if run["spec"]["state"] == "BuildRunCanceled" {
         return finish(store, run, "False", "BuildRunCanceled", "the run was canceled", &json!({})).await;
     }
-    let spec = match resolve(store, run).await? {
-        Ok(spec) => spec,
+    let turn = turns.of(run);
+    let build = match resolve(store, run).await? {
+        Ok(build) => build,
         Err((reason, message)) => return finish(store, run, "False", reason, &message, &json!({})).await,
     };
+    let spec = &build["spec"];
+    if let Err(message) = own(store, run, &build).await? {
+        return finish(store, run, "False", "SetOwnerReferenceFailed", &message, &json!({})).await;
+    }
     let (namespace, name) = place(run);
     let mark = json!({"metadata": {"annotations": {SIMULATED: "true"}}});
     store.merge(&run_resource(), namespace, name, &mark).await?;
@@ -189,12 +232,70 @@ async fn drive(store: &StoreHandle, run: &Value, options: SimulationOptions) -> 
     advance(store, run, "Unknown", "Pending", "waiting for the build to start", &pending).await?;
     let running = json!({"startTime": identity::now()});
     advance(store, run, "Unknown", "Running", "not all steps have finished", &running).await?;
-    tokio::time::sleep(options.duration).await;
-    let output = json!({"output": {"digest": digest(&spec, name), "size": 1_000_000}});
-    finish(store, run, "True", "Succeeded", "all steps have completed", &output).await
+    let takes = note(&build, DURATION).and_then(duration).unwrap_or(options.duration);
+    let timeout = [&run["spec"], spec].into_iter().find_map(|spec| duration(spec["timeout"].as_str()?));
+    if let Some(timeout) = timeout.filter(|timeout| *timeout < takes) {
+        tokio::time::sleep(timeout).await;
+        let message = format!("the run did not finish within {}s", timeout.as_secs_f64());
+        return finish(store, run, "False", "BuildRunTimeout", &message, &json!({})).await;
+    }
+    tokio::time::sleep(takes).await;
+    let outcomes =
+        note(&build, OUTCOMES).map(|outcomes| outcomes.split(',').map(str::trim).collect::<Vec<_>>());
+    let outcome = outcomes.as_ref().and_then(|outcomes| outcomes.get(turn).or(outcomes.last()));
+    match outcome {
+        Some(reason) if *reason != "Succeeded" => {
+            finish(store, run, "False", reason, "the build failed as it was told to", &json!({})).await
+        }
+        _ => finish(store, run, "True", "Succeeded", "all steps have completed", &made(spec, name)).await,
+    }
 }
 
-/// The Build spec that a run builds, or the reason why it builds none.
+/// What a run tells of what it made.
+fn made(spec: &Value, run: &str) -> Value {
+    let mut made = json!({"output": {"digest": digest(spec, run), "size": 1_000_000}});
+    let git = &spec["source"]["git"];
+    if let Some(url) = git["url"].as_str() {
+        let revision = git["revision"].as_str().unwrap_or_default();
+        let is_commit = revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let commit = if is_commit { revision.to_owned() } else { commit(url, revision) };
+        made["source"] = json!({"git": {"commitSha": commit}});
+    }
+    made
+}
+
+fn note<'a>(build: &'a Value, key: &str) -> Option<&'a str> {
+    build["metadata"]["annotations"][key].as_str()
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let duration: SignedDuration = text.parse().ok()?;
+    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
+}
+
+/// Makes the Build the owner of its run, if it is to go with it. An object has one controller at most.
+async fn own(store: &StoreHandle, run: &Value, build: &Value) -> Result<Result<(), String>, ApiError> {
+    if build["metadata"]["uid"].is_null() || build["spec"]["retention"]["atBuildDeletion"] != true {
+        return Ok(Ok(()));
+    }
+    let mut owners = run["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    if owners.iter().any(|owner| owner["uid"] == build["metadata"]["uid"]) {
+        return Ok(Ok(()));
+    }
+    if let Some(other) = owners.iter().find(|owner| owner["controller"] == true) {
+        return Ok(Err(format!("the run is already owned by another {} controller", other["kind"])));
+    }
+    owners.push(json!({
+        "apiVersion": "shipwright.io/v1beta1", "kind": "Build", "controller": true, "blockOwnerDeletion": true,
+        "name": build["metadata"]["name"], "uid": build["metadata"]["uid"],
+    }));
+    let (namespace, name) = place(run);
+    let owned = json!({"metadata": {"ownerReferences": owners}});
+    store.merge(&run_resource(), namespace, name, &owned).await?;
+    Ok(Ok(()))
+}
+
+/// The Build that a run builds (only its `spec`, if that is embedded), or the reason why it builds none.
 async fn resolve(
     store: &StoreHandle,
     run: &Value,
@@ -224,7 +325,7 @@ async fn resolve(
                 "BuildRunBuildFieldOverrideForbidden",
                 format!("cannot use '{field}' override and 'build.spec' simultaneously"),
             )),
-            None => Ok(spec.clone()),
+            None => Ok(json!({"spec": spec})),
         });
     }
     let reference = reference.unwrap_or_default();
@@ -233,7 +334,7 @@ async fn resolve(
             return Ok(Err(("BuildNotFound", format!("build.shipwright.io {reference:?} not found"))));
         };
         match build["status"]["registered"].as_str() {
-            Some("True") => return Ok(Ok(build["spec"].clone())),
+            Some("True") => return Ok(Ok(build)),
             Some("False") => {
                 let message = format!("the Build is not registered correctly, build: {reference}");
                 return Ok(Err(("BuildRegistrationFailed", message)));
@@ -304,10 +405,23 @@ fn is_finished(run: &Value) -> bool {
 
 /// A digest that depends on what is built and on nothing else.
 fn digest(spec: &Value, run: &str) -> String {
-    let mut text = String::from("sha256:");
-    for part in 0_u8..4 {
+    format!("sha256:{}", hex::<4>(&(spec.to_string(), run)))
+}
+
+/// The commit that a revision of a repository is taken to be at.
+fn commit(url: &str, revision: &str) -> String {
+    let mut commit = hex::<3>(&(url, revision));
+    commit.truncate(40);
+    commit
+}
+
+/// So many times 16 hexadecimal digits that depend on `value`.
+fn hex<const PARTS: u8>(value: &impl Hash) -> String {
+    let mut text = String::new();
+    for part in 0..PARTS {
         let mut hasher = DefaultHasher::new();
-        (part, spec.to_string(), run).hash(&mut hasher);
+        part.hash(&mut hasher);
+        value.hash(&mut hasher);
         let _ = write!(text, "{:016x}", hasher.finish());
     }
     text

@@ -116,3 +116,94 @@ async fn a_canceled_run_ends() {
     let ended = reaches(&scene, "r", "BuildRunCanceled").await;
     assert_eq!(condition(&ended, "Succeeded").unwrap()["status"], "False");
 }
+
+/// A Build `web` with these annotations of the simulation.
+fn scripted(outcomes: &str, takes: &str) -> Value {
+    let mut build = build("web");
+    build["metadata"]["annotations"] =
+        json!({"dev.shipwright.io/simulate": outcomes, "dev.shipwright.io/simulate-duration": takes});
+    build
+}
+
+/// A run of `web` that these own.
+fn owned(name: &str, owners: &Value) -> Value {
+    let mut run = run(name, &json!({"build": {"name": "web"}}));
+    run["metadata"]["ownerReferences"] = owners.clone();
+    run
+}
+
+#[tokio::test]
+async fn the_runs_of_an_owner_end_in_turn_as_it_was_scripted() {
+    let scene = scene(Duration::from_mins(10)).await;
+    scene.made(BUILDS, &scripted("Failed, PodEvicted,Succeeded", "10ms")).await;
+    let mut owners = Vec::new();
+    for name in ["a", "b"] {
+        let owner = scene.made(BUILDS, &build(name)).await;
+        owners.push(json!([{
+            "apiVersion": "shipwright.io/v1beta1", "kind": "Build", "name": name, "uid": owner["metadata"]["uid"],
+        }]));
+    }
+    for (turn, reason) in ["Failed", "PodEvicted", "Succeeded", "Succeeded"].into_iter().enumerate() {
+        for (place, owners) in owners.iter().enumerate() {
+            let name = format!("run-{place}-{turn}");
+            scene.made(RUNS, &owned(&name, owners)).await;
+            reaches(&scene, &name, reason).await;
+        }
+        let name = format!("run-{turn}");
+        scene.made(RUNS, &run(&name, &json!({"build": {"name": "web"}}))).await;
+        reaches(&scene, &name, reason).await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_takes_longer_than_it_may_times_out() {
+    let scene = scene(Duration::from_millis(10)).await;
+    scene.made(BUILDS, &scripted("Succeeded", "10m")).await;
+    scene.made(RUNS, &run("r", &json!({"build": {"name": "web"}, "timeout": "50ms"}))).await;
+    let ended = reaches(&scene, "r", "BuildRunTimeout").await;
+    assert_eq!(condition(&ended, "Succeeded").unwrap()["status"], "False");
+    let mut spec = build("x")["spec"].clone();
+    spec["timeout"] = "1h".into();
+    scene.made(RUNS, &run("in-time", &json!({"build": {"spec": spec}}))).await;
+    reaches(&scene, "in-time", "Succeeded").await;
+}
+
+#[tokio::test]
+async fn a_build_that_takes_its_runs_along_is_their_controller() {
+    let scene = scene(Duration::from_millis(10)).await;
+    let mut web = build("web");
+    web["spec"]["retention"] = json!({"atBuildDeletion": true});
+    let web = scene.made(BUILDS, &web).await;
+    let other = scene.made(BUILDS, &build("other")).await;
+    let owner = |controller: bool| {
+        json!([{
+            "apiVersion": "shipwright.io/v1beta1", "kind": "Build", "name": "other",
+            "uid": other["metadata"]["uid"], "controller": controller,
+        }])
+    };
+    scene.made(RUNS, &owned("controlled", &owner(true))).await;
+    reaches(&scene, "controlled", "SetOwnerReferenceFailed").await;
+    scene.made(RUNS, &owned("owned", &owner(false))).await;
+    let done = reaches(&scene, "owned", "Succeeded").await;
+    let owners = done["metadata"]["ownerReferences"].as_array().unwrap();
+    assert_eq!((&owners[1]["uid"], &owners[1]["controller"]), (&web["metadata"]["uid"], &json!(true)));
+}
+
+#[tokio::test]
+async fn a_run_says_what_it_has_made_of_what() {
+    let scene = scene(Duration::from_millis(10)).await;
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    for (name, revision) in [("branch", "main"), ("pinned", commit)] {
+        let mut spec = build("x")["spec"].clone();
+        spec["source"] =
+            json!({"type": "Git", "git": {"url": "https://git.example/web", "revision": revision}});
+        scene.made(RUNS, &run(name, &json!({"build": {"spec": spec}}))).await;
+        let done = reaches(&scene, name, "Succeeded").await;
+        let status = &done["status"];
+        assert!(status["output"]["digest"].as_str().unwrap().starts_with("sha256:"));
+        assert!(status["output"]["size"].as_i64().unwrap() > 0);
+        let built = status["source"]["git"]["commitSha"].as_str().unwrap();
+        assert_eq!(built.len(), 40, "{built}");
+        assert_eq!(built == commit, revision == commit);
+    }
+}

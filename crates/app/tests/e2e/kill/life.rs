@@ -20,23 +20,23 @@ use crate::apart::free_port;
 /// Tells this test, when it is run again, which part to play.
 const ROLE: &str = "TRIGGER_KILL_ROLE";
 /// Short, so that what a replica leaves behind is soon another's.
-pub(super) const LEASE: Duration = Duration::from_secs(5);
+pub(crate) const LEASE: Duration = Duration::from_secs(5);
 /// Longer than any start takes.
 const SOON: Duration = Duration::from_mins(1);
 
 /// What all lives share.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     test: String,
     /// What `--journal` takes.
     journal: String,
-    pub(super) hooks: Vec<SocketAddr>,
+    pub(crate) hooks: Vec<SocketAddr>,
     admins: Vec<SocketAddr>,
     folder: TempDir,
 }
 
 /// How a life is to end.
 #[derive(Debug)]
-pub(super) enum Death {
+pub(crate) enum Death {
     /// Not by itself.
     Never,
     /// From outside, so long after its start.
@@ -58,10 +58,10 @@ struct Role {
     admin: SocketAddr,
 }
 
-pub(super) struct Life(Child);
+pub(crate) struct Life(Child);
 
 impl Stage {
-    pub(super) fn new(test: &str, dev: &DevCluster, journal: String, replicas: usize) -> Self {
+    pub(crate) fn new(test: &str, dev: &DevCluster, journal: String, replicas: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kubeconfig"), dev.kubeconfig()).unwrap();
         let (hooks, admins) = (0..replicas).map(|_| (free_port(), free_port())).unzip();
@@ -73,7 +73,7 @@ impl Stage {
     }
 
     /// What the journal knows of deliveries: for the message of a test that fails.
-    pub(super) async fn records(&self, ids: &[String]) -> Vec<Option<Record>> {
+    pub(crate) async fn records(&self, ids: &[String]) -> Vec<Option<Record>> {
         let journal = trigger_journal::open(&self.journal.parse().unwrap()).await.unwrap();
         let mut records = Vec::new();
         for id in ids.iter().take(5) {
@@ -86,7 +86,7 @@ impl Stage {
 impl Death {
     /// A third from outside after a time, a third from outside under way, a third at a step; each at another
     /// point every time.
-    pub(super) fn numbered(kill: u64) -> Self {
+    pub(crate) fn numbered(kill: u64) -> Self {
         let (kind, turn) = (kill % 3, kill / 3);
         match kind {
             0 => Self::After(Duration::from_millis(turn * 37 % 900)),
@@ -97,7 +97,7 @@ impl Death {
 }
 
 impl Life {
-    pub(super) fn start(stage: &Stage, place: usize, death: &Death) -> Self {
+    pub(crate) fn start(stage: &Stage, place: usize, death: &Death) -> Self {
         let (hooks, admin) = (stage.hooks[place], stage.admins[place]);
         let mut command = if let Death::At(step, count) = death {
             let role = Role {
@@ -123,12 +123,12 @@ impl Life {
     }
 
     /// SIGKILL: the process gets no chance to tidy up.
-    pub(super) fn kill(self) {
+    pub(crate) fn kill(self) {
         drop(self);
     }
 
     /// Waits until its hour has come, and kills it if it is not to do so itself.
-    pub(super) async fn until_dead(mut self, death: &Death, acknowledged: impl Fn() -> usize) {
+    pub(crate) async fn until_dead(mut self, death: &Death, acknowledged: impl Fn() -> usize) {
         match death {
             Death::Never => {}
             Death::After(time) => tokio::time::sleep(*time).await,
@@ -164,7 +164,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Plays the part that the environment tells, until it kills itself. False if there is none.
-pub(super) fn live_as_told() -> bool {
+pub(crate) fn live_as_told() -> bool {
     let Ok(role) = std::env::var(ROLE) else { return false };
     let role: Role = serde_json::from_str(&role).unwrap();
     super::runtime().block_on(serve(role));

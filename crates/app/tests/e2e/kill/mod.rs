@@ -1,7 +1,7 @@
 //! The promise under kill -9, at random moments and between any two steps, with a load that never stops:
 //! what was acknowledged has its run, nothing has two. Counted on the cluster, not in the journal.
 
-mod life;
+pub(crate) mod life;
 mod steps;
 
 use std::collections::HashMap;

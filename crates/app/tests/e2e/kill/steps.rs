@@ -20,7 +20,7 @@ use trigger_targets::Plan;
 
 /// What has just been done when the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The delivery was verified; nothing is kept yet.
     Accepted,
     /// It is on disk; the sender knows nothing of it yet.

@@ -1,0 +1,126 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{ListableResource, Metadata, NamespaceResourceScope, Resource};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::GROUP;
+
+/// A CustomRun: one run of a task of a Pipeline that Tekton leaves to somebody else. Tekton creates it and
+/// waits for its condition `Succeeded`.
+///
+/// `spec` and `status` are kept as they are, so that one that nobody can read breaks no watch:
+/// [`CustomRunSpec`] is read from it when it is known whose it is.
+///
+/// Source: <https://tekton.dev/docs/pipelines/customruns/>.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CustomRun {
+    /// Standard object metadata.
+    pub metadata: ObjectMeta,
+    /// What is to be run.
+    #[serde(default)]
+    pub spec: Value,
+    /// How it goes. Written by whoever carries it out.
+    #[serde(default)]
+    pub status: Value,
+}
+
+/// `spec` of a [`CustomRun`].
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomRunSpec {
+    /// The object to run, by name. Exactly one of this and `custom_spec` is set.
+    #[serde(default)]
+    pub custom_ref: Option<TaskReference>,
+    /// The object to run, embedded.
+    #[serde(default)]
+    pub custom_spec: Option<EmbeddedTask>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub common: TaskFields,
+}
+
+/// What a custom task is to run: an object in the same namespace.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskReference {
+    /// Group and version.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    /// The kind.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The name.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// What a custom task is to run: an object that exists nowhere else.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmbeddedTask {
+    /// Group and version.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    /// The kind.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The `spec` of the object.
+    #[serde(default)]
+    pub spec: Value,
+}
+
+/// The fields of `spec` that a [`CustomRun`] and a [`super::Run`] have in common.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskFields {
+    /// Parameters.
+    #[serde(default)]
+    pub params: Option<Vec<Param>>,
+    /// How often a failed attempt is repeated.
+    #[serde(default)]
+    pub retries: Option<i64>,
+    /// The service account of the pipeline; Tekton writes `default` if nobody named one.
+    #[serde(default)]
+    pub service_account_name: Option<String>,
+    /// A duration as Go writes it, such as `1h30m0s`. `0s` means no limit.
+    #[serde(default)]
+    pub timeout: Option<String>,
+    /// Volumes, each `{name, …}` with one source.
+    #[serde(default)]
+    pub workspaces: Option<Vec<Map<String, Value>>>,
+}
+
+/// A parameter of a custom task.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Param {
+    /// The name.
+    pub name: String,
+    /// A string, an array of strings, or an object.
+    #[serde(default)]
+    pub value: Value,
+}
+
+impl Resource for CustomRun {
+    const API_VERSION: &'static str = "tekton.dev/v1beta1";
+    const GROUP: &'static str = GROUP;
+    const KIND: &'static str = "CustomRun";
+    const VERSION: &'static str = "v1beta1";
+    const URL_PATH_SEGMENT: &'static str = "customruns";
+    type Scope = NamespaceResourceScope;
+}
+
+impl ListableResource for CustomRun {
+    const LIST_KIND: &'static str = "CustomRunList";
+}
+
+impl Metadata for CustomRun {
+    type Ty = ObjectMeta;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn metadata_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}

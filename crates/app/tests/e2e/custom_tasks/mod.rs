@@ -1,0 +1,10 @@
+//! Scenarios 15 to 18 and 22: Builds as custom tasks of Tekton. Builds are simulated, so these run on the dev
+//! cluster only.
+
+mod cancelling;
+mod faults;
+mod installing;
+mod killing;
+mod retries;
+mod running;
+mod scene;

@@ -1,0 +1,182 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use kube::api::DynamicObject;
+use kube::runtime::controller::{Action, Error};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Config, Controller};
+use kube::runtime::{utils, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use trigger_api::annotations;
+use trigger_dispatch::{Backoff, with_causes};
+
+use super::fault::{Trouble, is_status};
+use super::kind::TaskObject;
+use super::worker::{Worker, build_runs};
+
+/// Tasks that are worked on at the same time.
+const CONCURRENCY: u16 = 16;
+/// How long one may take before its place is given to another; it is soon taken up again.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether a kind is served that was not.
+const LOOK_FOR_KIND: Duration = Duration::from_secs(3);
+/// A watch that breaks begins again after a pause that grows.
+const WATCH_AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(5) };
+/// A task that could not be taken further is tried again after a pause that grows.
+const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
+
+/// So many tasks that fail are counted. Those that are deleted meanwhile are forgotten with the others.
+const COUNTED: usize = 4096;
+
+/// The pauses of a watch that breaks again and again.
+#[derive(Default)]
+struct Pauses {
+    broken: u32,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.broken = self.broken.saturating_add(1);
+        Some(WATCH_AGAIN.after(self.broken, 1.0))
+    }
+}
+
+impl utils::Backoff for Pauses {
+    fn reset(&mut self) {
+        self.broken = 0;
+    }
+}
+
+struct Context {
+    worker: Worker,
+    /// How often in a row a task could not be taken further, by its UID.
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+/// Carries out the tasks of one kind, in each of these namespaces (`None` is all), until `shutdown`.
+pub(super) async fn watch<K: TaskObject>(
+    client: Client,
+    namespaces: Vec<Option<String>>,
+    shutdown: CancellationToken,
+) {
+    tokio::select! {
+        () = served::<K>(&client) => {}
+        () = shutdown.cancelled() => return,
+    }
+    info!(kind = K::KIND.name(), "carrying out custom tasks");
+    let parts = namespaces.into_iter().map(|part| watch_part::<K>(client.clone(), part, shutdown.clone()));
+    join_all(parts).await;
+}
+
+async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, shutdown: CancellationToken) {
+    let objects: Api<K> = match &namespace {
+        None => Api::all(client.clone()),
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+    };
+    let runs: Api<DynamicObject> = match &namespace {
+        None => Api::all_with(client.clone(), &build_runs()),
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &build_runs()),
+    };
+    let ours = watcher::Config::default().labels(annotations::LABEL_CUSTOM_RUN_UID);
+    let context = Arc::new(Context { worker: Worker::new(client), failures: Mutex::default() });
+    let mut broken = String::new();
+    Controller::new(objects, watcher::Config::default())
+        .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .trigger_backoff(Pauses::default())
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile::<K>, |object, trouble, context| again(&*object, trouble, &context), context)
+        .for_each(|result| {
+            match result {
+                Ok(_) => broken.clear(),
+                Err(Error::QueueError(error)) => {
+                    let reason = with_causes(&error);
+                    if reason != broken {
+                        warn!(kind = K::KIND.name(), reason, "custom tasks cannot be watched");
+                        broken = reason;
+                    }
+                }
+                // A BuildRun outlived its task, or the reconciler has told of its trouble already.
+                Err(error) => debug!(%error, "a custom task was left"),
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+/// Returns when the cluster serves the kind. Asks for the description of its API, which everybody may read.
+async fn served<K: TaskObject>(client: &Client) {
+    let (version, plural) = (K::api_version(&()), K::plural(&()));
+    let mut told = None;
+    loop {
+        let reason = match client.list_api_group_resources(&version).await {
+            Ok(list) if list.resources.iter().any(|resource| resource.name == plural) => return,
+            Err(error) if !is_status(&error, 404) => with_causes(&error),
+            _ => String::new(),
+        };
+        if told.as_ref() != Some(&reason) {
+            // The kind of another Tekton than the cluster has, or of none: nothing is wrong.
+            if reason.is_empty() {
+                info!(kind = K::KIND.name(), "the cluster does not serve this kind; waiting for it");
+            } else {
+                warn!(
+                    kind = K::KIND.name(),
+                    reason, "it cannot be told whether the cluster serves this kind"
+                );
+            }
+            told = Some(reason);
+        }
+        tokio::time::sleep(LOOK_FOR_KIND).await;
+    }
+}
+
+/// The task that a BuildRun says it carries out. It may be of the other kind: then there is none of this name, or
+/// it is looked at in vain.
+fn task_of<K: TaskObject>(run: &DynamicObject) -> Option<ObjectRef<K>> {
+    let name = run.annotations().get(annotations::CUSTOM_RUN)?;
+    Some(ObjectRef::new(name).within(run.metadata.namespace.as_deref()?))
+}
+
+async fn reconcile<K: TaskObject>(object: Arc<K>, context: Arc<Context>) -> Result<Action, Trouble> {
+    let uid = object.uid().unwrap_or_default();
+    let carried_out = tokio::time::timeout(PATIENCE, context.worker.carry_out(object)).await;
+    let action = carried_out.unwrap_or(Err(Trouble::Slow))?;
+    context.failures().remove(&uid);
+    Ok(action)
+}
+
+fn again<K: TaskObject>(object: &K, trouble: &Trouble, context: &Context) -> Action {
+    let uid = object.uid().unwrap_or_default();
+    let failures = {
+        let mut failures = context.failures();
+        if failures.len() >= COUNTED {
+            failures.clear();
+        }
+        let count = failures.entry(uid.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    };
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    let kind = K::KIND.name();
+    if failures == 1 {
+        warn!(kind, name, namespace, %trouble, "a custom task cannot be taken further; trying again");
+    } else {
+        debug!(kind, name, namespace, %trouble, failures, "a custom task cannot be taken further yet");
+    }
+    // Tasks that failed together shall not come back together.
+    let spread = uid.bytes().fold(0_u8, u8::wrapping_add);
+    Action::requeue(AGAIN.after(failures, f64::from(spread) / 255.0))
+}
+
+impl Context {
+    fn failures(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

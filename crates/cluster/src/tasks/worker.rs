@@ -1,0 +1,264 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::Resource as _;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::controller::Action;
+use kube::{Api, Client};
+use serde_json::Value;
+use tracing::{debug, info};
+use trigger_api::shipwright::{self, Build, BuildRun};
+use trigger_dispatch::with_causes;
+use trigger_event::ObjectKey;
+use trigger_tasks::{Attempt, BuildChoice, CancelCause, Creation, Seen, StatusWrite, Step, Task, step};
+
+use super::fault::{Fault, Trouble, already_exists, is_status};
+use super::kind::TaskObject;
+use crate::MANAGER;
+use crate::triggered::ensure_condition;
+
+/// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
+/// others change it meanwhile.
+const STEPS: usize = 12;
+/// A task whose changes were missed is looked at again after this time.
+const LOOK_ANYWAY: Duration = Duration::from_mins(10);
+
+/// Carries out the tasks of one kind, one step after the other.
+pub(super) struct Worker {
+    client: Client,
+}
+
+/// What follows a step.
+enum Next {
+    /// Another one, for the task as it is now.
+    Step(Box<Task>),
+    /// Nothing before something changes or time has passed.
+    Rest(Action),
+}
+
+pub(super) fn build_runs() -> ApiResource {
+    resource(BuildRun::KIND, BuildRun::URL_PATH_SEGMENT)
+}
+
+fn resource(kind: &str, plural: &str) -> ApiResource {
+    let kind = GroupVersionKind::gvk(shipwright::GROUP, shipwright::VERSION, kind);
+    ApiResource::from_gvk_with_plural(&kind, plural)
+}
+
+impl Worker {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Takes the task as far as it gets.
+    pub(super) async fn carry_out<K: TaskObject>(&self, object: Arc<K>) -> Result<Action, Trouble> {
+        let Some(mut task) = object.task().filter(|task| !task.is_settled(Timestamp::now())) else {
+            return Ok(Action::await_change());
+        };
+        for _ in 0..STEPS {
+            let seen = self.look(&task).await;
+            let next = match step(&task, &seen, Timestamp::now()) {
+                Step::Leave => Next::Rest(Action::await_change()),
+                Step::Create => self.create::<K>(task).await?,
+                Step::Cancel(cause, patch) => self.cancel::<K>(task, cause, patch).await?,
+                Step::Write(write) => self.write::<K>(task, write).await?,
+                Step::Wait(until) => Next::Rest(rest(until)),
+                Step::LookAgain => {
+                    let message = match seen {
+                        Seen::Hidden { message, .. } => message,
+                        _ => String::new(),
+                    };
+                    return Err(Trouble::Api { doing: "its BuildRun cannot be read", message });
+                }
+            };
+            match next {
+                Next::Step(now) => task = *now,
+                Next::Rest(action) => return Ok(action),
+            }
+        }
+        Err(Trouble::Restless)
+    }
+
+    fn runs(&self, task: &Task) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &task.key.namespace, &build_runs())
+    }
+
+    /// Asks the API server and no cache: what follows depends on it.
+    async fn look(&self, task: &Task) -> Seen {
+        let (runs, key) = (self.runs(task), task.run());
+        match runs.get_opt(&key.name).await {
+            Ok(None) => Seen::Absent,
+            Ok(Some(run)) => {
+                let attempt = attempt(&run);
+                if attempt.task_uid.as_deref() == Some(&task.uid) {
+                    self.explain(task, run).await;
+                }
+                Seen::There(attempt)
+            }
+            Err(error) => {
+                let Fault { message, lasting } = Fault::of(&error);
+                Seen::Hidden { message, lasting }
+            }
+        }
+    }
+
+    /// Tells on the BuildRun why it exists. It costs nothing if that was told before, and if it fails it is
+    /// tried again whenever the BuildRun is looked at.
+    async fn explain(&self, task: &Task, run: DynamicObject) {
+        let Ok(Creation { key, condition, .. }) = task.creation(false) else { return };
+        if let Err(error) = ensure_condition(&self.runs(task), &key.name, Some(run), &condition).await {
+            debug!(run = %key, error = with_causes(&error), "the condition cannot be set yet");
+        }
+    }
+
+    async fn create<K: TaskObject>(&self, task: Task) -> Result<Next, Trouble> {
+        // The task may come from a cache that has not heard yet that it was cancelled, or carried out by
+        // another replica.
+        let Some(fresh) = self.fresh::<K>(&task).await? else {
+            return Ok(Next::Rest(Action::await_change()));
+        };
+        if fresh.resource_version != task.resource_version {
+            return Ok(Next::Step(Box::new(fresh)));
+        }
+        let goes_with_build = match task.order.as_ref().map(|order| &order.build) {
+            Ok(BuildChoice::Named(name)) => match self.build(&task, name).await {
+                Ok(Some(build)) => {
+                    build.data.pointer("/spec/retention/atBuildDeletion") == Some(&Value::Bool(true))
+                }
+                Ok(None) => {
+                    let write = task.build_missing(name, Timestamp::now());
+                    return self.write::<K>(task, write).await;
+                }
+                Err(fault) if fault.lasting => {
+                    let write = task.build_unreadable(name, &fault.message, Timestamp::now());
+                    return self.write::<K>(task, write).await;
+                }
+                Err(fault) => return Err(self.delay::<K>(task, fault, "its Build cannot be read").await),
+            },
+            _ => false,
+        };
+        let creation = match task.creation(goes_with_build) {
+            Ok(creation) => creation,
+            Err(refusal) => {
+                let write = task.impossible(&refusal, Timestamp::now());
+                return self.write::<K>(task, write).await;
+            }
+        };
+        match self.post(&creation).await {
+            Ok(()) => {
+                info!(task = %task.key, kind = K::KIND.name(), run = %creation.key, "a BuildRun was created");
+                Ok(Next::Step(Box::new(task)))
+            }
+            Err(fault) if fault.lasting => {
+                let write = task.refused(&fault.message, Timestamp::now());
+                self.write::<K>(task, write).await
+            }
+            Err(fault) => Err(self.delay::<K>(task, fault, "its BuildRun cannot be created").await),
+        }
+    }
+
+    async fn build(&self, task: &Task, name: &str) -> Result<Option<DynamicObject>, Fault> {
+        let resource = resource(Build::KIND, Build::URL_PATH_SEGMENT);
+        let builds: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &task.key.namespace, &resource);
+        builds.get_opt(name).await.map_err(|error| Fault::of(&error))
+    }
+
+    /// One that is there already is as good as created: whose it is shows the next look.
+    async fn post(&self, creation: &Creation) -> Result<(), Fault> {
+        let object: DynamicObject = serde_json::from_value(creation.object.clone())
+            .map_err(|error| Fault { message: error.to_string(), lasting: true })?;
+        let ObjectKey { namespace, .. } = &creation.key;
+        let runs: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &build_runs());
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        match runs.create(&parameters, &object).await {
+            Err(error) if !already_exists(&error) => Err(Fault::of(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells people what the task waits for, as far as that can be told now.
+    async fn delay<K: TaskObject>(&self, task: Task, fault: Fault, doing: &'static str) -> Trouble {
+        if let Some(write) = task.delayed(&fault.message, Timestamp::now())
+            && let Err(error) = self.write::<K>(task, write).await
+        {
+            debug!(%error, "the delay cannot be told");
+        }
+        fault.while_doing(doing)
+    }
+
+    async fn cancel<K: TaskObject>(
+        &self,
+        task: Task,
+        cause: CancelCause,
+        patch: Value,
+    ) -> Result<Next, Trouble> {
+        let key = task.run();
+        let patched = self.runs(&task).patch(&key.name, &parameters(), &Patch::Merge(patch)).await;
+        match patched {
+            Ok(_) => info!(task = %task.key, run = %key, ?cause, "a BuildRun was cancelled"),
+            // It has gone meanwhile, which the next look shows.
+            Err(error) if is_status(&error, 404) => {}
+            Err(error) => {
+                let fault = Fault::of(&error);
+                if fault.lasting && task.is_over() {
+                    debug!(task = %task.key, run = %key, reason = fault.message, "a stray BuildRun goes on");
+                    return Ok(Next::Rest(Action::await_change()));
+                }
+                if fault.lasting {
+                    let write = task.cancel_refused(cause, &fault.message, Timestamp::now());
+                    return self.write::<K>(task, write).await;
+                }
+                return Err(fault.while_doing("its BuildRun cannot be cancelled"));
+            }
+        }
+        Ok(Next::Step(Box::new(task)))
+    }
+
+    async fn write<K: TaskObject>(&self, task: Task, write: StatusWrite) -> Result<Next, Trouble> {
+        let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
+        let patch = Patch::Merge(&write.patch);
+        let now = match objects.patch_status(&task.key.name, &parameters(), &patch).await {
+            Ok(object) => {
+                let said = &write.said;
+                let (status, reason) = (&said.status, &said.reason);
+                debug!(task = %task.key, kind = K::KIND.name(), status, reason, "the status was written");
+                object.task()
+            }
+            Err(error) if is_status(&error, 404) => None,
+            Err(error) if is_status(&error, 409) => self.fresh::<K>(&task).await?,
+            Err(error) => return Err(Fault::of(&error).while_doing("its status cannot be written")),
+        };
+        Ok(match now {
+            // Also if it is over now: somebody else may have ended it while its BuildRun was being created.
+            Some(now) if !now.is_settled(Timestamp::now()) => Next::Step(Box::new(now)),
+            _ => Next::Rest(Action::await_change()),
+        })
+    }
+
+    /// The task as it is now, unless it is gone.
+    async fn fresh<K: TaskObject>(&self, task: &Task) -> Result<Option<Task>, Trouble> {
+        let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
+        let object = objects.get_opt(&task.key.name).await;
+        let object = object.map_err(|error| Fault::of(&error).while_doing("the task cannot be read"))?;
+        Ok(object.and_then(|object| object.task()).filter(|now| now.uid == task.uid))
+    }
+}
+
+fn attempt(run: &DynamicObject) -> Attempt {
+    // What came as JSON can be written as JSON.
+    Attempt::read(&serde_json::to_value(run).unwrap_or_default())
+}
+
+fn parameters() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn rest(until: Option<Timestamp>) -> Action {
+    let left = until.map(|until| until.duration_since(Timestamp::now()));
+    let left = left.and_then(|left| Duration::try_from(left).ok());
+    let left = if until.is_some() { left.unwrap_or_default() } else { LOOK_ANYWAY };
+    Action::requeue(left.min(LOOK_ANYWAY))
+}

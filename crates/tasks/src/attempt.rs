@@ -1,0 +1,108 @@
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use trigger_api::annotations;
+
+use crate::results;
+use crate::status::seconds;
+
+/// The BuildRun of an attempt, as far as its task is concerned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Its name.
+    pub name: String,
+    /// `metadata.uid` of the task that it says it carries out.
+    pub task_uid: Option<String>,
+    /// How it stands.
+    pub state: RunState,
+    /// Why and when we have cancelled it, if we have.
+    pub canceled: Option<(CancelCause, Timestamp)>,
+}
+
+/// How a BuildRun stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunState {
+    /// Its controller has not begun with it.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It has made its image.
+    Succeeded {
+        /// The results of the task.
+        results: Vec<Value>,
+    },
+    /// It has not, and will not.
+    Failed {
+        /// The reason of its condition.
+        reason: String,
+        /// The message of its condition.
+        message: String,
+    },
+}
+
+/// Why we cancel a BuildRun. It is written on it, since what follows depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelCause {
+    /// Its task was cancelled.
+    Task,
+    /// Its attempt took too long.
+    Timeout,
+}
+
+impl CancelCause {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Task, Self::Timeout].into_iter().find(|cause| cause.name() == name)
+    }
+
+    /// The merge patch that cancels a BuildRun (`spec.state`, one L, is the Build project's).
+    pub(crate) fn patch(self, now: Timestamp) -> Value {
+        json!({
+            "metadata": {"annotations": {
+                annotations::CANCELED_FOR: self.name(),
+                annotations::CANCELED_AT: seconds(now),
+            }},
+            "spec": {"state": "BuildRunCanceled"},
+        })
+    }
+}
+
+impl Attempt {
+    /// The attempt that a BuildRun is.
+    pub fn read(run: &Value) -> Self {
+        let metadata = &run["metadata"];
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+        let note = |key: &str| metadata["annotations"][key].as_str();
+        let cause = note(annotations::CANCELED_FOR).and_then(CancelCause::parse);
+        let at = note(annotations::CANCELED_AT).and_then(|at| at.parse().ok());
+        Self {
+            name: text(&metadata["name"]).unwrap_or_default(),
+            task_uid: text(&metadata["labels"][annotations::LABEL_CUSTOM_RUN_UID]),
+            state: RunState::read(run),
+            canceled: cause.zip(at),
+        }
+    }
+}
+
+impl RunState {
+    fn read(run: &Value) -> Self {
+        let conditions = run["status"]["conditions"].as_array().into_iter().flatten();
+        let Some(condition) = conditions.into_iter().find(|condition| condition["type"] == "Succeeded")
+        else {
+            return Self::Waiting;
+        };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (reason, message) = (text(&condition["reason"]), text(&condition["message"]));
+        match condition["status"].as_str() {
+            Some("True") => Self::Succeeded { results: results::of(run) },
+            Some("False") => Self::Failed { reason, message },
+            _ if matches!(reason.as_str(), "" | "Pending") => Self::Waiting,
+            _ => Self::Running,
+        }
+    }
+}

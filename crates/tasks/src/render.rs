@@ -1,0 +1,153 @@
+//! The BuildRun of an attempt.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde_json::{Map, Value};
+use trigger_api::annotations;
+use trigger_api::manifest::to_object;
+use trigger_api::shipwright::{BuildReference, BuildRun, BuildRunSpec, BuildSpec};
+use trigger_event::ObjectKey;
+use trigger_targets::Condition;
+
+use crate::order::{BuildChoice, Order, Refusal};
+use crate::task::Task;
+
+/// The condition that tells why a BuildRun exists.
+const TRIGGERED: &str = "Triggered";
+/// The longest label value.
+const LONGEST_LABEL: usize = 63;
+
+/// A BuildRun to create.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Creation {
+    /// Where, and under which name.
+    pub key: ObjectKey,
+    /// The object, whole.
+    pub object: Value,
+    /// The condition that its status is given once it exists.
+    pub condition: Condition,
+}
+
+impl Task {
+    /// The BuildRun of the current attempt. `goes_with_build` says that its Build has
+    /// `retention.atBuildDeletion`: then it must have no other owner than the Build, since a garbage collector
+    /// deletes what has owners only when all of them are gone.
+    pub fn creation(&self, goes_with_build: bool) -> Result<Creation, Refusal> {
+        let order = self.order.clone()?;
+        let key = self.run();
+        let owner = OwnerReference {
+            api_version: self.kind.api_version().to_owned(),
+            kind: self.kind.name().to_owned(),
+            name: self.key.name.to_string(),
+            uid: self.uid.clone(),
+            // The Build may want to be the controller; there can only be one.
+            controller: Some(false),
+            block_owner_deletion: Some(false),
+        };
+        let metadata = ObjectMeta {
+            name: Some(key.name.to_string()),
+            namespace: Some(key.namespace.to_string()),
+            labels: Some(self.labels(&order.build)),
+            annotations: Some(self.annotations()),
+            owner_references: (!goes_with_build).then(|| vec![owner]),
+            ..ObjectMeta::default()
+        };
+        let run = BuildRun { metadata, spec: spec(order), status: None };
+        let object = to_object(&run)
+            .map_err(|error| Refusal::invalid(format!("the BuildRun cannot be written: {error}")))?;
+        let condition = Condition { kind: TRIGGERED, reason: self.kind.name(), message: self.sentence() };
+        Ok(Creation { key, object, condition })
+    }
+
+    fn labels(&self, build: &BuildChoice) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::from([(annotations::LABEL_CUSTOM_RUN_UID.to_owned(), self.uid.clone())]);
+        let mut set = |key: &str, value: &str| {
+            if is_label_value(value) {
+                labels.insert(key.to_owned(), value.to_owned());
+            }
+        };
+        set(self.kind.owner_label(), &self.key.name);
+        if let BuildChoice::Named(name) = build {
+            set(annotations::LABEL_BUILD_NAME, name);
+        }
+        labels
+    }
+
+    fn annotations(&self) -> BTreeMap<String, String> {
+        let pipeline = self.pipeline.as_ref();
+        let known = [
+            (annotations::CUSTOM_RUN, Some(self.key.name.to_string())),
+            (annotations::PIPELINE_RUN, pipeline.map(|pipeline| pipeline.run.clone())),
+        ];
+        known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+
+    fn sentence(&self) -> String {
+        let attempt = format!("attempt {} of {}", self.attempt() + 1, self.retries.saturating_add(1));
+        let (kind, name) = (self.kind.name(), &self.key.name);
+        match &self.pipeline {
+            None => format!("{attempt} of {kind} {name}"),
+            Some(pipeline) => {
+                let task = pipeline.task.as_deref().unwrap_or(name);
+                format!("{attempt} of task {task} of PipelineRun {} ({kind} {name})", pipeline.run)
+            }
+        }
+    }
+}
+
+/// The object name of a task can be longer than a label may be.
+fn is_label_value(text: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let ends_well = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    text.len() <= LONGEST_LABEL
+        && text.bytes().all(is_legal)
+        && ends_well(bytes.first())
+        && ends_well(bytes.last())
+}
+
+fn spec(order: Order) -> BuildRunSpec {
+    let Order { build, params, volumes, service_account, timeout } = order;
+    let mut other = Map::new();
+    if !volumes.is_empty() {
+        other.insert("volumes".to_owned(), volumes.into());
+    }
+    if let Some(account) = service_account {
+        other.insert("serviceAccount".to_owned(), account.into());
+    }
+    let build = match build {
+        BuildChoice::Named(name) => {
+            if !params.is_empty() {
+                other.insert("paramValues".to_owned(), params.into());
+            }
+            if let Some(timeout) = timeout {
+                other.insert("timeout".to_owned(), timeout.into());
+            }
+            BuildReference { name: Some(name), spec: None }
+        }
+        BuildChoice::Embedded(mut spec) => {
+            override_inside(&mut spec, params, timeout);
+            BuildReference { name: None, spec: Some(spec) }
+        }
+    };
+    BuildRunSpec { build, other }
+}
+
+/// The Build project forbids these two beside an embedded spec, so they go into it.
+fn override_inside(spec: &mut BuildSpec, params: Vec<Value>, timeout: Option<String>) {
+    if let Some(timeout) = timeout {
+        spec.other.insert("timeout".to_owned(), timeout.into());
+    }
+    if params.is_empty() {
+        return;
+    }
+    let is_overridden = |known: &Value| params.iter().any(|param| param["name"] == known["name"]);
+    let mut values = match spec.other.remove("paramValues") {
+        Some(Value::Array(values)) => values,
+        _ => Vec::new(),
+    };
+    values.retain(|known| !is_overridden(known));
+    values.extend(params);
+    spec.other.insert("paramValues".to_owned(), values.into());
+}
