@@ -4,11 +4,12 @@ use kube::api::{DynamicObject, PostParams};
 use kube::core::{ApiResource, GroupVersionKind, Request};
 use kube::{Api, Client};
 use serde_json::Value;
-use trigger_dispatch::{LaunchFault, Launched, Launcher, Note, Retry, with_causes};
+use trigger_dispatch::{LaunchFault, Launched, Launcher, Note, Retry};
 use trigger_targets::{About, Plan};
 
 use crate::MANAGER;
 use crate::client::Connection;
+use crate::fault::{Fault, already_exists};
 use crate::notes;
 use crate::reporter::{Report, Reporter};
 use crate::triggered::ensure_condition;
@@ -89,24 +90,7 @@ fn resource(about: &About) -> ApiResource {
     ApiResource::from_gvk_with_plural(&kind, about.plural)
 }
 
-fn already_exists(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
-}
-
 fn fault(error: &kube::Error) -> LaunchFault {
-    match error {
-        kube::Error::Api(status) => {
-            let retry = match status.code {
-                // Conflicts (a quota being updated), lapsed credentials, overload and outages may pass.
-                401 | 408 | 409 | 429 | 500..=599 => Retry::Later,
-                _ => Retry::Never,
-            };
-            let message = match status.message.as_str() {
-                "" => format!("the API server answered {}", status.code),
-                message => message.to_owned(),
-            };
-            LaunchFault { message, retry }
-        }
-        other => LaunchFault { message: with_causes(other), retry: Retry::Later },
-    }
+    let Fault { message, lasting } = Fault::of(error);
+    LaunchFault { message, retry: if lasting { Retry::Never } else { Retry::Later } }
 }

@@ -9,6 +9,7 @@
 mod access;
 mod builds;
 mod client;
+mod fault;
 mod launcher;
 mod notes;
 mod pipeline_runs;

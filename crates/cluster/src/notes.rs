@@ -8,6 +8,7 @@ use trigger_api::tekton::PipelineRun;
 use trigger_dispatch::{Note, with_causes};
 
 use crate::MANAGER;
+use crate::fault::is_status;
 
 /// Tekton writes the run while it goes on; whoever comes second has to look again.
 const TRIES: usize = 4;
@@ -19,7 +20,7 @@ pub(crate) async fn write(client: &Client, note: &Note) {
     let runs: Api<PipelineRun> = Api::namespaced(client.clone(), namespace);
     match try_to(&runs, name, note).await {
         Ok(()) => {}
-        Err(kube::Error::Api(status)) if status.code == 404 => {
+        Err(error) if is_status(&error, 404) => {
             debug!(namespace, name, "the PipelineRun is gone; nothing is noted on it");
         }
         Err(error) => {
@@ -37,7 +38,7 @@ async fn try_to(runs: &Api<PipelineRun>, name: &str, note: &Note) -> Result<(), 
         let version = &run.metadata.resource_version;
         let patch = json!({"metadata": {"resourceVersion": version, "annotations": annotations}});
         match runs.patch_metadata(name, &parameters, &Patch::Merge(patch)).await {
-            Err(kube::Error::Api(status)) if status.code == 409 && tries_left > 0 => {}
+            Err(error) if is_status(&error, 409) && tries_left > 0 => {}
             other => return other.map(drop),
         }
         let now = runs.get(name).await?;

@@ -69,7 +69,7 @@ impl PipelineRehearsal {
         });
         playground.cluster.store().apply(object).await.context("the PipelineRun is refused")?;
         let ended = playground.over(&pipeline_runs(), &run).await?;
-        let good = story::ran("PipelineRun", &run, &ended, "Tekton");
+        let good = story::ran("PipelineRun", &run, &ended, "the simulated Tekton");
         let good = good
             & match &self.what {
                 What::Rule { .. } => follow_the_rule(playground, ended).await?,
@@ -97,7 +97,7 @@ async fn follow_the_tasks(playground: &Playground, run: &ObjectKey, ended: &Valu
             continue;
         }
         let task_key = key(&task);
-        good = story::ran("CustomRun", &task_key, &task, "this program, as a custom task of Tekton");
+        good = story::ran("CustomRun", &task_key, &task, "this program");
         let build_run = task["status"]["extraFields"]["buildRunName"].as_str().unwrap_or_default();
         let build_run = ObjectKey::new(run.namespace.as_ref(), build_run);
         if let Some(object) = playground.get(&build_runs(), &build_run).await? {

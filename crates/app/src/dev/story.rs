@@ -142,8 +142,6 @@ pub(super) fn kept(record: &Record) {
 
 /// Tells how a run of Tekton ended, and by whom it was carried out. False if it failed.
 pub(super) fn ran(kind: &str, run: &ObjectKey, object: &Value, by: &str) -> bool {
-    let simulated = object["metadata"]["annotations"]["dev.shipwright.io/simulated"].is_string();
-    let by = if simulated { format!("the simulated {by}") } else { by.to_owned() };
     let succeeded = condition(object, "Succeeded");
     let good = succeeded.is_some_and(|condition| condition["status"] == "True");
     let reason = succeeded.map_or("", |condition| text(&condition["reason"]));

@@ -3,6 +3,7 @@
 use serde_json::json;
 use trigger_devcluster::{AccessRule, DevCluster, User};
 
+use crate::custom_tasks::FOREVER;
 use crate::pipelines::{on, settled, started, tekton};
 use crate::world::{KEY, World, usual_rules};
 
@@ -61,6 +62,17 @@ async fn the_documented_privileges_are_enough() {
     assert_eq!(started(&world, "team-a").await, ["a", "web"]);
     let run = tekton(&world, "team-a").runs.get("ci-1").await.unwrap();
     assert!(run.metadata.annotations.is_some(), "what was started is noted on it");
+
+    world.delete_build("team-a", "web").await;
+    world.scripted("Failed, Succeeded", "50ms").await;
+    world.task("image", json!({"retries": 1})).await;
+    world.task_reaches("image", "True", "Succeeded").await;
+    world.delete_build("team-a", "web").await;
+    world.scripted("Succeeded", FOREVER).await;
+    world.task("cancelled", json!({})).await;
+    world.task_reaches("cancelled", "Unknown", "Running").await;
+    world.cancel_task("cancelled").await;
+    world.task_reaches("cancelled", "False", "CustomRunCancelled").await;
 
     let refused: Vec<_> = dev.requests().log().into_iter().filter(|request| request.status == 403).collect();
     assert!(refused.is_empty(), "{refused:#?}");

@@ -3,8 +3,8 @@
 //! What is to be done is decided in `trigger-tasks`; here it is seen and done. Several replicas may do it at
 //! the same time, and each may die at any moment.
 
-mod fault;
 mod kind;
+mod trouble;
 mod watching;
 mod worker;
 

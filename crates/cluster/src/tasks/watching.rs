@@ -7,17 +7,19 @@ use futures::future::join_all;
 use kube::api::DynamicObject;
 use kube::runtime::controller::{Action, Error};
 use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher;
 use kube::runtime::{Config, Controller};
-use kube::runtime::{utils, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use trigger_api::annotations;
 use trigger_dispatch::{Backoff, with_causes};
 
-use super::fault::{Trouble, is_status};
 use super::kind::TaskObject;
+use super::trouble::Trouble;
 use super::worker::{Worker, build_runs};
+use crate::fault::is_status;
+use crate::watching::Patience;
 
 /// Tasks that are worked on at the same time.
 const CONCURRENCY: u16 = 16;
@@ -25,34 +27,11 @@ const CONCURRENCY: u16 = 16;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether a kind is served that was not.
 const LOOK_FOR_KIND: Duration = Duration::from_secs(3);
-/// A watch that breaks begins again after a pause that grows.
-const WATCH_AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(5) };
 /// A task that could not be taken further is tried again after a pause that grows.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
 
 /// So many tasks that fail are counted. Those that are deleted meanwhile are forgotten with the others.
 const COUNTED: usize = 4096;
-
-/// The pauses of a watch that breaks again and again.
-#[derive(Default)]
-struct Pauses {
-    broken: u32,
-}
-
-impl Iterator for Pauses {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        self.broken = self.broken.saturating_add(1);
-        Some(WATCH_AGAIN.after(self.broken, 1.0))
-    }
-}
-
-impl utils::Backoff for Pauses {
-    fn reset(&mut self) {
-        self.broken = 0;
-    }
-}
 
 struct Context {
     worker: Worker,
@@ -90,7 +69,7 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
     Controller::new(objects, watcher::Config::default())
         .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .trigger_backoff(Pauses::default())
+        .trigger_backoff(Patience::default())
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::<K>, |object, trouble, context| again(&*object, trouble, &context), context)
         .for_each(|result| {

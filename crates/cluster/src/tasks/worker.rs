@@ -14,9 +14,10 @@ use trigger_dispatch::with_causes;
 use trigger_event::ObjectKey;
 use trigger_tasks::{Attempt, BuildChoice, CancelCause, Creation, Seen, StatusWrite, Step, Task, step};
 
-use super::fault::{Fault, Trouble, already_exists, is_status};
 use super::kind::TaskObject;
+use super::trouble::Trouble;
 use crate::MANAGER;
+use crate::fault::{Fault, already_exists, is_status};
 use crate::triggered::ensure_condition;
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
@@ -186,7 +187,7 @@ impl Worker {
         {
             debug!(%error, "the delay cannot be told");
         }
-        fault.while_doing(doing)
+        Trouble::while_doing(doing, fault)
     }
 
     async fn cancel<K: TaskObject>(
@@ -211,7 +212,7 @@ impl Worker {
                     let write = task.cancel_refused(cause, &fault.message, Timestamp::now());
                     return self.write::<K>(task, write).await;
                 }
-                return Err(fault.while_doing("its BuildRun cannot be cancelled"));
+                return Err(Trouble::while_doing("its BuildRun cannot be cancelled", fault));
             }
         }
         Ok(Next::Step(Box::new(task)))
@@ -229,7 +230,9 @@ impl Worker {
             }
             Err(error) if is_status(&error, 404) => None,
             Err(error) if is_status(&error, 409) => self.fresh::<K>(&task).await?,
-            Err(error) => return Err(Fault::of(&error).while_doing("its status cannot be written")),
+            Err(error) => {
+                return Err(Trouble::while_doing("its status cannot be written", Fault::of(&error)));
+            }
         };
         Ok(match now {
             // Also if it is over now: somebody else may have ended it while its BuildRun was being created.
@@ -242,7 +245,8 @@ impl Worker {
     async fn fresh<K: TaskObject>(&self, task: &Task) -> Result<Option<Task>, Trouble> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
         let object = objects.get_opt(&task.key.name).await;
-        let object = object.map_err(|error| Fault::of(&error).while_doing("the task cannot be read"))?;
+        let object =
+            object.map_err(|error| Trouble::while_doing("the task cannot be read", Fault::of(&error)))?;
         Ok(object.and_then(|object| object.task()).filter(|now| now.uid == task.uid))
     }
 }

@@ -8,3 +8,5 @@ mod killing;
 mod retries;
 mod running;
 mod scene;
+
+pub use scene::FOREVER;

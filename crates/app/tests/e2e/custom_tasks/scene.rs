@@ -14,7 +14,7 @@ use crate::world::World;
 const BUILD_TAKES: Duration = Duration::from_millis(50);
 
 /// How long a build takes that is not to end by itself.
-pub(super) const FOREVER: &str = "10m";
+pub const FOREVER: &str = "10m";
 
 /// A world with simulated builds; none on other clusters than the dev cluster.
 pub(super) async fn simulated() -> Option<World> {
@@ -41,7 +41,7 @@ pub(super) fn build_spec() -> Value {
 
 impl World {
     /// A Build `web` in team-a whose runs take this long and end like this.
-    pub(super) async fn scripted(&self, outcomes: &str, takes: &str) {
+    pub async fn scripted(&self, outcomes: &str, takes: &str) {
         let annotations =
             json!({"dev.shipwright.io/simulate": outcomes, "dev.shipwright.io/simulate-duration": takes});
         self.build_with(annotations, build_spec()).await;
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Creates a CustomRun that asks for the Build `web`, with more fields in its spec.
-    pub(super) async fn task(&self, name: &str, more: Value) {
+    pub async fn task(&self, name: &str, more: Value) {
         let mut spec = json!({"customRef": by_name("web")});
         spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.task_of("CustomRun", name, spec).await;
@@ -91,14 +91,14 @@ impl World {
     }
 
     /// Does what Tekton does to cancel a task.
-    pub(super) async fn cancel_task(&self, name: &str) {
+    pub async fn cancel_task(&self, name: &str) {
         let patch =
             json!({"spec": {"status": "RunCancelled", "statusMessage": "the PipelineRun was cancelled."}});
         self.tasks("CustomRun").patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 
     /// The task, once its condition has this status and reason.
-    pub(super) async fn task_reaches(&self, name: &str, status: &str, reason: &str) -> Value {
+    pub async fn task_reaches(&self, name: &str, status: &str, reason: &str) -> Value {
         self.task_of_kind_reaches("CustomRun", name, status, reason).await
     }
 
