@@ -8,6 +8,7 @@
 pub mod annotations;
 pub mod crds;
 pub mod manifest;
+mod resource;
 pub mod shipwright;
 mod target;
 pub mod tekton;

@@ -1,9 +1,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{ListableResource, Metadata, NamespaceResourceScope, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{API_VERSION, GROUP, Trigger, VERSION};
+use super::Trigger;
+use crate::resource::namespaced_resource;
 
 /// A Build: how to make a container image from a source. Owned by the Build project; we read it.
 ///
@@ -94,30 +94,7 @@ impl BuildSpec {
     }
 }
 
-impl Resource for Build {
-    const API_VERSION: &'static str = API_VERSION;
-    const GROUP: &'static str = GROUP;
-    const KIND: &'static str = "Build";
-    const VERSION: &'static str = VERSION;
-    const URL_PATH_SEGMENT: &'static str = "builds";
-    type Scope = NamespaceResourceScope;
-}
-
-impl ListableResource for Build {
-    const LIST_KIND: &'static str = "BuildList";
-}
-
-impl Metadata for Build {
-    type Ty = ObjectMeta;
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+namespaced_resource!(Build, "shipwright.io", "v1beta1", "builds");
 
 #[cfg(test)]
 mod tests {

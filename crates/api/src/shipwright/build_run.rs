@@ -1,9 +1,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{ListableResource, Metadata, NamespaceResourceScope, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{API_VERSION, BuildSpec, GROUP, VERSION};
+use super::BuildSpec;
+use crate::resource::namespaced_resource;
 
 /// A BuildRun: one run of a Build. We create it; the Build controller carries it out.
 ///
@@ -42,27 +42,4 @@ pub struct BuildReference {
     pub spec: Option<Box<BuildSpec>>,
 }
 
-impl Resource for BuildRun {
-    const API_VERSION: &'static str = API_VERSION;
-    const GROUP: &'static str = GROUP;
-    const KIND: &'static str = "BuildRun";
-    const VERSION: &'static str = VERSION;
-    const URL_PATH_SEGMENT: &'static str = "buildruns";
-    type Scope = NamespaceResourceScope;
-}
-
-impl ListableResource for BuildRun {
-    const LIST_KIND: &'static str = "BuildRunList";
-}
-
-impl Metadata for BuildRun {
-    type Ty = ObjectMeta;
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+namespaced_resource!(BuildRun, "shipwright.io", "v1beta1", "buildruns");

@@ -1,9 +1,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{ListableResource, Metadata, NamespaceResourceScope, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::GROUP;
+use crate::resource::namespaced_resource;
 
 /// A CustomRun: one run of a task of a Pipeline that Tekton leaves to somebody else. Tekton creates it and
 /// waits for its condition `Succeeded`.
@@ -100,27 +99,4 @@ pub struct Param {
     pub value: Value,
 }
 
-impl Resource for CustomRun {
-    const API_VERSION: &'static str = "tekton.dev/v1beta1";
-    const GROUP: &'static str = GROUP;
-    const KIND: &'static str = "CustomRun";
-    const VERSION: &'static str = "v1beta1";
-    const URL_PATH_SEGMENT: &'static str = "customruns";
-    type Scope = NamespaceResourceScope;
-}
-
-impl ListableResource for CustomRun {
-    const LIST_KIND: &'static str = "CustomRunList";
-}
-
-impl Metadata for CustomRun {
-    type Ty = ObjectMeta;
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+namespaced_resource!(CustomRun, "tekton.dev", "v1beta1", "customruns");

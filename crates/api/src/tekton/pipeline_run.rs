@@ -3,13 +3,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{ListableResource, Metadata, NamespaceResourceScope, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trigger_event::{ObjectKey, PipelineRunEvent, RunClass};
 
-use super::{GROUP, LABEL_PIPELINE, TriggeredBuilds};
+use super::{LABEL_PIPELINE, TriggeredBuilds};
 use crate::annotations;
+use crate::resource::namespaced_resource;
 use crate::shipwright;
 
 /// What our keys, and upstream's, begin with. Labels of these are not the user's.
@@ -226,30 +226,7 @@ fn time_limit(text: &str) -> Option<Duration> {
     Duration::try_from(limit).ok().filter(|limit| !limit.is_zero())
 }
 
-impl Resource for PipelineRun {
-    const API_VERSION: &'static str = "tekton.dev/v1";
-    const GROUP: &'static str = GROUP;
-    const KIND: &'static str = "PipelineRun";
-    const VERSION: &'static str = "v1";
-    const URL_PATH_SEGMENT: &'static str = "pipelineruns";
-    type Scope = NamespaceResourceScope;
-}
-
-impl ListableResource for PipelineRun {
-    const LIST_KIND: &'static str = "PipelineRunList";
-}
-
-impl Metadata for PipelineRun {
-    type Ty = ObjectMeta;
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+namespaced_resource!(PipelineRun, "tekton.dev", "v1", "pipelineruns");
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{ListableResource, Metadata, NamespaceResourceScope, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{EmbeddedTask, GROUP, TaskFields, TaskReference};
+use super::{EmbeddedTask, TaskFields, TaskReference};
+use crate::resource::namespaced_resource;
 
 /// A Run: what a [`super::CustomRun`] was called until Tekton v0.46. Some clusters still serve it.
 ///
@@ -34,27 +34,4 @@ pub struct RunSpec {
     pub common: TaskFields,
 }
 
-impl Resource for Run {
-    const API_VERSION: &'static str = "tekton.dev/v1alpha1";
-    const GROUP: &'static str = GROUP;
-    const KIND: &'static str = "Run";
-    const VERSION: &'static str = "v1alpha1";
-    const URL_PATH_SEGMENT: &'static str = "runs";
-    type Scope = NamespaceResourceScope;
-}
-
-impl ListableResource for Run {
-    const LIST_KIND: &'static str = "RunList";
-}
-
-impl Metadata for Run {
-    type Ty = ObjectMeta;
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn metadata_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+namespaced_resource!(Run, "tekton.dev", "v1alpha1", "runs");
