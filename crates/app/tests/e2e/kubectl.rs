@@ -119,8 +119,8 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
         kubectl.run(&["get", "secret", "other", "-n", n, "-o", "jsonpath={.data.github-token}"]) == "eA=="
     );
     kubectl.run(&["delete", "secret", "other", "-n", n]);
-    kubectl.run(&["delete", "build", "web", "-n", n, "--wait"]);
     kubectl.run(&["delete", "buildrun", run, "-n", n]);
+    kubectl.run(&["delete", "build", "web", "-n", n, "--wait"]);
     assert_eq!(world.run_counts().await, (0, 0));
 
     watching.kill().unwrap();
