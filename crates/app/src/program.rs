@@ -136,16 +136,20 @@ impl Program {
         options.check()?;
         let journal = trigger_journal::open(&options.journal).await;
         let journal = journal.with_context(|| format!("the journal {} cannot be opened", options.journal))?;
-        let launcher = |reporter| Arc::new(KubeLauncher::new(connection, reporter)) as _;
+        let launcher = |reporter| {
+            let own = connection.apart()?;
+            Ok(Arc::new(KubeLauncher::new(&own, reporter)) as _)
+        };
         Self::start_with(connection, options, journal, launcher).await
     }
 
-    /// Starts everything over a journal that is open, with the launcher that `launcher` makes.
+    /// Starts everything over a journal that is open, with the launcher that `launcher` makes, which belongs to
+    /// the threads that work deliveries off.
     pub async fn start_with(
         connection: &Connection,
         options: &ProgramOptions,
         journal: Arc<dyn Journal>,
-        launcher: impl FnOnce(Reporter) -> Arc<dyn Launcher>,
+        launcher: impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         options.check()?;
         let hook_listener = listen(options.listen, "webhooks", "--listen").await?;
@@ -169,7 +173,7 @@ impl Program {
         let dispatcher = Dispatcher::new(
             Arc::clone(&journal),
             Arc::clone(&inventory),
-            launcher(reporter),
+            stop.workers.within(|| launcher(reporter))?,
             options.work.settings(),
             metrics.clone(),
         );

@@ -28,6 +28,12 @@ impl Workers {
         Ok(Self(Some(runtime)))
     }
 
+    /// Does something that belongs to these threads: what it spawns is theirs.
+    pub(crate) fn within<T>(&self, make: impl FnOnce() -> T) -> T {
+        let _inside = self.handle().map(Handle::enter);
+        make()
+    }
+
     /// Where work is spawned.
     pub(crate) fn handle(&self) -> Option<&Handle> {
         self.0.as_ref().map(Runtime::handle)

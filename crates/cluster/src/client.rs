@@ -5,6 +5,7 @@ use kube::{Client, Config};
 #[derive(Clone)]
 pub struct Connection {
     pub(crate) client: Client,
+    config: Config,
     /// The address of the API server, for people to read.
     pub url: String,
 }
@@ -39,7 +40,20 @@ pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError
                 .map_err(ClientError::Kubeconfig)?
         }
     };
-    let url = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|error| ClientError::Client(Box::new(error)))?;
-    Ok(Connection { client, url })
+    Connection::new(config)
+}
+
+impl Connection {
+    fn new(config: Config) -> Result<Self, ClientError> {
+        let url = config.cluster_url.to_string();
+        let client = Client::try_from(config.clone());
+        let client = client.map_err(|error| ClientError::Client(Box::new(error)))?;
+        Ok(Self { client, config, url })
+    }
+
+    /// A connection to the same API server that shares nothing with this one. What it does in the background
+    /// is done by the threads of the runtime that this is called in.
+    pub fn apart(&self) -> Result<Self, ClientError> {
+        Self::new(self.config.clone())
+    }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         if none { Arc::new(KeepsNothing::new()) } else { trigger_journal::open(&options.journal).await? };
     let kubeconfig = std::fs::read_to_string(&args.kubeconfig).context("the kubeconfig is missing")?;
     let connection = connect(Some(&kubeconfig)).await?;
-    let launcher = |reporter| Arc::new(KubeLauncher::new(&connection, reporter)) as _;
+    let launcher = |reporter| Ok(Arc::new(KubeLauncher::new(&connection.apart()?, reporter)) as _);
     let program = Program::start_with(&connection, &options, journal, launcher).await?;
     program.ready().await;
     let greeting = json!({"hooks": program.hooks.to_string(), "admin": program.admin.to_string()});

@@ -45,27 +45,47 @@ impl PipelineRun {
     /// A run that somebody cancelled, or whose own time limit is over, is in that class before Tekton has
     /// ended it. Tekton's default time limit is not known here and does not count.
     pub fn class(&self, now: Timestamp) -> Option<RunClass> {
-        let condition = self.condition();
-        match condition.and_then(|condition| condition["status"].as_str()) {
-            Some("True") => return Some(RunClass::Succeeded),
-            Some("False") => {
-                return Some(match self.reason() {
-                    Some("Cancelled") => RunClass::Cancelled,
-                    Some("PipelineRunTimeout") => RunClass::TimedOut,
-                    _ => RunClass::Failed,
-                });
-            }
-            _ => {}
+        if let Some(end) = self.end() {
+            return Some(end);
         }
         if self.spec["status"] == "Cancelled" {
             return Some(RunClass::Cancelled);
         }
-        let started = self.moment("startTime")?;
-        let limit = self.spec["timeouts"]["pipeline"].as_str().and_then(time_limit);
-        match limit.and_then(|limit| started.checked_add(limit).ok()) {
-            Some(deadline) if deadline < now => Some(RunClass::TimedOut),
-            _ => Some(RunClass::Started),
+        self.moment("startTime")?;
+        let is_late = self.deadline().is_some_and(|deadline| deadline < now);
+        Some(if is_late { RunClass::TimedOut } else { RunClass::Started })
+    }
+
+    /// The class of a run that Tekton has ended.
+    fn end(&self) -> Option<RunClass> {
+        match self.condition()?["status"].as_str()? {
+            "True" => Some(RunClass::Succeeded),
+            "False" => Some(match self.reason() {
+                Some("Cancelled") => RunClass::Cancelled,
+                Some("PipelineRunTimeout") => RunClass::TimedOut,
+                _ => RunClass::Failed,
+            }),
+            _ => None,
         }
+    }
+
+    /// When it came into `class`, as far as that is written down.
+    fn since(&self, class: RunClass) -> Option<Timestamp> {
+        if self.end().is_some() {
+            return self.moment("completionTime").or_else(|| self.changed_at());
+        }
+        match class {
+            RunClass::Started => self.moment("startTime"),
+            RunClass::TimedOut => self.deadline(),
+            // That somebody wants it to end is written without a time.
+            RunClass::Succeeded | RunClass::Failed | RunClass::Cancelled => None,
+        }
+    }
+
+    /// When its own time limit is over, if it has one.
+    fn deadline(&self) -> Option<Timestamp> {
+        let limit = self.spec["timeouts"]["pipeline"].as_str().and_then(time_limit)?;
+        self.moment("startTime")?.checked_add(limit).ok()
     }
 
     /// What it means that the run is in its class at the moment `now`; `None` as long as it has not started.
@@ -73,10 +93,6 @@ impl PipelineRun {
         let class = self.class(now)?;
         let labels = self.metadata.labels.clone().unwrap_or_default();
         let theirs = |key: &String| !OURS.iter().any(|ours| key.starts_with(ours));
-        let since = match class {
-            RunClass::Started => self.moment("startTime"),
-            _ => self.moment("completionTime").or_else(|| self.changed_at()),
-        };
         Some(PipelineRunEvent {
             run: self.key(),
             uid: self.metadata.uid.clone().unwrap_or_default(),
@@ -84,7 +100,7 @@ impl PipelineRun {
             labels: labels.clone().into_iter().filter(|(key, _)| theirs(key)).collect(),
             class,
             reason: self.reason().map(ToOwned::to_owned),
-            since,
+            since: self.since(class),
             builds: self.builds(),
             carries_out: self.carries_out(&labels),
             recorded: self.recorded(class),

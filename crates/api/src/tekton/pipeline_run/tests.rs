@@ -61,6 +61,26 @@ fn the_class_is_what_a_rule_can_name() {
 }
 
 #[test]
+fn the_moment_is_when_it_came_into_the_class() {
+    let running = |spec: Value| {
+        let mut status = ended("Unknown", "Running");
+        status["conditions"][0]["lastTransitionTime"] = json!("2026-01-02T03:04:01Z");
+        run(&spec, &status).event(now()).unwrap().since
+    };
+    let at = |text: &str| text.parse::<Timestamp>().ok();
+    assert_eq!(running(json!({})), at("2026-01-02T03:04:00Z"), "its start");
+    let limited = json!({"timeouts": {"pipeline": "30s"}});
+    assert_eq!(running(limited), at("2026-01-02T03:04:30Z"), "the end of its time");
+    assert_eq!(running(json!({"status": "Cancelled"})), None, "not when it began to run");
+    let over = run(&json!({}), &ended("False", "Failed"));
+    assert_eq!(
+        over.event(now()).unwrap().since,
+        at("2026-01-02T03:04:05Z"),
+        "no completion time: the condition's"
+    );
+}
+
+#[test]
 fn the_builds_of_its_tasks_are_known() {
     let task = |api: &str, kind: &str| json!({"taskRef": {"apiVersion": api, "kind": kind, "name": "web"}});
     let of = |tasks: Value| json!({"startTime": "2026-01-02T03:04:00Z", "pipelineSpec": tasks});

@@ -182,7 +182,7 @@ async fn serve(role: Role) {
     let mut options = ProgramOptions::on_loopback(address);
     (options.listen, options.admin, options.work.lease) = (role.hooks, role.admin, LEASE.as_secs());
     let launcher =
-        |reporter| Arc::new(SuicidalLauncher::new(KubeLauncher::new(&connection, reporter), trap)) as _;
+        |reporter| Ok(Arc::new(SuicidalLauncher::new(KubeLauncher::new(&connection, reporter), trap)) as _);
     let _program = Program::start_with(&connection, &options, journal, launcher).await.unwrap();
     std::future::pending::<()>().await;
 }
