@@ -7,9 +7,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::debug;
 
 /// By how much these threads stand back, as `nice` counts it: where there is too little processor time for
-/// all, they get about a tenth of it.
+/// all, they get about a quarter of it. More would let the backlog of a busy hour take an hour.
 #[cfg(target_os = "linux")]
-const STAND_BACK: i32 = 10;
+const STAND_BACK: i32 = 5;
 
 /// Threads of their own for working deliveries off, which stand back behind those that take deliveries in.
 ///

@@ -159,3 +159,25 @@ impl Context {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trigger_api::tekton::CustomRun;
+
+    use super::*;
+
+    /// The lines C4, C7 and C8: a BuildRun leads back to its task, and one that has none leads nowhere.
+    #[test]
+    fn a_build_run_leads_back_to_its_task() {
+        let run = |annotations: serde_json::Value| -> DynamicObject {
+            let metadata = json!({"namespace": "team-a", "name": "web-1", "annotations": annotations});
+            serde_json::from_value(json!({"metadata": metadata})).unwrap()
+        };
+        let of_a_task = run(json!({"trigger.shipwright.io/customrun": "image"}));
+        assert_eq!(task_of::<CustomRun>(&of_a_task), Some(ObjectRef::new("image").within("team-a")));
+        for of_nobody in [json!({}), json!({"trigger.shipwright.io/trigger-when-type": "GitHub"})] {
+            assert_eq!(task_of::<CustomRun>(&run(of_nobody)), None);
+        }
+    }
+}
