@@ -7,7 +7,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::debug;
 
 /// By how much these threads stand back, as `nice` counts it: where there is too little processor time for
-/// all, they get about a quarter of it. More would let the backlog of a busy hour take an hour.
+/// all, they get about a quarter of it; by 10 it would be a tenth, and a backlog would hardly shrink beside
+/// other programs.
 #[cfg(target_os = "linux")]
 const STAND_BACK: i32 = 5;
 

@@ -1,18 +1,17 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube::api::{DynamicObject, PostParams};
-use kube::core::{ApiResource, GroupVersionKind, Request};
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
-use serde_json::Value;
 use trigger_dispatch::{LaunchFault, Launched, Launcher, Note, Retry};
 use trigger_targets::{About, Plan};
 
-use crate::MANAGER;
 use crate::client::Connection;
 use crate::fault::{Fault, already_exists};
 use crate::notes;
 use crate::reporter::{Report, Reporter};
 use crate::triggered::ensure_condition;
+use crate::writing::create;
 
 /// Creates runs on the cluster.
 ///
@@ -32,7 +31,7 @@ impl KubeLauncher {
     async fn create(&self, plan: &Plan) -> Result<Launched, LaunchFault> {
         let runs: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &plan.key.namespace, &resource(&plan.kind));
-        let run = match self.post(&runs, &plan.object).await {
+        let run = match create(&runs, &plan.object).await {
             Ok(run) => Some(run),
             Err(error) if already_exists(&error) => None,
             Err(error) => {
@@ -51,14 +50,6 @@ impl KubeLauncher {
         }
         let uid = ensure_condition(&runs, &plan.key.name, run, &plan.condition).await;
         Ok(Launched { existed, uid: uid.map_err(|error| fault(&error))? })
-    }
-
-    /// Creates the object as it is, without taking it apart first.
-    async fn post(&self, runs: &Api<DynamicObject>, object: &Value) -> Result<DynamicObject, kube::Error> {
-        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-        let request = Request::new(runs.resource_url()).create(&parameters, body);
-        self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 
     fn tell(&self, plan: &Plan, warning: bool, reason: &'static str, note: String) {

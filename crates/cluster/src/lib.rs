@@ -1,9 +1,10 @@
 //! The only crate that talks to a Kubernetes API server.
 //!
-//! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] the journal, [`SharedReads`] reads Secrets on demand, [`KubeLauncher`] creates
-//! runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about Builds, [`Reviews`] asks who may do
-//! what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton. Everything else meets these through the traits of
-//! `trigger-dispatch`; no other crate names a Kubernetes client.
+//! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] the journal. [`SharedReads`] reads Secrets on
+//! demand, [`KubeLauncher`] creates runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about
+//! Builds, [`Reviews`] asks who may do what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton.
+//! Everything else meets these through the traits of `trigger-dispatch`; no other crate names a Kubernetes
+//! client.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -19,6 +20,7 @@ mod secrets;
 mod tasks;
 mod triggered;
 mod watching;
+mod writing;
 
 pub use access::Reviews;
 pub use builds::{BuildWatch, Scope, list_builds, watch_builds};

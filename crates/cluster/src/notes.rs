@@ -1,14 +1,14 @@
 //! Notes on PipelineRuns: what they have started.
 
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::{Api, Client};
 use serde_json::json;
 use tracing::{debug, warn};
 use trigger_api::tekton::PipelineRun;
 use trigger_dispatch::{Note, with_causes};
 
-use crate::MANAGER;
 use crate::fault::is_status;
+use crate::writing::patch_parameters;
 
 /// Tekton writes the run while it goes on; whoever comes second has to look again.
 const TRIES: usize = 4;
@@ -31,13 +31,12 @@ pub(crate) async fn write(client: &Client, note: &Note) {
 }
 
 async fn try_to(runs: &Api<PipelineRun>, name: &str, note: &Note) -> Result<(), kube::Error> {
-    let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     let mut run = note.seen.clone();
     for tries_left in (0..TRIES).rev() {
         let Some(annotations) = note.annotations(&run) else { return Ok(()) };
         let version = &run.metadata.resource_version;
         let patch = json!({"metadata": {"resourceVersion": version, "annotations": annotations}});
-        match runs.patch_metadata(name, &parameters, &Patch::Merge(patch)).await {
+        match runs.patch_metadata(name, &patch_parameters(), &Patch::Merge(patch)).await {
             Err(error) if is_status(&error, 409) && tries_left > 0 => {}
             other => return other.map(drop),
         }

@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 use kube::Api;
-use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::core::Request;
+use kube::api::{DynamicObject, Patch};
 use serde_json::{Value, json};
 use tracing::warn;
 use trigger_targets::Condition;
 
-use crate::MANAGER;
+use crate::writing::patch_status;
 
 /// The run's controller writes the same list; whoever comes second has to look again. It writes a handful
 /// of times in the first second.
@@ -37,8 +36,7 @@ pub(crate) async fn ensure_condition(
         };
         let uid = seen.metadata.uid.clone();
         let Some(patch) = patch(&seen, condition) else { return Ok(uid) };
-        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        match patch_status(runs, name, &parameters, &Patch::Merge(patch)).await {
+        match patch_status(runs, name, &Patch::Merge(patch)).await {
             Ok(()) => return Ok(uid),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
             Err(kube::Error::Api(status)) if status.code == 409 => conflict = Some(status),
@@ -51,18 +49,6 @@ pub(crate) async fn ensure_condition(
         }
     }
     conflict.map_or(Ok(None), |status| Err(kube::Error::Api(status)))
-}
-
-/// Like [`Api::patch_status`], but does not read what comes back, which is the whole run.
-async fn patch_status(
-    runs: &Api<DynamicObject>,
-    name: &str,
-    parameters: &PatchParams,
-    patch: &Patch<Value>,
-) -> Result<(), kube::Error> {
-    let request = Request::new(runs.resource_url()).patch_subresource("status", name, parameters, patch);
-    let client = runs.clone().into_client();
-    client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
 }
 
 /// `None` if the run has the condition already.

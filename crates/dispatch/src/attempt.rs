@@ -83,11 +83,13 @@ pub(crate) async fn attempt(
     for plan in due {
         attempt.note(plan, Err(too_slow()), metrics);
     }
-    if attempt.postponed.is_none()
-        && let Some(note) = Note::of(&claimed.delivery, &event, &attempt.started(&plans))
+    if let Event::PipelineRun(event) = &event
+        && attempt.postponed.is_none()
+        && let Some(note) = Note::of(&claimed.delivery, event, &attempt.started(&plans))
     {
-        // Nobody waits longer for a note than for a run.
-        let _ = timeout(patience.launch, launcher.note(&note)).await;
+        // Nobody waits longer for a note than for a run, and not beyond the attempt, whose lease ends.
+        let until = deadline.min(Instant::now() + patience.launch);
+        let _ = timeout_at(until, launcher.note(&note)).await;
     }
     attempt
 }

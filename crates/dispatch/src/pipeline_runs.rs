@@ -72,8 +72,11 @@ pub(crate) fn read(delivery: &Delivery) -> Option<Event> {
 
 impl Note {
     /// What is to be noted after a delivery of a PipelineRun has started `runs`: Builds and BuildRuns by name.
-    pub(crate) fn of(delivery: &Delivery, event: &Event, runs: &[(String, String)]) -> Option<Self> {
-        let Event::PipelineRun(event) = event else { return None };
+    pub(crate) fn of(
+        delivery: &Delivery,
+        event: &PipelineRunEvent,
+        runs: &[(String, String)],
+    ) -> Option<Self> {
         if runs.is_empty() {
             return None;
         }
@@ -182,7 +185,7 @@ mod tests {
         let PipelineRunChange { event, delivery } = change(run);
         let started: Vec<_> =
             started.iter().map(|(build, run)| ((*build).to_owned(), (*run).to_owned())).collect();
-        Note::of(delivery.value(), &Event::PipelineRun(event), &started).unwrap()
+        Note::of(delivery.value(), &event, &started).unwrap()
     }
 
     #[test]

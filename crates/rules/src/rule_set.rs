@@ -95,7 +95,10 @@ impl RuleSet {
 
     /// Whether there is any rule that an event concerns, so that there is something to decide.
     pub fn concerns_any(&self, event: &Event) -> bool {
-        KINDS.iter().any(|kind| !self.concerned(*kind, event).is_empty())
+        KINDS.iter().any(|kind| {
+            let buckets = kind.lookup(event).into_iter().filter_map(|key| self.index.get(&key));
+            buckets.flat_map(|bucket| bucket.iter()).any(|rules| kind.concerns(event, rules))
+        })
     }
 
     /// The targets with rules of a kind that an event concerns, each once.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::Resource as _;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DynamicObject, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::controller::Action;
 use kube::{Api, Client};
@@ -16,9 +16,9 @@ use trigger_tasks::{Attempt, BuildChoice, CancelCause, Creation, Seen, StatusWri
 
 use super::kind::TaskObject;
 use super::trouble::Trouble;
-use crate::MANAGER;
 use crate::fault::{Fault, already_exists, is_status};
 use crate::triggered::ensure_condition;
+use crate::writing::{create, patch_parameters};
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
 /// others change it meanwhile.
@@ -169,12 +169,9 @@ impl Worker {
 
     /// One that is there already is as good as created: whose it is shows the next look.
     async fn post(&self, creation: &Creation) -> Result<(), Fault> {
-        let object: DynamicObject = serde_json::from_value(creation.object.clone())
-            .map_err(|error| Fault { message: error.to_string(), lasting: true })?;
         let ObjectKey { namespace, .. } = &creation.key;
         let runs: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &build_runs());
-        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        match runs.create(&parameters, &object).await {
+        match create(&runs, &creation.object).await {
             Err(error) if !already_exists(&error) => Err(Fault::of(&error)),
             _ => Ok(()),
         }
@@ -197,7 +194,7 @@ impl Worker {
         patch: Value,
     ) -> Result<Next, Trouble> {
         let key = task.run();
-        let patched = self.runs(&task).patch(&key.name, &parameters(), &Patch::Merge(patch)).await;
+        let patched = self.runs(&task).patch(&key.name, &patch_parameters(), &Patch::Merge(patch)).await;
         match patched {
             Ok(_) => info!(task = %task.key, run = %key, ?cause, "a BuildRun was cancelled"),
             // It has gone meanwhile, which the next look shows.
@@ -221,7 +218,7 @@ impl Worker {
     async fn write<K: TaskObject>(&self, task: Task, write: StatusWrite) -> Result<Next, Trouble> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
         let patch = Patch::Merge(&write.patch);
-        let now = match objects.patch_status(&task.key.name, &parameters(), &patch).await {
+        let now = match objects.patch_status(&task.key.name, &patch_parameters(), &patch).await {
             Ok(object) => {
                 let said = &write.said;
                 let (status, reason) = (&said.status, &said.reason);
@@ -254,10 +251,6 @@ impl Worker {
 fn attempt(run: &DynamicObject) -> Attempt {
     // What came as JSON can be written as JSON.
     Attempt::read(&serde_json::to_value(run).unwrap_or_default())
-}
-
-fn parameters() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
 fn rest(until: Option<Timestamp>) -> Action {

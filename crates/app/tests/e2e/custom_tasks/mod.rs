@@ -3,6 +3,7 @@
 
 mod cancelling;
 mod faults;
+mod in_a_pipeline;
 mod installing;
 mod killing;
 mod retries;

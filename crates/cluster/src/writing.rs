@@ -1,0 +1,33 @@
+//! How we write to the API server: under our name, and without reading what need not be read.
+
+use kube::Api;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::Request;
+use serde_json::Value;
+
+use crate::MANAGER;
+
+/// What every patch says of itself.
+pub(crate) fn patch_parameters() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Creates an object as it is, without taking it apart first.
+pub(crate) async fn create(api: &Api<DynamicObject>, object: &Value) -> Result<DynamicObject, kube::Error> {
+    let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let request = Request::new(api.resource_url()).create(&parameters, body);
+    api.clone().into_client().request(request.map_err(kube::Error::BuildRequest)?).await
+}
+
+/// Like [`Api::patch_status`], but does not read what comes back, which is the whole object.
+pub(crate) async fn patch_status(
+    api: &Api<DynamicObject>,
+    name: &str,
+    patch: &Patch<Value>,
+) -> Result<(), kube::Error> {
+    let request =
+        Request::new(api.resource_url()).patch_subresource("status", name, &patch_parameters(), patch);
+    let client = api.clone().into_client();
+    client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+}
