@@ -70,10 +70,7 @@ impl Users {
             return Ok(());
         }
         let text = |key: &str| asked[key].as_str().unwrap_or_default();
-        let resource = match text("subresource") {
-            "" => text("resource").to_owned(),
-            subresource => format!("{}/{subresource}", text("resource")),
-        };
+        let resource = resource_of(asked);
         let message = format!(
             "{resource} \"{}\" is forbidden: User \"{}\" cannot {} resource \"{resource}\" in API group \"{}\" in \
              the namespace \"{}\"",
@@ -150,15 +147,21 @@ impl AccessRule {
     fn allows(&self, asked: &Value) -> bool {
         let text = |key: &str| asked[key].as_str().unwrap_or_default();
         let has = |list: &[String], wanted: &str| list.iter().any(|entry| entry == "*" || entry == wanted);
-        let resource = match text("subresource") {
-            "" => text("resource").to_owned(),
-            subresource => format!("{}/{subresource}", text("resource")),
-        };
+        let resource = resource_of(asked);
         let somewhere = self.namespaces.is_empty() || has(&self.namespaces, text("namespace"));
         asked.is_object()
             && has(&self.verbs, text("verb"))
             && has(&self.groups, text("group"))
             && has(&self.resources, &resource)
             && somewhere
+    }
+}
+
+/// The resource of a review's attributes, with a slash and the subresource if it has one.
+fn resource_of(asked: &Value) -> String {
+    let text = |key: &str| asked[key].as_str().unwrap_or_default();
+    match text("subresource") {
+        "" => text("resource").to_owned(),
+        subresource => format!("{}/{subresource}", text("resource")),
     }
 }

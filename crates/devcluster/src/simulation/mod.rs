@@ -4,6 +4,7 @@
 //! doing the work. Everything it makes says so: the annotation [`SIMULATED`] and messages with `simulated:`.
 //! One file or folder per system: Shipwright's builds and Tekton's pipelines.
 
+mod duration;
 mod shipwright;
 mod tekton;
 

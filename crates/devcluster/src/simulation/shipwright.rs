@@ -9,9 +9,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::duration::go_duration;
 use super::{RETRY, SIMULATED, SimulationOptions};
 use crate::handle::{StoreHandle, WatchEvent};
 use crate::identity;
@@ -268,9 +268,9 @@ fn note<'a>(build: &'a Value, key: &str) -> Option<&'a str> {
     build["metadata"]["annotations"][key].as_str()
 }
 
+/// A duration that is one: `0` is no limit.
 fn duration(text: &str) -> Option<Duration> {
-    let duration: SignedDuration = text.parse().ok()?;
-    Duration::try_from(duration).ok().filter(|duration| !duration.is_zero())
+    go_duration(text).filter(|duration| !duration.is_zero())
 }
 
 /// Makes the Build the owner of its run, if it is to go with it. An object has one controller at most.

@@ -9,7 +9,6 @@
 
 mod controller;
 mod custom_run;
-mod duration;
 mod ending;
 mod pipeline;
 mod progress;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::duration::go_duration;
 use super::reference::{self, Reference};
 use crate::names::label_fault;
+use crate::simulation::duration::go_duration;
 
 /// The spec of a Pipeline. Its tasks stand in an order in which they can be started.
 #[derive(Debug, Default, Deserialize)]

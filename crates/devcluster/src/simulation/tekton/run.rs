@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::SIMULATE;
-use super::duration::go_duration;
 use super::pipeline::{NamedValue, without_nulls};
 use super::record::{RECORD, Record};
 use crate::identity;
+use crate::simulation::duration::go_duration;
 
 /// A run that names no timeout has this long; Tekton's `default-timeout-minutes`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);

@@ -1,4 +1,4 @@
-//! Durations as Go writes them, the form of all of Tekton's.
+//! Durations as Go writes them, the form of all of Shipwright's and Tekton's.
 
 use std::time::Duration;
 
