@@ -27,6 +27,12 @@ pub const SENDER: &str = "trigger.shipwright.io/sender";
 pub const PULL_REQUEST: &str = "trigger.shipwright.io/pull-request";
 /// On a BuildRun: the PipelineRun whose status caused the run.
 pub const PIPELINE_RUN: &str = "trigger.shipwright.io/pipelinerun";
+/// On a BuildRun: the image that has changed, by its reference; several are comma-joined.
+pub const IMAGE: &str = "trigger.shipwright.io/image";
+/// On a BuildRun: the digest that the image has now; of several images in the order of [`IMAGE`].
+pub const DIGEST: &str = "trigger.shipwright.io/digest";
+/// On a BuildRun: the digest that the image had before, likewise; empty where it is not known.
+pub const PREVIOUS_DIGEST: &str = "trigger.shipwright.io/previous-digest";
 
 /// On a BuildRun: the CustomRun (or Run) of Tekton that it carries out.
 pub const CUSTOM_RUN: &str = "trigger.shipwright.io/customrun";
@@ -57,6 +63,14 @@ pub const BUILD_RUN_NAMES: &str = "triggers.shipwright.io/buildrun-names";
 pub const REVISION: &str = "trigger.shipwright.io/revision";
 /// On a Build: `allow` lets pull requests from forks start it, see [`crate::ForkPolicy`].
 pub const FORKS: &str = "trigger.shipwright.io/forks";
+/// On a Build: how often the registries of the images in its rules are asked, such as `10m`. Of several Builds
+/// that wait for one image, the shortest interval counts.
+pub const IMAGE_INTERVAL: &str = "trigger.shipwright.io/image-interval";
+/// On a Build: names of rules of type `Image` that do nothing for now, comma-joined; `*` for all of them.
+pub const SUSPEND_IMAGES: &str = "trigger.shipwright.io/suspend-images";
+/// On a Build: names of Secrets of type `kubernetes.io/dockerconfigjson` with which registries may be asked,
+/// comma-joined, beside those that the Build names for pulling and pushing.
+pub const IMAGE_SECRETS: &str = "trigger.shipwright.io/image-secrets";
 
 /// Label of the Build project on a BuildRun: the name of its Build. Retention limits select by it.
 pub const LABEL_BUILD_NAME: &str = "build.shipwright.io/name";

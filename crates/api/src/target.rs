@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use trigger_event::ObjectKey;
+use trigger_event::{ImageRef, ObjectKey};
 
 /// What a rule starts, reduced to what starting it needs. Today always a Build.
 ///
@@ -79,6 +79,8 @@ pub struct Cause {
     pub kind: &'static str,
     /// What else the rule says about itself: annotation key and value.
     pub details: Vec<(&'static str, String)>,
+    /// Of images that have changed: those that the rule waits for.
+    pub images: Vec<ImageRef>,
 }
 
 impl RevisionPolicy {

@@ -8,22 +8,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("trigger-event", &[]),
     ("trigger-api", &["event"]),
     ("trigger-providers", &["event"]),
+    ("trigger-registries", &["event"]),
     ("trigger-journal", &["event"]),
     ("trigger-rules", &["api", "event"]),
     ("trigger-targets", &["api", "event"]),
     ("trigger-tasks", &["api", "event", "targets"]),
-    ("trigger-dispatch", &["api", "event", "journal", "providers", "rules", "targets"]),
+    ("trigger-dispatch", &["api", "event", "journal", "providers", "registries", "rules", "targets"]),
     ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets", "tasks"]),
-    ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "rules"]),
+    ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "registries", "rules"]),
     ("trigger-devcluster", &[]),
     ("trigger-devpostgres", &[]),
+    ("trigger-devregistry", &[]),
     (
         "shipwright-trigger",
-        &["api", "cluster", "devcluster", "dispatch", "event", "journal", "providers", "rules", "server"],
+        &[
+            "api",
+            "cluster",
+            "devcluster",
+            "devregistry",
+            "dispatch",
+            "event",
+            "journal",
+            "providers",
+            "registries",
+            "rules",
+            "server",
+        ],
     ),
     (
         "xtask",
@@ -41,8 +55,8 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("zstd", &["trigger-journal"]),
     ("gix-url", &["trigger-event"]),
     ("globset", &["trigger-rules"]),
-    ("axum", &["trigger-server", "trigger-devcluster"]),
-    ("reqwest", &["shipwright-trigger", "xtask"]),
+    ("axum", &["trigger-server", "trigger-devcluster", "trigger-devregistry"]),
+    ("reqwest", &["shipwright-trigger", "trigger-registries", "xtask"]),
     ("schemars", &["trigger-server"]),
 ];
 

@@ -118,8 +118,11 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
         let target = &decision.target;
         let also: Vec<_> = decisions
             .iter()
-            .filter(|other| other.outcome == Outcome::AlsoMatched && other.target.key == target.key)
-            .map(|other| other.rule.as_ref())
+            .filter(|other| other.target.key == target.key)
+            .filter_map(|other| match &other.outcome {
+                Outcome::AlsoMatched(cause) => Some(cause),
+                Outcome::Fired(_) | Outcome::Skipped(_) => None,
+            })
             .collect();
         let Delivery { id: delivery, replay, .. } = &claimed.delivery;
         let request = Request { delivery, event, target, cause, also: &also, replay: replay.as_ref() };
@@ -168,7 +171,7 @@ impl Attempt {
 fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Fired(_) => "fired",
-        Outcome::AlsoMatched => "also-matched",
+        Outcome::AlsoMatched(_) => "also-matched",
         Outcome::Skipped(reason) => reason.name(),
     }
 }

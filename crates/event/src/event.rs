@@ -3,7 +3,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::{Branch, Commit, ObjectKey, RepoId, Tag};
+use crate::{Branch, Commit, ImageEvent, ObjectKey, RepoId, Tag};
 
 /// The meaning of a delivery, the same whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Event {
     Git(GitEvent),
     /// A Tekton PipelineRun changed the class of its status.
     PipelineRun(PipelineRunEvent),
+    /// Tags of images stand for other images now.
+    Image(ImageEvent),
 }
 
 /// Something that happened in a Git repository.

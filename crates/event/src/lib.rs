@@ -1,8 +1,8 @@
 //! What happened.
 //!
 //! This crate knows the words everything else speaks: [`Event`] (the provider-neutral meaning),
-//! [`Delivery`] (the bytes that reached us, under an id of their own), [`RepoId`] (one name for every
-//! spelling of a repository) and [`Verified`] (a value whose origin has been proven).
+//! [`Delivery`] (the bytes that reached us, under an id of their own), [`RepoId`] and [`ImageRef`] (one name
+//! for every spelling of a repository, and of an image) and [`Verified`] (a value whose origin has been proven).
 //!
 //! It is pure: no I/O, no clock, no Kubernetes, no JSON of any provider.
 #![forbid(unsafe_code)]
@@ -10,6 +10,7 @@
 mod delivery;
 mod event;
 mod git;
+mod image;
 mod object_key;
 mod proof;
 mod repository;
@@ -20,6 +21,9 @@ pub use event::{
     RunClass,
 };
 pub use git::{Branch, Commit, GitRef, InvalidGitName, Tag};
+pub use image::{
+    Digest, ImageChange, ImageCue, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest,
+};
 pub use object_key::ObjectKey;
 pub use proof::{Claim, Proof, Unsigned, Verification, Verified};
 pub use repository::{RepoId, RepoIdError, RepoKey};

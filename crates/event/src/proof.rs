@@ -1,4 +1,5 @@
-use aws_lc_rs::hmac;
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{constant_time, hmac};
 use serde::{Deserialize, Serialize};
 
 use crate::{Delivery, DeliveryId, ObjectKey};
@@ -25,8 +26,8 @@ pub struct Proof {
     /// Clone Secrets that hold no webhook key: with `unsigned`, rules that name no other secret may act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keyless: Vec<ObjectKey>,
-    /// The object on the cluster that we saw it happen to ourselves. Then no secret is concerned, and only
-    /// rules in the namespace of the object may act on it.
+    /// What we saw it happen to ourselves: an object on the cluster, or an image by its reference. Then no
+    /// secret is concerned, and only rules in this namespace may act on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObjectKey>,
 }
@@ -36,6 +37,8 @@ pub struct Proof {
 pub enum Claim {
     /// HMAC-SHA-256 over the raw body (RFC 2104), as GitHub, Gitea and Bitbucket send it.
     HmacSha256([u8; 32]),
+    /// The key itself, of which only the SHA-256 is kept, as registries send it in a header or a path.
+    Token([u8; 32]),
     /// Nothing at all.
     Nothing,
 }
@@ -66,6 +69,11 @@ impl Claim {
         Self::HmacSha256(bytes)
     }
 
+    /// The claim of somebody who presents `token`.
+    pub fn token(token: &[u8]) -> Self {
+        Self::Token(sha256(token))
+    }
+
     /// Whether `key` makes the claim true for `body`. Compares in constant time.
     ///
     /// An empty key proves nothing: anybody could sign with it.
@@ -74,9 +82,18 @@ impl Claim {
             Self::HmacSha256(tag) if !key.is_empty() => {
                 hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), body, tag).is_ok()
             }
-            Self::HmacSha256(_) | Self::Nothing => false,
+            Self::Token(presented) if !key.is_empty() => {
+                constant_time::verify_slices_are_equal(presented, &sha256(key)).is_ok()
+            }
+            Self::HmacSha256(_) | Self::Token(_) | Self::Nothing => false,
         }
     }
+}
+
+fn sha256(text: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, text).as_ref());
+    bytes
 }
 
 impl Verification {
@@ -112,8 +129,8 @@ impl Verification {
 }
 
 impl Verified<Delivery> {
-    /// A delivery about something that we saw happen to `object` on the cluster ourselves, by our own watch
-    /// over an authenticated connection.
+    /// A delivery about something that we saw happen to `object` ourselves, over an authenticated connection:
+    /// to an object on the cluster, or to an image, named by its reference, in a registry.
     pub fn observed(delivery: Delivery, object: ObjectKey) -> Self {
         Self { value: delivery, proof: Proof { observed: Some(object), ..Proof::default() } }
     }

@@ -35,7 +35,7 @@ fn decide_target(
         let mut trace = Trace::default();
         let outcome = match check(rule, authority, event, proof, &rules.target, &mut trace) {
             Err(reason) => Outcome::Skipped(reason),
-            Ok(_) if fired => Outcome::AlsoMatched,
+            Ok(cause) if fired => Outcome::AlsoMatched(cause),
             Ok(cause) => Outcome::Fired(cause),
         };
         fired |= matches!(outcome, Outcome::Fired(_));
@@ -76,8 +76,8 @@ fn check(
         Authority::Observation => check_observed(target, proof, trace)?,
     }
     matcher.check(event, target, trace)?;
-    let details = matcher.details(event, target);
-    Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind, details })
+    let (details, images) = (matcher.details(event, target), matcher.images(event));
+    Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind, details, images })
 }
 
 fn check_secret(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(), Reason> {

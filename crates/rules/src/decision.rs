@@ -26,7 +26,7 @@ pub enum Outcome {
     /// It fires. It is the first of its target to do so.
     Fired(Cause),
     /// It matches too, but an earlier rule of the same target fires already.
-    AlsoMatched,
+    AlsoMatched(Cause),
     /// It does not fire.
     Skipped(Reason),
 }
@@ -121,7 +121,7 @@ impl Decision {
     pub fn message(&self) -> String {
         match &self.outcome {
             Outcome::Fired(_) => "every predicate holds".to_owned(),
-            Outcome::AlsoMatched => {
+            Outcome::AlsoMatched(_) => {
                 "every predicate holds too; one run per target and delivery is enough".to_owned()
             }
             Outcome::Skipped(reason) => {

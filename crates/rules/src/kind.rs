@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use trigger_api::Target;
 use trigger_api::shipwright::{Build, Condition};
-use trigger_event::{Event, RepoId};
+use trigger_event::{Event, ImageRef, RepoId};
 
 use crate::decision::{Reason, Trace};
 use crate::fault::FaultKind;
@@ -56,6 +56,11 @@ pub trait Matcher: Send + Sync {
 
     /// What the rule says about itself in the annotations of the run: key and value.
     fn details(&self, event: &Event, target: &Target) -> Vec<(&'static str, String)>;
+
+    /// Which images of an event the rule waits for.
+    fn images(&self, _event: &Event) -> Vec<ImageRef> {
+        Vec::new()
+    }
 }
 
 /// What there is to know while a rule is made.

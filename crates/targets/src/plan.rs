@@ -22,8 +22,8 @@ pub struct Request<'a> {
     pub target: &'a Target,
     /// The rule that fired.
     pub cause: &'a Cause,
-    /// The names of the other rules of the target that match too.
-    pub also: &'a [&'a str],
+    /// The other rules of the target that match too.
+    pub also: &'a [&'a Cause],
     /// If somebody had an earlier delivery worked on once more: which, and who.
     pub replay: Option<&'a Replay>,
 }

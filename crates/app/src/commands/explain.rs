@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstream::println;
 use anyhow::Context;
@@ -8,7 +9,7 @@ use owo_colors::OwoColorize;
 use trigger_api::manifest;
 use trigger_api::tekton::{self, PipelineRun};
 use trigger_cluster::{Scope, connect, list_builds};
-use trigger_event::{Event, Proof, RepoId};
+use trigger_event::{Event, ObjectKey, Proof, RepoId};
 use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
 use trigger_server::wire;
 
@@ -112,6 +113,7 @@ fn assumed(event: &Event, rules: &RuleSet) -> Proof {
     let secrets = rules.targets().filter_map(|rules| rules.target.secret.as_ref());
     let observed = match event {
         Event::PipelineRun(event) => Some(event.run.clone()),
+        Event::Image(event) => Some(ObjectKey::new(Arc::clone(&event.namespace), "")),
         Event::Git(_) => None,
     };
     let secrets = secrets.map(|secret| secret.key.clone()).collect();
@@ -124,7 +126,7 @@ fn tell(decisions: &[Decision]) {
         rule: &decision.rule,
         verdict: match &decision.outcome {
             Outcome::Fired(_) => Verdict::Fires,
-            Outcome::AlsoMatched => Verdict::Matches,
+            Outcome::AlsoMatched(_) => Verdict::Matches,
             Outcome::Skipped(_) => Verdict::Skipped,
         },
         why: decision.message(),
@@ -153,6 +155,7 @@ fn unknown(event: &Event, rules: &RuleSet) {
             let (pipeline, namespace) = (pipeline.unwrap_or_default(), &event.run.namespace);
             return println!("No rule waits for PipelineRuns{pipeline} in the namespace {namespace}.");
         }
+        Event::Image(_) => return println!("No rule waits for this image."),
     };
     match event.repository.names.first() {
         Some(name) => println!("No Build with rules uses {name}."),

@@ -70,7 +70,9 @@ impl TriggerKind for Git {
     fn lookup(&self, event: &Event) -> Vec<IndexKey> {
         match event {
             // Nothing can be built because of a ping.
-            Event::Git(GitEvent { kind: GitEventKind::Ping, .. }) | Event::PipelineRun(_) => Vec::new(),
+            Event::Git(GitEvent { kind: GitEventKind::Ping, .. })
+            | Event::PipelineRun(_)
+            | Event::Image(_) => Vec::new(),
             Event::Git(event) => event.repository.names.iter().map(key).collect(),
         }
     }

@@ -80,7 +80,7 @@ fn outcomes(decisions: &[Decision]) -> Vec<String> {
         .iter()
         .map(|decision| match &decision.outcome {
             Outcome::Fired(cause) => format!("fired {}", cause.name),
-            Outcome::AlsoMatched => "also".to_owned(),
+            Outcome::AlsoMatched(_) => "also".to_owned(),
             Outcome::Skipped(reason) => reason.name().to_owned(),
         })
         .collect()

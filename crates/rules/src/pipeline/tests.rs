@@ -59,7 +59,7 @@ fn check(case: &str, when: &Value, event: &Event, expected: &[&str]) {
         .iter()
         .map(|decision| match &decision.outcome {
             Outcome::Fired(_) => "fired",
-            Outcome::AlsoMatched => "also",
+            Outcome::AlsoMatched(_) => "also",
             Outcome::Skipped(reason) => reason.name(),
         })
         .collect();

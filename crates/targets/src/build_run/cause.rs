@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use trigger_api::annotations;
-use trigger_event::{Event, GitEvent, GitEventKind, PipelineRunEvent, PullRequest};
+use trigger_event::{
+    Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, PipelineRunEvent, PullRequest,
+};
 
 use crate::plan::Request;
 
 /// An annotation is for people; the event it stands for is in the journal whole.
 const LONGEST_VALUE: usize = 1024;
+/// So many images are named in a sentence.
+const NAMED_AT_MOST: usize = 3;
 
 pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -33,6 +37,7 @@ pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
             set(annotations::PIPELINE_RUN, &event.run.name);
             set(annotations::OWNED_BY_PIPELINE_RUN, &event.run.name);
         }
+        Event::Image(event) => of_images(&matched(event, request), &mut set),
     }
     found
 }
@@ -60,15 +65,33 @@ fn of_git(event: &GitEvent, set: &mut impl FnMut(&str, &str)) {
     }
 }
 
+/// The changes that the rules which matched wait for: an event may hold others, for other Builds.
+fn matched<'a>(event: &'a ImageEvent, request: &Request<'_>) -> Vec<&'a ImageChange> {
+    let causes = || std::iter::once(request.cause).chain(request.also.iter().copied());
+    event.changes.iter().filter(|change| causes().any(|cause| cause.images.contains(&change.image))).collect()
+}
+
+/// Comma-joined, in one order: the n-th digest is that of the n-th image.
+fn of_images(changes: &[&ImageChange], set: &mut impl FnMut(&str, &str)) {
+    let joined = |parts: Vec<&str>| parts.join(",");
+    set(annotations::IMAGE, &joined(changes.iter().map(|change| change.image.as_str()).collect()));
+    set(annotations::DIGEST, &joined(changes.iter().map(|change| change.to.as_str()).collect()));
+    if changes.iter().any(|change| change.from.is_some()) {
+        let before = changes.iter().map(|change| change.from.as_ref().map_or("", Digest::as_str));
+        set(annotations::PREVIOUS_DIGEST, &joined(before.collect()));
+    }
+}
+
 pub(super) fn sentence(request: &Request<'_>) -> String {
     let what = match request.event {
         Event::Git(event) => git_sentence(event),
         Event::PipelineRun(event) => pipeline_sentence(event),
+        Event::Image(event) => image_sentence(&matched(event, request)),
     };
     let mut sentence = format!("{what} matched rule \"{}\"", cut(&request.cause.name));
-    for (place, name) in request.also.iter().enumerate() {
+    for (place, cause) in request.also.iter().enumerate() {
         sentence.push_str(if place == 0 { ", and also \"" } else { ", \"" });
-        sentence.push_str(&cut(name));
+        sentence.push_str(&cut(&cause.name));
         sentence.push('"');
     }
     sentence.push_str(" (delivery ");
@@ -98,6 +121,20 @@ fn git_sentence(event: &GitEvent) -> String {
 
 fn pipeline_sentence(event: &PipelineRunEvent) -> String {
     format!("PipelineRun {} in status {}", event.run.name, event.class.name())
+}
+
+/// A condition is read by people: the annotations name every image, this names a few.
+fn image_sentence(changes: &[&ImageChange]) -> String {
+    let one = |change: &&ImageChange| {
+        let before = change.from.as_ref().map(|from| format!("from {} ", from.short())).unwrap_or_default();
+        format!("image {} changed {before}to {}", change.image, change.to.short())
+    };
+    let (named, others) = changes.split_at(changes.len().min(NAMED_AT_MOST));
+    let mut sentence = named.iter().map(one).collect::<Vec<_>>().join(", ");
+    if !others.is_empty() {
+        let _ = write!(sentence, ", and {} more", others.len());
+    }
+    sentence
 }
 
 /// The text without control characters, cut to what an annotation should hold.

@@ -1,10 +1,12 @@
 //! What a BuildRun looks like: by name, or embedded and pinned to the commit.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::{Cause, ForkPolicy, RevisionPolicy, Target, annotations};
 use trigger_event::{
-    Branch, Commit, DeliveryId, Event, GitEvent, GitEventKind, ObjectKey, Origin, PipelineRunEvent,
-    PullRequest, PullRequestAction, RepoId, Repository, RunClass,
+    Branch, Commit, DeliveryId, Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, ImageRef,
+    ImageSource, ObjectKey, Origin, PipelineRunEvent, PullRequest, PullRequestAction, RepoId, Repository,
+    RunClass,
 };
 
 use crate::{Plan, Request, render};
@@ -59,9 +61,15 @@ fn plan(target: &Target, event: &Event, also: &[&str]) -> Plan {
         (annotations::WHEN_GITHUB_EVENTS, "Push,PullRequest".to_owned()),
         (annotations::WHEN_GITHUB_BRANCHES, "main".to_owned()),
     ];
-    let cause = Cause { name: "push main".into(), kind: "GitHub", details };
-    let delivery = DeliveryId::derive(&[b"delivery"]);
-    render(&Request { delivery: &delivery, event, target, cause: &cause, also, replay: None }).unwrap()
+    let cause =
+        |name: &str| Cause { name: name.into(), kind: "GitHub", details: Vec::new(), images: Vec::new() };
+    let also: Vec<_> = also.iter().copied().map(cause).collect();
+    plan_of(target, event, &Cause { details, ..cause("push main") }, &also)
+}
+
+fn plan_of(target: &Target, event: &Event, cause: &Cause, also: &[Cause]) -> Plan {
+    let (delivery, also) = (DeliveryId::derive(&[b"delivery"]), also.iter().collect::<Vec<_>>());
+    render(&Request { delivery: &delivery, event, target, cause, also: &also, replay: None }).unwrap()
 }
 
 #[test]
@@ -124,4 +132,37 @@ fn a_pipeline_run_is_named_as_the_cause() {
     }
     assert_eq!(object["metadata"].get("ownerReferences"), None, "it outlives the PipelineRun");
     assert_eq!(object["spec"]["build"], json!({"name": "web"}));
+}
+
+#[test]
+fn all_images_that_its_rules_wait_for_are_named_as_the_cause() {
+    let digest = |letter: &str| Digest::parse(&format!("sha256:{}", letter.repeat(64))).unwrap();
+    let change = |image: &str, from: Option<&str>, to: &str| ImageChange {
+        image: ImageRef::parse(image).unwrap(),
+        from: from.map(digest),
+        to: digest(to),
+        source: ImageSource::Registry,
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let changes =
+        vec![change("base", Some("a"), "b"), change("other", None, "c"), change("tools", None, "d")];
+    let event = Event::Image(ImageEvent { namespace: "team-a".into(), changes });
+    let cause = |name: &str, image: &str| Cause {
+        name: name.into(),
+        kind: "Image",
+        details: Vec::new(),
+        images: vec![ImageRef::parse(image).unwrap()],
+    };
+    let also = [cause("second", "tools")];
+    let plan = plan_of(&target(None, RevisionPolicy::Event), &event, &cause("first", "base"), &also);
+    let annotations = &plan.object["metadata"]["annotations"];
+    let images = "docker.io/library/base:latest,docker.io/library/tools:latest";
+    assert_eq!(annotations[annotations::IMAGE], images);
+    assert_eq!(annotations[annotations::DIGEST], format!("{},{}", digest("b"), digest("d")));
+    assert_eq!(annotations[annotations::PREVIOUS_DIGEST], format!("{},", digest("a")));
+    assert_eq!(plan.object["spec"]["build"], json!({"name": "web"}));
+    let sentence = "image docker.io/library/base:latest changed from sha256:aaaaaaaaaaaa to \
+                    sha256:bbbbbbbbbbbb, image docker.io/library/tools:latest changed to sha256:dddddddddddd \
+                    matched rule \"first\", and also \"second\"";
+    assert!(plan.condition.message.starts_with(sentence), "{}", plan.condition.message);
 }

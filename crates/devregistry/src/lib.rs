@@ -1,0 +1,2 @@
+//! An image registry of one's own.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Image registries.
+#![forbid(unsafe_code)]
