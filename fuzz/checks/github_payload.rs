@@ -23,7 +23,7 @@ pub(crate) fn check(data: &[u8]) {
     let selector = GitHub.selector(&payload);
     match GitHub.event(&payload) {
         Err(error) => assert_quiet(&error),
-        Ok(Event::PipelineRun(_)) => unreachable!("GitHub knows no PipelineRuns"),
+        Ok(Event::PipelineRun(_) | Event::Image(_)) => unreachable!("GitHub knows repositories only"),
         Ok(Event::Git(event)) => {
             let selector = selector.as_ref().expect("what is an event has a selector");
             assert_eq!(selector.names, event.repository.names);

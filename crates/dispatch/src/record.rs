@@ -19,7 +19,7 @@ fn record(decision: &Decision, runs: &HashMap<ObjectKey, ObjectKey>) -> Decision
         || runs.get(target).cloned().unwrap_or_else(|| ObjectKey::new(Arc::clone(&target.namespace), ""));
     let outcome = match &decision.outcome {
         Outcome::Fired(_) => OutcomeRecord::Fired { run: run() },
-        Outcome::AlsoMatched => OutcomeRecord::AlsoMatched { run: run() },
+        Outcome::AlsoMatched(_) => OutcomeRecord::AlsoMatched { run: run() },
         Outcome::Skipped(reason) => {
             OutcomeRecord::Skipped { reason: reason.name().to_owned(), message: decision.message() }
         }

@@ -37,7 +37,7 @@ fn read(event: &str, json: &str) -> Result<GitEvent, PayloadError> {
     let headers = headers(event);
     match GitHub.event(&GitHub.payload(&headers, json.as_bytes())?)? {
         Event::Git(event) => Ok(event),
-        Event::PipelineRun(_) => panic!("GitHub knows no PipelineRuns"),
+        Event::PipelineRun(_) | Event::Image(_) => panic!("GitHub knows repositories only"),
     }
 }
 
