@@ -83,6 +83,19 @@ pub trait Journal: Send + Sync + 'static {
     fn raise_watermark<'a>(&'a self, name: &'a str, to: Timestamp)
     -> BoxFuture<'a, Result<(), JournalError>>;
 
+    /// What was written under a name last, see [`Journal::replace_memo`].
+    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>>;
+
+    /// Writes a small text under a name, in place of the one at the revision `after`; 0 stands for none. False,
+    /// and nothing has changed, if that is not the one there is: of several who replace the same one, in one
+    /// process or many, one succeeds, and the others have to read what it wrote.
+    fn replace_memo<'a>(
+        &'a self,
+        name: &'a str,
+        after: u64,
+        text: String,
+    ) -> BoxFuture<'a, Result<bool, JournalError>>;
+
     /// Forgets some of what is older or more than `retention` allows: a batch so small that nobody who
     /// appends has to wait for it noticeably. To be called until nothing is left to forget.
     ///
@@ -206,6 +219,15 @@ pub struct Claimed {
 pub fn tenant(proof: &Proof) -> Arc<str> {
     let owner = proof.secrets.first().or(proof.keyless.first()).or(proof.observed.as_ref());
     owner.map_or_else(|| "".into(), |owner| Arc::clone(&owner.namespace))
+}
+
+/// A small text that all who share a journal agree on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memo {
+    /// How often it has been written, from 1.
+    pub revision: u64,
+    /// The text.
+    pub text: String,
 }
 
 /// Which part of the history is wanted. Conditions that are absent let everything pass.

@@ -27,7 +27,7 @@ mod turns;
 pub use address::{Address, InvalidAddress};
 pub use error::JournalError;
 pub use journal::{
-    Appended, Claimed, Demand, Journal, Page, Query, ReplayOrder, Replayed, Stats, Ticket, tenant,
+    Appended, Claimed, Demand, Journal, Memo, Page, Query, ReplayOrder, Replayed, Stats, Ticket, tenant,
 };
 pub use open::{OpenError, open};
 pub use postgres::PostgresJournal;

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use trigger_api::shipwright::{Build, When};
+use trigger_api::shipwright::{Build, TriggerFault, When};
 use trigger_api::{ForkPolicy, RevisionPolicy, SecretBinding, SecretOrigin, Target, annotations};
 use trigger_event::{ObjectKey, RepoId};
 
 use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
+use crate::image::image_rules;
 use crate::kind::{Context, KINDS};
 use crate::rule_set::{Rule, TargetRules};
 
@@ -18,21 +19,29 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
     let mut faults = Vec::new();
     let target = Arc::new(target(build, &mut faults));
     let repository = repository(build);
-    let mut context = Context { build, repository: repository.as_ref().map_err(Clone::clone), patterns };
+    let repository_of = repository.as_ref().map_err(Clone::clone);
+    let mut context = Context { build, rule: "", repository: repository_of, patterns, warnings: Vec::new() };
 
     let mut rules = Vec::with_capacity(when.len());
     for (index, entry) in when.iter().enumerate() {
+        context.rule = &entry.name;
         let mut made = compile_rule(index, entry, &mut context);
+        let place = (index, entry.name.clone());
+        faults.extend(context.warnings.drain(..).map(|kind| Fault { rule: Some(place.clone()), kind }));
         if let Err(fault) | Ok(Rule { matcher: Err(fault), .. }) = &made {
-            faults.push(Fault { rule: Some((index, entry.name.clone())), kind: fault.as_ref().clone() });
+            faults.push(Fault { rule: Some(place), kind: fault.as_ref().clone() });
         }
         if let Ok(rule) = &mut made {
-            share_key(rule, &rules);
+            share_keys(rule, &rules);
         }
         rules.extend(made);
     }
+    let mut of_images = Vec::new();
+    let images = image_rules(build, &rules, &mut of_images);
+    faults.extend(of_images.into_iter().map(|kind| Fault { rule: None, kind }));
     Some(TargetRules {
         target,
+        images,
         repository: repository.ok(),
         rules: rules.into_boxed_slice(),
         faults: faults.into_boxed_slice(),
@@ -43,22 +52,24 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
 fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result<Rule, Box<FaultKind>> {
     let condition = entry.condition();
     let Some(kind) = KINDS.iter().find(|kind| kind.name() == entry.kind) else {
-        let fault = condition.err().map_or_else(|| FaultKind::NotServed(entry.kind.clone()), FaultKind::from);
+        let fault = condition.err().unwrap_or_else(|| TriggerFault::InvalidType(entry.kind.clone())).into();
         return Err(Box::new(fault));
     };
     let matcher = condition.map_err(FaultKind::from).and_then(|condition| kind.compile(condition, context));
-    let key = match &matcher {
-        Ok(matcher) => Some(matcher.key()),
-        Err(_) => kind.key_of_broken(context),
+    let keys = match &matcher {
+        Ok(matcher) => matcher.keys(),
+        Err(_) => kind.key_of_broken(context).into_iter().collect(),
     };
     let matcher = matcher.map_err(Box::new);
-    Ok(Rule { index, name: entry.name.as_str().into(), kind: kind.name(), key, matcher })
+    Ok(Rule { index, name: entry.name.as_str().into(), kind: kind.name(), keys: keys.into(), matcher })
 }
 
 /// Rules of one Build mostly stand under one key; they share its memory.
-fn share_key(rule: &mut Rule, others: &[Rule]) {
-    if let Some(same) = others.iter().find(|other| other.key == rule.key) {
-        rule.key.clone_from(&same.key);
+fn share_keys(rule: &mut Rule, others: &[Rule]) {
+    for key in &mut rule.keys {
+        if let Some(same) = others.iter().flat_map(|other| &other.keys).find(|other| *other == key) {
+            key.clone_from(same);
+        }
     }
 }
 

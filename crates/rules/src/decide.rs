@@ -7,8 +7,8 @@ use crate::decision::{Decision, Outcome, Predicate, Reason, Trace};
 use crate::kind::{Authority, KINDS};
 use crate::rule_set::{Rule, RuleSet, TargetRules};
 
-/// Decides about every rule that could care about an event: those of the repository, or of the Pipeline,
-/// that it concerns. `proof` says which secrets verified the delivery; rules bound to another secret are
+/// Decides about every rule that could care about an event: those of the repository, the
+/// Pipeline or the images that it concerns. `proof` says which secrets verified the delivery; rules bound to another secret are
 /// skipped.
 ///
 /// Of several rules of one target that match, the first fires and the others are noted.
@@ -16,24 +16,32 @@ pub fn decide(event: &Event, proof: &Proof, rules: &RuleSet) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for kind in KINDS {
         for target in rules.concerned(*kind, event) {
-            decide_target(kind.name(), kind.authority(), event, proof, target, &mut decisions);
+            let asked = Asked { event, proof, rules };
+            decide_target(kind.name(), kind.authority(), asked, target, &mut decisions);
         }
     }
     decisions
 }
 
+/// What is decided about.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    event: &'a Event,
+    proof: &'a Proof,
+    rules: &'a RuleSet,
+}
+
 fn decide_target(
     kind: &'static str,
     authority: Authority,
-    event: &Event,
-    proof: &Proof,
+    asked: Asked<'_>,
     rules: &TargetRules,
     decisions: &mut Vec<Decision>,
 ) {
     let mut fired = false;
     for rule in rules.rules.iter().filter(|rule| rule.kind == kind) {
         let mut trace = Trace::default();
-        let outcome = match check(rule, authority, event, proof, &rules.target, &mut trace) {
+        let outcome = match check(rule, authority, asked, &rules.target, &mut trace) {
             Err(reason) => Outcome::Skipped(reason),
             Ok(cause) if fired => Outcome::AlsoMatched(cause),
             Ok(cause) => Outcome::Fired(cause),
@@ -52,8 +60,7 @@ fn decide_target(
 fn check(
     rule: &Rule,
     authority: Authority,
-    event: &Event,
-    proof: &Proof,
+    Asked { event, proof, rules }: Asked<'_>,
     target: &Target,
     trace: &mut Trace,
 ) -> Result<Cause, Reason> {
@@ -75,8 +82,8 @@ fn check(
         Authority::Secret => check_secret(target, proof, trace)?,
         Authority::Observation => check_observed(target, proof, trace)?,
     }
-    matcher.check(event, target, trace)?;
-    let (details, images) = (matcher.details(event, target), matcher.images(event));
+    matcher.check(event, target, rules, trace)?;
+    let (details, images) = (matcher.details(event, target), matcher.images(event, target, rules));
     Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind, details, images })
 }
 

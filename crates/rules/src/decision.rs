@@ -67,6 +67,10 @@ pub enum Predicate {
     Labels,
     /// The status is one the rule names.
     Status,
+    /// The image is one the rule names.
+    Image,
+    /// The rule is not suspended.
+    Suspension,
     /// It was seen in the Build's namespace.
     Namespace,
     /// It does not come from the Build itself.
@@ -104,6 +108,14 @@ pub enum Reason {
     LabelsDiffer,
     /// The status is none the rule names.
     StatusNotListed,
+    /// The image is none the rule names.
+    ImageNotListed,
+    /// An annotation of the Build suspends the rule.
+    Suspended,
+    /// The image is what the Build pushes itself.
+    OwnOutput,
+    /// Builds would start each other for ever.
+    Cycle,
     /// It was seen in another namespace, or not seen by us at all.
     NotSeenHere,
     /// The PipelineRun carries out a BuildRun: builds would start builds for ever.
@@ -150,6 +162,10 @@ impl Reason {
             Self::PipelineDiffers => "pipeline-differs",
             Self::LabelsDiffer => "labels-differ",
             Self::StatusNotListed => "status-not-listed",
+            Self::ImageNotListed => "image-not-listed",
+            Self::Suspended => "suspended",
+            Self::OwnOutput => "own-output",
+            Self::Cycle => "cycle",
             Self::NotSeenHere => "not-seen-here",
             Self::CarriesOutABuild => "carries-out-a-build",
             Self::RunsTheBuild => "runs-the-build",
@@ -182,6 +198,12 @@ impl Reason {
             Self::PipelineDiffers => format!("the Pipeline is {found}, the rule is for {expected}"),
             Self::LabelsDiffer => format!("the labels are {found}, the rule wants {expected}"),
             Self::StatusNotListed => format!("the status is {found}, the rule is for {expected}"),
+            Self::ImageNotListed => format!("what changed is {found}, the rule is for {expected}"),
+            Self::Suspended => "an annotation of the Build suspends the rule".to_owned(),
+            Self::OwnOutput => {
+                format!("{found} is what the Build pushes itself, so it would start itself for ever")
+            }
+            Self::Cycle => format!("these Builds would start each other for ever: {found}"),
             Self::NotSeenHere => format!("it was seen in {found}, the rule is in {expected}"),
             Self::CarriesOutABuild => {
                 format!("the PipelineRun carries out {found}, and builds that start builds would never end")
@@ -209,6 +231,8 @@ impl Predicate {
             Self::Pipeline => "pipeline",
             Self::Labels => "labels",
             Self::Status => "status",
+            Self::Image => "image",
+            Self::Suspension => "suspension",
             Self::Namespace => "namespace",
             Self::Loop => "loop",
             Self::Time => "time",

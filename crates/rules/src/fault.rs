@@ -1,5 +1,5 @@
 use trigger_api::shipwright::TriggerFault;
-use trigger_event::RepoIdError;
+use trigger_event::{ImageRefError, RepoIdError};
 
 /// Something in a Build that keeps a rule from working.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,22 @@ pub enum FaultKind {
         /// The value assumed in its place.
         assumed: &'static str,
     },
-    /// The Build is in order, but this version does not act on rules of this type yet.
-    #[error("this version does not act on rules of type {0} yet")]
-    NotServed(String),
+    /// The name of an image cannot be understood, or can never change.
+    #[error("the image `{name}` cannot be waited for: {problem}")]
+    Image {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: ImageRefError,
+    },
+    /// The rule waits for what its own Build pushes.
+    #[error("the image `{0}` is what the Build pushes itself, so it would start itself for ever; left out")]
+    OwnOutput(String),
+    /// Builds would start each other for ever.
+    #[error(
+        "Builds that wait for each other's images would be started for ever: {0}; none of these rules fires"
+    )]
+    Cycle(String),
 }
 
 impl FaultKind {
@@ -55,7 +68,8 @@ impl FaultKind {
             Self::NoRepository | Self::Repository(_) => "TriggerInvalidRepository",
             Self::Pattern { .. } => "TriggerInvalidBranchPattern",
             Self::Annotation { .. } => "TriggerInvalidAnnotation",
-            Self::NotServed(_) => "TriggerNotServed",
+            Self::Image { .. } => "TriggerInvalidImage",
+            Self::OwnOutput(_) | Self::Cycle(_) => "TriggerImageLoop",
         }
     }
 }

@@ -6,9 +6,10 @@ use trigger_api::shipwright::Build;
 use trigger_event::ObjectKey;
 
 use crate::compile::compile;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
-use crate::rule_set::RuleSet;
+use crate::image::cycle;
+use crate::rule_set::{RuleSet, TargetRules};
 
 /// The rules of all Builds: fed by apply, delete and retain, read as immutable snapshots.
 ///
@@ -90,6 +91,14 @@ impl Inventory {
 }
 
 impl Writer {
+    /// The circle that the rules of a Build close, if they do. A later change may close or open one as well:
+    /// what counts is how it stands when an image changes.
+    fn cycles(&self, rules: &TargetRules) -> Option<Fault> {
+        let names = rules.images.iter().flat_map(|images| &images.names);
+        let circle = names.into_iter().find_map(|name| cycle(&self.rules, &rules.target.key, name))?;
+        Some(Fault { rule: None, kind: FaultKind::Cycle(circle) })
+    }
+
     fn apply(&mut self, build: &Build) -> Applied {
         let Some(rules) = compile(build, &mut self.patterns) else {
             let metadata = &build.metadata;
@@ -98,8 +107,9 @@ impl Writer {
             }
             return Applied::default();
         };
-        let faults = rules.faults.to_vec();
-        self.rules.insert(Arc::new(rules));
+        let (mut faults, rules) = (rules.faults.to_vec(), Arc::new(rules));
+        self.rules.insert(Arc::clone(&rules));
+        faults.extend(self.cycles(&rules));
         Applied { faults }
     }
 }

@@ -7,11 +7,12 @@ use trigger_event::{Event, ImageRef, RepoId};
 use crate::decision::{Reason, Trace};
 use crate::fault::FaultKind;
 use crate::git::{Git, Patterns};
+use crate::image::Image;
 use crate::pipeline::Pipeline;
-use crate::rule_set::TargetRules;
+use crate::rule_set::{RuleSet, TargetRules};
 
 /// Every kind of trigger. Adding one is a folder and a line here.
-pub static KINDS: &[&dyn TriggerKind] = &[&Git, &Pipeline];
+pub static KINDS: &[&dyn TriggerKind] = &[&Git, &Pipeline, &Image];
 
 /// A kind of trigger: one value of `when[].type`.
 pub trait TriggerKind: Send + Sync {
@@ -48,17 +49,24 @@ pub enum Authority {
 
 /// What a rule waits for, ready to be compared with events.
 pub trait Matcher: Send + Sync {
-    /// Under which key the rule is found.
-    fn key(&self) -> IndexKey;
+    /// Under which keys the rule is found.
+    fn keys(&self) -> Vec<IndexKey>;
 
-    /// Compares the rule with an event, predicate by predicate; the first that fails ends it.
-    fn check(&self, event: &Event, target: &Target, trace: &mut Trace) -> Result<(), Reason>;
+    /// Compares the rule with an event, predicate by predicate; the first that fails ends it. `rules` are all
+    /// that there are.
+    fn check(&self, event: &Event, target: &Target, rules: &RuleSet, trace: &mut Trace)
+    -> Result<(), Reason>;
 
     /// What the rule says about itself in the annotations of the run: key and value.
     fn details(&self, event: &Event, target: &Target) -> Vec<(&'static str, String)>;
 
-    /// Which images of an event the rule waits for.
-    fn images(&self, _event: &Event) -> Vec<ImageRef> {
+    /// Because of which images of an event the rule fires.
+    fn images(&self, _event: &Event, _target: &Target, _rules: &RuleSet) -> Vec<ImageRef> {
+        Vec::new()
+    }
+
+    /// The images that the rule waits for.
+    fn waits_for(&self) -> Vec<ImageRef> {
         Vec::new()
     }
 }
@@ -67,10 +75,14 @@ pub trait Matcher: Send + Sync {
 pub struct Context<'a> {
     /// The Build that carries the rule.
     pub(crate) build: &'a Build,
+    /// The name of the rule.
+    pub(crate) rule: &'a str,
     /// Its repository, if it has one that can be understood.
     pub(crate) repository: Result<&'a RepoId, FaultKind>,
     /// Compiled branch patterns, shared by all rules.
     pub(crate) patterns: &'a mut Patterns,
+    /// What is wrong with the rule and leaves the rest of it in force.
+    pub(crate) warnings: Vec<FaultKind>,
 }
 
 /// A key of the index: text that a kind of trigger makes and only it understands.

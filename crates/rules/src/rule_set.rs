@@ -8,6 +8,7 @@ use trigger_event::{Event, GitEvent, GitEventKind, ObjectKey, RepoId, Repository
 
 use crate::fault::{Fault, FaultKind};
 use crate::git::Git;
+use crate::image::ImageRules;
 use crate::kind::{IndexKey, KINDS, Matcher, TriggerKind};
 
 /// An immutable snapshot of all rules. Copying one costs nothing, and a change costs no more than its
@@ -16,6 +17,8 @@ use crate::kind::{IndexKey, KINDS, Matcher, TriggerKind};
 pub struct RuleSet {
     targets: HashMap<ObjectKey, Arc<TargetRules>>,
     index: HashMap<IndexKey, Arc<[Arc<TargetRules>]>>,
+    /// Those of the targets that have rules of type `Image`.
+    waiting_for_images: HashMap<ObjectKey, Arc<TargetRules>>,
 }
 
 /// The rules of one target.
@@ -24,6 +27,8 @@ pub struct TargetRules {
     pub target: Arc<Target>,
     /// The target's repository, if it has one that can be understood.
     pub repository: Option<RepoId>,
+    /// What there is to know about its rules of type `Image`, if it has any.
+    pub images: Option<Box<ImageRules>>,
     /// The rules, in the order of the Build.
     pub(crate) rules: Box<[Rule]>,
     /// What keeps rules from working.
@@ -39,7 +44,7 @@ pub(crate) struct Rule {
     /// Its type.
     pub(crate) kind: &'static str,
     /// Where the index has it. A broken rule may have no place there.
-    pub(crate) key: Option<IndexKey>,
+    pub(crate) keys: Box<[IndexKey]>,
     /// What it waits for, or why it is broken. Boxed, because nearly all rules are in order.
     pub(crate) matcher: Result<Box<dyn Matcher>, Box<FaultKind>>,
 }
@@ -74,6 +79,21 @@ impl RuleSet {
     /// Every target with rules, in no particular order.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<TargetRules>> {
         self.targets.values()
+    }
+
+    /// Every target with rules of type `Image`, in no particular order.
+    pub fn waiting_for_images(&self) -> impl Iterator<Item = &Arc<TargetRules>> {
+        self.waiting_for_images.values()
+    }
+
+    /// Whether both have the same rules of type `Image`. May be false for equal ones, but costs nothing.
+    pub fn waits_for_the_same_images(&self, other: &Self) -> bool {
+        self.waiting_for_images.ptr_eq(&other.waiting_for_images)
+    }
+
+    /// The targets with rules under a key.
+    pub(crate) fn under(&self, key: &IndexKey) -> impl Iterator<Item = &TargetRules> {
+        self.index.get(key).into_iter().flat_map(|bucket| bucket.iter()).map(Arc::as_ref)
     }
 
     /// Who could accept a webhook delivery about a repository with these names.
@@ -121,12 +141,16 @@ impl RuleSet {
             let bucket = bucket.iter().chain([&rules]).cloned().collect();
             self.index.insert(key, bucket);
         }
+        if rules.images.is_some() {
+            self.waiting_for_images.insert(rules.target.key.clone(), Arc::clone(&rules));
+        }
         self.targets.insert(rules.target.key.clone(), rules);
     }
 
     /// Removes the rules of a target. True if there were any.
     pub(crate) fn remove(&mut self, target: &ObjectKey) -> bool {
         let Some(rules) = self.targets.remove(target) else { return false };
+        self.waiting_for_images.remove(target);
         for key in rules.keys() {
             let Some(bucket) = self.index.get(&key) else { continue };
             let rest: Arc<[_]> = bucket.iter().filter(|other| other.target.key != *target).cloned().collect();
@@ -142,7 +166,7 @@ impl RuleSet {
 
 impl TargetRules {
     fn keys(&self) -> HashSet<IndexKey> {
-        self.rules.iter().filter_map(|rule| rule.key.clone()).collect()
+        self.rules.iter().flat_map(|rule| rule.keys.iter().cloned()).collect()
     }
 
     /// How many rules there are, by the name of their kind.

@@ -72,6 +72,22 @@ impl Build {
         self.spec.source.as_ref()?.git.as_ref().filter(|git| !git.url.is_empty())
     }
 
+    /// The image that it pushes.
+    pub fn output_image(&self) -> Option<&str> {
+        self.spec.text(&["output", "image"])
+    }
+
+    /// The Secret with the credentials for pushing.
+    pub fn push_secret(&self) -> Option<&str> {
+        self.spec.text(&["output", "pushSecret"])
+    }
+
+    /// The Secret with the credentials for pulling its source, if that is an image.
+    pub fn pull_secret(&self) -> Option<&str> {
+        let source = self.spec.source.as_ref()?.other.get("ociArtifact")?;
+        source.get("pullSecret")?.as_str().filter(|name| !name.is_empty())
+    }
+
     /// The value of an annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
@@ -79,6 +95,11 @@ impl Build {
 }
 
 impl BuildSpec {
+    /// A text among the other fields.
+    fn text(&self, path: &[&str; 2]) -> Option<&str> {
+        self.other.get(path[0])?.get(path[1])?.as_str().filter(|text| !text.is_empty())
+    }
+
     /// The spec as a run may embed it: without `trigger` (the Build controller refuses it there) and
     /// without `retention.atBuildDeletion` (there is no Build that could own the run).
     #[must_use]

@@ -43,6 +43,7 @@ mod ending;
 mod fault;
 mod group;
 mod history;
+mod memos;
 mod opening;
 mod place;
 mod refusals;
@@ -77,8 +78,8 @@ use crate::entry::Entry;
 use crate::patience::within;
 use crate::turns::Turns;
 use crate::{
-    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
-    Replayed, Retention, Settlement, Stats, Ticket, format,
+    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, format,
 };
 
 /// How long bringing a schema up to date may take, and waiting for another replica that does it.
@@ -268,6 +269,20 @@ impl Journal for PostgresJournal {
         to: Timestamp,
     ) -> BoxFuture<'a, Result<(), JournalError>> {
         self.store.sessions.serve(watermarks::raise(&self.store, name, to))
+    }
+
+    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
+        self.store.sessions.serve(memos::read(&self.store, name))
+    }
+
+    fn replace_memo<'a>(
+        &'a self,
+        name: &'a str,
+        after: u64,
+        text: String,
+    ) -> BoxFuture<'a, Result<bool, JournalError>> {
+        async move { self.store.sessions.serve(memos::replace(&self.store, name, after, &text)).await }
+            .boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

@@ -13,12 +13,13 @@
 //!
 //! `writer` is the one thread that writes, many calls to a commit; `readers` are the few that search, on
 //! connections of their own. All SQL is in the numbered schema files, `statements`,
-//! `history`, `retention`, `refusals` and `watermarks`.
+//! `history`, `retention`, `refusals`, `memos` and `watermarks`.
 
 mod fault;
 mod file;
 mod history;
 mod lock;
+mod memos;
 mod readers;
 mod refusals;
 mod retention;
@@ -47,8 +48,8 @@ use writer::Turn;
 
 use crate::entry::{Entry, Outcome};
 use crate::{
-    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
-    Replayed, Retention, Settlement, Stats, Ticket, format,
+    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, format,
 };
 
 /// How a [`SqliteJournal`] behaves.
@@ -247,6 +248,21 @@ impl Journal for SqliteJournal {
     ) -> BoxFuture<'a, Result<(), JournalError>> {
         let name = name.to_owned();
         self.write(0, move |turn| watermarks::raise(turn.store, &name, to))
+    }
+
+    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
+        let name = name.to_owned();
+        self.read(move |store| memos::read(store, &name))
+    }
+
+    fn replace_memo<'a>(
+        &'a self,
+        name: &'a str,
+        after: u64,
+        text: String,
+    ) -> BoxFuture<'a, Result<bool, JournalError>> {
+        let name = name.to_owned();
+        self.write(text.len(), move |turn| memos::replace(turn.store, &name, after, &text))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

@@ -17,7 +17,7 @@ use self::branches::{Branches, Wanted};
 use crate::decision::{Predicate, Reason, Trace};
 use crate::fault::FaultKind;
 use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
-use crate::rule_set::TargetRules;
+use crate::rule_set::{RuleSet, TargetRules};
 
 const PUSH: &str = "Push";
 const PULL_REQUEST: &str = "PullRequest";
@@ -89,11 +89,17 @@ fn key(repository: &RepoId) -> IndexKey {
 }
 
 impl Matcher for GitMatcher {
-    fn key(&self) -> IndexKey {
-        key(&self.repository)
+    fn keys(&self) -> Vec<IndexKey> {
+        vec![key(&self.repository)]
     }
 
-    fn check(&self, event: &Event, target: &Target, trace: &mut Trace) -> Result<(), Reason> {
+    fn check(
+        &self,
+        event: &Event,
+        target: &Target,
+        _rules: &RuleSet,
+        trace: &mut Trace,
+    ) -> Result<(), Reason> {
         let Event::Git(event) = event else { return Err(Reason::EventNotListed) };
         self.check_event(&event.kind, trace)?;
         match &event.kind {

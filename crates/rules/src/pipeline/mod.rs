@@ -21,6 +21,7 @@ use trigger_event::{Event, PipelineRunEvent, RunClass};
 use crate::decision::{Predicate, Reason, Trace};
 use crate::fault::FaultKind;
 use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
+use crate::rule_set::RuleSet;
 
 /// The kind of trigger.
 pub(crate) struct Pipeline;
@@ -78,14 +79,20 @@ fn key(namespace: &str, pipeline: Option<&str>) -> IndexKey {
 }
 
 impl Matcher for PipelineMatcher {
-    fn key(&self) -> IndexKey {
-        match &self.condition.pipeline {
+    fn keys(&self) -> Vec<IndexKey> {
+        vec![match &self.condition.pipeline {
             PipelineSelector::Name(name) => key(&self.namespace, Some(name)),
             PipelineSelector::Labels(_) => key(&self.namespace, None),
-        }
+        }]
     }
 
-    fn check(&self, event: &Event, target: &Target, trace: &mut Trace) -> Result<(), Reason> {
+    fn check(
+        &self,
+        event: &Event,
+        target: &Target,
+        _rules: &RuleSet,
+        trace: &mut Trace,
+    ) -> Result<(), Reason> {
         let Event::PipelineRun(event) = event else { return Err(Reason::EventNotListed) };
         match &self.condition.pipeline {
             PipelineSelector::Name(name) => trace.require(

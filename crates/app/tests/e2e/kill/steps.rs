@@ -13,8 +13,8 @@ use trigger_cluster::KubeLauncher;
 use trigger_dispatch::{LaunchFault, Launched, Launcher, Note};
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
-    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
-    Replayed, Retention, Settlement, Stats, Ticket,
+    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket,
 };
 use trigger_targets::Plan;
 
@@ -178,6 +178,19 @@ impl Journal for SuicidalJournal {
         to: Timestamp,
     ) -> BoxFuture<'a, Result<(), JournalError>> {
         self.inner.raise_watermark(name, to)
+    }
+
+    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
+        self.inner.memo(name)
+    }
+
+    fn replace_memo<'a>(
+        &'a self,
+        name: &'a str,
+        after: u64,
+        text: String,
+    ) -> BoxFuture<'a, Result<bool, JournalError>> {
+        self.inner.replace_memo(name, after, text)
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

@@ -7,6 +7,7 @@ pub(crate) mod claiming;
 pub(crate) mod ending;
 pub(crate) mod forgetting;
 pub(crate) mod marking;
+pub(crate) mod memorizing;
 pub(crate) mod refusing;
 pub(crate) mod replaying;
 pub(crate) mod searching;
@@ -87,6 +88,10 @@ macro_rules! suite {
             ]);
             $crate::contract::tests!($new, marking: [
                 a_watermark_only_rises,
+            ]);
+            $crate::contract::tests!($new, memorizing: [
+                a_memo_is_replaced_by_who_knows_it,
+                of_many_who_replace_a_memo_one_succeeds,
             ]);
             $crate::contract::tests!($new, arriving: [
                 an_append_wakes_those_who_wait,
