@@ -6,6 +6,7 @@ use serde_json::Value;
 const BUILD_SPEC: &str = include_str!("../crds/build-spec.yaml");
 const BUILDS: &str = include_str!("../crds/builds.yaml");
 const BUILDRUNS: &str = include_str!("../crds/buildruns.yaml");
+const IMAGES: &str = include_str!("../crds/images.yaml");
 const PIPELINES: &str = include_str!("../crds/pipelines.yaml");
 const PIPELINERUNS: &str = include_str!("../crds/pipelineruns.yaml");
 const CUSTOMRUNS: &str = include_str!("../crds/customruns.yaml");
@@ -14,11 +15,12 @@ const RUNS: &str = include_str!("../crds/runs.yaml");
 /// Stands in the files where the schema of a Build's spec belongs: it is the same in three places.
 const BUILD_SPEC_MARK: &str = "schema-of-a-build-spec";
 
-/// Those of a cluster with Shipwright and Tekton: [`shipwright`] and [`tekton`].
+/// Those of a cluster with Shipwright, its Images and Tekton: [`shipwright`], [`images`] and [`tekton`].
 ///
 /// Fails only if the files in this crate are broken, which its tests rule out. So do the others.
 pub fn all() -> Result<Vec<Value>, serde_saphyr::Error> {
     let mut definitions = shipwright()?;
+    definitions.extend(images()?);
     definitions.extend(tekton()?);
     Ok(definitions)
 }
@@ -31,6 +33,11 @@ pub fn shipwright() -> Result<Vec<Value>, serde_saphyr::Error> {
         fill_in(definition, &build_spec);
     }
     Ok(definitions)
+}
+
+/// Image, which is installed apart from the others of its group.
+pub fn images() -> Result<Vec<Value>, serde_saphyr::Error> {
+    read(&[IMAGES])
 }
 
 /// Pipeline, PipelineRun and CustomRun, as today's Tekton has them.
@@ -64,7 +71,7 @@ mod tests {
     fn every_definition_is_whole() {
         let definitions = all().unwrap();
         let names: Vec<_> = definitions.iter().map(|definition| &definition["metadata"]["name"]).collect();
-        let ours = ["builds.shipwright.io", "buildruns.shipwright.io"];
+        let ours = ["builds.shipwright.io", "buildruns.shipwright.io", "images.shipwright.io"];
         let theirs = ["pipelines.tekton.dev", "pipelineruns.tekton.dev", "customruns.tekton.dev"];
         assert_eq!(names, [ours.as_slice(), theirs.as_slice()].concat());
         assert_eq!(tekton_run().unwrap()[0]["metadata"]["name"], "runs.tekton.dev");

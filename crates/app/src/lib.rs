@@ -7,6 +7,7 @@
 mod cli;
 mod commands;
 mod dev;
+mod image_options;
 mod logging;
 mod manifests;
 mod options;
@@ -17,6 +18,7 @@ mod telling;
 mod workers;
 
 pub use cli::{Cli, Command, run};
+pub use image_options::ImageOptions;
 pub use logging::{LogOptions, start_logging};
 pub use options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 pub use program::{HookPath, Program, ProgramOptions};

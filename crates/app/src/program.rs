@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{
-    BuildWatch, Connection, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter, Reviews, Scope,
-    SharedReads, carry_out_tasks, watch_builds,
+    BuildWatch, Connection, ImageFollowers, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter, Reviews,
+    Scope, SharedReads, carry_out_tasks, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, Launcher, keep_within};
+use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Secrets, Settings, keep_within};
 use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
@@ -20,6 +20,7 @@ use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
 
+use crate::image_options::ImageOptions;
 use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
 use crate::workers::Workers;
 
@@ -52,6 +53,9 @@ pub struct ProgramOptions {
     /// How deliveries are worked on.
     #[command(flatten)]
     pub work: WorkOptions,
+    /// How images are followed.
+    #[command(flatten)]
+    pub images: ImageOptions,
     /// Watch the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
     #[arg(
         long = "namespace",
@@ -110,6 +114,8 @@ pub struct Program {
     pub journal: Arc<dyn Journal>,
     /// The rules.
     pub inventory: Arc<Inventory>,
+    /// What is known of images.
+    pub images: Images,
     builds: BuildWatch,
     draining: Arc<AtomicBool>,
     stop: Stop,
@@ -173,8 +179,8 @@ impl Program {
         let dispatcher = Dispatcher::new(
             Arc::clone(&journal),
             Arc::clone(&inventory),
-            stop.workers.within(|| launcher(reporter))?,
-            options.work.settings(),
+            stop.workers.within(|| launcher(reporter.clone()))?,
+            options.settings(),
             metrics.clone(),
         );
         let followers = PipelineRunFollowers {
@@ -182,14 +188,35 @@ impl Program {
             inventory: Arc::clone(&inventory),
             journal: Arc::clone(&journal),
             synced: builds.synced(),
-            metrics,
+            metrics: metrics.clone(),
+        };
+        followers.start(connection, &stop.background, &stop.rest);
+        let secrets: Arc<dyn Secrets> = Arc::new(SharedReads::new(connection));
+        let images = Images::start(
+            ImageParts {
+                inventory: Arc::clone(&inventory),
+                journal: Arc::clone(&journal),
+                secrets: Arc::clone(&secrets),
+                registries: options.images.registries()?,
+                complaints: Arc::new(reporter),
+                metrics,
+                settings: options.images.settings(),
+            },
+            builds.synced(),
+            &stop.background,
+            &stop.rest,
+        );
+        let followers = ImageFollowers {
+            scope: options.scope(),
+            images: images.clone(),
+            journal: Arc::clone(&journal),
+            synced: builds.synced(),
         };
         followers.start(connection, &stop.background, &stop.rest);
         stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
         let metrics = trigger_server::Metrics::default();
         metrics.register(&mut registry);
-        let secrets = Arc::new(SharedReads::new(connection));
         let trouble = Trouble::default();
         let (taking_in, refusals) = Hooks::new(
             options.hook_settings(),
@@ -220,7 +247,7 @@ impl Program {
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
             stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
         }
-        Ok(Self { hooks, admin, journal, inventory, builds, draining, stop })
+        Ok(Self { hooks, admin, journal, inventory, images, builds, draining, stop })
     }
 
     /// Returns when every Build has been seen once: from then on deliveries are taken in.
@@ -313,6 +340,7 @@ impl ProgramOptions {
             journal,
             keep: KeepOptions::default(),
             work: WorkOptions::default(),
+            images: ImageOptions::default(),
             namespaces: Vec::new(),
             hook_paths: vec![github],
             allow_unsigned: false,
@@ -332,6 +360,10 @@ impl ProgramOptions {
             }
         }
         Ok(())
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { image_runs: self.images.image_runs, ..self.work.settings() }
     }
 
     fn scope(&self) -> Scope {

@@ -42,7 +42,7 @@ pub struct BuildWatch {
 /// As many objects as kubectl asks for at once.
 const PAGE: u32 = 500;
 
-const BUILD: About =
+pub(crate) const BUILD: About =
     About { group: shipwright::GROUP, version: shipwright::VERSION, kind: Build::KIND, plural: "builds" };
 
 impl Scope {

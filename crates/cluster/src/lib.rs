@@ -1,6 +1,7 @@
 //! The only crate that talks to a Kubernetes API server.
 //!
-//! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] the journal. [`SharedReads`] reads Secrets on
+//! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] and [`ImageFollowers`]
+//! the journal. [`SharedReads`] reads Secrets on
 //! demand, [`KubeLauncher`] creates runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about
 //! Builds, [`Reviews`] asks who may do what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton.
 //! Everything else meets these through the traits of `trigger-dispatch`; no other crate names a Kubernetes
@@ -11,7 +12,9 @@ mod access;
 mod builds;
 mod client;
 mod fault;
+mod images;
 mod launcher;
+mod marks;
 mod notes;
 mod pipeline_runs;
 mod reporter;
@@ -25,6 +28,7 @@ mod writing;
 pub use access::Reviews;
 pub use builds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use client::{ClientError, Connection, connect};
+pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;
 pub use pipeline_runs::PipelineRunFollowers;
 pub use reporter::{Report, Reporter};

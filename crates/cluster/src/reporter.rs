@@ -7,10 +7,13 @@ use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
-use trigger_event::ObjectKey;
+use trigger_api::Target;
+use trigger_dispatch::Complaints;
+use trigger_event::{ImageRef, ObjectKey};
 use trigger_targets::About;
 
 use crate::MANAGER;
+use crate::builds::BUILD;
 use crate::client::Connection;
 
 /// Events wait here for the API server. They are for people, so when there are too many, news is dropped
@@ -64,6 +67,36 @@ impl Reporter {
         if let Err(error) = self.queue.try_send(report) {
             debug!(error = %error, "too many Events at once; one is dropped");
         }
+    }
+}
+
+/// Wrong images are told of on the Builds that wait for them.
+impl Complaints for Reporter {
+    fn image_unknown(&self, build: &Target, image: &ImageRef, why: &str) {
+        let note = format!("the image {image} cannot be looked at: {why}");
+        self.report(about(build, true, "ImageCheckFailed", note));
+    }
+
+    fn image_known(&self, build: &Target, image: &ImageRef) {
+        self.report(about(
+            build,
+            false,
+            "ImageCheckRecovered",
+            format!("the image {image} is looked at again"),
+        ));
+    }
+}
+
+fn about(build: &Target, warning: bool, reason: &'static str, note: String) -> Report {
+    Report {
+        about: BUILD,
+        key: build.key.clone(),
+        uid: build.uid.to_string(),
+        related: None,
+        warning,
+        reason,
+        action: "CheckImage",
+        note,
     }
 }
 

@@ -1,9 +1,11 @@
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
+use trigger_api::Cause;
 use trigger_event::{Delivery, Event, ObjectKey};
 use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
@@ -15,6 +17,7 @@ use crate::meaning::meaning;
 use crate::metrics::Metrics;
 use crate::pipeline_runs::Note;
 use crate::record;
+use crate::throttle::Throttle;
 
 /// How many runs of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
@@ -38,6 +41,8 @@ pub(crate) struct Attempt {
     pub(crate) postponed: Option<String>,
     /// What cannot pass: the delivery has failed.
     pub(crate) refused: Option<String>,
+    /// Runs that are left for later: the delivery has to be taken up again after so long.
+    pub(crate) held_back: Option<(Duration, String)>,
 }
 
 /// Decides every candidate and launches what fires, save what an earlier attempt has launched: a run that
@@ -48,6 +53,7 @@ pub(crate) async fn attempt(
     rules: &RuleSet,
     launcher: &dyn Launcher,
     patience: Patience,
+    throttle: &Throttle,
     metrics: &Metrics,
 ) -> Attempt {
     let deadline = Instant::now() + patience.attempt;
@@ -70,9 +76,13 @@ pub(crate) async fn attempt(
         refused: unrendered.first().map(|error| with_causes(error)),
         postponed: None,
         launches: done,
+        held_back: None,
     };
     let runs_there: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
     let mut due: Vec<_> = plans.iter().filter(|plan| !runs_there.contains(&plan.key)).collect();
+    if let Event::Image(event) = &event {
+        attempt.hold_back(&mut due, plans.len(), &event.namespace, throttle, metrics);
+    }
     let work: Vec<_> = due.iter().copied().map(|plan| launch(launcher, plan, patience.launch)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
     while let Ok(Some((plan, result))) = timeout_at(deadline, results.next()).await {
@@ -112,20 +122,19 @@ fn too_slow() -> LaunchFault {
 
 /// What is to be created, and what cannot be rendered: that stops nothing but itself.
 fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>, Vec<RenderError>) {
+    let mut also = HashMap::<&ObjectKey, Vec<&Cause>>::new();
+    for decision in decisions {
+        if let Outcome::AlsoMatched(cause) = &decision.outcome {
+            also.entry(&decision.target.key).or_default().push(cause);
+        }
+    }
     let (mut plans, mut errors) = (Vec::new(), Vec::new());
     for decision in decisions {
         let Outcome::Fired(cause) = &decision.outcome else { continue };
         let target = &decision.target;
-        let also: Vec<_> = decisions
-            .iter()
-            .filter(|other| other.target.key == target.key)
-            .filter_map(|other| match &other.outcome {
-                Outcome::AlsoMatched(cause) => Some(cause),
-                Outcome::Fired(_) | Outcome::Skipped(_) => None,
-            })
-            .collect();
+        let also = also.get(&target.key).map(Vec::as_slice).unwrap_or_default();
         let Delivery { id: delivery, replay, .. } = &claimed.delivery;
-        let request = Request { delivery, event, target, cause, also: &also, replay: replay.as_ref() };
+        let request = Request { delivery, event, target, cause, also, replay: replay.as_ref() };
         match render(&request) {
             Ok(plan) => plans.push(plan),
             Err(error) => errors.push(error),
@@ -135,6 +144,29 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
 }
 
 impl Attempt {
+    /// Leaves those of `due` for later that the namespace may not have now, of `all` runs that fire.
+    fn hold_back(
+        &mut self,
+        due: &mut Vec<&Plan>,
+        all: usize,
+        namespace: &Arc<str>,
+        throttle: &Throttle,
+        metrics: &Metrics,
+    ) {
+        let allowance = throttle.take(namespace, due.len(), Instant::now());
+        let left = due.len() - allowance.runs;
+        if left == 0 {
+            return;
+        }
+        due.truncate(allowance.runs);
+        metrics.held_back();
+        let message = format!(
+            "{left} of {all} runs are held back for now: images start up to {} runs a minute in a namespace",
+            throttle.runs()
+        );
+        self.held_back = Some((allowance.next, message));
+    }
+
     /// Which of the plans have their run, as the names of target and run.
     fn started(&self, plans: &[Plan]) -> Vec<(String, String)> {
         let is_there = |plan: &&Plan| {

@@ -14,6 +14,7 @@ use crate::attempt::{Attempt, Patience, attempt};
 use crate::backoff::Backoff;
 use crate::launcher::Launcher;
 use crate::metrics::Metrics;
+use crate::throttle::Throttle;
 
 /// Works the journal's queue off: claims deliveries, decides, launches, settles.
 ///
@@ -25,6 +26,7 @@ pub struct Dispatcher {
     launcher: Arc<dyn Launcher>,
     settings: Settings,
     metrics: Metrics,
+    throttle: Throttle,
     under_way: Arc<UnderWay>,
 }
 
@@ -63,6 +65,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// A delivery older than this that still cannot be carried out has failed.
     pub give_up_after: Duration,
+    /// How many runs one namespace gets because of images, at once and a minute.
+    pub image_runs: u32,
 }
 
 impl Default for Settings {
@@ -76,6 +80,7 @@ impl Default for Settings {
             idle: Duration::from_secs(1),
             backoff: Backoff::default(),
             give_up_after: Duration::from_hours(24),
+            image_runs: 30,
         }
     }
 }
@@ -89,7 +94,8 @@ impl Dispatcher {
         settings: Settings,
         metrics: Metrics,
     ) -> Self {
-        Self { journal, inventory, launcher, settings, metrics, under_way: Arc::default() }
+        let throttle = Throttle::new(settings.image_runs);
+        Self { journal, inventory, launcher, settings, metrics, throttle, under_way: Arc::default() }
     }
 
     /// Works until `shutdown`, then ends what it has begun. `synced` tells when the inventory has seen
@@ -159,7 +165,13 @@ impl Dispatcher {
         report(&attempt);
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
-        let Attempt { decisions, launches, postponed, refused } = attempt;
+        let Attempt { decisions, launches, postponed, refused, held_back } = attempt;
+        if let (None, Some((wait, message))) = (&postponed, held_back) {
+            info!(message, "taken up again later");
+            let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
+            let came_to = Settlement { decisions, launches, fault: Some(message) };
+            return self.keep(&claimed, Some(due), came_to, shutdown).await;
+        }
         let due = postponed.as_ref().filter(|_| !give_up).map(|fault| self.next_try(&claimed, fault));
         let fault = if due.is_some() { postponed } else { refused.or(postponed) };
         self.keep(&claimed, due, Settlement { decisions, launches, fault }, shutdown).await;
@@ -204,7 +216,7 @@ impl Dispatcher {
 
     async fn attempt(&self, claimed: &Claimed, rules: &RuleSet) -> Attempt {
         let patience = Patience { attempt: self.settings.attempt, launch: self.settings.launch };
-        attempt(claimed, rules, self.launcher.as_ref(), patience, &self.metrics).await
+        attempt(claimed, rules, self.launcher.as_ref(), patience, &self.throttle, &self.metrics).await
     }
 
     /// When a delivery is due again that ran into `fault`.

@@ -10,22 +10,29 @@ mod attempt;
 mod backoff;
 mod causes;
 mod dispatcher;
+mod images;
 mod launcher;
 mod meaning;
 mod metrics;
+mod observed;
 mod pipeline_runs;
 mod preview;
 mod record;
 mod retention;
 mod runs;
 mod secrets;
+mod throttle;
 
 pub use access::{Access, AccessFault, Action, User};
 pub use backoff::Backoff;
 pub use causes::with_causes;
 pub use dispatcher::{Dispatcher, Settings};
+pub use images::{
+    Complaints, IMAGES, ImageFault, ImageParts, ImageSettings, ImageStanding, Images, News, Sighting,
+};
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
 pub use metrics::Metrics;
+pub use observed::append as append_observed;
 pub use pipeline_runs::{Note, PipelineRunChange, TEKTON};
 pub use preview::preview;
 pub use retention::keep_within;

@@ -1,6 +1,7 @@
 use trigger_event::{Delivery, Event};
 use trigger_providers::{PayloadError, by_name};
 
+use crate::images::{self, IMAGES};
 use crate::pipeline_runs::{self, TEKTON};
 
 /// Why a delivery has no meaning.
@@ -12,6 +13,9 @@ pub(crate) enum MeaningError {
     /// It is said to be about a PipelineRun, and its body is none.
     #[error("the body is no PipelineRun that has started")]
     NoPipelineRun,
+    /// It is said to be about images, and its body names no change.
+    #[error("the body names no change of an image")]
+    NoImage,
     /// Its payload cannot be understood.
     #[error("the payload cannot be understood")]
     Payload(#[from] PayloadError),
@@ -21,6 +25,9 @@ pub(crate) enum MeaningError {
 pub(crate) fn meaning(delivery: &Delivery) -> Result<Event, MeaningError> {
     if *delivery.source == *TEKTON {
         return pipeline_runs::read(delivery).ok_or(MeaningError::NoPipelineRun);
+    }
+    if *delivery.source == *IMAGES {
+        return images::read(delivery).ok_or(MeaningError::NoImage);
     }
     let provider = by_name(&delivery.source);
     let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;

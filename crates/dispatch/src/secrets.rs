@@ -70,6 +70,15 @@ fn without_line_break(value: &[u8]) -> &[u8] {
     value.strip_suffix(b"\r").unwrap_or(value)
 }
 
+impl SecretData {
+    /// Credentials for registries: the value of a Secret of type `kubernetes.io/dockerconfigjson`, or of the
+    /// older `kubernetes.io/dockercfg`.
+    pub fn docker_config(&self) -> Option<&[u8]> {
+        let value = self.0.get(".dockerconfigjson").or_else(|| self.0.get(".dockercfg"))?;
+        Some(value.as_slice())
+    }
+}
+
 impl fmt::Debug for SecretData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretData(..)")

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use imbl::HashMap;
 use trigger_api::{SecretBinding, Target};
-use trigger_event::{Event, GitEvent, GitEventKind, ObjectKey, RepoId, Repository};
+use trigger_event::{Event, GitEvent, GitEventKind, ImageRef, ObjectKey, RepoId, Repository};
 
 use crate::fault::{Fault, FaultKind};
 use crate::git::Git;
-use crate::image::ImageRules;
+use crate::image::{ImageRules, key as image_key};
 use crate::kind::{IndexKey, KINDS, Matcher, TriggerKind};
 
 /// An immutable snapshot of all rules. Copying one costs nothing, and a change costs no more than its
@@ -89,6 +89,14 @@ impl RuleSet {
     /// Whether both have the same rules of type `Image`. May be false for equal ones, but costs nothing.
     pub fn waits_for_the_same_images(&self, other: &Self) -> bool {
         self.waiting_for_images.ptr_eq(&other.waiting_for_images)
+    }
+
+    /// Whether a Build of a namespace waits for an image.
+    pub fn waits_for_image(&self, namespace: &str, image: &ImageRef) -> bool {
+        self.under(&image_key(image)).any(|rules| {
+            let waits = rules.images.as_ref().is_some_and(|images| images.names.contains(image));
+            waits && rules.target.key.namespace.as_ref() == namespace
+        })
     }
 
     /// The targets with rules under a key.

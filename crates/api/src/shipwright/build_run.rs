@@ -1,6 +1,8 @@
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use trigger_event::{Digest, ImageRef};
 
 use super::BuildSpec;
 use crate::resource::namespaced_resource;
@@ -42,4 +44,76 @@ pub struct BuildReference {
     pub spec: Option<Box<BuildSpec>>,
 }
 
+/// What a BuildRun that has succeeded has pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The tag.
+    pub image: ImageRef,
+    /// What it stands for since.
+    pub digest: Digest,
+    /// When the BuildRun ended.
+    pub at: Timestamp,
+}
+
+impl BuildRun {
+    /// What it has pushed; `None` if it has not succeeded, or says not enough about it.
+    pub fn push(&self) -> Option<Push> {
+        let status = self.status.as_ref()?;
+        let mut conditions = status.get("conditions")?.as_array()?.iter();
+        let succeeded = conditions.find(|condition| condition["type"] == "Succeeded")?;
+        if succeeded["status"] != "True" {
+            return None;
+        }
+        let embedded = self.spec.build.spec.as_ref().and_then(|spec| spec.other.get("output"));
+        let outputs = [
+            self.spec.other.get("output"),
+            status.get("buildSpec").and_then(|spec| spec.get("output")),
+            embedded,
+        ];
+        let image = outputs.into_iter().flatten().find_map(|output| output.get("image")?.as_str())?;
+        let digest = status.get("output")?.get("digest")?.as_str()?;
+        let at = status.get("completionTime").unwrap_or(&succeeded["lastTransitionTime"]).as_str()?;
+        Some(Push {
+            image: ImageRef::parse(image).ok()?,
+            digest: Digest::parse(digest).ok()?,
+            at: at.parse().ok()?,
+        })
+    }
+}
+
 namespaced_resource!(BuildRun, "shipwright.io", "v1beta1", "buildruns");
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_pushed_is_told_by_a_run_that_succeeded() {
+        let digest = Digest::of(b"image").to_string();
+        let run = |spec: Value, succeeded: &str, status: Value| {
+            let mut status = status;
+            status["conditions"] = json!([{"type": "Triggered", "status": "True"},
+                {"type": "Succeeded", "status": succeeded}]);
+            status["completionTime"] = json!("2026-01-02T03:04:05Z");
+            let run = json!({"metadata": {"name": "r"}, "spec": spec, "status": status});
+            serde_json::from_value::<BuildRun>(run).unwrap().push().map(|push| push.image.to_string())
+        };
+        let by_name = json!({"build": {"name": "web"}});
+        let of_build =
+            json!({"output": {"digest": digest}, "buildSpec": {"output": {"image": "r.example/web"}}});
+        assert_eq!(run(by_name.clone(), "True", of_build.clone()), Some("r.example/web:latest".to_owned()));
+        let own = json!({"build": {"name": "web"}, "output": {"image": "r.example/own:1"}});
+        assert_eq!(run(own, "True", of_build.clone()), Some("r.example/own:1".to_owned()));
+        let embedded = json!({"build": {"spec": {"output": {"image": "r.example/embedded"}}}});
+        let bare = json!({"output": {"digest": digest}});
+        assert_eq!(run(embedded, "True", bare.clone()), Some("r.example/embedded:latest".to_owned()));
+        assert_eq!(run(by_name.clone(), "True", bare), None, "it does not say what");
+        for succeeded in ["False", "Unknown"] {
+            assert_eq!(run(by_name.clone(), succeeded, of_build.clone()), None);
+        }
+        let unknown = json!({"output": {}, "buildSpec": {"output": {"image": "r.example/web"}}});
+        assert_eq!(run(by_name, "True", unknown), None, "some strategies report no digest");
+    }
+}

@@ -5,11 +5,12 @@
 
 mod build;
 mod build_run;
+pub mod image;
 mod trigger;
 pub mod v1alpha1;
 
 pub use build::{Build, BuildSpec, Git, Source};
-pub use build_run::{BuildReference, BuildRun, BuildRunSpec};
+pub use build_run::{BuildReference, BuildRun, BuildRunSpec, Push};
 pub use trigger::{
     Condition, GitHub, GitHubCondition, Image, ObjectRef, PipelineCondition, PipelineSelector, Trigger,
     TriggerFault, When,

@@ -13,14 +13,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 use trigger_api::tekton::PipelineRun;
-use trigger_dispatch::{Metrics, PipelineRunChange, with_causes};
+use trigger_dispatch::{Metrics, PipelineRunChange, append_observed, with_causes};
 use trigger_event::Event;
-use trigger_journal::{Journal, JournalError};
+use trigger_journal::Journal;
 use trigger_rules::Inventory;
 
-use super::marks::{AGAIN, Marks};
 use super::seen::{News, Seen};
 use crate::client::Connection;
+use crate::marks::{AGAIN, Marks};
 use crate::watching::{Patience, is_absent};
 
 /// How often the watermark is raised.
@@ -74,7 +74,7 @@ impl Follower {
         if synced.wait_for(|synced| *synced).await.is_err() {
             return;
         }
-        let marks = Marks::new(self.namespace.clone(), Arc::clone(&self.journal));
+        let marks = Marks::new("pipelineruns", self.namespace.clone(), Arc::clone(&self.journal));
         self.horizon = marks.horizon().await;
         let runs: Api<DeserializeGuard<PipelineRun>> = match &self.namespace {
             None => Api::all(connection.client),
@@ -197,7 +197,7 @@ async fn keep(journal: Arc<dyn Journal>, change: PipelineRunChange, metrics: Met
     let (id, run, class) = (delivery.id.clone(), change.event.run.clone(), change.event.class.name());
     let mut complained = false;
     loop {
-        match append(journal.as_ref(), &change).await {
+        match append_observed(journal.as_ref(), change.delivery.clone()).await {
             Ok(is_new) => {
                 metrics.observed(if is_new { "kept" } else { "known" });
                 if is_new {
@@ -213,12 +213,4 @@ async fn keep(journal: Arc<dyn Journal>, change: PipelineRunChange, metrics: Met
             }
         }
     }
-}
-
-/// False if it is known already, even if it has failed: that is tried again when somebody asks for it.
-async fn append(journal: &dyn Journal, change: &PipelineRunChange) -> Result<bool, JournalError> {
-    if journal.find(&change.delivery.value().id).await?.is_some() {
-        return Ok(false);
-    }
-    journal.append(change.delivery.clone()).await.map(|_| true)
 }

@@ -1,7 +1,6 @@
 //! PipelineRuns that change the class of their status become deliveries.
 //!
-//! `follower` watches and keeps; `seen` tells what is new from what was seen before; `marks` are how far all
-//! is seen. A delivery's id follows
+//! `follower` watches and keeps; `seen` tells what is new from what was seen before. A delivery's id follows
 //! from the run's UID and the class, and the journal inserts it if it is absent, so this may see a change
 //! twice, on two replicas or after a restart, but it must not miss one:
 //!
@@ -12,7 +11,6 @@
 //!   Build and a PipelineRun that are created together come in by two watches.
 
 mod follower;
-mod marks;
 mod seen;
 
 use std::sync::Arc;

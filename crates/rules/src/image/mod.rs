@@ -101,7 +101,7 @@ impl TriggerKind for Image {
 }
 
 /// Rules are found by the image alone, since what one namespace pushes another may wait for.
-fn key(image: &ImageRef) -> IndexKey {
+pub(crate) fn key(image: &ImageRef) -> IndexKey {
     IndexKey::new("image", image.as_str())
 }
 

@@ -6,37 +6,35 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 use trigger_journal::{Journal, JournalError};
 
-/// Up to when all is seen.
-const SEEN: &str = "pipelineruns";
-/// Since when this journal follows PipelineRuns at all.
-const FIRST: &str = "pipelineruns since";
 /// What happened so long before all was seen is looked at again after a restart: clocks differ, and a watch
 /// that hangs is noticed late. What is known already is passed over.
 const OVERLAP: Duration = Duration::from_mins(10);
 /// How long to wait before the journal is asked again.
-pub(super) const AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
-/// How far PipelineRuns are followed, in the journal.
-pub(super) struct Marks {
+/// How far objects of one kind are followed, in the journal.
+pub(crate) struct Marks {
+    /// Their plural name.
+    kind: &'static str,
     namespace: Option<String>,
     journal: Arc<dyn Journal>,
 }
 
 impl Marks {
-    pub(super) fn new(namespace: Option<String>, journal: Arc<dyn Journal>) -> Self {
-        Self { namespace, journal }
+    pub(crate) fn new(kind: &'static str, namespace: Option<String>, journal: Arc<dyn Journal>) -> Self {
+        Self { kind, namespace, journal }
     }
 
-    /// From when on what has happened counts. What ended before this journal first followed PipelineRuns
+    /// From when on what has happened counts. What ended before this journal first followed such objects
     /// never does: a program that is installed today does not work off the past.
-    pub(super) async fn horizon(&self) -> Timestamp {
+    pub(crate) async fn horizon(&self) -> Timestamp {
         // Kubernetes writes times in whole seconds.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
         loop {
             match self.read(now).await {
                 Ok(horizon) => return horizon,
                 Err(error) => {
-                    warn!(error = %error, "how far PipelineRuns were followed cannot be told yet");
+                    warn!(kind = self.kind, error = %error, "how far these were followed cannot be told yet");
                     sleep(AGAIN).await;
                 }
             }
@@ -44,26 +42,36 @@ impl Marks {
     }
 
     async fn read(&self, now: Timestamp) -> Result<Timestamp, JournalError> {
-        let first = self.journal.watermark(&self.name(FIRST)).await?;
+        let first = self.journal.watermark(&self.first()).await?;
         if first.is_none() {
-            self.journal.raise_watermark(&self.name(FIRST), now).await?;
+            self.journal.raise_watermark(&self.first(), now).await?;
         }
-        let seen = self.journal.watermark(&self.name(SEEN)).await?;
+        let seen = self.journal.watermark(&self.seen()).await?;
         let again_from = seen.and_then(|seen| seen.checked_sub(OVERLAP).ok());
         Ok(again_from.into_iter().fold(first.unwrap_or(now), Timestamp::max))
     }
 
     /// All that has happened so far is in the journal.
-    pub(super) async fn all_is_seen(&self) {
-        if let Err(error) = self.journal.raise_watermark(&self.name(SEEN), Timestamp::now()).await {
+    pub(crate) async fn all_is_seen(&self) {
+        if let Err(error) = self.journal.raise_watermark(&self.seen(), Timestamp::now()).await {
             // The old one stands: after a restart more is looked at again, and found to be known.
-            debug!(error = %error, "how far PipelineRuns are followed cannot be noted");
+            debug!(kind = self.kind, error = %error, "how far these are followed cannot be noted");
         }
     }
 
-    fn name(&self, mark: &str) -> String {
+    /// The name of the mark up to which all is seen.
+    fn seen(&self) -> String {
+        self.within(self.kind.to_owned())
+    }
+
+    /// The name of the mark since when this journal follows such objects at all.
+    fn first(&self) -> String {
+        self.within(format!("{} since", self.kind))
+    }
+
+    fn within(&self, mark: String) -> String {
         match &self.namespace {
-            None => mark.to_owned(),
+            None => mark,
             Some(namespace) => format!("{mark} in {namespace}"),
         }
     }

@@ -1,0 +1,136 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, info, warn};
+use trigger_api::shipwright::{BuildRun, Push};
+use trigger_dispatch::{Images, Sighting, with_causes};
+use trigger_event::{ImageRef, ImageSource};
+use trigger_journal::Journal;
+
+use crate::marks::Marks;
+use crate::watching::{Patience, is_absent};
+
+/// How often the watermark is raised.
+const RAISE: Duration = Duration::from_secs(30);
+
+/// Follows what the BuildRuns of one namespace, or of all, have pushed.
+pub(super) struct Pushes {
+    namespace: Option<String>,
+    images: Images,
+    marks: Marks,
+    /// What is older is over.
+    horizon: Timestamp,
+    /// When the newest push of an image was that is known.
+    newest: HashMap<(Arc<str>, ImageRef), Timestamp>,
+    /// What the list that is coming in has held so far.
+    listed: Vec<(Arc<str>, Push)>,
+    watching: bool,
+    complained: bool,
+}
+
+impl Pushes {
+    pub(super) fn new(namespace: Option<String>, images: Images, journal: Arc<dyn Journal>) -> Self {
+        Self {
+            marks: Marks::new("buildruns", namespace.clone(), journal),
+            namespace,
+            images,
+            horizon: Timestamp::MAX,
+            newest: HashMap::new(),
+            listed: Vec::new(),
+            watching: false,
+            complained: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, client: Client) {
+        self.horizon = self.marks.horizon().await;
+        let runs: Api<DeserializeGuard<BuildRun>> = match &self.namespace {
+            None => Api::all(client),
+            Some(namespace) => Api::namespaced(client, namespace),
+        };
+        let events = watcher(runs, watcher::Config::default()).backoff(Patience::default());
+        pin_mut!(events);
+        let mut raise = interval(RAISE);
+        raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // What is seen is kept before more is read.
+                Some(event) = events.next() => match event {
+                    Ok(event) => self.take(event).await,
+                    Err(error) => self.note(&error),
+                },
+                _ = raise.tick() => if self.watching {
+                    self.marks.all_is_seen().await;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
+        self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
+        self.complained = false;
+        match event {
+            watcher::Event::Init => self.listed.clear(),
+            // A list is in no order of time, and only the last push of an image tells what it stands for.
+            watcher::Event::InitApply(run) => self.listed.extend(push(run)),
+            watcher::Event::InitDone => {
+                let mut listed = std::mem::take(&mut self.listed);
+                listed.sort_by_key(|(_, push)| std::cmp::Reverse(push.at));
+                for (namespace, push) in listed {
+                    self.look(&namespace, push).await;
+                }
+                info!(namespace = self.namespace, "what BuildRuns push is followed");
+            }
+            // It may have ended in the moment in which it was deleted.
+            watcher::Event::Apply(run) | watcher::Event::Delete(run) => {
+                if let Some((namespace, push)) = push(run) {
+                    self.look(&namespace, push).await;
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, namespace: &Arc<str>, push: Push) {
+        let Push { image, digest, at } = push;
+        if at < self.horizon || !self.images.are_waited_for(namespace, &image) {
+            return;
+        }
+        let newest = self.newest.entry((Arc::clone(namespace), image.clone())).or_insert(Timestamp::MIN);
+        if at < *newest {
+            return;
+        }
+        *newest = at;
+        let sighting = Sighting { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
+        self.images.saw(namespace, sighting).await;
+    }
+
+    fn note(&mut self, error: &watcher::Error) {
+        self.watching = false;
+        if std::mem::replace(&mut self.complained, true) {
+            return;
+        }
+        let namespace = self.namespace.as_deref();
+        if is_absent(error) {
+            debug!(namespace, "BuildRuns are not installed; what they push is not followed");
+        } else {
+            let reason = with_causes(error);
+            warn!(
+                namespace,
+                reason, "BuildRuns cannot be watched, so what they push is learnt from registries only"
+            );
+        }
+    }
+}
+
+fn push(run: DeserializeGuard<BuildRun>) -> Option<(Arc<str>, Push)> {
+    let run = run.0.ok()?;
+    let namespace = run.metadata.namespace.as_deref()?.into();
+    Some((namespace, run.push()?))
+}

@@ -1,0 +1,159 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, pin_mut};
+use jiff::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, info, warn};
+use trigger_api::shipwright::image::Image;
+use trigger_dispatch::{Images, Sighting, with_causes};
+use trigger_event::{Digest, ImageRef, ImageSource, ObjectKey};
+
+use crate::watching::{Patience, is_absent};
+
+/// Follows the Image objects of one namespace, or of all.
+pub(super) struct Objects {
+    namespace: Option<String>,
+    images: Images,
+    known: HashMap<ObjectKey, Object>,
+    /// What the list that is coming in has held so far.
+    listed: HashSet<ObjectKey>,
+    complained: bool,
+}
+
+/// An Image object that is about a tag.
+#[derive(PartialEq)]
+struct Object {
+    image: ImageRef,
+    digest: Option<Digest>,
+    /// Whether its digest was passed on. It is not as long as no Build waits for the image.
+    told: bool,
+}
+
+impl Objects {
+    pub(super) fn new(namespace: Option<String>, images: Images) -> Self {
+        Self { namespace, images, known: HashMap::new(), listed: HashSet::new(), complained: false }
+    }
+
+    pub(super) async fn run(mut self, client: Client) {
+        let objects: Api<DeserializeGuard<Image>> = match &self.namespace {
+            None => Api::all(client),
+            Some(namespace) => Api::namespaced(client, namespace),
+        };
+        let events = watcher(objects, watcher::Config::default()).backoff(Patience::default());
+        pin_mut!(events);
+        let mut second = interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(event) = events.next() => match event {
+                    Ok(event) => self.take(event).await,
+                    Err(error) => self.note(&error),
+                },
+                // A Build may begin to wait for what an object has said long ago.
+                _ = second.tick() => self.tell_all().await,
+            }
+        }
+    }
+
+    async fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
+        self.complained = false;
+        match event {
+            watcher::Event::Init => self.listed.clear(),
+            watcher::Event::InitApply(object) => {
+                self.listed.extend(key(&object));
+                self.apply(object).await;
+            }
+            watcher::Event::Apply(object) => self.apply(object).await,
+            watcher::Event::Delete(object) => {
+                if let Some(key) = key(&object) {
+                    self.forget(&key);
+                }
+            }
+            watcher::Event::InitDone => {
+                let gone: Vec<_> =
+                    self.known.keys().filter(|key| !self.listed.contains(*key)).cloned().collect();
+                for key in gone {
+                    self.forget(&key);
+                }
+                info!(images = self.known.len(), namespace = self.namespace, "Image objects are followed");
+            }
+        }
+    }
+
+    async fn apply(&mut self, object: DeserializeGuard<Image>) {
+        let Some(key) = key(&object) else { return };
+        let made = match object.0 {
+            Ok(object) => {
+                object.source().map(|image| (image, object.digest())).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let (image, digest) = match made {
+            Ok(made) => made,
+            Err(reason) => {
+                debug!(image = %key, reason, "an Image object cannot be understood and is left out");
+                return self.forget(&key);
+            }
+        };
+        let known = self.known.get(&key);
+        if known.is_some_and(|known| known.image == image && known.digest == digest) {
+            return;
+        }
+        if known.is_some_and(|known| known.image != image) {
+            self.forget(&key);
+        }
+        self.images.has_object(&key.namespace, &image, true);
+        self.known.insert(key.clone(), Object { image, digest, told: false });
+        self.tell(&key).await;
+    }
+
+    fn forget(&mut self, key: &ObjectKey) {
+        let Some(object) = self.known.remove(key) else { return };
+        let same = |other: (&ObjectKey, &Object)| {
+            other.0.namespace == key.namespace && other.1.image == object.image
+        };
+        if !self.known.iter().any(same) {
+            self.images.has_object(&key.namespace, &object.image, false);
+        }
+    }
+
+    async fn tell_all(&mut self) {
+        let keys: Vec<_> = self.known.keys().cloned().collect();
+        for key in keys {
+            self.tell(&key).await;
+        }
+    }
+
+    /// Passes the digest of an object on, if somebody waits for its image and it was not passed on yet.
+    async fn tell(&mut self, key: &ObjectKey) {
+        let Some(object) = self.known.get_mut(key) else { return };
+        let is_wanted = self.images.are_waited_for(&key.namespace, &object.image);
+        let was_told = std::mem::replace(&mut object.told, is_wanted);
+        let Some(digest) = object.digest.clone().filter(|_| is_wanted && !was_told) else { return };
+        let (image, since) = (object.image.clone(), Timestamp::now());
+        let sighting = Sighting { image, digest, source: ImageSource::Image, since, pushed: false };
+        self.images.saw(&Arc::clone(&key.namespace), sighting).await;
+    }
+
+    fn note(&mut self, error: &watcher::Error) {
+        if std::mem::replace(&mut self.complained, true) {
+            return;
+        }
+        let namespace = self.namespace.as_deref();
+        if is_absent(error) {
+            debug!(namespace, "Image objects are not installed; registries are asked instead");
+        } else {
+            let reason = with_causes(error);
+            warn!(namespace, reason, "Image objects cannot be watched; trying again");
+        }
+    }
+}
+
+fn key(object: &DeserializeGuard<Image>) -> Option<ObjectKey> {
+    Some(ObjectKey::new(object.namespace()?, object.name_any()))
+}

@@ -1,0 +1,112 @@
+//! Changes of images as deliveries: what is kept of them, and what that means.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trigger_event::{Delivery, DeliveryId, Digest, Event, ImageChange, ImageEvent, ObjectKey, Verified};
+
+/// The source of such deliveries, beside the names of providers.
+pub const IMAGES: &str = "images";
+
+/// The body of such a delivery.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    namespace: Arc<str>,
+    changes: Vec<ImageChange>,
+}
+
+/// What is to be kept of images that have changed together. Its id follows from what they are called, what they
+/// were and are, and since when, so that whoever bundles the same changes makes the same delivery.
+///
+/// `None` without any change.
+pub(super) fn of(
+    namespace: &Arc<str>,
+    changes: &[ImageChange],
+    now: Timestamp,
+) -> Option<Verified<Delivery>> {
+    let first = changes.first()?;
+    let mut key = vec![b"image".to_vec(), namespace.as_bytes().to_vec()];
+    for change in changes {
+        let from = change.from.as_ref().map_or("", Digest::as_str);
+        let since = change.since.as_nanosecond().to_be_bytes();
+        key.extend([change.image.as_str().as_bytes(), from.as_bytes()].map(<[u8]>::to_vec));
+        key.extend([change.to.as_str().as_bytes(), &since[..]].map(<[u8]>::to_vec));
+    }
+    let key: Vec<_> = key.iter().map(Vec::as_slice).collect();
+    let event = match changes.len() {
+        1 => format!("Image {}", first.image),
+        count => format!("Image {} and {} more", first.image, count - 1),
+    };
+    let body = Body { namespace: Arc::clone(namespace), changes: changes.to_vec() };
+    let delivery = Delivery {
+        id: DeliveryId::derive(&key),
+        source: IMAGES.into(),
+        path: first.source.name().into(),
+        provider_id: Some(first.to.to_string()),
+        event,
+        repository: None,
+        received_at: now,
+        headers: Vec::new(),
+        // References, digests and times, which can always be written.
+        body: serde_json::to_vec(&body).ok()?.into(),
+        replay: None,
+    };
+    let seen = ObjectKey::new(Arc::clone(namespace), first.image.as_str());
+    Some(Verified::observed(delivery, seen))
+}
+
+/// What a delivery of the source [`IMAGES`] means. `None` if its body holds no changes.
+pub(crate) fn read(delivery: &Delivery) -> Option<Event> {
+    let Body { namespace, changes } = serde_json::from_slice(&delivery.body).ok()?;
+    (!changes.is_empty()).then_some(Event::Image(ImageEvent { namespace, changes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use trigger_event::{ImageRef, ImageSource};
+
+    use super::*;
+
+    fn change(image: &str, from: Option<&str>, to: &str, second: i64) -> ImageChange {
+        ImageChange {
+            image: ImageRef::parse(image).unwrap(),
+            from: from.map(|from| Digest::of(from.as_bytes())),
+            to: Digest::of(to.as_bytes()),
+            source: ImageSource::Registry,
+            since: Timestamp::from_second(second).unwrap(),
+        }
+    }
+
+    fn made(namespace: &str, changes: &[ImageChange]) -> Delivery {
+        of(&namespace.into(), changes, Timestamp::UNIX_EPOCH).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn what_is_kept_means_what_was_seen() {
+        let changes = [change("node:20", Some("1"), "2", 5), change("tools", None, "3", 6)];
+        let delivery = made("team-a", &changes);
+        assert_eq!(delivery.event, "Image docker.io/library/node:20 and 1 more");
+        let expected = ImageEvent { namespace: "team-a".into(), changes: changes.to_vec() };
+        assert_eq!(read(&delivery), Some(Event::Image(expected)));
+        assert_eq!(read(&Delivery { body: "{}".into(), ..delivery.clone() }), None);
+        assert_eq!(read(&Delivery { body: r#"{"namespace":"a","changes":[]}"#.into(), ..delivery }), None);
+        assert!(of(&"team-a".into(), &[], Timestamp::UNIX_EPOCH).is_none());
+    }
+
+    #[test]
+    fn the_id_is_that_of_the_change() {
+        let id = |namespace: &str, change: ImageChange| made(namespace, &[change]).id;
+        let usual = id("team-a", change("node:20", Some("1"), "2", 5));
+        assert_eq!(usual, id("team-a", change("docker.io/node:20", Some("1"), "2", 5)));
+        for other in [
+            id("team-b", change("node:20", Some("1"), "2", 5)),
+            id("team-a", change("node:21", Some("1"), "2", 5)),
+            id("team-a", change("node:20", Some("2"), "1", 5)),
+            id("team-a", change("node:20", None, "2", 5)),
+            id("team-a", change("node:20", Some("1"), "2", 6)),
+        ] {
+            assert_ne!(usual, other);
+        }
+    }
+}

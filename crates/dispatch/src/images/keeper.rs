@@ -1,0 +1,266 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tracing::{debug, error, info, warn};
+use trigger_event::{ImageChange, ImageRef};
+use trigger_journal::{Journal, JournalError, Memo};
+use trigger_rules::Inventory;
+
+use super::board::Board;
+use super::delivery;
+use super::ledger::{Ledger, News, Sighting};
+use crate::metrics::Metrics;
+
+/// How long to wait before the journal is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often changes are looked through whose time may have come.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often the ledgers are read again: another replica may have left something undone.
+const READ_AGAIN: Duration = Duration::from_secs(20);
+/// What nobody waits for any more is forgotten after twice this time: a Build may be on its way back.
+const FORGET: Duration = Duration::from_mins(30);
+/// Sightings that are taken in together, with one write.
+const TOGETHER: usize = 512;
+
+/// Takes in what was seen of images, and makes deliveries of what has changed.
+///
+/// There is a [`Ledger`] for each namespace, a memo in the journal. Every step replaces the memo whole, and only
+/// if nobody else has in the meantime, so replicas that see the same make one delivery of it.
+pub(super) struct Keeper {
+    pub(super) inventory: Arc<Inventory>,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) metrics: Metrics,
+    pub(super) window: Duration,
+    pub(super) board: Arc<Board>,
+    /// The ledgers as they were last read or written.
+    pub(super) ledgers: HashMap<Arc<str>, Held>,
+    /// What nobody waited for when that was last looked at.
+    pub(super) unwanted: HashSet<(Arc<str>, ImageRef)>,
+}
+
+/// Something seen in a namespace, and who wants to know what it comes to.
+pub(super) struct Seen {
+    pub(super) namespace: Arc<str>,
+    pub(super) sighting: Sighting,
+    pub(super) answer: oneshot::Sender<News>,
+}
+
+/// A ledger and the revision of its memo.
+#[derive(Default)]
+pub(super) struct Held {
+    revision: u64,
+    ledger: Ledger,
+}
+
+impl Keeper {
+    pub(super) async fn run(mut self, mut seen: mpsc::Receiver<Seen>) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut read, mut swept) = (None::<Instant>, Instant::now());
+        let mut together = Vec::new();
+        loop {
+            tokio::select! {
+                count = seen.recv_many(&mut together, TOGETHER) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.take_in(std::mem::take(&mut together)).await;
+                }
+                _ = look.tick() => {
+                    if read.is_none_or(|read| read.elapsed() >= READ_AGAIN) {
+                        read = Some(Instant::now());
+                        self.read_all().await;
+                    }
+                    self.bundle_all().await;
+                    if swept.elapsed() >= FORGET {
+                        swept = Instant::now();
+                        self.forget().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take_in(&mut self, seen: Vec<Seen>) {
+        let mut by_namespace = BTreeMap::<Arc<str>, Vec<Seen>>::new();
+        for one in seen {
+            by_namespace.entry(Arc::clone(&one.namespace)).or_default().push(one);
+        }
+        for (namespace, seen) in by_namespace {
+            let now = Timestamp::now();
+            let news = self.change(&namespace, |ledger| {
+                seen.iter().map(|one| ledger.note(&one.sighting, now)).collect::<Vec<_>>()
+            });
+            let news = news.await;
+            for (one, news) in seen.into_iter().zip(news) {
+                let Sighting { image, digest, source, .. } = &one.sighting;
+                match news {
+                    News::Same => {}
+                    News::First => {
+                        debug!(namespace = %namespace, %image, %digest, %source, "an image is known now")
+                    }
+                    News::Changed => {
+                        info!(namespace = %namespace, %image, %digest, %source, "an image has changed")
+                    }
+                }
+                self.metrics.image_seen(news);
+                // Whoever saw it may have gone in the meantime.
+                let _ = one.answer.send(news);
+            }
+        }
+    }
+
+    /// Changes a ledger, however long that takes; `how` may be asked several times.
+    async fn change<T>(&mut self, namespace: &Arc<str>, how: impl Fn(&mut Ledger) -> T) -> T {
+        let mut complained = false;
+        loop {
+            match self.try_change(namespace, &how).await {
+                Ok(Some(done)) => return done,
+                // Another replica was faster: once more on what it wrote.
+                Ok(None) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut complained, true) {
+                        warn!(namespace = %namespace, error = %error, "what was seen of images cannot be kept yet");
+                    }
+                    sleep(AGAIN).await;
+                }
+            }
+            self.ledgers.remove(namespace);
+        }
+    }
+
+    async fn try_change<T>(
+        &mut self,
+        namespace: &Arc<str>,
+        how: impl Fn(&mut Ledger) -> T,
+    ) -> Result<Option<T>, JournalError> {
+        if !self.ledgers.contains_key(namespace) {
+            let held = self.read(namespace).await?;
+            self.board.show(namespace, &held.ledger);
+            self.ledgers.insert(Arc::clone(namespace), held);
+        }
+        let held = self.ledgers.entry(Arc::clone(namespace)).or_default();
+        let mut changed = held.ledger.clone();
+        let done = how(&mut changed);
+        if changed == held.ledger {
+            return Ok(Some(done));
+        }
+        // References, digests and times, which can always be written.
+        let text = serde_json::to_string(&changed).unwrap_or_default();
+        if !self.journal.replace_memo(&memo(namespace), held.revision, text).await? {
+            return Ok(None);
+        }
+        *held = Held { revision: held.revision + 1, ledger: changed };
+        self.board.show(namespace, &held.ledger);
+        Ok(Some(done))
+    }
+
+    async fn read(&self, namespace: &str) -> Result<Held, JournalError> {
+        let Some(Memo { revision, text }) = self.journal.memo(&memo(namespace)).await? else {
+            return Ok(Held::default());
+        };
+        let ledger = serde_json::from_str(&text).unwrap_or_else(|error| {
+            error!(
+                namespace,
+                error = %error,
+                "what is known of images makes no sense and is learnt anew; a change in between may be missed"
+            );
+            Ledger::default()
+        });
+        Ok(Held { revision, ledger })
+    }
+
+    /// Reads the ledgers of all namespaces whose Builds wait for images.
+    async fn read_all(&mut self) {
+        let Some(rules) = self.inventory.current() else { return };
+        let wanted: HashSet<_> =
+            rules.waiting_for_images().map(|rules| Arc::clone(&rules.target.key.namespace)).collect();
+        for namespace in wanted {
+            match self.read(&namespace).await {
+                Ok(held) => {
+                    self.board.show(&namespace, &held.ledger);
+                    self.ledgers.insert(namespace, held);
+                }
+                Err(error) => {
+                    return warn!(namespace = %namespace, error = %error, "what is known of images cannot be read");
+                }
+            }
+        }
+    }
+
+    /// Makes deliveries of the changes whose time has come.
+    async fn bundle_all(&mut self) {
+        let Some(rules) = self.inventory.current() else { return };
+        let now = Timestamp::now();
+        let due = |held: &Held| !held.ledger.open().is_empty() || held.ledger.next(Duration::ZERO).is_some();
+        let due: Vec<_> =
+            self.ledgers.iter().filter(|(_, held)| due(held)).map(|(name, _)| Arc::clone(name)).collect();
+        for namespace in due {
+            let here = rules.waiting_for_images().filter(|rules| rules.target.key.namespace == namespace);
+            let builds: Vec<&[ImageRef]> = here
+                .filter_map(|rules| rules.images.as_deref())
+                .map(|images| images.names.as_ref())
+                .collect();
+            let window = self.window;
+            let open = self.change(&namespace, |ledger| {
+                ledger.bundle(now, window, &builds);
+                ledger.open().to_vec()
+            });
+            let open = open.await;
+            if open.is_empty() {
+                continue;
+            }
+            for changes in &open {
+                self.keep(&namespace, changes).await;
+            }
+            self.change(&namespace, |ledger| ledger.close(&open)).await;
+        }
+    }
+
+    /// Puts a bundle into the journal, however long that takes.
+    async fn keep(&self, namespace: &Arc<str>, changes: &[ImageChange]) {
+        let mut complained = false;
+        loop {
+            let Some(delivery) = delivery::of(namespace, changes, Timestamp::now()) else { return };
+            let id = delivery.value().id.clone();
+            let event = delivery.value().event.clone();
+            match crate::observed::append(self.journal.as_ref(), delivery).await {
+                Ok(true) => return info!(delivery = %id, namespace = %namespace, event, "delivery kept"),
+                Ok(false) => return,
+                Err(error) => {
+                    if !std::mem::replace(&mut complained, true) {
+                        warn!(namespace = %namespace, event, error = %error, "a change cannot be kept yet");
+                    }
+                    sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Forgets what nobody waits for, and did not half an hour ago.
+    async fn forget(&mut self) {
+        let Some(rules) = self.inventory.current() else { return };
+        let mut wanted = HashSet::new();
+        for rules in rules.waiting_for_images() {
+            let names = rules.images.iter().flat_map(|images| &images.names);
+            wanted.extend(names.map(|name| (Arc::clone(&rules.target.key.namespace), name.clone())));
+        }
+        let all = self.ledgers.iter().flat_map(|(namespace, held)| {
+            held.ledger.images().map(|image| (Arc::clone(namespace), image.clone()))
+        });
+        let unwanted: HashSet<_> = all.filter(|one| !wanted.contains(one)).collect();
+        let gone: Vec<_> = unwanted.intersection(&self.unwanted).cloned().collect();
+        self.unwanted = unwanted;
+        for (namespace, image) in gone {
+            self.change(&namespace, |ledger| ledger.forget(&image)).await;
+        }
+    }
+}
+
+fn memo(namespace: &str) -> String {
+    format!("images/{namespace}")
+}

@@ -1,0 +1,182 @@
+//! Images that change: what is seen of them becomes deliveries.
+//!
+//! Three sources say what a tag stands for: registries, which `poller` asks when `schedule` says so; Image
+//! objects and BuildRuns, which are watched elsewhere and told of by [`Images::saw`]. `keeper` takes all of it
+//! in, by way of a `ledger` for each namespace, and makes a delivery of what has changed. `board` is what people
+//! see of it, `complaints` what they are told on their Builds.
+
+mod board;
+mod complaints;
+mod delivery;
+mod keeper;
+mod ledger;
+mod look;
+mod poller;
+mod schedule;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use trigger_event::{ImageCue, ImageRef};
+use trigger_journal::Journal;
+use trigger_registries::Registries;
+use trigger_rules::Inventory;
+
+use self::board::Board;
+pub use self::board::{ImageFault, ImageStanding};
+pub use self::complaints::Complaints;
+use self::complaints::Episodes;
+pub use self::delivery::IMAGES;
+pub(crate) use self::delivery::read;
+use self::keeper::{Keeper, Seen};
+pub use self::ledger::{News, Sighting};
+use self::look::Asking;
+use self::poller::{Hint, Poller};
+use self::schedule::Schedule;
+use crate::metrics::Metrics;
+use crate::secrets::Secrets;
+
+/// Sightings that wait to be kept; more have their sources wait.
+const WAITING: usize = 1024;
+
+/// What following images needs of the rest.
+pub struct ImageParts {
+    /// The rules.
+    pub inventory: Arc<Inventory>,
+    /// Where what is seen is kept.
+    pub journal: Arc<dyn Journal>,
+    /// Reads the credentials for registries.
+    pub secrets: Arc<dyn Secrets>,
+    /// Asks registries.
+    pub registries: Registries,
+    /// Tells people on their Builds what is wrong.
+    pub complaints: Arc<dyn Complaints>,
+    /// Counts.
+    pub metrics: Metrics,
+    /// How.
+    pub settings: ImageSettings,
+}
+
+/// How images are followed.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageSettings {
+    /// How often the registry of an image is asked, unless its Builds want it otherwise. `None`: once at first,
+    /// and then when something hints at a change.
+    pub interval: Option<Duration>,
+    /// How many requests a second one registry gets at most.
+    pub rate: f64,
+    /// How long an image that has changed waits for others that a Build waits for as well.
+    pub window: Duration,
+}
+
+impl Default for ImageSettings {
+    fn default() -> Self {
+        Self { interval: Some(Duration::from_mins(5)), rate: 10.0, window: Duration::from_secs(10) }
+    }
+}
+
+/// Follows images. Cheap to clone.
+#[derive(Clone)]
+pub struct Images {
+    inventory: Arc<Inventory>,
+    seen: mpsc::Sender<Seen>,
+    hints: mpsc::UnboundedSender<Hint>,
+    board: Arc<Board>,
+}
+
+impl Images {
+    /// Begins to follow the images that rules wait for, once `synced` tells that all rules are known, until
+    /// `shutdown`.
+    pub fn start(
+        parts: ImageParts,
+        mut synced: watch::Receiver<bool>,
+        tasks: &TaskTracker,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let ImageParts { inventory, journal, secrets, registries, complaints, metrics, settings } = parts;
+        let (seen, sightings) = mpsc::channel(WAITING);
+        let (hints, hinted) = mpsc::unbounded_channel();
+        let board = Arc::new(Board::default());
+        let keeper = Keeper {
+            inventory: Arc::clone(&inventory),
+            journal,
+            metrics: metrics.clone(),
+            window: settings.window,
+            board: Arc::clone(&board),
+            ledgers: HashMap::new(),
+            unwanted: HashSet::new(),
+        };
+        let poller = Poller {
+            inventory: Arc::clone(&inventory),
+            asking: Arc::new(Asking::new(registries, secrets)),
+            seen: seen.clone(),
+            board: Arc::clone(&board),
+            complaints,
+            metrics,
+            interval: settings.interval,
+            schedule: Schedule::new(settings.rate),
+            plan: HashMap::new(),
+            planned_for: None,
+            episodes: Episodes::default(),
+            waiting: HashMap::new(),
+        };
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            let work = async {
+                if synced.wait_for(|synced| *synced).await.is_ok() {
+                    tokio::join!(keeper.run(sightings), poller.run(hinted));
+                }
+            };
+            tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }
+        });
+        Self { inventory, seen, hints, board }
+    }
+
+    /// Takes in what was seen in a namespace, and returns what that comes to, once it is kept. `None` if the
+    /// program ends before that.
+    pub async fn saw(&self, namespace: &Arc<str>, sighting: Sighting) -> Option<News> {
+        let (answer, news) = oneshot::channel();
+        let seen = Seen { namespace: Arc::clone(namespace), sighting, answer };
+        self.seen.send(seen).await.ok()?;
+        news.await.ok()
+    }
+
+    /// Whether Builds of a namespace wait for an image.
+    pub fn are_waited_for(&self, namespace: &Arc<str>, image: &ImageRef) -> bool {
+        self.inventory.current().is_some_and(|rules| rules.waits_for_image(namespace, image))
+    }
+
+    /// Notes that an object of the namespace says what an image stands for, so that its registry need not be
+    /// asked; or that there is none any more.
+    pub fn has_object(&self, namespace: &Arc<str>, image: &ImageRef, there: bool) {
+        self.board.has_object(namespace, image, there);
+    }
+
+    /// How every image stands that Builds wait for.
+    pub fn standings(&self) -> Vec<ImageStanding> {
+        self.inventory.current().map(|rules| self.board.standings(&rules)).unwrap_or_default()
+    }
+
+    /// Asks the registry of an image now, and returns when that is done; at the latest after `patience`.
+    pub async fn check(&self, image: &ImageRef, patience: Duration) {
+        let (done, answer) = oneshot::channel();
+        if self.hints.send(Hint { images: vec![image.clone()], done: Some(done) }).is_ok() {
+            // However it ends, the standing tells.
+            let _ = tokio::time::timeout(patience, answer).await;
+        }
+    }
+
+    /// Has the images asked about, soon, that somebody waits for and a cue may be about. How many there are.
+    pub fn cue(&self, cue: &ImageCue) -> usize {
+        let images = self.board.concerned(cue);
+        let count = images.len();
+        if count > 0 {
+            let _ = self.hints.send(Hint { images, done: None });
+        }
+        count
+    }
+}

@@ -1,0 +1,11 @@
+use trigger_event::{Delivery, Verified};
+use trigger_journal::{Journal, JournalError};
+
+/// Puts something that we saw ourselves into the journal. False if it is known already, even if it has failed:
+/// that is tried again when somebody asks for it, not because we see it once more.
+pub async fn append(journal: &dyn Journal, delivery: Verified<Delivery>) -> Result<bool, JournalError> {
+    if journal.find(&delivery.value().id).await?.is_some() {
+        return Ok(false);
+    }
+    journal.append(delivery).await.map(|_| true)
+}

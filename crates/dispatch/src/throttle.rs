@@ -1,0 +1,88 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Keeps a namespace from being flooded: an image that hundreds of Builds stand on would start them all at once,
+/// and nobody waits for any one of them.
+///
+/// Each namespace may have so many runs at once, and as many a minute from then on.
+pub(crate) struct Throttle {
+    runs: u32,
+    spent: Mutex<HashMap<Arc<str>, Spent>>,
+}
+
+/// What a namespace has used up, and when that was so.
+struct Spent {
+    runs: f64,
+    at: Instant,
+}
+
+/// What a namespace may have now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Allowance {
+    /// So many runs.
+    pub(crate) runs: usize,
+    /// When there is a good part of the rest.
+    pub(crate) next: Duration,
+}
+
+const MINUTE: f64 = 60.0;
+/// Those who wait come back when a quarter of a minute's runs is free, not for each of them.
+const PART: f64 = 0.25;
+
+impl Throttle {
+    /// `runs` at once and a minute.
+    pub(crate) fn new(runs: u32) -> Self {
+        Self { runs: runs.max(1), spent: Mutex::default() }
+    }
+
+    /// How many runs a minute.
+    pub(crate) fn runs(&self) -> u32 {
+        self.runs
+    }
+
+    /// Takes up to `wanted` runs for a namespace.
+    pub(crate) fn take(&self, namespace: &Arc<str>, wanted: usize, now: Instant) -> Allowance {
+        let all = f64::from(self.runs);
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let level =
+            |one: &Spent| (one.runs - now.duration_since(one.at).as_secs_f64() * all / MINUTE).max(0.0);
+        spent.retain(|_, one| level(one) > 0.0);
+        let used = spent.get(namespace).map_or(0.0, level);
+        let mut runs = 0;
+        while runs < wanted && used + f64::from(count(runs)) + 1.0 <= all {
+            runs += 1;
+        }
+        let used = used + f64::from(count(runs));
+        spent.insert(Arc::clone(namespace), Spent { runs: used, at: now });
+        let next = Duration::from_secs_f64(MINUTE * PART.max(1.0 / all));
+        Allowance { runs, next }
+    }
+}
+
+fn count(runs: usize) -> u32 {
+    u32::try_from(runs).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_gets_so_many_at_once_and_a_minute() {
+        let throttle = Throttle::new(20);
+        let (a, b): (Arc<str>, Arc<str>) = ("team-a".into(), "team-b".into());
+        let began = Instant::now();
+        let later = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(throttle.take(&a, 5, began).runs, 5);
+        assert_eq!(throttle.take(&a, 300, began), Allowance { runs: 15, next: Duration::from_secs(15) });
+        assert_eq!(throttle.take(&a, 280, began).runs, 0);
+        assert_eq!(throttle.take(&b, 280, began).runs, 20, "each for itself");
+        assert_eq!(throttle.take(&a, 280, later(15)).runs, 5);
+        assert_eq!(throttle.take(&a, 280, later(30)).runs, 5);
+        assert_eq!(throttle.take(&a, 280, later(3600)).runs, 20, "what is not used is not saved up");
+        assert_eq!(Throttle::new(1).take(&a, 2, began), Allowance { runs: 1, next: Duration::from_mins(1) });
+    }
+}
