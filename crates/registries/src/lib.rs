@@ -1,2 +1,13 @@
 //! Image registries.
+//!
+//! [`Registries`] asks a registry what a tag stands for now. `oci-client` was looked at and is not used: it
+//! tells neither `Retry-After` nor lets its resolver be replaced nor limits the size of an answer.
 #![forbid(unsafe_code)]
+
+mod client;
+mod credentials;
+
+pub use client::{
+    LookFault, LookFaultKind, NotAllowable, PrivateAllowed, Registries, RegistriesError, RegistrySettings,
+};
+pub use credentials::{Credential, CredentialError, credential_for};

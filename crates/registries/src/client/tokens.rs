@@ -1,0 +1,185 @@
+//! Tokens of the services that registries send us to (distribution project, "Token authentication").
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use reqwest::Url;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::answer;
+use super::challenge::Bearer;
+use super::connections::{Asked, Connections};
+use super::fault::{LookFault, LookFaultKind, cleaned};
+use crate::Credential;
+
+/// What a token is had with and for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TokenKey {
+    realm: String,
+    service: Option<String>,
+    scope: Option<String>,
+    credential: Option<[u8; 32]>,
+}
+
+/// Tokens that are good for a while.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<HashMap<TokenKey, Token>>);
+
+struct Token {
+    value: Zeroizing<String>,
+    until: Instant,
+}
+
+/// What a service gives.
+#[derive(Deserialize)]
+struct Given {
+    #[serde(default)]
+    token: Option<Zeroizing<String>>,
+    #[serde(default)]
+    access_token: Option<Zeroizing<String>>,
+    #[serde(default)]
+    expires_in: Option<u64>,
+}
+
+/// A token whose service does not say how long it is good for is good for so long (the same page).
+const USUAL_LIFE: u64 = 60;
+
+/// However long it is good for, it is had anew after this time: rights change.
+const LONGEST_LIFE: u64 = 60 * 60;
+
+/// A token is not used in the last part of its life, since it takes time to arrive.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Longer answers are no tokens.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// The names of images and registries are chosen by many people; the cache does not grow with all of them.
+const MOST_TOKENS: usize = 10_000;
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokens({})", self.lock().len())
+    }
+}
+
+impl TokenKey {
+    pub(super) fn new(bearer: &Bearer, credential: Option<&Credential>) -> Self {
+        Self {
+            realm: bearer.realm.clone(),
+            service: bearer.service.clone(),
+            scope: bearer.scope.clone(),
+            credential: credential.map(Credential::fingerprint),
+        }
+    }
+}
+
+impl Tokens {
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenKey, Token>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A token that is good still.
+    pub(super) fn get(&self, key: &TokenKey) -> Option<Zeroizing<String>> {
+        let tokens = self.lock();
+        tokens.get(key).filter(|token| token.until > Instant::now()).map(|token| token.value.clone())
+    }
+
+    /// Throws away a token that was refused.
+    pub(super) fn remove(&self, key: &TokenKey) {
+        self.lock().remove(key);
+    }
+
+    fn keep(&self, key: TokenKey, value: Zeroizing<String>, life: Duration) {
+        let now = Instant::now();
+        let mut tokens = self.lock();
+        if tokens.len() >= MOST_TOKENS {
+            tokens.retain(|_, token| token.until > now);
+        }
+        if tokens.len() >= MOST_TOKENS {
+            tokens.clear();
+        }
+        tokens.insert(key, Token { value, until: now + life });
+    }
+
+    /// Has a service give a new token.
+    ///
+    /// The registry names the service, and any it likes: a registry that wants to give its users' credentials
+    /// away has other ways to do so, since it is shown them. But nothing is sent over plain HTTP or to private
+    /// addresses only because a registry says so.
+    pub(super) async fn fetch(
+        &self,
+        connections: &Connections,
+        bearer: &Bearer,
+        credential: Option<&Credential>,
+    ) -> Result<Zeroizing<String>, LookFault> {
+        let garbled = |message: String| LookFault::new(LookFaultKind::Garbled, message);
+        let realm = Url::parse(&bearer.realm).ok().filter(|url| url.username().is_empty() && url.has_host());
+        let realm = realm.ok_or_else(|| garbled("the registry names no usable token service".to_owned()))?;
+        let host = cleaned(realm.host_str().unwrap_or_default());
+        let identity = credential.and_then(Credential::identity_token);
+        let asked = match identity {
+            Some(identity) => exchange(realm, bearer, identity),
+            None => request(realm, bearer, credential),
+        };
+        let response = connections.send(asked).await?;
+        if response.status() != http::StatusCode::OK {
+            return Err(answer::refusal(response, &host, "a request for a token").await);
+        }
+        let body = Zeroizing::new(answer::body(response, LONGEST_ANSWER).await?);
+        let no_token = || garbled(format!("`{host}` gives no token; check that it is a token service"));
+        // What serde says of it could repeat the token.
+        let given: Given = serde_json::from_slice(&body).map_err(|_| no_token())?;
+        let value = given.token.filter(|token| !token.is_empty()).or(given.access_token);
+        let legal = |value: &Zeroizing<String>| {
+            !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let value = value.filter(legal).ok_or_else(no_token)?;
+        let life = Duration::from_secs(given.expires_in.unwrap_or(USUAL_LIFE).min(LONGEST_LIFE));
+        self.keep(TokenKey::new(bearer, credential), value.clone(), life.saturating_sub(MARGIN));
+        Ok(value)
+    }
+}
+
+fn scopes(bearer: &Bearer) -> impl Iterator<Item = &str> {
+    bearer.scope.iter().flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty())
+}
+
+/// By GET, with the user and the password if there are some.
+fn request(mut realm: Url, bearer: &Bearer, credential: Option<&Credential>) -> Asked {
+    {
+        let mut query = realm.query_pairs_mut();
+        query.extend_pairs(bearer.service.iter().map(|service| ("service", service)));
+        query.extend_pairs(scopes(bearer).map(|scope| ("scope", scope)));
+    }
+    let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    headers.extend(
+        credential.and_then(Credential::basic).and_then(|basic| Some((AUTHORIZATION, secret(&basic)?))),
+    );
+    Asked { method: Method::GET, url: realm, headers, body: None }
+}
+
+/// By POST, in exchange for an identity token (distribution project, "OAuth2 token authentication").
+fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> Asked {
+    let scope = scopes(bearer).collect::<Vec<_>>().join(" ");
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "refresh_token").append_pair("client_id", "shipwright-trigger");
+    form.extend_pairs(bearer.service.iter().map(|service| ("service", service)));
+    form.append_pair("scope", &scope).append_pair("refresh_token", identity);
+    let headers = HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/json")),
+        (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
+    ]);
+    Asked { method: Method::POST, url: realm, headers, body: Some(form.finish()) }
+}
+
+/// A header value that is not shown.
+pub(super) fn secret(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

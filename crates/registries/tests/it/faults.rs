@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use trigger_devregistry::{DevRegistry, Fault};
+use trigger_event::Digest;
+use trigger_registries::{LookFaultKind, Registries, RegistrySettings};
+
+use crate::scene::{GET, HEAD, Scene, digest, settings};
+
+#[tokio::test]
+async fn each_refusal_is_told_apart_and_never_asked_again() {
+    let scene = Scene::new(DevRegistry::builder()).await;
+    for (status, kind) in [
+        (401, LookFaultKind::Unauthorized),
+        (402, LookFaultKind::Forbidden),
+        (403, LookFaultKind::Forbidden),
+        (404, LookFaultKind::NotFound),
+        (410, LookFaultKind::NotFound),
+        (408, LookFaultKind::Unavailable),
+        (429, LookFaultKind::TooManyRequests),
+        (500, LookFaultKind::Unavailable),
+        (503, LookFaultKind::Unavailable),
+        (599, LookFaultKind::Unavailable),
+        (204, LookFaultKind::Garbled),
+        (304, LookFaultKind::Garbled),
+        (400, LookFaultKind::Garbled),
+        (418, LookFaultKind::Garbled),
+    ] {
+        scene.registry.faults().clear();
+        scene.registry.faults().set("team/base", Fault::Status(status, Some(30)));
+        let found = scene.look(None).await.unwrap_err();
+        assert_eq!(found.kind, kind, "{status}: {found}");
+        assert_eq!(found.retry_after, Some(Duration::from_secs(30)), "{status}");
+        assert!(found.message().contains(&status.to_string()), "{found}");
+        assert_eq!(scene.requests(), [HEAD], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_know_head_is_asked_by_get() {
+    let scene = Scene::new(DevRegistry::builder()).await;
+    scene.registry.faults().set_for("team/base", Fault::Status(405, None), 1);
+    assert_eq!(scene.look(None).await, Ok(digest()));
+    assert_eq!(scene.requests(), [HEAD, GET]);
+    scene.registry.faults().set("team/base", Fault::Status(405, None));
+    let found = scene.look(None).await.unwrap_err();
+    assert_eq!(found.kind, LookFaultKind::Garbled);
+    assert!(found.message().contains("405, INJECTED"), "{found}");
+}
+
+#[tokio::test]
+async fn answers_that_make_no_sense_are_told_apart_from_images() {
+    let scene = Scene::new(DevRegistry::builder()).await;
+    for (fault, requests) in [
+        (Fault::Garbage, &[HEAD][..]),
+        (Fault::WrongContentType, &[HEAD]),
+        (Fault::Truncated, &[HEAD, GET]),
+        (Fault::Endless, &[HEAD, GET]),
+    ] {
+        scene.registry.faults().clear();
+        scene.registry.faults().set("team/base", fault.clone());
+        let found = scene.look(None).await.unwrap_err();
+        assert_eq!(found.kind, LookFaultKind::Garbled, "{fault:?}: {found}");
+        assert_eq!(scene.requests(), requests, "{fault:?}");
+    }
+    scene.registry.faults().clear();
+    assert_eq!(scene.look(None).await, Ok(digest()));
+}
+
+#[tokio::test]
+async fn nobody_is_waited_for_without_end() {
+    let scene = Scene::new(DevRegistry::builder()).await;
+    scene.registry.faults().set("team/base", Fault::Slow(Duration::from_hours(1)));
+    let hosts = [scene.registry.host()];
+    let settings = RegistrySettings { timeout: Duration::from_millis(200), ..settings(&hosts) };
+    let found = Registries::new(settings).unwrap().digest(&scene.image, None).await.unwrap_err();
+    assert_eq!(found.kind, LookFaultKind::Unreachable, "{found}");
+    assert!(found.message().contains("in time"), "{found}");
+    assert_eq!(scene.requests(), [HEAD]);
+}
+
+#[tokio::test]
+async fn many_ask_at_once() {
+    let scene = Scene::new(DevRegistry::builder().token("user", "password").anonymous_pull()).await;
+    let looks = (0..50).map(|_| scene.look(None));
+    let found: Vec<Result<Digest, _>> = futures::future::join_all(looks).await;
+    assert!(found.iter().all(|found| *found == Ok(digest())), "{found:?}");
+}

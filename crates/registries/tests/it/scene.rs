@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use trigger_devregistry::{DevRegistry, DevRegistryBuilder};
+use trigger_event::{Digest, ImageRef};
+use trigger_registries::{
+    Credential, LookFault, LookFaultKind, PrivateAllowed, Registries, RegistrySettings,
+};
+
+pub(crate) const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
+
+/// A registry with one image, and somebody who asks for it.
+pub(crate) struct Scene {
+    pub(crate) registry: DevRegistry,
+    pub(crate) registries: Registries,
+    pub(crate) image: ImageRef,
+}
+
+/// Asks `hosts` over HTTP, wherever they are. Patient enough for a busy machine.
+pub(crate) fn settings(hosts: &[String]) -> RegistrySettings {
+    RegistrySettings {
+        plain_http: hosts.to_vec(),
+        private: hosts.iter().map(|host| PrivateAllowed::Host(host.clone())).collect(),
+        timeout: Duration::from_secs(30),
+        ..RegistrySettings::default()
+    }
+}
+
+/// The user whom the registries here know.
+pub(crate) fn known() -> Credential {
+    Credential::password("user", "password")
+}
+
+/// A user with the wrong password.
+pub(crate) fn stranger() -> Credential {
+    Credential::password("user", "wrong-secret")
+}
+
+impl Scene {
+    pub(crate) async fn new(builder: DevRegistryBuilder) -> Self {
+        let registry = builder.start().await.unwrap();
+        let registries = Registries::new(settings(&[registry.host()])).unwrap();
+        registry.push("team/base", "latest", MANIFEST);
+        let image = image(&registry, "team/base");
+        Self { registry, registries, image }
+    }
+
+    pub(crate) async fn look(&self, credential: Option<&Credential>) -> Result<Digest, LookFault> {
+        self.registries.digest(&self.image, credential).await
+    }
+
+    /// The kind of fault that a look ends in.
+    pub(crate) async fn kind(&self, credential: Option<&Credential>) -> LookFaultKind {
+        self.look(credential).await.unwrap_err().kind
+    }
+
+    /// The requests so far, as `METHOD path`, without the path's query, and forgets them.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let requests = self.registry.requests();
+        self.registry.clear_requests();
+        let path = |path: &str| path.split_once('?').map_or(path, |(path, _)| path).to_owned();
+        requests.iter().map(|seen| format!("{} {}", seen.method, path(&seen.path))).collect()
+    }
+}
+
+pub(crate) fn image(registry: &DevRegistry, repository: &str) -> ImageRef {
+    ImageRef::of(&registry.host(), repository, "latest").unwrap()
+}
+
+pub(crate) fn digest() -> Digest {
+    Digest::of(MANIFEST)
+}
+
+pub(crate) const HEAD: &str = "HEAD /v2/team/base/manifests/latest";
+pub(crate) const GET: &str = "GET /v2/team/base/manifests/latest";
+pub(crate) const TOKEN: &str = "GET /token";
