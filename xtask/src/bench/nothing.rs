@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
-    Appended, Claimed, Demand, Journal, JournalError, Page, Pruned, Query, Record, Refusal, ReplayOrder,
-    Replayed, Retention, Settlement, Stats, Ticket,
+    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket,
 };
 
 /// A journal that keeps nothing and says that it did: what remains is what everything else costs.
@@ -76,6 +76,14 @@ impl Journal for KeepsNothing {
 
     fn raise_watermark<'a>(&'a self, _: &'a str, _: Timestamp) -> Answer<'a, ()> {
         answer(())
+    }
+
+    fn memo<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Memo>> {
+        answer(None)
+    }
+
+    fn replace_memo<'a>(&'a self, _: &'a str, _: u64, _: String) -> Answer<'a, bool> {
+        answer(true)
     }
 
     fn prune(&self, _: Retention) -> Answer<'_, Pruned> {

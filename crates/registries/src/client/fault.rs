@@ -46,6 +46,14 @@ impl LookFault {
         Self { retry_after, ..self }
     }
 
+    /// The same fault, with what else may be the matter.
+    #[must_use]
+    pub fn with_hint(mut self, hint: &str) -> Self {
+        self.message.push_str("; ");
+        self.message.push_str(hint);
+        self
+    }
+
     /// What is wrong and what to do, in one sentence.
     pub fn message(&self) -> &str {
         &self.message
