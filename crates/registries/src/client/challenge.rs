@@ -187,4 +187,12 @@ mod tests {
             assert_eq!(bearer.moved("a", "b/c").scope.as_deref(), Some(moved), "{scope}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_challenge_makes_it_panic(text in "[ -~]{0,64}", close in "[=, \"\\\\a]{0,64}") {
+            read(&text);
+            read(&close);
+        }
+    }
 }

@@ -303,4 +303,14 @@ mod tests {
         let long = format!("{{}}{}", " ".repeat(LONGEST));
         assert_eq!(found(&long, "r.example/app"), Err(CredentialError::TooLong));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_makes_it_panic(text in ".{0,64}", key in "[a-z0-9.:/*@\\[\\]é-]{0,32}", auth in "[A-Za-z0-9+/=:]{0,24}") {
+            let image = ImageRef::parse("r.example:5000/team/app").unwrap();
+            let _ = credential_for(text.as_bytes(), &image);
+            let entries = serde_json::json!({"auths": {key: {"auth": auth}}}).to_string();
+            let _ = credential_for(entries.as_bytes(), &image);
+        }
+    }
 }

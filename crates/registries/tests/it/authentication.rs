@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use trigger_devregistry::{DevRegistry, Fault, TOKENS};
-use trigger_registries::{Credential, LookFaultKind};
+use trigger_event::ImageRef;
+use trigger_registries::{Credential, LookFaultKind, Registries, RegistrySettings};
 
-use crate::scene::{GET, HEAD, MANIFEST, Scene, TOKEN, digest, image, known, stranger};
+use crate::scene::{GET, HEAD, MANIFEST, Scene, TOKEN, digest, image, known, settings, stranger};
 
 #[tokio::test]
 async fn a_user_and_a_password_are_shown_to_who_asks_for_them() {
@@ -128,4 +129,24 @@ async fn a_token_service_in_trouble_is_told_of_as_a_registry_in_trouble() {
     }
     scene.registry.faults().clear();
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
+}
+
+#[tokio::test]
+async fn a_token_service_is_held_to_our_rules() {
+    let scene = Scene::new(DevRegistry::builder().token("user", "password")).await;
+    // The registry names its token service by its address.
+    let (own, service) = (format!("localhost:{}", scene.registry.port()), scene.registry.host());
+    let both = settings(&[own.clone(), service.clone()]);
+    let only_own = settings(std::slice::from_ref(&own));
+    let image = ImageRef::of(&own, "team/base", "latest").unwrap();
+    for (settings, expected) in [
+        (both.clone(), Ok(digest())),
+        (RegistrySettings { plain_http: vec![own.clone()], ..both.clone() }, Err(LookFaultKind::Refused)),
+        (RegistrySettings { private: only_own.private, ..both }, Err(LookFaultKind::Refused)),
+    ] {
+        scene.requests();
+        let found = Registries::new(settings).unwrap().digest(&image, Some(&known())).await;
+        assert_eq!(found.clone().map_err(|fault| fault.kind), expected, "{found:?}");
+        assert_eq!(scene.requests().contains(&TOKEN.to_owned()), expected.is_ok());
+    }
 }
