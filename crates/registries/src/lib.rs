@@ -1,2 +1,4 @@
 //! Image registries.
 #![forbid(unsafe_code)]
+
+pub mod notifications;
