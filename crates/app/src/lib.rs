@@ -18,5 +18,5 @@ mod workers;
 
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};
-pub use options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
+pub use options::{AdminAuth, AdminOptions, KeepOptions, RegistryHook, RegistryHookOptions, WorkOptions};
 pub use program::{HookPath, Program, ProgramOptions};

@@ -12,7 +12,8 @@ use trigger_cluster::{
     BuildWatch, Connection, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter, Reviews, Scope,
     SharedReads, carry_out_tasks, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, Launcher, keep_within};
+use trigger_dispatch::{Dispatcher, ImageWatch, Launcher, keep_within};
+use trigger_event::ImageCue;
 use trigger_journal::{Address, Journal};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
@@ -20,7 +21,7 @@ use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
 
-use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
+use crate::options::{AdminAuth, AdminOptions, KeepOptions, RegistryHookOptions, WorkOptions};
 use crate::workers::Workers;
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
@@ -70,6 +71,9 @@ pub struct ProgramOptions {
         value_name = "PROVIDER=PATH"
     )]
     pub hook_paths: Vec<HookPath>,
+    /// Which registries may tell that an image was pushed.
+    #[command(flatten)]
+    pub registries: RegistryHookOptions,
     /// Let Builds that name no Secret accept deliveries that nobody signed. Anybody who can reach the port
     /// can then start them.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
@@ -128,6 +132,18 @@ struct Stop {
 
 /// How long the end waits for Events about Builds to be written.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+
+/// Below this notifications of registries come in.
+const REGISTRY_PATHS: &str = "/hooks/registry/";
+
+/// Stands for those who look at images: no Build waits for any yet.
+struct NobodyLooks;
+
+impl ImageWatch for NobodyLooks {
+    fn cue(&self, _cue: &ImageCue) -> usize {
+        0
+    }
+}
 
 impl Program {
     /// Opens the journal and starts everything. Returns when both ports listen; deliveries are taken in as
@@ -199,7 +215,8 @@ impl Program {
             trouble.clone(),
             metrics,
         );
-        let hook_routes = taking_in.router(&options.routes());
+        let registries = options.registries.hooks(Arc::new(NobodyLooks))?;
+        let hook_routes = taking_in.router(&options.routes(), registries);
         // Ends by itself after the hooks, when the last refusals are written.
         stop.background.spawn(refusals.run());
         let draining = Arc::new(AtomicBool::new(false));
@@ -315,6 +332,7 @@ impl ProgramOptions {
             work: WorkOptions::default(),
             namespaces: Vec::new(),
             hook_paths: vec![github],
+            registries: RegistryHookOptions::default(),
             allow_unsigned: false,
             max_body: 25,
             max_bodies: 128,
@@ -326,9 +344,13 @@ impl ProgramOptions {
 
     fn check(&self) -> anyhow::Result<()> {
         self.access.check(self.admin)?;
+        self.registries.check()?;
         for (place, hook) in self.hook_paths.iter().enumerate() {
             if self.hook_paths.iter().skip(place + 1).any(|other| other.path == hook.path) {
                 bail!("two providers cannot share the path {}: give --hook-path another", hook.path);
+            }
+            if hook.path.starts_with(REGISTRY_PATHS) {
+                bail!("the path {} is for notifications of registries: give --hook-path another", hook.path);
             }
         }
         Ok(())
