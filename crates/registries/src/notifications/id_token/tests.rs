@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
-use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use data_encoding::BASE64URL_NOPAD;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
@@ -20,8 +22,7 @@ const EMAIL: &str = "push@acme.iam.gserviceaccount.com";
 
 /// A key that signs, and the set of keys it is published in.
 struct Signer {
-    key: EncodingKey,
-    modulus: Vec<u8>,
+    pair: KeyPair,
     set: Value,
 }
 
@@ -36,17 +37,19 @@ impl Signer {
     fn new() -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let public: PublicKeyComponents<Vec<u8>> = pair.public_key().into();
-        let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).unwrap();
-        let key = EncodingKey::from_rsa_der(pkcs1(der.as_ref()));
         let encode = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
         let set = json!({"keys": [{"kid": KID, "kty": "RSA", "alg": "RS256", "use": "sig",
             "n": encode(&public.n), "e": encode(&public.e)}]});
-        Self { key, modulus: public.n, set }
+        Self { pair, set }
     }
 
     fn sign(&self, kid: Option<&str>, claims: &Value) -> String {
-        let header = Header { kid: kid.map(ToOwned::to_owned), ..Header::new(Algorithm::RS256) };
-        encode(&header, claims, &self.key).unwrap()
+        let header = json!({"typ": "JWT", "alg": "RS256", "kid": kid});
+        token(&header, claims, |text| {
+            let mut signature = vec![0; self.pair.public_modulus_len()];
+            self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature).unwrap();
+            signature
+        })
     }
 
     fn publish(&self) -> Arc<Published> {
@@ -54,15 +57,15 @@ impl Signer {
     }
 }
 
-/// The key inside a PKCS #8 document: what follows the last header of an octet string that spans to the end.
-fn pkcs1(pkcs8: &[u8]) -> &[u8] {
-    let begins = (0..pkcs8.len() - 4).find(|at| {
-        let rest = &pkcs8[*at..];
-        rest[0] == 0x04
-            && rest[1] == 0x82
-            && usize::from(u16::from_be_bytes([rest[2], rest[3]])) == rest.len() - 4
-    });
-    &pkcs8[begins.unwrap() + 4..]
+/// A token: what stands before the signature, signed.
+fn token(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let signed = format!("{}.{}", part(header), part(claims));
+    format!("{signed}.{}", BASE64URL_NOPAD.encode(&sign(signed.as_bytes())))
+}
+
+fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
 }
 
 impl KeySource for Published {
@@ -133,20 +136,21 @@ async fn only_the_operators_own_tokens_are_accepted() {
 async fn the_key_decides_how_a_token_is_signed() {
     let ours = Signer::new();
     let tokens = IdTokens::new(ours.publish());
-    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-    let unsigned =
-        |alg: &str| format!("{}.{}.AA", part(&json!({"alg": alg, "kid": KID})), part(&claims(&json!({}))));
-    let header = Header { kid: Some(KID.to_owned()), ..Header::new(Algorithm::HS256) };
-    let with_public = encode(&header, &claims(&json!({})), &EncodingKey::from_secret(&ours.modulus)).unwrap();
-    let as_published = EncodingKey::from_secret(ours.set["keys"][0]["n"].as_str().unwrap().as_bytes());
-    let with_published = encode(&header, &claims(&json!({})), &as_published).unwrap();
-    let other = Signer::new();
+    let header = |alg: &str| json!({"alg": alg, "kid": KID});
     let good = ours.sign(Some(KID), &claims(&json!({})));
-    let (signed, signature) = good.rsplit_once('.').unwrap();
-    let moved =
-        format!("{}.{}.{signature}", signed.split('.').next().unwrap(), part(&claims(&json!({"sub": "2"}))));
+    let unsigned = |alg: &str| token(&header(alg), &claims(&json!({})), |_| vec![0; 256]);
+    let without_signature = token(&header("none"), &claims(&json!({})), |_| Vec::new());
+    let public: PublicKeyX509Der<'_> = ours.pair.public_key().as_der().unwrap();
+    let with_public = token(&header("HS256"), &claims(&json!({})), |text| hmac(public.as_ref(), text));
+    let published = ours.set["keys"][0]["n"].as_str().unwrap();
+    let with_published =
+        token(&header("HS256"), &claims(&json!({})), |text| hmac(published.as_bytes(), text));
+    let signature = BASE64URL_NOPAD.decode(good.rsplit_once('.').unwrap().1.as_bytes()).unwrap();
+    let moved = token(&header("RS256"), &claims(&json!({"sub": "2"})), |_| signature);
+    let other = Signer::new();
     for (what, token, expected) in [
         ("none", unsigned("none"), "not signed with RS256"),
+        ("none and no signature", without_signature, "not signed with RS256"),
         ("unsigned RS256", unsigned("RS256"), "signature is wrong"),
         ("HS256 with the public key", with_public, "not signed with RS256"),
         ("HS256 with the public key as it is published", with_published, "not signed with RS256"),
