@@ -7,7 +7,6 @@
 mod cli;
 mod commands;
 mod dev;
-mod image_options;
 mod logging;
 mod manifests;
 mod options;
@@ -18,7 +17,8 @@ mod telling;
 mod workers;
 
 pub use cli::{Cli, Command, run};
-pub use image_options::ImageOptions;
 pub use logging::{LogOptions, start_logging};
-pub use options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
+pub use options::{
+    AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHook, RegistryHookOptions, WorkOptions,
+};
 pub use program::{HookPath, Program, ProgramOptions};

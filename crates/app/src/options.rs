@@ -1,4 +1,8 @@
-//! Groups of flags that `serve` and `dev` share: who may look, how long things are kept, how work is done.
+//! Groups of flags that `serve` and `dev` share: who may look, how long things are kept, how work is
+//! done, how images are followed.
+
+mod images;
+mod registry_hooks;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,6 +11,9 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use trigger_dispatch::Settings;
 use trigger_journal::Retention;
+
+pub use self::images::ImageOptions;
+pub use self::registry_hooks::{RegistryHook, RegistryHookOptions};
 
 /// Who may use the admin API. Health, readiness and metrics are for everybody.
 #[derive(Debug, Clone, Default, Args)]

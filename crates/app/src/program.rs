@@ -20,8 +20,7 @@ use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
 
-use crate::image_options::ImageOptions;
-use crate::options::{AdminAuth, AdminOptions, KeepOptions, WorkOptions};
+use crate::options::{AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHookOptions, WorkOptions};
 use crate::workers::Workers;
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
@@ -74,6 +73,9 @@ pub struct ProgramOptions {
         value_name = "PROVIDER=PATH"
     )]
     pub hook_paths: Vec<HookPath>,
+    /// Which registries may tell that an image was pushed.
+    #[command(flatten)]
+    pub registries: RegistryHookOptions,
     /// Let Builds that name no Secret accept deliveries that nobody signed. Anybody who can reach the port
     /// can then start them.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
@@ -134,6 +136,9 @@ struct Stop {
 
 /// How long the end waits for Events about Builds to be written.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+
+/// Below this notifications of registries come in.
+const REGISTRY_PATHS: &str = "/hooks/registry/";
 
 impl Program {
     /// Opens the journal and starts everything. Returns when both ports listen; deliveries are taken in as
@@ -226,7 +231,8 @@ impl Program {
             trouble.clone(),
             metrics,
         );
-        let hook_routes = taking_in.router(&options.routes());
+        let registries = options.registries.hooks(Arc::new(images.clone()))?;
+        let hook_routes = taking_in.router(&options.routes(), registries);
         // Ends by itself after the hooks, when the last refusals are written.
         stop.background.spawn(refusals.run());
         let draining = Arc::new(AtomicBool::new(false));
@@ -343,6 +349,7 @@ impl ProgramOptions {
             images: ImageOptions::default(),
             namespaces: Vec::new(),
             hook_paths: vec![github],
+            registries: RegistryHookOptions::default(),
             allow_unsigned: false,
             max_body: 25,
             max_bodies: 128,
@@ -354,9 +361,13 @@ impl ProgramOptions {
 
     fn check(&self) -> anyhow::Result<()> {
         self.access.check(self.admin)?;
+        self.registries.check()?;
         for (place, hook) in self.hook_paths.iter().enumerate() {
             if self.hook_paths.iter().skip(place + 1).any(|other| other.path == hook.path) {
                 bail!("two providers cannot share the path {}: give --hook-path another", hook.path);
+            }
+            if hook.path.starts_with(REGISTRY_PATHS) {
+                bail!("the path {} is for notifications of registries: give --hook-path another", hook.path);
             }
         }
         Ok(())

@@ -92,6 +92,7 @@ fn errors_say_what_to_do() {
     check(&["serve"], false, &["set KUBECONFIG"]);
     check(&["serve", "--hook-path", "gitlab=/x"], false, &["`gitlab` is no provider; known are: github"]);
     check(&["serve", "--hook-path", "github=x"], false, &["begin with `/`"]);
+    check(&["serve", "--registry-hook", "ecr=/x"], false, &["`ecr` is no format of notifications", "quay"]);
     check(&["serve", "--admin-auth", "some"], false, &["kubernetes, none"]);
     check(&["deliveries", "list", "--server", "http://127.0.0.1:1"], false, &["kubectl port-forward"]);
     check(&["--log", "=,", "serve"], false, &["give a level such as `info`"]);

@@ -9,6 +9,7 @@ mod access;
 mod attempt;
 mod backoff;
 mod causes;
+mod cues;
 mod dispatcher;
 mod images;
 mod launcher;
@@ -26,6 +27,7 @@ mod throttle;
 pub use access::{Access, AccessFault, Action, User};
 pub use backoff::Backoff;
 pub use causes::with_causes;
+pub use cues::ImageWatch;
 pub use dispatcher::{Dispatcher, Settings};
 pub use images::{
     Complaints, IMAGES, ImageFault, ImageParts, ImageSettings, ImageStanding, Images, News, Sighting,

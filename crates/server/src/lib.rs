@@ -15,7 +15,7 @@ mod trouble;
 pub mod wire;
 
 pub use admin::{Admin, AdminParts, Doorkeeper, Readiness};
-pub use hooks::{HookSettings, Hooks, RefusalWriter, Route};
+pub use hooks::{HookSettings, Hooks, RefusalWriter, RegistryHook, RegistryHooks, Route};
 pub use listener::{Limits, Peer, serve};
 pub use metrics::Metrics;
 pub use trouble::Trouble;

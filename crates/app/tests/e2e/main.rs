@@ -38,6 +38,7 @@ mod pull_requests;
 mod push;
 mod raw;
 mod refusals;
+mod registry_hooks;
 mod replays;
 mod replicas;
 mod repositories;

@@ -165,6 +165,11 @@ impl World {
         Self { program, http, client, dev, id, kubeconfig, options, _folder: folder }
     }
 
+    /// A connection of the program's kind to the cluster.
+    pub async fn connection(&self) -> trigger_cluster::Connection {
+        trigger_cluster::connect(Some(&self.kubeconfig)).await.unwrap()
+    }
+
     /// Another process's worth of the program, set up like the first one, once it is ready.
     pub async fn replica(&self) -> Program {
         let connection = trigger_cluster::connect(Some(&self.kubeconfig)).await.unwrap();

@@ -37,6 +37,7 @@ pub use self::ledger::{News, Sighting};
 use self::look::Asking;
 use self::poller::{Hint, Poller};
 use self::schedule::Schedule;
+use crate::cues::ImageWatch;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 
@@ -169,9 +170,10 @@ impl Images {
             let _ = tokio::time::timeout(patience, answer).await;
         }
     }
+}
 
-    /// Has the images asked about, soon, that somebody waits for and a cue may be about. How many there are.
-    pub fn cue(&self, cue: &ImageCue) -> usize {
+impl ImageWatch for Images {
+    fn cue(&self, cue: &ImageCue) -> usize {
         let images = self.board.concerned(cue);
         let count = images.len();
         if count > 0 {

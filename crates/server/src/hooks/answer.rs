@@ -9,11 +9,13 @@ use trigger_event::DeliveryId;
 pub(crate) enum Answer {
     /// 202: the delivery is kept and will be worked on, or is being worked on already.
     Accepted(DeliveryId),
+    /// 202: images that a notification is about will be looked at soon.
+    Noted,
     /// 200: the same delivery was worked on before.
     Duplicate(DeliveryId),
     /// 200: the hook works.
     Pong,
-    /// 200: the event is about no repository, so no rule could care.
+    /// 200: the event is about no repository, or no tag was pushed that a Build waits for, so no rule could care.
     Ignored,
     /// 400: the request is no delivery of the provider.
     Malformed,
@@ -35,6 +37,15 @@ pub(crate) enum Answer {
     Unavailable,
 }
 
+/// What was sent, in the words of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// A Git provider's delivery, about a repository.
+    Delivery,
+    /// A registry's notification, about images.
+    Notification,
+}
+
 /// How long a sender should wait before it tries again, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
@@ -50,7 +61,7 @@ impl Answer {
     /// The machine name, for metrics and for the answer itself.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Accepted(_) => "accepted",
+            Self::Accepted(_) | Self::Noted => "accepted",
             Self::Duplicate(_) => "duplicate",
             Self::Pong => "pong",
             Self::Ignored => "ignored",
@@ -68,7 +79,7 @@ impl Answer {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Accepted(_) => StatusCode::ACCEPTED,
+            Self::Accepted(_) | Self::Noted => StatusCode::ACCEPTED,
             Self::Duplicate(_) | Self::Pong | Self::Ignored => StatusCode::OK,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -82,32 +93,51 @@ impl Answer {
         }
     }
 
-    fn message(&self) -> &'static str {
+    fn message(&self, sent: Sent) -> &'static str {
+        let words = |of_delivery, of_notification| match sent {
+            Sent::Delivery => of_delivery,
+            Sent::Notification => of_notification,
+        };
         match self {
             Self::Accepted(_) => "the delivery is kept",
+            Self::Noted => "the image will be looked at",
             Self::Duplicate(_) => "this delivery was already worked on; nothing runs twice",
             Self::Pong => "the hook works",
-            Self::Ignored => "the event is about no repository; nothing to do",
-            Self::Malformed => "the request is not a delivery of this provider",
-            Self::Unauthorized => "the signature is missing or not accepted",
+            Self::Ignored => words(
+                "the event is about no repository; nothing to do",
+                "no tag was pushed that a build waits for; nothing to do",
+            ),
+            Self::Malformed => words(
+                "the request is not a delivery of this provider",
+                "the request is not a notification of this registry",
+            ),
+            Self::Unauthorized => words(
+                "the signature is missing or not accepted",
+                "the key or signature is missing or not accepted",
+            ),
             Self::NotFound => "no build uses this repository",
-            Self::MethodNotAllowed => "deliveries are sent by POST",
+            Self::MethodNotAllowed => words("deliveries are sent by POST", "notifications are sent by POST"),
             Self::TooSlow => "the body did not arrive in time",
             Self::TooLarge => "the body is too large",
             Self::UnsupportedMediaType => "send application/json or application/x-www-form-urlencoded",
-            Self::TooMany => "too many deliveries whose signature was not accepted; try again later",
-            Self::Unavailable => "the delivery cannot be kept now; send it again later",
+            Self::TooMany => words(
+                "too many deliveries whose signature was not accepted; try again later",
+                "too many notifications whose key was not accepted; try again later",
+            ),
+            Self::Unavailable => words(
+                "the delivery cannot be kept now; send it again later",
+                "the notification cannot be taken in now; send it again later",
+            ),
         }
     }
-}
 
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let delivery = match &self {
+    /// The answer to what was sent.
+    pub(crate) fn to(&self, sent: Sent) -> Response {
+        let delivery = match self {
             Self::Accepted(id) | Self::Duplicate(id) => Some(id),
             _ => None,
         };
-        let body = Json(Body { status: self.name(), delivery, message: self.message() });
+        let body = Json(Body { status: self.name(), delivery, message: self.message(sent) });
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         match self {
@@ -124,5 +154,11 @@ impl IntoResponse for Answer {
             _ => {}
         }
         response
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        self.to(Sent::Delivery)
     }
 }

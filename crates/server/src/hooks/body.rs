@@ -40,23 +40,34 @@ impl BodyBudget {
     }
 
     pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<BudgetedBody, Answer> {
+        self.read_up_to(self.largest, headers, body).await
+    }
+
+    /// Reads a body where less is expected than the largest.
+    pub(super) async fn read_up_to(
+        &self,
+        most: usize,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<BudgetedBody, Answer> {
+        let largest = most.min(self.largest);
         let announced =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: u64| length > self.largest as u64) {
+        if announced.is_some_and(|length: u64| length > largest as u64) {
             return Err(Answer::TooLarge);
         }
-        let read = self.collect(body);
+        let read = self.collect(largest, body);
         tokio::time::timeout(self.within, read).await.unwrap_or(Err(Answer::TooSlow))
     }
 
-    async fn collect(&self, mut body: Body) -> Result<BudgetedBody, Answer> {
+    async fn collect(&self, largest: usize, mut body: Body) -> Result<BudgetedBody, Answer> {
         let mut share = Share { room: Arc::clone(&self.room), units: 0, permit: None };
         let mut collected = BytesMut::new();
         while let Some(frame) = body.frame().await {
             // The client went away; nobody reads the answer.
             let frame = frame.map_err(|_| Answer::Malformed)?;
             let Ok(data) = frame.into_data() else { continue };
-            if collected.len() + data.len() > self.largest {
+            if collected.len() + data.len() > largest {
                 return Err(Answer::TooLarge);
             }
             share.grow(collected.len() + data.len())?;

@@ -1,13 +1,14 @@
 //! The hook routes: how a delivery is taken in.
 //!
 //! `body` reads it within its bounds, `intake` finds who could care, verifies and keeps it, `answer` tells
-//! the sender. `pace` keeps strangers from spending our API server.
+//! the sender. `pace` keeps strangers from spending our API server. `registry` takes in what registries tell.
 
 mod answer;
 mod body;
 mod intake;
 mod pace;
 mod refusals;
+mod registry;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ use self::body::BodyBudget;
 use self::intake::{Intake, delivery_id};
 pub use self::refusals::RefusalWriter;
 use self::refusals::{Place, Refusals, Refused};
+pub use self::registry::{RegistryHook, RegistryHooks};
 use crate::listener::Peer;
 use crate::metrics::Metrics;
 use crate::trouble::Trouble;
@@ -102,8 +104,9 @@ impl Hooks {
         (hooks, writer)
     }
 
-    /// One route per entry of `paths`. Every other path is answered as an unknown repository is.
-    pub fn router(self, paths: &[Route<'_>]) -> Router {
+    /// One route per entry of `paths`, and those of the `registries`. Every other path is answered as an
+    /// unknown repository is.
+    pub fn router(self, paths: &[Route<'_>], registries: RegistryHooks) -> Router {
         let hooks = Arc::new(self);
         let mut router = Router::new();
         for Route { path, provider } in paths {
@@ -111,7 +114,7 @@ impl Hooks {
             let methods = post(take).fallback(|| async { Answer::MethodNotAllowed }).with_state(one);
             router = router.route(path, methods);
         }
-        router.fallback(|| async { Answer::NotFound })
+        router.merge(registry::routes(&hooks, registries)).fallback(|| async { Answer::NotFound })
     }
 }
 

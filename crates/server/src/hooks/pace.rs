@@ -18,7 +18,8 @@ const MOST_WAITING: usize = 1024;
 ///
 /// A repository with many failed verifications is paced: its deliveries wait for the next tick and are
 /// verified together, so that they share the reads of their Secrets. Turning them away instead would let
-/// anybody silence a repository by sending it forgeries.
+/// anybody silence a repository by sending it forgeries. For notifications of registries a format stands in
+/// the place of a repository, and its key file in that of the Secrets.
 pub(super) struct Pace {
     began: Instant,
     failures: Mutex<HashMap<Box<str>, Bucket>>,

@@ -1,0 +1,144 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use trigger_dispatch::ImageWatch;
+use trigger_registries::notifications::{
+    FORMATS, GOOGLE_KEYS, IdTokens, KeyFile, KeysByHttp, NotificationFormat, by_name,
+};
+use trigger_server::RegistryHooks;
+
+/// Which registries may tell that an image was pushed.
+#[derive(Debug, Clone, Args)]
+pub struct RegistryHookOptions {
+    /// Take in notifications of image registries in this format, under `/hooks/registry/FORMAT`; FILE holds
+    /// the key, previous keys on further lines. Repeat it or separate by commas. docs/registries.md tells
+    /// which formats there are and how each is set up.
+    #[arg(
+        long = "registry-hook",
+        env = "SHIPWRIGHT_TRIGGER_REGISTRY_HOOK",
+        value_delimiter = ',',
+        value_name = "FORMAT=FILE"
+    )]
+    pub registry_hooks: Vec<RegistryHook>,
+    /// Where the keys are published that Google signs its ID tokens with. For tests.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_GOOGLE_KEYS_URL",
+        default_value = GOOGLE_KEYS,
+        value_name = "URL",
+        hide = true
+    )]
+    pub google_keys_url: String,
+}
+
+/// A format and its file of keys, written `harbor=/etc/shipwright-trigger/harbor/key`.
+#[derive(Clone)]
+pub struct RegistryHook {
+    /// The format.
+    pub format: &'static dyn NotificationFormat,
+    /// The file.
+    pub key_file: KeyFile,
+}
+
+impl RegistryHookOptions {
+    /// Refuses what could verify nothing or anything.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        for (place, hook) in self.registry_hooks.iter().enumerate() {
+            let name = hook.format.name();
+            if self.registry_hooks.iter().skip(place + 1).any(|other| other.format.name() == name) {
+                bail!("--registry-hook names {name} twice: put both keys into one file, a line each");
+            }
+            hook.key_file
+                .check(hook.format)
+                .with_context(|| format!("notifications of {} cannot be verified", hook.format.title()))?;
+        }
+        Ok(())
+    }
+
+    /// What takes notifications in and has `watch` look at the images.
+    pub(crate) fn hooks(&self, watch: Arc<dyn ImageWatch>) -> anyhow::Result<RegistryHooks> {
+        let hook = |hook: &RegistryHook| trigger_server::RegistryHook {
+            format: hook.format,
+            key_file: hook.key_file.clone(),
+        };
+        Ok(RegistryHooks {
+            formats: self.registry_hooks.iter().map(hook).collect(),
+            watch,
+            id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(&self.google_keys_url)?))),
+        })
+    }
+}
+
+impl Default for RegistryHookOptions {
+    fn default() -> Self {
+        Self { registry_hooks: Vec::new(), google_keys_url: GOOGLE_KEYS.to_owned() }
+    }
+}
+
+impl std::str::FromStr for RegistryHook {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, file) =
+            text.split_once('=').context("write FORMAT=FILE, such as harbor=/etc/trigger/harbor/key")?;
+        let Some(format) = by_name(name) else {
+            let known: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
+            bail!("`{name}` is no format of notifications; known are: {}", known.join(", "));
+        };
+        if file.is_empty() {
+            bail!("name the file with the key after `{name}=`");
+        }
+        Ok(Self { format, key_file: KeyFile::new(PathBuf::from(file)) })
+    }
+}
+
+impl std::fmt::Debug for RegistryHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.format.name(), self.key_file.path().display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_verified_is_refused_at_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let (long, short) = (file("long", "0123456789abcdef\n"), file("short", "0123456789\n"));
+        let (empty, policy) = (file("empty", "\n"), file("policy", "audience=a\nemail=b\n"));
+        for (hooks, expected) in [
+            (vec![], None),
+            (vec![("harbor", &long), ("quay", &long), ("google", &policy)], None),
+            (vec![("quay", &long), ("quay", &long)], Some("names quay twice")),
+            (vec![("quay", &short)], Some("fewer than 16 characters")),
+            (vec![("generic", &empty)], Some("is empty")),
+            (vec![("acr", &"/nowhere".to_owned())], Some("cannot be read")),
+            (vec![("google", &long)], Some("audience=")),
+        ] {
+            let hooks = hooks.into_iter().map(|(format, file)| format!("{format}={file}").parse().unwrap());
+            let options = RegistryHookOptions { registry_hooks: hooks.collect(), ..Default::default() };
+            let told = options.check().err().map(|error| format!("{error:#}"));
+            match (told, expected) {
+                (None, None) => {}
+                (Some(told), Some(part)) => assert!(told.contains(part), "{told}"),
+                (told, _) => panic!("{told:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_format_and_a_file_are_named() {
+        assert_eq!(format!("{:?}", "acr=/a=b".parse::<RegistryHook>().unwrap()), "acr=/a=b");
+        for text in ["", "acr", "acr=", "Acr=/a", "=/a", "ecr=/a"] {
+            assert!(text.parse::<RegistryHook>().is_err(), "{text}");
+        }
+    }
+}

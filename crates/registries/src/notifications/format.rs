@@ -1,0 +1,49 @@
+use http::HeaderMap;
+use trigger_event::ImageCue;
+
+use super::NotificationError;
+
+/// The way in which registries of a kind tell that an image was pushed.
+pub trait NotificationFormat: Send + Sync + 'static {
+    /// The name in paths and flags: lower case, such as `harbor`.
+    fn name(&self) -> &'static str;
+
+    /// The name in metrics and in what is noted of refused requests: `registry-` and [`name`](Self::name).
+    fn source(&self) -> &'static str;
+
+    /// The name as people write it, such as `Harbor`.
+    fn title(&self) -> &'static str;
+
+    /// What its requests can carry to prove who sends them. Where that is a key, it may stand in the path
+    /// instead; and must, where there is nothing here.
+    fn evidence(&self) -> &'static [Evidence];
+
+    /// Whether the registry only checks that the hook works.
+    fn is_ping(&self, _headers: &HeaderMap) -> bool {
+        false
+    }
+
+    /// The tags that may stand for another image now, at most [`MOST_CUES`](super::MOST_CUES). None if
+    /// something else happened than the push of a tag.
+    ///
+    /// What cannot be the name of an image is left out, since no Build can name it either.
+    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError>;
+
+    /// Whether an operator's key proves the sender, in a header or in the path.
+    fn takes_key(&self) -> bool {
+        !self.evidence().contains(&Evidence::IdToken)
+    }
+}
+
+/// What in a request proves who sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// `Authorization` has a fixed value: the key, with a scheme before it or without.
+    Authorization,
+    /// `X-Hub-Signature-256` is the HMAC-SHA-256 of the body, as GitHub writes it.
+    HubSignature,
+    /// `X-JFrog-Event-Auth` is the key, or the HMAC-SHA-256 of the body in hexadecimal digits.
+    EventAuth,
+    /// `Authorization` is a token that Google has signed (OpenID Connect).
+    IdToken,
+}

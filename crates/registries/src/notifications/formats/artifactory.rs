@@ -1,0 +1,58 @@
+use http::HeaderMap;
+use serde::Deserialize;
+use trigger_event::ImageCue;
+
+use crate::notifications::cue::cue;
+use crate::notifications::json::parse;
+use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+
+/// JFrog Artifactory (event types of its webhooks, domain `docker`).
+///
+/// It does not say under which host it is reached, and whether its key of the repository is part of the name
+/// depends on how it is set up. So there is a cue for either name.
+pub(in crate::notifications) struct Artifactory;
+
+#[derive(Deserialize)]
+struct Event {
+    domain: String,
+    #[serde(rename = "event_type")]
+    kind: String,
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    repo_key: Option<String>,
+    image_name: Option<String>,
+    tag: Option<String>,
+}
+
+impl NotificationFormat for Artifactory {
+    fn name(&self) -> &'static str {
+        "artifactory"
+    }
+
+    fn source(&self) -> &'static str {
+        "registry-artifactory"
+    }
+
+    fn title(&self) -> &'static str {
+        "JFrog Artifactory"
+    }
+
+    fn evidence(&self) -> &'static [Evidence] {
+        &[Evidence::EventAuth]
+    }
+
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+        let event: Event = parse(body)?;
+        if event.domain != "docker" || event.kind != "pushed" {
+            return Ok(Vec::new());
+        }
+        let data = event.data.ok_or(NotificationError::Field("data"))?;
+        let name = data.image_name.ok_or(NotificationError::Field("data.image_name"))?;
+        let tag = data.tag.ok_or(NotificationError::Field("data.tag"))?;
+        let below_key = data.repo_key.and_then(|key| cue(None, &format!("{key}/{name}"), &tag));
+        Ok(cue(None, &name, &tag).into_iter().chain(below_key).collect())
+    }
+}

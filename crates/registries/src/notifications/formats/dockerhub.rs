@@ -1,0 +1,52 @@
+use http::HeaderMap;
+use serde::Deserialize;
+use trigger_event::ImageCue;
+
+use crate::notifications::cue::cue;
+use crate::notifications::json::parse;
+use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+
+/// Docker Hub (its page on webhooks), which tells of pushes only and cannot sign.
+pub(in crate::notifications) struct DockerHub;
+
+const REGISTRY: &str = "docker.io";
+
+#[derive(Deserialize)]
+struct Event {
+    push_data: PushData,
+    repository: Repository,
+}
+
+#[derive(Deserialize)]
+struct PushData {
+    tag: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    repo_name: String,
+}
+
+impl NotificationFormat for DockerHub {
+    fn name(&self) -> &'static str {
+        "dockerhub"
+    }
+
+    fn source(&self) -> &'static str {
+        "registry-dockerhub"
+    }
+
+    fn title(&self) -> &'static str {
+        "Docker Hub"
+    }
+
+    fn evidence(&self) -> &'static [Evidence] {
+        &[]
+    }
+
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+        let event: Event = parse(body)?;
+        let Some(tag) = event.push_data.tag else { return Ok(Vec::new()) };
+        Ok(cue(Some(REGISTRY), &event.repository.repo_name, &tag).into_iter().collect())
+    }
+}

@@ -1,0 +1,116 @@
+use std::borrow::Cow;
+
+use http::{HeaderMap, header};
+use serde::Deserialize;
+use trigger_event::ImageCue;
+
+use crate::notifications::claim::single;
+use crate::notifications::cue::{cue, split_address};
+use crate::notifications::json::parse;
+use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+
+/// GitHub's container registry, by the webhook events `package` and `registry_package` of a repository or an
+/// organization (GitHub's page on webhook events).
+pub(in crate::notifications) struct Ghcr;
+
+const REGISTRY: &str = "ghcr.io";
+const EVENT: &str = "x-github-event";
+const FORM_FIELD: &str = "payload";
+
+#[derive(Deserialize)]
+struct Event {
+    action: String,
+    package: Option<Package>,
+    registry_package: Option<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: Option<String>,
+    namespace: Option<String>,
+    #[serde(rename = "package_type")]
+    kind: Option<String>,
+    #[serde(rename = "package_version")]
+    version: Option<Version>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    container_metadata: Option<ContainerMetadata>,
+    package_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ContainerMetadata {
+    tag: Option<Tag>,
+}
+
+#[derive(Deserialize)]
+struct Tag {
+    name: Option<String>,
+}
+
+impl NotificationFormat for Ghcr {
+    fn name(&self) -> &'static str {
+        "ghcr"
+    }
+
+    fn source(&self) -> &'static str {
+        "registry-ghcr"
+    }
+
+    fn title(&self) -> &'static str {
+        "GitHub Container Registry"
+    }
+
+    fn evidence(&self) -> &'static [Evidence] {
+        &[Evidence::HubSignature]
+    }
+
+    fn is_ping(&self, headers: &HeaderMap) -> bool {
+        single(headers, EVENT).is_ok_and(|event| event == "ping")
+    }
+
+    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+        let event = single(headers, EVENT).map_err(|_| NotificationError::Header("x-github-event"))?;
+        if event != "package" && event != "registry_package" {
+            return Ok(Vec::new());
+        }
+        let event: Event = parse(&json(headers, body)?)?;
+        if event.action != "published" && event.action != "updated" {
+            return Ok(Vec::new());
+        }
+        let package = event.package.or(event.registry_package).ok_or(NotificationError::Field("package"))?;
+        let kind = package.kind.as_deref();
+        if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("container")) {
+            return Ok(Vec::new());
+        }
+        let version = package.version.ok_or(NotificationError::Field("package.package_version"))?;
+        let tag = version.container_metadata.and_then(|metadata| metadata.tag?.name);
+        let address = version.package_url.as_deref().and_then(split_address);
+        let address = address.filter(|(host, ..)| *host == REGISTRY);
+        let name = match (address, package.namespace, package.name) {
+            (Some((_, name, _)), ..) => name.to_owned(),
+            (None, Some(namespace), Some(name)) => format!("{namespace}/{name}"),
+            _ => return Err(NotificationError::Field("package.namespace")),
+        };
+        // What is pushed without a tag has an empty one.
+        let tag = tag.or(address.map(|(.., tag)| tag.to_owned())).unwrap_or_default();
+        // Owners are written as they registered themselves; the registry knows lower case only.
+        Ok(cue(Some(REGISTRY), &name.to_ascii_lowercase(), &tag).into_iter().collect())
+    }
+}
+
+/// The JSON is the body, or a field of the form that GitHub makes of it unless it is told otherwise.
+fn json<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, NotificationError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut fields = form_urlencoded::parse(body).filter(|(name, _)| name == FORM_FIELD);
+    match (fields.next(), fields.next()) {
+        (Some((_, json)), None) => Ok(Cow::Owned(json.into_owned().into_bytes())),
+        _ => Err(NotificationError::Form(FORM_FIELD)),
+    }
+}

@@ -1,0 +1,43 @@
+use http::HeaderMap;
+use serde::Deserialize;
+use trigger_event::ImageCue;
+
+use crate::notifications::cue::{cue, split_host};
+use crate::notifications::json::{Names, parse};
+use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+
+/// Quay (its page on repository notifications). It presents a client certificate, which ends at the ingress,
+/// and cannot sign.
+pub(in crate::notifications) struct Quay;
+
+#[derive(Deserialize)]
+struct Event {
+    docker_url: String,
+    /// A list; in old versions an object with the ids of the images. Absent where nothing was pushed.
+    updated_tags: Option<Names>,
+}
+
+impl NotificationFormat for Quay {
+    fn name(&self) -> &'static str {
+        "quay"
+    }
+
+    fn source(&self) -> &'static str {
+        "registry-quay"
+    }
+
+    fn title(&self) -> &'static str {
+        "Quay"
+    }
+
+    fn evidence(&self) -> &'static [Evidence] {
+        &[]
+    }
+
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+        let event: Event = parse(body)?;
+        let Some(tags) = event.updated_tags else { return Ok(Vec::new()) };
+        let (host, name) = split_host(&event.docker_url).ok_or(NotificationError::Field("docker_url"))?;
+        Ok(tags.0.iter().filter_map(|tag| cue(Some(host), name, tag)).collect())
+    }
+}

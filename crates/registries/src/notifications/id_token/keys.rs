@@ -1,0 +1,171 @@
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{FetchedKeys, KeySource, KeySourceError};
+
+/// Keys are used at least this long and at most so long, whatever `Cache-Control` says.
+const SHORTEST_LIFE: Duration = Duration::from_mins(5);
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+/// Tokens with an unknown key have the keys fetched anew at most this often: anybody can send one.
+const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
+/// After a failure, while there are no keys at all, it is tried again sooner.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
+/// Google publishes two or three.
+const MOST_KEYS: usize = 32;
+
+/// The published keys, fetched when they are needed.
+pub(super) struct KeyCache {
+    source: Arc<dyn KeySource>,
+    known: RwLock<Option<Known>>,
+    /// When they were last asked for. Held while they are fetched, so that only one does it.
+    asked: Mutex<Option<Instant>>,
+}
+
+struct Known {
+    keys: HashMap<String, Arc<DecodingKey>>,
+    until: Instant,
+}
+
+/// What is known of a key.
+enum Look {
+    Found(Arc<DecodingKey>),
+    /// There are keys, but not this one.
+    Unknown,
+    /// There are no keys that may still be used.
+    Nothing,
+}
+
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    kid: Option<String>,
+    kty: Option<String>,
+    alg: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+}
+
+impl KeyCache {
+    pub(super) fn new(source: Arc<dyn KeySource>) -> Self {
+        Self { source, known: RwLock::default(), asked: Mutex::default() }
+    }
+
+    /// The key called `kid`, if one is published.
+    pub(super) async fn key(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, KeySourceError> {
+        if let Look::Found(key) = self.look(kid) {
+            return Ok(Some(key));
+        }
+        let mut asked = self.asked.lock().await;
+        // Another may have fetched them meanwhile.
+        let pause = match self.look(kid) {
+            Look::Found(key) => return Ok(Some(key)),
+            Look::Unknown => BETWEEN_LOOKS,
+            Look::Nothing => BETWEEN_ATTEMPTS,
+        };
+        if asked.is_some_and(|asked| asked.elapsed() < pause) {
+            return if pause == BETWEEN_LOOKS { Ok(None) } else { Err(KeySourceError::NotNow) };
+        }
+        *asked = Some(Instant::now());
+        let fetched = self.source.fetch().await?;
+        let known = Known { until: Instant::now() + lifetime(&fetched), keys: read(&fetched)? };
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(match self.look(kid) {
+            Look::Found(key) => Some(key),
+            Look::Unknown | Look::Nothing => None,
+        })
+    }
+
+    fn look(&self, kid: &str) -> Look {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match known.as_ref().filter(|known| Instant::now() < known.until) {
+            None => Look::Nothing,
+            Some(known) => known.keys.get(kid).map_or(Look::Unknown, |key| Look::Found(Arc::clone(key))),
+        }
+    }
+}
+
+/// The RSA keys of a set. Others are left out: tokens are accepted with RS256 only.
+fn read(fetched: &FetchedKeys) -> Result<HashMap<String, Arc<DecodingKey>>, KeySourceError> {
+    let set: Set = serde_json::from_slice(&fetched.json).map_err(|_| KeySourceError::Unreadable)?;
+    let usable = |key: Key| {
+        let signs = key.usage.is_none_or(|usage| usage == "sig") && key.alg.is_none_or(|alg| alg == "RS256");
+        if key.kty.as_deref() != Some("RSA") || !signs {
+            return None;
+        }
+        let decoding = DecodingKey::from_rsa_components(&key.n?, &key.e?).ok()?;
+        Some((key.kid?, Arc::new(decoding)))
+    };
+    let keys: HashMap<_, _> = set.keys.into_iter().take(MOST_KEYS).filter_map(usable).collect();
+    if keys.is_empty() { Err(KeySourceError::Unreadable) } else { Ok(keys) }
+}
+
+/// How long keys may be used, as RFC 9111 says in `max-age`.
+fn lifetime(fetched: &FetchedKeys) -> Duration {
+    let directives = fetched.cache_control.as_deref().unwrap_or_default().split(',');
+    let seconds = directives.filter_map(|directive| {
+        let (name, value) = directive.trim().split_once('=')?;
+        name.trim().eq_ignore_ascii_case("max-age").then(|| value.trim().trim_matches('"').parse().ok())?
+    });
+    let seconds = seconds.min().unwrap_or_default();
+    Duration::from_secs(seconds).clamp(SHORTEST_LIFE, LONGEST_LIFE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_live_as_long_as_their_source_says_within_bounds() {
+        for (cache_control, seconds) in [
+            (Some("public, max-age=19204, must-revalidate, no-transform"), 19204),
+            (Some("max-age=10"), 300),
+            (Some("Max-Age=\"3600\""), 3600),
+            (Some("max-age=3600, max-age=600"), 600),
+            (Some("max-age=99999999"), 86400),
+            (Some("max-age=99999999999999999999999"), 300),
+            (Some("max-age=-1"), 300),
+            (Some("s-maxage=3600"), 300),
+            (Some("no-store"), 300),
+            (None, 300),
+        ] {
+            let cache_control = cache_control.map(ToOwned::to_owned);
+            let fetched = FetchedKeys { json: Vec::new(), cache_control };
+            assert_eq!(lifetime(&fetched).as_secs(), seconds, "{:?}", fetched.cache_control);
+        }
+    }
+
+    #[test]
+    fn only_rsa_keys_that_sign_are_taken() {
+        let read = |json: &str| {
+            let keys = read(&FetchedKeys { json: json.into(), cache_control: None }).ok()?;
+            let mut names: Vec<_> = keys.into_keys().collect();
+            names.sort();
+            Some(names)
+        };
+        let all = r#"{"keys":[
+            {"kid":"a","kty":"RSA","alg":"RS256","use":"sig","n":"AQAB","e":"AQAB"},
+            {"kid":"b","kty":"RSA","n":"AQAB","e":"AQAB"},
+            {"kid":"c","kty":"EC","crv":"P-256","x":"AQAB","y":"AQAB"},
+            {"kid":"d","kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"},
+            {"kid":"e","kty":"RSA","alg":"RS512","n":"AQAB","e":"AQAB"},
+            {"kid":"f","kty":"oct","k":"AQAB"},
+            {"kid":"g","kty":"RSA","n":"!","e":"AQAB"},
+            {"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#;
+        assert_eq!(read(all), Some(vec!["a".to_owned(), "b".to_owned()]));
+        for json in ["", "[]", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"kid":"f","kty":"oct"}]}"#] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
+}

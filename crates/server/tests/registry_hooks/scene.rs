@@ -1,0 +1,186 @@
+//! The stage: the hook routes on loopback, with somebody who writes down what should be looked at.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::Router;
+use data_encoding::HEXLOWER;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use prometheus_client::registry::Registry;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use trigger_dispatch::{ImageWatch, SecretData, SecretFault, Secrets};
+use trigger_event::{ImageCue, ObjectKey};
+use trigger_journal::{Address, Journal, Refusal};
+use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
+use trigger_rules::Inventory;
+use trigger_server::{
+    HookSettings, Hooks, Limits, Metrics, RegistryHook, RegistryHooks, Route, Trouble, serve,
+};
+
+pub const KEY: &str = "0123456789abcdef0123456789abcdef";
+pub const AUDIENCE: &str = "https://hooks.example/hooks/registry/google";
+pub const EMAIL: &str = "push@acme.iam.gserviceaccount.com";
+
+pub struct Scene {
+    address: SocketAddr,
+    http: reqwest::Client,
+    watch: Arc<Recorder>,
+    inventory: Arc<Inventory>,
+    journal: Arc<dyn Journal>,
+    metrics: Registry,
+    folder: TempDir,
+    _ends: DropGuard,
+}
+
+/// Writes down what should be looked at. Only `team/base:1` is in use, in any registry.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<ImageCue>>);
+
+/// No notification has to do with a Build's Secrets.
+struct NoSecrets;
+
+impl ImageWatch for Recorder {
+    fn cue(&self, cue: &ImageCue) -> usize {
+        self.0.lock().unwrap().push(cue.clone());
+        usize::from(cue.repository == "team/base" && cue.tag.as_deref() == Some("1"))
+    }
+}
+
+impl Secrets for NoSecrets {
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretFault>> {
+        panic!("the Secret {secret} is read")
+    }
+}
+
+impl Scene {
+    /// All formats are set up with [`KEY`], Google's with [`AUDIENCE`] and [`EMAIL`].
+    pub async fn new() -> Self {
+        let scene = Self::not_synced().await;
+        scene.synced();
+        scene
+    }
+
+    pub async fn not_synced() -> Self {
+        Self::with_keys_at("http://127.0.0.1:1/").await
+    }
+
+    /// The keys of ID tokens are published at `url`.
+    pub async fn with_keys_at(url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Address::Sqlite(folder.path().join("journal.db"));
+        let journal = trigger_journal::open(&journal).await.unwrap();
+        let (inventory, watch) = (Arc::new(Inventory::new()), Arc::new(Recorder::default()));
+        let counted = Metrics::default();
+        let mut metrics = Registry::default();
+        counted.register(&mut metrics);
+        let (hooks, refusals) = Hooks::new(
+            HookSettings::default(),
+            Arc::clone(&inventory),
+            Arc::new(NoSecrets),
+            Arc::clone(&journal),
+            Trouble::default(),
+            counted,
+        );
+        tokio::spawn(refusals.run());
+        let formats = FORMATS.iter().map(|format| {
+            let path = folder.path().join(format.name());
+            let policy = format!("audience={AUDIENCE}\nemail={EMAIL}\n");
+            std::fs::write(&path, if format.takes_key() { KEY } else { &policy }).unwrap();
+            RegistryHook { format: *format, key_file: KeyFile::new(path) }
+        });
+        let registries = RegistryHooks {
+            formats: formats.collect(),
+            watch: Arc::clone(&watch) as Arc<dyn ImageWatch>,
+            id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url).unwrap()))),
+        };
+        let github = Route { path: "/hooks/github", provider: trigger_providers::ALL[0] };
+        let (address, ends) = run(hooks.router(&[github], registries)).await;
+        let http = reqwest::Client::new();
+        Self { address, http, watch, inventory, journal, metrics, folder, _ends: ends }
+    }
+
+    pub fn synced(&self) {
+        self.inventory.mark_synced();
+    }
+
+    /// The status and the name of the answer.
+    pub async fn post(&self, path: &str, headers: &[(&str, String)], body: &str) -> (u16, String) {
+        let (status, text) = self.post_raw(path, headers, body).await;
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        (status, answer["status"].as_str().unwrap().to_owned())
+    }
+
+    pub async fn post_raw(&self, path: &str, headers: &[(&str, String)], body: &str) -> (u16, String) {
+        let mut request = self.http.post(self.url(path)).body(body.to_owned());
+        if !headers.iter().any(|(name, _)| *name == "x-github-event") {
+            request = request.header("x-github-event", "package");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    pub async fn get(&self, path: &str) -> u16 {
+        self.http.get(self.url(path)).send().await.unwrap().status().as_u16()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/hooks/registry/{path}", self.address)
+    }
+
+    /// What should be looked at since this was asked last.
+    pub fn cued(&self) -> Vec<String> {
+        let cues = std::mem::take(&mut *self.watch.0.lock().unwrap());
+        cues.into_iter().map(|cue| format!("{}:{}", cue.repository, cue.tag.unwrap())).collect()
+    }
+
+    pub fn write_key(&self, format: &str, text: Option<&str>) {
+        let path = self.folder.path().join(format);
+        match text {
+            Some(text) => std::fs::write(path, text).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
+    }
+
+    /// The refused requests, once there are so many.
+    pub async fn refusals(&self, count: usize) -> Vec<Refusal> {
+        let wait = async {
+            loop {
+                let refusals = self.journal.refusals().await.unwrap();
+                if refusals.len() >= count {
+                    return refusals;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the refusals are not noted")
+    }
+
+    pub fn metrics(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.metrics).unwrap();
+        text
+    }
+}
+
+/// Serves `router` on loopback until the guard is dropped.
+pub async fn run(router: Router) -> (SocketAddr, DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ends = CancellationToken::new();
+    tokio::spawn(serve(listener, router, Limits::default(), ends.clone()).boxed());
+    (address, ends.drop_guard())
+}
+
+/// The HMAC-SHA-256 of `body` in hexadecimal digits.
+pub fn hmac(key: &str, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    HEXLOWER.encode(hmac::sign(&key, body.as_bytes()).as_ref())
+}

@@ -1,0 +1,63 @@
+//! What must hold for every notification that claims to come from a registry.
+//!
+//! The input is one byte that chooses the format, by its place in the list, counted from `a`; headers as
+//! `name: value` lines; an empty line; and the body, so that seeds can be read.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use trigger_event::ImageRef;
+use trigger_registries::notifications::{FORMATS, MOST_CUES, bearer, claims};
+
+/// Stands in for a registry that is not named.
+const UNNAMED: &str = "registry.invalid";
+
+/// Nothing panics, errors do not quote, and what is read could be the name of an image, and few of them.
+pub(crate) fn check(data: &[u8]) {
+    let Some((choice, rest)) = data.split_first() else { return };
+    let format = FORMATS[usize::from(choice.wrapping_sub(b'a')) % FORMATS.len()];
+    let (headers, body) = split(rest);
+    match format.read(&headers, body) {
+        Ok(cues) => {
+            assert!(cues.len() <= MOST_CUES, "{} cues", cues.len());
+            for cue in cues {
+                let tag = cue.tag.as_deref().expect("every format tells of tags");
+                let registry = cue.registry.as_deref().unwrap_or(UNNAMED);
+                let image = ImageRef::of(registry, &cue.repository, tag);
+                let image = image.unwrap_or_else(|error| panic!("{cue:?} is no image: {error}"));
+                assert!(cue.registry.is_none() || cue.concerns(&image), "{cue:?} is not about {image:?}");
+            }
+        }
+        Err(error) => {
+            let message = error.to_string();
+            assert!(message.len() < 120 && message.is_ascii(), "{message}");
+        }
+    }
+    let _ = format.is_ping(&headers);
+    let key = std::str::from_utf8(body).ok();
+    match claims(format.evidence(), &headers, key) {
+        // Whole, after a scheme, as a signature, and in the path.
+        Ok(claims) => assert!((1..=4).contains(&claims.len()), "{} claims", claims.len()),
+        Err(error) => assert!(error.to_string().len() < 120),
+    }
+    if let Ok(token) = bearer(&headers) {
+        assert_eq!(token.split('.').count(), 3);
+    }
+}
+
+fn split(data: &[u8]) -> (HeaderMap, &[u8]) {
+    let mut headers = HeaderMap::new();
+    let mut rest = data;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, body) = (&rest[..end], &rest[end + 1..]);
+        rest = body;
+        if line.is_empty() {
+            break;
+        }
+        let Some(colon) = line.windows(2).position(|pair| pair == b": ") else { continue };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        let value = HeaderValue::from_bytes(&line[colon + 2..]);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    (headers, rest)
+}
