@@ -44,6 +44,7 @@ mod replicas;
 mod repositories;
 mod schema;
 mod settings;
+mod soak;
 mod stream;
 mod tenants;
 mod versions;

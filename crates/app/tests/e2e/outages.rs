@@ -9,11 +9,12 @@ use trigger_devcluster::{DevCluster, Fault};
 use trigger_journal::State;
 
 use crate::load::Load;
+use crate::soak::extent;
 use crate::world::{World, annotation, usual_rules};
 
-/// How long the API server is away: `TRIGGER_SOAK` asks for the long form.
+/// How long the API server is away.
 fn outage() -> Duration {
-    Duration::from_secs(if std::env::var_os("TRIGGER_SOAK").is_some() { 30 } else { 3 })
+    Duration::from_secs(extent(3, 30))
 }
 
 /// What was postponed during a long outage is tried again after a minute at the latest.

@@ -264,3 +264,135 @@ impl Keeper {
 fn memo(namespace: &str) -> String {
     format!("images/{namespace}")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+    use trigger_event::{Digest, ImageSource};
+    use trigger_journal::Query;
+
+    use super::*;
+
+    /// A program over a journal: a Build in team-a waits for two images.
+    async fn keeper(folder: &TempDir) -> Keeper {
+        let address = format!("sqlite:{}", folder.path().join("journal.db").display());
+        let journal = trigger_journal::open(&address.parse().unwrap()).await.unwrap();
+        let inventory = Arc::new(Inventory::new());
+        let rule = json!({"name": "base", "type": "Image", "image": {"names": ["a", "b"]}});
+        let build = json!({
+            "metadata": {"namespace": "team-a", "name": "app", "uid": "uid"},
+            "spec": {"trigger": {"when": [rule]}},
+        });
+        inventory.apply(&serde_json::from_value(build).unwrap());
+        inventory.mark_synced();
+        Keeper {
+            inventory,
+            journal,
+            metrics: Metrics::default(),
+            window: Duration::ZERO,
+            board: Arc::default(),
+            ledgers: HashMap::new(),
+            unwanted: HashSet::new(),
+        }
+    }
+
+    async fn sees(keeper: &mut Keeper, image: &str, content: &str) -> News {
+        let sighting = Sighting {
+            image: ImageRef::parse(image).unwrap(),
+            digest: Digest::of(content.as_bytes()),
+            source: ImageSource::Registry,
+            since: Timestamp::now(),
+            pushed: false,
+        };
+        let (answer, news) = oneshot::channel();
+        keeper.take_in(vec![Seen { namespace: "team-a".into(), sighting, answer }]).await;
+        news.await.unwrap()
+    }
+
+    async fn deliveries(keeper: &Keeper) -> Vec<String> {
+        let page = keeper.journal.history(Query::default()).await.unwrap();
+        page.records.into_iter().map(|record| record.delivery.event).collect()
+    }
+
+    /// Ends as if killed: what was not written is forgotten.
+    async fn begin_again(keeper: Keeper, folder: &TempDir) -> Keeper {
+        keeper.journal.close().await;
+        let mut keeper = self::keeper(folder).await;
+        keeper.read_all().await;
+        keeper
+    }
+
+    #[tokio::test]
+    async fn a_step_that_was_interrupted_is_repeated_with_the_same_outcome() {
+        let folder = tempfile::tempdir().unwrap();
+        let namespace: Arc<str> = "team-a".into();
+        let mut one = keeper(&folder).await;
+        assert_eq!(sees(&mut one, "a", "1").await, News::First);
+        assert_eq!(sees(&mut one, "a", "2").await, News::Changed);
+        // Killed after the change was noted.
+        let mut one = begin_again(one, &folder).await;
+        assert_eq!(sees(&mut one, "a", "2").await, News::Same);
+        let bundle = |ledger: &mut Ledger| {
+            ledger.bundle(Timestamp::now(), Duration::ZERO, &[]);
+            ledger.open().to_vec()
+        };
+        let names = [ImageRef::parse("a").unwrap(), ImageRef::parse("b").unwrap()];
+        let open = one
+            .change(&namespace, |ledger| {
+                ledger.bundle(Timestamp::now(), Duration::ZERO, &[&names]);
+                ledger.open().to_vec()
+            })
+            .await;
+        assert_eq!(open.len(), 1);
+        assert_eq!(deliveries(&one).await, [""; 0]);
+        // Killed after it was bundled.
+        let mut one = begin_again(one, &folder).await;
+        one.keep(&namespace, &open[0]).await;
+        // Killed after the delivery was kept, and before that was noted.
+        let mut one = begin_again(one, &folder).await;
+        one.bundle_all().await;
+        assert_eq!(deliveries(&one).await, ["Image docker.io/library/a:latest"]);
+        assert!(one.change(&namespace, bundle).await.is_empty());
+        // And once more with all of it done.
+        let mut one = begin_again(one, &folder).await;
+        one.bundle_all().await;
+        assert_eq!(deliveries(&one).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn two_who_see_the_same_make_one_delivery() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut one = keeper(&folder).await;
+        let mut other = beside(&one);
+        sees(&mut one, "a", "1").await;
+        for content in ["2", "3", "2"] {
+            assert_eq!(sees(&mut one, "a", content).await, News::Changed);
+            assert_eq!(sees(&mut other, "a", content).await, News::Same, "what the other wrote is read");
+            tokio::join!(one.bundle_all(), other.bundle_all());
+        }
+        assert_eq!(deliveries(&one).await.len(), 3);
+    }
+
+    /// Another replica over the same journal.
+    fn beside(like: &Keeper) -> Keeper {
+        Keeper {
+            inventory: Arc::clone(&like.inventory),
+            journal: Arc::clone(&like.journal),
+            metrics: Metrics::default(),
+            window: Duration::ZERO,
+            board: Arc::default(),
+            ledgers: HashMap::new(),
+            unwanted: HashSet::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_learnt_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut one = keeper(&folder).await;
+        assert!(one.journal.replace_memo("images/team-a", 0, "{".to_owned()).await.unwrap());
+        assert_eq!(sees(&mut one, "a", "1").await, News::First);
+        assert_eq!(sees(&mut one, "a", "2").await, News::Changed);
+    }
+}

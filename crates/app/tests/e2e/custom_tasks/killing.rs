@@ -11,8 +11,9 @@ use trigger_devcluster::{DevCluster, Gvr, SimulationOptions, StoreHandle, WatchE
 
 use super::scene::{build_spec, by_name, check_status, is_final};
 use crate::kill::life::{Death, Life, Stage};
+use crate::soak::extent;
 
-/// How thoroughly it is done: `TRIGGER_SOAK` asks for the long form, which takes minutes.
+/// How thoroughly it is done.
 struct Extent {
     kills: usize,
     tasks: usize,
@@ -20,11 +21,8 @@ struct Extent {
 
 impl Extent {
     fn asked_for() -> Self {
-        if std::env::var_os("TRIGGER_SOAK").is_some() {
-            Self { kills: 100, tasks: 200 }
-        } else {
-            Self { kills: 12, tasks: 36 }
-        }
+        let extent = |short, long| usize::try_from(extent(short, long)).unwrap();
+        Self { kills: extent(12, 100), tasks: extent(36, 200) }
     }
 }
 

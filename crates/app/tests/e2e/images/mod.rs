@@ -1,6 +1,7 @@
 //! Rules of type Image: an image that changes starts the Builds that wait for it. The tests play the registry,
 //! and the controller of Image objects.
 
+mod distribution;
 mod faults;
 mod loops;
 mod objects;

@@ -71,6 +71,7 @@ async fn the_decision_is_explained() {
     built(&world, "team-a", "app", 1).await;
     let run = run_of(&world, "team-a", "app").await;
     let record = world.settled(&annotation(&run, "delivery").parse().unwrap()).await;
+    let run = run_of(&world, "team-a", "app").await;
     assert_eq!(
         decisions(&record),
         ["app/base: fired", "app/other: image-not-listed", "app/second: also-matched"]

@@ -14,9 +14,10 @@ use self::steps::Step;
 use crate::apart::cluster;
 use crate::load::Load;
 use crate::postgres;
+use crate::soak::extent;
 use crate::world::annotation;
 
-/// How thoroughly it is done: `TRIGGER_SOAK` asks for the long form, which takes minutes.
+/// How thoroughly it is done.
 struct Extent {
     kills: u64,
     deliveries: usize,
@@ -24,11 +25,8 @@ struct Extent {
 
 impl Extent {
     fn asked_for() -> Self {
-        if std::env::var_os("TRIGGER_SOAK").is_some() {
-            Self { kills: 200, deliveries: 20_000 }
-        } else {
-            Self { kills: 22, deliveries: 500 }
-        }
+        let deliveries = usize::try_from(extent(500, 20_000)).unwrap();
+        Self { kills: extent(22, 200), deliveries }
     }
 }
 

@@ -9,6 +9,7 @@ use trigger_devcluster::{DevCluster, Gvr};
 
 use super::{condition, now, on};
 use crate::apart::free_port;
+use crate::soak::extent;
 use crate::world::annotation;
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -64,7 +65,7 @@ async fn counted(dev: &DevCluster) -> HashMap<(String, String), usize> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_end_starts_its_build_once_whenever_the_program_is_killed() {
-    let kills = if std::env::var_os("TRIGGER_SOAK").is_some() { 100 } else { 12 };
+    let kills = extent(12, 100);
     let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
     for (name, status) in [("c", "Started"), ("a", "Succeeded")] {
         let spec = json!({
