@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod images;
 mod memory;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ struct Cli {
 enum Task {
     /// Measure the size of the release binary, its resident memory and the inventory's memory per Build.
     Memory(memory::Args),
+    /// Measure what following many images costs the program, and their registry.
+    Images(images::Args),
     /// Measure what the program achieves under load, beside what limits it.
     #[command(subcommand)]
     Bench(bench::What),
@@ -35,6 +38,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().task {
         Task::Memory(args) => memory::run(&args).await?,
+        Task::Images(args) => images::run(&args).await?,
         Task::Bench(what) => return bench::run(what).await,
         Task::BenchServer(args) => bench::server::run(args).await?,
         Task::BenchCluster(args) => bench::cluster::run(args).await?,

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,16 +30,11 @@ struct Measured {
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     // The inventory first: memory that has been used and given back would blur its measure.
     let mut all = vec![inventory()?];
-    let binary = Path::new("target/release/shipwright-trigger");
-    let built = Command::new(env!("CARGO"))
-        // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
-        .args(["build", "--release", "--quiet", "--workspace", "--bin", "shipwright-trigger"])
-        .status()?;
-    ensure!(built.success(), "the release binary cannot be built");
-    let bytes = std::fs::metadata(binary).context("the release binary is missing")?.len();
+    let binary = binary()?;
+    let bytes = std::fs::metadata(&binary).context("the release binary is missing")?.len();
     all.push(Measured { what: "release binary".to_owned(), bytes, budget: 30 * MIB });
     for (builds, budget) in [(100, 32 * MIB), (10_000, 128 * MIB)] {
-        let bytes = serve(binary, builds).await?;
+        let bytes = serve(&binary, builds).await?;
         all.push(Measured { what: format!("serve, idle, {builds} Builds, resident"), bytes, budget });
     }
     let mut within = true;
@@ -53,7 +48,17 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn readable(bytes: u64) -> String {
+/// The release binary, built if need be.
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+    let built = Command::new(env!("CARGO"))
+        // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
+        .args(["build", "--release", "--quiet", "--workspace", "--bin", "shipwright-trigger"])
+        .status()?;
+    ensure!(built.success(), "the release binary cannot be built");
+    Ok(PathBuf::from("target/release/shipwright-trigger"))
+}
+
+pub(crate) fn readable(bytes: u64) -> String {
     if bytes < 10 * 1024 {
         format!("{bytes} B")
     } else {
@@ -113,11 +118,19 @@ async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
 }
 
 async fn settle(program: &mut Child, admin: u16) -> anyhow::Result<u64> {
+    ready(program, admin).await?;
+    // Idle: what the start has used is given back as far as it will be.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    resident(&program.id().to_string())
+}
+
+/// Returns when the program is ready.
+pub(crate) async fn ready(program: &mut Child, admin: u16) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let ready = reqwest::get(format!("http://127.0.0.1:{admin}/readyz")).await;
         if ready.is_ok_and(|answer| answer.status().is_success()) {
-            break;
+            return Ok(());
         }
         if let Some(status) = program.try_wait()? {
             bail!("the program ended: {status}");
@@ -125,12 +138,9 @@ async fn settle(program: &mut Child, admin: u16) -> anyhow::Result<u64> {
         ensure!(Instant::now() < deadline, "the program did not become ready within a minute");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // Idle: what the start has used is given back as far as it will be.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    resident(&program.id().to_string())
 }
 
-fn resident(process: &str) -> anyhow::Result<u64> {
+pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
     let status =
         std::fs::read_to_string(format!("/proc/{process}/status")).context("Linux only: /proc is read")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
@@ -138,7 +148,7 @@ fn resident(process: &str) -> anyhow::Result<u64> {
     Ok(kib * 1024)
 }
 
-fn free_port() -> std::io::Result<u16> {
+pub(crate) fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -41,7 +41,17 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ),
     (
         "xtask",
-        &["api", "cluster", "devcluster", "dispatch", "event", "journal", "rules", "shipwright-trigger"],
+        &[
+            "api",
+            "cluster",
+            "devcluster",
+            "devregistry",
+            "dispatch",
+            "event",
+            "journal",
+            "rules",
+            "shipwright-trigger",
+        ],
     ),
 ];
 

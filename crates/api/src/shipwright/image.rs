@@ -64,7 +64,7 @@ mod tests {
 
     use super::*;
 
-    fn image(status: Value) -> Image {
+    fn image(status: &Value) -> Image {
         let object = json!({
             "metadata": {"name": "base"},
             "spec": {"source": "ghcr.io/some/base-image", "mirror": true},
@@ -84,7 +84,7 @@ mod tests {
             })
         };
         let source = "ghcr.io/some/base-image:latest";
-        let list = |imports: &[Value]| image(json!({"hashReferences": imports})).digest();
+        let list = |imports: &[Value]| image(&json!({"hashReferences": imports})).digest();
         assert_eq!(
             list(&[import(source, "mirror:5000", &new), import(source, "ghcr.io/some", &old)]),
             Some(new)
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(list(&[import("ghcr.io/some/other", "ghcr.io", &old)]), None);
         assert_eq!(list(&[]), None);
         for broken in [json!(null), json!({"hashReferences": [{"imageReference": "ghcr.io/base:latest"}]})] {
-            assert_eq!(image(broken).digest(), None);
+            assert_eq!(image(&broken).digest(), None);
         }
     }
 }

@@ -29,6 +29,9 @@ struct Shown {
     by_name: HashMap<Box<str>, Vec<ImageRef>>,
 }
 
+/// The images that are waited for, and in which namespaces.
+pub(super) type Wanted = HashMap<ImageRef, HashSet<Arc<str>>>;
+
 /// How asking about an image went last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Look {
@@ -113,7 +116,7 @@ impl Board {
     }
 
     /// Notes for which images and namespaces somebody waits.
-    pub(super) fn wanted(&self, wanted: &HashMap<ImageRef, HashSet<Arc<str>>>) {
+    pub(super) fn wanted(&self, wanted: &Wanted) {
         let mut by_name = HashMap::<Box<str>, Vec<ImageRef>>::new();
         for image in wanted.keys() {
             by_name.entry(last_part(image.repository()).into()).or_default().push(image.clone());

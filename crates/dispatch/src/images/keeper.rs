@@ -101,10 +101,10 @@ impl Keeper {
                 match news {
                     News::Same => {}
                     News::First => {
-                        debug!(namespace = %namespace, %image, %digest, %source, "an image is known now")
+                        debug!(namespace = %namespace, %image, %digest, %source, "an image is known now");
                     }
                     News::Changed => {
-                        info!(namespace = %namespace, %image, %digest, %source, "an image has changed")
+                        info!(namespace = %namespace, %image, %digest, %source, "an image has changed");
                     }
                 }
                 self.metrics.image_seen(news);
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(open.len(), 1);
         assert_eq!(deliveries(&one).await, [""; 0]);
         // Killed after it was bundled.
-        let mut one = begin_again(one, &folder).await;
+        let one = begin_again(one, &folder).await;
         one.keep(&namespace, &open[0]).await;
         // Killed after the delivery was kept, and before that was noted.
         let mut one = begin_again(one, &folder).await;

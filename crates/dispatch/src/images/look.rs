@@ -129,7 +129,7 @@ impl Asking {
                 Some(Ok(Some(credential))) => means.credentials.push(credential),
                 Some(Ok(None)) | None => self.note_nothing(secret, image),
                 Some(Err(error)) => {
-                    means.troubles.push(format!("the Secret {secret} cannot be used: {error}"))
+                    means.troubles.push(format!("the Secret {secret} cannot be used: {error}"));
                 }
             }
         }

@@ -13,7 +13,7 @@ use trigger_event::{ImageRef, ImageSource};
 use trigger_registries::{LookFault, LookFaultKind};
 use trigger_rules::{Inventory, RuleSet};
 
-use super::board::{Board, ImageFault, Look};
+use super::board::{Board, ImageFault, Look, Wanted};
 use super::complaints::{Complaints, Episodes};
 use super::keeper::Seen;
 use super::ledger::{News, Sighting};
@@ -194,10 +194,10 @@ impl Poller {
     }
 
     /// What there is to ask, and which images are waited for in which namespaces.
-    fn planned(&self, rules: &RuleSet) -> (HashMap<ImageRef, Planned>, HashMap<ImageRef, HashSet<Arc<str>>>) {
+    fn planned(&self, rules: &RuleSet) -> (HashMap<ImageRef, Planned>, Wanted) {
         let (objects, _) = self.board.objects();
         let mut plan = HashMap::<ImageRef, Planned>::new();
-        let mut wanted = HashMap::<ImageRef, HashSet<Arc<str>>>::new();
+        let mut wanted = Wanted::new();
         for rules in rules.waiting_for_images() {
             let (namespace, Some(images)) = (&rules.target.key.namespace, &rules.images) else { continue };
             for name in &images.names {

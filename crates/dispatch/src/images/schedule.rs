@@ -139,13 +139,11 @@ impl Schedule {
                 // Its turn comes when another one has ended.
                 continue;
             }
-            match load.and_then(|load| load.free_from).filter(|free| *free > now) {
-                Some(free) => wake = Some(wake.map_or(free, |wake| wake.min(free))),
-                None => {
-                    found = Some(image.clone());
-                    break;
-                }
-            }
+            let Some(free) = load.and_then(|load| load.free_from).filter(|free| *free > now) else {
+                found = Some(image.clone());
+                break;
+            };
+            wake = Some(wake.map_or(free, |wake| wake.min(free)));
         }
         let Some(image) = found else { return Next::Wait(wake) };
         self.dequeue(&image);
@@ -285,11 +283,11 @@ mod tests {
         for (n, (at, image)) in asked.iter().enumerate() {
             let before = last.insert(image.clone(), *at);
             assert!(
-                before.is_none_or(|before| *at - before >= interval),
+                before.is_none_or(|before| *at >= before + interval),
                 "{image} at {at:?} after {before:?}"
             );
             if let Some((tenth, _)) = n.checked_sub(10).map(|tenth| &asked[tenth]) {
-                assert!(*at - *tenth >= Duration::from_millis(999), "more than ten in a second at {at:?}");
+                assert!(*at >= *tenth + Duration::from_millis(999), "more than ten in a second at {at:?}");
             }
         }
         // An hour holds eleven to twelve intervals with their jitter.

@@ -13,10 +13,7 @@ use crate::world::World;
 async fn simulated() -> Option<World> {
     let world = World::with(|options| options.images.image_window = 1).await;
     let dev = world.dev.as_ref()?;
-    dev.simulate_builds(SimulationOptions {
-        duration: Duration::from_millis(50),
-        ..SimulationOptions::default()
-    });
+    dev.simulate_builds(SimulationOptions { duration: Duration::from_millis(50) });
     Some(world)
 }
 
