@@ -103,7 +103,10 @@ impl Poller {
         for image in &hint.images {
             self.schedule.hurry(image, now);
         }
-        if let (Some(done), Some(image)) = (hint.done, hint.images.into_iter().next()) {
+        // What is not asked about would be waited for in vain.
+        if let (Some(done), Some(image)) = (hint.done, hint.images.into_iter().next())
+            && self.plan.contains_key(&image)
+        {
             self.waiting.entry(image).or_default().push(done);
         }
     }
