@@ -8,10 +8,10 @@ use trigger_server::wire::{
     DeliveryDetail, DeliveryQuery, Known, Launch, Refusal, RefusalQuery, Refusals, RunNow,
 };
 
-use super::Notation;
-use super::client::{Client, not_found};
-use super::moment::{age, short, whole_seconds};
-use super::table::coloured;
+use super::NOT_FOUND;
+use super::pages::deliveries;
+use super::rows::state;
+use crate::asking::{Client, Notation, age, short, whole_seconds};
 use crate::telling;
 
 /// Flags of `deliveries show`.
@@ -61,7 +61,7 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
     if text.len() == WHOLE {
         return Ok(text.to_owned());
     }
-    let listed = client.deliveries(DeliveryQuery::default(), LOOKED_THROUGH).await?;
+    let listed = deliveries(client, DeliveryQuery::default(), LOOKED_THROUGH).await?;
     let refused: Refusals = client.get("/refusals", &RefusalQuery { limit: Some(1000) }).await?;
     let mut ids: Vec<String> = listed.items.into_iter().map(|item| item.id).collect();
     ids.extend(refused.items.into_iter().map(|item| item.id));
@@ -69,7 +69,7 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
     ids.sort();
     ids.dedup();
     match ids.len() {
-        0 => Err(not_found()),
+        0 => Err(NOT_FOUND.into()),
         1 => Ok(ids.remove(0)),
         count => bail!("{count} ids begin with `{text}`: {}", ids.join(", ")),
     }
@@ -77,7 +77,7 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
 
 fn tell(delivery: &DeliveryDetail) {
     let request = &delivery.request;
-    println!("Delivery {}  {}", delivery.id.bold(), coloured(delivery.state));
+    println!("Delivery {}  {}", delivery.id.bold(), state(delivery.state).coloured());
     let about = request.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
     let at = request.received_at;
     line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), whole_seconds(at)));

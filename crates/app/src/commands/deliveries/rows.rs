@@ -1,102 +1,32 @@
 //! Deliveries and refusals, a line each.
 
-use anstream::println;
-use owo_colors::OwoColorize;
 use trigger_server::wire::{Delivery, Refusal, State};
 
-use super::moment::{age, whole_seconds};
+use crate::asking::{Cell, Column, Width, age, whole_seconds};
 
-/// How many columns are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
-    Usual,
-    Wide,
-}
+/// Ages, states and the names of usual events fit, whatever comes later.
+const AGE: Column = Column::at_least("AGE", 4);
+const STATE: Column = Column::at_least("STATE", "settled".len());
+const EVENT: Column = Column::at_least("EVENT", "pull_request".len());
 
-/// Columns of text, as wide as their widest cell. What comes later is as wide as that.
-pub(super) struct Table {
-    titles: Vec<&'static str>,
-    widths: Vec<usize>,
-}
-
-/// A cell: its text, and how it is coloured.
-pub(super) struct Cell {
-    text: String,
-    colour: Colour,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Colour {
-    Plain,
-    Good,
-    Waiting,
-    Bad,
-    Faint,
-}
-
-impl Table {
-    /// A table for these rows; prints its titles.
-    pub(super) fn begin(titles: Vec<&'static str>, rows: &[Vec<Cell>]) -> Self {
-        let mut widths: Vec<_> = titles.iter().map(|title| usual_width(title)).collect();
-        for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.text.chars().count());
-            }
-        }
-        let table = Self { titles, widths };
-        let titles = table.titles.iter().map(|title| Cell::plain(*title)).collect();
-        table.print(titles);
-        table
-    }
-
-    /// Prints a row. The last cell is as long as it is.
-    pub(super) fn print(&self, row: Vec<Cell>) {
-        let last = row.len().saturating_sub(1);
-        let mut line = String::new();
-        for (place, (cell, width)) in row.into_iter().zip(&self.widths).enumerate() {
-            let padding = width.saturating_sub(cell.text.chars().count());
-            line.push_str(&cell.coloured());
-            if place < last {
-                line.extend(std::iter::repeat_n(' ', padding + 3));
-            }
-        }
-        println!("{line}");
-    }
-}
-
-/// How wide a column is at least: in a list that goes on, what comes later should fit too.
-fn usual_width(title: &str) -> usize {
-    match title {
-        "AGE" => 4,
-        "STATE" => State::Settled.name().len(),
-        "EVENT" => "pull_request".len(),
-        _ => title.len(),
-    }
-}
-
-impl Cell {
-    fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), colour: Colour::Plain }
-    }
-
-    fn coloured(&self) -> String {
-        match self.colour {
-            Colour::Plain => self.text.clone(),
-            Colour::Good => self.text.green().to_string(),
-            Colour::Waiting => self.text.yellow().to_string(),
-            Colour::Bad => self.text.red().to_string(),
-            Colour::Faint => self.text.dimmed().to_string(),
-        }
-    }
-}
-
-/// The titles of [`delivery`].
-pub(super) fn delivery_titles(width: Width) -> Vec<&'static str> {
+/// The columns of [`delivery`].
+pub(super) fn delivery_columns(width: Width) -> &'static [Column] {
+    const USUAL: &[Column] =
+        &[AGE, Column::of("ID"), STATE, EVENT, Column::of("ABOUT"), Column::of("RESULT")];
+    const WIDE: &[Column] = &[
+        Column::of("RECEIVED"),
+        Column::of("ID"),
+        STATE,
+        Column::of("ATTEMPTS"),
+        Column::of("SOURCE"),
+        EVENT,
+        Column::of("ABOUT"),
+        Column::of("REPLAY OF"),
+        Column::of("RESULT"),
+    ];
     match width {
-        Width::Usual => vec!["AGE", "ID", "STATE", "EVENT", "ABOUT", "RESULT"],
-        Width::Wide => {
-            vec!["RECEIVED", "ID", "STATE", "ATTEMPTS", "SOURCE", "EVENT", "ABOUT", "REPLAY OF", "RESULT"]
-        }
+        Width::Usual => USUAL,
+        Width::Wide => WIDE,
     }
 }
 
@@ -124,44 +54,42 @@ pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
     }
 }
 
-/// The titles of [`refusal`].
-pub(super) fn refusal_titles() -> Vec<&'static str> {
-    vec!["AGE", "ID", "ANSWER", "TIMES", "EVENT", "REPOSITORY", "REASON"]
-}
+/// The columns of [`refusal`].
+pub(super) const REFUSAL_COLUMNS: &[Column] = &[
+    AGE,
+    Column::of("ID"),
+    Column::of("ANSWER"),
+    Column::of("TIMES"),
+    EVENT,
+    Column::of("REPOSITORY"),
+    Column::of("REASON"),
+];
 
 /// A refused request as a row.
 pub(super) fn refusal(item: &Refusal) -> Vec<Cell> {
-    let answer = Cell { text: format!("{} {}", item.status, item.answer), colour: Colour::Bad };
     let reason = match &item.reason {
         Some(reason) => Cell::plain(reason),
-        None => {
-            Cell { text: "partly about what you may not see; see `show`".to_owned(), colour: Colour::Faint }
-        }
+        None => Cell::faint("partly about what you may not see; see `show`"),
     };
-    let or_dash = |text: &str| Cell::plain(if text.is_empty() { "-" } else { text });
     vec![
         Cell::plain(age(item.at)),
         Cell::plain(&item.id),
-        answer,
+        Cell::bad(format!("{} {}", item.status, item.answer)),
         Cell::plain(item.times.to_string()),
-        or_dash(&item.event),
-        or_dash(item.repository.as_deref().unwrap_or_default()),
+        Cell::or_dash(Some(&item.event)),
+        Cell::or_dash(item.repository.as_ref()),
         reason,
     ]
 }
 
 /// Where a delivery stands, coloured.
-pub(super) fn coloured(stands: State) -> String {
-    state(stands).coloured()
-}
-
-fn state(state: State) -> Cell {
-    let colour = match state {
-        State::Settled => Colour::Good,
-        State::Failed => Colour::Bad,
-        State::Pending | State::Claimed => Colour::Waiting,
-    };
-    Cell { text: state.name().to_owned(), colour }
+pub(super) fn state(state: State) -> Cell {
+    let name = state.name();
+    match state {
+        State::Settled => Cell::good(name),
+        State::Failed => Cell::bad(name),
+        State::Pending | State::Claimed => Cell::waiting(name),
+    }
 }
 
 /// What became of a delivery, in a line.
@@ -195,12 +123,11 @@ fn result(item: &Delivery) -> Cell {
     if item.hidden {
         text.push_str(" (of what you may see)");
     }
-    let colour = match item.state {
-        State::Settled if summary.started > 0 => Colour::Plain,
-        State::Failed => Colour::Bad,
-        _ => Colour::Faint,
-    };
-    Cell { text, colour }
+    match item.state {
+        State::Settled if summary.started > 0 => Cell::plain(text),
+        State::Failed => Cell::bad(text),
+        _ => Cell::faint(text),
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +168,7 @@ mod tests {
             (State::Pending, Some("away"), nothing(), "away"),
             (State::Pending, None, nothing(), "waits"),
         ] {
-            assert_eq!(result(&item(state, fault, summary)).text, expected);
+            assert_eq!(result(&item(state, fault, summary)).text(), expected);
         }
     }
 }
