@@ -1,6 +1,7 @@
 //! `deliveries`: what was delivered, what was decided about it and why, and doing it once more. A client of
 //! the admin API.
 
+mod changes;
 mod list;
 mod pages;
 mod replay;

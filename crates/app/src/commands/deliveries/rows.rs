@@ -2,6 +2,7 @@
 
 use trigger_server::wire::{Delivery, Refusal, State};
 
+use super::changes;
 use crate::asking::{Cell, Column, Width, age, whole_seconds};
 
 /// Ages, states and the names of usual events fit, whatever comes later.
@@ -33,20 +34,27 @@ pub(super) fn delivery_columns(width: Width) -> &'static [Column] {
 /// A delivery as a row.
 pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
     let id = Cell::plain(&item.id);
-    let event = Cell::plain(&item.event);
-    let object = item.object.as_ref().map(ToString::to_string);
-    let about = Cell::plain(item.repository.as_deref().or(object.as_deref()).unwrap_or("-"));
+    let object = || item.object.as_ref().map(ToString::to_string);
+    let other = || (item.event.clone(), item.repository.clone().or_else(object).unwrap_or_default());
+    let (event, about) = changes::about(item).unwrap_or_else(other);
+    let about = Cell::or_dash(Some(about));
     match width {
-        Width::Usual => {
-            vec![Cell::plain(age(item.received_at)), id, state(item.state), event, about, result(item)]
-        }
+        Width::Usual => vec![
+            Cell::plain(age(item.received_at)),
+            id,
+            state(item.state),
+            Cell::plain(event),
+            about,
+            result(item),
+        ],
         Width::Wide => vec![
             Cell::plain(whole_seconds(item.received_at)),
             id,
             state(item.state),
             Cell::plain(item.attempts.to_string()),
             Cell::plain(&item.source),
-            event,
+            // The name in full is what `--event` takes.
+            Cell::plain(&item.event),
             about,
             Cell::plain(item.replay_of.as_deref().unwrap_or("-")),
             result(item),
@@ -92,13 +100,20 @@ pub(super) fn state(state: State) -> Cell {
     }
 }
 
+/// Whether what a delivery ran into is only that some of its runs have to wait for their turn. The sentence is
+/// all that is kept of it.
+pub(super) fn is_held_back(state: State, fault: &str) -> bool {
+    state == State::Pending && fault.contains("held back")
+}
+
 /// What became of a delivery, in a line.
 fn result(item: &Delivery) -> Cell {
     let summary = &item.summary;
     let mut text = match (item.state, &item.fault) {
         (State::Failed, fault) => fault.clone().unwrap_or_else(|| "why is not for you to see".to_owned()),
         (State::Pending, Some(fault)) => {
-            let again = item.due.map(|due| format!("; tried again in {}", age(due)));
+            let how = if is_held_back(item.state, fault) { "goes on" } else { "tried again" };
+            let again = item.due.map(|due| format!("; {how} in {}", age(due)));
             format!("{fault}{}", again.unwrap_or_default())
         }
         (State::Pending, None) => "waits".to_owned(),
@@ -132,7 +147,7 @@ fn result(item: &Delivery) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use trigger_server::wire::Summary;
+    use trigger_server::wire::{ObjectName, Summary};
 
     use super::*;
 
@@ -169,6 +184,43 @@ mod tests {
             (State::Pending, None, nothing(), "waits"),
         ] {
             assert_eq!(result(&item(state, fault, summary)).text(), expected);
+        }
+        let due = Some(jiff::Timestamp::now() + std::time::Duration::from_secs(90));
+        for (fault, expected) in [
+            ("2 of 5 runs are held back for now", "2 of 5 runs are held back for now; goes on in "),
+            ("the API server is away", "the API server is away; tried again in "),
+        ] {
+            let waiting = Delivery { due, ..item(State::Pending, Some(fault), nothing()) };
+            assert!(result(&waiting).text().starts_with(expected), "{}", result(&waiting).text());
+        }
+    }
+
+    #[test]
+    fn a_row_says_which_image_has_changed() {
+        let object = |name: &str| Some(ObjectName { namespace: "team-a".into(), name: name.into() });
+        let image = "docker.io/library/node:20";
+        for (source, event, object, expected) in [
+            (
+                "images",
+                "Image docker.io/library/node:20",
+                object(image),
+                ["Image", "docker.io/library/node:20 (team-a)"],
+            ),
+            (
+                "images",
+                "Image docker.io/library/node:20 and 1 more",
+                object(image),
+                ["Image and 1 more", "docker.io/library/node:20 (team-a)"],
+            ),
+            ("tekton", "PipelineRun Succeeded", object("ci-1"), ["PipelineRun Succeeded", "team-a/ci-1"]),
+            ("github", "push", None, ["push", "-"]),
+        ] {
+            let (source, event) = (source.to_owned(), event.to_owned());
+            let item = Delivery { source, event, object, ..item(State::Settled, None, Summary::default()) };
+            let row = delivery(&item, Width::Usual);
+            assert_eq!([row[3].text(), row[4].text()], expected);
+            let wide = delivery(&item, Width::Wide);
+            assert_eq!([wide[5].text(), wide[6].text()], [&item.event, expected[1]]);
         }
     }
 }
