@@ -25,6 +25,7 @@ mod delivery;
 mod door;
 mod explain;
 mod full_disk;
+mod images_cli;
 mod kill;
 mod kubectl;
 mod load;
