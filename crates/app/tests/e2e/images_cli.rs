@@ -1,6 +1,7 @@
 //! What people see of images: the admin API, `images`, `deliveries`.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -180,6 +181,32 @@ async fn an_image_is_checked_by_those_who_may_start_what_waits_for_it() {
     print(&world, "nobody", &["images", "check", &base], 3, &["nor for any other image"]);
     print(&world, "reader-a", &["images", "check", &base], 1, &["403 Forbidden", "ask for `create`"]);
     print(&world, "reader-a", &["images", "check", "node@"], 2, &["can never change"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_checks_while_the_registry_is_being_asked_has_it_asked_again() {
+    let registry = DevRegistry::builder().start().await.unwrap();
+    let world = world_with(&registry, 30).await;
+    if world.dev.is_none() {
+        return;
+    }
+    let base = format!("{}/base:1", registry.host());
+    let digest = registry.push("base", "1", b"{}");
+    build(&world, "team-a", "web", &base).await;
+    known(&world, "team-a", &base, &digest).await;
+    registry.faults().set_for("base", Fault::Slow(Duration::from_secs(1)), 1);
+    let before = registry.requests().len();
+    let check = || world.order("editor-a", "/images/check", json!({"image": base}));
+    let first = check();
+    let second = async {
+        let is_asked = || async { (registry.requests().len() > before).then_some(()) };
+        world.until("the registry is being asked", is_asked).await;
+        assert_eq!(check().await.status, StatusCode::OK);
+        registry.requests().len()
+    };
+    let (first, requests) = tokio::join!(first, second);
+    assert_eq!(first.body["asked"], true);
+    assert!(requests >= before + 2, "what it was before somebody asked is no answer");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
         }
         Format::Table(width) => {
             let rows = found.items.iter().map(|item| rows::image(item, width)).collect();
-            Table::print_all(rows::image_columns(width), rows);
+            Table::print_all(rows::IMAGE_COLUMNS, rows);
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -7,27 +7,16 @@ use trigger_server::wire::Image;
 use crate::asking::{Cell, Column, Width, age, whole_seconds};
 
 /// The columns of [`image`].
-pub(super) fn image_columns(width: Width) -> &'static [Column] {
-    const USUAL: &[Column] = &columns("SINCE");
-    const WIDE: &[Column] = &columns("KNOWN SINCE");
-    match width {
-        Width::Usual => USUAL,
-        Width::Wide => WIDE,
-    }
-}
-
-const fn columns(since: &'static str) -> [Column; 8] {
-    [
-        Column::of("IMAGE"),
-        Column::of("NAMESPACE"),
-        Column::of("DIGEST"),
-        Column::of(since),
-        Column::of("CHECKED"),
-        Column::of("NEXT"),
-        Column::of("BUILDS"),
-        Column::of("ERROR"),
-    ]
-}
+pub(super) const IMAGE_COLUMNS: &[Column] = &[
+    Column::of("IMAGE"),
+    Column::of("NAMESPACE"),
+    Column::of("DIGEST"),
+    Column::of("SINCE"),
+    Column::of("CHECKED"),
+    Column::of("NEXT"),
+    Column::of("BUILDS"),
+    Column::of("ERROR"),
+];
 
 /// An image as a row.
 pub(super) fn image(item: &Image, width: Width) -> Vec<Cell> {
@@ -76,7 +65,12 @@ fn short(digest: &str) -> String {
 
 /// When a moment is, seen from now.
 fn around(moment: Timestamp) -> String {
-    if moment > Timestamp::now() { format!("in {}", age(moment)) } else { format!("{} ago", age(moment)) }
+    let seconds = moment.duration_since(Timestamp::now()).as_secs();
+    match seconds {
+        0 => "now".to_owned(),
+        1.. => format!("in {}", age(moment)),
+        _ => format!("{} ago", age(moment)),
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +99,7 @@ mod tests {
     #[test]
     fn a_row_has_a_cell_for_each_column() {
         for width in [Width::Usual, Width::Wide] {
-            assert_eq!(image(&item(), width).len(), image_columns(width).len());
+            assert_eq!(image(&item(), width).len(), IMAGE_COLUMNS.len());
         }
         let text =
             |item: &Image| image(item, Width::Usual).iter().map(|cell| cell.text().to_owned()).collect();
