@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, crds, deliveries, dev, explain, send, serve};
+use crate::commands::{completions, crds, deliveries, dev, explain, images, send, serve};
 use crate::logging::{LogOptions, start_logging};
 
 /// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
@@ -32,6 +32,8 @@ pub enum Command {
     Explain(Box<explain::Args>),
     /// Look at what was delivered and why it built what it did, and have it worked on once more.
     Deliveries(Box<deliveries::Args>),
+    /// Look at the images that Builds wait for, and have their registries asked.
+    Images(images::Args),
     /// Print the CustomResourceDefinitions that the dev cluster uses.
     Crds(crds::Args),
     /// Print a completion script for a shell.
@@ -46,6 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Send(args) => with_runtime(&cli.log.quiet(), || send::run(*args)),
         Command::Explain(args) => with_runtime(&cli.log.quiet(), || explain::run(*args)),
         Command::Deliveries(args) => with_runtime(&cli.log.quiet(), || deliveries::run(*args)),
+        Command::Images(args) => with_runtime(&cli.log.quiet(), || images::run(args)),
         Command::Crds(args) => crds::run(&args),
         Command::Completions(args) => {
             completions::run(&args);

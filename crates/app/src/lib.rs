@@ -4,6 +4,7 @@
 //! `shipwright-trigger dev`.
 #![forbid(unsafe_code)]
 
+mod asking;
 mod cli;
 mod commands;
 mod dev;

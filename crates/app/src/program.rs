@@ -242,6 +242,7 @@ impl Program {
             journal: Arc::clone(&journal),
             registry,
             inventory: Arc::clone(&inventory),
+            images: images.clone(),
             runs: Arc::new(KubeRuns::new(connection)),
             doorkeeper: match options.access.admin_auth {
                 AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),

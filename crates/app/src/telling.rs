@@ -40,6 +40,9 @@ impl Verdict {
     }
 }
 
+/// So wide are the names of most predicates.
+const NAMES: usize = 8;
+
 /// Prints decisions, with what was expected and found, under the objects that carry the rules.
 pub(crate) fn tell<'a>(decisions: impl IntoIterator<Item = Told<'a>>) {
     let mut last = None;
@@ -49,11 +52,12 @@ pub(crate) fn tell<'a>(decisions: impl IntoIterator<Item = Told<'a>>) {
             last = Some(target);
         }
         println!("  {} \"{rule}\": {why}", verdict.word());
+        let width = checks.iter().map(|check| check.predicate.len()).max().unwrap_or_default().max(NAMES);
         for wire::Check { predicate, passed, expected, found } in checks {
             let mark = if passed { "✓" } else { "✗" };
             println!(
                 "            {}",
-                format!("{mark} {predicate:<8} wants {expected}, is {found}").dimmed()
+                format!("{mark} {predicate:<width$} wants {expected}, is {found}").dimmed()
             );
         }
     }

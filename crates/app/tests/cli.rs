@@ -6,8 +6,11 @@
     reason = "a test fails by panicking; clippy's leave for tests does not reach the functions that they share"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use serde_json::{Value, json};
 
 fn run(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
@@ -146,6 +149,131 @@ fn explain_says_what_would_fire_and_why_the_rest_would_not() {
     }
 }
 
+/// Builds that wait for images: one that is started by node:20, one that has suspended that, two that would
+/// start each other, and one that waits for what it pushes itself.
+const WAITING_FOR_IMAGES: &str = r#"
+- {name: web, namespace: team-a, output: web, images: [node:20]}
+- {name: api, namespace: team-b, output: api, images: [node:20], suspend: "*"}
+- {name: ping, namespace: team-a, output: ping, images: [registry.example/pong]}
+- {name: pong, namespace: team-b, output: pong, images: [registry.example/ping]}
+- {name: self, namespace: team-a, output: self, images: [registry.example/self]}
+"#;
+
+/// These Builds as manifests.
+fn builds_waiting_for_images() -> tempfile::TempDir {
+    let builds: Vec<Value> = serde_saphyr::from_str(WAITING_FOR_IMAGES).unwrap();
+    let manifest = |build: &Value| {
+        let suspend = build.get("suspend").map(|rules| ("trigger.shipwright.io/suspend-images", rules));
+        json!({
+            "apiVersion": "shipwright.io/v1beta1",
+            "kind": "Build",
+            "metadata": {
+                "name": build["name"],
+                "namespace": build["namespace"],
+                "annotations": BTreeMap::from_iter(suspend),
+                "creationTimestamp": "2026-01-02T00:00:00Z",
+            },
+            "spec": {
+                "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+                "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
+                "output": {"image": format!("registry.example/{}", build["output"].as_str().unwrap())},
+                "trigger": {"when": [{"name": "base", "type": "Image", "image": {"names": build["images"]}}]},
+            },
+        })
+        .to_string()
+    };
+    manifests(&builds.iter().map(manifest).collect::<Vec<_>>().join("\n---\n"))
+}
+
+const FIRES: &str = "  fires   \"base\": every predicate holds";
+
+/// Runs `explain` about these Builds; each of `lines` is a line of what it says.
+#[track_caller]
+fn explains(args: &[&str], status: i32, lines: &[&str]) {
+    let folder = builds_waiting_for_images();
+    let output = run(&[&["explain", "--manifests", path(&folder)], args].concat());
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {text}");
+    for line in lines {
+        assert!(text.lines().any(|found| found == *line), "{args:?} has no line `{line}`:\n{text}");
+    }
+}
+
+#[test]
+fn explain_says_what_a_change_of_an_image_would_start() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let pinned = format!("node@{digest}");
+    let suspended = "  skipped \"base\": an annotation of the Build suspends the rule";
+    let cycle = "  skipped \"base\": these Builds would start each other for ever: \
+                 team-b/pong -> team-a/ping -> team-b/pong";
+    let own = "  skipped \"base\": registry.example/self:latest is what the Build pushes itself, so it would \
+               start itself for ever";
+    let unknown =
+        ["No Build waits for docker.io/library/node:21.", "  waited for: docker.io/library/node:20"];
+    for (args, status, lines) in [
+        (vec!["docker.io/node:20"], 0, vec!["Build team-a/web", FIRES, "Build team-b/api", suspended]),
+        (vec!["node:20", "--digest", &digest], 0, vec![FIRES]),
+        (vec!["registry.example/ping"], 3, vec!["Build team-b/pong", cycle]),
+        (vec!["registry.example/self:latest"], 3, vec!["Build team-a/self", own]),
+        (vec!["node:21"], 3, unknown.to_vec()),
+        (vec!["node:20", "--digest", &digest, "--from", &digest], 1, vec![]),
+        (vec!["node:20", "--digest", "sha256:abc"], 2, vec![]),
+        (vec![&*pinned], 2, vec![]),
+    ] {
+        explains(&[&["image"], &args[..]].concat(), status, &lines);
+    }
+}
+
+#[test]
+fn explain_takes_images_from_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let file = |name: &str, kind: &str, spec: Value, status: Value| {
+        let file = folder.path().join(name);
+        let object = json!({
+            "apiVersion": "shipwright.io/v1beta1", "kind": kind,
+            "metadata": {"name": "base", "namespace": "team-a"},
+            "spec": spec, "status": status,
+        });
+        std::fs::write(&file, object.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let image = |name: &str, references: Value| {
+        file(name, "Image", json!({"source": "node:20"}), json!({"hashReferences": references}))
+    };
+    let build_run = |name: &str, image: &str, succeeded: &str, at: &str| {
+        let status = json!({
+            "conditions": [{"type": "Succeeded", "status": succeeded}],
+            "completionTime": at,
+            "output": {"digest": digest},
+            "buildSpec": {"output": {"image": image}},
+        });
+        file(name, "BuildRun", json!({"build": {"name": "base"}}), status)
+    };
+    let imported = image("imported", json!([{"imageReference": format!("mirror.example/node@{digest}")}]));
+    let stands = format!("docker.io/library/node:20 stands for {digest}, says an Image object");
+    let before = "  skipped \"base\": it happened at 2026-01-01T00:00:00Z, the Build exists since \
+                  2026-01-02T00:00:00Z";
+    let elsewhere = [
+        "No Build in the namespace team-a waits for registry.example/ping:latest.",
+        "  waited for: registry.example/pong:latest",
+    ];
+    let ended = "2026-01-03T00:00:00Z";
+    for (object, status, lines) in [
+        (imported.clone(), 0, vec![&*stands, "Build team-a/web", FIRES]),
+        (image("fresh", json!([])), 1, vec![]),
+        (build_run("pushed", "node:20", "True", ended), 0, vec!["Build team-a/web", FIRES]),
+        (build_run("long-ago", "node:20", "True", "2026-01-01T00:00:00Z"), 3, vec![before]),
+        (build_run("failed", "node:20", "False", ended), 1, vec![]),
+        (build_run("elsewhere", "registry.example/ping", "True", ended), 3, elsewhere.to_vec()),
+        (file("deployment", "Deployment", json!({}), json!({})), 1, vec![]),
+    ] {
+        explains(&["--object", &object], status, &lines);
+    }
+    explains(&["--object", &imported, "image", "node:20"], 1, &[]);
+}
+
 #[test]
 fn a_key_in_the_environment_is_not_shown() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
@@ -169,7 +297,7 @@ fn every_flag_of_serve_has_an_environment_name_and_every_command_its_help() {
     let named = help.matches("[env: SHIPWRIGHT_TRIGGER_").count();
     // All but `--help` and `--version`.
     assert_eq!(named + 2, flags, "{help}");
-    for command in ["dev", "serve", "send", "explain", "deliveries", "crds", "completions"] {
+    for command in ["dev", "serve", "send", "explain", "deliveries", "images", "crds", "completions"] {
         check(&[command, "--help"], true, &["Usage: "]);
     }
     check(&["completions", "bash"], true, &["complete -F"]);

@@ -31,6 +31,7 @@ pub use cues::ImageWatch;
 pub use dispatcher::{Dispatcher, Settings};
 pub use images::{
     Complaints, IMAGES, ImageFault, ImageParts, ImageSettings, ImageStanding, Images, News, Sighting,
+    image_changes,
 };
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
 pub use metrics::Metrics;

@@ -8,11 +8,9 @@ use trigger_providers::{Provider, Sample, SampleKind, by_name};
 
 use crate::sender::fresh_commit;
 
-/// The flags by which an event is described: composed from a few facts, or taken from a file.
+/// The flags by which an event is taken from a file, instead of being composed from a few facts.
 #[derive(Debug, Args)]
 pub(crate) struct EventArgs {
-    #[command(subcommand)]
-    sample: Option<SampleCommand>,
     /// Take this file as it is (`-` for the standard input) instead of composing an event.
     #[arg(long, value_name = "FILE", requires = "event")]
     payload: Option<PathBuf>,
@@ -31,8 +29,9 @@ pub(crate) struct Composed {
     pub(crate) body: Vec<u8>,
 }
 
+/// An event in a few facts.
 #[derive(Debug, Subcommand)]
-enum SampleCommand {
+pub(crate) enum SampleCommand {
     /// Commits arrive on a branch, or a tag is made.
     Push {
         /// The branch, or a full ref such as `refs/tags/v1`.
@@ -68,8 +67,9 @@ enum SampleCommand {
     },
 }
 
+/// What there is to know about any event of a repository.
 #[derive(Debug, Args)]
-struct About {
+pub(crate) struct About {
     /// The repository the event is about, as a Build spells it or in any other way.
     #[arg(long, value_name = "URL")]
     repo: String,
@@ -85,13 +85,13 @@ struct About {
 }
 
 impl EventArgs {
-    /// The event. Reads the file if there is one.
-    pub(crate) fn compose(self) -> anyhow::Result<Composed> {
+    /// The event: the sample, or what is in the file.
+    pub(crate) fn compose(self, sample: Option<SampleCommand>) -> anyhow::Result<Composed> {
         let provider = by_name(&self.provider).with_context(|| {
             let known: Vec<_> = trigger_providers::ALL.iter().map(|provider| provider.name()).collect();
             format!("`{}` is no provider; known are: {}", self.provider, known.join(", "))
         })?;
-        match (self.sample, self.payload, self.event) {
+        match (sample, self.payload, self.event) {
             (Some(sample), None, None) => {
                 let request = provider.compose(&sample.into_sample()?);
                 Ok(Composed { provider, event: request.event.to_owned(), body: request.body })

@@ -6,5 +6,6 @@ pub(crate) mod deliveries;
 pub(crate) mod dev;
 mod event_args;
 pub(crate) mod explain;
+pub(crate) mod images;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 
 use owo_colors::OwoColorize;
 
-use super::event_args::{EventArgs, read};
+use super::event_args::{EventArgs, SampleCommand, read};
 use crate::sender::post;
 
 /// Flags of `send`.
@@ -16,6 +16,8 @@ Examples:
 
 The exit status is 0 if the hook answered 2xx, else 1.")]
 pub struct Args {
+    #[command(subcommand)]
+    sample: Option<SampleCommand>,
     #[command(flatten)]
     event: EventArgs,
     #[command(flatten)]
@@ -49,7 +51,7 @@ struct To {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let composed = args.event.compose()?;
+    let composed = args.event.compose(args.sample)?;
     let key = args.to.key()?;
     let answer =
         post(&args.to.url, composed.provider, &composed.event, composed.body, key.as_deref()).await?;

@@ -26,6 +26,7 @@ mod door;
 mod explain;
 mod full_disk;
 mod images;
+mod images_cli;
 mod kill;
 mod kubectl;
 mod load;

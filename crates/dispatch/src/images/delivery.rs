@@ -58,8 +58,17 @@ pub(super) fn of(
 
 /// What a delivery of the source [`IMAGES`] means. `None` if its body holds no changes.
 pub(crate) fn read(delivery: &Delivery) -> Option<Event> {
-    let Body { namespace, changes } = serde_json::from_slice(&delivery.body).ok()?;
+    let Body { namespace, changes } = body(delivery)?;
     (!changes.is_empty()).then_some(Event::Image(ImageEvent { namespace, changes }))
+}
+
+/// The changes that a delivery is about. None if it is about something else, or its body is not kept any more.
+pub fn image_changes(delivery: &Delivery) -> Vec<ImageChange> {
+    body(delivery).map(|body| body.changes).unwrap_or_default()
+}
+
+fn body(delivery: &Delivery) -> Option<Body> {
+    (*delivery.source == *IMAGES).then(|| serde_json::from_slice(&delivery.body).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -89,6 +98,8 @@ mod tests {
         assert_eq!(delivery.event, "Image docker.io/library/node:20 and 1 more");
         let expected = ImageEvent { namespace: "team-a".into(), changes: changes.to_vec() };
         assert_eq!(read(&delivery), Some(Event::Image(expected)));
+        assert_eq!(image_changes(&delivery), changes);
+        assert_eq!(image_changes(&Delivery { source: "github".into(), ..delivery.clone() }), []);
         assert_eq!(read(&Delivery { body: "{}".into(), ..delivery.clone() }), None);
         assert_eq!(read(&Delivery { body: r#"{"namespace":"a","changes":[]}"#.into(), ..delivery }), None);
         assert!(of(&"team-a".into(), &[], Timestamp::UNIX_EPOCH).is_none());

@@ -40,7 +40,8 @@ pub(super) struct Poller {
     pub(super) plan: HashMap<ImageRef, Planned>,
     pub(super) planned_for: Option<(Arc<RuleSet>, u64)>,
     pub(super) episodes: Episodes,
-    pub(super) waiting: HashMap<ImageRef, Vec<oneshot::Sender<()>>>,
+    /// Who waits until an image was asked about, and since when.
+    pub(super) waiting: HashMap<ImageRef, Vec<(Instant, oneshot::Sender<()>)>>,
 }
 
 /// What is asked about an image, and for whom.
@@ -62,6 +63,7 @@ pub(super) struct Hint {
 /// An image that was asked about.
 struct Looked {
     image: ImageRef,
+    begun: Instant,
     answers: Answers,
     changed: bool,
 }
@@ -103,13 +105,16 @@ impl Poller {
         for image in &hint.images {
             self.schedule.hurry(image, now);
         }
-        if let (Some(done), Some(image)) = (hint.done, hint.images.into_iter().next()) {
-            self.waiting.entry(image).or_default().push(done);
+        // What is not asked about would be waited for in vain.
+        if let (Some(done), Some(image)) = (hint.done, hint.images.into_iter().next())
+            && self.plan.contains_key(&image)
+        {
+            self.waiting.entry(image).or_default().push((now, done));
         }
     }
 
     fn look(&self, image: ImageRef) -> BoxFuture<'static, Looked> {
-        let (asking, seen) = (Arc::clone(&self.asking), self.seen.clone());
+        let (asking, seen, begun) = (Arc::clone(&self.asking), self.seen.clone(), Instant::now());
         let askers: Vec<_> = self.plan.get(&image).into_iter().flat_map(|plan| plan.askers.clone()).collect();
         async move {
             let answers = asking.ask(&image, &askers).await;
@@ -127,13 +132,13 @@ impl Poller {
                     changed |= news.await == Ok(News::Changed);
                 }
             }
-            Looked { image, answers, changed }
+            Looked { image, begun, answers, changed }
         }
         .boxed()
     }
 
     fn note(&mut self, looked: Looked) {
-        let Looked { image, answers, changed } = looked;
+        let Looked { image, begun, answers, changed } = looked;
         let now = Instant::now();
         let mut ending = Ending::Known;
         for (namespace, answer) in &answers.by_namespace {
@@ -157,8 +162,14 @@ impl Poller {
                 self.schedule.hurry(companion, now);
             }
         }
-        for done in self.waiting.remove(&image).into_iter().flatten() {
+        // Whoever came while it was being asked about wants to know what it is after that: it is asked once more.
+        let waiting = self.waiting.remove(&image).unwrap_or_default();
+        let (served, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(since, _)| *since <= begun);
+        for (_, done) in served {
             let _ = done.send(());
+        }
+        if !later.is_empty() {
+            self.waiting.insert(image, later);
         }
         self.show_next();
     }
@@ -176,6 +187,7 @@ impl Poller {
         let (plan, wanted) = self.planned(&rules);
         let now = Instant::now();
         self.schedule.retain(|image| plan.contains_key(image));
+        self.waiting.retain(|image, _| plan.contains_key(image));
         for (image, planned) in &plan {
             self.schedule.set(image, planned.interval, now);
             let before = self.plan.get(image);

@@ -2,13 +2,13 @@
 
 use futures::StreamExt;
 use futures::stream;
-use trigger_dispatch::Runs;
+use trigger_dispatch::{Runs, image_changes};
 use trigger_journal::{DecisionRecord, LaunchRecord, OutcomeRecord, Record};
 
 use super::sight::Sight;
 use crate::wire::{
-    Decision, Delivery, DeliveryDetail, Header, Launch, ObjectName, Refusal, ReplayOrigin, Request, RunNow,
-    Summary, Tried, Verification,
+    Decision, Delivery, DeliveryDetail, Header, ImageChange, Launch, ObjectName, Refusal, ReplayOrigin,
+    Request, RunNow, Summary, Tried, Verification,
 };
 
 /// The predicate whose finding names Secrets.
@@ -61,6 +61,7 @@ pub(super) async fn detail(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) 
         settled_at: record.settled_at,
         due: record.due,
         fault: record.fault.clone().filter(|_| !hidden),
+        images: images(record, sight),
         decisions: decisions(&record.decisions, sight),
         launches: launches(record, sight, runs).await,
         replay: delivery.replay.as_ref().map(ReplayOrigin::from),
@@ -72,6 +73,12 @@ pub(super) async fn detail(record: &Record, sight: &Sight<'_>, runs: &dyn Runs) 
 /// The object that it was seen to happen to.
 fn observed(record: &Record, sight: &Sight<'_>) -> Option<ObjectName> {
     record.proof.observed.as_ref().filter(|object| sight.sees(&object.namespace)).map(ObjectName::from)
+}
+
+/// The images that have changed, for those who may see where that was seen.
+fn images(record: &Record, sight: &Sight<'_>) -> Vec<ImageChange> {
+    let is_seen = observed(record, sight).is_some();
+    if is_seen { image_changes(&record.delivery).iter().map(ImageChange::from).collect() } else { Vec::new() }
 }
 
 /// A request that was refused.

@@ -11,6 +11,7 @@ mod describe;
 mod fault;
 mod feed;
 mod health;
+mod images;
 mod openapi;
 mod poller;
 mod refusals;
@@ -26,10 +27,11 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
-use trigger_dispatch::Runs;
+use trigger_dispatch::{Images, Runs};
 use trigger_journal::Journal;
-use trigger_rules::Inventory;
+use trigger_rules::{Inventory, RuleSet};
 
+use self::fault::Fault;
 use self::feed::Feed;
 use self::health::Health;
 
@@ -46,6 +48,8 @@ pub struct AdminParts {
     pub registry: Registry,
     /// Today's rules, for dry runs.
     pub inventory: Arc<Inventory>,
+    /// What is known of images, and has their registries asked.
+    pub images: Images,
     /// Looks after the runs of a delivery.
     pub runs: Arc<dyn Runs>,
     /// Who lets callers in.
@@ -65,6 +69,7 @@ pub struct Admin {
 struct Api {
     journal: Arc<dyn Journal>,
     inventory: Arc<Inventory>,
+    images: Images,
     runs: Arc<dyn Runs>,
     doorkeeper: Doorkeeper,
     feed: Arc<Feed>,
@@ -74,10 +79,10 @@ struct Api {
 impl Admin {
     /// An admin port over these parts.
     pub fn new(parts: AdminParts) -> Self {
-        let AdminParts { ready, journal, registry, inventory, runs, doorkeeper, shutdown } = parts;
+        let AdminParts { ready, journal, registry, inventory, images, runs, doorkeeper, shutdown } = parts;
         let health = Health::new(ready, Arc::clone(&journal), registry);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
-        Self { health, api: Api { journal, inventory, runs, doorkeeper, feed, shutdown } }
+        Self { health, api: Api { journal, inventory, images, runs, doorkeeper, feed, shutdown } }
     }
 
     /// The routes.
@@ -87,6 +92,15 @@ impl Admin {
             .fallback(fault::no_such_path)
             .method_not_allowed_fallback(fault::no_such_method)
             .layer(axum::middleware::map_response(not_to_be_stored))
+    }
+}
+
+impl Api {
+    /// Today's rules, once all are known.
+    fn rules(&self) -> Result<Arc<RuleSet>, Fault> {
+        self.inventory.current().ok_or_else(|| {
+            Fault::unavailable("the Builds have not all been seen yet; try again when /readyz says ok")
+        })
     }
 }
 

@@ -143,10 +143,7 @@ fn today(api: &Api, record: &Record) -> Result<Result<Vec<DecisionRecord>, Strin
     if !record.body_kept {
         return Ok(Ok(Vec::new()));
     }
-    let rules = api.inventory.current().ok_or_else(|| {
-        Fault::unavailable("the Builds have not all been seen yet; try again when /readyz says ok")
-    })?;
-    Ok(preview(&record.delivery, &record.proof, &rules))
+    Ok(preview(&record.delivery, &record.proof, api.rules()?.as_ref()))
 }
 
 fn fires(decision: &DecisionRecord) -> bool {

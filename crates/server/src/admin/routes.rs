@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::asked::LARGEST_BODY;
-use super::{Api, deliveries, openapi, refusals, replays, stream};
+use super::{Api, deliveries, images, openapi, refusals, replays, stream};
 use crate::wire;
 
 /// One route.
@@ -103,6 +103,26 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         body: None,
         answers: &[answer("200", schema::<wire::Refusals>, "The requests.")],
         handler: || get(refusals::list),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/images",
+        id: "listImages",
+        summary: "The images that Builds wait for, with what they stand for and when their registries are asked.",
+        query: Some(schema::<wire::ImageQuery>),
+        body: None,
+        answers: &[answer("200", schema::<wire::Images>, "The images, by reference and namespace.")],
+        handler: || get(images::list),
+    },
+    Endpoint {
+        method: "post",
+        path: "/api/v1/images/check",
+        id: "checkImage",
+        summary: "Have the registry of an image asked now. The answer waits for it for up to 20 seconds.",
+        query: None,
+        body: Some(schema::<wire::ImageCheck>),
+        answers: &[answer("200", schema::<wire::ImageChecked>, "How the image stands afterwards.")],
+        handler: || post(images::check),
     },
     Endpoint {
         method: "get",

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, Launch, Moment, ObjectName, RefusalDetail, ReplayOrigin};
+use super::{Decision, ImageChange, Launch, Moment, ObjectName, RefusalDetail, ReplayOrigin};
 
 /// A part of the history, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,13 +21,15 @@ pub struct Deliveries {
 pub struct Delivery {
     /// Its id: 26 characters.
     pub id: String,
-    /// Who told us: the name of a provider, such as `github`, or `tekton` for what was seen on the cluster.
+    /// Who told us: the name of a provider, such as `github`, or `tekton` or `images` for what we saw
+    /// ourselves.
     pub source: String,
     /// The sender's name of the event, such as `push`.
     pub event: String,
     /// The repository it is about.
     pub repository: Option<String>,
-    /// The object on the cluster it is about, such as a PipelineRun.
+    /// The object on the cluster it is about, such as a PipelineRun; or, by its reference, the first of the images
+    /// that have changed for the Builds of a namespace.
     #[serde(default)]
     pub object: Option<ObjectName>,
     /// When it was taken in.
@@ -114,6 +116,9 @@ pub struct DeliveryDetail {
     pub due: Option<Timestamp>,
     /// What the last attempt ran into, in a sentence.
     pub fault: Option<String>,
+    /// What has changed, if it is about images and its body is still kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageChange>,
     /// What was decided about each rule that could have fired.
     pub decisions: Vec<Decision>,
     /// What was started, with how it stands now.
@@ -133,7 +138,7 @@ pub struct DeliveryDetail {
 pub struct Request {
     /// Who told us: the name of a provider, such as `github`.
     pub source: String,
-    /// The path of the hook.
+    /// The path of the hook; of what we saw ourselves, where.
     pub path: String,
     /// The sender's name of the event.
     pub event: String,
@@ -173,7 +178,7 @@ pub struct Verification {
     /// Clone Secrets that hold no webhook key: with `unsigned`, their rules may act on it.
     #[serde(default)]
     pub keyless: Vec<ObjectName>,
-    /// The object on the cluster that it was seen to happen to; then no Secret is concerned.
+    /// The object on the cluster, or the image, that it was seen to happen to; then no Secret is concerned.
     #[serde(default)]
     pub observed: Option<ObjectName>,
 }

@@ -6,6 +6,7 @@
 
 mod decision;
 mod delivery;
+mod image;
 mod problem;
 mod query;
 mod refusal;
@@ -16,6 +17,7 @@ pub use decision::{Check, Decision, Outcome};
 pub use delivery::{
     Deliveries, Delivery, DeliveryDetail, Header, Known, Request, State, Summary, Verification,
 };
+pub use image::{Image, ImageChange, ImageCheck, ImageChecked, ImageFault, ImageQuery, ImageTeller, Images};
 pub use problem::Problem;
 pub use query::{DeliveryQuery, RefusalQuery};
 pub use refusal::{Refusal, RefusalDetail, Refusals, Tried};

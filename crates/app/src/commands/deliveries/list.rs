@@ -1,12 +1,11 @@
 use std::process::ExitCode;
 
 use anstream::println;
-use clap::ValueEnum;
 use trigger_server::wire;
 
-use super::client::Client;
-use super::table::{self, Table, Width};
-use super::{Filters, Notation, watch};
+use super::pages::deliveries;
+use super::{Filters, rows, watch};
+use crate::asking::{Client, Format, Output, Table};
 
 /// Flags of `deliveries list`.
 #[derive(Debug, clap::Args)]
@@ -27,25 +26,6 @@ pub(super) struct Args {
     refused: bool,
 }
 
-/// How the list is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// For people.
-    Table,
-    /// For people with wide terminals.
-    Wide,
-    /// JSON; while watching, an object a line.
-    Json,
-    /// YAML; while watching, a document each.
-    Yaml,
-}
-
-/// What a list is written by.
-pub(super) enum Format {
-    Table(Width),
-    Notation(Notation),
-}
-
 /// The API keeps no more refusals.
 const MOST_REFUSALS: u32 = 1000;
 
@@ -59,18 +39,15 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     if args.watch {
         return watch::run(client, query, limit, &format).await;
     }
-    let found = client.deliveries(query, limit).await?;
+    let found = deliveries(client, query, limit).await?;
     match format {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
         Format::Table(_) if found.items.is_empty() => {
             anstream::eprintln!("No deliveries. `deliveries list --refused` shows what was refused.");
         }
         Format::Table(width) => {
-            let rows: Vec<_> = found.items.iter().map(|item| table::delivery(item, width)).collect();
-            let table = Table::begin(table::delivery_titles(width), &rows);
-            for row in rows {
-                table.print(row);
-            }
+            let rows = found.items.iter().map(|item| rows::delivery(item, width)).collect();
+            Table::print_all(rows::delivery_columns(width), rows);
             if found.next.is_some() {
                 anstream::eprintln!(
                     "There are more; --limit shows them, --since and the like narrow them down."
@@ -88,23 +65,8 @@ async fn refused(client: &Client, limit: u32, format: &Format) -> anyhow::Result
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
         Format::Table(_) if found.items.is_empty() => anstream::eprintln!("Nothing was refused."),
         Format::Table(_) => {
-            let rows: Vec<_> = found.items.iter().map(table::refusal).collect();
-            let table = Table::begin(table::refusal_titles(), &rows);
-            for row in rows {
-                table.print(row);
-            }
+            Table::print_all(rows::REFUSAL_COLUMNS, found.items.iter().map(rows::refusal).collect());
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-impl Output {
-    fn format(self) -> Format {
-        match self {
-            Self::Table => Format::Table(Width::Usual),
-            Self::Wide => Format::Table(Width::Wide),
-            Self::Json => Format::Notation(Notation::Json),
-            Self::Yaml => Format::Notation(Notation::Yaml),
-        }
-    }
 }

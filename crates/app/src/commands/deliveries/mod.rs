@@ -1,12 +1,12 @@
 //! `deliveries`: what was delivered, what was decided about it and why, and doing it once more. A client of
 //! the admin API.
 
-mod client;
+mod changes;
 mod list;
-mod moment;
+mod pages;
 mod replay;
+mod rows;
 mod show;
-mod table;
 mod watch;
 
 use std::process::ExitCode;
@@ -14,12 +14,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use serde::Serialize;
 use trigger_event::RepoId;
 use trigger_server::wire;
 
-use self::client::{Client, ServerArgs};
-use self::moment::parse_moment;
+use crate::asking::{Client, NotFound, ServerArgs, parse_moment};
 
 /// Flags of `deliveries`.
 #[derive(Debug, clap::Args)]
@@ -81,17 +79,13 @@ enum StateName {
     Failed,
 }
 
-/// How something is written for machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Notation {
-    /// JSON.
-    Json,
-    /// YAML.
-    Yaml,
-}
+const NOT_FOUND: NotFound = NotFound(
+    "no delivery is known by this id, or you may not see it: `shipwright-trigger deliveries list` shows those that \
+     you may see, and with --refused what was refused",
+);
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.server)?;
+    let client = Client::new(&args.server, NOT_FOUND)?;
     match args.command {
         Command::List(args) => list::run(&client, args).await,
         Command::Show(args) => show::run(&client, args).await,
@@ -131,14 +125,5 @@ impl From<StateName> for wire::State {
             StateName::Settled => Self::Settled,
             StateName::Failed => Self::Failed,
         }
-    }
-}
-
-impl Notation {
-    fn write(self, value: &impl Serialize) -> anyhow::Result<String> {
-        Ok(match self {
-            Self::Json => serde_json::to_string_pretty(value)?,
-            Self::Yaml => serde_saphyr::to_string(value)?.trim_end().to_owned(),
-        })
     }
 }

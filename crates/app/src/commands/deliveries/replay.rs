@@ -7,8 +7,9 @@ use owo_colors::OwoColorize;
 use trigger_server::wire::{Decision, Outcome, ReplayOrders, ReplayResult, Replayed, ReplayedAll};
 
 use super::Filters;
-use super::client::Client;
+use super::pages::deliveries;
 use super::show::whole_id;
+use crate::asking::Client;
 use crate::sender::fresh;
 use crate::telling;
 
@@ -107,7 +108,7 @@ async fn chosen(
         }
     }
     if ids.is_empty() {
-        let found = client.deliveries(filters.query()?, usize::try_from(limit)?).await?;
+        let found = deliveries(client, filters.query()?, usize::try_from(limit)?).await?;
         if found.next.is_some() {
             anstream::eprintln!("More match; these are the newest {limit}. --limit takes more.");
         }

@@ -5,14 +5,16 @@ use anstream::println;
 use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
 use trigger_server::wire::{
-    DeliveryDetail, DeliveryQuery, Known, Launch, Refusal, RefusalQuery, Refusals, RunNow,
+    Decision, DeliveryDetail, DeliveryQuery, Known, Launch, ObjectName, Outcome, Refusal, RefusalQuery,
+    Refusals, RunNow,
 };
 
-use super::Notation;
-use super::client::{Client, not_found};
-use super::moment::{age, short, whole_seconds};
-use super::table::coloured;
-use crate::telling;
+use super::NOT_FOUND;
+use super::changes;
+use super::pages::deliveries;
+use super::rows::{is_held_back, state};
+use crate::asking::{Client, Notation, age, short, whole_seconds};
+use crate::telling::{self, Verdict};
 
 /// Flags of `deliveries show`.
 #[derive(Debug, clap::Args)]
@@ -61,7 +63,7 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
     if text.len() == WHOLE {
         return Ok(text.to_owned());
     }
-    let listed = client.deliveries(DeliveryQuery::default(), LOOKED_THROUGH).await?;
+    let listed = deliveries(client, DeliveryQuery::default(), LOOKED_THROUGH).await?;
     let refused: Refusals = client.get("/refusals", &RefusalQuery { limit: Some(1000) }).await?;
     let mut ids: Vec<String> = listed.items.into_iter().map(|item| item.id).collect();
     ids.extend(refused.items.into_iter().map(|item| item.id));
@@ -69,7 +71,7 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
     ids.sort();
     ids.dedup();
     match ids.len() {
-        0 => Err(not_found()),
+        0 => Err(NOT_FOUND.into()),
         1 => Ok(ids.remove(0)),
         count => bail!("{count} ids begin with `{text}`: {}", ids.join(", ")),
     }
@@ -77,17 +79,20 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
 
 fn tell(delivery: &DeliveryDetail) {
     let request = &delivery.request;
-    println!("Delivery {}  {}", delivery.id.bold(), coloured(delivery.state));
+    println!("Delivery {}  {}", delivery.id.bold(), state(delivery.state).coloured());
     let about = request.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
     let at = request.received_at;
     line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), whole_seconds(at)));
     let sender = request.provider_id.as_deref();
     let sender = sender.map(|id| format!(", {} calls it {id}", request.source)).unwrap_or_default();
-    let way = match delivery.verification.observed {
+    let way = || match delivery.verification.observed {
         Some(_) => format!("the watch on {}{sender}", request.path),
         None => format!("{}{sender}", request.path),
     };
-    line("by way of", &way);
+    line("by way of", &changes::way(delivery).unwrap_or_else(way));
+    for (what, text) in delivery.images.iter().flat_map(changes::lines) {
+        line(what, &text);
+    }
     line(
         "body",
         &match request.body_size {
@@ -103,10 +108,19 @@ fn tell(delivery: &DeliveryDetail) {
         line("replayed", &format!("as {replay}"));
     }
     line("worked on", &worked_on(delivery));
+    let is_held_back = delivery.fault.as_deref().is_some_and(|fault| is_held_back(delivery.state, fault));
     if let Some(fault) = &delivery.fault {
-        println!("  {:<11}{}", "fault".red(), fault);
+        let what = if is_held_back { "waits".yellow().to_string() } else { "fault".red().to_string() };
+        println!("  {what}      {fault}");
     }
-    telling::tell(delivery.decisions.iter().map(telling::of_wire));
+    telling::tell(delivery.decisions.iter().map(|decision| {
+        let mut told = telling::of_wire(decision);
+        if is_held_back && let Some(run) = not_launched(delivery, decision) {
+            told.verdict = Verdict::Fires;
+            told.why = format!("{} waits for its turn", run.name);
+        }
+        told
+    }));
     if delivery.decisions.is_empty() && delivery.settled_at.is_some() && !delivery.hidden {
         println!("No rule is for this event.");
     }
@@ -116,8 +130,18 @@ fn tell(delivery: &DeliveryDetail) {
     }
 }
 
+/// The run that a decision is to start, as long as that has not happened.
+fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Option<&'a ObjectName> {
+    let Outcome::Fired { run: Some(run) } = &decision.outcome else { return None };
+    let is_launched = delivery.launches.iter().any(|launch| launch.run == *run);
+    (!is_launched).then_some(run)
+}
+
 fn verified(delivery: &DeliveryDetail) -> String {
     let verification = &delivery.verification;
+    if let Some(place) = changes::place(delivery) {
+        return place;
+    }
     if let Some(object) = &verification.observed {
         return format!("it was seen on the cluster to happen to {object}");
     }

@@ -7,10 +7,9 @@ use jiff::Timestamp;
 use reqwest::Response;
 use trigger_server::wire::{Delivery, DeliveryQuery, State};
 
-use super::Notation;
-use super::client::Client;
-use super::list::Format;
-use super::table::{self, Table};
+use super::pages::deliveries;
+use super::rows;
+use crate::asking::{Client, Format, Notation, Table};
 
 /// How long to wait before connecting again: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -31,7 +30,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     // What changes between the list and the stream must not be missed: the stream begins first.
     let mut stream = Stream::open(client).await?;
-    let mut first = client.deliveries(query.clone(), limit).await?.items;
+    let mut first = deliveries(client, query.clone(), limit).await?.items;
     first.reverse();
     let mut printer = Printer::begin(format, &first);
     for item in first {
@@ -68,7 +67,7 @@ async fn again(
     let stream = Stream::open(client).await?;
     let since = newest.checked_sub(LATE_BY).unwrap_or(newest).max(query.since.unwrap_or(Timestamp::MIN));
     let query = DeliveryQuery { since: Some(since), ..query.clone() };
-    let mut missed = client.deliveries(query, CAUGHT_UP).await?.items;
+    let mut missed = deliveries(client, query, CAUGHT_UP).await?.items;
     missed.reverse();
     Ok((stream, missed))
 }
@@ -95,8 +94,8 @@ impl<'a> Printer<'a> {
         let table = match format {
             Format::Notation(_) => None,
             Format::Table(width) => {
-                let rows: Vec<_> = first.iter().map(|item| table::delivery(item, *width)).collect();
-                Some(Table::begin(table::delivery_titles(*width), &rows))
+                let rows: Vec<_> = first.iter().map(|item| rows::delivery(item, *width)).collect();
+                Some(Table::begin(rows::delivery_columns(*width), &rows))
             }
         };
         Self { format, table, shown: HashMap::new(), newest: Timestamp::now() }
@@ -114,7 +113,7 @@ impl<'a> Printer<'a> {
         match (self.format, &self.table) {
             (Format::Notation(Notation::Json), _) => println!("{}", serde_json::to_string(item)?),
             (Format::Notation(notation), _) => println!("---\n{}", notation.write(item)?),
-            (Format::Table(width), Some(table)) => table.print(table::delivery(item, *width)),
+            (Format::Table(width), Some(table)) => table.print(rows::delivery(item, *width)),
             (Format::Table(_), None) => {}
         }
         Ok(())

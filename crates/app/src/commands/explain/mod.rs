@@ -1,25 +1,26 @@
-use std::path::{Path, PathBuf};
+mod image;
+mod object;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anstream::println;
-use anyhow::Context;
-use jiff::Timestamp;
+use anyhow::{Context, bail};
+use clap::Subcommand;
 use owo_colors::OwoColorize;
-use trigger_api::manifest;
-use trigger_api::tekton::{self, PipelineRun};
 use trigger_cluster::{Scope, connect, list_builds};
-use trigger_event::{Event, ObjectKey, Proof, RepoId};
+use trigger_event::{Event, ImageChange, ObjectKey, Proof, RepoId};
 use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
 use trigger_server::wire;
 
-use super::event_args::{Composed, EventArgs, read};
+use super::event_args::{Composed, EventArgs, SampleCommand};
 use crate::manifests;
 use crate::telling::{self, Told, Verdict};
 
 /// Nothing fires: told apart from an error, for scripts.
 const NOTHING_FIRES: u8 = 3;
-/// So many repositories are named when the one asked for is unknown.
+/// So many repositories or images are named when the one asked for is unknown.
 const NAMED_AT_MOST: usize = 10;
 
 /// Flags of `explain`.
@@ -29,14 +30,18 @@ Examples:
   shipwright-trigger explain push --repo https://github.com/acme/web --ref dev
   shipwright-trigger explain --manifests builds/ --payload push.json --event push
   kubectl get pipelinerun ci-1 -o yaml | shipwright-trigger explain --object -
+  shipwright-trigger explain image node:20 --namespace team-a
 
 Nothing is sent and nothing is started. Signatures are not checked: every Build's own key is assumed.
 The exit status is 0 if a rule would fire, 3 if none would, 1 if something is wrong.")]
 pub struct Args {
+    #[command(subcommand)]
+    subject: Option<Subject>,
     #[command(flatten)]
     event: EventArgs,
-    /// Take the event from this object instead: a PipelineRun of Tekton, YAML or JSON (`-` for the standard
-    /// input). What its status would start is told.
+    /// Take the event from this object instead, YAML or JSON (`-` for the standard input): a PipelineRun of
+    /// Tekton, an Image of Shipwright, or a BuildRun that has pushed an image. What its status would start is
+    /// told.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["payload", "event"])]
     object: Option<PathBuf>,
     /// Take the Builds from the manifests in this folder instead of the cluster.
@@ -47,10 +52,30 @@ pub struct Args {
     namespaces: Vec<String>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Subject {
+    #[command(flatten)]
+    Sample(SampleCommand),
+    /// A tag of an image stands for another image than before.
+    Image(image::Args),
+}
+
+/// What is to be explained.
+enum Asked {
+    Event(Event),
+    /// In every namespace.
+    Change(ImageChange),
+}
+
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let event = match &args.object {
-        Some(file) => of_object(file)?,
-        None => meaning(args.event.compose()?)?,
+    let asked = match (&args.object, args.subject) {
+        (Some(_), Some(_)) => {
+            bail!("say which event either by --object FILE or by what happens, not by both")
+        }
+        (Some(file), None) => Asked::Event(object::event(file)?),
+        (None, Some(Subject::Image(image))) => Asked::Change(image.change()?),
+        (None, Some(Subject::Sample(sample))) => Asked::Event(meaning(args.event.compose(Some(sample))?)?),
+        (None, None) => Asked::Event(meaning(args.event.compose(None)?)?),
     };
     let builds = match &args.manifests {
         Some(folder) => manifests::builds(folder)?,
@@ -66,11 +91,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let decisions = decide(&event, &assumed(&event, &rules), &rules);
-    if decisions.is_empty() {
-        unknown(&event, &rules);
+    let decided = |event: &Event| decide(event, &assumed(event, &rules), &rules);
+    let decisions: Vec<_> = match &asked {
+        Asked::Event(event) => decided(event),
+        Asked::Change(change) => image::everywhere(change, &rules).iter().flat_map(decided).collect(),
+    };
+    if let Asked::Event(Event::Image(event)) = &asked {
+        event.changes.iter().for_each(image::introduce);
     }
-    tell(&decisions);
+    match &asked {
+        _ if !decisions.is_empty() => tell(&decisions),
+        Asked::Event(event) => unknown(event, &rules),
+        Asked::Change(change) => image::unknown(&change.image, None, &rules),
+    }
     let fires = decisions.iter().any(|decision| matches!(decision.outcome, Outcome::Fired(_)));
     Ok(if fires { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FIRES) })
 }
@@ -82,30 +115,6 @@ fn meaning(composed: Composed) -> anyhow::Result<Event> {
     payload
         .and_then(|payload| provider.event(&payload))
         .with_context(|| format!("this is not a delivery of {}", provider.title()))
-}
-
-/// What the status of the object in a file would mean if it were seen now.
-fn of_object(file: &Path) -> anyhow::Result<Event> {
-    let shown = file.display();
-    let text = String::from_utf8(read(file)?).with_context(|| format!("{shown} is no text"))?;
-    let objects = manifest::parse(&text).with_context(|| format!("{shown} cannot be understood"))?;
-    let run = objects.into_iter().find(|object| {
-        object["kind"] == "PipelineRun" && object["apiVersion"].as_str().is_some_and(is_tekton)
-    });
-    let mut run = run.with_context(|| format!("{shown} holds no PipelineRun of {}", tekton::GROUP))?;
-    if run["metadata"]["namespace"].is_null() {
-        run["metadata"]["namespace"] = "default".into();
-    }
-    let run: PipelineRun =
-        serde_json::from_value(run).with_context(|| format!("the PipelineRun in {shown} cannot be read"))?;
-    let event = run.event(Timestamp::now());
-    let event =
-        event.with_context(|| format!("the PipelineRun {} has not started: nothing to decide", run.key()))?;
-    Ok(Event::PipelineRun(event))
-}
-
-fn is_tekton(api_version: &str) -> bool {
-    api_version.split('/').next() == Some(tekton::GROUP)
 }
 
 /// Every Build's own key verifies, and an object was seen where it is.
@@ -155,7 +164,10 @@ fn unknown(event: &Event, rules: &RuleSet) {
             let (pipeline, namespace) = (pipeline.unwrap_or_default(), &event.run.namespace);
             return println!("No rule waits for PipelineRuns{pipeline} in the namespace {namespace}.");
         }
-        Event::Image(_) => return println!("No rule waits for this image."),
+        Event::Image(event) => {
+            let images = event.changes.iter().map(|change| &change.image);
+            return images.for_each(|image| image::unknown(image, Some(&event.namespace), rules));
+        }
     };
     match event.repository.names.first() {
         Some(name) => println!("No Build with rules uses {name}."),

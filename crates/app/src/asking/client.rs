@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use trigger_server::wire;
 /// Where the admin API is, and who asks.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
-pub(super) struct ServerArgs {
+pub(crate) struct ServerArgs {
     /// The address of the admin port.
     #[arg(
         long,
@@ -44,11 +45,16 @@ pub(super) struct ServerArgs {
 struct Token(String);
 
 /// Asks the admin API.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     server: String,
     token: Option<Token>,
+    not_found: NotFound,
 }
+
+/// There is no such thing, or not for these eyes: what that means to people.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NotFound(pub(crate) &'static str);
 
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
@@ -57,13 +63,12 @@ const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// How often something is sent that was not answered. Nothing in this API happens twice for that.
 const TRIES: usize = 3;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
-const NOT_FOUND: &str = "no delivery is known by this id, or you may not see it: `shipwright-trigger deliveries \
-                         list` shows those that you may see, and with --refused what was refused";
 const MAKE_A_TOKEN: &str = "make one with `kubectl create token -n NAMESPACE SERVICE-ACCOUNT` and give it by \
                             SHIPWRIGHT_TRIGGER_TOKEN or --token-file";
 
 impl Client {
-    pub(super) fn new(args: &ServerArgs) -> anyhow::Result<Self> {
+    /// A client that says `not_found` of what is not there.
+    pub(crate) fn new(args: &ServerArgs, not_found: NotFound) -> anyhow::Result<Self> {
         let server = args.server.trim_end_matches('/').to_owned();
         if !server.starts_with("http://") && !server.starts_with("https://") {
             bail!("`--server {server}` is no address: write http://127.0.0.1:9090, say");
@@ -71,10 +76,10 @@ impl Client {
         let http = reqwest::Client::builder();
         // A token is for the server that was named, not for where that one points.
         let http = http.connect_timeout(CONNECTS_WITHIN).redirect(Policy::none()).build()?;
-        Ok(Self { http, server, token: args.token()? })
+        Ok(Self { http, server, token: args.token()?, not_found })
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &impl Serialize,
@@ -83,7 +88,7 @@ impl Client {
         read(self.answer(request).await?).await
     }
 
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -106,33 +111,14 @@ impl Client {
     }
 
     /// The raw bytes of an answer.
-    pub(super) async fn bytes(&self, path: &str) -> anyhow::Result<Bytes> {
+    pub(crate) async fn bytes(&self, path: &str) -> anyhow::Result<Bytes> {
         let request = self.request(Method::GET, path).timeout(ANSWERS_WITHIN);
         self.answer(request).await?.bytes().await.context("the answer broke off")
     }
 
     /// An answer that goes on and on.
-    pub(super) async fn stream(&self, path: &str) -> anyhow::Result<Response> {
+    pub(crate) async fn stream(&self, path: &str) -> anyhow::Result<Response> {
         self.answer(self.request(Method::GET, path)).await
-    }
-
-    /// Up to `limit` deliveries, from as many pages as it takes.
-    pub(super) async fn deliveries(
-        &self,
-        mut query: wire::DeliveryQuery,
-        limit: usize,
-    ) -> anyhow::Result<wire::Deliveries> {
-        let mut found = wire::Deliveries::default();
-        loop {
-            query.limit = Some((limit - found.items.len()).min(LARGEST_PAGE));
-            let page: wire::Deliveries = self.get("/deliveries", &query).await?;
-            found.items.extend(page.items);
-            found.next = page.next;
-            if found.items.len() >= limit || found.next.is_none() {
-                return Ok(found);
-            }
-            query.after.clone_from(&found.next);
-        }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -166,7 +152,7 @@ impl Client {
                 "{} does not accept this token; it may have run out, or be another cluster's: {MAKE_A_TOKEN}",
                 self.server
             ),
-            (StatusCode::NOT_FOUND, Some(_)) => not_found(),
+            (StatusCode::NOT_FOUND, Some(_)) => self.not_found.into(),
             (_, Some(problem)) => anyhow!("{} answered {status}: {}", self.server, problem.detail),
             (_, None) => anyhow!(
                 "{} answered {status}, and not as Shipwright Trigger would: give --server the address of its \
@@ -187,14 +173,6 @@ impl Client {
         anyhow::Error::new(error.without_url()).context(what)
     }
 }
-
-/// There is no such delivery, or not for these eyes.
-pub(super) fn not_found() -> anyhow::Error {
-    anyhow!(NOT_FOUND)
-}
-
-/// No page of the API is larger.
-const LARGEST_PAGE: usize = 500;
 
 async fn read<T: DeserializeOwned>(response: Response) -> anyhow::Result<T> {
     let text = response.bytes().await.context("the answer broke off")?;
@@ -245,6 +223,14 @@ impl std::str::FromStr for Token {
         Ok(Self(token.to_owned()))
     }
 }
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for NotFound {}
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// Reads a time ago, such as `2h` or `1h30m`, or a moment (RFC 3339).
-pub(super) fn parse_moment(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse_moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse() {
         return Ok(moment);
     }
@@ -39,13 +39,13 @@ fn seconds(text: &str) -> Option<u64> {
 }
 
 /// How long ago, or how far ahead, a moment is: `5s`, `12m`, `3h`, `9d`.
-pub(super) fn age(moment: Timestamp) -> String {
+pub(crate) fn age(moment: Timestamp) -> String {
     let time = Timestamp::now().duration_since(moment).unsigned_abs();
     short(Duration::from_secs(time.as_secs()))
 }
 
 /// A length of time in its largest unit; more exactly where that would be rough.
-pub(super) fn short(time: Duration) -> String {
+pub(crate) fn short(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
@@ -59,7 +59,7 @@ pub(super) fn short(time: Duration) -> String {
 }
 
 /// A moment in whole seconds.
-pub(super) fn whole_seconds(moment: Timestamp) -> String {
+pub(crate) fn whole_seconds(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

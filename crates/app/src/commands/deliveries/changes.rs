@@ -1,0 +1,42 @@
+//! Deliveries about images that have changed.
+
+use trigger_dispatch::IMAGES;
+use trigger_event::ImageSource;
+use trigger_server::wire::{Delivery, DeliveryDetail, ImageChange};
+
+use crate::asking::{age, whole_seconds};
+
+/// What such a delivery of a list is about, and its event without that; `None` of any other.
+pub(super) fn about(item: &Delivery) -> Option<(String, String)> {
+    let first = item.object.as_ref().filter(|_| item.source == IMAGES)?;
+    let event = item.event.replacen(&format!(" {}", first.name), "", 1);
+    Some((event, format!("{} ({})", first.name, first.namespace)))
+}
+
+/// How such a delivery came in; `None` of any other.
+pub(super) fn way(delivery: &DeliveryDetail) -> Option<String> {
+    let request = &delivery.request;
+    if request.source != IMAGES {
+        return None;
+    }
+    let sources = [ImageSource::Registry, ImageSource::Image, ImageSource::BuildRun];
+    let teller = sources.into_iter().find(|source| source.name() == request.path);
+    Some(teller.map_or_else(|| request.path.clone(), |teller| teller.to_string()))
+}
+
+/// Where such a change was seen; `None` of any other delivery.
+pub(super) fn place(delivery: &DeliveryDetail) -> Option<String> {
+    let object = delivery.verification.observed.as_ref().filter(|_| delivery.request.source == IMAGES)?;
+    Some(format!("it was seen for the Builds of the namespace {}", object.namespace))
+}
+
+/// What has changed, as lines with their titles.
+pub(super) fn lines(change: &ImageChange) -> [(&'static str, String); 3] {
+    let teller = ImageSource::from(change.source);
+    let since = change.since;
+    [
+        ("image", change.image.clone()),
+        ("was", change.from.clone().unwrap_or_else(|| "not known".to_owned())),
+        ("is", format!("{}, says {teller}, since {} ({} ago)", change.to, whole_seconds(since), age(since))),
+    ]
+}

@@ -1,0 +1,45 @@
+use std::process::ExitCode;
+
+use anstream::println;
+use trigger_event::ImageRef;
+use trigger_server::wire::{ImageQuery, Images};
+
+use super::rows;
+use crate::asking::{Client, Format, Output, Table};
+
+/// Flags of `images list`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only as they stand in this namespace.
+    #[arg(long, short = 'n', value_name = "NAME")]
+    namespace: Option<String>,
+    /// Only this image, in any spelling.
+    #[arg(long, value_name = "REF")]
+    image: Option<ImageRef>,
+    /// Only those of which it is not known what they stand for now.
+    #[arg(long)]
+    failing: bool,
+    /// How the list is written.
+    #[arg(long, short = 'o', default_value = "table", value_name = "FORMAT")]
+    output: Output,
+}
+
+pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
+    let Args { namespace, image, failing, output } = args;
+    let query = ImageQuery { namespace, image: image.map(|image| image.to_string()), failing };
+    let found: Images = client.get("/images", &query).await?;
+    match output.format() {
+        Format::Notation(notation) => println!("{}", notation.write(&found)?),
+        Format::Table(_) if found.items.is_empty() && failing => {
+            anstream::eprintln!("No image fails of those that you may see.");
+        }
+        Format::Table(_) if found.items.is_empty() => {
+            anstream::eprintln!("No Build that you may see waits for such an image.");
+        }
+        Format::Table(width) => {
+            let rows = found.items.iter().map(|item| rows::image(item, width)).collect();
+            Table::print_all(rows::IMAGE_COLUMNS, rows);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
