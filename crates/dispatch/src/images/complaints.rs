@@ -6,6 +6,8 @@ use trigger_event::ImageRef;
 use trigger_registries::{LookFault, LookFaultKind};
 use trigger_rules::RuleSet;
 
+use super::board::Wanted;
+
 /// Tells people on their Builds what is wrong with the images these wait for.
 pub trait Complaints: Send + Sync + 'static {
     /// It is not known what an image stands for, and why.
@@ -31,6 +33,14 @@ struct Episode {
 }
 
 impl Episodes {
+    /// Forgets what nobody waits for any more.
+    pub(super) fn retain(&mut self, wanted: &Wanted) {
+        let is_wanted = |(namespace, image): &(Arc<str>, ImageRef)| {
+            wanted.get(image).is_some_and(|namespaces| namespaces.contains(namespace))
+        };
+        self.0.retain(|key, _| is_wanted(key));
+    }
+
     /// Notes how asking about an image went, and tells of it if that is news.
     pub(super) fn note(
         &mut self,

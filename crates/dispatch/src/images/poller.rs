@@ -201,6 +201,7 @@ impl Poller {
         }
         self.plan = plan;
         self.board.wanted(&wanted);
+        self.episodes.retain(&wanted);
         self.planned_for = Some((rules, version));
         self.show_next();
     }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -109,6 +109,8 @@ impl Schedule {
             self.dequeue(&image);
             self.entries.remove(&image);
         }
+        let used: HashSet<_> = self.entries.keys().map(ImageRef::registry).collect();
+        self.registries.retain(|registry, load| load.under_way > 0 || used.contains(registry.as_ref()));
     }
 
     /// Has an image asked about soon: something hints at a change. False if it is not known here.
