@@ -10,6 +10,7 @@ mod dev;
 mod logging;
 mod manifests;
 mod options;
+mod ports;
 mod program;
 mod sender;
 mod shutdown;
