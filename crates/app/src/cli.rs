@@ -22,7 +22,8 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the main job on this machine: a small cluster, example Builds, a signed push, the BuildRun.
+    /// Show the main job on this machine: a small cluster, example Builds, a signed push, a new
+    /// base image, the BuildRuns.
     Dev(dev::Args),
     /// Take webhooks in and start builds, on the cluster of the current kubeconfig or the pod it runs in.
     Serve(Box<serve::Args>),

@@ -8,20 +8,28 @@ use serde_json::{Value, json};
 use trigger_api::manifest;
 use trigger_api::shipwright::Build;
 
-const EXAMPLES: [(&str, &str); 3] = [
+const EXAMPLES: [(&str, &str); 4] = [
+    ("examples/images.yaml", include_str!("../../../examples/images.yaml")),
     ("examples/team-a.yaml", include_str!("../../../examples/team-a.yaml")),
     ("examples/team-b.yaml", include_str!("../../../examples/team-b.yaml")),
     ("examples/tekton.yaml", include_str!("../../../examples/tekton.yaml")),
 ];
 
-/// The objects to load, namespaces first. Namespaces that objects are in but nobody declares are added.
-pub(crate) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
+/// As manifests call the registry that `dev` starts, whose address nobody knows before.
+const DEV_REGISTRY: &str = "dev-registry.example";
+
+/// The objects to load, namespaces first. Namespaces that objects are in but nobody declares are added. Where they
+/// say `dev-registry.example`, `registry` is written instead, if there is one.
+pub(crate) fn objects(folder: Option<&Path>, registry: Option<&str>) -> anyhow::Result<Vec<Value>> {
     let files = match folder {
         None => EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
         Some(folder) => files(folder)?,
     };
     let mut objects = Vec::new();
-    for (name, text) in files {
+    for (name, mut text) in files {
+        if let Some(registry) = registry {
+            text = text.replace(DEV_REGISTRY, registry);
+        }
         objects.extend(manifest::parse(&text).with_context(|| format!("{name} cannot be loaded"))?);
     }
     for object in &mut objects {
@@ -44,7 +52,7 @@ pub(crate) fn objects(folder: Option<&Path>) -> anyhow::Result<Vec<Value>> {
 
 /// The Builds in a folder.
 pub(crate) fn builds(folder: &Path) -> anyhow::Result<Vec<Build>> {
-    let builds = objects(Some(folder))?.into_iter().filter(|object| object["kind"] == "Build");
+    let builds = objects(Some(folder), None)?.into_iter().filter(|object| object["kind"] == "Build");
     builds
         .map(|object| {
             let name = object["metadata"]["name"].to_string();
@@ -84,9 +92,11 @@ mod tests {
 
     #[test]
     fn the_examples_are_whole_and_namespaces_come_first() {
-        let objects = objects(None).unwrap();
+        let objects = objects(None, Some("127.0.0.1:5000")).unwrap();
         let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         assert_eq!(kinds[..2], ["Namespace", "Namespace"]);
-        assert_eq!(kinds.iter().filter(|kind| **kind == "Build").count(), 4);
+        assert_eq!(kinds.iter().filter(|kind| **kind == "Build").count(), 6);
+        let text = json!(objects).to_string();
+        assert!(text.contains("127.0.0.1:5000/") && !text.contains(DEV_REGISTRY));
     }
 }

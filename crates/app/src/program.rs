@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{
@@ -21,6 +20,7 @@ use trigger_server::{
 };
 
 use crate::options::{AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHookOptions, WorkOptions};
+use crate::ports::Ports;
 use crate::workers::Workers;
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
@@ -145,13 +145,20 @@ impl Program {
     /// soon as every Build has been seen.
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
         options.check()?;
-        let journal = trigger_journal::open(&options.journal).await;
-        let journal = journal.with_context(|| format!("the journal {} cannot be opened", options.journal))?;
-        let launcher = |reporter| {
-            let own = connection.apart()?;
-            Ok(Arc::new(KubeLauncher::new(&own, reporter)) as _)
-        };
-        Self::start_with(connection, options, journal, launcher).await
+        let journal = options.open_journal().await?;
+        let ports = Ports::bind(options.listen, options.admin).await?;
+        Self::begin(ports, connection, options, journal, own_launcher(connection))
+    }
+
+    /// The same on ports that are listened on already.
+    pub(crate) async fn start_on(
+        ports: Ports,
+        connection: &Connection,
+        options: &ProgramOptions,
+    ) -> anyhow::Result<Self> {
+        options.check()?;
+        let journal = options.open_journal().await?;
+        Self::begin(ports, connection, options, journal, own_launcher(connection))
     }
 
     /// Starts everything over a journal that is open, with the launcher that `launcher` makes, which belongs to
@@ -163,8 +170,17 @@ impl Program {
         launcher: impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         options.check()?;
-        let hook_listener = listen(options.listen, "webhooks", "--listen").await?;
-        let admin_listener = listen(options.admin, "the admin port", "--admin").await?;
+        let ports = Ports::bind(options.listen, options.admin).await?;
+        Self::begin(ports, connection, options, journal, launcher)
+    }
+
+    fn begin(
+        Ports { hooks: hook_listener, admin: admin_listener }: Ports,
+        connection: &Connection,
+        options: &ProgramOptions,
+        journal: Arc<dyn Journal>,
+        launcher: impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>>,
+    ) -> anyhow::Result<Self> {
         let (hooks, admin) = (hook_listener.local_addr()?, admin_listener.local_addr()?);
         let inventory = Arc::new(Inventory::new());
         let mut registry = Registry::with_prefix("shipwright_trigger");
@@ -314,10 +330,12 @@ impl Drop for Stop {
     }
 }
 
-async fn listen(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("{what} cannot listen on {address}: is another program using it? Choose another with {flag}")
-    })
+/// Creates runs over a connection of its own.
+fn own_launcher(connection: &Connection) -> impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>> {
+    |reporter| {
+        let own = connection.apart()?;
+        Ok(Arc::new(KubeLauncher::new(&own, reporter)))
+    }
 }
 
 fn readiness(builds: BuildWatch, trouble: Trouble, draining: Arc<AtomicBool>) -> Readiness {
@@ -372,6 +390,11 @@ impl ProgramOptions {
             }
         }
         Ok(())
+    }
+
+    async fn open_journal(&self) -> anyhow::Result<Arc<dyn Journal>> {
+        let journal = trigger_journal::open(&self.journal).await;
+        journal.with_context(|| format!("the journal {} cannot be opened", self.journal))
     }
 
     fn settings(&self) -> Settings {

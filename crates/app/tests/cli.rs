@@ -13,16 +13,25 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 fn run(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHIPWRIGHT_TRIGGER_")) {
         command.env_remove(name);
     }
-    command.args(args).env("KUBECONFIG", "/nonexistent").output().unwrap()
+    command.args(args).env("KUBECONFIG", "/nonexistent");
+    command
 }
 
 #[track_caller]
 fn check(args: &[&str], success: bool, parts: &[&str]) {
-    let output = run(args);
+    check_output(args, &run(args), success, parts);
+}
+
+#[track_caller]
+fn check_output(args: &[&str], output: &Output, success: bool, parts: &[&str]) {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.success(), success, "{args:?}: {text}");
@@ -54,9 +63,28 @@ fn dev_tells_the_story() {
             "runs the Build web by its name",
             "pinned to commit",
             "nothing runs twice",
+            "a first sight is no change, so nothing was started",
+            "the registry told /hooks/registry/distribution",
+            "fired      team-a/base \"debian is released anew\": started base-",
+            "fired      team-a/tools \"base is built anew\": started tools-",
+            "/debian:13, digest sha256:",
             "Everything went as it should.",
         ],
     );
+}
+
+#[test]
+fn dev_has_a_registry_whether_one_is_installed_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let args = ["dev", "--once", "--manifests", examples];
+    let whole = "Everything went as it should.";
+    let without = command(&args).env("PATH", folder.path()).output().unwrap();
+    let own = "a small one in this process, since docker-registry is not installed";
+    check_output(&args, &without, true, &[own, whole]);
+    if trigger_devregistry::Distribution::for_test("dev with docker-registry").is_some() {
+        check(&args, true, &["docker-registry, which is installed here", whole]);
+    }
 }
 
 #[test]

@@ -9,13 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::LOCATION;
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::auth::random;
-use crate::exchange::{Answered, ExchangeError, exchange};
-use crate::store::digest_of;
+use crate::exchange::exchange;
+use crate::push::{PushError, push_image};
 
 /// As Debian names the program, and as others do.
 const PROGRAMS: [&str; 2] = ["docker-registry", "registry"];
@@ -33,9 +32,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// which happens at the latest when our process ends, however it ends.
 const WATCHDOG: &str = "trap '' INT TERM HUP; \"$0\" serve \"$1/config.yml\" >\"$1/log\" 2>&1 & \
                         read _; kill -9 $!; wait; cd /; rm -rf \"$1\"";
-
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// The program of the distribution project, where it is installed (Debian: `docker-registry`).
 #[derive(Debug, Clone)]
@@ -56,27 +52,6 @@ pub struct RunningDistribution {
     directory: PathBuf,
     watchdog: Child,
     port: u16,
-}
-
-/// Why something could not be pushed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PushError {
-    /// There was no answer.
-    #[error("the registry does not answer")]
-    Exchange(#[from] ExchangeError),
-    /// It was refused.
-    #[error("the registry answers {status} to {method} {path}: {body}")]
-    Refused {
-        /// The status.
-        status: u16,
-        /// The method.
-        method: Method,
-        /// What was asked for.
-        path: String,
-        /// What it said.
-        body: String,
-    },
 }
 
 impl Distribution {
@@ -127,7 +102,9 @@ impl Distribution {
             let log = fs::read_to_string(running.directory.join("log")).unwrap_or_default();
             if let Some(port) = port(&log) {
                 running.port = port;
-                if running.send(Method::GET, "/v2/", &[], Bytes::new()).await.is_ok() {
+                let url = format!("http://{}/v2/", running.host());
+                let answer = exchange(Method::GET, &url, &[], Bytes::new()).await;
+                if answer.is_ok_and(|answer| answer.status.is_success()) {
                     return Ok(running);
                 }
             }
@@ -170,47 +147,9 @@ impl RunningDistribution {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Pushes an image that has `content` as its configuration, and tells the digest of its manifest.
+    /// Pushes a small image, as [`push_image`] does.
     pub async fn push(&self, repository: &str, tag: &str, content: &[u8]) -> Result<String, PushError> {
-        let config = json!({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []},
-                            "config": {"Labels": {"content": String::from_utf8_lossy(content)}}});
-        let config = Bytes::from(config.to_string());
-        let digest = digest_of(&config);
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": {"mediaType": CONFIG, "digest": digest, "size": config.len()},
-            "layers": [],
-        });
-        let uploads = format!("/v2/{repository}/blobs/uploads/");
-        let begun = self.send(Method::POST, &uploads, &[], Bytes::new()).await?;
-        let place = begun.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let place = place.strip_prefix(&format!("http://{}", self.host())).unwrap_or(place);
-        let joint = if place.contains('?') { '&' } else { '?' };
-        let upload = format!("{place}{joint}digest={digest}");
-        let headers = [("content-type".to_owned(), "application/octet-stream".to_owned())];
-        self.send(Method::PUT, &upload, &headers, config).await?;
-        let manifest = Bytes::from(manifest.to_string());
-        let headers = [("content-type".to_owned(), MANIFEST.to_owned())];
-        let path = format!("/v2/{repository}/manifests/{tag}");
-        self.send(Method::PUT, &path, &headers, manifest.clone()).await?;
-        Ok(digest_of(&manifest))
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(String, String)],
-        body: Bytes,
-    ) -> Result<Answered, PushError> {
-        let url = format!("http://{}{path}", self.host());
-        let answered = exchange(method.clone(), &url, headers, body).await?;
-        if matches!(answered.status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED) {
-            return Ok(answered);
-        }
-        let body = String::from_utf8_lossy(&answered.body).into_owned();
-        Err(PushError::Refused { status: answered.status.as_u16(), method, path: path.to_owned(), body })
+        push_image(&self.host(), repository, tag, content).await
     }
 }
 

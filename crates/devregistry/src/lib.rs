@@ -12,14 +12,16 @@ mod exchange;
 mod faults;
 mod handler;
 mod notifications;
+mod push;
 mod registry;
 mod requests;
 mod responses;
 mod server;
 mod store;
 
-pub use distribution::{Distribution, DistributionOptions, PushError, RunningDistribution};
+pub use distribution::{Distribution, DistributionOptions, RunningDistribution};
 pub use exchange::ExchangeError;
 pub use faults::{ANYWHERE, Fault, Faults, TOKENS};
+pub use push::{PushError, push_image};
 pub use registry::{DevRegistry, DevRegistryBuilder, StartError};
 pub use requests::Seen;

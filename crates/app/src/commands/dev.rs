@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::dev::{PipelineRehearsal, Playground, Rehearsal, Story, story};
+use crate::dev::{ImageRehearsal, PipelineRehearsal, Playground, Rehearsal, Story, story};
 use crate::shutdown::asked_to_end;
 
 /// Flags of `dev`.
@@ -12,7 +12,8 @@ use crate::shutdown::asked_to_end;
 #[command(after_help = "\
 The cluster is a small Kubernetes API server inside this process. There are no nodes in it: BuildRuns are
 carried out by a simulated builder and PipelineRuns by a simulated Tekton; everything that these make is
-marked as simulated.")]
+marked as simulated. The registry is Debian's docker-registry if that is installed, else one inside this process;
+manifests call it dev-registry.example. Other registries that Image rules name are asked as they are.")]
 pub struct Args {
     /// Load the manifests in this folder (YAML or JSON) instead of the examples.
     #[arg(long, value_name = "DIR")]
@@ -32,7 +33,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut story = Story::begin();
     let playground = Playground::start(args.manifests.as_deref(), args.listen, args.admin).await?;
     let rehearsals = Rehearsal::of(&playground).await?;
-    let told = tell(&mut story, &playground, &rehearsals).await;
+    let images = ImageRehearsal::of(&playground).await?;
+    let told = tell(&mut story, &playground, &rehearsals, images.as_ref()).await;
     let good = match &told {
         Ok(good) => *good,
         Err(error) if args.once => anyhow::bail!("the story broke off: {error:#}"),
@@ -44,7 +46,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.once {
         story::end(good);
     } else {
-        story.invite(&playground, rehearsals.first());
+        story.invite(&playground, rehearsals.first(), images.as_ref());
         asked_to_end().await.context("signals cannot be received")?;
         story::goodbye();
     }
@@ -52,7 +54,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn tell(story: &mut Story, playground: &Playground, rehearsals: &[Rehearsal]) -> anyhow::Result<bool> {
+async fn tell(
+    story: &mut Story,
+    playground: &Playground,
+    rehearsals: &[Rehearsal],
+    images: Option<&ImageRehearsal>,
+) -> anyhow::Result<bool> {
     story.stage(playground).await?;
     let mut good = !rehearsals.is_empty();
     if rehearsals.is_empty() {
@@ -66,6 +73,9 @@ async fn tell(story: &mut Story, playground: &Playground, rehearsals: &[Rehearsa
     }
     for pipeline in PipelineRehearsal::of(playground).await? {
         good &= pipeline.play(story, playground).await?;
+    }
+    if let Some(images) = images {
+        good &= images.play(story, playground).await?;
     }
     Ok(good)
 }

@@ -1,19 +1,25 @@
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::rand;
 use data_encoding::BASE32_NOPAD;
+use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use trigger_cluster::connect;
 use trigger_devcluster::{DevCluster, Gvr, SimulationOptions, User};
-use trigger_event::{DeliveryId, ObjectKey};
-use trigger_journal::{Address, Record, State};
+use trigger_dispatch::IMAGES;
+use trigger_event::{DeliveryId, Digest, ImageRef, ObjectKey};
+use trigger_journal::{Address, Query, Record, State};
 
+use super::images::first_versions;
+use super::registry::Registry;
 use super::story::while_waiting;
 use crate::manifests;
+use crate::ports::Ports;
 use crate::program::{Program, ProgramOptions};
 
 /// Everything in the story happens within this time, or something is wrong.
@@ -22,27 +28,34 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A simulated build is over soon, but not before a person could have seen it run.
 const BUILD_TAKES: Duration = Duration::from_millis(600);
 const TASK_TAKES: Duration = Duration::from_millis(200);
+/// Only one image changes at a time here, so there is nothing to wait for, in seconds.
+const IMAGE_WINDOW: u64 = 1;
 
-const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// Where the registry tells of what is pushed.
+pub(super) const REGISTRY_HOOK: &str = "/hooks/registry/distribution";
 
-/// A dev cluster with manifests loaded, and the program on it.
+/// A dev cluster with manifests loaded, a registry, and the program on them.
 pub(crate) struct Playground {
     pub(super) cluster: DevCluster,
+    pub(super) registry: Registry,
+    /// What the images of the registry are before the story that Builds wait for.
+    pub(super) first_versions: BTreeMap<ImageRef, Digest>,
     pub(super) program: Program,
     /// The administrator's token, for the admin API.
     pub(super) token: String,
-    /// Holds the kubeconfig and the journal; removed at the end.
+    /// Holds the kubeconfig, the journal and the registry's key; removed at the end.
     folder: TempDir,
 }
 
 impl Playground {
-    /// Starts the cluster, loads the manifests, starts the program and waits until it is ready.
+    /// Starts the cluster and the registry, loads the manifests, starts the program and waits until it is ready.
     pub(crate) async fn start(
         folder: Option<&Path>,
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
-        let objects = manifests::objects(folder)?;
+        // What is wrong with them is told before anything is started.
+        manifests::objects(folder, None)?;
         let own = tempfile::Builder::new().prefix("shipwright-trigger-dev-").tempdir()?;
         let token = random_token()?;
         let administrator = User {
@@ -53,6 +66,13 @@ impl Playground {
         };
         let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).user(administrator).start();
         let cluster = while_waiting("starting the dev cluster", cluster).await?;
+
+        let ports = Ports::on_loopback(listen, admin).await?;
+        let key = random_token()?;
+        let hook = format!("http://{}{REGISTRY_HOOK}", ports.hooks.local_addr()?);
+        let registry = while_waiting("starting the registry", Registry::start(&hook, &key)).await?;
+        let objects = manifests::objects(folder, Some(registry.host()))?;
+        let first_versions = first_versions(&registry, &objects).await?;
         for object in objects {
             let what = format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
             cluster.store().apply(object).await.with_context(|| format!("{what} is refused"))?;
@@ -64,18 +84,18 @@ impl Playground {
 
         let connection = connect(Some(&kubeconfig)).await?;
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(own.path().join("journal.db")));
-        options.listen = listen.unwrap_or_else(|| free_or_any(8080));
-        options.admin = admin.unwrap_or_else(|| free_or_any(9090));
-        let mut program = while_waiting("starting the program", Program::start(&connection, &options)).await;
-        if program.as_ref().is_err_and(is_taken) {
-            // Somebody was faster on a port that had just been free.
-            options.listen = listen.unwrap_or(ANY_PORT);
-            options.admin = admin.unwrap_or(ANY_PORT);
-            program = Program::start(&connection, &options).await;
-        }
-        let program = program?;
+        options.listen = ports.hooks.local_addr()?;
+        options.admin = ports.admin.local_addr()?;
+        options.images.registry_private.push(registry.host().parse()?);
+        options.images.registry_plain_http.push(registry.host().to_owned());
+        options.images.image_window = IMAGE_WINDOW;
+        let key_file = own.path().join("registry-key");
+        std::fs::write(&key_file, &key)?;
+        options.registries.registry_hooks.push(format!("distribution={}", key_file.display()).parse()?);
+        let program = Program::start_on(ports, &connection, &options);
+        let program = while_waiting("starting the program", program).await?;
         while_waiting("reading the Builds", program.ready()).await;
-        Ok(Self { cluster, program, token, folder: own })
+        Ok(Self { cluster, registry, first_versions, program, token, folder: own })
     }
 
     /// The kubeconfig for kubectl.
@@ -101,6 +121,54 @@ impl Playground {
     /// A delivery that comes in by itself, once it is settled or has failed.
     pub(super) async fn appeared(&self, id: &DeliveryId) -> anyhow::Result<Record> {
         while_waiting("the program to notice", self.settled(id)).await
+    }
+
+    /// Returns when the program knows that an image stands for `digest`.
+    pub(super) async fn stands_for(&self, image: &ImageRef, digest: &Digest) -> anyhow::Result<()> {
+        let work = async {
+            let deadline = Instant::now() + SOON;
+            loop {
+                let mut standings = self.program.images.standings().into_iter();
+                if standings.any(|shown| shown.image == *image && shown.digest.as_ref() == Some(digest)) {
+                    return Ok(());
+                }
+                if Instant::now() > deadline {
+                    bail!("the program did not learn within {SOON:?} that {image} is {}", digest.short());
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        while_waiting("the program to look at the registry", work).await
+    }
+
+    /// The delivery that tells after `begun` that an image has changed, perhaps with others that `build` waits for,
+    /// once it is settled or has failed.
+    pub(super) async fn image_changed(
+        &self,
+        image: &ImageRef,
+        build: &ObjectKey,
+        begun: Timestamp,
+    ) -> anyhow::Result<Record> {
+        let event = format!("Image {image}");
+        let is_it = |record: &&Record| {
+            let decided = record.decisions.iter().any(|decision| decision.target == *build);
+            record.delivery.source.as_ref() == IMAGES && (record.delivery.event == event || decided)
+        };
+        let work = async {
+            let deadline = Instant::now() + SOON;
+            loop {
+                let query = Query { since: Some(begun), ..Query::default() };
+                let page = self.program.journal.history(query).await?;
+                if let Some(found) = page.records.iter().find(is_it) {
+                    return self.settled(&found.delivery.id).await;
+                }
+                if Instant::now() > deadline {
+                    bail!("no delivery says within {SOON:?} that {image} has changed");
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        while_waiting("the program to notice", work).await
     }
 
     /// The delivery, once it is settled or has failed.
@@ -178,18 +246,4 @@ fn random_token() -> anyhow::Result<String> {
     let mut bytes = [0; 20];
     rand::fill(&mut bytes).map_err(|_| anyhow!("the system gives no random numbers"))?;
     Ok(BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
-}
-
-/// `port` on loopback, or any if somebody else has it.
-fn free_or_any(port: u16) -> SocketAddr {
-    let wanted = SocketAddr::from(([127, 0, 0, 1], port));
-    match std::net::TcpListener::bind(wanted) {
-        Ok(_) => wanted,
-        Err(_) => ANY_PORT,
-    }
-}
-
-fn is_taken(error: &anyhow::Error) -> bool {
-    let io = error.root_cause().downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }

@@ -3,10 +3,12 @@ use std::time::Duration;
 use anstream::println;
 use owo_colors::OwoColorize;
 use serde_json::Value;
-use trigger_event::ObjectKey;
+use trigger_api::annotations;
+use trigger_event::{Digest, ObjectKey};
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
 
-use super::playground::{Playground, builds, condition};
+use super::images::ImageRehearsal;
+use super::playground::{Playground, REGISTRY_HOOK, builds, condition};
 use super::rehearsal::Rehearsal;
 use crate::sender::Answer;
 use crate::telling::Verdict;
@@ -21,7 +23,7 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn begin() -> Self {
-        println!("{}", "Shipwright Trigger turns what happens in Git and in Tekton pipelines into container image builds.".bold());
+        println!("{}", "Shipwright Trigger turns what happens in Git, in image registries and in Tekton pipelines into container image builds.".bold());
         println!("This is the whole program on your machine; nothing outside of it is touched.");
         Self { step: 0 }
     }
@@ -31,6 +33,7 @@ impl Story {
         self.next("The stage");
         line("dev cluster", &playground.cluster.url(), "a small Kubernetes API in this process");
         line("webhooks", &playground.hook_url(), "what you would enter at GitHub");
+        line("registry", playground.registry.host(), playground.registry.what);
         let admin = format!("http://{}", playground.program.admin);
         line("admin", &admin, "/healthz /readyz /metrics /api/v1");
         for build in playground.list(&builds()).await? {
@@ -52,7 +55,12 @@ impl Story {
         self.next(what);
     }
 
-    pub(crate) fn invite(&mut self, playground: &Playground, rehearsal: Option<&Rehearsal>) {
+    pub(crate) fn invite(
+        &mut self,
+        playground: &Playground,
+        rehearsal: Option<&Rehearsal>,
+        images: Option<&ImageRehearsal>,
+    ) {
         self.next("Your turn");
         println!("  In another terminal, look around:");
         println!("    export KUBECONFIG={}", playground.kubeconfig().display());
@@ -74,6 +82,12 @@ impl Story {
         }
         println!("  Run pipelines (`kubectl create -f` with a PipelineRun), and watch them:");
         println!("    kubectl get pipelineruns,customruns,buildruns -A -w");
+        if let Some(image) = images.and_then(ImageRehearsal::image) {
+            println!("  Push images to {}, by what you have of these:", playground.registry.host());
+            println!("    docker pull debian:13 && docker tag debian:13 {image} && docker push {image}");
+            println!("    skopeo copy --dest-tls-verify=false docker://debian:13 docker://{image}");
+            println!("    crane copy debian:13 {image}");
+        }
         println!("  See what was delivered, why it did what it did, and have it done once more:");
         println!("    export SHIPWRIGHT_TRIGGER_SERVER=http://{}", playground.program.admin);
         println!("    export SHIPWRIGHT_TRIGGER_TOKEN={}", playground.token);
@@ -81,6 +95,8 @@ impl Story {
         println!("    {program} deliveries list");
         println!("    {program} deliveries show ID");
         println!("    {program} deliveries replay ID");
+        println!("  See what the images stand for that Builds wait for:");
+        println!("    {program} images list");
         println!("  {} ends it all.", "Ctrl-C".bold());
     }
 
@@ -126,12 +142,40 @@ pub(super) fn built(run: &ObjectKey, object: &Value) -> bool {
     if let Some(triggered) = condition(object, "Triggered") {
         println!("  because    {}", text(&triggered["message"]));
     }
+    let notes = &object["metadata"]["annotations"];
+    if let (Some(image), Some(digest)) =
+        (notes[annotations::IMAGE].as_str(), notes[annotations::DIGEST].as_str())
+    {
+        println!("  noted      image {image}, digest {digest}");
+    }
     let succeeded = condition(object, "Succeeded");
     let good = succeeded.is_some_and(|condition| condition["status"] == "True");
     let reason = succeeded.map_or("", |condition| text(&condition["reason"]));
     let reason = if good { reason.green().to_string() } else { reason.red().to_string() };
     println!("  ended      {reason}, by the simulated builder");
     good
+}
+
+/// Tells of the version of an image that was there before the program, and how many BuildRuns it has started.
+pub(super) fn first_version(digest: &Digest, runs: usize) {
+    let started = match runs {
+        0 => "a first sight is no change, so nothing was started".to_owned(),
+        runs => format!("{} {runs} BuildRuns were started by a first sight", "wrong:".red()),
+    };
+    println!("  so far     {}: {started}", digest.short());
+}
+
+/// Tells that another version was pushed.
+pub(super) fn pushed(digest: &Digest) {
+    println!("  pushed     {}", digest.short());
+}
+
+/// Tells that the registry has told of it, and that the program has looked.
+pub(super) fn looked(digest: &Digest) {
+    println!(
+        "  told       the registry told {REGISTRY_HOOK}; asked for the digest, it says {}",
+        digest.short()
+    );
 }
 
 /// Tells that a delivery is kept which nobody sent.

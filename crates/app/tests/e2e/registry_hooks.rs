@@ -4,9 +4,12 @@
 use std::path::Path;
 
 use reqwest::StatusCode;
+use serde_json::json;
 use shipwright_trigger::{Program, RegistryHookOptions};
+use trigger_devregistry::DevRegistry;
 use trigger_journal::Address;
 
+use crate::images::{build, on, standing, with_registry};
 use crate::world::World;
 
 const REGISTRY_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -69,4 +72,26 @@ async fn what_could_not_be_verified_keeps_the_program_from_starting() {
     options.hook_paths = vec!["github=/hooks/registry/generic".parse().unwrap()];
     let refused = Program::start(&connection, &options).await.err().expect("the path is taken");
     assert!(refused.to_string().contains("is for notifications of registries"), "{refused}");
+}
+
+/// CNCF Distribution tells of a push before it moves the tag.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_may_have_told_too_early_is_asked_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = DevRegistry::builder().start().await.unwrap();
+    registry.push("base", "latest", b"one");
+    let world = with_registry(&registry, |options| {
+        options.registries = hooks(folder.path(), &["generic"]);
+    })
+    .await;
+    let base = format!("{}/base:latest", registry.host());
+    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
+    standing(&world, &base, |standing| standing.digest.is_some()).await;
+    registry.clear_requests();
+    let url = format!("http://{}/hooks/registry/generic/{REGISTRY_KEY}", world.program.hooks);
+    let told = world.http.post(url).body(json!({"image": base}).to_string()).send().await.unwrap();
+    assert_eq!(told.status(), StatusCode::ACCEPTED);
+    world
+        .until("the registry is asked twice", || async { (registry.requests().len() == 2).then_some(()) })
+        .await;
 }

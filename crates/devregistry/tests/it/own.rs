@@ -1,4 +1,4 @@
-use trigger_devregistry::{DevRegistry, Fault, TOKENS};
+use trigger_devregistry::{DevRegistry, Fault, TOKENS, push_image};
 
 use crate::client::{Listener, ask, header};
 
@@ -46,6 +46,20 @@ async fn an_image_is_pushed_over_http() {
     let wrong =
         ask(&host, "POST", &format!("/v2/team/app/blobs/uploads/?digest={digest}"), &[], "other").await;
     assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_small_image_is_pushed_as_to_any_registry() {
+    let registry = DevRegistry::builder().start().await.unwrap();
+    let host = registry.host();
+    let first = push_image(&host, "team/base", "1", b"one").await.unwrap();
+    let second = push_image(&host, "team/base", "1", b"two").await.unwrap();
+    assert_ne!(first, second);
+    let head = ask(&host, "HEAD", "/v2/team/base/manifests/1", &[], "").await;
+    assert_eq!(header(&head, "docker-content-digest"), Some(second));
+    let locked = DevRegistry::builder().basic("u", "p").start().await.unwrap();
+    let refused = push_image(&locked.host(), "team/base", "1", b"one").await.unwrap_err().to_string();
+    assert!(refused.contains("answers 401 to POST /v2/team/base/blobs/uploads/"), "{refused}");
 }
 
 #[tokio::test]

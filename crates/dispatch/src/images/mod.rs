@@ -120,6 +120,7 @@ impl Images {
             metrics,
             interval: settings.interval,
             schedule: Schedule::new(settings.rate),
+            cued: HashSet::new(),
             plan: HashMap::new(),
             planned_for: None,
             episodes: Episodes::default(),

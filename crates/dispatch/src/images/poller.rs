@@ -37,6 +37,8 @@ pub(super) struct Poller {
     /// How often an image is asked about that no Build has another wish for; `None` for hints only.
     pub(super) interval: Option<Duration>,
     pub(super) schedule: Schedule,
+    /// Of which somebody says that they were pushed, and which were not asked about since.
+    pub(super) cued: HashSet<ImageRef>,
     pub(super) plan: HashMap<ImageRef, Planned>,
     pub(super) planned_for: Option<(Arc<RuleSet>, u64)>,
     pub(super) episodes: Episodes,
@@ -99,6 +101,9 @@ impl Poller {
     }
 
     fn hurry(&mut self, hint: Hint) {
+        if hint.done.is_none() {
+            self.cued.extend(hint.images.iter().cloned());
+        }
         // A hint may be about a Build that came a moment ago.
         self.replan();
         let now = Instant::now();
@@ -156,6 +161,10 @@ impl Poller {
             }
         }
         self.schedule.ended(&image, ending, answers.requests, now);
+        if self.cued.remove(&image) && !changed {
+            // CNCF Distribution tells of a push before it moves the tag, so we may have been faster.
+            self.schedule.hurry(&image, now);
+        }
         if changed && let Some(plan) = self.plan.get(&image) {
             // What changes together should be built once: others may have changed by now as well.
             for companion in &plan.companions {
@@ -186,6 +195,7 @@ impl Poller {
         }
         let (plan, wanted) = self.planned(&rules);
         let now = Instant::now();
+        self.cued.retain(|image| plan.contains_key(image));
         self.schedule.retain(|image| plan.contains_key(image));
         self.waiting.retain(|image, _| plan.contains_key(image));
         for (image, planned) in &plan {
