@@ -48,8 +48,9 @@ impl Registry {
         &self.host
     }
 
-    /// Pushes a small image that differs by `content`, and tells its digest.
+    /// Pushes a small image that differs by its name and `content`, and tells its digest.
     pub(super) async fn push(&self, image: &ImageRef, content: &str) -> anyhow::Result<Digest> {
+        let content = format!("{}, {content}", image.repository());
         let pushed = push_image(&self.host, image.repository(), image.tag(), content.as_bytes()).await;
         let digest = pushed.with_context(|| format!("the image {image} cannot be pushed"))?;
         Ok(Digest::parse(&digest)?)
