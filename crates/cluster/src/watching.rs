@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher;
+use tracing::{info, warn};
+use trigger_dispatch::with_causes;
 
 const SHORTEST: Duration = Duration::from_millis(500);
 /// What is installed later, or comes back, is noticed after so long.
@@ -32,6 +34,41 @@ impl Iterator for Patience {
 impl Backoff for Patience {
     fn reset(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// Tells of a watch that does not work: once, until it works again.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    /// The kind, in the plural.
+    kind: &'static str,
+    /// What becomes of what depends on it while it is not installed.
+    meanwhile: &'static str,
+    told: bool,
+}
+
+impl Complaint {
+    pub(crate) fn new(kind: &'static str, meanwhile: &'static str) -> Self {
+        Self { kind, meanwhile, told: false }
+    }
+
+    /// The watch has failed.
+    pub(crate) fn begins(&mut self, namespace: Option<&str>, error: &watcher::Error) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let Self { kind, meanwhile, .. } = self;
+        if is_absent(error) {
+            info!(kind, namespace, meanwhile, "not installed; waiting for it");
+        } else {
+            let reason = with_causes(error);
+            warn!(kind, namespace, reason, "these cannot be watched; trying again");
+        }
+    }
+
+    /// The watch works.
+    pub(crate) fn ends(&mut self) {
+        self.told = false;
     }
 }
 

@@ -8,14 +8,14 @@ use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, info, warn};
+use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
-use trigger_dispatch::{Images, Sighting, with_causes};
+use trigger_dispatch::{Images, Sighting};
 use trigger_event::{ImageRef, ImageSource};
 use trigger_journal::Journal;
 
 use crate::marks::Marks;
-use crate::watching::{Patience, is_absent};
+use crate::watching::{Complaint, Patience};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ pub(super) struct Pushes {
     /// What the list that is coming in has held so far.
     listed: Vec<(Arc<str>, Push)>,
     watching: bool,
-    complained: bool,
+    complaint: Complaint,
 }
 
 impl Pushes {
@@ -45,7 +45,7 @@ impl Pushes {
             newest: HashMap::new(),
             listed: Vec::new(),
             watching: false,
-            complained: false,
+            complaint: Complaint::new("BuildRuns", "what they push is learnt from registries only"),
         }
     }
 
@@ -64,7 +64,10 @@ impl Pushes {
                 // What is seen is kept before more is read.
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
-                    Err(error) => self.note(&error),
+                    Err(error) => {
+                        self.watching = false;
+                        self.complaint.begins(self.namespace.as_deref(), &error);
+                    }
                 },
                 _ = raise.tick() => if self.watching {
                     self.marks.all_is_seen().await;
@@ -75,7 +78,7 @@ impl Pushes {
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.complained = false;
+        self.complaint.ends();
         match event {
             watcher::Event::Init => self.listed.clear(),
             // A list is in no order of time, and only the last push of an image tells what it stands for.
@@ -109,23 +112,6 @@ impl Pushes {
         *newest = at;
         let sighting = Sighting { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
         self.images.saw(namespace, sighting).await;
-    }
-
-    fn note(&mut self, error: &watcher::Error) {
-        self.watching = false;
-        if std::mem::replace(&mut self.complained, true) {
-            return;
-        }
-        let namespace = self.namespace.as_deref();
-        if is_absent(error) {
-            debug!(namespace, "BuildRuns are not installed; what they push is not followed");
-        } else {
-            let reason = with_causes(error);
-            warn!(
-                namespace,
-                reason, "BuildRuns cannot be watched, so what they push is learnt from registries only"
-            );
-        }
     }
 }
 

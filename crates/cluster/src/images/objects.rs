@@ -8,12 +8,12 @@ use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
-use trigger_dispatch::{Images, Sighting, with_causes};
+use trigger_dispatch::{Images, Sighting};
 use trigger_event::{Digest, ImageRef, ImageSource, ObjectKey};
 
-use crate::watching::{Patience, is_absent};
+use crate::watching::{Complaint, Patience};
 
 /// Follows the Image objects of one namespace, or of all.
 pub(super) struct Objects {
@@ -22,7 +22,7 @@ pub(super) struct Objects {
     known: HashMap<ObjectKey, Object>,
     /// What the list that is coming in has held so far.
     listed: HashSet<ObjectKey>,
-    complained: bool,
+    complaint: Complaint,
 }
 
 /// An Image object that is about a tag.
@@ -36,7 +36,8 @@ struct Object {
 
 impl Objects {
     pub(super) fn new(namespace: Option<String>, images: Images) -> Self {
-        Self { namespace, images, known: HashMap::new(), listed: HashSet::new(), complained: false }
+        let complaint = Complaint::new("Image objects", "registries are asked");
+        Self { namespace, images, known: HashMap::new(), listed: HashSet::new(), complaint }
     }
 
     pub(super) async fn run(mut self, client: Client) {
@@ -52,7 +53,7 @@ impl Objects {
             tokio::select! {
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
-                    Err(error) => self.note(&error),
+                    Err(error) => self.complaint.begins(self.namespace.as_deref(), &error),
                 },
                 // A Build may begin to wait for what an object has said long ago.
                 _ = second.tick() => self.tell_all().await,
@@ -61,7 +62,7 @@ impl Objects {
     }
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
-        self.complained = false;
+        self.complaint.ends();
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {
@@ -138,19 +139,6 @@ impl Objects {
         let (image, since) = (object.image.clone(), Timestamp::now());
         let sighting = Sighting { image, digest, source: ImageSource::Image, since, pushed: false };
         self.images.saw(&Arc::clone(&key.namespace), sighting).await;
-    }
-
-    fn note(&mut self, error: &watcher::Error) {
-        if std::mem::replace(&mut self.complained, true) {
-            return;
-        }
-        let namespace = self.namespace.as_deref();
-        if is_absent(error) {
-            debug!(namespace, "Image objects are not installed; registries are asked instead");
-        } else {
-            let reason = with_causes(error);
-            warn!(namespace, reason, "Image objects cannot be watched; trying again");
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 use trigger_api::tekton::PipelineRun;
-use trigger_dispatch::{Metrics, PipelineRunChange, append_observed, with_causes};
+use trigger_dispatch::{Metrics, PipelineRunChange, append_observed};
 use trigger_event::Event;
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
@@ -21,7 +21,7 @@ use trigger_rules::Inventory;
 use super::seen::{News, Seen};
 use crate::client::Connection;
 use crate::marks::{AGAIN, Marks};
-use crate::watching::{Patience, is_absent};
+use crate::watching::{Complaint, Patience};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
@@ -46,7 +46,7 @@ pub(super) struct Follower {
     late: VecDeque<(Instant, PipelineRunChange)>,
     /// Whether the watch is up, so that all that happens is seen.
     watching: bool,
-    complained: bool,
+    complaint: Complaint,
 }
 
 impl Follower {
@@ -66,7 +66,7 @@ impl Follower {
             keeping: FuturesUnordered::new(),
             late: VecDeque::new(),
             watching: false,
-            complained: false,
+            complaint: Complaint::new("PipelineRuns", "rules of type Pipeline wait"),
         }
     }
 
@@ -91,7 +91,10 @@ impl Follower {
                 Some(()) = self.keeping.next() => {}
                 Some(event) = events.next(), if self.keeping.len() < SIDE_BY_SIDE => match event {
                     Ok(event) => self.take(event),
-                    Err(error) => self.note(&error),
+                    Err(error) => {
+                        self.watching = false;
+                        self.complaint.begins(self.namespace.as_deref(), &error);
+                    }
                 },
                 _ = second.tick() => {
                     self.look_again();
@@ -106,7 +109,7 @@ impl Follower {
 
     fn take(&mut self, event: watcher::Event<DeserializeGuard<PipelineRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.complained = false;
+        self.complaint.ends();
         match event {
             watcher::Event::Init => self.seen.begin_list(),
             watcher::Event::InitApply(run) | watcher::Event::Apply(run) => self.look(&run),
@@ -174,20 +177,6 @@ impl Follower {
     fn keep(&mut self, change: PipelineRunChange) {
         let (journal, metrics) = (Arc::clone(&self.journal), self.metrics.clone());
         self.keeping.push(keep(journal, change, metrics).boxed());
-    }
-
-    fn note(&mut self, error: &watcher::Error) {
-        self.watching = false;
-        if std::mem::replace(&mut self.complained, true) {
-            return;
-        }
-        let namespace = self.namespace.as_deref();
-        if is_absent(error) {
-            info!(namespace, "Tekton is not installed; rules of type Pipeline wait for it");
-        } else {
-            let reason = with_causes(error);
-            warn!(namespace, reason, "PipelineRuns cannot be watched; trying again");
-        }
     }
 }
 

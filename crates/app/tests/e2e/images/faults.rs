@@ -6,7 +6,7 @@ use serde_json::json;
 use trigger_devregistry::{DevRegistry, Fault};
 use trigger_event::Digest;
 
-use super::{all_seen, build, built, check, on, standing, with_registry};
+use super::{all_seen, build, built, check, on, standing, waiting_for_base, with_registry};
 use crate::pipelines::started;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,11 +24,7 @@ async fn no_fault_starts_anything_and_no_change_behind_one_is_missed() {
     ] {
         // A registry that has refused us is left alone for a while: each fault gets a program of its own.
         let registry = DevRegistry::builder().without_digest_header().start().await.unwrap();
-        registry.push("base", "latest", b"one");
-        let world = with_registry(&registry, |options| options.images.registry_timeout = 1).await;
-        let base = format!("{}/base", registry.host());
-        build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
-        standing(&world, &base, |standing| standing.digest.is_some()).await;
+        let (world, base) = waiting_for_base(&registry, |options| options.images.registry_timeout = 1).await;
         registry.push("base", "latest", b"two");
         registry.faults().set("base", fault.clone());
         check(&world, &base).await;
@@ -54,11 +50,7 @@ async fn no_fault_starts_anything_and_no_change_behind_one_is_missed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_has_had_too_much_is_left_alone() {
     let registry = DevRegistry::builder().start().await.unwrap();
-    registry.push("base", "latest", b"one");
-    let world = with_registry(&registry, |options| options.images.image_interval = 2).await;
-    let base = format!("{}/base", registry.host());
-    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
-    standing(&world, &base, |standing| standing.digest.is_some()).await;
+    let (world, base) = waiting_for_base(&registry, |options| options.images.image_interval = 2).await;
     registry.faults().set_for("base", Fault::Status(429, Some(4)), 1);
     registry.clear_requests();
     registry.push("base", "latest", b"two");

@@ -169,6 +169,19 @@ pub async fn with_registry(registry: &DevRegistry, change: impl FnOnce(&mut Prog
     .await
 }
 
+/// A Build `app` in team-a that waits for `base` in the registry, where it was found; and what it is called.
+pub async fn waiting_for_base(
+    registry: &DevRegistry,
+    change: impl FnOnce(&mut ProgramOptions),
+) -> (World, String) {
+    registry.push("base", "latest", b"one");
+    let world = with_registry(registry, change).await;
+    let base = format!("{}/base", registry.host());
+    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
+    standing(&world, &base, |standing| standing.digest.is_some()).await;
+    (world, base)
+}
+
 pub fn may_ask(options: &mut ProgramOptions, host: &str) {
     options.images.registry_private.push(host.parse().unwrap());
     options.images.registry_plain_http.push(host.to_owned());

@@ -4,7 +4,7 @@ use serde_json::json;
 use trigger_devregistry::DevRegistry;
 use trigger_event::Digest;
 
-use super::{all_seen, build, built, check, objects, on, standing, with_registry};
+use super::{all_seen, build, built, check, objects, on, standing, waiting_for_base, with_registry};
 use crate::pipelines::{run_of, started};
 use crate::world::annotation;
 
@@ -46,11 +46,7 @@ async fn a_tag_that_moves_starts_one_build() {
 #[tokio::test(flavor = "multi_thread")]
 async fn registries_are_asked_from_time_to_time() {
     let registry = DevRegistry::builder().start().await.unwrap();
-    registry.push("base", "latest", b"one");
-    let world = with_registry(&registry, |options| options.images.image_interval = 1).await;
-    let base = format!("{}/base", registry.host());
-    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
-    standing(&world, &base, |standing| standing.digest.is_some()).await;
+    let (world, _) = waiting_for_base(&registry, |options| options.images.image_interval = 1).await;
     registry.push("base", "latest", b"two");
     built(&world, "team-a", "app", 1).await;
 }
@@ -59,11 +55,7 @@ async fn registries_are_asked_from_time_to_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_can_be_suspended() {
     let registry = DevRegistry::builder().start().await.unwrap();
-    registry.push("base", "latest", b"one");
-    let world = with_registry(&registry, |options| options.images.image_interval = 1).await;
-    let base = format!("{}/base", registry.host());
-    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
-    standing(&world, &base, |standing| standing.digest.is_some()).await;
+    let (world, _) = waiting_for_base(&registry, |options| options.images.image_interval = 1).await;
     let suspend = |rules: Option<&str>| json!({"metadata": {"annotations": {"trigger.shipwright.io/suspend-images": rules}}});
     world.patch_build("team-a", "app", suspend(Some("base"))).await;
     world
@@ -86,11 +78,7 @@ async fn a_rule_can_be_suspended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_baseline_survives_a_change_of_source() {
     let registry = DevRegistry::builder().start().await.unwrap();
-    registry.push("base", "latest", b"one");
-    let world = with_registry(&registry, |_| {}).await;
-    let base = format!("{}/base", registry.host());
-    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
-    standing(&world, &base, |standing| standing.digest.is_some()).await;
+    let (world, base) = waiting_for_base(&registry, |_| {}).await;
 
     let images = objects(&world, "team-a");
     images.create("base", &base).await;
