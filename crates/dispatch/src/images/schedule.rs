@@ -72,6 +72,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(15);
 const LONGEST_PAUSE: u32 = 4;
 /// Where there is no interval: pauses grow up to this.
 const WITHOUT_INTERVAL: Duration = Duration::from_mins(10);
+/// Requests take different times on their way; so much further apart, no more of them arrive in a second.
+const SLACK: f64 = 1.02;
 /// Intervals are lengthened by up to a tenth, so that images do not come due together for ever.
 const JITTER: f64 = 0.1;
 
@@ -82,7 +84,7 @@ impl Schedule {
             entries: HashMap::new(),
             queue: BTreeSet::new(),
             registries: HashMap::new(),
-            spacing: Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::from_secs(1)),
+            spacing: Duration::try_from_secs_f64(SLACK / rate).unwrap_or(Duration::from_secs(1)),
             under_way: 0,
         }
     }
