@@ -31,15 +31,15 @@ const TOGETHER: usize = 512;
 /// There is a [`Ledger`] for each namespace, a memo in the journal. Every step replaces the memo whole, and only
 /// if nobody else has in the meantime, so replicas that see the same make one delivery of it.
 pub(super) struct Keeper {
-    pub(super) inventory: Arc<Inventory>,
-    pub(super) journal: Arc<dyn Journal>,
-    pub(super) metrics: Metrics,
-    pub(super) window: Duration,
-    pub(super) board: Arc<Board>,
+    inventory: Arc<Inventory>,
+    journal: Arc<dyn Journal>,
+    metrics: Metrics,
+    window: Duration,
+    board: Arc<Board>,
     /// The ledgers as they were last read or written.
-    pub(super) ledgers: HashMap<Arc<str>, Held>,
+    ledgers: HashMap<Arc<str>, Held>,
     /// What nobody waited for when that was last looked at.
-    pub(super) unwanted: HashSet<(Arc<str>, ImageRef)>,
+    unwanted: HashSet<(Arc<str>, ImageRef)>,
 }
 
 /// Something seen in a namespace, and who wants to know what it comes to.
@@ -51,12 +51,23 @@ pub(super) struct Seen {
 
 /// A ledger and the revision of its memo.
 #[derive(Default)]
-pub(super) struct Held {
+struct Held {
     revision: u64,
     ledger: Ledger,
 }
 
 impl Keeper {
+    pub(super) fn new(
+        inventory: Arc<Inventory>,
+        journal: Arc<dyn Journal>,
+        metrics: Metrics,
+        window: Duration,
+        board: Arc<Board>,
+    ) -> Self {
+        let (ledgers, unwanted) = (HashMap::new(), HashSet::new());
+        Self { inventory, journal, metrics, window, board, ledgers, unwanted }
+    }
+
     pub(super) async fn run(mut self, mut seen: mpsc::Receiver<Seen>) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -286,15 +297,7 @@ mod tests {
         });
         inventory.apply(&serde_json::from_value(build).unwrap());
         inventory.mark_synced();
-        Keeper {
-            inventory,
-            journal,
-            metrics: Metrics::default(),
-            window: Duration::ZERO,
-            board: Arc::default(),
-            ledgers: HashMap::new(),
-            unwanted: HashSet::new(),
-        }
+        Keeper::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default())
     }
 
     async fn sees(keeper: &mut Keeper, image: &str, content: &str) -> News {
@@ -376,15 +379,8 @@ mod tests {
 
     /// Another replica over the same journal.
     fn beside(like: &Keeper) -> Keeper {
-        Keeper {
-            inventory: Arc::clone(&like.inventory),
-            journal: Arc::clone(&like.journal),
-            metrics: Metrics::default(),
-            window: Duration::ZERO,
-            board: Arc::default(),
-            ledgers: HashMap::new(),
-            unwanted: HashSet::new(),
-        }
+        let (inventory, journal) = (Arc::clone(&like.inventory), Arc::clone(&like.journal));
+        Keeper::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default())
     }
 
     #[tokio::test]

@@ -102,15 +102,8 @@ impl Images {
         let (seen, sightings) = mpsc::channel(WAITING);
         let (hints, hinted) = mpsc::unbounded_channel();
         let board = Arc::new(Board::default());
-        let keeper = Keeper {
-            inventory: Arc::clone(&inventory),
-            journal,
-            metrics: metrics.clone(),
-            window: settings.window,
-            board: Arc::clone(&board),
-            ledgers: HashMap::new(),
-            unwanted: HashSet::new(),
-        };
+        let (rules, shown) = (Arc::clone(&inventory), Arc::clone(&board));
+        let keeper = Keeper::new(rules, journal, metrics.clone(), settings.window, shown);
         let poller = Poller {
             inventory: Arc::clone(&inventory),
             asking: Arc::new(Asking::new(registries, secrets)),

@@ -1,5 +1,7 @@
 //! Scenario 19 with a registry that is asked.
 
+use std::time::Duration;
+
 use serde_json::json;
 use trigger_devregistry::DevRegistry;
 use trigger_event::Digest;
@@ -98,4 +100,25 @@ async fn the_baseline_survives_a_change_of_source() {
     registry.push("base", "latest", b"three");
     check(&world, &base).await;
     built(&world, "team-a", "app", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_is_asked_no_more_often_than_its_rate_allows() {
+    const IMAGES: usize = 30;
+    let registry = DevRegistry::builder().start().await.unwrap();
+    let images: Vec<_> = (0..IMAGES).map(|n| format!("{}/image-{n}", registry.host())).collect();
+    for n in 0..IMAGES {
+        registry.push(&format!("image-{n}"), "latest", b"one");
+    }
+    let world = with_registry(&registry, |options| options.images.registry_rate = 10).await;
+    let names: Vec<_> = images.iter().map(String::as_str).collect();
+    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &names)])).await;
+    for image in &images {
+        standing(&world, image, |standing| standing.digest.is_some()).await;
+    }
+    let requests = registry.requests();
+    assert_eq!(requests.len(), IMAGES, "one for each image");
+    let took = requests[IMAGES - 1].at - requests[0].at;
+    // Twenty-nine pauses of a tenth of a second and more, less what the first may have been late.
+    assert!(took >= Duration::from_millis(2_700), "{IMAGES} requests within {took:?}");
 }
