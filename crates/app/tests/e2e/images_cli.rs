@@ -53,6 +53,18 @@ fn print(world: &World, user: &str, args: &[&str], status: i32, parts: &[&str]) 
     text
 }
 
+/// A world on a dev cluster in which the Build `web` of team-a waits for an image that was found; and what it is
+/// called.
+async fn waiting_for_base(registry: &DevRegistry) -> Option<(World, String)> {
+    let world = world_with(registry, 30).await;
+    world.dev.as_ref()?;
+    let base = format!("{}/base:1", registry.host());
+    let digest = registry.push("base", "1", b"{}");
+    build(&world, "team-a", "web", &base).await;
+    known(&world, "team-a", &base, &digest).await;
+    Some((world, base))
+}
+
 /// Returns when it is known what an image stands for in a team.
 async fn known(world: &World, team: &str, image: &str, digest: &str) {
     let namespace = world.namespace(team);
@@ -132,14 +144,7 @@ async fn everybody_sees_the_images_of_their_builds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_is_checked_by_those_who_may_start_what_waits_for_it() {
     let registry = DevRegistry::builder().start().await.unwrap();
-    let world = world_with(&registry, 30).await;
-    if world.dev.is_none() {
-        return;
-    }
-    let base = format!("{}/base:1", registry.host());
-    let digest = registry.push("base", "1", b"{}");
-    build(&world, "team-a", "web", &base).await;
-    known(&world, "team-a", &base, &digest).await;
+    let Some((world, base)) = waiting_for_base(&registry).await else { return };
 
     let asked = registry.requests().len();
     for (user, image, status) in [
@@ -186,14 +191,7 @@ async fn an_image_is_checked_by_those_who_may_start_what_waits_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_checks_while_the_registry_is_being_asked_has_it_asked_again() {
     let registry = DevRegistry::builder().start().await.unwrap();
-    let world = world_with(&registry, 30).await;
-    if world.dev.is_none() {
-        return;
-    }
-    let base = format!("{}/base:1", registry.host());
-    let digest = registry.push("base", "1", b"{}");
-    build(&world, "team-a", "web", &base).await;
-    known(&world, "team-a", &base, &digest).await;
+    let Some((world, base)) = waiting_for_base(&registry).await else { return };
     registry.faults().set_for("base", Fault::Slow(Duration::from_secs(1)), 1);
     let before = registry.requests().len();
     let check = || world.order("editor-a", "/images/check", json!({"image": base}));
