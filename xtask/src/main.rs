@@ -4,6 +4,7 @@
 mod bench;
 mod images;
 mod memory;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -22,9 +23,10 @@ enum Task {
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),
-    /// Measure what the program achieves under load, beside what limits it.
-    #[command(subcommand)]
-    Bench(bench::What),
+    /// Measure everything, beside what limits it, and make a table of it.
+    Bench(bench::Args),
+    /// Send the program good and bad requests for a long time, and see that nothing grows and nothing is lost.
+    Soak(soak::Args),
     /// The program that `bench` measures.
     #[command(hide = true)]
     BenchServer(bench::server::Args),
@@ -39,7 +41,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().task {
         Task::Memory(args) => memory::run(&args).await?,
         Task::Images(args) => images::run(&args).await?,
-        Task::Bench(what) => return bench::run(what).await,
+        Task::Soak(args) => soak::run(&args).await?,
+        Task::Bench(args) => return bench::run(args).await,
         Task::BenchServer(args) => bench::server::run(args).await?,
         Task::BenchCluster(args) => bench::cluster::run(args).await?,
     }

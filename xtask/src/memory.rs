@@ -21,22 +21,15 @@ pub(crate) struct Args {
     check: bool,
 }
 
-struct Measured {
-    what: String,
-    bytes: u64,
-    budget: u64,
+/// A number of bytes, and how many there may be.
+pub(crate) struct Measured {
+    pub(crate) what: String,
+    pub(crate) bytes: u64,
+    pub(crate) budget: u64,
 }
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
-    // The inventory first: memory that has been used and given back would blur its measure.
-    let mut all = vec![inventory()?];
-    let binary = binary()?;
-    let bytes = std::fs::metadata(&binary).context("the release binary is missing")?.len();
-    all.push(Measured { what: "release binary".to_owned(), bytes, budget: 30 * MIB });
-    for (builds, budget) in [(100, 32 * MIB), (10_000, 128 * MIB)] {
-        let bytes = serve(&binary, builds).await?;
-        all.push(Measured { what: format!("serve, idle, {builds} Builds, resident"), bytes, budget });
-    }
+    let all = measure().await?;
     let mut within = true;
     for Measured { what, bytes, budget } in &all {
         let good = bytes <= budget;
@@ -46,6 +39,20 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     }
     ensure!(within || !args.check, "a number is beyond its budget");
     Ok(())
+}
+
+/// The size of the binary, and the memory of the program and its inventory.
+pub(crate) async fn measure() -> anyhow::Result<Vec<Measured>> {
+    // The inventory first: memory that has been used and given back would blur its measure.
+    let mut all = vec![inventory()?];
+    let binary = binary()?;
+    let bytes = std::fs::metadata(&binary).context("the release binary is missing")?.len();
+    all.push(Measured { what: "release binary".to_owned(), bytes, budget: 30 * MIB });
+    for (builds, budget) in [(100, 32 * MIB), (10_000, 128 * MIB)] {
+        let bytes = serve(&binary, builds).await?;
+        all.push(Measured { what: format!("serve, idle, {builds} Builds, resident"), bytes, budget });
+    }
+    Ok(all)
 }
 
 /// The release binary, built if need be.

@@ -28,12 +28,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             "secrets": cluster.requests().count("get", "secrets"),
         })),
         "runs" => Ok(json!({"runs": runs(&cluster).await?.len()})),
+        "deliveries of runs" => Ok(runs(&cluster).await?.iter().map(delivery).collect()),
         "a run" => runs(&cluster).await?.into_iter().next().context("there is no BuildRun"),
         other => bail!("the cluster does not know {other}"),
     })
     .await?;
     cluster.shutdown().await?;
     Ok(())
+}
+
+/// The id of the delivery that has started a run.
+fn delivery(run: &Value) -> Value {
+    run["metadata"]["annotations"]["trigger.shipwright.io/delivery"].clone()
 }
 
 async fn runs(cluster: &DevCluster) -> anyhow::Result<Vec<Value>> {

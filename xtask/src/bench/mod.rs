@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the program achieves, beside what limits it, measured in one run.
 //!
-//! `ingest` has the measurements; `load` and `wire` are the generator, `pushes` what it sends; `raw` has what
+//! `all` is everything in one table; `ingest` has the measurements under load; `load` and `wire` are the generator, `pushes` what it sends; `raw` has what
 //! the parts achieve by themselves. `server` and `cluster` run in processes of their own, see `process`.
 
 #![expect(
@@ -10,34 +10,51 @@
     reason = "counts, microseconds and bytes as they occur here are far from where that matters"
 )]
 
+mod all;
 pub(crate) mod cluster;
+mod criterion;
 mod ingest;
 mod load;
+mod machine;
 mod nothing;
-mod process;
-mod pushes;
+pub(crate) mod process;
+pub(crate) mod pushes;
 mod raw;
 mod report;
-mod scene;
+pub(crate) mod scene;
 pub(crate) mod server;
-mod wire;
+mod start;
+pub(crate) mod wire;
 
 use std::process::{Command, ExitCode};
 
-/// What to measure.
-#[derive(clap::Subcommand)]
-pub(crate) enum What {
+/// Flags of `bench`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    only: Option<Only>,
+    #[command(flatten)]
+    all: all::Args,
+}
+
+/// A part of it, with more to choose.
+#[derive(Debug, clap::Subcommand)]
+enum Only {
     /// How many deliveries come in and what becomes of them, in a second; latency; memory.
     Ingest(ingest::Args),
 }
 
-pub(crate) async fn run(what: What) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if cfg!(debug_assertions) {
         return again_in_release();
     }
-    let What::Ingest(args) = what;
     // It waits for processes and has runtimes of its own.
-    tokio::task::spawn_blocking(move || ingest::run(&args)).await?
+    tokio::task::spawn_blocking(move || match &args.only {
+        None => all::run(&args.all),
+        Some(Only::Ingest(args)) => ingest::run(args),
+    })
+    .await?
 }
 
 /// Measuring a debug build would say nothing.

@@ -16,27 +16,27 @@ const TICKS_PER_SECOND: u64 = 100;
 ///
 /// It says a line of JSON when it is ready, answers each line it is sent by one of JSON, and ends when its
 /// standard input does: however this process ends, nothing stays behind.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     /// What it said when it was ready.
-    pub(super) greeting: Value,
+    pub(crate) greeting: Value,
 }
 
 /// What a process has used so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Used {
+pub(crate) struct Used {
     /// Processor time, user and system.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
     /// Resident memory now, in bytes.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
     /// The most resident memory that there has been, in bytes.
-    pub(super) peak: u64,
+    pub(crate) peak: u64,
 }
 
 impl Process {
-    pub(super) fn start(arguments: &[&str], log: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(arguments: &[&str], log: &Path) -> anyhow::Result<Self> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// Sends a line and waits for the one that answers it.
-    pub(super) fn ask(&mut self, question: &str) -> anyhow::Result<Value> {
+    pub(crate) fn ask(&mut self, question: &str) -> anyhow::Result<Value> {
         let questions = self.questions.as_mut().context("the process was told to end")?;
         writeln!(questions, "{question}")?;
         questions.flush()?;
@@ -68,12 +68,12 @@ impl Process {
         Ok(serde_json::from_str(&line)?)
     }
 
-    pub(super) fn used(&self) -> anyhow::Result<Used> {
+    pub(crate) fn used(&self) -> anyhow::Result<Used> {
         Used::by(&self.child.id().to_string())
     }
 
     /// Has it end, and waits for that.
-    pub(super) fn end(mut self) -> anyhow::Result<()> {
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
         self.questions = None;
         let deadline = Instant::now() + PATIENCE;
         while self.child.try_wait()?.is_none() {
@@ -95,7 +95,7 @@ impl Drop for Process {
 
 impl Used {
     /// What `process`, a number or `self`, has used.
-    pub(super) fn by(process: &str) -> anyhow::Result<Self> {
+    pub(crate) fn by(process: &str) -> anyhow::Result<Self> {
         let read = |name: &str| {
             std::fs::read_to_string(format!("/proc/{process}/{name}")).context("Linux only: /proc is read")
         };
@@ -117,7 +117,7 @@ impl Used {
 }
 
 /// The other side: says that it is ready, then answers every line until there are no more.
-pub(super) async fn answer_questions(
+pub(crate) async fn answer_questions(
     greeting: &Value,
     mut answer: impl AsyncFnMut(&str) -> anyhow::Result<Value>,
 ) -> anyhow::Result<()> {

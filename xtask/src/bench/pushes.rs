@@ -20,7 +20,7 @@ const NO_SIGNATURE: [u8; 64] = [b'0'; 64];
 const NO_DELIVERY: [u8; 36] = *b"00000000-0000-0000-0000-000000000000";
 
 /// Makes requests: what differs between two of one repository is written over a template.
-pub(super) struct Pushes {
+pub(crate) struct Pushes {
     templates: Vec<Template>,
     /// Differs from run to run, so that no store has seen the commits before.
     salt: u64,
@@ -36,32 +36,32 @@ struct Template {
 }
 
 /// What makes one push different from every other.
-pub(super) struct Signed {
+pub(crate) struct Signed {
     number: u64,
     signature: [u8; 64],
 }
 
 /// Pushes signed beforehand, to be sent one after the other.
-pub(super) struct Stock<'a> {
+pub(crate) struct Stock<'a> {
     pushes: &'a Pushes,
     signed: std::vec::IntoIter<Signed>,
 }
 
 impl Pushes {
     /// Pushes to `branch` of so many repositories in turn.
-    pub(super) fn new(repositories: usize, branch: &str) -> Self {
+    pub(crate) fn new(repositories: usize, branch: &str) -> Self {
         let templates = (0..repositories).map(|number| Template::new(number, branch)).collect();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { templates, salt: u64::try_from(since.as_micros()).unwrap_or(u64::MAX) }
     }
 
     /// The size of a body.
-    pub(super) fn body_size(&self) -> usize {
+    pub(crate) fn body_size(&self) -> usize {
         self.templates.first().map_or(0, |template| template.request.len() - template.body)
     }
 
     /// Signs `count` pushes, numbered from `first`, on all processors.
-    pub(super) fn stock(&self, first: u64, count: u64) -> Stock<'_> {
+    pub(crate) fn stock(&self, first: u64, count: u64) -> Stock<'_> {
         let parts = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
         let signed = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
@@ -108,8 +108,21 @@ impl Pushes {
         template
     }
 
+    /// Writes push `number`, signed.
+    pub(crate) fn request(&self, number: u64, request: &mut Vec<u8>) {
+        let signed = self.sign(number, request);
+        let at = self.write(number, request).signature;
+        request[at..at + signed.signature.len()].copy_from_slice(&signed.signature);
+    }
+
+    /// Makes the signature of a request one that no key gives.
+    pub(crate) fn forge(&self, request: &mut [u8]) {
+        let Some(at) = self.templates.first().map(|template| template.signature) else { return };
+        request[at..at + NO_SIGNATURE.len()].copy_from_slice(&NO_SIGNATURE);
+    }
+
     /// The body of push `number` alone.
-    pub(super) fn body(&self, number: u64) -> Bytes {
+    pub(crate) fn body(&self, number: u64) -> Bytes {
         let mut request = Vec::new();
         let start = self.write(number, &mut request).body;
         Bytes::from(request).slice(start..)
@@ -151,7 +164,7 @@ fn mixed(number: u64) -> u64 {
 
 impl Stock<'_> {
     /// Writes the next request; false if there is none left.
-    pub(super) fn next(&mut self, request: &mut Vec<u8>) -> bool {
+    pub(crate) fn next(&mut self, request: &mut Vec<u8>) -> bool {
         let Some(signed) = self.signed.next() else { return false };
         let template = self.pushes.write(signed.number, request);
         let at = template.signature;

@@ -4,32 +4,32 @@ use serde_json::{Value, json};
 const NAMESPACES: usize = 10;
 
 /// The branch that the rules of the scene name.
-pub(super) const FIRES: &str = "refs/heads/main";
+pub(crate) const FIRES: &str = "refs/heads/main";
 /// A branch that no rule names.
-pub(super) const SKIPPED: &str = "refs/heads/next";
+pub(crate) const SKIPPED: &str = "refs/heads/next";
 
 /// The name of a repository: all are equally long.
-pub(super) fn repository(number: usize) -> String {
+pub(crate) fn repository(number: usize) -> String {
     format!("acme/service-{number:03}")
 }
 
 /// The key that the Secret of a repository holds: a different one each.
-pub(super) fn key(number: usize) -> String {
+pub(crate) fn key(number: usize) -> String {
     format!("a webhook key of usual size {number:03}")
 }
 
 /// The namespace of a repository's Build and Secret.
-pub(super) fn namespace(number: usize) -> String {
+pub(crate) fn namespace(number: usize) -> String {
     format!("team-{}", number % NAMESPACES)
 }
 
 /// The name of a repository's Secret.
-pub(super) fn secret_name(number: usize) -> String {
+pub(crate) fn secret_name(number: usize) -> String {
     format!("hook-{number:03}")
 }
 
 /// A Build and a Secret for each of so many repositories.
-pub(super) fn objects(repositories: usize) -> impl Iterator<Item = Value> {
+pub(crate) fn objects(repositories: usize) -> impl Iterator<Item = Value> {
     (0..repositories).flat_map(|number| [secret(number), build(number)])
 }
 

@@ -7,21 +7,23 @@ const ROOM: usize = 64 * 1024;
 
 /// One keep-alive connection that speaks as much HTTP/1.1 as measuring needs: requests are bytes, and of an
 /// answer only the status is looked at.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     answer: Vec<u8>,
+    /// How much of `answer` is the last answer.
+    filled: usize,
 }
 
 impl Wire {
-    pub(super) async fn connect(address: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(address: &str) -> anyhow::Result<Self> {
         let stream =
             TcpStream::connect(address).await.with_context(|| format!("no connection to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, answer: vec![0; ROOM] })
+        Ok(Self { stream, answer: vec![0; ROOM], filled: 0 })
     }
 
     /// Sends a request and reads its answer to the end. The status of the answer.
-    pub(super) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
         let (mut filled, mut whole) = (0, None);
         while whole.is_none_or(|whole| filled < whole) {
@@ -33,13 +35,14 @@ impl Wire {
                 whole = length(&self.answer[..filled])?;
             }
         }
+        self.filled = filled;
         let status = std::str::from_utf8(&self.answer[9..12]).ok().and_then(|text| text.parse().ok());
         status.context("not an answer of HTTP/1.1")
     }
 
-    /// The start of the last answer, for people.
-    pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.answer[..600]).trim_end_matches('\0').to_owned()
+    /// The last answer, head and body.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.answer[..self.filled]).into_owned()
     }
 }
 

@@ -15,6 +15,7 @@ use clap::ValueEnum;
 use trigger_journal::Address;
 
 use super::load::Pace;
+use super::machine::machine;
 use super::process::Process;
 use super::report::Report;
 
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     journal: Option<Address>,
     /// What the program logs. Default: as `serve` does. Written to a file in the build directory.
-    #[arg(long, default_value = "info,kube_client=off", value_name = "FILTER")]
+    #[arg(long, default_value = LOG, value_name = "FILTER")]
     log: String,
     /// Send a million deliveries and see whether the memory grows. Takes minutes.
     #[arg(long)]
@@ -63,6 +64,8 @@ enum Name {
     Memory,
 }
 
+/// What `serve` logs by default.
+const LOG: &str = "info,kube_client=off";
 /// Connections of the load generator.
 const CONNECTIONS: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -87,12 +90,42 @@ struct Cluster {
     kubeconfig: PathBuf,
 }
 
+impl Args {
+    /// All of it, for so many seconds and rounds each.
+    pub(crate) fn of(seconds: u64, rounds: u8) -> Self {
+        Self { seconds, rounds, ..Self::default() }
+    }
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            only: Vec::new(),
+            seconds: 5,
+            rounds: 3,
+            journal: None,
+            log: LOG.to_owned(),
+            million: false,
+            markdown: false,
+            check: false,
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut report = Report::default();
+    report.note(machine()?);
+    let report = measure(args, report)?;
+    anstream::println!("{}", report.text(args.markdown));
+    Ok(if args.check && report.missed() > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Adds what is measured to `report`.
+pub(crate) fn measure(args: &Args, report: Report) -> anyhow::Result<Report> {
     // Beside the program itself: on the file system of the build directory, not one in memory.
     let program = std::env::current_exe()?;
     let folder = tempfile::tempdir_in(program.parent().context("the program is in no directory")?)?;
-    let mut bench = Bench { args, folder: folder.path(), report: Report::default(), journals: 0, next: 0 };
-    bench.report.note(machine()?);
+    let mut bench = Bench { args, folder: folder.path(), report, journals: 0, next: 0 };
     bench.report.note(format!(
         "Load generator, program and API server (the dev cluster) are a process each, on the same cores. \
          {CONNECTIONS} connections; pushes signed beforehand; {} rounds of {} s; logs (`{}`) go to a file.",
@@ -114,11 +147,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if wanted(Name::Memory) {
         memory::measure(&mut bench)?;
     }
-    anstream::println!("{}", bench.report.text(args.markdown));
-    let missed = bench.report.missed();
-    drop(bench);
+    let report = bench.report;
     folder.close()?;
-    Ok(if args.check && missed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(report)
 }
 
 impl Bench<'_> {
@@ -183,12 +214,4 @@ impl Bench<'_> {
 
 fn hooks(server: &Process) -> anyhow::Result<String> {
     Ok(server.greeting["hooks"].as_str().context("the server does not say where it listens")?.to_owned())
-}
-
-fn machine() -> anyhow::Result<String> {
-    let cores = std::thread::available_parallelism()?;
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-    let load = read("/proc/loadavg");
-    let load = load.split(' ').next().unwrap_or_default();
-    Ok(format!("Linux {}, {cores} cores, load at the start {load}.", read("/proc/sys/kernel/osrelease")))
 }
