@@ -30,6 +30,14 @@ fn escaped(text: &str, escape: impl Fn(char) -> Option<String>) -> Cow<'_, str> 
     text.chars().map(|c| escape(c).unwrap_or_else(|| c.to_string())).collect::<String>().into()
 }
 
+/// How long the colour is that `text` begins with, if it is one of those that log lines are written with: red to
+/// magenta, bold, dimmed and italic, and their end.
+fn colour(text: &str) -> Option<usize> {
+    let (codes, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
+    let known = |code| matches!(code, "0" | "1" | "2" | "3" | "31" | "32" | "33" | "34" | "35");
+    codes.split(';').all(known).then(|| codes.len() + "\u{1b}[m".len())
+}
+
 /// Writes log lines, one to a call, as those who log do. Whatever is in one stays on its line.
 pub(crate) struct LogLines<W> {
     out: W,
@@ -39,7 +47,7 @@ pub(crate) struct LogLines<W> {
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// For people; `coloured` if the escapes in it are our own. Those of others are escaped before.
+    /// For people, with colours or without. Those of others look like ours, and do no more.
     Text {
         /// Whether there are colours.
         coloured: bool,
@@ -54,14 +62,34 @@ impl<W> LogLines<W> {
     }
 
     fn escape(&self, c: char) -> Option<String> {
-        match self.written {
-            Written::Text { coloured: true } if c == '\u{1b}' => None,
-            _ if !is_odd(c) => None,
-            Written::Text { .. } => Some(c.escape_default().to_string()),
+        is_odd(c).then(|| match self.written {
+            Written::Text { .. } => c.escape_default().to_string(),
             Written::Json => {
-                Some(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect())
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
             }
+        })
+    }
+
+    /// A line without its end, fit to be written.
+    fn line<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.written != (Written::Text { coloured: true }) {
+            return escaped(text, |c| self.escape(c));
         }
+        let mut line = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(place) = rest.find('\u{1b}') {
+            let (before, from) = rest.split_at(place);
+            line.push_str(&escaped(before, |c| self.escape(c)));
+            let (kept, after) = from.split_at(colour(from).unwrap_or(1));
+            if kept.len() > 1 {
+                line.push_str(kept);
+            } else {
+                line.push_str(&escaped(kept, |c| self.escape(c)));
+            }
+            rest = after;
+        }
+        line.push_str(&escaped(rest, |c| self.escape(c)));
+        line.into()
     }
 }
 
@@ -69,8 +97,8 @@ impl<W: Write> Write for LogLines<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let (text, end) = text.strip_suffix('\n').map_or((text.as_ref(), ""), |text| (text, "\n"));
-        let line_out = format!("{}{end}", escaped(text, |c| self.escape(c)));
-        self.out.write_all(line_out.as_bytes())?;
+        let whole = format!("{}{end}", self.line(text));
+        self.out.write_all(whole.as_bytes())?;
         Ok(line.len())
     }
 
