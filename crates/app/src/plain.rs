@@ -65,7 +65,10 @@ impl<W> LogLines<W> {
         is_odd(c).then(|| match self.written {
             Written::Text { .. } => c.escape_default().to_string(),
             Written::Json => {
-                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+                let mut units = [0; 2];
+                let units: Vec<_> =
+                    c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+                units.concat()
             }
         })
     }

@@ -178,7 +178,8 @@ async fn only_posts_are_deliveries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn heads_have_bounds() {
     let world = World::new().await;
-    let many: String = (0..70).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many: Vec<_> = (0..70).map(|number| format!("x-{number}: y\r\n")).collect();
+    let many = many.concat();
     let large = format!("x-large: {}\r\n", "y".repeat(100 << 10));
     let path = format!("POST /{} HTTP/1.1", "x".repeat(100 << 10));
     for (what, head) in [
