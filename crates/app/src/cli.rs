@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{completions, crds, deliveries, dev, explain, images, send, serve};
 use crate::logging::{LogOptions, start_logging};
+use crate::plain::plain_lines;
 
 /// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
 ///
@@ -58,11 +59,11 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         let mut last = error.to_string();
-        anstream::eprintln!("error: {last}");
+        anstream::eprintln!("error: {}", plain_lines(&last));
         for cause in error.chain().skip(1).map(ToString::to_string) {
             // Some errors repeat their cause.
             if !last.contains(&cause) {
-                anstream::eprintln!("  because: {cause}");
+                anstream::eprintln!("  because: {}", plain_lines(&cause));
                 last = cause;
             }
         }

@@ -11,6 +11,7 @@ mod dev;
 mod logging;
 mod manifests;
 mod options;
+mod plain;
 mod ports;
 mod program;
 mod sender;

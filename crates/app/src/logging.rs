@@ -4,6 +4,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::plain::{LogLines, Written};
+
 /// How the program logs. Logs go to the standard error stream, one line each.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logging")]
@@ -45,10 +47,17 @@ pub fn start_logging(options: &LogOptions) -> anyhow::Result<()> {
         format!("`--log {filter}` cannot be understood: give a level such as `info` or a list such as `info,kube=warn`")
     })?;
     let format = if stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let format = options.log_format.unwrap_or(format);
+    let coloured = stderr().is_terminal();
+    let written = match format {
+        LogFormat::Text => Written::Text { coloured },
+        LogFormat::Json => Written::Json,
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    let lines = lines.with_writer(move || LogLines::new(stderr(), written));
     // Only the first call in a process counts; tests start several programs in one.
-    let _ = match options.log_format.unwrap_or(format) {
-        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).try_init(),
+    let _ = match format {
+        LogFormat::Text => lines.with_ansi(coloured).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
     Ok(())

@@ -262,7 +262,7 @@ impl Program {
             runs: Arc::new(KubeRuns::new(connection)),
             doorkeeper: match options.access.admin_auth {
                 AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
-                AdminAuth::None => Doorkeeper::Nobody,
+                AdminAuth::None => Doorkeeper::Nobody { under_any_name: !admin.ip().is_loopback() },
             },
             shutdown: stop.listeners.clone(),
         })

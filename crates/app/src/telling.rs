@@ -5,6 +5,8 @@ use anstream::println;
 use owo_colors::OwoColorize;
 use trigger_server::wire;
 
+use crate::plain::plain;
+
 /// A decision in words.
 pub(crate) struct Told<'a> {
     /// The object that carries the rule, with its kind: `Build team-a/web`.
@@ -48,13 +50,14 @@ pub(crate) fn tell<'a>(decisions: impl IntoIterator<Item = Told<'a>>) {
     let mut last = None;
     for Told { target: (kind, target), rule, verdict, why, checks } in decisions {
         if last.as_ref() != Some(&target) {
-            println!("{kind} {}", target.bold());
+            println!("{kind} {}", plain(&target).bold());
             last = Some(target);
         }
-        println!("  {} \"{rule}\": {why}", verdict.word());
+        println!("  {} \"{}\": {}", verdict.word(), plain(rule), plain(&why));
         let width = checks.iter().map(|check| check.predicate.len()).max().unwrap_or_default().max(NAMES);
         for wire::Check { predicate, passed, expected, found } in checks {
             let mark = if passed { "✓" } else { "✗" };
+            let (expected, found) = (plain(&expected), plain(&found));
             println!(
                 "            {}",
                 format!("{mark} {predicate:<width$} wants {expected}, is {found}").dimmed()

@@ -148,9 +148,11 @@ fn each_outside_crate_has_one_home() {
     }
 }
 
-/// The tests that the page on conformance names, which stand in backquotes in the last column of its tables.
-fn tests_of_conformance() -> Vec<String> {
-    let page = include_str!("../../../docs/conformance.md");
+/// The pages whose tables name tests in their last column, in backquotes, and how many at least.
+const PAGES: [(&str, usize); 2] =
+    [(include_str!("../../../docs/conformance.md"), 40), (include_str!("../../../docs/security.md"), 70)];
+
+fn tests_of(page: &str) -> Vec<String> {
     let cells = page.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once("| "));
     let names = cells.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2));
     names.filter(|name| name.contains('_')).map(ToOwned::to_owned).collect()
@@ -170,10 +172,12 @@ fn every_test_that_the_documents_name_exists() {
             }
         }
     }
-    let names = tests_of_conformance();
-    assert!(names.len() > 40, "{names:?}");
-    let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
-    assert!(missing.is_empty(), "{missing:#?}");
+    for (page, at_least) in PAGES {
+        let names = tests_of(page);
+        assert!(names.len() > at_least, "{names:?}");
+        let missing: Vec<_> = names.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
 }
 
 #[test]

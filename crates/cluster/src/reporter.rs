@@ -116,7 +116,7 @@ async fn write(client: &Client, report: Report) {
         related: report.related.map(|(about, key)| reference(&about, &key)),
         type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
         reason: Some(report.reason.to_owned()),
-        note: Some(report.note.chars().take(LONGEST_NOTE).collect()),
+        note: Some(one_line(&report.note)),
         action: Some(report.action.to_owned()),
         reporting_controller: Some(MANAGER.to_owned()),
         reporting_instance: Some(MANAGER.to_owned()),
@@ -126,6 +126,11 @@ async fn write(client: &Client, report: Report) {
     if let Err(error) = events.create(&PostParams::default(), &event).await {
         warn!(about = %report.key, error = %error, "an Event cannot be written");
     }
+}
+
+/// A note that is shown as it is: without what could begin a line of its own or move somebody's cursor.
+fn one_line(note: &str) -> String {
+    note.chars().take(LONGEST_NOTE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn reference(about: &About, key: &ObjectKey) -> ObjectReference {

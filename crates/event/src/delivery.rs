@@ -55,7 +55,7 @@ pub struct Replay {
 /// token (GitLab) or nothing, equal bodies may be different events, so the sender's id counts too.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryKey<'a> {
-    /// The path of the hook.
+    /// The path of the hook; of a provider that has several, the first.
     pub path: &'a str,
     /// The sender's id, only for senders that do not sign.
     pub provider_id: Option<&'a str>,

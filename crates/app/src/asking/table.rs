@@ -1,6 +1,8 @@
 use anstream::println;
 use owo_colors::OwoColorize;
 
+use crate::plain::plain;
+
 /// How many columns are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
@@ -90,23 +92,23 @@ impl Column {
 
 impl Cell {
     pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), colour: Colour::Plain }
+        Self { text: shown(text), colour: Colour::Plain }
     }
 
     pub(crate) fn good(text: impl Into<String>) -> Self {
-        Self { text: text.into(), colour: Colour::Good }
+        Self { text: shown(text), colour: Colour::Good }
     }
 
     pub(crate) fn waiting(text: impl Into<String>) -> Self {
-        Self { text: text.into(), colour: Colour::Waiting }
+        Self { text: shown(text), colour: Colour::Waiting }
     }
 
     pub(crate) fn bad(text: impl Into<String>) -> Self {
-        Self { text: text.into(), colour: Colour::Bad }
+        Self { text: shown(text), colour: Colour::Bad }
     }
 
     pub(crate) fn faint(text: impl Into<String>) -> Self {
-        Self { text: text.into(), colour: Colour::Faint }
+        Self { text: shown(text), colour: Colour::Faint }
     }
 
     /// The text, or a dash if there is none.
@@ -129,4 +131,9 @@ impl Cell {
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// A cell is part of one line, whatever is written in it.
+fn shown(text: impl Into<String>) -> String {
+    plain(&text.into()).into_owned()
 }

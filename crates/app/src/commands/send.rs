@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use owo_colors::OwoColorize;
 
 use super::event_args::{EventArgs, SampleCommand, read};
+use crate::plain::plain_lines;
 use crate::sender::post;
 
 /// Flags of `send`.
@@ -57,7 +58,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         post(&args.to.url, composed.provider, &composed.event, composed.body, key.as_deref()).await?;
     let good = answer.status.is_success();
     let status = if good { answer.status.green().to_string() } else { answer.status.red().to_string() };
-    anstream::println!("{status}\n{}", answer.body.trim_end());
+    anstream::println!("{status}\n{}", plain_lines(answer.body.trim_end()));
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -32,6 +32,7 @@ mod kubectl;
 mod load;
 mod matching;
 mod outages;
+mod penetration;
 mod pipelines;
 mod postgres;
 mod privileges;

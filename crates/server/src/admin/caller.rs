@@ -1,8 +1,10 @@
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use trigger_dispatch::{Access, AccessFault, Action, User};
 
@@ -16,7 +18,11 @@ pub enum Doorkeeper {
     /// The cluster: tokens are its users', and its roles decide what each may see and do.
     Cluster(Arc<dyn Access>),
     /// Nobody: everybody is `anonymous` and may do everything.
-    Nobody,
+    Nobody {
+        /// Whether the port is asked under any name. Otherwise only as `localhost` or by an address: a web page
+        /// in a browser on this machine could else have a name of its own lead here, and read the answers.
+        under_any_name: bool,
+    },
 }
 
 /// Who asks.
@@ -29,6 +35,8 @@ pub(super) struct Caller {
 
 /// Who is not asked for a name.
 const ANONYMOUS: &str = "anonymous";
+const ASKED_ELSEWHERE: &str = "where nobody is asked who they are, this API is asked as `localhost` or by an \
+                               address, so that no web page can ask it under a name of its own";
 
 impl Caller {
     /// The user's name at the API server.
@@ -40,7 +48,7 @@ impl Caller {
     pub(super) async fn may(&self, action: Action, namespace: Option<&str>) -> Result<bool, AccessFault> {
         match &self.doorkeeper {
             Doorkeeper::Cluster(access) => access.allows(&self.user, action, namespace).await,
-            Doorkeeper::Nobody => Ok(true),
+            Doorkeeper::Nobody { .. } => Ok(true),
         }
     }
 
@@ -67,7 +75,10 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Fault> {
         let user = match &api.doorkeeper {
-            Doorkeeper::Nobody => User { name: ANONYMOUS.to_owned(), groups: Vec::new(), uid: None },
+            Doorkeeper::Nobody { under_any_name: false } if !is_asked_here(&parts.headers) => {
+                return Err(Fault::new(StatusCode::FORBIDDEN, ASKED_ELSEWHERE));
+            }
+            Doorkeeper::Nobody { .. } => User { name: ANONYMOUS.to_owned(), groups: Vec::new(), uid: None },
             Doorkeeper::Cluster(access) => {
                 let token = bearer(&parts.headers).ok_or_else(|| {
                     stranger(
@@ -93,6 +104,19 @@ fn stranger(detail: &str) -> Fault {
     Fault::new(StatusCode::UNAUTHORIZED, detail)
 }
 
+/// Whether the one `Host` header names this machine, or an address, which no page can call its own.
+fn is_asked_here(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::HOST).into_iter();
+    let host = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+        _ => None,
+    };
+    host.is_some_and(|host| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
+}
+
 /// The token, if there is exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
@@ -105,6 +129,29 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_elsewhere_cannot_name_this_machine() {
+        for (host, here) in [
+            ("localhost:9090", true),
+            ("LOCALHOST", true),
+            ("127.0.0.1:9090", true),
+            ("[::1]:9090", true),
+            ("10.0.0.7", true),
+            ("rebound.example:9090", false),
+            ("localhost.rebound.example", false),
+            ("127.0.0.1.rebound.example", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(is_asked_here(&headers), here, "{host}");
+            headers.append(header::HOST, "localhost".parse().unwrap());
+            assert!(!is_asked_here(&headers), "two are none");
+        }
+        assert!(!is_asked_here(&HeaderMap::new()));
+    }
 
     #[test]
     fn a_token_comes_as_rfc_6750_says() {

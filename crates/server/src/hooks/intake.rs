@@ -16,10 +16,10 @@ use trigger_journal::{Appended, Journal, JournalError};
 use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
 
-use super::HookSettings;
 use super::answer::Answer;
 use super::pace::Pace;
 use super::refusals::{About, Finding, Refused};
+use super::{HookSettings, Way};
 use crate::trouble::Trouble;
 
 /// How many Secrets are read side by side for one delivery.
@@ -57,12 +57,12 @@ impl Intake {
     /// Takes a delivery in: finds who could care, verifies it with their secrets, keeps it.
     pub(super) async fn take(
         &self,
-        provider: &'static dyn Provider,
-        path: &Arc<str>,
+        way: &Way,
         headers: &HeaderMap,
         body: Bytes,
         rules: &RuleSet,
     ) -> Result<Answer, Refused> {
+        let provider = way.provider;
         let mut about = About::default();
         let payload = provider.payload(headers, &body).map_err(|error| refuse(&error, about))?;
         (about.event, about.provider_id) = (payload.event, payload.delivery);
@@ -100,7 +100,7 @@ impl Intake {
             return Err(Refused::because(answer, reason, about));
         }
 
-        let delivery = delivery(provider, path, headers, &payload, &selector, &body);
+        let delivery = delivery(way, headers, &payload, &selector, &body);
         let id = delivery.id.clone();
         let verified = match self.verify(provider, delivery, claim, &candidates).await? {
             Ok(verified) => verified,
@@ -251,33 +251,28 @@ fn refuse(error: &PayloadError, about: About<'_>) -> Refused {
 }
 
 fn delivery(
-    provider: &dyn Provider,
-    path: &Arc<str>,
+    way: &Way,
     headers: &HeaderMap,
     payload: &RequestPayload<'_>,
     selector: &Selector,
     body: &Bytes,
 ) -> Delivery {
     Delivery {
-        id: delivery_id(provider, path, payload.delivery, body),
-        source: provider.name().into(),
-        path: Arc::clone(path),
+        id: delivery_id(way, payload.delivery, body),
+        source: way.provider.name().into(),
+        path: Arc::clone(&way.path),
         provider_id: payload.delivery.map(ToOwned::to_owned),
         event: payload.event.to_owned(),
         repository: selector.names.first().cloned(),
         received_at: Timestamp::now(),
-        headers: provider.keep(headers),
+        headers: way.provider.keep(headers),
         body: body.clone(),
         replay: None,
     }
 }
 
 /// The id of a delivery. The sender's own id counts only where the body is not signed.
-pub(super) fn delivery_id(
-    provider: &dyn Provider,
-    path: &str,
-    provider_id: Option<&str>,
-    body: &[u8],
-) -> DeliveryId {
-    DeliveryKey { path, provider_id: provider_id.filter(|_| !provider.signs_body()), body }.id()
+pub(super) fn delivery_id(way: &Way, provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
+    let provider_id = provider_id.filter(|_| !way.provider.signs_body());
+    DeliveryKey { path: &way.first_path, provider_id, body }.id()
 }

@@ -79,8 +79,17 @@ pub struct Hooks {
 #[derive(Clone)]
 struct Hook {
     hooks: Arc<Hooks>,
-    path: Arc<str>,
+    way: Way,
+}
+
+/// By which way deliveries come in.
+#[derive(Clone)]
+struct Way {
     provider: &'static dyn Provider,
+    path: Arc<str>,
+    /// The first of the provider's paths, by which its deliveries are told apart: what was captured on one
+    /// path is no news on another.
+    first_path: Arc<str>,
 }
 
 impl Hooks {
@@ -110,7 +119,10 @@ impl Hooks {
         let hooks = Arc::new(self);
         let mut router = Router::new();
         for Route { path, provider } in paths {
-            let one = Hook { hooks: Arc::clone(&hooks), path: (*path).into(), provider: *provider };
+            let first = paths.iter().find(|other| other.provider.name() == provider.name());
+            let first_path = first.map_or(*path, |first| first.path).into();
+            let way = Way { provider: *provider, path: (*path).into(), first_path };
+            let one = Hook { hooks: Arc::clone(&hooks), way };
             let methods = post(take).fallback(|| async { Answer::MethodNotAllowed }).with_state(one);
             router = router.route(path, methods);
         }
@@ -122,7 +134,7 @@ async fn take(State(hook): State<Hook>, request: Request) -> Response {
     let began = Instant::now();
     let answer = hook.take(request).await;
     let seconds = began.elapsed().as_secs_f64();
-    hook.hooks.metrics.answered(hook.provider.name(), answer.name(), seconds);
+    hook.hooks.metrics.answered(hook.way.provider.name(), answer.name(), seconds);
     answer.into_response()
 }
 
@@ -137,13 +149,13 @@ impl Hook {
         let rules = intake.rules()?;
         let (parts, body) = request.into_parts();
         let body = bodies.read(&parts.headers, body).await?;
-        let taken = intake.take(self.provider, &self.path, &parts.headers, body.bytes(), &rules).await;
+        let taken = intake.take(&self.way, &parts.headers, body.bytes(), &rules).await;
         let Err(Refused { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
         if let Some(why) = why {
             let provider_id = why.provider_id.as_deref();
-            let id = delivery_id(self.provider, &self.path, provider_id, &body.bytes());
+            let id = delivery_id(&self.way, provider_id, &body.bytes());
             let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
-            let of = Place { source: self.provider.name(), path: &self.path, from };
+            let of = Place { source: self.way.provider.name(), path: &self.way.path, from };
             refusals.note(why.into_refusal(&answer, id, of));
         }
         Err(answer)

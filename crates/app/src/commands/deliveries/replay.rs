@@ -10,6 +10,7 @@ use super::Filters;
 use super::pages::deliveries;
 use super::show::whole_id;
 use crate::asking::Client;
+use crate::plain::plain;
 use crate::sender::fresh;
 use crate::telling;
 
@@ -79,7 +80,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
                 println!("{} -> {} (made by the same request before)", one.id, delivery.green());
             }
             other => {
-                println!("{}: {}", one.id, obstacle(other).red());
+                println!("{}: {}", one.id, plain(&obstacle(other)).red());
                 continue;
             }
         }
@@ -139,7 +140,7 @@ fn is_possible(result: &ReplayResult) -> bool {
 
 fn tell_rehearsal(one: &Replayed, alone: bool) {
     let ReplayResult::DryRun { decisions, hidden } = &one.result else {
-        println!("{}: {}", one.id, obstacle(&one.result).red());
+        println!("{}: {}", one.id, plain(&obstacle(&one.result)).red());
         return;
     };
     println!("{}: {}{}", one.id, in_short(decisions), if *hidden { ", of what you may see" } else { "" });

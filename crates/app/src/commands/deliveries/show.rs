@@ -14,6 +14,7 @@ use super::changes;
 use super::pages::deliveries;
 use super::rows::{is_held_back, state};
 use crate::asking::{Client, Notation, age, short, whole_seconds};
+use crate::plain::plain;
 use crate::telling::{self, Verdict};
 
 /// Flags of `deliveries show`.
@@ -111,7 +112,7 @@ fn tell(delivery: &DeliveryDetail) {
     let is_held_back = delivery.fault.as_deref().is_some_and(|fault| is_held_back(delivery.state, fault));
     if let Some(fault) = &delivery.fault {
         let what = if is_held_back { "waits".yellow().to_string() } else { "fault".red().to_string() };
-        println!("  {what}      {fault}");
+        println!("  {what}      {}", plain(fault));
     }
     telling::tell(delivery.decisions.iter().map(|decision| {
         let mut told = telling::of_wire(decision);
@@ -177,12 +178,13 @@ fn tell_launch(launch: &Launch) {
     let (mark, how) = match (&launch.fault, &launch.now) {
         (Some(fault), _) => ("not created".red().to_string(), format!(": {fault}")),
         (None, Some(RunNow::Ended { succeeded, reason, message, at })) => {
+            let reason = plain(reason);
             let word = if *succeeded { reason.green().to_string() } else { reason.red().to_string() };
             let at = at.map(|at| format!(" {} ago", age(at))).unwrap_or_default();
             let message = if message.is_empty() { String::new() } else { format!(": {message}") };
             (word, format!("{at}{message}"))
         }
-        (None, Some(RunNow::Running { reason })) => (reason.yellow().to_string(), String::new()),
+        (None, Some(RunNow::Running { reason })) => (plain(reason).yellow().to_string(), String::new()),
         (None, Some(RunNow::Waiting)) => {
             ("waiting".yellow().to_string(), ": nobody has begun to carry it out".to_owned())
         }
@@ -190,7 +192,7 @@ fn tell_launch(launch: &Launch) {
         (None, Some(RunNow::Unknown { reason })) => ("unknown".yellow().to_string(), format!(": {reason}")),
         (None, None) => ("created".to_owned(), String::new()),
     };
-    println!("{} {}  {mark}{how}", launch.kind, launch.run.bold());
+    println!("{} {}  {mark}{}", launch.kind, launch.run.bold(), plain(&how));
 }
 
 fn tell_refusal(refusal: &Refusal) {
@@ -210,7 +212,7 @@ fn tell_refusal(refusal: &Refusal) {
     }
     for tried in &refusal.tried {
         println!("Secret {}", tried.secret.bold());
-        println!("  {} {}", "did not verify:".yellow(), tried.finding);
+        println!("  {} {}", "did not verify:".yellow(), plain(&tried.finding));
     }
     if refusal.hidden {
         println!("{}", "There is more, in namespaces in which you may not see Builds.".dimmed());
@@ -218,5 +220,5 @@ fn tell_refusal(refusal: &Refusal) {
 }
 
 fn line(what: &str, text: &str) {
-    println!("  {what:<11}{text}");
+    println!("  {what:<11}{}", plain(text));
 }

@@ -16,6 +16,7 @@ use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs, SampleCommand};
 use crate::manifests;
+use crate::plain::plain;
 use crate::telling::{self, Told, Verdict};
 
 /// Nothing fires: told apart from an error, for scripts.
@@ -86,7 +87,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         for fault in inventory.apply(build).faults {
             let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
             let name = build.metadata.name.as_deref().unwrap_or_default();
-            anstream::eprintln!("{} {namespace}/{name}: {fault}", "fault:".yellow());
+            let fault = fault.to_string();
+            anstream::eprintln!("{} {namespace}/{name}: {}", "fault:".yellow(), plain(&fault));
         }
     }
     inventory.mark_synced();

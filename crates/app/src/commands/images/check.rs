@@ -7,6 +7,7 @@ use trigger_server::wire::{Image, ImageCheck, ImageChecked, ImageQuery, Images};
 
 use super::rows;
 use crate::asking::{Client, Notation};
+use crate::plain::plain;
 
 /// Flags of `images check`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +48,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
 fn tell(image: &ImageRef, checked: &ImageChecked) {
     println!("{}", image.bold());
     for item in &checked.items {
-        println!("  {}: {}", item.namespace, rows::standing(item));
+        println!("  {}: {}", item.namespace, plain(&rows::standing(item)));
     }
     if !checked.asked {
         anstream::eprintln!(

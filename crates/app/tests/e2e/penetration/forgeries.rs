@@ -1,0 +1,183 @@
+//! Making the program start what nobody with the key has asked for.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use trigger_event::RepoId;
+use trigger_providers::{GitHub, Provider};
+
+use crate::world::{KEY, World, decisions, usual_rules};
+
+const THEIRS: &str = "the key of team-b";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_delivery_on_another_path_runs_nothing() {
+    let paths = ["github=/hooks/github", "github=/from/elsewhere"];
+    let world =
+        World::with(|options| options.hook_paths = paths.map(|path| path.parse().unwrap()).to_vec()).await;
+    world.build("team-a", "web", usual_rules()).await;
+    let known = world.deliver(&world.push_main()).await.delivery.id;
+
+    let body = GitHub.compose(&world.push_main()).body;
+    let captured = GitHub.sign("push", "another id", &body, Some(KEY.as_bytes()));
+    let url = format!("http://{}/from/elsewhere", world.program.hooks);
+    let again = world.post_to(&url, captured, &body).await;
+    assert_eq!((again.status, again.delivery()), (StatusCode::OK, known));
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+/// The name of the event is no part of what is signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_delivery_under_another_event_runs_nothing() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let body = GitHub.compose(&world.push_main()).body;
+    world.deliver(&world.push_main()).await;
+    for event in ["pull_request", "create", "ping"] {
+        let answer = world.post(event, &body, Some(KEY)).await;
+        assert!(matches!(answer.status.as_u16(), 200 | 400), "{event}: {answer:?}");
+    }
+    // One that was never seen, under a name that it does not have.
+    let fresh = GitHub.compose(&world.push("refs/heads/main", &"b".repeat(40))).body;
+    assert_eq!(world.post("pull_request", &fresh, Some(KEY)).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+/// Whoever has a key of their own may write any repository into the payload.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_opens_the_own_builds_whatever_the_payload_names() {
+    let world = World::new().await;
+    world.secret("team-b", "hook", &[("github-token", THEIRS)]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    let own = "https://github.com/mallory/own";
+    world
+        .build_of(
+            "team-b",
+            "own",
+            json!({"url": own}),
+            json!({"triggerSecret": "hook", "when": usual_rules()}),
+        )
+        .await;
+    assert_eq!(
+        world.send_signed(&world.push_main(), THEIRS).await.status,
+        StatusCode::UNAUTHORIZED,
+        "it names team-a's repository only"
+    );
+    let mut payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    for address in ["clone_url", "ssh_url", "git_url"] {
+        payload["repository"][address] = own.into();
+    }
+    let answer = world.post("push", payload.to_string().as_bytes(), Some(THEIRS)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    let record = world.settled(&answer.delivery()).await;
+    let fired: Vec<_> = decisions(&record).into_iter().filter(|line| line.ends_with("fired")).collect();
+    assert_eq!(fired, ["own/push main: fired"]);
+    assert_eq!(world.run_counts().await, (0, 1));
+}
+
+/// How much is done for a delivery says nothing about which key is near: all are tried, whether the first one
+/// verifies it, the last, or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_is_tried_whichever_is_right() {
+    let world = World::new().await;
+    let Some(dev) = &world.dev else { return };
+    let names = ["one", "two", "three"];
+    for name in names {
+        let (now, before) = (format!("key of {name}"), format!("former key of {name}"));
+        world.secret("team-a", name, &[("github-token", &now), ("github-token.previous", &before)]).await;
+        let git = json!({"url": world.repository()});
+        let trigger = json!({"triggerSecret": name, "when": usual_rules()});
+        world.build_of("team-a", &format!("web-{name}"), git, trigger).await;
+    }
+    let keys = ["key of one", "former key of one", "key of three", "former key of three", "none of them"];
+    for (number, key) in keys.iter().enumerate() {
+        dev.requests().reset();
+        let push = world.push("refs/heads/main", &format!("{number}").repeat(40));
+        let answer = world.send_signed(&push, key).await;
+        let expected = if *key == "none of them" { StatusCode::UNAUTHORIZED } else { StatusCode::ACCEPTED };
+        assert_eq!(answer.status, expected, "{key}");
+        assert_eq!(dev.requests().count("get", "secrets"), 3, "{key}");
+    }
+    let refusals = world
+        .until("the refusal is noted", || async {
+            let refusals = world.program.journal.refusals().await.unwrap();
+            (!refusals.is_empty()).then_some(refusals)
+        })
+        .await;
+    let mut findings: Vec<_> = refusals[0].tried.iter().map(|tried| tried.finding.as_str()).collect();
+    findings.dedup();
+    assert_eq!(findings, ["none of its 2 keys verifies the signature"]);
+    assert_eq!(refusals[0].tried.len(), names.len());
+}
+
+/// Names that look alike to people are others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_alike_of_a_repository_is_another() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let known = RepoId::parse(&world.repository()).unwrap();
+    let name = known.path().rsplit('/').next().unwrap().to_owned();
+    let payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    for address in [
+        // Cyrillic а, a mark of direction, a space without width, full width.
+        format!("https://github.com/\u{430}cme/{name}"),
+        format!("https://github.com/acme\u{202e}/{name}"),
+        format!("https://github.com/acme/{name}\u{200b}"),
+        format!("https://github.com/\u{ff41}cme/{name}"),
+        format!("https://gith\u{443}b.com/acme/{name}"),
+        // Hosts that begin or end with another.
+        format!("https://github.com@mallory.example/acme/{name}"),
+        format!("https://mallory.example/github.com/acme/{name}"),
+        format!("https://github.com.mallory.example/acme/{name}"),
+        format!("https://github.com\\@mallory.example/acme/{name}"),
+        // Ways around.
+        format!("https://github.com/mallory/../acme/{name}"),
+        format!("https://github.com/mallory/%2e%2e/acme/{name}"),
+        format!("https://github.com/mallory%2f..%2facme/{name}"),
+        format!("https://github.com/acme/{name}%00"),
+        format!("https://github.com/acme/{name}\u{0}"),
+        format!("file:///acme/{name}"),
+        format!("ext::sh -c id% github.com/acme/{name}"),
+    ] {
+        let mut payload = payload.clone();
+        for field in ["html_url", "clone_url", "ssh_url", "git_url", "url"] {
+            payload["repository"][field] = address.clone().into();
+        }
+        let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
+        assert!(matches!(answer.status.as_u16(), 400 | 404), "{address:?}: {answer:?}");
+    }
+    assert_eq!(world.run_counts().await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_alike_of_a_branch_is_another() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    for (number, branch) in [
+        "ma\u{456}n",
+        "main\u{200b}",
+        "\u{202e}niam",
+        "MAIN",
+        "\u{ff4d}ain",
+        "refs/heads/main",
+        "main/x",
+        "x/main",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let push = world.push(&format!("refs/heads/{branch}"), &format!("{}", number + 1).repeat(40));
+        let record = world.deliver(&push).await;
+        assert_eq!(
+            decisions(&record),
+            ["web/pr main: event-not-listed", "web/push main: branch-not-listed"],
+            "{branch:?}"
+        );
+    }
+    for branch in
+        ["main\u{0}", "main\n", "main\u{1b}[2J", "main\u{7f}", "--upload-pack=id", "main..x", "main lock"]
+    {
+        let answer = world.send(&world.push(&format!("refs/heads/{branch}"), &"c".repeat(40))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{branch:?}");
+    }
+    assert_eq!(world.run_counts().await, (0, 0));
+}

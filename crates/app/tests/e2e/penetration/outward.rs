@@ -1,0 +1,61 @@
+//! Having the program knock where the attacker cannot.
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use trigger_devregistry::DevRegistry;
+use trigger_providers::{GitHub, Provider};
+
+use crate::images::{build, on, standing, with_registry};
+use crate::world::{KEY, World, usual_rules};
+
+/// The address of a repository is a name to compare, of the Build's as of the payload's, and so are the
+/// hosts in headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_asked_of_the_host_of_a_repository() {
+    let world = World::new().await;
+    let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = inside.local_addr().unwrap();
+    let url = format!("http://{host}/acme/web");
+    let trigger = json!({"triggerSecret": "hook", "when": usual_rules()});
+    world.build_of("team-a", "web", json!({"url": url}), trigger).await;
+    let mut push = world.push_main();
+    push.repository = trigger_event::RepoId::parse(&url).unwrap();
+    let body = GitHub.compose(&push).body;
+    let mut payload: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    for field in ["html_url", "clone_url", "statuses_url", "hooks_url", "archive_url"] {
+        payload["repository"][field] = url.clone().into();
+    }
+    payload["compare"] = url.clone().into();
+    let body = payload.to_string().into_bytes();
+    let mut headers = GitHub.sign("push", "id", &body, Some(KEY.as_bytes()));
+    headers.insert("x-github-enterprise-host", host.to_string().parse().unwrap());
+    headers.insert("host", host.to_string().parse().unwrap());
+    headers.insert("x-forwarded-host", host.to_string().parse().unwrap());
+    let answer = world.post_with(headers, &body).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    world.settled(&answer.delivery()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+    let knocked = futures::FutureExt::now_or_never(inside.accept());
+    assert!(knocked.is_none(), "{knocked:?}");
+}
+
+/// Names and spellings that lead to this machine, all of one registry that is there and would answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_of_an_image_leads_inside() {
+    let registry = DevRegistry::builder().start().await.unwrap();
+    registry.push("base", "latest", b"one");
+    let world = with_registry(&registry, |options| options.images.registry_private.clear()).await;
+    let port = registry.host().rsplit_once(':').unwrap().1.to_owned();
+    let hosts = ["localhost", "127.0.0.1", "2130706433.", "127.1.", "0x7f.1.", "0177.0.0.1."];
+    let images: Vec<_> = hosts.iter().map(|host| format!("{host}:{port}/base")).collect();
+    let images: Vec<_> = images.iter().map(String::as_str).collect();
+    let understood: Vec<_> =
+        images.iter().copied().filter(|image| trigger_event::ImageRef::parse(image).is_ok()).collect();
+    assert!(understood.len() >= 2, "{understood:?}");
+    build(&world, "team-a", "app", "registry.example/app", json!([on("base", &understood)])).await;
+    for image in &understood {
+        let shown = standing(&world, image, |standing| standing.fault.is_some()).await;
+        assert!(shown.digest.is_none(), "{shown:?}");
+    }
+    assert!(registry.requests().is_empty(), "{:?}", registry.requests());
+}
