@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod image;
 mod images;
 mod memory;
 
@@ -22,6 +23,8 @@ enum Task {
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),
+    /// Make the container image, as an OCI archive; needs buildah.
+    Image(image::Args),
     /// Measure what the program achieves under load, beside what limits it.
     #[command(subcommand)]
     Bench(bench::What),
@@ -38,6 +41,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().task {
         Task::Memory(args) => memory::run(&args).await?,
+        Task::Image(args) => image::run(&args)?,
         Task::Images(args) => images::run(&args).await?,
         Task::Bench(what) => return bench::run(what).await,
         Task::BenchServer(args) => bench::server::run(args).await?,
