@@ -47,7 +47,7 @@ impl Cluster {
     fn write(&self, name: &str, objects: &[&Value]) -> String {
         let file = self.folder.path().join(name);
         let documents: Vec<_> = objects.iter().map(ToString::to_string).collect();
-        std::fs::write(&file, documents.join("\n---\n")).unwrap();
+        std::fs::write(&file, documents.join("\n")).unwrap();
         Path::to_str(&file).unwrap().to_owned()
     }
 
