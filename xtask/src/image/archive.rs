@@ -22,7 +22,7 @@ pub(super) fn write(
     buildah.run(&["copy", "--quiet", "--chown", &owner, &container, &path(&contents.home), HOME])?;
 
     let entrypoint = format!("[\"{PROGRAM}\"]");
-    let mut config = vec!["config", "--entrypoint", &entrypoint, "--cmd", "", "--user", &owner];
+    let mut config = vec!["config", "--entrypoint", &entrypoint, "--user", &owner];
     config.extend([
         "--workingdir",
         HOME,

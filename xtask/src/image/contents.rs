@@ -31,6 +31,10 @@ pub(super) fn lay_out(
 ) -> anyhow::Result<Contents> {
     let contents = Contents { root: scratch.join("root"), home: scratch.join("home") };
     fs::create_dir(&contents.home)?;
+    // Otherwise what HOME lies in would belong to the user too.
+    if let Some(above) = Path::new(HOME.trim_start_matches('/')).parent() {
+        fs::create_dir_all(contents.root.join(above))?;
+    }
     let licence = concat!(env!("CARGO_MANIFEST_DIR"), "/../LICENSE");
     contents.put(PROGRAM, &fs::read(binary)?, 0o755)?;
     contents.put("/etc/ssl/certs/ca-certificates.crt", &bundle(authorities)?, 0o644)?;

@@ -81,9 +81,9 @@ fn the_network_is_closed_but_for_what_is_needed() {
         let ours = &policy(&overlay, HOOKS)["spec"];
         let rules = ours["ingress"].as_array().unwrap();
         let open: Vec<_> = rules.iter().filter(|rule| rule["from"].is_null()).collect();
-        assert_eq!(open, [&json!({"ports": [{"port": 8080}]})], "{}", overlay.name);
+        assert_eq!(open, [&json!({"ports": [{"port": 8080, "protocol": "TCP"}]})], "{}", overlay.name);
         for rule in rules.iter().filter(|rule| !rule["from"].is_null()) {
-            assert_eq!(rule["ports"], json!([{"port": 9090}]), "{}", overlay.name);
+            assert_eq!(rule["ports"], json!([{"port": 9090, "protocol": "TCP"}]), "{}", overlay.name);
             for from in rule["from"].as_array().unwrap() {
                 let anywhere = from["namespaceSelector"] == json!({});
                 assert!(!anywhere && from["ipBlock"].is_null(), "{}: {from}", overlay.name);
