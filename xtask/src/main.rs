@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod image;
 mod images;
 mod memory;
 mod soak;
@@ -23,6 +24,8 @@ enum Task {
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),
+    /// Make the container image, as an OCI archive; needs buildah.
+    Image(image::Args),
     /// Measure everything, beside what limits it, and make a table of it.
     Bench(bench::Args),
     /// Send the program good and bad requests for a long time, and see that nothing grows and nothing is lost.
@@ -40,6 +43,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().task {
         Task::Memory(args) => memory::run(&args).await?,
+        Task::Image(args) => image::run(&args)?,
         Task::Images(args) => images::run(&args).await?,
         Task::Soak(args) => soak::run(&args).await?,
         Task::Bench(args) => return bench::run(args).await,

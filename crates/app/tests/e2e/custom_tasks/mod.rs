@@ -10,4 +10,4 @@ mod retries;
 mod running;
 mod scene;
 
-pub use scene::FOREVER;
+pub use scene::{FOREVER, by_name};

@@ -75,7 +75,7 @@ impl World {
         self.task_of("CustomRun", name, spec).await;
     }
 
-    pub(super) async fn task_of(&self, kind: &str, name: &str, spec: Value) {
+    pub async fn task_of(&self, kind: &str, name: &str, spec: Value) {
         let task = json!({"metadata": {"name": name, "labels": {
             "tekton.dev/pipelineRun": "release-7", "tekton.dev/pipelineTask": "image",
         }}, "spec": spec});
@@ -102,13 +102,7 @@ impl World {
         self.task_of_kind_reaches("CustomRun", name, status, reason).await
     }
 
-    pub(super) async fn task_of_kind_reaches(
-        &self,
-        kind: &str,
-        name: &str,
-        status: &str,
-        reason: &str,
-    ) -> Value {
+    pub async fn task_of_kind_reaches(&self, kind: &str, name: &str, status: &str, reason: &str) -> Value {
         let task = self
             .until(&format!("{kind} {name} is {status}/{reason}"), || async {
                 let task = self.read_task(kind, name).await;
@@ -169,7 +163,7 @@ impl World {
     }
 }
 
-pub(super) fn by_name(build: &str) -> Value {
+pub fn by_name(build: &str) -> Value {
     json!({"apiVersion": "shipwright.io/v1beta1", "kind": "Build", "name": build})
 }
 

@@ -78,6 +78,14 @@ impl Tekton {
         self.status(name, ended).await;
     }
 
+    /// The same without a patch, for who refuses those: the run succeeds.
+    pub async fn replace_end(&self, name: &str) {
+        let mut run = self.runs.get(name).await.unwrap();
+        let conditions = json!([condition("True", "Succeeded")]);
+        run.data["status"] = json!({"startTime": now(), "completionTime": now(), "conditions": conditions});
+        self.runs.replace_status(name, &PostParams::default(), &run).await.unwrap();
+    }
+
     /// Changes labels or annotations.
     pub async fn patch(&self, name: &str, patch: Value) {
         self.runs.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
