@@ -10,6 +10,7 @@ mod commands;
 mod dev;
 mod logging;
 mod manifests;
+mod metrics;
 mod options;
 mod ports;
 mod program;

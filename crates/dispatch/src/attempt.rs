@@ -83,7 +83,8 @@ pub(crate) async fn attempt(
     if let Event::Image(event) = &event {
         attempt.hold_back(&mut due, plans.len(), &event.namespace, throttle, metrics);
     }
-    let work: Vec<_> = due.iter().copied().map(|plan| launch(launcher, plan, patience.launch)).collect();
+    let work: Vec<_> =
+        due.iter().copied().map(|plan| launch(launcher, plan, patience.launch, metrics)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
     while let Ok(Some((plan, result))) = timeout_at(deadline, results.next()).await {
         due.retain(|other| other.key != plan.key);
@@ -108,9 +109,12 @@ fn launch<'a>(
     launcher: &'a dyn Launcher,
     plan: &'a Plan,
     patience: Duration,
+    metrics: &'a Metrics,
 ) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchFault>)> {
     async move {
+        let began = Instant::now();
         let answer = timeout(patience, launcher.launch(plan)).await;
+        metrics.launch_took(began.elapsed().as_secs_f64());
         (plan, answer.unwrap_or_else(|_| Err(too_slow())))
     }
     .boxed()

@@ -13,7 +13,7 @@ use trigger_rules::{Inventory, RuleSet};
 use crate::attempt::{Attempt, Patience, attempt};
 use crate::backoff::Backoff;
 use crate::launcher::Launcher;
-use crate::metrics::Metrics;
+use crate::metrics::{AttemptEnd, Metrics};
 use crate::throttle::Throttle;
 
 /// Works the journal's queue off: claims deliveries, decides, launches, settles.
@@ -168,12 +168,19 @@ impl Dispatcher {
         let Attempt { decisions, launches, postponed, refused, held_back } = attempt;
         if let (None, Some((wait, message))) = (&postponed, held_back) {
             info!(message, "taken up again later");
+            self.metrics.attempted(AttemptEnd::HeldBack, age.as_secs_f64());
             let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
             let came_to = Settlement { decisions, launches, fault: Some(message) };
             return self.keep(&claimed, Some(due), came_to, shutdown).await;
         }
         let due = postponed.as_ref().filter(|_| !give_up).map(|fault| self.next_try(&claimed, fault));
         let fault = if due.is_some() { postponed } else { refused.or(postponed) };
+        let end = match (&due, &fault) {
+            (Some(_), _) => AttemptEnd::Postponed,
+            (None, Some(_)) => AttemptEnd::Failed,
+            (None, None) => AttemptEnd::Settled,
+        };
+        self.metrics.attempted(end, age.as_secs_f64());
         self.keep(&claimed, due, Settlement { decisions, launches, fault }, shutdown).await;
     }
 

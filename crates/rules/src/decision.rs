@@ -147,6 +147,31 @@ impl Decision {
 }
 
 impl Reason {
+    /// Every [`Reason::name`], in the order of the variants.
+    pub const NAMES: [&str; 21] = [
+        "rule-broken",
+        "secret-did-not-verify",
+        "no-secret",
+        "event-not-listed",
+        "ref-deleted",
+        "no-code-changed",
+        "fork-not-allowed",
+        "branch-not-listed",
+        "revision-is-commit",
+        "pipeline-differs",
+        "labels-differ",
+        "status-not-listed",
+        "image-not-listed",
+        "suspended",
+        "own-output",
+        "cycle",
+        "not-seen-here",
+        "carries-out-a-build",
+        "runs-the-build",
+        "before-the-build",
+        "started-already",
+    ];
+
     /// The machine name: stable, for scripts and metrics.
     pub fn name(&self) -> &'static str {
         match self {

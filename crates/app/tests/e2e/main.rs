@@ -14,6 +14,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod answers;
 mod apart;
 mod ask;
@@ -31,6 +32,7 @@ mod kill;
 mod kubectl;
 mod load;
 mod matching;
+mod metrics;
 mod outages;
 mod pipelines;
 mod postgres;

@@ -80,7 +80,7 @@ impl Admin {
     /// An admin port over these parts.
     pub fn new(parts: AdminParts) -> Self {
         let AdminParts { ready, journal, registry, inventory, images, runs, doorkeeper, shutdown } = parts;
-        let health = Health::new(ready, Arc::clone(&journal), registry);
+        let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
         Self { health, api: Api { journal, inventory, images, runs, doorkeeper, feed, shutdown } }
     }

@@ -22,14 +22,14 @@ use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_rules::Inventory;
 
-use self::answer::Answer;
+pub(crate) use self::answer::Answer;
 use self::body::BodyBudget;
 use self::intake::{Intake, delivery_id};
 pub use self::refusals::RefusalWriter;
 use self::refusals::{Place, Refusals, Refused};
 pub use self::registry::{RegistryHook, RegistryHooks};
 use crate::listener::Peer;
-use crate::metrics::Metrics;
+use crate::metrics::{EventName, Metrics};
 use crate::trouble::Trouble;
 
 /// Which provider's deliveries come in by which path.
@@ -120,24 +120,22 @@ impl Hooks {
 
 async fn take(State(hook): State<Hook>, request: Request) -> Response {
     let began = Instant::now();
-    let answer = hook.take(request).await;
+    let mut is_about = EventName::UNREAD;
+    let answer = hook.take_in(request, &mut is_about).await.unwrap_or_else(|answer| answer);
     let seconds = began.elapsed().as_secs_f64();
-    hook.hooks.metrics.answered(hook.provider.name(), answer.name(), seconds);
+    hook.hooks.metrics.answered(hook.provider.name(), is_about, &answer, seconds);
     answer.into_response()
 }
 
 impl Hook {
-    async fn take(&self, request: Request) -> Answer {
-        self.take_in(request).await.unwrap_or_else(|answer| answer)
-    }
-
-    async fn take_in(&self, request: Request) -> Result<Answer, Answer> {
+    async fn take_in(&self, request: Request, is_about: &mut EventName) -> Result<Answer, Answer> {
         let Hooks { intake, bodies, refusals, .. } = self.hooks.as_ref();
         // Before the body: while nothing is taken in, nothing need be sent.
         let rules = intake.rules()?;
         let (parts, body) = request.into_parts();
         let body = bodies.read(&parts.headers, body).await?;
-        let taken = intake.take(self.provider, &self.path, &parts.headers, body.bytes(), &rules).await;
+        let (headers, bytes) = (&parts.headers, body.bytes());
+        let taken = intake.take(self.provider, &self.path, headers, bytes, &rules, is_about).await;
         let Err(Refused { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
         if let Some(why) = why {
             let provider_id = why.provider_id.as_deref();
