@@ -4,6 +4,7 @@
 mod bench;
 mod images;
 mod memory;
+mod reference;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,8 @@ enum Task {
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),
+    /// Write docs/reference from the program itself.
+    Reference,
     /// Measure what the program achieves under load, beside what limits it.
     #[command(subcommand)]
     Bench(bench::What),
@@ -39,6 +42,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().task {
         Task::Memory(args) => memory::run(&args).await?,
         Task::Images(args) => images::run(&args).await?,
+        Task::Reference => reference::write().await?,
         Task::Bench(what) => return bench::run(what).await,
         Task::BenchServer(args) => bench::server::run(args).await?,
         Task::BenchCluster(args) => bench::cluster::run(args).await?,

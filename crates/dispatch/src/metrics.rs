@@ -108,7 +108,7 @@ impl Default for Metrics {
 
 impl Metrics {
     fn begin_at_nothing(&self) {
-        for outcome in ["fired", "also-matched"].into_iter().chain(Reason::NAMES) {
+        for outcome in ["fired", "also-matched"].into_iter().chain(Reason::ALL.iter().map(Reason::name)) {
             drop(self.decisions.get_or_create(&DecisionLabels { outcome }));
         }
         for end in AttemptEnd::ALL {

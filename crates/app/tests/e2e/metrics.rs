@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::StatusCode;
 use serde_json::json;
+use trigger_devcluster::Fault;
 
 use crate::world::{World, usual_rules};
 
@@ -150,11 +151,12 @@ async fn labels_have_no_values_but_those_they_begin_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_server_that_is_away_is_counted() {
+async fn an_api_server_in_trouble_is_counted() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let Some(dev) = &world.dev else { return };
-    dev.stop().await;
+    dev.faults().add(Fault::refuse(503));
+    dev.faults().drop_watches();
     let answer = world.send(&world.push_main()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let counted = || async {
@@ -162,7 +164,7 @@ async fn an_api_server_that_is_away_is_counted() {
         let has = |line: &str| text.lines().any(|found| found.starts_with(line) && !found.ends_with(" 0"));
         let all = has("shipwright_trigger_deliveries_refused_total{reason=\"secret-unreadable\"}")
             && has(
-                "shipwright_trigger_api_server_requests_total{method=\"GET\",resource=\"secrets\",answer=\"none\"}",
+                "shipwright_trigger_api_server_requests_total{method=\"GET\",resource=\"secrets\",answer=\"5xx\"}",
             )
             && has("shipwright_trigger_watches{resource=\"builds\",state=\"failing\"}");
         all.then_some(())
