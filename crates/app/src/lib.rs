@@ -17,6 +17,11 @@ mod program;
 mod sender;
 mod shutdown;
 mod telling;
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+#[path = "traces/off.rs"]
+mod traces;
 mod workers;
 
 pub use cli::{Cli, Command, run};

@@ -18,6 +18,7 @@ use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
 
+use crate::logging::log_filter;
 use crate::metrics;
 use crate::options::{AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHookOptions, WorkOptions};
 use crate::ports::Ports;
@@ -268,6 +269,7 @@ impl Program {
                 AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
                 AdminAuth::None => Doorkeeper::Nobody,
             },
+            log_filter: log_filter(),
             shutdown: stop.listeners.clone(),
         })
         .router();

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, error, info, info_span, warn};
+use trigger_event::TraceParent;
 use trigger_journal::{Claimed, Demand, Journal, JournalError, OutcomeRecord, Settlement};
 use trigger_rules::{Inventory, RuleSet};
 
@@ -116,7 +117,11 @@ impl Dispatcher {
             for claimed in claimed {
                 // There is room for as many as were asked for: only this loop takes permits.
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-                let (this, span) = (Arc::clone(&this), info_span!("delivery", delivery = %claimed.ticket.id));
+                let (this, id) = (Arc::clone(&this), &claimed.ticket.id);
+                let trace = TraceParent::of(id).trace_id();
+                let span = info_span!("delivery", delivery = %id, trace);
+                let attempt = claimed.ticket.attempt;
+                let traced = info_span!(target: "trigger_trace", "handle", delivery = %id, attempt);
                 let held = UnderWay::hold(&this.under_way, &claimed.tenant);
                 let shutdown = shutdown.clone();
                 let work = async move {
@@ -124,7 +129,7 @@ impl Dispatcher {
                     drop(permit);
                     drop(held);
                 };
-                tasks.spawn(work.instrument(span));
+                tasks.spawn(work.instrument(traced).instrument(span));
             }
             let idle = async {
                 if room.available_permits() == 0 {

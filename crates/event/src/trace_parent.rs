@@ -27,12 +27,16 @@ impl TraceParent {
         }
         Self { trace, span }
     }
+
+    /// The id of the trace as text: 32 digits.
+    pub fn trace_id(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.trace))
+    }
 }
 
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (trace, span) = (u128::from_be_bytes(self.trace), u64::from_be_bytes(self.span));
-        write!(f, "00-{trace:032x}-{span:016x}-01")
+        write!(f, "00-{}-{:016x}-01", self.trace_id(), u64::from_be_bytes(self.span))
     }
 }
 

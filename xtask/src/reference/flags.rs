@@ -50,7 +50,9 @@ fn row(arg: &Arg, text: &mut String) {
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     let default =
         if takes_value && !defaults.is_empty() { format!("`{}`", defaults.join(",")) } else { String::new() };
-    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+    // The command line leaves the full stop of a single sentence out.
+    let stop = |text: String| if text.is_empty() || text.ends_with('.') { text } else { text + "." };
+    let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).map(stop).unwrap_or_default();
     let possible: Vec<_> =
         arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     let possible = if takes_value && !possible.is_empty() {

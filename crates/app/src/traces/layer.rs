@@ -97,7 +97,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
 
     fn on_close(&self, id: Id, scope: Scope<'_, S>) {
         let Some(span) = scope.span(&id) else { return };
-        let Some(Begun { id, start, said, mut inside }) = span.extensions_mut().remove::<Begun>() else { return };
+        let Some(Begun { id, start, said, mut inside }) = span.extensions_mut().remove::<Begun>() else {
+            return;
+        };
         let mut ended = Ended { id, parent: None, name: span.name(), start, end: SystemTime::now(), said };
         for around in span.scope().skip(1) {
             if let Some(around) = around.extensions_mut().get_mut::<Begun>() {
@@ -134,7 +136,8 @@ impl Output {
     fn build(&self, trace: TraceId, id: SpanId, parent: Option<SpanId>, span: Ended) {
         let Ended { name, start, end, said, .. } = span;
         let mut attributes = said.attributes;
-        attributes.extend(said.delivery.map(|delivery| KeyValue::new("trigger.delivery", delivery.to_string())));
+        attributes
+            .extend(said.delivery.map(|delivery| KeyValue::new("trigger.delivery", delivery.to_string())));
         let mut builder = SpanBuilder::from_name(name).with_start_time(start).with_attributes(attributes);
         if said.is_first {
             builder = builder.with_kind(SpanKind::Server);
@@ -143,8 +146,7 @@ impl Output {
             builder = builder.with_links(vec![Link::with_context(link)]);
         }
         let around = parent.map_or_else(Context::new, |parent| {
-            let context =
-                SpanContext::new(trace, parent, TraceFlags::SAMPLED, true, TraceState::default());
+            let context = SpanContext::new(trace, parent, TraceFlags::SAMPLED, true, TraceState::default());
             Context::new().with_remote_span_context(context)
         });
         NEXT.set(Some((trace, id)));
@@ -216,7 +218,8 @@ impl Visit for Said {
 fn traceparent(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    if version != "00" || trace.len() != 32 || span.len() != 16 || flags.len() != 2 || parts.next().is_some() {
+    if version != "00" || trace.len() != 32 || span.len() != 16 || flags.len() != 2 || parts.next().is_some()
+    {
         return None;
     }
     let context = SpanContext::new(

@@ -22,8 +22,8 @@ use opentelemetry_sdk::trace::{Config, SdkTracerProvider};
 use tokio::runtime::Handle;
 use tracing::warn;
 
-pub(crate) use self::layer::{SpanLayer, TARGET};
 use self::layer::{Ids, Output};
+pub(crate) use self::layer::{SpanLayer, TARGET};
 
 /// How long the end of the program waits for the last spans to be sent.
 const LAST_SPANS: Duration = Duration::from_secs(2);
@@ -58,7 +58,8 @@ impl Traces {
             .with_batch_exporter(exporter)
             .build();
         // The sampler of the environment, asked once per trace: all its spans go the same way.
-        let output = Output { tracer: provider.tracer("shipwright-trigger"), sampler: Config::default().sampler };
+        let output =
+            Output { tracer: provider.tracer("shipwright-trigger"), sampler: Config::default().sampler };
         Ok(Some((Self(provider), SpanLayer::new(output))))
     }
 

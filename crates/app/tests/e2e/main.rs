@@ -50,5 +50,6 @@ mod settings;
 mod soak;
 mod stream;
 mod tenants;
+mod traces;
 mod versions;
 mod world;

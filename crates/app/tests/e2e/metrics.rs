@@ -107,7 +107,6 @@ async fn labels_have_no_values_but_those_they_begin_with() {
     world.deliver(&world.push_main()).await;
     let pull_request = world.pull_request("opened", "topic", "main");
     world.send(&pull_request).await;
-    world.send(&pull_request).await;
     world.send_signed(&world.push("refs/heads/other", crate::world::SHA), "another key").await;
     let repository = json!({"html_url": world.repository(), "clone_url": world.repository()});
     let made_up = json!({"repository": repository, "action": "reticulated"}).to_string();

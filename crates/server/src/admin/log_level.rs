@@ -112,7 +112,9 @@ pub(super) async fn change(
     administrator(&caller).await?;
     let lasts = lasts.as_deref().map_or(Ok(USUAL), duration)?;
     if filter.trim().is_empty() || filter.len() > LONGEST_FILTER {
-        return Err(Fault::bad_request("`filter` is a level such as `debug`, or a list such as `info,kube=warn`"));
+        return Err(Fault::bad_request(
+            "`filter` is a level such as `debug`, or a list such as `info,kube=warn`",
+        ));
     }
     api.log_levels.set(&filter, lasts).map_err(|reason| {
         Fault::bad_request(format!("`filter` cannot be understood ({reason}): give a level such as `debug`"))
@@ -136,9 +138,9 @@ async fn administrator(caller: &Caller) -> Result<(), Fault> {
 
 fn duration(text: &str) -> Result<Duration, Fault> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
-    parsed.filter(|duration| !duration.is_zero() && *duration <= LONGEST).ok_or_else(|| {
-        Fault::bad_request("`for` is a time such as `15m`, at most `24h`")
-    })
+    parsed
+        .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
+        .ok_or_else(|| Fault::bad_request("`for` is a time such as `15m`, at most `24h`"))
 }
 
 #[cfg(test)]

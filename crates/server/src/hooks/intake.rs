@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
 use trigger_dispatch::{SecretData, SecretFault, Secrets};
 use trigger_event::{
@@ -109,7 +109,9 @@ impl Intake {
 
         let delivery = delivery(provider, path, headers, &payload, &selector, &body);
         let id = delivery.id.clone();
-        let verified = match self.verify(provider, delivery, claim, &candidates).await? {
+        let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.secrets.len());
+        let verified = self.verify(provider, delivery, claim, &candidates).instrument(span).await?;
+        let verified = match verified {
             Ok(verified) => verified,
             Err(tried) => {
                 self.pace.failed(&pace_key);
@@ -128,7 +130,10 @@ impl Intake {
         };
         // What cannot be understood must not be kept as if it could.
         event.map_err(|error| refuse(&error, about))?;
-        let (id, appended) = self.keep(verified).await?;
+        let span = info_span!(target: "trigger_trace", "append");
+        let (id, appended) = self.keep(verified).instrument(span).await?;
+        // Of several times that it comes in, one begins the trace.
+        Span::current().record("delivery", field::display(&id)).record("first", appended == Appended::New);
         info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         Ok(match appended {
             Appended::Settled => Answer::Duplicate(id),

@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tracing::{Instrument, Span, field, info_span};
 use trigger_dispatch::Secrets;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
@@ -121,10 +123,33 @@ impl Hooks {
 async fn take(State(hook): State<Hook>, request: Request) -> Response {
     let began = Instant::now();
     let mut is_about = EventName::UNREAD;
-    let answer = hook.take_in(request, &mut is_about).await.unwrap_or_else(|answer| answer);
+    let span = span(hook.provider, request.headers());
+    let answer = hook.take_in(request, &mut is_about).instrument(span.clone()).await;
+    let answer = answer.unwrap_or_else(|answer| answer);
+    span.record("answer", answer.name());
     let seconds = began.elapsed().as_secs_f64();
     hook.hooks.metrics.answered(hook.provider.name(), is_about, &answer, seconds);
     answer.into_response()
+}
+
+/// The span of taking a delivery in, for its trace. Whoever sends the request may say in which trace of theirs
+/// it was; nobody has signed that, so it is noted and not followed.
+fn span(provider: &dyn Provider, headers: &HeaderMap) -> Span {
+    let span = info_span!(
+        target: "trigger_trace",
+        "accept",
+        provider = provider.name(),
+        delivery = field::Empty,
+        first = field::Empty,
+        answer = field::Empty,
+        link = field::Empty,
+    );
+    if !span.is_disabled()
+        && let Some(link) = headers.get("traceparent").and_then(|link| link.to_str().ok())
+    {
+        span.record("link", link);
+    }
+    span
 }
 
 impl Hook {
