@@ -121,11 +121,8 @@ impl LogFilter for Filter {
 
     fn set(&self, filter: &str) -> Result<(), String> {
         // A level alone is meant for what we say ourselves.
-        let filter = if filter.parse::<LevelFilter>().is_ok() {
-            format!("{filter},{WITHOUT_CLIENT}")
-        } else {
-            filter.to_owned()
-        };
+        let is_level = filter != self.at_start && filter.parse::<LevelFilter>().is_ok();
+        let filter = if is_level { format!("{filter},{WITHOUT_CLIENT}") } else { filter.to_owned() };
         let parsed = EnvFilter::try_new(&filter).map_err(|error| error.to_string())?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = &self.handle {

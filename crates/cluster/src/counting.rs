@@ -44,12 +44,26 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let asked = Asked::of(request.method().as_str(), request.uri().path());
-        let metrics = self.metrics.clone();
+        let mut waiting = Waiting { asked, metrics: self.metrics.clone(), status: None };
         let answer = self.inner.call(request);
         answer
             .inspect(move |answer| {
-                metrics.requested(asked, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
+                waiting.status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
             })
             .boxed()
+    }
+}
+
+/// A request that waits for its answer. It is counted when it does so no longer, also if it was given up: an
+/// API server that is too slow answers nobody.
+struct Waiting {
+    asked: Asked,
+    metrics: Metrics,
+    status: Option<u16>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.metrics.requested(self.asked, self.status);
     }
 }

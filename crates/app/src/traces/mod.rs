@@ -49,7 +49,9 @@ impl Traces {
         let exporter = SpanExporter::builder().with_http().with_http_client(client).build();
         let exporter = exporter.context("traces cannot be sent: check the variables OTEL_EXPORTER_OTLP_*")?;
         let mut resource = Resource::builder();
-        if !is_set("OTEL_SERVICE_NAME") {
+        let attributes = env::var("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        let is_named = attributes.split(',').any(|attribute| attribute.trim().starts_with("service.name="));
+        if !is_named && !is_set("OTEL_SERVICE_NAME") {
             resource = resource.with_service_name("shipwright-trigger");
         }
         let provider = SdkTracerProvider::builder()

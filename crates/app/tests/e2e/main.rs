@@ -31,6 +31,7 @@ mod images_cli;
 mod kill;
 mod kubectl;
 mod load;
+mod log_level;
 mod matching;
 mod metrics;
 mod outages;

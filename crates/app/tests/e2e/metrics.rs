@@ -154,7 +154,7 @@ async fn an_api_server_in_trouble_is_counted() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let Some(dev) = &world.dev else { return };
-    dev.faults().add(Fault::refuse(503));
+    dev.faults().add(Fault::refuse(500));
     dev.faults().drop_watches();
     let answer = world.send(&world.push_main()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
