@@ -44,10 +44,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let asked = Asked::of(request.method().as_str(), request.uri().path());
-        let mut waiting = Waiting { asked, metrics: self.metrics.clone(), status: None };
+        let waiting = Waiting { asked, metrics: self.metrics.clone(), status: None };
         let answer = self.inner.call(request);
         answer
             .inspect(move |answer| {
+                // All of it goes along: dropped with the request, it counts it.
+                let mut waiting = waiting;
                 waiting.status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
             })
             .boxed()

@@ -1,5 +1,7 @@
 //! The page of annotations and labels, made of the constants that the program uses.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, ensure};
 
 use super::{MADE, cell};
@@ -18,7 +20,7 @@ pub(super) fn page() -> anyhow::Result<String> {
         } else if let Some(constant) = line.strip_prefix("pub const ") {
             let (_, value) = constant.split_once(" = \"").context("a constant without its value")?;
             let key = value.trim_end_matches(['"', ';']);
-            text.push_str(&format!("| `{key}` | {} |\n", cell(&without_links(&meaning))));
+            let _ = writeln!(text, "| `{key}` | {} |", cell(&without_links(&meaning)));
             meaning.clear();
             count += 1;
         }

@@ -1,5 +1,7 @@
 //! The page of the admin API, made of its OpenAPI document.
 
+use std::fmt::Write as _;
+
 use anyhow::Context;
 use serde_json::{Map, Value};
 
@@ -13,15 +15,12 @@ pub(super) fn page(document: &Value) -> anyhow::Result<String> {
     );
     for (path, methods) in object(&document["paths"])? {
         for (method, operation) in object(methods)? {
-            text.push_str(&format!(
-                "\n## `{} {path}`\n\n{}\n",
-                method.to_uppercase(),
-                said(&operation["summary"])
-            ));
+            let _ =
+                writeln!(text, "\n## `{} {path}`\n\n{}", method.to_uppercase(), said(&operation["summary"]));
             parameters(operation, &mut text);
             let body = &operation["requestBody"]["content"]["application/json"]["schema"];
             if !body.is_null() {
-                text.push_str(&format!("\nBody: {}.\n", kind(body)));
+                let _ = writeln!(text, "\nBody: {}.", kind(body));
             }
             text.push('\n');
             for (status, answer) in
@@ -34,16 +33,13 @@ pub(super) fn page(document: &Value) -> anyhow::Result<String> {
                     } else {
                         format!(", {}", kind(schema))
                     };
-                    text.push_str(&format!(
-                        "- {status}, `{media}`{shape}: {}\n",
-                        said(&answer["description"])
-                    ));
+                    let _ = writeln!(text, "- {status}, `{media}`{shape}: {}", said(&answer["description"]));
                 }
             }
         }
     }
     for (name, schema) in object(&document["components"]["schemas"])? {
-        text.push_str(&format!("\n### {name}\n\n{}\n", said(&schema["description"])));
+        let _ = writeln!(text, "\n### {name}\n\n{}", said(&schema["description"]));
         shape(schema, &mut text);
     }
     Ok(text)
@@ -58,7 +54,7 @@ fn parameters(operation: &Value, text: &mut String) {
     for parameter in parameters {
         let (name, place) = (said(&parameter["name"]), said(&parameter["in"]));
         let (kind, what) = (kind(&parameter["schema"]), said(&parameter["description"]));
-        text.push_str(&format!("| `{name}` | {place} | {kind} | {what} |\n"));
+        let _ = writeln!(text, "| `{name}` | {place} | {kind} | {what} |");
     }
 }
 
@@ -67,7 +63,7 @@ fn shape(schema: &Value, text: &mut String) {
     if let Some(fields) = schema["properties"].as_object() {
         text.push_str("\n| field | type | what |\n|---|---|---|\n");
         for (name, field) in fields {
-            text.push_str(&format!("| `{name}` | {} | {} |\n", kind(field), said(&field["description"])));
+            let _ = writeln!(text, "| `{name}` | {} | {} |", kind(field), said(&field["description"]));
         }
     }
     for choice in schema["oneOf"].as_array().or(schema["anyOf"].as_array()).into_iter().flatten() {
@@ -81,7 +77,7 @@ fn shape(schema: &Value, text: &mut String) {
         });
         let line = fields.unwrap_or_else(|| kind(choice));
         let colon = if what.is_empty() { "" } else { ": " };
-        text.push_str(&format!("- {line}{colon}{what}\n"));
+        let _ = writeln!(text, "- {line}{colon}{what}");
     }
 }
 

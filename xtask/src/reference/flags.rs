@@ -1,5 +1,7 @@
 //! The page of flags, made of the command line.
 
+use std::fmt::Write as _;
+
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use shipwright_trigger::Cli;
 
@@ -18,7 +20,7 @@ pub(super) fn page() -> String {
 
 fn section(command: &Command, name: &str, text: &mut String) {
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string);
-    text.push_str(&format!("\n## `{name}`\n\n{}\n", about.unwrap_or_default()));
+    let _ = writeln!(text, "\n## `{name}`\n\n{}", about.unwrap_or_default());
     let is_shown = |arg: &&Arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version");
     // What every subcommand takes is told once, at the top.
     let is_own =
@@ -35,7 +37,7 @@ fn section(command: &Command, name: &str, text: &mut String) {
 
 fn row(arg: &Arg, text: &mut String) {
     let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
-    let values = arg.get_value_names().unwrap_or_default().iter().map(|name| name.as_str());
+    let values = arg.get_value_names().unwrap_or_default().iter().map(ToString::to_string);
     let values = values.collect::<Vec<_>>().join(" ");
     let mut flag = match (arg.get_long(), arg.get_short()) {
         (Some(long), Some(short)) => format!("--{long}, -{short}"),
@@ -60,5 +62,5 @@ fn row(arg: &Arg, text: &mut String) {
     } else {
         String::new()
     };
-    text.push_str(&format!("| `{flag}` | {environment} | {default} | {}{possible} |\n", cell(&help)));
+    let _ = writeln!(text, "| `{flag}` | {environment} | {default} | {}{possible} |", cell(&help));
 }

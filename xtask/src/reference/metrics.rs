@@ -2,6 +2,7 @@
 //! label.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use anyhow::{Context, bail};
 
@@ -21,7 +22,7 @@ pub(super) fn page(exposition: &str) -> anyhow::Result<String> {
          [observability](../observability.md). {MADE}\n"
     );
     for (name, Family { kind, help, labels }) in families(exposition)? {
-        text.push_str(&format!("\n## `{name}`\n\n{} ({kind}).\n", cell(help.trim_end_matches('.'))));
+        let _ = writeln!(text, "\n## `{name}`\n\n{} ({kind}).", cell(help.trim_end_matches('.')));
         let labels: Vec<_> =
             labels.into_iter().filter(|(label, _)| label != "le" && label != "version").collect();
         if !labels.is_empty() {
@@ -29,7 +30,7 @@ pub(super) fn page(exposition: &str) -> anyhow::Result<String> {
         }
         for (label, values) in labels {
             let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
-            text.push_str(&format!("| `{label}` | {} |\n", values.join(", ")));
+            let _ = writeln!(text, "| `{label}` | {} |", values.join(", "));
         }
     }
     Ok(text)

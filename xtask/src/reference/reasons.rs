@@ -1,5 +1,7 @@
 //! The page of reasons for which rules do not fire.
 
+use std::fmt::Write as _;
+
 use trigger_rules::Reason;
 
 use super::{MADE, cell};
@@ -15,7 +17,7 @@ pub(super) fn page() -> String {
             Reason::RuleBroken(_) => "the rule is broken: FAULT".to_owned(),
             other => other.sentence("EXPECTED", "FOUND"),
         };
-        text.push_str(&format!("| `{}` | {} |\n", reason.name(), cell(&sentence)));
+        let _ = writeln!(text, "| `{}` | {} |", reason.name(), cell(&sentence));
     }
     text
 }

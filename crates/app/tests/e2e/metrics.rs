@@ -66,9 +66,9 @@ fn parse(text: &str) -> BTreeMap<String, Family> {
 }
 
 /// Every label that there is. What a repository, a namespace, a Build or a sender is called is not among them.
-const LABELS: [&str; 14] = [
+const LABELS: [&str; 13] = [
     "answer", "call", "event", "le", "method", "outcome", "provider", "reason", "resource", "state", "type",
-    "version", "what", "kind",
+    "version", "what",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,7 +110,7 @@ impl Serving {
         let ready = format!("http://{admin}/readyz");
         let is_ready =
             || async { reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) };
-        until("it is ready", || is_ready()).await;
+        until("it is ready", is_ready).await;
         serving
     }
 
