@@ -5,6 +5,7 @@ mod bench;
 mod image;
 mod images;
 mod memory;
+mod reference;
 mod soak;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Task {
     Images(images::Args),
     /// Make the container image, as an OCI archive; needs buildah.
     Image(image::Args),
+    /// Write docs/reference from the program itself.
+    Reference,
     /// Measure everything, beside what limits it, and make a table of it.
     Bench(bench::Args),
     /// Send the program good and bad requests for a long time, and see that nothing grows and nothing is lost.
@@ -45,6 +48,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Task::Memory(args) => memory::run(&args).await?,
         Task::Image(args) => image::run(&args)?,
         Task::Images(args) => images::run(&args).await?,
+        Task::Reference => reference::write().await?,
         Task::Soak(args) => soak::run(&args).await?,
         Task::Bench(args) => return bench::run(args).await,
         Task::BenchServer(args) => bench::server::run(args).await?,

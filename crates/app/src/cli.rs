@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{completions, crds, deliveries, dev, explain, images, send, serve};
-use crate::logging::{LogOptions, start_logging};
+use crate::logging::{self, LogOptions};
 use crate::plain::plain_lines;
 
 /// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
@@ -75,8 +75,14 @@ fn with_runtime<F>(log: &LogOptions, command: impl FnOnce() -> F) -> anyhow::Res
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
-    start_logging(log)?;
     // One provider of cryptography for everything that speaks TLS. It fails only if there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command())
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let traces = logging::start(log)?;
+        let done = command().await;
+        if let Some(traces) = traces {
+            traces.stop().await;
+        }
+        done
+    })
 }

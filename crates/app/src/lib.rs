@@ -10,6 +10,7 @@ mod commands;
 mod dev;
 mod logging;
 mod manifests;
+mod metrics;
 mod options;
 mod plain;
 mod ports;
@@ -17,6 +18,11 @@ mod program;
 mod sender;
 mod shutdown;
 mod telling;
+#[cfg(feature = "otel")]
+mod traces;
+#[cfg(not(feature = "otel"))]
+#[path = "traces/off.rs"]
+mod traces;
 mod workers;
 
 pub use cli::{Cli, Command, run};

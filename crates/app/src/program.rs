@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_cluster::{
@@ -12,13 +11,15 @@ use trigger_cluster::{
     Scope, SharedReads, carry_out_tasks, watch_builds,
 };
 use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Secrets, Settings, keep_within};
-use trigger_journal::{Address, Journal};
+use trigger_journal::{Address, Journal, Measured};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
 use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
 
+use crate::logging::log_filter;
+use crate::metrics;
 use crate::options::{AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHookOptions, WorkOptions};
 use crate::ports::Ports;
 use crate::workers::Workers;
@@ -183,7 +184,11 @@ impl Program {
     ) -> anyhow::Result<Self> {
         let (hooks, admin) = (hook_listener.local_addr()?, admin_listener.local_addr()?);
         let inventory = Arc::new(Inventory::new());
-        let mut registry = Registry::with_prefix("shipwright_trigger");
+        let mut registry = metrics::registry();
+        connection.metrics.register(&mut registry);
+        let counts = trigger_journal::Metrics::default();
+        counts.register(&mut registry);
+        let journal: Arc<dyn Journal> = Arc::new(Measured::new(journal, counts));
 
         let stop = Stop::new(Workers::start().context("no threads can be started")?);
         let reporter = Reporter::start(connection, &stop.background);
@@ -264,6 +269,7 @@ impl Program {
                 AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
                 AdminAuth::None => Doorkeeper::Nobody { under_any_name: !admin.ip().is_loopback() },
             },
+            log_filter: log_filter(),
             shutdown: stop.listeners.clone(),
         })
         .router();

@@ -16,6 +16,8 @@ use trigger_dispatch::{Access, AccessFault, Action, User, with_causes};
 
 use crate::client::Connection;
 
+/// The group of resources that exist only to be asked about.
+const OWN_GROUP: &str = "trigger.shipwright.io";
 /// For how long an answer is believed. Rights that were taken away last so long.
 const BELIEVED: Duration = Duration::from_secs(10);
 /// How many answers of each kind are remembered.
@@ -71,12 +73,13 @@ impl Reviews {
         if let Some(known) = self.rights.recall(&key) {
             return Ok(known);
         }
-        let (verb, resource) = match action {
-            Action::Read => ("get", "builds"),
-            Action::Replay => ("create", "buildruns"),
+        let (verb, resource, group) = match action {
+            Action::Read => ("get", "builds", shipwright::GROUP),
+            Action::Replay => ("create", "buildruns", shipwright::GROUP),
+            Action::Administer => ("update", "loglevels", OWN_GROUP),
         };
         let attributes = ResourceAttributes {
-            group: Some(shipwright::GROUP.to_owned()),
+            group: Some(group.to_owned()),
             // An empty namespace stands for all of them.
             namespace: Some(namespace.unwrap_or_default().to_owned()),
             resource: Some(resource.to_owned()),

@@ -20,6 +20,7 @@ use trigger_rules::{Applied, Inventory};
 use trigger_targets::About;
 
 use crate::client::{ClientError, Connection};
+use crate::metrics::{Watch, Watched};
 use crate::reporter::{Report, Reporter};
 use crate::watching::{Patience, is_absent};
 
@@ -119,6 +120,7 @@ pub fn watch_builds(
             listed: HashSet::new(),
             reported: HashMap::new(),
             complete: false,
+            watch: connection.metrics.watch(Watched::Builds),
         };
         let (connection, shutdown) = (connection.clone(), shutdown.clone());
         tasks.spawn(async move {
@@ -142,6 +144,7 @@ struct Feed {
     /// What was reported last about each broken Build.
     reported: HashMap<ObjectKey, Applied>,
     complete: bool,
+    watch: Watch,
 }
 
 impl Feed {
@@ -154,8 +157,14 @@ impl Feed {
         pin_mut!(events);
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.take(event),
-                Err(error) => self.note(&error),
+                Ok(event) => {
+                    self.watch.works();
+                    self.take(event);
+                }
+                Err(error) => {
+                    self.watch.fails(is_absent(&error));
+                    self.note(&error);
+                }
             }
         }
     }

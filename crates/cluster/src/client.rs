@@ -1,11 +1,17 @@
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+
+use crate::counting::CountingLayer;
+use crate::metrics::Metrics;
 
 /// A connection to an API server.
 #[derive(Clone)]
 pub struct Connection {
     pub(crate) client: Client,
     config: Config,
+    /// What is asked over it, and of those that were made of it, is counted here.
+    pub metrics: Metrics,
     /// The address of the API server, for people to read.
     pub url: String,
 }
@@ -40,20 +46,21 @@ pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError
                 .map_err(ClientError::Kubeconfig)?
         }
     };
-    Connection::new(config)
+    Connection::new(config, Metrics::default())
 }
 
 impl Connection {
-    fn new(config: Config) -> Result<Self, ClientError> {
+    fn new(config: Config, metrics: Metrics) -> Result<Self, ClientError> {
         let url = config.cluster_url.to_string();
-        let client = Client::try_from(config.clone());
-        let client = client.map_err(|error| ClientError::Client(Box::new(error)))?;
-        Ok(Self { client, config, url })
+        let builder = ClientBuilder::try_from(config.clone());
+        let builder = builder.map_err(|error| ClientError::Client(Box::new(error)))?;
+        let client = builder.with_layer(&CountingLayer(metrics.clone())).build();
+        Ok(Self { client, config, metrics, url })
     }
 
     /// A connection to the same API server that shares nothing with this one. What it does in the background
     /// is done by the threads of the runtime that this is called in.
     pub fn apart(&self) -> Result<Self, ClientError> {
-        Self::new(self.config.clone())
+        Self::new(self.config.clone(), self.metrics.clone())
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
@@ -15,6 +15,7 @@ use trigger_dispatch::{SecretData, SecretFault, Secrets, with_causes};
 use trigger_event::ObjectKey;
 
 use crate::client::Connection;
+use crate::metrics::Metrics;
 
 /// How many Secrets are read side by side: enough for a burst, too few to trouble an API server.
 const SIDE_BY_SIDE: usize = 32;
@@ -35,6 +36,7 @@ pub struct SharedReads {
     client: Client,
     under_way: Arc<Mutex<HashMap<ObjectKey, WeakShared<BoxFuture<'static, Answer>>>>>,
     room: Arc<Semaphore>,
+    metrics: Metrics,
 }
 
 impl SharedReads {
@@ -44,6 +46,7 @@ impl SharedReads {
             client: connection.client.clone(),
             under_way: Arc::default(),
             room: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
+            metrics: connection.metrics.clone(),
         }
     }
 
@@ -53,7 +56,8 @@ impl SharedReads {
         if let Some(read) = under_way.get(secret).and_then(WeakShared::upgrade) {
             return read;
         }
-        let (client, room) = (self.client.clone(), Arc::clone(&self.room));
+        let (client, room, metrics) = (self.client.clone(), Arc::clone(&self.room), self.metrics.clone());
+        let began = Instant::now();
         let (secret, others) = (secret.clone(), Arc::clone(&self.under_way));
         let key = secret.clone();
         let read = async move {
@@ -66,6 +70,7 @@ impl SharedReads {
             let answer = tokio::time::timeout(READ_WITHIN, read).await;
             let answer = answer
                 .unwrap_or_else(|_| Err(unavailable(&secret, "the API server does not answer in time")));
+            metrics.secret_read(&answer, began.elapsed().as_secs_f64());
             others.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret);
             answer
         };

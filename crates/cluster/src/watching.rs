@@ -7,6 +7,8 @@ use kube::runtime::watcher;
 use tracing::{info, warn};
 use trigger_dispatch::with_causes;
 
+use crate::metrics::Watch;
+
 const SHORTEST: Duration = Duration::from_millis(500);
 /// What is installed later, or comes back, is noticed after so long.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -37,7 +39,7 @@ impl Backoff for Patience {
     }
 }
 
-/// Tells of a watch that does not work: once, until it works again.
+/// Tells of a watch that does not work: once, until it works again. Its state is counted.
 #[derive(Debug)]
 pub(crate) struct Complaint {
     /// The kind, in the plural.
@@ -45,15 +47,17 @@ pub(crate) struct Complaint {
     /// What becomes of what depends on it while it is not installed.
     meanwhile: &'static str,
     told: bool,
+    watch: Watch,
 }
 
 impl Complaint {
-    pub(crate) fn new(kind: &'static str, meanwhile: &'static str) -> Self {
-        Self { kind, meanwhile, told: false }
+    pub(crate) fn new(kind: &'static str, meanwhile: &'static str, watch: Watch) -> Self {
+        Self { kind, meanwhile, told: false, watch }
     }
 
     /// The watch has failed.
     pub(crate) fn begins(&mut self, namespace: Option<&str>, error: &watcher::Error) {
+        self.watch.fails(is_absent(error));
         if std::mem::replace(&mut self.told, true) {
             return;
         }
@@ -69,6 +73,7 @@ impl Complaint {
     /// The watch works.
     pub(crate) fn ends(&mut self) {
         self.told = false;
+        self.watch.works();
     }
 }
 

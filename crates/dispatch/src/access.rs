@@ -32,6 +32,9 @@ pub enum Action {
     Read,
     /// Have a delivery worked on once more: for those who may `create` BuildRuns there.
     Replay,
+    /// Change how the program itself works: for those who may `update` `loglevels.trigger.shipwright.io`, a
+    /// resource that exists for this question only.
+    Administer,
 }
 
 /// Why it cannot be told who may do what.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{Instrument, Span, field, info_span};
 use trigger_api::Cause;
 use trigger_event::{Delivery, Event, ObjectKey};
 use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
@@ -64,7 +65,10 @@ pub(crate) async fn attempt(
             return Attempt { refused: Some(with_causes(&error)), launches: done, ..Attempt::default() };
         }
     };
-    let decisions = decide(&event, &claimed.proof, rules);
+    let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
+    let decisions = span.in_scope(|| decide(&event, &claimed.proof, rules));
+    span.record("rules", decisions.len());
+    drop(span);
     for decision in &decisions {
         metrics.decided(outcome_name(&decision.outcome));
     }
@@ -83,7 +87,8 @@ pub(crate) async fn attempt(
     if let Event::Image(event) = &event {
         attempt.hold_back(&mut due, plans.len(), &event.namespace, throttle, metrics);
     }
-    let work: Vec<_> = due.iter().copied().map(|plan| launch(launcher, plan, patience.launch)).collect();
+    let work: Vec<_> =
+        due.iter().copied().map(|plan| launch(launcher, plan, patience.launch, metrics)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
     while let Ok(Some((plan, result))) = timeout_at(deadline, results.next()).await {
         due.retain(|other| other.key != plan.key);
@@ -108,11 +113,20 @@ fn launch<'a>(
     launcher: &'a dyn Launcher,
     plan: &'a Plan,
     patience: Duration,
+    metrics: &'a Metrics,
 ) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchFault>)> {
+    let span = info_span!(target: "trigger_trace", "launch", run = %plan.key, fault = field::Empty);
     async move {
-        let answer = timeout(patience, launcher.launch(plan)).await;
-        (plan, answer.unwrap_or_else(|_| Err(too_slow())))
+        let began = Instant::now();
+        let answer = timeout(patience, launcher.launch(plan)).await.unwrap_or_else(|_| Err(too_slow()));
+        metrics.launch_took(began.elapsed().as_secs_f64());
+        if let Err(fault) = &answer {
+            let fault = if fault.retry == Retry::Later { "postponed" } else { "refused" };
+            Span::current().record("fault", fault);
+        }
+        (plan, answer)
     }
+    .instrument(span)
     .boxed()
 }
 

@@ -7,13 +7,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, error, info, info_span, warn};
+use trigger_event::TraceParent;
 use trigger_journal::{Claimed, Demand, Journal, JournalError, OutcomeRecord, Settlement};
 use trigger_rules::{Inventory, RuleSet};
 
 use crate::attempt::{Attempt, Patience, attempt};
 use crate::backoff::Backoff;
 use crate::launcher::Launcher;
-use crate::metrics::Metrics;
+use crate::metrics::{AttemptEnd, Metrics};
 use crate::throttle::Throttle;
 
 /// Works the journal's queue off: claims deliveries, decides, launches, settles.
@@ -116,7 +117,11 @@ impl Dispatcher {
             for claimed in claimed {
                 // There is room for as many as were asked for: only this loop takes permits.
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-                let (this, span) = (Arc::clone(&this), info_span!("delivery", delivery = %claimed.ticket.id));
+                let (this, id) = (Arc::clone(&this), &claimed.ticket.id);
+                let trace = TraceParent::of(id).trace_id();
+                let span = info_span!("delivery", delivery = %id, trace);
+                let attempt = claimed.ticket.attempt;
+                let traced = info_span!(target: "trigger_trace", "handle", delivery = %id, attempt);
                 let held = UnderWay::hold(&this.under_way, &claimed.tenant);
                 let shutdown = shutdown.clone();
                 let work = async move {
@@ -124,7 +129,7 @@ impl Dispatcher {
                     drop(permit);
                     drop(held);
                 };
-                tasks.spawn(work.instrument(span));
+                tasks.spawn(work.instrument(traced).instrument(span));
             }
             let idle = async {
                 if room.available_permits() == 0 {
@@ -168,12 +173,19 @@ impl Dispatcher {
         let Attempt { decisions, launches, postponed, refused, held_back } = attempt;
         if let (None, Some((wait, message))) = (&postponed, held_back) {
             info!(message, "taken up again later");
+            self.metrics.attempted(AttemptEnd::HeldBack, age.as_secs_f64());
             let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
             let came_to = Settlement { decisions, launches, fault: Some(message) };
             return self.keep(&claimed, Some(due), came_to, shutdown).await;
         }
         let due = postponed.as_ref().filter(|_| !give_up).map(|fault| self.next_try(&claimed, fault));
         let fault = if due.is_some() { postponed } else { refused.or(postponed) };
+        let end = match (&due, &fault) {
+            (Some(_), _) => AttemptEnd::Postponed,
+            (None, Some(_)) => AttemptEnd::Failed,
+            (None, None) => AttemptEnd::Settled,
+        };
+        self.metrics.attempted(end, age.as_secs_f64());
         self.keep(&claimed, due, Settlement { decisions, launches, fault }, shutdown).await;
     }
 

@@ -2,14 +2,23 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use trigger_registries::LookFaultKind;
+use trigger_rules::Reason;
 
 use crate::images::News;
 
 /// What the dispatcher counts. Cheap to clone; clones count together.
-#[derive(Debug, Clone, Default)]
+///
+/// Every value of a label is there from the start: a rate over a series that appears with its first event
+/// would miss that event.
+#[derive(Debug, Clone)]
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
+    attempts: Family<AttemptLabels, Counter>,
+    handled: Histogram,
+    launch_time: Histogram,
     launches: Family<LaunchLabels, Counter>,
     forgotten: Family<ForgottenLabels, Counter>,
     observed: Family<ObservedLabels, Counter>,
@@ -17,6 +26,37 @@ pub struct Metrics {
     image_looks: Family<ImageLabels, Counter>,
     images_watched: Gauge,
     held_back: Counter,
+}
+
+/// How an attempt at a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AttemptEnd {
+    /// Everything that was due is done.
+    Settled,
+    /// Something cannot be done, and will not be tried again.
+    Failed,
+    /// It is tried again later.
+    Postponed,
+    /// Some runs are left for later, so that a namespace is not flooded.
+    HeldBack,
+}
+
+impl AttemptEnd {
+    const ALL: [Self; 4] = [Self::Settled, Self::Failed, Self::Postponed, Self::HeldBack];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Failed => "failed",
+            Self::Postponed => "postponed",
+            Self::HeldBack => "held-back",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -44,13 +84,75 @@ struct ForgottenLabels {
     what: &'static str,
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            decisions: Family::default(),
+            attempts: Family::default(),
+            // From 5 ms to nearly three hours: what cannot be carried out is tried for a day.
+            handled: Histogram::new(exponential_buckets(0.005, 4.0, 11)),
+            // From a millisecond to a minute: an admission webhook may take 30 s.
+            launch_time: Histogram::new(exponential_buckets(0.001, 2.0, 17)),
+            launches: Family::default(),
+            forgotten: Family::default(),
+            observed: Family::default(),
+            images_seen: Family::default(),
+            image_looks: Family::default(),
+            images_watched: Gauge::default(),
+            held_back: Counter::default(),
+        };
+        metrics.begin_at_nothing();
+        metrics
+    }
+}
+
 impl Metrics {
+    fn begin_at_nothing(&self) {
+        for outcome in ["fired", "also-matched"].into_iter().chain(Reason::ALL.iter().map(Reason::name)) {
+            drop(self.decisions.get_or_create(&DecisionLabels { outcome }));
+        }
+        for end in AttemptEnd::ALL {
+            drop(self.attempts.get_or_create(&AttemptLabels { outcome: end.name() }));
+        }
+        for outcome in ["created", "existed", "refused", "postponed"] {
+            drop(self.launches.get_or_create(&LaunchLabels { outcome }));
+        }
+        for outcome in ["kept", "known", "unconcerned"] {
+            drop(self.observed.get_or_create(&ObservedLabels { outcome }));
+        }
+        for outcome in ["first", "same", "changed"] {
+            drop(self.images_seen.get_or_create(&ImageLabels { outcome }));
+        }
+        for outcome in ["known"].into_iter().chain(LookFaultKind::ALL.map(LookFaultKind::name)) {
+            drop(self.image_looks.get_or_create(&ImageLabels { outcome }));
+        }
+        self.forgotten(0, 0, 0);
+    }
+
     /// Makes the counters known to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "decisions",
             "Rules decided, by outcome: fired, also-matched or the reason for skipping",
             self.decisions.clone(),
+        );
+        registry.register(
+            "delivery_attempts",
+            "Attempts at deliveries, by how they ended: settled, failed (a person must act), postponed (to be \
+             tried again), held-back (runs are left for later, so that a namespace is not flooded)",
+            self.attempts.clone(),
+        );
+        registry.register_with_unit(
+            "delivery_handling",
+            "From the receipt of a delivery until it was settled or had failed",
+            Unit::Seconds,
+            self.handled.clone(),
+        );
+        registry.register_with_unit(
+            "launch",
+            "How long it took to create a run, or to find that it is there, also if that failed",
+            Unit::Seconds,
+            self.launch_time.clone(),
         );
         registry.register(
             "launches",
@@ -124,6 +226,19 @@ impl Metrics {
 
     pub(crate) fn held_back(&self) {
         self.held_back.inc();
+    }
+
+    /// An attempt has ended, at a delivery that was received so many seconds ago.
+    pub(crate) fn attempted(&self, end: AttemptEnd, age: f64) {
+        self.attempts.get_or_create(&AttemptLabels { outcome: end.name() }).inc();
+        if matches!(end, AttemptEnd::Settled | AttemptEnd::Failed) {
+            self.handled.observe(age.max(0.0));
+        }
+    }
+
+    /// Creating a run has taken so many seconds.
+    pub(crate) fn launch_took(&self, seconds: f64) {
+        self.launch_time.observe(seconds);
     }
 
     pub(crate) fn launched(&self, outcome: &'static str) {

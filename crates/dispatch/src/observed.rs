@@ -1,3 +1,4 @@
+use tracing::{Instrument, info_span};
 use trigger_event::{Delivery, Verified};
 use trigger_journal::{Journal, JournalError};
 
@@ -7,5 +8,7 @@ pub async fn append(journal: &dyn Journal, delivery: Verified<Delivery>) -> Resu
     if journal.find(&delivery.value().id).await?.is_some() {
         return Ok(false);
     }
-    journal.append(delivery).await.map(|_| true)
+    let (id, source) = (&delivery.value().id, delivery.value().source.as_ref());
+    let span = info_span!(target: "trigger_trace", "accept", delivery = %id, provider = source, first = true);
+    journal.append(delivery).instrument(span).await.map(|_| true)
 }

@@ -14,6 +14,7 @@ mod image;
 mod object_key;
 mod proof;
 mod repository;
+mod trace_parent;
 
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
 pub use event::{
@@ -27,3 +28,4 @@ pub use image::{
 pub use object_key::ObjectKey;
 pub use proof::{Claim, Proof, Unsigned, Verification, Verified};
 pub use repository::{RepoId, RepoIdError, RepoKey};
+pub use trace_parent::TraceParent;

@@ -65,6 +65,9 @@ pub trait Journal: Send + Sync + 'static {
     /// How much is waiting, and for how long.
     fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>>;
 
+    /// How large it has become. Takes as long as adding up a number per delivery.
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>>;
+
     /// Whether something can be kept now: writes a little, as durably as a delivery.
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 
@@ -283,4 +286,15 @@ pub struct Stats {
     pub claimed: u64,
     /// When the oldest delivery that is neither settled nor failed was received.
     pub oldest_unsettled: Option<Timestamp>,
+}
+
+/// How large a journal has become.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All of it as stored, in bytes.
+    pub bytes: u64,
+    /// The bodies of settled deliveries as stored, in bytes: what [`Retention::max_payload_bytes`] limits.
+    pub payload_bytes: u64,
+    /// What is left where it is stored, in bytes. Databases do not tell.
+    pub free_bytes: Option<u64>,
 }

@@ -13,6 +13,8 @@ mod entry;
 mod error;
 mod format;
 mod journal;
+mod measured;
+mod metrics;
 mod moment;
 mod open;
 mod patience;
@@ -27,8 +29,11 @@ mod turns;
 pub use address::{Address, InvalidAddress};
 pub use error::JournalError;
 pub use journal::{
-    Appended, Claimed, Demand, Journal, Memo, Page, Query, ReplayOrder, Replayed, Stats, Ticket, tenant,
+    Appended, Claimed, Demand, Journal, Memo, Page, Query, ReplayOrder, Replayed, Stats, Ticket, Usage,
+    tenant,
 };
+pub use measured::Measured;
+pub use metrics::Metrics;
 pub use open::{OpenError, open};
 pub use postgres::PostgresJournal;
 pub use record::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State};

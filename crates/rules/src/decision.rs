@@ -147,6 +147,31 @@ impl Decision {
 }
 
 impl Reason {
+    /// All of them; of the faults that break a rule, one stands for all.
+    pub const ALL: [Self; 21] = [
+        Self::RuleBroken(FaultKind::NoRepository),
+        Self::SecretDidNotVerify,
+        Self::NoSecret,
+        Self::EventNotListed,
+        Self::RefDeleted,
+        Self::NoCodeChanged,
+        Self::ForkNotAllowed,
+        Self::BranchNotListed,
+        Self::RevisionIsCommit,
+        Self::PipelineDiffers,
+        Self::LabelsDiffer,
+        Self::StatusNotListed,
+        Self::ImageNotListed,
+        Self::Suspended,
+        Self::OwnOutput,
+        Self::Cycle,
+        Self::NotSeenHere,
+        Self::CarriesOutABuild,
+        Self::RunsTheBuild,
+        Self::BeforeTheBuild,
+        Self::StartedAlready,
+    ];
+
     /// The machine name: stable, for scripts and metrics.
     pub fn name(&self) -> &'static str {
         match self {
@@ -268,5 +293,22 @@ impl Trace {
     /// The checks, in order.
     pub(crate) fn into_checks(self) -> Vec<Check> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_reason_is_left_out() {
+        let source = include_str!("decision.rs").split_once("pub enum Reason {").unwrap().1;
+        let variants = source.split_once("\n}").unwrap().0;
+        let is_variant = |line: &&str| line.starts_with(|c: char| c.is_ascii_uppercase());
+        let count = variants.lines().filter_map(|line| line.strip_prefix("    ")).filter(is_variant).count();
+        let names: BTreeSet<_> = Reason::ALL.iter().map(Reason::name).collect();
+        assert_eq!((Reason::ALL.len(), names.len()), (count, count));
     }
 }

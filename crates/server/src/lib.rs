@@ -10,6 +10,7 @@
 mod admin;
 mod hooks;
 mod listener;
+mod log_filter;
 mod metrics;
 mod trouble;
 pub mod wire;
@@ -17,5 +18,6 @@ pub mod wire;
 pub use admin::{Admin, AdminParts, Doorkeeper, Readiness};
 pub use hooks::{HookSettings, Hooks, RefusalWriter, RegistryHook, RegistryHooks, Route};
 pub use listener::{Limits, Peer, serve};
+pub use log_filter::LogFilter;
 pub use metrics::Metrics;
 pub use trouble::Trouble;

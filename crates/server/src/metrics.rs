@@ -1,30 +1,96 @@
+//! What this crate counts, and what is asked of others whenever somebody reads the metrics.
+//!
+//! Labels come from closed sets: neither repositories, nor namespaces, nor a sender's words occur in them.
+//! Every value of a label is there from the start, as a counter at 0: a rate over a series that appears with
+//! its first event would miss that event, and the reference of the metrics is made of what a program shows
+//! that has done nothing yet.
+
+mod standing;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use trigger_event::{Event, GitEventKind};
+use trigger_registries::notifications::FORMATS;
+
+use crate::hooks::Answer;
+
+pub(crate) use self::standing::Standing;
 
 /// What the hook listener counts. Cheap to clone; clones count together.
-///
-/// Labels are bounded: neither repositories nor the senders' names of events occur in them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    received: Family<AnswerLabels, Counter>,
+    received: Family<ReceivedLabels, Counter>,
+    refused: Family<RefusedLabels, Counter>,
     answered: Histogram,
     refusals_not_kept: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabels {
+struct ReceivedLabels {
     provider: &'static str,
+    event: &'static str,
     answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    reason: &'static str,
+}
+
+/// What a request was about, as far as it was read: one of a few words, whatever its sender calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventName(&'static str);
+
+const EVENTS: [EventName; 9] = [
+    EventName("push"),
+    EventName("tag"),
+    EventName("pull-request"),
+    EventName("branch-deleted"),
+    EventName("tag-deleted"),
+    EventName("ping"),
+    EventName("other"),
+    EventName::NOTIFICATION,
+    EventName::UNREAD,
+];
+
+impl EventName {
+    /// A registry tells of pushes.
+    pub(crate) const NOTIFICATION: Self = Self("notification");
+    /// The request was answered before its event was known.
+    pub(crate) const UNREAD: Self = Self("unread");
+
+    pub(crate) fn of(event: &Event) -> Self {
+        Self(match event {
+            Event::Git(event) => match &event.kind {
+                GitEventKind::Push { .. } => "push",
+                GitEventKind::Tag { .. } => "tag",
+                GitEventKind::PullRequest(_) => "pull-request",
+                GitEventKind::BranchDeleted { .. } => "branch-deleted",
+                GitEventKind::TagDeleted { .. } => "tag-deleted",
+                GitEventKind::Ping => "ping",
+                GitEventKind::Other { .. } => "other",
+            },
+            // These do not come by HTTP.
+            Event::PipelineRun(_) | Event::Image(_) => "other",
+        })
+    }
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         // From a tenth of a millisecond to about 13 s: GitHub waits 10 s.
         let answered = Histogram::new(exponential_buckets(0.0001, 2.0, 18));
-        Self { received: Family::default(), answered, refusals_not_kept: Counter::default() }
+        let metrics = Self {
+            received: Family::default(),
+            refused: Family::default(),
+            answered,
+            refusals_not_kept: Counter::default(),
+        };
+        metrics.begin_at_nothing();
+        metrics
     }
 }
 
@@ -33,8 +99,14 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "deliveries_received",
-            "Webhook requests, by provider and by what they were answered",
+            "Webhook requests, by provider, by what they were about (unread: answered before that was known) \
+             and by what they were answered",
             self.received.clone(),
+        );
+        registry.register(
+            "deliveries_refused",
+            "Webhook requests that were not taken in, by reason",
+            self.refused.clone(),
         );
         registry.register(
             "refusals_not_kept",
@@ -54,8 +126,33 @@ impl Metrics {
         self.refusals_not_kept.clone()
     }
 
-    pub(crate) fn answered(&self, provider: &'static str, answer: &'static str, seconds: f64) {
-        self.received.get_or_create(&AnswerLabels { provider, answer }).inc();
+    pub(crate) fn answered(&self, provider: &'static str, event: EventName, answer: &Answer, seconds: f64) {
+        let labels = ReceivedLabels { provider, event: event.0, answer: answer.name() };
+        self.received.get_or_create(&labels).inc();
+        if let Some(reason) = answer.refusal() {
+            self.refused.get_or_create(&RefusedLabels { reason }).inc();
+        }
         self.answered.observe(seconds);
+    }
+
+    /// Shows every value of every label once. Not every combination: most of them never happen.
+    fn begin_at_nothing(&self) {
+        let begin = |provider, EventName(event), answer| {
+            drop(self.received.get_or_create(&ReceivedLabels { provider, event, answer }));
+        };
+        for provider in trigger_providers::ALL {
+            for answer in Answer::NAMES {
+                begin(provider.name(), EventName::UNREAD, answer);
+            }
+            for event in EVENTS {
+                begin(provider.name(), event, Answer::NAMES[0]);
+            }
+        }
+        for format in FORMATS {
+            begin(format.source(), EventName::NOTIFICATION, Answer::NAMES[0]);
+        }
+        for reason in Answer::REFUSALS {
+            drop(self.refused.get_or_create(&RefusedLabels { reason }));
+        }
     }
 }

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
     Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
 };
 
 /// A journal that keeps nothing and says that it did: what remains is what everything else costs.
@@ -56,6 +56,10 @@ impl Journal for KeepsNothing {
 
     fn stats(&self) -> Answer<'_, Stats> {
         answer(Stats::default())
+    }
+
+    fn usage(&self) -> Answer<'_, Usage> {
+        answer(Usage::default())
     }
 
     fn check(&self) -> Answer<'_, ()> {

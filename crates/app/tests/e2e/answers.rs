@@ -109,7 +109,7 @@ async fn the_admin_port_is_another() {
     let metrics = world.http.get(format!("http://{}/metrics", world.program.admin)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     for line in [
-        "shipwright_trigger_deliveries_received_total{provider=\"github\",answer=\"accepted\"} 1",
+        "shipwright_trigger_deliveries_received_total{provider=\"github\",event=\"push\",answer=\"accepted\"} 1",
         "shipwright_trigger_decisions_total{outcome=\"fired\"} 1",
         "shipwright_trigger_launches_total{outcome=\"created\"} 1",
         "shipwright_trigger_deliveries_pending 0",

@@ -14,6 +14,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod answers;
 mod apart;
 mod ask;
@@ -30,7 +31,9 @@ mod images_cli;
 mod kill;
 mod kubectl;
 mod load;
+mod log_level;
 mod matching;
+mod metrics;
 mod outages;
 mod penetration;
 mod pipelines;
@@ -49,5 +52,6 @@ mod settings;
 mod soak;
 mod stream;
 mod tenants;
+mod traces;
 mod versions;
 mod world;

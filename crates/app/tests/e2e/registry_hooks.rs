@@ -49,8 +49,8 @@ async fn only_formats_that_are_set_up_are_served() {
     }
     let metrics = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    let line =
-        "shipwright_trigger_deliveries_received_total{provider=\"registry-generic\",answer=\"ignored\"} 1";
+    let line = "shipwright_trigger_deliveries_received_total\
+                {provider=\"registry-generic\",event=\"notification\",answer=\"ignored\"} 1";
     assert!(metrics.contains(line), "`{line}` is missing in\n{metrics}");
     assert!(!metrics.contains(REGISTRY_KEY));
 }

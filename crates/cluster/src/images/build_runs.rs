@@ -15,6 +15,7 @@ use trigger_event::{ImageRef, ImageSource};
 use trigger_journal::Journal;
 
 use crate::marks::Marks;
+use crate::metrics::Watch;
 use crate::watching::{Complaint, Patience};
 
 /// How often the watermark is raised.
@@ -36,7 +37,12 @@ pub(super) struct Pushes {
 }
 
 impl Pushes {
-    pub(super) fn new(namespace: Option<String>, images: Images, journal: Arc<dyn Journal>) -> Self {
+    pub(super) fn new(
+        namespace: Option<String>,
+        images: Images,
+        journal: Arc<dyn Journal>,
+        watch: Watch,
+    ) -> Self {
         Self {
             marks: Marks::new("buildruns", namespace.clone(), journal),
             namespace,
@@ -45,7 +51,7 @@ impl Pushes {
             newest: HashMap::new(),
             listed: Vec::new(),
             watching: false,
-            complaint: Complaint::new("BuildRuns", "what they push is learnt from registries only"),
+            complaint: Complaint::new("BuildRuns", "what they push is learnt from registries only", watch),
         }
     }
 

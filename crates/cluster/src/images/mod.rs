@@ -16,6 +16,7 @@ use self::build_runs::Pushes;
 use self::objects::Objects;
 use crate::builds::Scope;
 use crate::client::Connection;
+use crate::metrics::Watched;
 
 /// What following images on the cluster needs of the rest.
 pub struct ImageFollowers {
@@ -33,8 +34,10 @@ impl ImageFollowers {
     /// Follows Image objects and BuildRuns until `shutdown`. Kinds that are not installed are waited for.
     pub fn start(self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
-            let objects = Objects::new(namespace.clone(), self.images.clone());
-            let pushes = Pushes::new(namespace, self.images.clone(), Arc::clone(&self.journal));
+            let watch = |watched| connection.metrics.watch(watched);
+            let objects = Objects::new(namespace.clone(), self.images.clone(), watch(Watched::Images));
+            let (images, journal) = (self.images.clone(), Arc::clone(&self.journal));
+            let pushes = Pushes::new(namespace, images, journal, watch(Watched::BuildRuns));
             let (mut synced, shutdown) = (self.synced.clone(), shutdown.clone());
             let client = connection.client.clone();
             tasks.spawn(async move {

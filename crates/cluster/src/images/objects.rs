@@ -13,6 +13,7 @@ use trigger_api::shipwright::image::Image;
 use trigger_dispatch::{Images, Sighting};
 use trigger_event::{Digest, ImageRef, ImageSource, ObjectKey};
 
+use crate::metrics::Watch;
 use crate::watching::{Complaint, Patience};
 
 /// Follows the Image objects of one namespace, or of all.
@@ -35,8 +36,8 @@ struct Object {
 }
 
 impl Objects {
-    pub(super) fn new(namespace: Option<String>, images: Images) -> Self {
-        let complaint = Complaint::new("Image objects", "registries are asked");
+    pub(super) fn new(namespace: Option<String>, images: Images, watch: Watch) -> Self {
+        let complaint = Complaint::new("Image objects", "registries are asked", watch);
         Self { namespace, images, known: HashMap::new(), listed: HashSet::new(), complaint }
     }
 

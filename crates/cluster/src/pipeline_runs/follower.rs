@@ -21,6 +21,7 @@ use trigger_rules::Inventory;
 use super::seen::{News, Seen};
 use crate::client::Connection;
 use crate::marks::{AGAIN, Marks};
+use crate::metrics::Watch;
 use crate::watching::{Complaint, Patience};
 
 /// How often the watermark is raised.
@@ -55,6 +56,7 @@ impl Follower {
         inventory: Arc<Inventory>,
         journal: Arc<dyn Journal>,
         metrics: Metrics,
+        watch: Watch,
     ) -> Self {
         Self {
             namespace,
@@ -66,7 +68,7 @@ impl Follower {
             keeping: FuturesUnordered::new(),
             late: VecDeque::new(),
             watching: false,
-            complaint: Complaint::new("PipelineRuns", "rules of type Pipeline wait"),
+            complaint: Complaint::new("PipelineRuns", "rules of type Pipeline wait", watch),
         }
     }
 

@@ -25,6 +25,7 @@ use trigger_rules::Inventory;
 use self::follower::Follower;
 use crate::builds::Scope;
 use crate::client::Connection;
+use crate::metrics::Watched;
 
 /// What following PipelineRuns needs of the rest.
 pub struct PipelineRunFollowers {
@@ -49,6 +50,7 @@ impl PipelineRunFollowers {
                 Arc::clone(&self.inventory),
                 Arc::clone(&self.journal),
                 self.metrics.clone(),
+                connection.metrics.watch(Watched::PipelineRuns),
             );
             let (connection, synced, shutdown) = (connection.clone(), self.synced.clone(), shutdown.clone());
             tasks.spawn(async move {

@@ -79,7 +79,7 @@ use crate::patience::within;
 use crate::turns::Turns;
 use crate::{
     Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, format,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
 };
 
 /// How long bringing a schema up to date may take, and waiting for another replica that does it.
@@ -241,6 +241,10 @@ impl Journal for PostgresJournal {
 
     fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
         self.store.sessions.serve(statements::stats(&self.store))
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
+        self.store.sessions.serve(retention::usage(&self.store))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {

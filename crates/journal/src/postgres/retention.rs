@@ -9,7 +9,7 @@ use super::Store;
 use super::row::column;
 use crate::moment::{from_nanoseconds, to_nanoseconds};
 use crate::row::tier;
-use crate::{JournalError, Pruned, Retention};
+use crate::{JournalError, Pruned, Retention, Usage};
 
 /// So few that nobody who happens to wait for one of them waits long.
 const BATCH: i64 = 100;
@@ -18,6 +18,13 @@ const TOTALS: &str = "\
     SELECT count(*) FILTER (WHERE tier = 0) AS whole, count(*) FILTER (WHERE tier = 1) AS bodiless, \
       coalesce(sum(size) FILTER (WHERE tier = 0), 0)::bigint AS bytes, clock() AS now \
     FROM deliveries WHERE tier < 2 AND settled_at IS NOT NULL";
+
+/// The tables of the schema that is searched first, which is ours.
+const USAGE: &str = "\
+    SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes, \
+      (SELECT coalesce(sum(size), 0)::bigint FROM deliveries \
+       WHERE tier = 0 AND settled_at IS NOT NULL) AS payloads \
+    FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'";
 
 /// When the first was settled that may stay, if so many have to go.
 const BOUND: &str = "\
@@ -67,6 +74,19 @@ struct Plan {
     bodiless: Bound,
     whole: Bound,
     keys: Bound,
+}
+
+/// Adds up the tables with their indexes.
+pub(super) async fn usage(store: &Store) -> Result<Usage, JournalError> {
+    let session = store.sessions.get().await?;
+    let rows = session.query(USAGE, &[]).await?;
+    session.keep();
+    let Some(row) = rows.first() else { return Ok(Usage::default()) };
+    Ok(Usage {
+        bytes: column::<i64>(row, "bytes")?.unsigned_abs(),
+        payload_bytes: column::<i64>(row, "payloads")?.unsigned_abs(),
+        free_bytes: None,
+    })
 }
 
 /// Forgets a batch. The looking around is not part of the transaction that writes.

@@ -49,7 +49,7 @@ use writer::Turn;
 use crate::entry::{Entry, Outcome};
 use crate::{
     Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, format,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
 };
 
 /// How a [`SqliteJournal`] behaves.
@@ -218,6 +218,11 @@ impl Journal for SqliteJournal {
 
     fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
         self.read(statements::stats)
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
+        let path = self.path.clone();
+        self.read(move |store| retention::usage(store, &path))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {

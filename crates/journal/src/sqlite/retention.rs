@@ -1,9 +1,11 @@
+use std::path::Path;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::moment::to_nanoseconds;
 use crate::row::tier;
-use crate::{JournalError, Pruned, Retention};
+use crate::{JournalError, Pruned, Retention, Usage};
 
 /// So few that the commit they are part of is hardly longer for it.
 const BATCH: i64 = 200;
@@ -41,6 +43,17 @@ pub(super) fn plan(store: &Connection, retention: &Retention, now: Timestamp) ->
         },
         keys: Cut { before: before(retention.keys), excess: 0 },
     })
+}
+
+/// Measures the file, and what is left on its volume.
+pub(super) fn usage(store: &Connection, path: &Path) -> Result<Usage, JournalError> {
+    let pages = |what| store.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
+    let bytes = pages("page_count")?.unsigned_abs() * pages("page_size")?.unsigned_abs();
+    let (_, payload_bytes) = totals(store, tier::WHOLE)?;
+    // What the file has given up and uses again counts as taken: it does not shrink.
+    let volume = rustix::fs::statvfs(path).ok();
+    let free_bytes = volume.map(|volume| volume.f_bavail.saturating_mul(volume.f_frsize));
+    Ok(Usage { bytes, payload_bytes, free_bytes })
 }
 
 fn totals(store: &Connection, tier: u8) -> Result<(u64, u64), JournalError> {

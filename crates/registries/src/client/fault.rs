@@ -61,6 +61,18 @@ impl LookFault {
 }
 
 impl LookFaultKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::NotFound,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::TooManyRequests,
+        Self::Unavailable,
+        Self::Unreachable,
+        Self::Refused,
+        Self::Garbled,
+    ];
+
     /// The machine name, for metrics and answers.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,6 @@
 //! What everybody may ask on the admin port: whether we are alive and ready, and what is counted.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -9,18 +8,22 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 use tracing::error;
-use trigger_journal::{Journal, JournalError, Stats};
+use trigger_journal::{Journal, JournalError};
+use trigger_rules::Inventory;
+
+use crate::metrics::Standing;
 
 /// A store that does not answer a question this fast cannot keep deliveries either.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// For how long one check of the store serves: it costs a write, and anybody may ask.
 const CHECK_SERVES: Duration = Duration::from_secs(1);
+
+/// How old what is known of the size of the journal may be: to add it up takes longer than to read a gauge.
+const SIZE_SERVES: Duration = Duration::from_secs(30);
 
 /// Whether deliveries are taken in; `Err` says in a sentence why not.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -30,8 +33,10 @@ pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 pub(super) struct Health {
     ready: Readiness,
     journal: Arc<dyn Journal>,
+    inventory: Arc<Inventory>,
     registry: Arc<Registry>,
-    queue: Queue,
+    standing: Standing,
+    measured: Arc<Mutex<Option<Instant>>>,
     checked: Arc<Mutex<Option<Checked>>>,
 }
 
@@ -42,10 +47,24 @@ struct Checked {
 }
 
 impl Health {
-    pub(super) fn new(ready: Readiness, journal: Arc<dyn Journal>, mut registry: Registry) -> Self {
-        let queue = Queue::default();
-        queue.register(&mut registry);
-        Self { ready, journal, registry: Arc::new(registry), queue, checked: Arc::default() }
+    pub(super) fn new(
+        ready: Readiness,
+        journal: Arc<dyn Journal>,
+        inventory: Arc<Inventory>,
+        mut registry: Registry,
+    ) -> Self {
+        let standing = Standing::default();
+        standing.register(&mut registry);
+        let registry = Arc::new(registry);
+        Self {
+            ready,
+            journal,
+            inventory,
+            registry,
+            standing,
+            measured: Arc::default(),
+            checked: Arc::default(),
+        }
     }
 
     pub(super) fn router(self) -> Router {
@@ -54,6 +73,29 @@ impl Health {
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
             .with_state(self)
+    }
+
+    async fn ready(&self) -> Result<(), String> {
+        (self.ready)()?;
+        self.can_keep().await
+    }
+
+    /// Looks how things stand. What cannot be found out stays as it was.
+    async fn look(&self) {
+        self.standing.set_ready(self.ready().await.is_ok());
+        if let Ok(stats) = in_time(self.journal.stats()).await {
+            self.standing.set_queue(&stats);
+        }
+        if let Some(rules) = self.inventory.current() {
+            self.standing.set_rules(&rules);
+        }
+        let mut measured = self.measured.lock().await;
+        if measured.is_none_or(|at| at.elapsed() >= SIZE_SERVES) {
+            *measured = Some(Instant::now());
+            if let Ok(usage) = in_time(self.journal.usage()).await {
+                self.standing.set_usage(&usage);
+            }
+        }
     }
 
     /// Whether a delivery could be kept now. Those who ask while it is being found out wait for one answer.
@@ -78,11 +120,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, JournalError>>) -> Resu
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    let ready = match (health.ready)() {
-        Ok(()) => health.can_keep().await,
-        not_ready => not_ready,
-    };
-    match ready {
+    match health.ready().await {
         Ok(()) => "ok\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
     }
@@ -90,40 +128,11 @@ async fn readyz(State(health): State<Health>) -> Response {
 
 async fn metrics(State(health): State<Health>) -> Response {
     let mut text = String::new();
-    let stats = in_time(health.journal.stats()).await.unwrap_or_default();
-    health.queue.set(&stats);
+    health.look().await;
     if let Err(error) = encode(&mut text, &health.registry) {
         error!(error = %error, "metrics cannot be written");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, open_metrics)], text).into_response()
-}
-
-/// What is asked of the journal whenever somebody looks.
-#[derive(Clone, Default)]
-struct Queue {
-    pending: Gauge,
-    claimed: Gauge,
-    oldest: Gauge<f64, AtomicU64>,
-}
-
-impl Queue {
-    fn register(&self, registry: &mut Registry) {
-        registry.register("deliveries_pending", "Deliveries that wait to be worked on", self.pending.clone());
-        registry.register("deliveries_claimed", "Deliveries being worked on", self.claimed.clone());
-        registry.register_with_unit(
-            "oldest_unsettled_delivery_age",
-            "Since the oldest delivery that is not settled was received; 0 if there is none",
-            Unit::Seconds,
-            self.oldest.clone(),
-        );
-    }
-
-    fn set(&self, stats: &Stats) {
-        self.pending.set(i64::try_from(stats.pending).unwrap_or(i64::MAX));
-        self.claimed.set(i64::try_from(stats.claimed).unwrap_or(i64::MAX));
-        let age = |since| Timestamp::now().duration_since(since).as_secs_f64();
-        self.oldest.set(stats.oldest_unsettled.map_or(0.0, age));
-    }
 }

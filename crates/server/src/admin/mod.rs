@@ -12,6 +12,7 @@ mod fault;
 mod feed;
 mod health;
 mod images;
+mod log_level;
 mod openapi;
 mod poller;
 mod refusals;
@@ -34,6 +35,9 @@ use trigger_rules::{Inventory, RuleSet};
 use self::fault::Fault;
 use self::feed::Feed;
 use self::health::Health;
+use self::log_level::LogLevels;
+
+use crate::log_filter::LogFilter;
 
 pub use self::caller::Doorkeeper;
 pub use self::health::Readiness;
@@ -54,6 +58,8 @@ pub struct AdminParts {
     pub runs: Arc<dyn Runs>,
     /// Who lets callers in.
     pub doorkeeper: Doorkeeper,
+    /// What is logged.
+    pub log_filter: Arc<dyn LogFilter>,
     /// Ends the streams, which would otherwise hold up the end of the program.
     pub shutdown: CancellationToken,
 }
@@ -73,16 +79,28 @@ struct Api {
     runs: Arc<dyn Runs>,
     doorkeeper: Doorkeeper,
     feed: Arc<Feed>,
+    log_levels: LogLevels,
     shutdown: CancellationToken,
 }
 
 impl Admin {
     /// An admin port over these parts.
     pub fn new(parts: AdminParts) -> Self {
-        let AdminParts { ready, journal, registry, inventory, images, runs, doorkeeper, shutdown } = parts;
-        let health = Health::new(ready, Arc::clone(&journal), registry);
+        let AdminParts {
+            ready,
+            journal,
+            registry,
+            inventory,
+            images,
+            runs,
+            doorkeeper,
+            log_filter,
+            shutdown,
+        } = parts;
+        let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
-        Self { health, api: Api { journal, inventory, images, runs, doorkeeper, feed, shutdown } }
+        let log_levels = LogLevels::new(log_filter);
+        Self { health, api: Api { journal, inventory, images, runs, doorkeeper, feed, log_levels, shutdown } }
     }
 
     /// The routes.

@@ -2,16 +2,16 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::asked::LARGEST_BODY;
-use super::{Api, deliveries, images, openapi, refusals, replays, stream};
+use super::{Api, deliveries, images, log_level, openapi, refusals, replays, stream};
 use crate::wire;
 
 /// One route.
 pub(super) struct Endpoint {
-    /// `get` or `post`.
+    /// `get`, `post`, `put` or `delete`.
     pub(super) method: &'static str,
     pub(super) path: &'static str,
     /// Its name in the OpenAPI document.
@@ -140,6 +140,36 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             description: "The events; their data is of this schema.",
         }],
         handler: || get(stream::open),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/log-level",
+        id: "showLogLevel",
+        summary: "What is logged, and until when if it was changed.",
+        query: None,
+        body: None,
+        answers: &[answer("200", schema::<wire::LogLevel>, "What is logged.")],
+        handler: || get(log_level::show),
+    },
+    Endpoint {
+        method: "put",
+        path: "/api/v1/log-level",
+        id: "changeLogLevel",
+        summary: "Log more, or less, for a while, at this replica.",
+        query: Some(schema::<wire::LogLevelQuery>),
+        body: Some(schema::<wire::LogLevelOrder>),
+        answers: &[answer("200", schema::<wire::LogLevel>, "What is logged now.")],
+        handler: || put(log_level::change),
+    },
+    Endpoint {
+        method: "delete",
+        path: "/api/v1/log-level",
+        id: "resetLogLevel",
+        summary: "Log as at the start again.",
+        query: None,
+        body: None,
+        answers: &[answer("200", schema::<wire::LogLevel>, "What is logged now.")],
+        handler: || delete(log_level::reset),
     },
     Endpoint {
         method: "get",

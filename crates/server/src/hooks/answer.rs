@@ -20,7 +20,7 @@ pub(crate) enum Answer {
     /// 400: the request is no delivery of the provider.
     Malformed,
     /// 401: no key of a Build that uses the repository verifies it.
-    Unauthorized,
+    Unauthorized(Doubt),
     /// 404: no Build uses the repository, or there is no such path.
     NotFound,
     /// 405: deliveries are sent by POST.
@@ -34,7 +34,31 @@ pub(crate) enum Answer {
     /// 429: too many forged deliveries for this repository.
     TooMany,
     /// 503: the delivery cannot be taken in now. Nothing is kept.
-    Unavailable,
+    Unavailable(Hindrance),
+}
+
+/// Why nothing proves a sender. For the operator: senders are not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// There is no signature or key, or it is not written as it should be.
+    Unproven,
+    /// No key verifies it.
+    NotVerified,
+    /// There is no key that could.
+    NoKey,
+}
+
+/// What keeps us from taking something in. For the operator: senders are not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hindrance {
+    /// Not every Build has been seen yet.
+    NotReady,
+    /// The bodies that are being taken in use all the memory there is for them.
+    NoMemory,
+    /// What verifies it cannot be read.
+    NoSecret,
+    /// The journal cannot keep it.
+    Journal,
 }
 
 /// What was sent, in the words of the answer.
@@ -66,15 +90,64 @@ impl Answer {
             Self::Pong => "pong",
             Self::Ignored => "ignored",
             Self::Malformed => "malformed",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized(_) => "unauthorized",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::TooSlow => "too-slow",
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::TooMany => "too-many",
-            Self::Unavailable => "unavailable",
+            Self::Unavailable(_) => "unavailable",
         }
+    }
+
+    /// Every [`Answer::name`], that of a delivery that is taken in first.
+    pub(crate) const NAMES: [&str; 13] = [
+        "accepted",
+        "duplicate",
+        "pong",
+        "ignored",
+        "malformed",
+        "unauthorized",
+        "not-found",
+        "method-not-allowed",
+        "too-slow",
+        "too-large",
+        "unsupported-media-type",
+        "too-many",
+        "unavailable",
+    ];
+
+    /// Every [`Answer::refusal`].
+    pub(crate) const REFUSALS: [&str; 13] = [
+        "malformed",
+        "unproven",
+        "not-verified",
+        "no-key",
+        "not-found",
+        "too-slow",
+        "too-large",
+        "unsupported-media-type",
+        "too-many",
+        "not-ready",
+        "no-memory",
+        "secret-unreadable",
+        "journal",
+    ];
+
+    /// Why something is not taken in, for metrics; `None` if it is. Finer than the name, which senders see.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Accepted(_) | Self::Noted | Self::Duplicate(_) | Self::Pong | Self::Ignored => return None,
+            Self::Unauthorized(Doubt::Unproven) => "unproven",
+            Self::Unauthorized(Doubt::NotVerified) => "not-verified",
+            Self::Unauthorized(Doubt::NoKey) => "no-key",
+            Self::Unavailable(Hindrance::NotReady) => "not-ready",
+            Self::Unavailable(Hindrance::NoMemory) => "no-memory",
+            Self::Unavailable(Hindrance::NoSecret) => "secret-unreadable",
+            Self::Unavailable(Hindrance::Journal) => "journal",
+            other => other.name(),
+        })
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -82,14 +155,14 @@ impl Answer {
             Self::Accepted(_) | Self::Noted => StatusCode::ACCEPTED,
             Self::Duplicate(_) | Self::Pong | Self::Ignored => StatusCode::OK,
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -111,7 +184,7 @@ impl Answer {
                 "the request is not a delivery of this provider",
                 "the request is not a notification of this registry",
             ),
-            Self::Unauthorized => words(
+            Self::Unauthorized(_) => words(
                 "the signature is missing or not accepted",
                 "the key or signature is missing or not accepted",
             ),
@@ -124,7 +197,7 @@ impl Answer {
                 "too many deliveries whose signature was not accepted; try again later",
                 "too many notifications whose key was not accepted; try again later",
             ),
-            Self::Unavailable => words(
+            Self::Unavailable(_) => words(
                 "the delivery cannot be kept now; send it again later",
                 "the notification cannot be taken in now; send it again later",
             ),
@@ -144,7 +217,7 @@ impl Answer {
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
             }
-            Self::TooMany | Self::Unavailable => {
+            Self::TooMany | Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
             // What is left of the body would be taken for the next request.

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::HookSettings;
-use super::answer::Answer;
+use super::answer::{Answer, Hindrance};
 
 /// The budget is counted in these, so that it fits the semaphore's counter.
 const UNIT: usize = 1024;
@@ -90,7 +90,8 @@ impl Share {
         if more == 0 {
             return Ok(());
         }
-        let permit = Arc::clone(&self.room).try_acquire_many_owned(more).map_err(|_| Answer::Unavailable)?;
+        let permit = Arc::clone(&self.room).try_acquire_many_owned(more);
+        let permit = permit.map_err(|_| Answer::Unavailable(Hindrance::NoMemory))?;
         match &mut self.permit {
             Some(held) => held.merge(permit),
             none => *none = Some(permit),

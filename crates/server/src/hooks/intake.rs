@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
 use trigger_dispatch::{SecretData, SecretFault, Secrets};
 use trigger_event::{
@@ -16,10 +16,11 @@ use trigger_journal::{Appended, Journal, JournalError};
 use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
 
-use super::answer::Answer;
+use super::answer::{Answer, Doubt, Hindrance};
 use super::pace::Pace;
 use super::refusals::{About, Finding, Refused};
 use super::{HookSettings, Way};
+use crate::metrics::EventName;
 use crate::trouble::Trouble;
 
 /// How many Secrets are read side by side for one delivery.
@@ -51,16 +52,18 @@ impl Intake {
     /// The rules as they are now. Before every Build has been seen nothing is taken in: a repository could
     /// seem unknown that is not.
     pub(super) fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
-        self.inventory.current().ok_or(Answer::Unavailable)
+        self.inventory.current().ok_or(Answer::Unavailable(Hindrance::NotReady))
     }
 
-    /// Takes a delivery in: finds who could care, verifies it with their secrets, keeps it.
+    /// Takes a delivery in: finds who could care, verifies it with their secrets, keeps it. Notes in `is_about`
+    /// what it is.
     pub(super) async fn take(
         &self,
         way: &Way,
         headers: &HeaderMap,
         body: Bytes,
         rules: &RuleSet,
+        is_about: &mut EventName,
     ) -> Result<Answer, Refused> {
         let provider = way.provider;
         let mut about = About::default();
@@ -68,6 +71,9 @@ impl Intake {
         (about.event, about.provider_id) = (payload.event, payload.delivery);
         // What is in order is read once. What is not may still be about a repository that is used here.
         let event = provider.event(&payload);
+        if let Ok(event) = &event {
+            *is_about = EventName::of(event);
+        }
         let selector = match &event {
             Ok(Event::Git(event)) if !event.repository.names.is_empty() => Selector::of(event),
             _ => provider.selector(&payload).map_err(|error| refuse(&error, about))?,
@@ -90,7 +96,8 @@ impl Intake {
                 debug!(error = %error, "refused before any secret was read");
                 let untried =
                     candidates.secrets.iter().map(|binding| (binding.key.clone(), Finding::NotRead));
-                let refused = Refused::because(Answer::Unauthorized, error.to_string(), about);
+                let answer = Answer::Unauthorized(Doubt::Unproven);
+                let refused = Refused::because(answer, error.to_string(), about);
                 return Err(refused.after_trying(untried.collect()));
             }
         };
@@ -102,22 +109,31 @@ impl Intake {
 
         let delivery = delivery(way, headers, &payload, &selector, &body);
         let id = delivery.id.clone();
-        let verified = match self.verify(provider, delivery, claim, &candidates).await? {
+        let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.secrets.len());
+        let verified = self.verify(provider, delivery, claim, &candidates).instrument(span).await?;
+        let verified = match verified {
             Ok(verified) => verified,
             Err(tried) => {
                 self.pace.failed(&pace_key);
                 info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
-                let reason = if tried.is_empty() {
-                    "the Builds that use the repository name no Secret, and unsigned deliveries are refused"
+                let (doubt, reason) = if tried.is_empty() {
+                    let reason = "the Builds that use the repository name no Secret, and unsigned deliveries are refused";
+                    (Doubt::NoKey, reason)
                 } else {
-                    "no Secret of the Builds that use the repository verifies the signature"
+                    let differs = |(_, finding): &(_, Finding)| matches!(finding, Finding::Differs(_));
+                    let doubt = if tried.iter().any(differs) { Doubt::NotVerified } else { Doubt::NoKey };
+                    (doubt, "no Secret of the Builds that use the repository verifies the signature")
                 };
-                return Err(Refused::because(Answer::Unauthorized, reason, about).after_trying(tried));
+                let refused = Refused::because(Answer::Unauthorized(doubt), reason, about);
+                return Err(refused.after_trying(tried));
             }
         };
         // What cannot be understood must not be kept as if it could.
         event.map_err(|error| refuse(&error, about))?;
-        let (id, appended) = self.keep(verified).await?;
+        let span = info_span!(target: "trigger_trace", "append");
+        let (id, appended) = self.keep(verified).instrument(span).await?;
+        // Of several times that it comes in, one begins the trace.
+        Span::current().record("delivery", field::display(&id)).record("first", appended == Appended::New);
         info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         Ok(match appended {
             Appended::Settled => Answer::Duplicate(id),
@@ -215,12 +231,12 @@ impl Intake {
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be kept");
                 self.trouble.begins(error.to_string());
-                Err(Answer::Unavailable)
+                Err(Answer::Unavailable(Hindrance::Journal))
             }
             Err(_) => {
                 self.trouble.begins("the journal does not answer in time".to_owned());
                 error!(within = ?self.settings.keep, "a delivery could not be kept in time");
-                Err(Answer::Unavailable)
+                Err(Answer::Unavailable(Hindrance::Journal))
             }
         }
     }
@@ -232,7 +248,7 @@ fn usable(read: Read) -> Result<Result<Arc<SecretData>, SecretFault>, Answer> {
         Ok(data) => Ok(Ok(data)),
         Err(fault @ SecretFault::Unavailable { .. }) => {
             error!(fault = %fault, "a delivery cannot be verified now");
-            Err(Answer::Unavailable)
+            Err(Answer::Unavailable(Hindrance::NoSecret))
         }
         Err(fault) => {
             warn!(fault = %fault, "a Build's deliveries cannot be verified");

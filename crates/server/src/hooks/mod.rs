@@ -15,21 +15,23 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tracing::{Instrument, Span, field, info_span};
 use trigger_dispatch::Secrets;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_rules::Inventory;
 
-use self::answer::Answer;
+pub(crate) use self::answer::Answer;
 use self::body::BodyBudget;
 use self::intake::{Intake, delivery_id};
 pub use self::refusals::RefusalWriter;
 use self::refusals::{Place, Refusals, Refused};
 pub use self::registry::{RegistryHook, RegistryHooks};
 use crate::listener::Peer;
-use crate::metrics::Metrics;
+use crate::metrics::{EventName, Metrics};
 use crate::trouble::Trouble;
 
 /// Which provider's deliveries come in by which path.
@@ -132,24 +134,45 @@ impl Hooks {
 
 async fn take(State(hook): State<Hook>, request: Request) -> Response {
     let began = Instant::now();
-    let answer = hook.take(request).await;
+    let mut is_about = EventName::UNREAD;
+    let span = span(hook.way.provider, request.headers());
+    let answer = hook.take_in(request, &mut is_about).instrument(span.clone()).await;
+    let answer = answer.unwrap_or_else(|answer| answer);
+    span.record("answer", answer.name());
     let seconds = began.elapsed().as_secs_f64();
-    hook.hooks.metrics.answered(hook.way.provider.name(), answer.name(), seconds);
+    hook.hooks.metrics.answered(hook.way.provider.name(), is_about, &answer, seconds);
     answer.into_response()
 }
 
-impl Hook {
-    async fn take(&self, request: Request) -> Answer {
-        self.take_in(request).await.unwrap_or_else(|answer| answer)
+/// The span of taking a delivery in, for its trace. Whoever sends the request may say in which trace of theirs
+/// it was; nobody has signed that, so it is noted and not followed.
+fn span(provider: &dyn Provider, headers: &HeaderMap) -> Span {
+    let span = info_span!(
+        target: "trigger_trace",
+        "accept",
+        provider = provider.name(),
+        delivery = field::Empty,
+        first = field::Empty,
+        answer = field::Empty,
+        link = field::Empty,
+    );
+    if !span.is_disabled()
+        && let Some(link) = headers.get("traceparent").and_then(|link| link.to_str().ok())
+    {
+        span.record("link", link);
     }
+    span
+}
 
-    async fn take_in(&self, request: Request) -> Result<Answer, Answer> {
+impl Hook {
+    async fn take_in(&self, request: Request, is_about: &mut EventName) -> Result<Answer, Answer> {
         let Hooks { intake, bodies, refusals, .. } = self.hooks.as_ref();
         // Before the body: while nothing is taken in, nothing need be sent.
         let rules = intake.rules()?;
         let (parts, body) = request.into_parts();
         let body = bodies.read(&parts.headers, body).await?;
-        let taken = intake.take(&self.way, &parts.headers, body.bytes(), &rules).await;
+        let (headers, bytes) = (&parts.headers, body.bytes());
+        let taken = intake.take(&self.way, headers, bytes, &rules, is_about).await;
         let Err(Refused { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
         if let Some(why) = why {
             let provider_id = why.provider_id.as_deref();

@@ -186,16 +186,19 @@ fn fold(refusals: impl Iterator<Item = Refusal>) -> Vec<Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::Doubt;
     use super::*;
+
+    const UNVERIFIED: Answer = Answer::Unauthorized(Doubt::NotVerified);
 
     #[test]
     fn equal_refusals_become_one() {
         let of = || Place { source: "github", path: "/hooks/github", from: None };
         let refusal = |body: &str, reason: &str| {
-            let refused = Refused::because(Answer::Unauthorized, reason, About::default());
+            let refused = Refused::because(UNVERIFIED, reason, About::default());
             let tried = vec![(ObjectKey::new("team-a", "hook"), Finding::Differs(2))];
             let why = refused.after_trying(tried).why.unwrap();
-            why.into_refusal(&Answer::Unauthorized, DeliveryId::derive(&[body.as_bytes()]), of())
+            why.into_refusal(&UNVERIFIED, DeliveryId::derive(&[body.as_bytes()]), of())
         };
         let all = [refusal("a", "x"), refusal("b", "x"), refusal("a", "x"), refusal("a", "y")];
         let folded = fold(all.into_iter());

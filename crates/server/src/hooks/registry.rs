@@ -17,10 +17,11 @@ use trigger_registries::notifications::{
 };
 
 use super::Hooks;
-use super::answer::{Answer, Sent};
+use super::answer::{Answer, Doubt, Hindrance, Sent};
 use super::pace::Pace;
 use super::refusals::{About, Place, Refused};
 use crate::listener::Peer;
+use crate::metrics::EventName;
 
 /// The largest notification, in bytes. Registries tell of one push in a few KiB.
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -102,7 +103,7 @@ impl One {
         let began = Instant::now();
         let answer = self.take_in(key, request).await.unwrap_or_else(|answer| answer);
         let seconds = began.elapsed().as_secs_f64();
-        self.shared.hooks.metrics.answered(self.format.source(), answer.name(), seconds);
+        self.shared.hooks.metrics.answered(self.format.source(), EventName::NOTIFICATION, &answer, seconds);
         answer.to(Sent::Notification)
     }
 
@@ -166,7 +167,7 @@ impl One {
                 Err(IdTokenError::Unavailable(error)) => {
                     let error: &dyn std::error::Error = &error;
                     error!(format, error, "a notification cannot be verified now");
-                    Err(Unproven { answer: Answer::Unavailable, reason: String::new() })
+                    Err(Unproven { answer: Answer::Unavailable(Hindrance::NoSecret), reason: String::new() })
                 }
                 Err(error) => Err(self.wrong(error.to_string())),
             };
@@ -183,7 +184,7 @@ impl One {
 
     fn wrong(&self, reason: String) -> Unproven {
         self.shared.pace.failed(self.format.name());
-        Unproven { answer: Answer::Unauthorized, reason }
+        Unproven { answer: Answer::Unauthorized(Doubt::NotVerified), reason }
     }
 
     /// Reads the key file, which may wait for a disk.
@@ -201,7 +202,7 @@ impl One {
             Err(ended) => ended.to_string(),
         };
         error!(format = self.format.name(), fault, "notifications cannot be verified");
-        Err(Unproven { answer: Answer::Unavailable, reason: String::new() })
+        Err(Unproven { answer: Answer::Unavailable(Hindrance::NoSecret), reason: String::new() })
     }
 }
 
@@ -220,7 +221,7 @@ impl Unproven {
 
 impl From<ClaimError> for Unproven {
     fn from(error: ClaimError) -> Self {
-        Self { answer: Answer::Unauthorized, reason: error.to_string() }
+        Self { answer: Answer::Unauthorized(Doubt::Unproven), reason: error.to_string() }
     }
 }
 

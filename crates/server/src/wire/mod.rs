@@ -7,6 +7,7 @@
 mod decision;
 mod delivery;
 mod image;
+mod log_level;
 mod problem;
 mod query;
 mod refusal;
@@ -18,6 +19,7 @@ pub use delivery::{
     Deliveries, Delivery, DeliveryDetail, Header, Known, Request, State, Summary, Verification,
 };
 pub use image::{Image, ImageChange, ImageCheck, ImageChecked, ImageFault, ImageQuery, ImageTeller, Images};
+pub use log_level::{LogLevel, LogLevelOrder, LogLevelQuery};
 pub use problem::Problem;
 pub use query::{DeliveryQuery, RefusalQuery};
 pub use refusal::{Refusal, RefusalDetail, Refusals, Tried};

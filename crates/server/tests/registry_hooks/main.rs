@@ -194,8 +194,7 @@ async fn metrics_name_the_format_and_nothing_else() {
     scene.post(&format!("generic/{OTHER_KEY}"), &[], body).await;
     let metrics = scene.metrics();
     for answer in ["accepted", "unauthorized"] {
-        let line =
-            format!("deliveries_received_total{{provider=\"registry-generic\",answer=\"{answer}\"}} 1");
+        let line = format!("provider=\"registry-generic\",event=\"notification\",answer=\"{answer}\"}} 1");
         assert!(metrics.contains(&line), "`{line}` is missing in\n{metrics}");
     }
     assert!(!metrics.contains("team") && !metrics.contains(KEY) && !metrics.contains(OTHER_KEY), "{metrics}");

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use trigger_api::annotations;
 use trigger_event::{
     Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, PipelineRunEvent, PullRequest,
+    TraceParent,
 };
 
 use crate::plan::Request;
@@ -28,6 +29,7 @@ pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
         set(key, value);
     }
     set(annotations::DELIVERY, request.delivery.as_str());
+    set(annotations::TRACE_PARENT, &TraceParent::of(request.delivery).to_string());
     if let Some(replay) = request.replay {
         set(annotations::REPLAY_OF, replay.of.as_str());
     }

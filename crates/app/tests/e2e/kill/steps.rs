@@ -14,7 +14,7 @@ use trigger_dispatch::{LaunchFault, Launched, Launcher, Note};
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
     Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
 };
 use trigger_targets::Plan;
 
@@ -154,6 +154,10 @@ impl Journal for SuicidalJournal {
 
     fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
         self.inner.stats()
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
+        self.inner.usage()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -1,0 +1,322 @@
+//! What is counted of the way to the API server.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use trigger_dispatch::SecretFault;
+
+/// What a [`crate::Connection`] counts. Cheap to clone; clones count together.
+///
+/// Labels come from closed sets, and every value of one is there from the start.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    secret_reads: Family<ReadLabels, Histogram, fn() -> Histogram>,
+    watches: Family<WatchLabels, Gauge>,
+    heard: Family<KindLabels, Gauge<f64, AtomicU64>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    resource: &'static str,
+    answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReadLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WatchLabels {
+    resource: &'static str,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    resource: &'static str,
+}
+
+/// The resources that the program asks for; everything else is `other`.
+const RESOURCES: [&str; 12] = [
+    "builds",
+    "buildruns",
+    "secrets",
+    "pipelineruns",
+    "images",
+    "customruns",
+    "runs",
+    "events",
+    "leases",
+    "tokenreviews",
+    "subjectaccessreviews",
+    OTHER,
+];
+const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "PUT", "DELETE", OTHER];
+const ANSWERS: [&str; 6] = ["2xx", "3xx", "4xx", "5xx", OTHER, UNREACHABLE];
+const OTHER: &str = "other";
+/// There was no answer.
+const UNREACHABLE: &str = "none";
+
+/// What is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Watched {
+    Builds,
+    BuildRuns,
+    Images,
+    PipelineRuns,
+}
+
+impl Watched {
+    const ALL: [Self; 4] = [Self::Builds, Self::BuildRuns, Self::Images, Self::PipelineRuns];
+
+    fn resource(self) -> &'static str {
+        match self {
+            Self::Builds => "builds",
+            Self::BuildRuns => "buildruns",
+            Self::Images => "images",
+            Self::PipelineRuns => "pipelineruns",
+        }
+    }
+}
+
+/// How a watch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It has neither worked nor failed yet.
+    Starting,
+    Working,
+    /// The kind is not installed.
+    Absent,
+    Failing,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Starting, Self::Working, Self::Absent, Self::Failing];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Working => "working",
+            Self::Absent => "absent",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // From a millisecond to about 4 s, which is as long as a Secret is waited for.
+        let reads = || Histogram::new(exponential_buckets(0.001, 2.0, 13));
+        let metrics = Self {
+            requests: Family::default(),
+            secret_reads: Family::new_with_constructor(reads),
+            watches: Family::default(),
+            heard: Family::default(),
+        };
+        metrics.begin_at_nothing();
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Makes the counters known to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "api_server_requests",
+            "Requests to the Kubernetes API server, by method, by resource and by the class of the answer's \
+             status (none: there was no answer); a watch counts when it begins",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "secret_read",
+            "How long it took to read a Secret, waiting for a turn included, by outcome: read, missing, \
+             forbidden, unavailable",
+            Unit::Seconds,
+            self.secret_reads.clone(),
+        );
+        registry.register(
+            "watches",
+            "Watches, by what is watched and by state: starting, working, absent (the kind is not installed), \
+             failing",
+            self.watches.clone(),
+        );
+        registry.register_with_unit(
+            "watch_last_event_timestamp",
+            "When a watch has told of something last, in Unix time; 0 if it never has",
+            Unit::Seconds,
+            self.heard.clone(),
+        );
+    }
+
+    /// Counts a request to the API server.
+    pub(crate) fn requested(&self, asked: Asked, status: Option<u16>) {
+        let answer = match status {
+            Some(100..=299) => "2xx",
+            Some(300..=399) => "3xx",
+            Some(400..=499) => "4xx",
+            Some(500..=599) => "5xx",
+            Some(_) => OTHER,
+            None => UNREACHABLE,
+        };
+        let Asked { method, resource } = asked;
+        self.requests.get_or_create(&RequestLabels { method, resource, answer }).inc();
+    }
+
+    pub(crate) fn secret_read<T>(&self, result: &Result<T, SecretFault>, seconds: f64) {
+        let outcome = match result {
+            Ok(_) => "read",
+            Err(SecretFault::Missing(_)) => "missing",
+            Err(SecretFault::Forbidden(_)) => "forbidden",
+            Err(_) => "unavailable",
+        };
+        self.secret_reads.get_or_create(&ReadLabels { outcome }).observe(seconds);
+    }
+
+    /// One watch more, which is starting.
+    pub(crate) fn watch(&self, watched: Watched) -> Watch {
+        let watch = Watch { metrics: self.clone(), watched, state: State::Starting };
+        watch.gauge().inc();
+        watch
+    }
+
+    fn begin_at_nothing(&self) {
+        let begin = |method, resource, answer| {
+            drop(self.requests.get_or_create(&RequestLabels { method, resource, answer }));
+        };
+        RESOURCES.into_iter().for_each(|resource| begin("GET", resource, "2xx"));
+        METHODS.into_iter().for_each(|method| begin(method, OTHER, "2xx"));
+        ANSWERS.into_iter().for_each(|answer| begin("GET", OTHER, answer));
+        for outcome in ["read", "missing", "forbidden", "unavailable"] {
+            drop(self.secret_reads.get_or_create(&ReadLabels { outcome }));
+        }
+        for resource in Watched::ALL.map(Watched::resource) {
+            drop(self.heard.get_or_create(&KindLabels { resource }));
+            for state in State::ALL.map(State::name) {
+                drop(self.watches.get_or_create(&WatchLabels { resource, state }));
+            }
+        }
+    }
+}
+
+/// What a request to the API server asks for, in the words of the labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    method: &'static str,
+    resource: &'static str,
+}
+
+impl Asked {
+    /// Reads method and path of a request. Objects may be called like a resource, but what comes first in the
+    /// path is the resource: `/api/v1/namespaces/NAME/RESOURCE`, `/apis/GROUP/VERSION/namespaces/NAME/RESOURCE`.
+    pub(crate) fn of(method: &str, path: &str) -> Self {
+        let mut parts = path.trim_start_matches('/').split('/');
+        let before_resource = if parts.next() == Some("api") { 1 } else { 2 };
+        let mut parts = parts.skip(before_resource).peekable();
+        if parts.next_if_eq(&"namespaces").is_some() {
+            parts.next();
+        }
+        let resource = parts.next().unwrap_or_default();
+        let known = |all: &'static [&'static str], one: &str| {
+            all.iter().copied().find(|known| *known == one).unwrap_or(OTHER)
+        };
+        Self { method: known(&METHODS, method), resource: known(&RESOURCES, resource) }
+    }
+}
+
+/// One watch. It counts in its state for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    metrics: Metrics,
+    watched: Watched,
+    state: State,
+}
+
+impl Watch {
+    /// It has told of something.
+    pub(crate) fn works(&mut self) {
+        self.becomes(State::Working);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let heard = self.metrics.heard.get_or_create_owned(&KindLabels { resource: self.watched.resource() });
+        heard.set(now.as_secs_f64());
+    }
+
+    /// It has failed, because the kind is not installed, or for another reason.
+    pub(crate) fn fails(&mut self, is_absent: bool) {
+        self.becomes(if is_absent { State::Absent } else { State::Failing });
+    }
+
+    fn becomes(&mut self, state: State) {
+        if self.state != state {
+            self.gauge().dec();
+            self.state = state;
+            self.gauge().inc();
+        }
+    }
+
+    fn gauge(&self) -> Gauge {
+        let labels = WatchLabels { resource: self.watched.resource(), state: self.state.name() };
+        self.metrics.watches.get_or_create_owned(&labels)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.gauge().dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_counted_by_what_it_is_about() {
+        for (method, path, expected) in [
+            ("GET", "/apis/shipwright.io/v1beta1/builds", ("GET", "builds")),
+            ("POST", "/apis/shipwright.io/v1beta1/namespaces/builds/buildruns", ("POST", "buildruns")),
+            (
+                "PATCH",
+                "/apis/shipwright.io/v1beta1/namespaces/a/buildruns/runs/status",
+                ("PATCH", "buildruns"),
+            ),
+            ("GET", "/api/v1/namespaces/secrets/secrets/builds", ("GET", "secrets")),
+            ("GET", "/apis/tekton.dev/v1", ("GET", OTHER)),
+            ("GET", "/version", ("GET", OTHER)),
+            ("BREW", "/api/v1/namespaces/a/tea", (OTHER, OTHER)),
+            ("", "", (OTHER, OTHER)),
+        ] {
+            let Asked { method, resource } = Asked::of(method, path);
+            assert_eq!((method, resource), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_watch_counts_in_one_state() {
+        let metrics = Metrics::default();
+        let count = |state: State| {
+            metrics.watches.get(&WatchLabels { resource: "builds", state: state.name() }).unwrap().get()
+        };
+        let counts = || State::ALL.map(count);
+        let mut watch = metrics.watch(Watched::Builds);
+        let _other = metrics.watch(Watched::BuildRuns);
+        assert_eq!(counts(), [1, 0, 0, 0]);
+        watch.works();
+        assert_eq!(counts(), [0, 1, 0, 0]);
+        watch.fails(true);
+        assert_eq!(counts(), [0, 0, 1, 0]);
+        watch.fails(false);
+        watch.fails(false);
+        assert_eq!(counts(), [0, 0, 0, 1]);
+        drop(watch);
+        assert_eq!(counts(), [0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,137 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use trigger_event::{Delivery, DeliveryId, Verified};
+
+use crate::metrics::Call;
+use crate::{
+    Appended, Claimed, Demand, Journal, JournalError, Memo, Metrics, Page, Pruned, Query, Record, Refusal,
+    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+};
+
+/// A journal whose calls are counted. A stale ticket is no failure.
+pub struct Measured {
+    inner: Arc<dyn Journal>,
+    metrics: Metrics,
+}
+
+impl Measured {
+    /// Counts the calls of `inner`.
+    pub fn new(inner: Arc<dyn Journal>, metrics: Metrics) -> Self {
+        Self { inner, metrics }
+    }
+
+    fn counted<'a, T: 'a>(
+        &'a self,
+        call: Call,
+        work: BoxFuture<'a, Result<T, JournalError>>,
+    ) -> BoxFuture<'a, Result<T, JournalError>> {
+        work.inspect(move |answer| {
+            if answer.as_ref().is_err_and(|error| !matches!(error, JournalError::StaleTicket { .. })) {
+                self.metrics.failed(call);
+            }
+        })
+        .boxed()
+    }
+}
+
+impl Journal for Measured {
+    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
+        let (began, work) = (Instant::now(), self.inner.append(delivery));
+        work.inspect(move |answer| match answer {
+            Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
+            Err(_) => self.metrics.failed(Call::Append),
+        })
+        .boxed()
+    }
+
+    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+        self.counted(Call::Append, self.inner.replay(order))
+    }
+
+    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+        self.counted(Call::Claim, self.inner.claim(demand))
+    }
+
+    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Settle, self.inner.settle(ticket, settlement))
+    }
+
+    fn release(
+        &self,
+        ticket: Ticket,
+        due: Timestamp,
+        settlement: Settlement,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Settle, self.inner.release(ticket, due, settlement))
+    }
+
+    fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>> {
+        self.counted(Call::Read, self.inner.find(id))
+    }
+
+    fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>> {
+        self.counted(Call::Read, self.inner.history(query))
+    }
+
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
+        self.counted(Call::Read, self.inner.stats())
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
+        self.counted(Call::Read, self.inner.usage())
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Note, self.inner.check())
+    }
+
+    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Note, self.inner.refuse(refusals))
+    }
+
+    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
+        self.counted(Call::Read, self.inner.refusals())
+    }
+
+    fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
+        self.counted(Call::Read, self.inner.watermark(name))
+    }
+
+    fn raise_watermark<'a>(
+        &'a self,
+        name: &'a str,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<(), JournalError>> {
+        self.counted(Call::Note, self.inner.raise_watermark(name, to))
+    }
+
+    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
+        self.counted(Call::Read, self.inner.memo(name))
+    }
+
+    fn replace_memo<'a>(
+        &'a self,
+        name: &'a str,
+        after: u64,
+        text: String,
+    ) -> BoxFuture<'a, Result<bool, JournalError>> {
+        self.counted(Call::Note, self.inner.replace_memo(name, after, text))
+    }
+
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
+        self.counted(Call::Prune, self.inner.prune(retention))
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.inner.arrivals()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
