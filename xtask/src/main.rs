@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod e2e;
 mod images;
 mod memory;
 
@@ -22,6 +23,8 @@ enum Task {
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),
+    /// Run the end-to-end scenarios on a real API server, under the shipped roles.
+    E2e(e2e::Args),
     /// Measure what the program achieves under load, beside what limits it.
     #[command(subcommand)]
     Bench(bench::What),
@@ -39,6 +42,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().task {
         Task::Memory(args) => memory::run(&args).await?,
         Task::Images(args) => images::run(&args).await?,
+        Task::E2e(args) => e2e::run(&args).await?,
         Task::Bench(what) => return bench::run(what).await,
         Task::BenchServer(args) => bench::server::run(args).await?,
         Task::BenchCluster(args) => bench::cluster::run(args).await?,
