@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::child::Watched;
 use crate::files;
 
 /// Below the ports that a system gives to clients, so that none of them is given the server's while it starts.
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// Where Linux has files that no disk keeps.
+const MEMORY: &str = "/dev/shm";
 
 /// How long the two programs may take to serve. Unhurried, they need about ten seconds.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -64,7 +68,7 @@ impl Server {
             if path.is_file() { Ok(path) } else { Err(StartError::Missing(path)) }
         };
         let (api, etcd) = (program("kube-apiserver")?, program("etcd")?);
-        let temporary = tempfile::Builder::new().prefix("trigger-apiserver-").tempdir()?;
+        let temporary = temporary_directory()?;
         let directory = temporary.path().to_owned();
         let token = files::token()?;
         files::write(&directory, &token)?;
@@ -152,6 +156,14 @@ impl Server {
         let Ok(client) = self.client() else { return false };
         is_ok(client.get(self.url.clone() + "/readyz").bearer_auth(&self.token)).await
     }
+}
+
+/// In memory if possible: older etcds cannot be told not to wait for the disk, and one that is busy makes each write
+/// take a second.
+fn temporary_directory() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("trigger-apiserver-");
+    builder.tempdir_in(MEMORY).or_else(|_| builder.tempdir())
 }
 
 fn etcd_arguments(directory: &Path, url: &str, peer: u16, knows_no_fsync: bool) -> Vec<String> {
