@@ -27,7 +27,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "kubeconfig")]
     components: bool,
     /// How many scenarios are played at once. They mostly wait.
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
     test_threads: usize,
     /// Play only scenarios in whose name one of these stands. What the roles grant beyond what those use is told, and
     /// no failure then.

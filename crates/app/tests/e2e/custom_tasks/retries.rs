@@ -89,7 +89,8 @@ async fn an_attempt_that_takes_too_long_is_ended_and_repeated() {
     let world = simulated().await;
     world.scripted("Succeeded", FOREVER).await;
     // The simulated builder honours the time-out that is passed on, as the real one does; so does the task.
-    world.task("image", json!({"retries": 1, "timeout": "1s"})).await;
+    // Long enough that a busy machine creates the run before it.
+    world.task("image", json!({"retries": 1, "timeout": "4s"})).await;
     let done = world.task_reaches("image", "False", "CustomRunTimedOut").await;
     let failed = failed_attempts(&done["status"]);
     assert_eq!(failed.len(), 1);
@@ -108,7 +109,7 @@ async fn an_attempt_that_takes_too_long_is_ended_and_repeated() {
 async fn a_run_that_nobody_begins_is_cancelled_in_time() {
     let world = World::new().await;
     world.plain_build().await;
-    world.task("image", json!({"timeout": "1s"})).await;
+    world.task("image", json!({"timeout": "4s"})).await;
     let run = world
         .until("the run is cancelled", || async {
             let run = world.runs("team-a").await.into_iter().next()?;
