@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod e2e;
 mod image;
 mod images;
 mod memory;
@@ -25,6 +26,8 @@ enum Task {
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),
+    /// Run the end-to-end scenarios on a real API server, under the shipped roles.
+    E2e(e2e::Args),
     /// Make the container image, as an OCI archive; needs buildah.
     Image(image::Args),
     /// Write docs/reference from the program itself.
@@ -48,6 +51,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Task::Memory(args) => memory::run(&args).await?,
         Task::Image(args) => image::run(&args)?,
         Task::Images(args) => images::run(&args).await?,
+        Task::E2e(args) => e2e::run(&args).await?,
         Task::Reference => reference::write().await?,
         Task::Soak(args) => soak::run(&args).await?,
         Task::Bench(args) => return bench::run(args).await,

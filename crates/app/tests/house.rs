@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("trigger-event", &[]),
     ("trigger-api", &["event"]),
     ("trigger-providers", &["event"]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets", "tasks"]),
     ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "registries", "rules"]),
     ("trigger-devcluster", &[]),
+    ("trigger-devapiserver", &[]),
     ("trigger-devpostgres", &[]),
     ("trigger-devregistry", &[]),
     (
@@ -44,6 +45,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         &[
             "api",
             "cluster",
+            "devapiserver",
             "devcluster",
             "devregistry",
             "dispatch",
@@ -66,7 +68,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("gix-url", &["trigger-event"]),
     ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster", "trigger-devregistry"]),
-    ("reqwest", &["shipwright-trigger", "trigger-registries", "xtask"]),
+    ("reqwest", &["shipwright-trigger", "trigger-devapiserver", "trigger-registries", "xtask"]),
     ("schemars", &["trigger-server"]),
 ];
 

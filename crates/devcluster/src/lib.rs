@@ -46,7 +46,7 @@ mod store;
 pub use audit::{LoggedRequest, RequestKind, Requests};
 pub use cluster::{DevCluster, DevClusterBuilder, DevClusterError};
 pub use faults::{Fault, Faults};
-pub use handle::{StoreHandle, StoreWatch, WatchEvent};
+pub use handle::{Link, Objects, StoreHandle, StoreWatch, WatchEvent};
 pub use resources::Gvr;
 pub use reviews::{AccessRule, User};
 pub use simulation::SimulationOptions;

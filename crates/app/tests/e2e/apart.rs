@@ -2,18 +2,78 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
-use trigger_devcluster::DevCluster;
+use serde_json::{Value, json};
+use trigger_devcluster::{DevCluster, SimulationOptions, StoreHandle};
 
-use crate::world::{KEY, usual_rules};
+use crate::elsewhere::{self, Elsewhere, Simulations};
+use crate::prepare;
+use crate::roles;
+use crate::world::{KEY, fresh_id, usual_rules};
 
-/// A cluster with one Build of `github.com/acme/web` in the namespace team-a, and its Secret.
-pub async fn cluster() -> DevCluster {
-    let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"github-token": KEY}});
+/// A cluster on which a program apart has one namespace to act in.
+pub struct Cluster {
+    store: StoreHandle,
+    kubeconfig: String,
+    namespace: String,
+    /// None if the cluster is shared with others.
+    dev: Option<DevCluster>,
+    simulations: Simulations,
+}
+
+impl Cluster {
+    /// One without Builds.
+    pub async fn bare() -> Self {
+        let simulations = Simulations::default();
+        if let Some(Elsewhere { admin, program: kubeconfig }) = prepare::elsewhere().await {
+            let store = elsewhere::store(&elsewhere::client(&admin).await);
+            let namespace = format!("team-a-{}", fresh_id());
+            elsewhere::namespace(&store, &namespace).await;
+            return Self { store, kubeconfig, namespace, dev: None, simulations };
+        }
+        let dev = roles::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
+        let (store, kubeconfig) = (dev.store().clone(), roles::kubeconfig(&dev));
+        Self { store, kubeconfig, namespace: "team-a".to_owned(), dev: Some(dev), simulations }
+    }
+
+    pub fn store(&self) -> &StoreHandle {
+        &self.store
+    }
+
+    /// The program's.
+    pub fn kubeconfig(&self) -> &str {
+        &self.kubeconfig
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What the program may watch: everything, unless others use the cluster too.
+    pub fn watched(&self) -> Option<&str> {
+        self.dev.is_none().then_some(self.namespace.as_str())
+    }
+
+    pub fn simulate_builds(&self, options: SimulationOptions) {
+        self.simulations.begin(self.store.simulate_builds(&self.namespace, options));
+    }
+
+    /// Creates an object in the namespace, or changes it.
+    pub async fn apply(&self, mut object: Value) {
+        object["metadata"]["namespace"] = self.namespace.as_str().into();
+        self.store.apply(object).await.unwrap();
+    }
+}
+
+/// A cluster with one Build of `github.com/acme/web`, and its Secret.
+pub async fn cluster() -> Cluster {
+    let cluster = Cluster::bare().await;
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"}, "stringData": {"github-token": KEY},
+    });
     let build = json!({
         "apiVersion": "shipwright.io/v1beta1",
         "kind": "Build",
+        "metadata": {"name": "web"},
         "spec": {
             "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": "main"}},
             "strategy": {"name": "buildah"},
@@ -21,11 +81,9 @@ pub async fn cluster() -> DevCluster {
             "trigger": {"triggerSecret": "hook", "when": usual_rules()},
         },
     });
-    for (name, mut object) in [("hook", secret), ("web", build)] {
-        object["metadata"] = json!({"namespace": "team-a", "name": name});
-        dev.store().apply(object).await.unwrap();
-    }
-    dev
+    cluster.apply(secret).await;
+    cluster.apply(build).await;
+    cluster
 }
 
 pub fn free_port() -> SocketAddr {

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::Value;
 
 use crate::schema;
-use crate::world::{World, token};
+use crate::world::World;
 
 /// An answer of the admin API.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl World {
     async fn fetch(&self, user: &str, method: Method, path: &str, body: Option<Value>) -> Told {
         let mut request = self.http.request(method, format!("{}/api/v1{path}", self.admin_url()));
         if !user.is_empty() {
-            request = request.bearer_auth(token(user));
+            request = request.bearer_auth(self.token(user));
         }
         if let Some(body) = body {
             request = request.json(&body);

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::json;
-use trigger_devcluster::DevCluster;
 
+use crate::elsewhere::skipped;
+use crate::roles;
 use crate::world::{KEY, World, decisions, rule, usual_rules};
 
 /// How soon an edit has to take effect.
@@ -46,10 +47,10 @@ async fn an_edited_or_deleted_build_takes_effect_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_taken_in_before_every_build_has_been_seen() {
-    if std::env::var_os("TRIGGER_E2E_KUBECONFIG").is_some() {
-        return; // A cluster that others use is not taken apart.
+    if skipped("definitions are installed while it runs") {
+        return;
     }
-    let world = World::on(DevCluster::builder().start().await.unwrap(), |_| {}).await;
+    let world = World::on(roles::builder().start().await.unwrap(), |_| {}).await;
     let readyz = || async {
         let url = format!("http://{}/readyz", world.program.admin);
         let answer = world.http.get(url).send().await.unwrap();
@@ -64,7 +65,7 @@ async fn nothing_is_taken_in_before_every_build_has_been_seen() {
         .await;
     assert_eq!(world.send(&world.push_main()).await.status, StatusCode::SERVICE_UNAVAILABLE);
 
-    let dev = world.dev.as_ref().unwrap();
+    let dev = world.dev_only("it was checked before").unwrap();
     for definition in trigger_api::crds::all().unwrap() {
         dev.store().apply(definition).await.unwrap();
     }
@@ -78,7 +79,7 @@ async fn nothing_is_taken_in_before_every_build_has_been_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_server_that_goes_away_loses_nothing() {
     let world = World::new().await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("the API server misbehaves on order") else { return };
     world.build("team-a", "web", usual_rules()).await;
     dev.faults().add(trigger_devcluster::Fault::refuse(503).on("create", "buildruns").times(2));
     world.deliver(&world.push_main()).await;
@@ -105,7 +106,7 @@ async fn an_api_server_that_goes_away_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_the_cluster_refuses_is_told_on_its_build() {
     let world = World::new().await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("the API server misbehaves on order") else { return };
     world.build("team-a", "web", usual_rules()).await;
     let refusal = "exceeded quota: builds";
     dev.faults().add(trigger_devcluster::Fault::deny_admission("buildruns", 403, refusal).times(1));

@@ -7,12 +7,11 @@ use crate::world::{World, usual_rules};
 #[tokio::test(flavor = "multi_thread")]
 async fn explain_asks_the_rules_of_the_cluster() {
     let world = World::new().await;
-    let Some(dev) = &world.dev else { return };
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, dev.kubeconfig()).unwrap();
+    std::fs::write(&kubeconfig, &world.stage.admin_kubeconfig).unwrap();
     let (repository, namespace) = (world.repository(), world.namespace("team-a"));
     for (reference, status, verdict) in
         [("main", 0, "fires   \"push main\""), ("dev", 3, "the branch is dev")]

@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_mins(1);
 struct Confined(Child);
 
 impl Confined {
-    fn start(folder: &Path, hooks: SocketAddr, admin: SocketAddr) -> Self {
+    fn start(folder: &Path, watched: Option<&str>, hooks: SocketAddr, admin: SocketAddr) -> Self {
         let script =
             "mount -t tmpfs -o size=4m tmpfs \"$0\" && head -c 2M /dev/zero > \"$0/ballast\" && exec \"$@\"";
         let volume = folder.join("volume");
@@ -40,6 +40,7 @@ impl Confined {
             "--admin",
             &admin.to_string(),
         ]);
+        command.args(watched.iter().flat_map(|name| ["--namespace", name]));
         command.arg("--journal").arg(volume.join("journal.db"));
         command.env("KUBECONFIG", folder.join("kubeconfig")).stdin(Stdio::null());
         Self(command.spawn().unwrap())
@@ -117,7 +118,7 @@ async fn a_full_disk_refuses_and_recovers() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("kubeconfig"), dev.kubeconfig()).unwrap();
     let (hooks, admin) = (free_port(), free_port());
-    let program = Confined::start(folder.path(), hooks, admin);
+    let program = Confined::start(folder.path(), dev.watched(), hooks, admin);
     let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).build().unwrap();
     let readyz = || async {
         let answer = http.get(format!("http://{admin}/readyz")).send().await.ok()?;
@@ -160,7 +161,7 @@ async fn a_full_disk_refuses_and_recovers() {
     acknowledged.push(body["delivery"].as_str().unwrap().to_owned());
     let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
     until("every acknowledged delivery has its run", || async {
-        let runs = dev.store().list(&runs, "team-a").await.unwrap();
+        let runs = dev.store().list(&runs, dev.namespace()).await.unwrap();
         let has = |id: &String| runs.iter().filter(|run| annotation(run, "delivery") == id).count() == 1;
         acknowledged.iter().all(has).then_some(())
     })

@@ -58,10 +58,9 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
         return;
     }
     let world = World::new().await;
-    let Some(dev) = &world.dev else { return };
-    dev.simulate_builds(trigger_devcluster::SimulationOptions::default());
+    world.simulate_builds(trigger_devcluster::SimulationOptions::default());
     world.build("team-a", "web", usual_rules()).await;
-    let kubectl = Kubectl::new(&dev.kubeconfig());
+    let kubectl = Kubectl::new(&world.stage.admin_kubeconfig);
     let namespace = world.namespace("team-a");
     let n = namespace.as_str();
 

@@ -50,11 +50,12 @@ pub async fn endure<F: Future<Output = ()>>(world: &World, trouble: impl FnOnce(
 async fn world() -> Option<World> {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    world.dev.is_some().then_some(world)
+    world.dev_only("the API server goes away or misbehaves on order")?;
+    Some(world)
 }
 
 fn dev(world: &World) -> &DevCluster {
-    world.dev.as_ref().unwrap()
+    world.dev_only("it was checked before").unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,32 +9,11 @@ use trigger_devcluster::{AccessRule, DevCluster, Fault, SimulationOptions, User}
 use crate::custom_tasks::{FOREVER, by_name};
 use crate::images;
 use crate::pipelines::{on, settled, started, tekton};
+use crate::roles::{PROGRAM, rules};
 use crate::world::{KEY, World, token, usual_rules};
-
-const PROGRAM: &str = "system:serviceaccount:shipwright-trigger:shipwright-trigger";
 
 /// Rights that only a replica over PostgreSQL makes use of, which has scenarios of its own.
 const OF_REPLICAS: &str = "coordination.k8s.io";
-
-/// The roles as rules of the dev cluster. A Role counts in its own namespace, a ClusterRole as if it were bound
-/// everywhere.
-fn shipped() -> Vec<AccessRule> {
-    let roles = trigger_api::manifest::parse(include_str!("../../../../deploy/base/roles.yaml")).unwrap();
-    let texts = |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
-    roles
-        .iter()
-        .flat_map(|role| {
-            let namespace = role["metadata"]["namespace"].as_str().map(ToOwned::to_owned);
-            assert_eq!(namespace.is_some(), role["kind"] == "Role", "{role}");
-            role["rules"].as_array().unwrap().iter().map(move |rule| AccessRule {
-                verbs: texts(&rule["verbs"]),
-                groups: texts(&rule["apiGroups"]),
-                resources: texts(&rule["resources"]),
-                namespaces: namespace.iter().cloned().collect(),
-            })
-        })
-        .collect()
-}
 
 /// Each right by itself: `patch buildruns/status.shipwright.io`.
 fn granted(rules: &[AccessRule]) -> BTreeSet<String> {
@@ -90,10 +69,9 @@ async fn world_under(rules: Vec<AccessRule>) -> World {
 /// what became of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
-    let rules = shipped();
-    let granted = granted(&rules);
-    let world = world_under(rules).await;
-    let Some(dev) = &world.dev else { return };
+    let granted = granted(&rules());
+    let world = world_under(rules()).await;
+    let Some(dev) = world.dev_only("its requests are counted") else { return };
     dev.simulate_builds(SimulationOptions::default());
     world.program.ready().await;
 
@@ -156,7 +134,7 @@ async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
 /// Without the roles the test above would find out.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_roles_leave_out_is_refused() {
-    let mut rules = shipped();
+    let mut rules = rules();
     rules.retain(|rule| !rule.resources.contains(&"secrets".to_owned()));
     let world = world_under(rules).await;
     let Some(dev) = &world.dev else { return };

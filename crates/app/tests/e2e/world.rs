@@ -1,21 +1,25 @@
 //! The stage: a cluster, the program on it, and what a test does with both.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{Event, Namespace, Secret};
+use k8s_openapi::api::core::v1::{Event, Secret};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
-use kube::config::KubeConfigOptions;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shipwright_trigger::{Program, ProgramOptions};
 use tempfile::TempDir;
-use trigger_devcluster::{AccessRule, DevCluster, User};
+use trigger_devcluster::{AccessRule, DevCluster, SimulationOptions, StoreHandle, User};
 use trigger_event::{DeliveryId, RepoId};
 use trigger_journal::{Address, OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+
+use crate::elsewhere::{self, Elsewhere, Login, Simulations};
+use crate::prepare;
+use crate::roles;
 
 /// Everything happens within this time, or the test fails.
 const SOON: Duration = Duration::from_secs(20);
@@ -28,25 +32,36 @@ pub const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 pub struct World {
     pub program: Program,
     pub http: reqwest::Client,
+    /// The administrator's, as is everything but the program.
     pub client: Client,
-    /// The dev cluster, unless the tests run on another.
-    pub dev: Option<DevCluster>,
-    /// Tells this test's namespaces and repository from those of others on the same cluster.
-    id: String,
-    kubeconfig: String,
+    pub stage: Stage,
     options: ProgramOptions,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// A world whose program has ended.
 pub struct Away {
     http: reqwest::Client,
     client: Client,
-    dev: Option<DevCluster>,
-    id: String,
-    kubeconfig: String,
+    stage: Stage,
     options: ProgramOptions,
     folder: TempDir,
+}
+
+/// The cluster that a world plays on, and who is who there.
+pub struct Stage {
+    /// The dev cluster, unless the tests run on another.
+    dev: Option<DevCluster>,
+    /// The objects of the cluster.
+    pub store: StoreHandle,
+    /// Tells this test's namespaces and repository from those of others on the same cluster.
+    id: String,
+    /// The program's.
+    kubeconfig: String,
+    /// The administrator's.
+    pub admin_kubeconfig: String,
+    users: HashMap<String, Login>,
+    simulations: Simulations,
 }
 
 /// What the program answered.
@@ -68,13 +83,13 @@ impl World {
     /// real names of these.
     pub async fn with(change: impl FnOnce(&mut ProgramOptions)) -> Self {
         let crds = trigger_api::crds::all().unwrap();
-        let world = Self::on(DevCluster::builder().crds(crds).start().await.unwrap(), change).await;
+        let world = Self::on(roles::builder().crds(crds).start().await.unwrap(), change).await;
         world.program.ready().await;
         world.secret("team-a", "hook", &[("github-token", KEY)]).await;
         world
     }
 
-    /// A world whose dev cluster knows these users, by token: `admin` may do everything, `reader-a` may read
+    /// A world whose cluster knows these users: `admin` may do everything, `reader-a` may read
     /// in team-a, `editor-a` may replay there too, `reader-b` may read in team-b, `nobody` may do nothing.
     pub async fn with_users() -> Self {
         Self::with_users_and(|_| {}).await
@@ -83,7 +98,7 @@ impl World {
     /// The same, with a program that is set up another way.
     pub async fn with_users_and(change: impl FnOnce(&mut ProgramOptions)) -> Self {
         let id = fresh_id();
-        let mut dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap());
+        let mut dev = roles::builder().crds(trigger_api::crds::all().unwrap());
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let rule = |verb: &str, resource: &str, team: &str| AccessRule {
             verbs: names(&[verb]),
@@ -92,6 +107,7 @@ impl World {
             namespaces: vec![format!("{team}-{id}")],
         };
         let reads = |team| rule("get", "builds", team);
+        let mut users = HashMap::new();
         for (name, groups, rules) in [
             ("admin", vec!["system:masters"], vec![]),
             ("reader-a", vec![], vec![reads("team-a")]),
@@ -99,18 +115,24 @@ impl World {
             ("reader-b", vec![], vec![reads("team-b")]),
             ("nobody", vec![], vec![]),
         ] {
-            let (token, groups) = (token(name), names(&groups));
+            let (token, groups) = (format!("the-token-of-{name}"), names(&groups));
+            users.insert(name.to_owned(), Login { name: name.to_owned(), token: token.clone() });
             dev = dev.user(User { token, name: name.to_owned(), groups, rules });
         }
-        let world = Self::on_as(id, dev.start().await.unwrap(), change).await;
+        let mut world = Self::on_all(id, dev.start().await.unwrap(), None, change).await;
+        if world.stage.dev.is_none() {
+            users = elsewhere::users(&world.stage.store, |team| world.namespace(team)).await;
+        }
+        world.stage.users = users;
         world.program.ready().await;
         world.secret("team-a", "hook", &[("github-token", KEY)]).await;
         world
     }
 
-    /// A world on `dev`, which need not serve Builds yet. Does not wait until the program is ready.
+    /// A world on `dev`, begun by [`roles::builder`], which need not serve Builds yet. Does not wait until the
+    /// program is ready.
     pub async fn on(dev: DevCluster, change: impl FnOnce(&mut ProgramOptions)) -> Self {
-        Self::on_as(fresh_id(), dev, change).await
+        Self::on_all(fresh_id(), dev, None, change).await
     }
 
     /// A world on `dev` whose program presents a token; the test itself is the administrator.
@@ -119,63 +141,98 @@ impl World {
         Self::on_all(fresh_id(), dev, Some(kubeconfig), |_| {}).await
     }
 
-    async fn on_as(id: String, dev: DevCluster, change: impl FnOnce(&mut ProgramOptions)) -> Self {
-        Self::on_all(id, dev, None, change).await
-    }
-
-    /// `programs` is the kubeconfig of the program, if it is not that of the test.
+    /// `programs` is the kubeconfig of the program on `dev`, if it is not that of the shipped roles.
     async fn on_all(
         id: String,
         dev: DevCluster,
         programs: Option<String>,
         change: impl FnOnce(&mut ProgramOptions),
     ) -> Self {
-        let elsewhere = std::env::var("TRIGGER_E2E_KUBECONFIG").ok();
-        let kubeconfig = match &elsewhere {
-            Some(file) => std::fs::read_to_string(file).unwrap(),
-            None => dev.kubeconfig(),
-        };
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let parsed = kube::config::Kubeconfig::from_yaml(&kubeconfig).unwrap();
-        let config =
-            kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await.unwrap();
-        let client = Client::try_from(config).unwrap();
-        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let stage = Stage::on(id, dev, programs).await;
+        let client = elsewhere::client(&stage.admin_kubeconfig).await;
         for team in ["team-a", "team-b"] {
-            let namespace = json!({"metadata": {"name": format!("{team}-{id}")}});
-            let namespace = serde_json::from_value(namespace).unwrap();
-            namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+            stage.prepare(&stage.namespace(team)).await;
         }
         let folder = tempfile::tempdir().unwrap();
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
-        if elsewhere.is_some() {
-            options.namespaces = ["team-a", "team-b"].map(|team| format!("{team}-{id}")).to_vec();
+        if stage.dev.is_none() {
+            options.namespaces = ["team-a", "team-b"].map(|team| stage.namespace(team)).to_vec();
         }
         change(&mut options);
         for namespace in
             options.namespaces.iter_mut().filter(|name| matches!(name.as_str(), "team-a" | "team-b"))
         {
-            *namespace = format!("{namespace}-{id}");
+            *namespace = stage.namespace(namespace);
         }
-        let kubeconfig = programs.unwrap_or(kubeconfig);
-        let connection = trigger_cluster::connect(Some(&kubeconfig)).await.unwrap();
+        let connection = trigger_cluster::connect(Some(&stage.kubeconfig)).await.unwrap();
         let program = Program::start(&connection, &options).await.unwrap();
         let http = reqwest::Client::new();
-        let dev = elsewhere.is_none().then_some(dev);
-        Self { program, http, client, dev, id, kubeconfig, options, _folder: folder }
+        Self { program, http, client, stage, options, folder }
+    }
+
+    /// The dev cluster of a scenario that needs one, and nothing, with a line that says why, on another cluster.
+    pub fn dev_only(&self, reason: &str) -> Option<&DevCluster> {
+        if self.stage.dev.is_none() {
+            elsewhere::skipped(reason);
+        }
+        self.stage.dev.as_ref()
+    }
+
+    /// Plays the Build controller in this world's namespaces.
+    pub fn simulate_builds(&self, options: SimulationOptions) {
+        for team in ["team-a", "team-b"] {
+            let simulation = self.stage.store.simulate_builds(&self.namespace(team), options);
+            self.stage.simulations.begin(simulation);
+        }
+    }
+
+    /// Plays Tekton in this world's namespaces.
+    pub fn simulate_pipelines(&self, options: SimulationOptions) {
+        for team in ["team-a", "team-b"] {
+            let simulation = self.stage.store.simulate_pipelines(&self.namespace(team), options);
+            self.stage.simulations.begin(simulation);
+        }
+    }
+
+    /// What a user of [`World::with_users`] presents. Somebody unknown has a token that nobody knows.
+    pub fn token(&self, user: &str) -> String {
+        let login = self.stage.users.get(user);
+        login.map_or_else(|| format!("the-token-of-{user}"), |login| login.token.clone())
+    }
+
+    /// How the cluster calls a user of [`World::with_users`].
+    pub fn name_of(&self, user: &str) -> &str {
+        &self.stage.users[user].name
+    }
+
+    /// Fails if a token of a user stands in `text`.
+    #[track_caller]
+    pub fn check_for_tokens(&self, text: &str) {
+        assert!(!text.contains("the-token-of"), "{text}");
+        assert!(self.stage.users.values().all(|login| !text.contains(&login.token)), "{text}");
     }
 
     /// A connection of the program's kind to the cluster.
     pub async fn connection(&self) -> trigger_cluster::Connection {
-        trigger_cluster::connect(Some(&self.kubeconfig)).await.unwrap()
+        trigger_cluster::connect(Some(&self.stage.kubeconfig)).await.unwrap()
     }
 
     /// Another process's worth of the program, set up like the first one, once it is ready.
     pub async fn replica(&self) -> Program {
-        let connection = trigger_cluster::connect(Some(&self.kubeconfig)).await.unwrap();
+        let connection = trigger_cluster::connect(Some(&self.stage.kubeconfig)).await.unwrap();
         let program = Program::start(&connection, &self.options).await.unwrap();
         program.ready().await;
         program
+    }
+
+    /// A program on the same cluster with a journal of its own, which nobody meant to be there twice.
+    pub async fn stranger(&self) -> Program {
+        let journal = Address::Sqlite(self.folder.path().join("stranger.db"));
+        let options = ProgramOptions {
+            namespaces: self.options.namespaces.clone(),
+            ..ProgramOptions::on_loopback(journal)
+        };
+        Program::start(&self.connection().await, &options).await.unwrap()
     }
 
     /// The same world after the program has ended and begun again, over the same journal.
@@ -185,19 +242,19 @@ impl World {
 
     /// The world without the program, which has ended.
     pub async fn away(self) -> Away {
-        let Self { program, http, client, dev, id, kubeconfig, options, _folder: folder } = self;
+        let Self { program, http, client, stage, options, folder } = self;
         program.stop().await;
-        Away { http, client, dev, id, kubeconfig, options, folder }
+        Away { http, client, stage, options, folder }
     }
 
     /// The real name of a test's namespace.
     pub fn namespace(&self, team: &str) -> String {
-        format!("{team}-{}", self.id)
+        self.stage.namespace(team)
     }
 
     /// The address of this world's repository.
     pub fn repository(&self) -> String {
-        format!("https://github.com/acme/web-{}", self.id)
+        format!("https://github.com/acme/web-{}", self.stage.id)
     }
 
     pub fn hook_url(&self) -> String {
@@ -400,11 +457,39 @@ impl Away {
 
     /// The program begins again; returns when it is ready.
     pub async fn back(self) -> World {
-        let Self { http, client, dev, id, kubeconfig, options, folder } = self;
-        let connection = trigger_cluster::connect(Some(&kubeconfig)).await.unwrap();
+        let Self { http, client, stage, options, folder } = self;
+        let connection = trigger_cluster::connect(Some(&stage.kubeconfig)).await.unwrap();
         let program = Program::start(&connection, &options).await.unwrap();
         program.ready().await;
-        World { program, http, client, dev, id, kubeconfig, options, _folder: folder }
+        World { program, http, client, stage, options, folder }
+    }
+}
+
+impl Stage {
+    /// The cluster that the environment names, or else `dev`.
+    async fn on(id: String, dev: DevCluster, programs: Option<String>) -> Self {
+        let (users, simulations) = (HashMap::new(), Simulations::default());
+        if let Some(Elsewhere { admin, program }) = prepare::elsewhere().await {
+            let store = elsewhere::store(&elsewhere::client(&admin).await);
+            let (kubeconfig, admin_kubeconfig) = (program, admin);
+            return Self { dev: None, store, id, kubeconfig, admin_kubeconfig, users, simulations };
+        }
+        let (store, admin_kubeconfig) = (dev.store().clone(), dev.kubeconfig());
+        let kubeconfig = programs.unwrap_or_else(|| roles::kubeconfig(&dev));
+        Self { dev: Some(dev), store, id, kubeconfig, admin_kubeconfig, users, simulations }
+    }
+
+    /// Makes a namespace in which the program may act.
+    async fn prepare(&self, namespace: &str) {
+        if self.dev.is_none() {
+            return elsewhere::namespace(&self.store, namespace).await;
+        }
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        self.store.apply(object).await.unwrap();
+    }
+
+    fn namespace(&self, team: &str) -> String {
+        format!("{team}-{}", self.id)
     }
 }
 
@@ -416,13 +501,10 @@ impl Answer {
     }
 }
 
-fn fresh_id() -> String {
-    format!("{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed))
-}
-
-/// The token of a user of [`World::with_users`].
-pub fn token(user: &str) -> String {
-    format!("the-token-of-{user}")
+/// Process ids come again, and so do runs of the tests on one cluster.
+pub fn fresh_id() -> String {
+    let now = jiff::Timestamp::now().as_second() % 1_000_000;
+    format!("{now}-{}-{}", std::process::id(), WORLDS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A rule of type GitHub.

@@ -11,6 +11,7 @@ mod tekton;
 use std::time::Duration;
 
 use crate::cluster::DevCluster;
+use crate::handle::StoreHandle;
 
 /// Annotation on objects whose status was simulated.
 pub(crate) const SIMULATED: &str = "dev.shipwright.io/simulated";
@@ -31,19 +32,42 @@ impl Default for SimulationOptions {
     }
 }
 
-impl DevCluster {
-    /// Plays the Shipwright build controller, once the definitions of Build and BuildRun exist, until the
-    /// cluster ends.
-    pub fn simulate_builds(&self, options: SimulationOptions) {
-        let store = self.store().clone();
-        self.spawn(shipwright::builds(store.clone()));
-        self.spawn(shipwright::build_runs(store, options));
+impl StoreHandle {
+    /// Plays the Shipwright build controller in a namespace, or in all where it is empty, once the definitions of
+    /// Build and BuildRun exist, for as long as somebody waits for it.
+    pub fn simulate_builds(
+        &self,
+        namespace: &str,
+        options: SimulationOptions,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let builds = shipwright::builds(self.clone(), namespace.to_owned());
+        let runs = shipwright::build_runs(self.clone(), namespace.to_owned(), options);
+        async move {
+            tokio::join!(builds, runs);
+        }
     }
 
-    /// Plays Tekton's PipelineRun controller, once the definitions of Pipeline, PipelineRun and CustomRun exist,
-    /// until the cluster ends. The ordinary tasks that the annotation `dev.shipwright.io/simulate` of a PipelineRun
-    /// names, as in `fail: build, test`, fail; the others succeed.
+    /// Plays Tekton's PipelineRun controller in a namespace, or in all where it is empty, once the definitions of
+    /// Pipeline, PipelineRun and CustomRun exist, for as long as somebody waits for it. The ordinary tasks that the
+    /// annotation `dev.shipwright.io/simulate` of a PipelineRun names, as in `fail: build, test`, fail; the others
+    /// succeed.
+    pub fn simulate_pipelines(
+        &self,
+        namespace: &str,
+        options: SimulationOptions,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        tekton::pipeline_runs(self.clone(), namespace.to_owned(), options)
+    }
+}
+
+impl DevCluster {
+    /// Plays the Shipwright build controller until the cluster ends; see [`StoreHandle::simulate_builds`].
+    pub fn simulate_builds(&self, options: SimulationOptions) {
+        self.spawn(self.store().simulate_builds("", options));
+    }
+
+    /// Plays Tekton's PipelineRun controller until the cluster ends; see [`StoreHandle::simulate_pipelines`].
     pub fn simulate_pipelines(&self, options: SimulationOptions) {
-        self.spawn(tekton::pipeline_runs(self.store().clone(), options));
+        self.spawn(self.store().simulate_pipelines("", options));
     }
 }

@@ -49,9 +49,9 @@ fn run_resource() -> Gvr {
     Gvr::new("shipwright.io", "v1beta1", "buildruns")
 }
 
-/// Registers every Build.
-pub(super) async fn builds(store: StoreHandle) {
-    follow(&store, &build_resource(), |build| {
+/// Registers every Build of a namespace, or of all where it is empty.
+pub(super) async fn builds(store: StoreHandle, namespace: String) {
+    follow(&store, &build_resource(), &namespace, |build| {
         let store = store.clone();
         async move {
             if let Err(error) = register(&store, &build).await {
@@ -62,14 +62,14 @@ pub(super) async fn builds(store: StoreHandle) {
     .await;
 }
 
-/// Runs every BuildRun, each on its own.
-pub(super) async fn build_runs(store: StoreHandle, options: SimulationOptions) {
+/// Runs every BuildRun of a namespace, or of all where it is empty; each on its own.
+pub(super) async fn build_runs(store: StoreHandle, namespace: String, options: SimulationOptions) {
     let tasks = tokio_util::task::TaskTracker::new();
     let guard = tokio_util::sync::CancellationToken::new();
     let _cancel_on_drop = guard.clone().drop_guard();
     let begun = Begun::default();
     let turns = Arc::new(Turns::default());
-    follow(&store, &run_resource(), |run| {
+    follow(&store, &run_resource(), &namespace, |run| {
         let (store, guard, tasks, turns) = (store.clone(), guard.clone(), tasks.clone(), Arc::clone(&turns));
         let is_due = begun.admit(&run);
         async move {
@@ -139,9 +139,14 @@ fn report(run: &Value, result: Result<(), ApiError>) {
 }
 
 /// Calls `act` for every object that is new or changed, for as long as the store lives.
-async fn follow<F: Future<Output = ()>>(store: &StoreHandle, gvr: &Gvr, act: impl Fn(Value) -> F) {
+async fn follow<F: Future<Output = ()>>(
+    store: &StoreHandle,
+    gvr: &Gvr,
+    namespace: &str,
+    act: impl Fn(Value) -> F,
+) {
     loop {
-        if let Ok(mut watch) = store.watch(gvr, "").await {
+        if let Ok(mut watch) = store.watch(gvr, namespace).await {
             while let Some(event) = watch.next().await {
                 match event {
                     WatchEvent::Added(object) | WatchEvent::Modified(object) => act(object).await,

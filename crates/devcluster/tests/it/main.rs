@@ -17,6 +17,7 @@ mod lifecycle;
 mod lists;
 mod objects;
 mod pipelines;
+mod remote;
 mod reviews;
 mod scene;
 mod schemas;

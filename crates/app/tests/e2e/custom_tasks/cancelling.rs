@@ -4,12 +4,12 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use trigger_devcluster::Fault;
 
-use super::scene::{FOREVER, dev, message, simulated};
+use super::scene::{FOREVER, faults, message, simulated};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_a_task_ends_its_build() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Succeeded", FOREVER).await;
     world.task("image", json!({"retries": 3})).await;
     world.task_reaches("image", "Unknown", "Running").await;
@@ -24,7 +24,7 @@ async fn cancelling_a_task_ends_its_build() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_cancelled_from_the_start_builds_nothing() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.plain_build().await;
     world.task("image", json!({"status": "RunCancelled"})).await;
     world.task_reaches("image", "False", "CustomRunCancelled").await;
@@ -33,9 +33,9 @@ async fn a_task_that_is_cancelled_from_the_start_builds_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_cancelled_while_its_run_is_refused_ends() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.plain_build().await;
-    let faults = dev(&world).unwrap().faults();
+    let Some(faults) = faults(&world) else { return };
     faults.add(Fault::deny_admission("buildruns", 500, "no endpoints for the webhook"));
     world.task("image", json!({})).await;
     let waiting = world.task_reaches("image", "Unknown", "Started").await;
@@ -49,7 +49,7 @@ async fn a_task_that_is_cancelled_while_its_run_is_refused_ends() {
 /// Many tasks, each cancelled at another moment of its life: all end, and none leaves a build running.
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_a_task_is_cancelled_it_ends_and_leaves_nothing_running() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Failed, Succeeded", "60ms").await;
     let names: Vec<_> = (0..30).map(|n| format!("image-{n}")).collect();
     // One cancels while the next is created, so that the moments lie all over their lives.
@@ -108,7 +108,7 @@ async fn a_build_that_succeeded_before_it_heard_of_the_end_is_a_success() {
 /// By somebody else than Tekton: a person wants this build to end, not another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_a_person_cancels_is_not_repeated() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Succeeded", FOREVER).await;
     world.task("image", json!({"retries": 2})).await;
     let running = world.task_reaches("image", "Unknown", "Running").await;
@@ -122,11 +122,12 @@ async fn a_run_that_a_person_cancels_is_not_repeated() {
 /// As upstream's role did: it had no right to patch BuildRuns.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_whose_run_may_not_be_cancelled_says_so_and_ends() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Succeeded", FOREVER).await;
     world.task("image", json!({})).await;
     world.task_reaches("image", "Unknown", "Running").await;
-    dev(&world).unwrap().faults().add(Fault::refuse(403).on("patch", "buildruns"));
+    let Some(faults) = faults(&world) else { return };
+    faults.add(Fault::refuse(403).on("patch", "buildruns"));
     world.cancel_task("image").await;
     let done = world.task_reaches("image", "False", "CustomRunCancelled").await;
     assert!(message(&done).contains("cannot be cancelled"), "{}", message(&done));

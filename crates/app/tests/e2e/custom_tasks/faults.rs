@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use trigger_devcluster::Fault;
 
-use super::scene::{FOREVER, by_name, dev, message, simulated};
+use super::scene::{FOREVER, by_name, faults, message, simulated};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_built_is_refused_without_a_run() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.plain_build().await;
     let asked = |more: Value| {
         let mut spec = json!({"customRef": by_name("web")});
@@ -43,9 +43,9 @@ async fn what_cannot_be_built_is_refused_without_a_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_cluster_refuses_for_good_ends_with_its_words() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.plain_build().await;
-    let faults = dev(&world).unwrap().faults();
+    let Some(faults) = faults(&world) else { return };
     let quota = Fault {
         message: "buildruns.shipwright.io \"x\" is forbidden: exceeded quota: builds".to_owned(),
         ..Fault::refuse(403).on("create", "buildruns")
@@ -69,9 +69,9 @@ async fn what_the_cluster_refuses_for_good_ends_with_its_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_cluster_refuses_for_a_while_is_tried_again() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.plain_build().await;
-    let faults = dev(&world).unwrap().faults();
+    let Some(faults) = faults(&world) else { return };
     for status in [409, 429, 500, 503, 504] {
         let refuse = |verb, resource| Fault::refuse(status).on(verb, resource).times(1);
         faults.set(vec![
@@ -90,13 +90,10 @@ async fn what_the_cluster_refuses_for_a_while_is_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_does_not_pass_ends_with_the_time_of_the_task() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.plain_build().await;
-    dev(&world).unwrap().faults().add(Fault::deny_admission(
-        "buildruns",
-        500,
-        "no endpoints for the webhook",
-    ));
+    let Some(faults) = faults(&world) else { return };
+    faults.add(Fault::deny_admission("buildruns", 500, "no endpoints for the webhook"));
     world.task("image", json!({"timeout": "2s"})).await;
     world.task_reaches("image", "False", "CustomRunTimedOut").await;
     assert_eq!(world.run_counts().await, (0, 0));
@@ -104,7 +101,7 @@ async fn a_refusal_that_does_not_pass_ends_with_the_time_of_the_task() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_deleted_is_missed() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Succeeded", FOREVER).await;
     world.task("image", json!({"retries": 2})).await;
     let running = world.task_reaches("image", "Unknown", "Running").await;
@@ -117,7 +114,7 @@ async fn a_run_that_is_deleted_is_missed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_another_tasks_is_left_alone() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Succeeded", FOREVER).await;
     world.task("image", json!({})).await;
     world.task_reaches("image", "Unknown", "Running").await;
@@ -130,14 +127,14 @@ async fn a_run_that_is_another_tasks_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_watches_may_break_at_any_time() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     world.scripted("Succeeded", "300ms").await;
-    let dev = dev(&world).unwrap();
+    let Some(faults) = faults(&world) else { return };
     for turn in 0..5 {
         let name = format!("image-{turn}");
         world.task(&name, json!({})).await;
-        dev.faults().drop_watches();
-        dev.faults().compact();
+        faults.drop_watches();
+        faults.compact();
         world.task_reaches(&name, "True", "Succeeded").await;
     }
     assert_eq!(world.run_counts().await, (5, 0));

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use trigger_devcluster::{Gvr, SimulationOptions};
 
-use super::scene::{FOREVER, dev, simulated};
+use super::scene::{FOREVER, simulated};
 use crate::world::World;
 
 fn gvr(group: &str, version: &str, plural: &str) -> Gvr {
@@ -25,12 +25,12 @@ async fn run(world: &World, name: &str, spec: Value) {
         "metadata": {"namespace": world.namespace("team-a"), "name": name}, "spec": spec,
     });
     run["spec"]["pipelineSpec"] = json!({"tasks": tasks, "results": results});
-    dev(world).unwrap().store().apply(run).await.unwrap();
+    world.stage.store.apply(run).await.unwrap();
 }
 
 /// The object, once its condition `Succeeded` has this status and reason.
 async fn reaches(world: &World, gvr: &Gvr, name: &str, status: &str, reason: &str) -> Value {
-    let (store, namespace) = (dev(world).unwrap().store(), world.namespace("team-a"));
+    let (store, namespace) = (&world.stage.store, world.namespace("team-a"));
     world
         .until(&format!("{name} is {status}/{reason}"), || async {
             let object = store.get(gvr, &namespace, name).await.unwrap()?;
@@ -43,15 +43,15 @@ async fn reaches(world: &World, gvr: &Gvr, name: &str, status: &str, reason: &st
         .await
 }
 
-async fn pipelines() -> Option<World> {
-    let world = simulated().await?;
-    dev(&world)?.simulate_pipelines(SimulationOptions::default());
-    Some(world)
+async fn pipelines() -> World {
+    let world = simulated().await;
+    world.simulate_pipelines(SimulationOptions::default());
+    world
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_task_takes_the_digest() {
-    let Some(world) = pipelines().await else { return };
+    let world = pipelines().await;
     world.plain_build().await;
     run(&world, "release", json!({})).await;
     let ended =
@@ -64,7 +64,7 @@ async fn a_later_task_takes_the_digest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_pipeline_is_the_end_of_the_build() {
-    let Some(world) = pipelines().await else { return };
+    let world = pipelines().await;
     world.scripted("Succeeded", FOREVER).await;
     let pipeline_runs = gvr("tekton.dev", "v1", "pipelineruns");
     let custom_runs = gvr("tekton.dev", "v1beta1", "customruns");
@@ -72,7 +72,7 @@ async fn the_end_of_a_pipeline_is_the_end_of_the_build() {
     run(&world, "unwanted", json!({})).await;
     reaches(&world, &custom_runs, "unwanted-image", "Unknown", "Running").await;
     let cancel = json!({"spec": {"status": "Cancelled"}});
-    let store = dev(&world).unwrap().store();
+    let store = &world.stage.store;
     store.merge(&pipeline_runs, &world.namespace("team-a"), "unwanted", &cancel).await.unwrap();
     for (name, reason) in [("late", "PipelineRunTimeout"), ("unwanted", "Cancelled")] {
         reaches(&world, &pipeline_runs, name, "False", reason).await;

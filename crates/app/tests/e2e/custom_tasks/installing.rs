@@ -1,16 +1,17 @@
 //! Tekton may come later than we, and old Tektons have Runs.
 
 use serde_json::json;
-use trigger_devcluster::{DevCluster, SimulationOptions};
+use trigger_devcluster::SimulationOptions;
 
-use super::scene::{by_name, dev, result};
+use super::scene::{by_name, result};
+use crate::roles;
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_begins_when_tekton_is_installed() {
     let crds = trigger_api::crds::shipwright().unwrap();
-    let world = World::on(DevCluster::builder().crds(crds).start().await.unwrap(), |_| {}).await;
-    let Some(dev) = dev(&world) else { return };
+    let world = World::on(roles::builder().crds(crds).start().await.unwrap(), |_| {}).await;
+    let Some(dev) = world.dev_only("definitions are installed while it runs") else { return };
     world.program.ready().await;
     dev.simulate_builds(SimulationOptions::default());
     world.plain_build().await;
@@ -29,10 +30,9 @@ async fn work_begins_when_tekton_is_installed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_an_old_tekton_are_carried_out_too() {
     let crds = trigger_api::crds::all().unwrap().into_iter().chain(trigger_api::crds::tekton_run().unwrap());
-    let world = World::on(DevCluster::builder().crds(crds).start().await.unwrap(), |_| {}).await;
-    let Some(dev) = dev(&world) else { return };
+    let world = World::on(roles::builder().crds(crds).start().await.unwrap(), |_| {}).await;
     world.program.ready().await;
-    dev.simulate_builds(SimulationOptions::default());
+    world.simulate_builds(SimulationOptions::default());
     world.scripted("Failed, Succeeded", "50ms").await;
     let spec = json!({"ref": by_name("web"), "retries": 1, "params": [{"name": "p", "value": "v"}]});
     world.task_of("Run", "image", spec).await;

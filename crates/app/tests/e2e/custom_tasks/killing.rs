@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trigger_devcluster::{DevCluster, Gvr, SimulationOptions, StoreHandle, WatchEvent};
+use trigger_devcluster::{Gvr, SimulationOptions, WatchEvent};
 
 use super::scene::{build_spec, by_name, check_status, is_final};
+use crate::apart::Cluster;
 use crate::kill::life::{Death, Life, Stage};
 use crate::soak::extent;
 
@@ -59,12 +60,13 @@ fn tasks() -> Gvr {
 struct Census(Arc<Mutex<HashMap<String, HashSet<String>>>>);
 
 impl Census {
-    fn begin(store: StoreHandle) -> Self {
+    fn begin(dev: &Cluster) -> Self {
         let census = Self::default();
         let counted = census.clone();
+        let (store, namespace) = (dev.store().clone(), dev.namespace().to_owned());
         tokio::spawn(async move {
             let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
-            let mut watch = store.watch(&runs, "").await.unwrap();
+            let mut watch = store.watch(&runs, &namespace).await.unwrap();
             while let Some(event) = watch.next().await {
                 if let WatchEvent::Added(run) = event {
                     let text = |pointer: &str| run.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -86,40 +88,39 @@ impl Census {
     }
 }
 
-async fn stage() -> DevCluster {
-    let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
+async fn stage() -> Cluster {
+    let dev = Cluster::bare().await;
     dev.simulate_builds(SimulationOptions { duration: Duration::from_millis(30) });
     for (name, outcomes, _) in SCRIPTS {
-        let metadata = json!({
-            "name": name, "namespace": "team-a", "annotations": {"dev.shipwright.io/simulate": outcomes},
-        });
+        let metadata = json!({"name": name, "annotations": {"dev.shipwright.io/simulate": outcomes}});
         let build = json!({
             "apiVersion": "shipwright.io/v1beta1", "kind": "Build", "metadata": metadata, "spec": build_spec(),
         });
-        dev.store().apply(build).await.unwrap();
+        dev.apply(build).await;
     }
     dev
 }
 
-async fn create(dev: &DevCluster, task: usize) {
+async fn create(dev: &Cluster, task: usize) {
     let (build, ..) = script(task);
     let name = format!("task-{task}");
     let object = json!({
         "apiVersion": "tekton.dev/v1beta1", "kind": "CustomRun",
-        "metadata": {"name": name, "namespace": "team-a"},
+        "metadata": {"name": name},
         "spec": {"customRef": by_name(build), "retries": 2},
     });
-    dev.store().apply(object).await.unwrap();
+    dev.apply(object).await;
     if let Some(earlier) = task.checked_sub(2).filter(|earlier| is_cancelled(*earlier)) {
         let patch = json!({"spec": {"status": "RunCancelled"}});
-        dev.store().merge(&tasks(), "team-a", &format!("task-{earlier}"), &patch).await.unwrap();
+        let name = format!("task-{earlier}");
+        dev.store().merge(&tasks(), dev.namespace(), &name, &patch).await.unwrap();
     }
 }
 
-async fn all_final(dev: &DevCluster) -> Vec<Value> {
+async fn all_final(dev: &Cluster) -> Vec<Value> {
     let deadline = Instant::now() + REST;
     loop {
-        let objects = dev.store().list(&tasks(), "team-a").await.unwrap();
+        let objects = dev.store().list(&tasks(), dev.namespace()).await.unwrap();
         let open: Vec<_> = objects.iter().filter(|task| !is_final(task)).collect();
         if open.is_empty() {
             return objects;
@@ -147,7 +148,7 @@ fn check(task: usize, object: &Value, runs: usize) {
 async fn every_task_ends_as_it_should_whenever_the_program_is_killed() {
     let Extent { kills, tasks } = Extent::asked_for();
     let dev = stage().await;
-    let census = Census::begin(dev.store().clone());
+    let census = Census::begin(&dev);
     let folder = tempfile::tempdir().unwrap();
     let journal = format!("sqlite:{}", folder.path().join("journal.db").display());
     let stage = Stage::new("", &dev, journal, 1);

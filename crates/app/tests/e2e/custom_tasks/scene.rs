@@ -6,7 +6,7 @@ use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
-use trigger_devcluster::{DevCluster, SimulationOptions};
+use trigger_devcluster::{Faults, SimulationOptions};
 
 use crate::world::World;
 
@@ -16,18 +16,16 @@ const BUILD_TAKES: Duration = Duration::from_millis(50);
 /// How long a build takes that is not to end by itself.
 pub const FOREVER: &str = "10m";
 
-/// A world with simulated builds; none on other clusters than the dev cluster.
-pub(super) async fn simulated() -> Option<World> {
+/// A world with simulated builds.
+pub(super) async fn simulated() -> World {
     let world = World::new().await;
-    dev(&world)?.simulate_builds(SimulationOptions { duration: BUILD_TAKES });
-    Some(world)
+    world.simulate_builds(SimulationOptions { duration: BUILD_TAKES });
+    world
 }
 
-pub(super) fn dev(world: &World) -> Option<&DevCluster> {
-    if world.dev.is_none() {
-        eprintln!("skipped: builds cannot be simulated on this cluster");
-    }
-    world.dev.as_ref()
+/// The faults of the dev cluster; none on another.
+pub(super) fn faults(world: &World) -> Option<&Faults> {
+    Some(world.dev_only("the API server misbehaves on order")?.faults())
 }
 
 /// The spec of a Build that owns nothing.

@@ -10,11 +10,10 @@ use crate::pipelines::started;
 use crate::world::World;
 
 /// A world in which BuildRuns are carried out: each pushes another digest.
-async fn simulated() -> Option<World> {
+async fn simulated() -> World {
     let world = World::with(|options| options.images.image_window = 1).await;
-    let dev = world.dev.as_ref()?;
-    dev.simulate_builds(SimulationOptions { duration: Duration::from_millis(50) });
-    Some(world)
+    world.simulate_builds(SimulationOptions { duration: Duration::from_millis(50) });
+    world
 }
 
 /// Builds of which each waits for the output of the one before; the first one for `first`.
@@ -38,7 +37,7 @@ async fn change(world: &World, image: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_of_builds_runs_through_once() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     chain(&world, &["first", "second", "third"], "outside.example/base").await;
     change(&world, "outside.example/base").await;
     built(&world, "team-a", "third", 1).await;
@@ -50,7 +49,7 @@ async fn a_chain_of_builds_runs_through_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_does_not_start_itself() {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     let rules = json!([on("base", &["outside.example/base", "registry.example/app"])]);
     build(&world, "team-a", "app", "registry.example/app:latest", rules).await;
     let told = world.events("team-a", "app", "TriggerImageLoop").await;
@@ -64,7 +63,7 @@ async fn a_build_does_not_start_itself() {
 /// Started once from outside, every Build of the circle but the last is built once, and there it ends; the one
 /// that would go on says why not.
 async fn a_circle_of(names: &[&str]) {
-    let Some(world) = simulated().await else { return };
+    let world = simulated().await;
     let last = format!("registry.example/{}", names[names.len() - 1]);
     chain(&world, names, &last).await;
     let told = world.events("team-a", names[names.len() - 1], "TriggerImageLoop").await;

@@ -1,7 +1,6 @@
 //! Scenario 19 with Image objects.
 
 use serde_json::json;
-use trigger_devcluster::DevCluster;
 use trigger_event::Digest;
 
 use super::{all_seen, build, built, objects, on, standing};
@@ -82,9 +81,9 @@ async fn the_decision_is_explained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn image_objects_may_be_installed_later() {
-    let dev = DevCluster::builder().crds(trigger_api::crds::shipwright().unwrap()).start().await.unwrap();
+    let dev = crate::roles::builder().crds(trigger_api::crds::shipwright().unwrap()).start().await.unwrap();
     let world = World::on(dev, |_| {}).await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("definitions are installed while it runs") else { return };
     world.program.ready().await;
     world.secret("team-a", "hook", &[("github-token", KEY)]).await;
     world.build("team-a", "web", usual_rules()).await;

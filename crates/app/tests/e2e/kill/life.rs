@@ -11,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use shipwright_trigger::{Program, ProgramOptions};
 use tempfile::TempDir;
 use trigger_cluster::{KubeLauncher, connect};
-use trigger_devcluster::DevCluster;
 use trigger_journal::{Address, Record};
 
 use super::steps::{Step, SuicidalJournal, SuicidalLauncher, Trap};
-use crate::apart::free_port;
+use crate::apart::{Cluster, free_port};
 
 /// Tells this test, when it is run again, which part to play.
 const ROLE: &str = "TRIGGER_KILL_ROLE";
@@ -29,6 +28,8 @@ pub(crate) struct Stage {
     test: String,
     /// What `--journal` takes.
     journal: String,
+    /// The one namespace to watch, unless it is all of them.
+    watched: Option<String>,
     pub(crate) hooks: Vec<SocketAddr>,
     admins: Vec<SocketAddr>,
     folder: TempDir,
@@ -54,6 +55,7 @@ struct Role {
     count: u64,
     journal: String,
     kubeconfig: String,
+    watched: Option<String>,
     hooks: SocketAddr,
     admin: SocketAddr,
 }
@@ -61,11 +63,12 @@ struct Role {
 pub(crate) struct Life(Child);
 
 impl Stage {
-    pub(crate) fn new(test: &str, dev: &DevCluster, journal: String, replicas: usize) -> Self {
+    pub(crate) fn new(test: &str, cluster: &Cluster, journal: String, replicas: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("kubeconfig"), dev.kubeconfig()).unwrap();
+        std::fs::write(folder.path().join("kubeconfig"), cluster.kubeconfig()).unwrap();
+        let watched = cluster.watched().map(ToOwned::to_owned);
         let (hooks, admins) = (0..replicas).map(|_| (free_port(), free_port())).unzip();
-        Self { test: test.to_owned(), journal, hooks, admins, folder }
+        Self { test: test.to_owned(), journal, watched, hooks, admins, folder }
     }
 
     fn kubeconfig(&self) -> String {
@@ -105,6 +108,7 @@ impl Life {
                 count: *count,
                 journal: stage.journal.clone(),
                 kubeconfig: stage.kubeconfig(),
+                watched: stage.watched.clone(),
                 hooks,
                 admin,
             };
@@ -117,6 +121,7 @@ impl Life {
             command.args(["serve", "--log", "off", "--lease", &LEASE.as_secs().to_string()]);
             command.args(["--listen", &hooks.to_string(), "--admin", &admin.to_string()]);
             command.env("SHIPWRIGHT_TRIGGER_JOURNAL", &stage.journal).env("KUBECONFIG", stage.kubeconfig());
+            command.args(stage.watched.iter().flat_map(|name| ["--namespace", name.as_str()]));
             command
         };
         Self(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
@@ -181,6 +186,7 @@ async fn serve(role: Role) {
     let journal = Arc::new(SuicidalJournal::new(journal, Arc::clone(&trap)));
     let mut options = ProgramOptions::on_loopback(address);
     (options.listen, options.admin, options.work.lease) = (role.hooks, role.admin, LEASE.as_secs());
+    options.namespaces.extend(role.watched);
     let launcher =
         |reporter| Ok(Arc::new(SuicidalLauncher::new(KubeLauncher::new(&connection, reporter), trap)) as _);
     let _program = Program::start_with(&connection, &options, journal, launcher).await.unwrap();

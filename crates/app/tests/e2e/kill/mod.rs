@@ -7,11 +7,11 @@ mod steps;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use trigger_devcluster::{DevCluster, Gvr};
+use trigger_devcluster::Gvr;
 
 use self::life::{Death, Life, Stage};
 use self::steps::Step;
-use crate::apart::cluster;
+use crate::apart::{Cluster, cluster};
 use crate::load::Load;
 use crate::postgres;
 use crate::soak::extent;
@@ -63,17 +63,17 @@ async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
-async fn runs_by_delivery(dev: &DevCluster) -> HashMap<String, usize> {
+async fn runs_by_delivery(dev: &Cluster) -> HashMap<String, usize> {
     let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
     let mut found = HashMap::new();
-    for run in dev.store().list(&runs, "team-a").await.unwrap() {
+    for run in dev.store().list(&runs, dev.namespace()).await.unwrap() {
         *found.entry(annotation(&run, "delivery").to_owned()).or_insert(0) += 1;
     }
     found
 }
 
 /// Those of the deliveries that have no run, once all have one or the time is up.
-async fn settle(dev: &DevCluster, ids: &[String]) -> Vec<String> {
+async fn settle(dev: &Cluster, ids: &[String]) -> Vec<String> {
     let deadline = Instant::now() + BACKLOG;
     loop {
         let runs = runs_by_delivery(dev).await;

@@ -1,16 +1,15 @@
 //! Without Tekton everything else works; what is installed later begins to work without a restart.
 
 use serde_json::json;
-use trigger_devcluster::DevCluster;
 
 use super::{on, settled, started, tekton};
 use crate::world::{World, usual_rules};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tekton_may_be_installed_later() {
-    let dev = DevCluster::builder().crds(trigger_api::crds::shipwright().unwrap()).start().await.unwrap();
+    let dev = crate::roles::builder().crds(trigger_api::crds::shipwright().unwrap()).start().await.unwrap();
     let world = World::on(dev, |_| {}).await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("definitions are installed while it runs") else { return };
     world.program.ready().await;
     world.secret("team-a", "hook", &[("github-token", crate::world::KEY)]).await;
     world.build("team-a", "web", usual_rules()).await;
@@ -30,7 +29,7 @@ async fn tekton_may_be_installed_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_breaks_off_misses_nothing() {
     let world = World::new().await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("watches are broken on order") else { return };
     world.build("team-a", "a", json!([on("ci", &["Succeeded"])])).await;
     for n in 0..10 {
         let name = format!("ci-{n}");

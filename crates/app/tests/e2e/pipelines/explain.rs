@@ -17,12 +17,11 @@ fn shown(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, Stri
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_run_is_explained_from_a_file() {
     let world = World::new().await;
-    let Some(dev) = &world.dev else { return };
     world.build("team-a", "a", json!([on("ci", &["Succeeded"])])).await;
     world.build("team-a", "c", json!([on("ci", &["Failed"])])).await;
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, dev.kubeconfig()).unwrap();
+    std::fs::write(&kubeconfig, &world.stage.admin_kubeconfig).unwrap();
     let file = folder.path().join("pipelinerun.yaml");
     let write = |pipeline: &str, status: &serde_json::Value| {
         let object = json!({
@@ -65,7 +64,7 @@ async fn a_delivery_of_a_pipeline_run_is_shown() {
     let id = delivery(&uid, "Succeeded");
     let admin = world.admin_url();
     let ask = |arguments: &[&str], user: &str| {
-        let token = crate::world::token(user);
+        let token = world.token(user);
         let environment =
             [("SHIPWRIGHT_TRIGGER_SERVER", admin.as_str()), ("SHIPWRIGHT_TRIGGER_TOKEN", &token)];
         shown(&[&["deliveries"], arguments].concat(), &environment)

@@ -16,10 +16,14 @@ use crate::status::ApiError;
 /// Namespace and name of a PipelineRun.
 type Key = (String, String);
 
-/// Runs every PipelineRun, for as long as the store lives.
-pub(in crate::simulation) async fn pipeline_runs(store: StoreHandle, options: SimulationOptions) {
+/// Runs every PipelineRun of a namespace, or of all where it is empty, for as long as the store lives.
+pub(in crate::simulation) async fn pipeline_runs(
+    store: StoreHandle,
+    namespace: String,
+    options: SimulationOptions,
+) {
     loop {
-        if let Ok((runs, custom_runs)) = begin(&store).await {
+        if let Ok((runs, custom_runs)) = begin(&store, &namespace).await {
             Controller { store: &store, options, due: BTreeMap::new() }.follow(runs, custom_runs).await;
         }
         tokio::time::sleep(RETRY).await;
@@ -27,9 +31,12 @@ pub(in crate::simulation) async fn pipeline_runs(store: StoreHandle, options: Si
 }
 
 /// The watches on runs and CustomRuns, once all three kinds are served.
-async fn begin(store: &StoreHandle) -> Result<(StoreWatch, StoreWatch), ApiError> {
-    store.watch(&pipeline_resource(), "").await?;
-    Ok((store.watch(&run_resource(), "").await?, store.watch(&custom_run_resource(), "").await?))
+async fn begin(store: &StoreHandle, namespace: &str) -> Result<(StoreWatch, StoreWatch), ApiError> {
+    store.watch(&pipeline_resource(), namespace).await?;
+    Ok((
+        store.watch(&run_resource(), namespace).await?,
+        store.watch(&custom_run_resource(), namespace).await?,
+    ))
 }
 
 /// Looks at one run at a time, so that nothing of a run happens twice.

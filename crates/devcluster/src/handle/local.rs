@@ -1,12 +1,12 @@
-//! The objects from within the process: for setting up scenes and for simulations.
-//!
-//! Everything goes through the same operations as requests do, but no fault strikes and nothing is counted.
+//! The objects of this process: everything goes through the same operations as requests do, but no fault strikes
+//! and nothing is counted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::{MANAGER, WatchEvent};
 use crate::operations::{self, DeleteOptions, FieldValidation, ListOptions, Part, Target, WriteOptions};
 use crate::patch::PatchKind;
 use crate::resources::Gvr;
@@ -14,46 +14,23 @@ use crate::selector::Selection;
 use crate::status::ApiError;
 use crate::store::{Cursor, Delta, DeltaKind, Store};
 
-/// The manager of what is written from within the process.
-const MANAGER: &str = "devcluster";
-
-/// Access to the objects. Clones share them.
+/// Access to the objects of this process.
 #[derive(Clone, Debug)]
-pub struct StoreHandle {
+pub(super) struct Local {
     store: Arc<Store>,
-}
-
-/// Something that happened to an object.
-#[derive(Clone, Debug)]
-pub enum WatchEvent {
-    /// The object is new to the watcher.
-    Added(Value),
-    /// The object changed.
-    Modified(Value),
-    /// The object is gone; this was its last state.
-    Deleted(Value),
-}
-
-impl WatchEvent {
-    /// The object that the event is about.
-    pub fn object(&self) -> &Value {
-        match self {
-            Self::Added(object) | Self::Modified(object) | Self::Deleted(object) => object,
-        }
-    }
 }
 
 /// Follows the objects of one resource.
 #[derive(Debug)]
-pub struct StoreWatch {
+pub(super) struct LocalWatch {
     store: Arc<Store>,
     target: Target,
     cursor: Cursor,
     pending: VecDeque<Delta>,
 }
 
-impl StoreHandle {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
+impl Local {
+    pub(super) fn new(store: Arc<Store>) -> Self {
         Self { store }
     }
 
@@ -72,10 +49,7 @@ impl StoreHandle {
         })
     }
 
-    /// Creates or changes an object to agree with `manifest`, its status included. A namespace that is missing
-    /// is created; a namespaced manifest without one goes to `default`.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn apply(&self, manifest: Value) -> Result<Value, ApiError> {
+    pub(super) fn apply(&self, manifest: Value) -> Result<Value, ApiError> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let registry = self.store.registry();
         let (resource, version) =
@@ -105,14 +79,7 @@ impl StoreHandle {
         Ok(self.show(&target, written.object.value.clone()))
     }
 
-    /// Creates an object; one of its name that exists is a refusal.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub(crate) async fn create(
-        &self,
-        gvr: &Gvr,
-        namespace: &str,
-        manifest: Value,
-    ) -> Result<Value, ApiError> {
+    pub(super) fn create(&self, gvr: &Gvr, namespace: &str, manifest: Value) -> Result<Value, ApiError> {
         let target = self.target(gvr, namespace, "")?;
         let written = operations::create(&self.store, &target, manifest, &options())?;
         Ok(self.show(&target, written.object.value.clone()))
@@ -129,9 +96,7 @@ impl StoreHandle {
         }
     }
 
-    /// The object, or `None` if there is none.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
+    pub(super) fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
         let target = self.target(gvr, namespace, name)?;
         match operations::get(&self.store, &target) {
             Ok(object) => Ok(Some(self.show(&target, object.value.clone()))),
@@ -140,24 +105,18 @@ impl StoreHandle {
         }
     }
 
-    /// All objects of a resource; an empty namespace means all namespaces.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn list(&self, gvr: &Gvr, namespace: &str) -> Result<Vec<Value>, ApiError> {
+    pub(super) fn list(&self, gvr: &Gvr, namespace: &str) -> Result<Vec<Value>, ApiError> {
         let target = self.target(gvr, namespace, "")?;
         let listed = operations::list(&self.store, &target, &ListOptions::default())?;
         Ok(listed.objects.iter().map(|object| self.show(&target, object.value.clone())).collect())
     }
 
-    /// Follows a resource: first every object as added, then what happens. An empty namespace means all.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<StoreWatch, ApiError> {
+    pub(super) fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<LocalWatch, ApiError> {
         let target = self.target(gvr, namespace, "")?;
-        StoreWatch::begin(Arc::clone(&self.store), target)
+        LocalWatch::begin(Arc::clone(&self.store), target)
     }
 
-    /// Changes an object by a JSON merge patch.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn merge(
+    pub(super) fn merge(
         &self,
         gvr: &Gvr,
         namespace: &str,
@@ -169,18 +128,14 @@ impl StoreHandle {
         Ok(self.show(&target, written.object.value.clone()))
     }
 
-    /// Replaces the status of an object. A `resourceVersion` in `object` must be the current one.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn replace_status(&self, gvr: &Gvr, object: Value) -> Result<Value, ApiError> {
+    pub(super) fn replace_status(&self, gvr: &Gvr, object: Value) -> Result<Value, ApiError> {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
         let target = Target { part: Part::Status, ..self.target(gvr, &text("namespace"), &text("name"))? };
         let written = operations::update(&self.store, &target, object, &options())?;
         Ok(self.show(&target, written.object.value.clone()))
     }
 
-    /// Deletes an object, with everything it owns. False if there is none.
-    #[expect(clippy::unused_async, reason = "callers must not rely on the store being in memory")]
-    pub async fn delete(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<bool, ApiError> {
+    pub(super) fn delete(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<bool, ApiError> {
         let target = self.target(gvr, namespace, name)?;
         match operations::delete(&self.store, &target, &DeleteOptions::default()) {
             Ok(_) => Ok(true),
@@ -205,7 +160,7 @@ fn options() -> WriteOptions {
     }
 }
 
-impl StoreWatch {
+impl LocalWatch {
     fn begin(store: Arc<Store>, target: Target) -> Result<Self, ApiError> {
         let listed = operations::list(&store, &target, &ListOptions::default())?;
         let cursor = store
@@ -216,8 +171,7 @@ impl StoreWatch {
         Ok(Self { store, target, cursor, pending })
     }
 
-    /// Waits for the next event. `None` if the watcher was too slow and must begin again.
-    pub async fn next(&mut self) -> Option<WatchEvent> {
+    pub(super) async fn next(&mut self) -> Option<WatchEvent> {
         while self.pending.is_empty() {
             self.cursor.rung().await;
             self.pending.extend(self.cursor.read(&self.store).ok()?);

@@ -1,0 +1,48 @@
+//! The roles that are shipped, `deploy/base/roles.yaml`: what the program may do in every scenario.
+
+use serde_json::Value;
+use trigger_devcluster::{AccessRule, DevCluster, DevClusterBuilder, User};
+
+/// Where the program is installed.
+pub const NAMESPACE: &str = "shipwright-trigger";
+/// Who the program is to the API server.
+pub const PROGRAM: &str = "system:serviceaccount:shipwright-trigger:shipwright-trigger";
+/// What the program presents to a dev cluster.
+const TOKEN: &str = "the-token-of-the-program";
+
+/// The roles, as they are written.
+pub fn documents() -> Vec<Value> {
+    let text = include_str!("../../../../deploy/base/roles.yaml");
+    serde_saphyr::from_multiple(text).unwrap()
+}
+
+/// What the roles allow: those of the cluster everywhere, the others in their namespace.
+pub fn rules() -> Vec<AccessRule> {
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let mut rules = Vec::new();
+    for role in documents() {
+        let namespace = role["metadata"]["namespace"].as_str().map(ToOwned::to_owned);
+        for rule in role["rules"].as_array().unwrap() {
+            rules.push(AccessRule {
+                verbs: texts(&rule["verbs"]),
+                groups: texts(&rule["apiGroups"]),
+                resources: texts(&rule["resources"]),
+                namespaces: namespace.clone().into_iter().collect(),
+            });
+        }
+    }
+    rules
+}
+
+/// Begins a dev cluster on which the program may do what the roles allow, and nothing else.
+pub fn builder() -> DevClusterBuilder {
+    let user = User { token: TOKEN.to_owned(), name: PROGRAM.to_owned(), groups: Vec::new(), rules: rules() };
+    DevCluster::builder().user(user).authorize()
+}
+
+/// The kubeconfig of the program on a cluster of [`builder`].
+pub fn kubeconfig(dev: &DevCluster) -> String {
+    dev.kubeconfig_for(TOKEN).replace("namespace: default", &format!("namespace: {NAMESPACE}"))
+}

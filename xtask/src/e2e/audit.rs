@@ -1,0 +1,199 @@
+//! What the program may do, and what it did: the shipped roles beside the audit log.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::Value;
+
+/// Who the program is.
+const PROGRAM: &str = "system:serviceaccount:shipwright-trigger:shipwright-trigger";
+
+/// Used only by several replicas over one PostgreSQL. To go as soon as scenarios with leases are in the suite.
+const EXEMPT: [&str; 1] = ["leases"];
+
+/// A verb on a resource, the smallest thing that a role grants.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Right {
+    group: String,
+    /// With a slash and the subresource, if it has one.
+    resource: String,
+    verb: String,
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let group = if self.group.is_empty() { "core" } else { &self.group };
+        write!(f, "{} {} ({group})", self.verb, self.resource)
+    }
+}
+
+/// What the roles grant.
+pub(super) struct Granted(BTreeSet<Right>);
+
+/// What the program asked for.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    allowed: BTreeSet<Right>,
+    forbidden: BTreeSet<Right>,
+}
+
+/// How the two compare.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    used: usize,
+    unused: Vec<Right>,
+    /// Allowed by other roles than those that are shipped, which the suite should have had no part in.
+    beyond: Vec<Right>,
+    forbidden: Vec<Right>,
+}
+
+impl Granted {
+    /// The roles of `deploy/base`.
+    pub(super) fn shipped() -> anyhow::Result<Self> {
+        Self::parse(include_str!("../../../deploy/base/roles.yaml"))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let roles: Vec<Value> = serde_saphyr::from_multiple(text).context("the roles cannot be read")?;
+        let rules = roles.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
+        let mut rights = BTreeSet::new();
+        for rule in rules {
+            let texts = |key: &str| {
+                let texts = rule[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+                texts.map(ToOwned::to_owned).collect::<Vec<_>>()
+            };
+            for group in texts("apiGroups") {
+                for resource in texts("resources") {
+                    for verb in texts("verbs") {
+                        rights.insert(Right { group: group.clone(), resource: resource.clone(), verb });
+                    }
+                }
+            }
+        }
+        Ok(Self(rights))
+    }
+
+    pub(super) fn compare(&self, asked: &Asked) -> Verdict {
+        let exempt = |right: &&Right| !EXEMPT.contains(&right.resource.as_str());
+        let cloned = |rights: BTreeSet<&Right>| rights.into_iter().filter(exempt).cloned().collect();
+        Verdict {
+            used: self.0.intersection(&asked.allowed).count(),
+            unused: cloned(self.0.difference(&asked.allowed).collect()),
+            beyond: cloned(asked.allowed.difference(&self.0).collect()),
+            forbidden: cloned(asked.forbidden.iter().collect()),
+        }
+    }
+}
+
+impl Asked {
+    /// What stands in an audit log.
+    pub(super) fn read(log: &Path) -> anyhow::Result<Self> {
+        let file = File::open(log).with_context(|| format!("there is no audit log {}", log.display()))?;
+        let mut asked = Self::default();
+        for line in BufReader::new(file).lines() {
+            asked.note(&line?);
+        }
+        Ok(asked)
+    }
+
+    fn note(&mut self, line: &str) {
+        let Ok(event) = serde_json::from_str::<Value>(line) else { return };
+        if event["user"]["username"] != PROGRAM {
+            return;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let about = &event["objectRef"];
+        let mut resource = text(&about["resource"]);
+        // What is no object, such as what is served, everybody may ask for.
+        if resource.is_empty() {
+            return;
+        }
+        if let Some(subresource) = about["subresource"].as_str() {
+            resource = format!("{resource}/{subresource}");
+        }
+        let right = Right { group: text(&about["apiGroup"]), resource, verb: text(&event["verb"]) };
+        match event["annotations"]["authorization.k8s.io/decision"].as_str() {
+            Some("allow") => self.allowed.insert(right),
+            _ => self.forbidden.insert(right),
+        };
+    }
+}
+
+impl Verdict {
+    /// Whether the program was allowed whatever it asked for, by the shipped roles alone.
+    pub(super) fn is_enough(&self) -> bool {
+        self.beyond.is_empty() && self.forbidden.is_empty()
+    }
+
+    /// Whether it used everything besides.
+    pub(super) fn is_least(&self) -> bool {
+        self.is_enough() && self.unused.is_empty()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "privileges: {} of those granted were used", self.used)?;
+        for (what, rights) in [
+            ("granted and not used", &self.unused),
+            ("allowed by other roles", &self.beyond),
+            ("asked for and forbidden", &self.forbidden),
+        ] {
+            for right in rights {
+                write!(f, "\n  {what}: {right}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLES: &str = "rules:\n- {apiGroups: [shipwright.io], resources: [builds, builds/status], verbs: [get]}\n\
+                         ---\nrules:\n- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list]}\n";
+
+    fn line(user: &str, verb: &str, object: &str, decision: &str) -> String {
+        format!(
+            r#"{{"user": {{"username": "{user}"}}, "verb": "{verb}", "objectRef": {object},
+                "annotations": {{"authorization.k8s.io/decision": "{decision}"}}}}"#
+        )
+    }
+
+    #[test]
+    fn what_is_granted_and_what_is_used_are_compared() {
+        let granted = Granted::parse(ROLES).unwrap();
+        let mut asked = Asked::default();
+        let builds = r#"{"resource": "builds", "apiGroup": "shipwright.io"}"#;
+        let status = r#"{"resource": "builds", "apiGroup": "shipwright.io", "subresource": "status"}"#;
+        for line in [
+            line(PROGRAM, "get", builds, "allow"),
+            line(PROGRAM, "get", status, "allow"),
+            line(PROGRAM, "get", r#"{"resource": "secrets"}"#, "allow"),
+            line(PROGRAM, "delete", builds, "forbid"),
+            line(PROGRAM, "create", r#"{"resource": "pods"}"#, "allow"),
+            line("somebody", "watch", builds, "allow"),
+            line(PROGRAM, "get", "null", "allow"),
+            "half a li".to_owned(),
+        ] {
+            asked.note(&line);
+        }
+        let verdict = granted.compare(&asked);
+        let texts = |rights: &[Right]| rights.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(verdict.used, 3);
+        assert_eq!(texts(&verdict.unused), ["list secrets (core)"]);
+        assert_eq!(texts(&verdict.beyond), ["create pods (core)"]);
+        assert_eq!(texts(&verdict.forbidden), ["delete builds (shipwright.io)"]);
+        assert!(!verdict.is_enough());
+    }
+
+    #[test]
+    fn the_shipped_roles_are_read() {
+        assert!(Granted::shipped().unwrap().0.len() > 20);
+    }
+}
