@@ -17,6 +17,7 @@ pub struct Metrics {
     image_looks: Family<ImageLabels, Counter>,
     images_watched: Gauge,
     held_back: Counter,
+    leader: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,10 +85,20 @@ impl Metrics {
             self.held_back.clone(),
         );
         registry.register(
+            "leader",
+            "Whether this replica leads, and does what one of several is enough for: 1 or 0",
+            self.leader.clone(),
+        );
+        registry.register(
             "forgotten",
             "What retention has taken out of the journal: payload, delivery, key",
             self.forgotten.clone(),
         );
+    }
+
+    /// This replica leads, or does not.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
     }
 
     pub(crate) fn decided(&self, outcome: &'static str) {

@@ -148,6 +148,7 @@ impl World {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
+        options.lease.lease_name = format!("trigger-{id}");
         if elsewhere.is_some() {
             options.namespaces = ["team-a", "team-b"].map(|team| format!("{team}-{id}")).to_vec();
         }
