@@ -12,7 +12,7 @@ use crate::apart::{cluster, free_port};
 use crate::postgres;
 
 /// Longer than anything takes that is waited for.
-const SOON: Duration = Duration::from_mins(1);
+const SOON: Duration = Duration::from_mins(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long a replica goes on taking deliveries in when it was told to end. Our Service hears of it sooner.
 const DRAIN_DELAY: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ impl Fleet {
         let journal = postgres::database(test)?;
         let folder = tempfile::tempdir().unwrap();
         // A replica that hangs must not stop the test.
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().unwrap();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
         Some(Self { dev: cluster().await, journal, folder, http })
     }
 
