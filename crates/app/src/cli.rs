@@ -1,4 +1,5 @@
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -71,18 +72,25 @@ pub fn run(cli: Cli) -> ExitCode {
     })
 }
 
+/// How long the end waits for threads that cannot be stopped.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
 fn with_runtime<F>(log: &LogOptions, command: impl FnOnce() -> F) -> anyhow::Result<ExitCode>
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
     // One provider of cryptography for everything that speaks TLS. It fails only if there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
         let traces = logging::start(log)?;
-        let done = command().await;
+        let ended = command().await;
         if let Some(traces) = traces {
             traces.stop().await;
         }
-        done
-    })
+        ended
+    });
+    // Threads that block, looking up a name, say, must not keep the process alive.
+    runtime.shutdown_timeout(LAST_THREADS);
+    ended
 }

@@ -8,6 +8,7 @@ mod asking;
 mod cli;
 mod commands;
 mod dev;
+mod duties;
 mod logging;
 mod manifests;
 mod metrics;
@@ -28,6 +29,7 @@ mod workers;
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};
 pub use options::{
-    AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHook, RegistryHookOptions, WorkOptions,
+    AdminAuth, AdminOptions, ImageOptions, KeepOptions, LeaseOptions, RegistryHook, RegistryHookOptions,
+    WorkOptions,
 };
 pub use program::{HookPath, Program, ProgramOptions};

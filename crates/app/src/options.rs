@@ -1,7 +1,8 @@
 //! Groups of flags that `serve` and `dev` share: who may look, how long things are kept, how work is
-//! done, how images are followed.
+//! done, how images are followed, who leads.
 
 mod images;
+mod lease;
 mod registry_hooks;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use trigger_dispatch::Settings;
 use trigger_journal::Retention;
 
 pub use self::images::ImageOptions;
+pub use self::lease::LeaseOptions;
 pub use self::registry_hooks::{RegistryHook, RegistryHookOptions};
 
 /// Who may use the admin API. Health, readiness and metrics are for everybody.

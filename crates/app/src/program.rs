@@ -6,11 +6,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 use trigger_cluster::{
-    BuildWatch, Connection, ImageFollowers, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter, Reviews,
-    Scope, SharedReads, carry_out_tasks, watch_builds,
+    BuildWatch, Campaign, Connection, ImageFollowers, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter,
+    Reviews, Scope, SharedReads, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Secrets, Settings, keep_within};
+use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Leadership, Secrets, Settings};
 use trigger_journal::{Address, Journal, Measured};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
@@ -18,9 +19,12 @@ use trigger_server::{
     Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
 };
 
+use crate::duties::Duties;
 use crate::logging::log_filter;
 use crate::metrics;
-use crate::options::{AdminAuth, AdminOptions, ImageOptions, KeepOptions, RegistryHookOptions, WorkOptions};
+use crate::options::{
+    AdminAuth, AdminOptions, ImageOptions, KeepOptions, LeaseOptions, RegistryHookOptions, WorkOptions,
+};
 use crate::ports::Ports;
 use crate::workers::Workers;
 
@@ -56,6 +60,9 @@ pub struct ProgramOptions {
     /// How images are followed.
     #[command(flatten)]
     pub images: ImageOptions,
+    /// Which replica leads.
+    #[command(flatten)]
+    pub lease: LeaseOptions,
     /// Watch the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
     #[arg(
         long = "namespace",
@@ -119,13 +126,18 @@ pub struct Program {
     pub inventory: Arc<Inventory>,
     /// What is known of images.
     pub images: Images,
+    /// Whether this replica leads.
+    pub leadership: Leadership,
     builds: BuildWatch,
     draining: Arc<AtomicBool>,
     stop: Stop,
 }
 
-/// The order of ending: first the listeners, then the dispatcher and the controllers, last what they all need.
+/// The order of ending: first what a leader does, so that another can lead, then the listeners, then the
+/// dispatcher, last what they all need.
 struct Stop {
+    duties: CancellationToken,
+    serving: TaskTracker,
     listeners: CancellationToken,
     listening: TaskTracker,
     dispatcher: CancellationToken,
@@ -135,8 +147,15 @@ struct Stop {
     background: TaskTracker,
 }
 
+/// For so long the dispatcher goes on while requests are still being answered.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+/// How long the end waits for requests to be answered, deliveries to be settled or given back, and what a leader
+/// does to be put down. Each of them has a shorter bound of its own.
+const LAST_WORK: Duration = Duration::from_secs(13);
 /// How long the end waits for Events about Builds to be written.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// How long the end waits for the journal. A disk that hangs must not keep a process alive.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// Below this notifications of registries come in.
 const REGISTRY_PATHS: &str = "/hooks/registry/";
@@ -192,16 +211,19 @@ impl Program {
 
         let stop = Stop::new(Workers::start().context("no threads can be started")?);
         let reporter = Reporter::start(connection, &stop.background);
-        let builds =
-            watch_builds(connection, &options.scope(), &inventory, &reporter, &stop.background, &stop.rest);
-
-        carry_out_tasks(connection, &options.scope(), &stop.dispatching, &stop.dispatcher);
+        let (leadership, campaign) = options.leadership(connection)?;
+        let builds = watch_builds(
+            connection,
+            &options.scope(),
+            &inventory,
+            &reporter,
+            &leadership,
+            &stop.background,
+            &stop.rest,
+        );
 
         let metrics = trigger_dispatch::Metrics::default();
         metrics.register(&mut registry);
-        let retention = options.keep.retention();
-        let pruning = keep_within(Arc::clone(&journal), retention, metrics.clone(), stop.rest.clone());
-        stop.background.spawn(pruning);
         let dispatcher = Dispatcher::new(
             Arc::clone(&journal),
             Arc::clone(&inventory),
@@ -209,14 +231,13 @@ impl Program {
             options.settings(),
             metrics.clone(),
         );
-        let followers = PipelineRunFollowers {
+        let pipeline_runs = PipelineRunFollowers {
             scope: options.scope(),
             inventory: Arc::clone(&inventory),
             journal: Arc::clone(&journal),
             synced: builds.synced(),
             metrics: metrics.clone(),
         };
-        followers.start(connection, &stop.background, &stop.rest);
         let secrets: Arc<dyn Secrets> = Arc::new(SharedReads::new(connection));
         let images = Images::start(
             ImageParts {
@@ -225,8 +246,9 @@ impl Program {
                 secrets: Arc::clone(&secrets),
                 registries: options.images.registries()?,
                 complaints: Arc::new(reporter),
-                metrics,
+                metrics: metrics.clone(),
                 settings: options.images.settings(),
+                leadership: leadership.clone(),
             },
             builds.synced(),
             &stop.background,
@@ -238,7 +260,17 @@ impl Program {
             journal: Arc::clone(&journal),
             synced: builds.synced(),
         };
-        followers.start(connection, &stop.background, &stop.rest);
+        followers.follow_objects(connection, &leadership, &stop.background, &stop.rest);
+        let duties = Duties {
+            connection: connection.clone(),
+            scope: options.scope(),
+            pipeline_runs,
+            images: followers,
+            journal: Arc::clone(&journal),
+            retention: options.keep.retention(),
+            metrics,
+        };
+        stop.serving.spawn(duties.perform(leadership.clone(), campaign, stop.duties.clone()));
         stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
         let metrics = trigger_server::Metrics::default();
@@ -276,7 +308,7 @@ impl Program {
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
             stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
         }
-        Ok(Self { hooks, admin, journal, inventory, images, builds, draining, stop })
+        Ok(Self { hooks, admin, journal, inventory, images, leadership, builds, draining, stop })
     }
 
     /// Returns when every Build has been seen once: from then on deliveries are taken in.
@@ -285,25 +317,27 @@ impl Program {
         let _ = self.builds.synced().wait_for(|synced| *synced).await;
     }
 
-    /// Says on `/readyz` that no more deliveries should be sent here. They are still taken in.
+    /// Says on `/readyz` that no more deliveries should be sent here, and lets another replica lead. Deliveries are
+    /// still taken in and worked off.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.stop.duties.cancel();
     }
 
-    /// Ends: answers what is under way, settles what is claimed, closes the journal.
+    /// Ends: answers what is under way, settles what is claimed, closes the journal. However much hangs that it
+    /// depends on, this takes 20 seconds at most.
     pub async fn stop(self) {
         self.drain();
         self.stop.listeners.cancel();
-        self.stop.listening.close();
-        self.stop.listening.wait().await;
-        self.stop.dispatcher.cancel();
-        self.stop.dispatching.close();
-        self.stop.dispatching.wait().await;
+        let last_work = async { tokio::join!(self.stop.work_ends(), self.stop.duties_end()) };
+        if tokio::time::timeout(LAST_WORK, last_work).await.is_err() {
+            warn!("not everything came to its end in time; what was not settled is taken up again");
+        }
         self.stop.rest.cancel();
         // Events that are still to be written get a moment.
         self.stop.background.close();
         let _ = tokio::time::timeout(LAST_EVENTS, self.stop.background.wait()).await;
-        self.journal.close().await;
+        let _ = tokio::time::timeout(LAST_WRITES, self.journal.close()).await;
     }
 }
 
@@ -311,6 +345,8 @@ impl Stop {
     fn new(workers: Workers) -> Self {
         Self {
             workers,
+            duties: CancellationToken::new(),
+            serving: TaskTracker::new(),
             listeners: CancellationToken::new(),
             listening: TaskTracker::new(),
             dispatcher: CancellationToken::new(),
@@ -318,6 +354,22 @@ impl Stop {
             rest: CancellationToken::new(),
             background: TaskTracker::new(),
         }
+    }
+
+    /// Returns when requests are answered and deliveries settled, or given back.
+    async fn work_ends(&self) {
+        self.listening.close();
+        // What is taken in last is worked off as well, if that does not take long.
+        let _ = tokio::time::timeout(LAST_REQUESTS, self.listening.wait()).await;
+        self.dispatcher.cancel();
+        self.dispatching.close();
+        tokio::join!(self.listening.wait(), self.dispatching.wait());
+    }
+
+    /// Returns when what a leader does is put down, and another may lead.
+    async fn duties_end(&self) {
+        self.serving.close();
+        self.serving.wait().await;
     }
 
     fn dispatch(&self, work: impl Future<Output = ()> + Send + 'static) {
@@ -330,6 +382,7 @@ impl Stop {
 /// A program that is dropped without having been stopped (in a test that fails) ends too.
 impl Drop for Stop {
     fn drop(&mut self) {
+        self.duties.cancel();
         self.listeners.cancel();
         self.dispatcher.cancel();
         self.rest.cancel();
@@ -372,6 +425,7 @@ impl ProgramOptions {
             keep: KeepOptions::default(),
             work: WorkOptions::default(),
             images: ImageOptions::default(),
+            lease: LeaseOptions::default(),
             namespaces: Vec::new(),
             hook_paths: vec![github],
             registries: RegistryHookOptions::default(),
@@ -401,6 +455,17 @@ impl ProgramOptions {
     async fn open_journal(&self) -> anyhow::Result<Arc<dyn Journal>> {
         let journal = trigger_journal::open(&self.journal).await;
         journal.with_context(|| format!("the journal {} cannot be opened", self.journal))
+    }
+
+    /// Who leads. Only over PostgreSQL there can be more than one replica, and with one there is no need of a
+    /// Lease.
+    fn leadership(&self, connection: &Connection) -> anyhow::Result<(Leadership, Option<Campaign>)> {
+        if matches!(self.journal, Address::Sqlite(_)) {
+            return Ok((Leadership::always(), None));
+        }
+        // Over a connection of its own, where it does not wait behind the work.
+        let (campaign, leadership) = Campaign::new(&connection.apart()?, &self.lease.place());
+        Ok((leadership, Some(campaign)))
     }
 
     fn settings(&self) -> Settings {

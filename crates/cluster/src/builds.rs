@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use trigger_api::shipwright::{self, Build};
-use trigger_dispatch::with_causes;
+use trigger_dispatch::{Leadership, with_causes};
 use trigger_event::ObjectKey;
 use trigger_rules::{Applied, Inventory};
 use trigger_targets::About;
@@ -95,12 +95,13 @@ impl BuildWatch {
 }
 
 /// Keeps `inventory` equal to the Builds of `scope` until `shutdown`. Broken rules are reported on their
-/// Build. An API server that goes away, or a CRD that is not there yet, is waited for.
+/// Build, by the replica that leads. An API server that goes away, or a CRD that is not there yet, is waited for.
 pub fn watch_builds(
     connection: &Connection,
     scope: &Scope,
     inventory: &Arc<Inventory>,
     reporter: &Reporter,
+    leadership: &Leadership,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> BuildWatch {
@@ -114,11 +115,12 @@ pub fn watch_builds(
             namespace,
             inventory: Arc::clone(inventory),
             reporter: reporter.clone(),
+            leadership: leadership.clone(),
             missing: Arc::clone(&missing),
             synced: Arc::clone(&synced),
             waiting_for: Arc::clone(&waiting_for),
             listed: HashSet::new(),
-            reported: HashMap::new(),
+            broken: HashMap::new(),
             complete: false,
             watch: connection.metrics.watch(Watched::Builds),
         };
@@ -135,16 +137,26 @@ struct Feed {
     namespace: Option<String>,
     inventory: Arc<Inventory>,
     reporter: Reporter,
+    leadership: Leadership,
     /// How many feeds have not listed yet.
     missing: Arc<AtomicUsize>,
     synced: Arc<watch::Sender<bool>>,
     waiting_for: Arc<ArcSwap<String>>,
     /// What the list that is coming in has held so far.
     listed: HashSet<ObjectKey>,
-    /// What was reported last about each broken Build.
-    reported: HashMap<ObjectKey, Applied>,
+    /// The Builds with broken rules.
+    broken: HashMap<ObjectKey, Broken>,
     complete: bool,
     watch: Watch,
+}
+
+/// A Build with broken rules.
+struct Broken {
+    uid: String,
+    applied: Applied,
+    /// Whether it was reported, which only the leader does: to have it done once, and by whoever leads next if
+    /// nobody led.
+    reported: bool,
 }
 
 impl Feed {
@@ -155,15 +167,23 @@ impl Feed {
         };
         let events = watcher(builds, watcher::Config::default()).backoff(Patience::default());
         pin_mut!(events);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => {
-                    self.watch.works();
-                    self.take(event);
-                }
-                Err(error) => {
-                    self.watch.fails(is_absent(&error));
-                    self.note(&error);
+        let (mut leadership, mut leads) = (self.leadership.clone(), false);
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => {
+                        self.watch.works();
+                        self.take(event);
+                    }
+                    Some(Err(error)) => {
+                        self.watch.fails(is_absent(&error));
+                        self.note(&error);
+                    }
+                    None => return,
+                },
+                () = leadership.changes_from(leads) => {
+                    leads = !leads;
+                    self.report();
                 }
             }
         }
@@ -188,7 +208,7 @@ impl Feed {
         match build.0 {
             Ok(build) => {
                 let applied = self.inventory.apply(&build);
-                self.report(&key, &uid, applied);
+                self.note_faults(key, uid, applied);
             }
             Err(error) => {
                 self.inventory.delete(&key);
@@ -197,41 +217,51 @@ impl Feed {
         }
     }
 
-    fn report(&mut self, key: &ObjectKey, uid: &str, applied: Applied) {
+    fn note_faults(&mut self, key: ObjectKey, uid: String, applied: Applied) {
         if applied.faults.is_empty() {
-            self.reported.remove(key);
+            self.broken.remove(&key);
+        } else if self.broken.get(&key).is_none_or(|broken| broken.applied != applied) {
+            self.broken.insert(key, Broken { uid, applied, reported: false });
+            self.report();
+        }
+    }
+
+    /// Reports what is broken and was not reported yet.
+    fn report(&mut self) {
+        if !self.leadership.is_ours() {
             return;
         }
-        if self.reported.get(key) == Some(&applied) {
-            return;
+        for (key, Broken { uid, applied, reported }) in &mut self.broken {
+            if std::mem::replace(reported, true) {
+                continue;
+            }
+            for (reason, note) in notes(applied) {
+                warn!(build = %key, reason, note, "a rule is broken");
+                self.reporter.report(Report {
+                    about: BUILD,
+                    key: key.clone(),
+                    uid: uid.clone(),
+                    related: None,
+                    warning: true,
+                    reason,
+                    action: "Compile",
+                    note,
+                });
+            }
         }
-        for (reason, note) in notes(&applied) {
-            warn!(build = %key, reason, note, "a rule is broken");
-            self.reporter.report(Report {
-                about: BUILD,
-                key: key.clone(),
-                uid: uid.to_owned(),
-                related: None,
-                warning: true,
-                reason,
-                action: "Compile",
-                note,
-            });
-        }
-        self.reported.insert(key.clone(), applied);
     }
 
     fn forget(&mut self, build: &DeserializeGuard<Build>) {
         if let Some(key) = key(build) {
             self.inventory.delete(&key);
-            self.reported.remove(&key);
+            self.broken.remove(&key);
         }
     }
 
     fn complete(&mut self) {
         self.inventory.retain(self.namespace.as_deref(), &self.listed);
         let listed = std::mem::take(&mut self.listed);
-        self.reported.retain(|key, _| listed.contains(key));
+        self.broken.retain(|key, _| listed.contains(key));
         if std::mem::replace(&mut self.complete, true) {
             return;
         }

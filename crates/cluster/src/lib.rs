@@ -3,7 +3,7 @@
 //! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] and [`ImageFollowers`]
 //! the journal. [`SharedReads`] reads Secrets on
 //! demand, [`KubeLauncher`] creates runs, [`KubeRuns`] looks after them, [`Reporter`] writes Events about
-//! Builds, [`Reviews`] asks who may do what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton.
+//! Builds, [`Campaign`] seeks to lead among replicas, [`Reviews`] asks who may do what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton.
 //! Everything else meets these through the traits of `trigger-dispatch`; no other crate names a Kubernetes
 //! client.
 #![forbid(unsafe_code)]
@@ -15,6 +15,7 @@ mod counting;
 mod fault;
 mod images;
 mod launcher;
+mod leader;
 mod marks;
 mod metrics;
 mod notes;
@@ -32,6 +33,7 @@ pub use builds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use client::{ClientError, Connection, connect};
 pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;
+pub use leader::{Campaign, LeasePlace, PUT_DOWN_WITHIN};
 pub use metrics::Metrics;
 pub use pipeline_runs::PipelineRunFollowers;
 pub use reporter::{Report, Reporter};

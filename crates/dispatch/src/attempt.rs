@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
 use trigger_api::Cause;
 use trigger_event::{Delivery, Event, ObjectKey};
@@ -25,12 +26,14 @@ use crate::throttle::Throttle;
 const SIDE_BY_SIDE: usize = 16;
 
 /// How long an attempt may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Patience {
     /// All of it.
     pub(crate) attempt: Duration,
     /// One launch of it: an admission webhook may take 30 s, and then it should not hold up the others.
     pub(crate) launch: Duration,
+    /// There is none left: the program ends.
+    pub(crate) hurry: CancellationToken,
 }
 
 /// How one attempt at a delivery ended.
@@ -90,7 +93,9 @@ pub(crate) async fn attempt(
     let work: Vec<_> =
         due.iter().copied().map(|plan| launch(launcher, plan, patience.launch, metrics)).collect();
     let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
-    while let Ok(Some((plan, result))) = timeout_at(deadline, results.next()).await {
+    while let Some(Ok(Some((plan, result)))) =
+        patience.hurry.run_until_cancelled(timeout_at(deadline, results.next())).await
+    {
         due.retain(|other| other.key != plan.key);
         attempt.note(plan, result, metrics);
     }
@@ -104,7 +109,7 @@ pub(crate) async fn attempt(
     {
         // Nobody waits longer for a note than for a run, and not beyond the attempt, whose lease ends.
         let until = deadline.min(Instant::now() + patience.launch);
-        let _ = timeout_at(until, launcher.note(&note)).await;
+        let _ = patience.hurry.run_until_cancelled(timeout_at(until, launcher.note(&note))).await;
     }
     attempt
 }

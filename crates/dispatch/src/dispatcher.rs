@@ -29,6 +29,8 @@ pub struct Dispatcher {
     metrics: Metrics,
     throttle: Throttle,
     under_way: Arc<UnderWay>,
+    /// Attempts are to come to an end now: what they have done is kept, and the rest left to others.
+    hurry: CancellationToken,
 }
 
 /// What is being worked on.
@@ -66,6 +68,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// A delivery older than this that still cannot be carried out has failed.
     pub give_up_after: Duration,
+    /// How long attempts may go on after the request to end; then what is left of their deliveries is given back.
+    pub ending: Duration,
     /// How many runs one namespace gets because of images, at once and a minute.
     pub image_runs: u32,
 }
@@ -81,6 +85,7 @@ impl Default for Settings {
             idle: Duration::from_secs(1),
             backoff: Backoff::default(),
             give_up_after: Duration::from_hours(24),
+            ending: Duration::from_secs(5),
             image_runs: 30,
         }
     }
@@ -96,10 +101,19 @@ impl Dispatcher {
         metrics: Metrics,
     ) -> Self {
         let throttle = Throttle::new(settings.image_runs);
-        Self { journal, inventory, launcher, settings, metrics, throttle, under_way: Arc::default() }
+        Self {
+            journal,
+            inventory,
+            launcher,
+            settings,
+            metrics,
+            throttle,
+            under_way: Arc::default(),
+            hurry: CancellationToken::new(),
+        }
     }
 
-    /// Works until `shutdown`, then ends what it has begun. `synced` tells when the inventory has seen
+    /// Works until `shutdown`, then ends what it has begun, or gives it back. `synced` tells when the inventory has seen
     /// every Build; nothing is decided before.
     pub async fn run(self, mut synced: watch::Receiver<bool>, shutdown: CancellationToken) {
         tokio::select! {
@@ -146,7 +160,10 @@ impl Dispatcher {
             tokio::select! { () = idle => {}, () = shutdown.cancelled() => {} }
         }
         tasks.close();
-        tasks.wait().await;
+        if tokio::time::timeout(this.settings.ending, tasks.wait()).await.is_err() {
+            this.hurry.cancel();
+            tasks.wait().await;
+        }
     }
 
     async fn claim(&self, room: usize) -> Vec<Claimed> {
@@ -227,7 +244,8 @@ impl Dispatcher {
     }
 
     async fn attempt(&self, claimed: &Claimed, rules: &RuleSet) -> Attempt {
-        let patience = Patience { attempt: self.settings.attempt, launch: self.settings.launch };
+        let Settings { attempt: whole, launch, .. } = self.settings;
+        let patience = Patience { attempt: whole, launch, hurry: self.hurry.clone() };
         attempt(claimed, rules, self.launcher.as_ref(), patience, &self.throttle, &self.metrics).await
     }
 

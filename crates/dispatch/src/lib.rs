@@ -13,6 +13,7 @@ mod cues;
 mod dispatcher;
 mod images;
 mod launcher;
+mod leadership;
 mod meaning;
 mod metrics;
 mod observed;
@@ -34,6 +35,7 @@ pub use images::{
     image_changes,
 };
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
+pub use leadership::{Lead, Leadership};
 pub use metrics::Metrics;
 pub use observed::append as append_observed;
 pub use pipeline_runs::{Note, PipelineRunChange, TEKTON};

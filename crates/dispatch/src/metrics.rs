@@ -26,6 +26,7 @@ pub struct Metrics {
     image_looks: Family<ImageLabels, Counter>,
     images_watched: Gauge,
     held_back: Counter,
+    leader: Gauge,
 }
 
 /// How an attempt at a delivery ended.
@@ -100,6 +101,7 @@ impl Default for Metrics {
             image_looks: Family::default(),
             images_watched: Gauge::default(),
             held_back: Counter::default(),
+            leader: Gauge::default(),
         };
         metrics.begin_at_nothing();
         metrics
@@ -186,10 +188,20 @@ impl Metrics {
             self.held_back.clone(),
         );
         registry.register(
+            "leader",
+            "Whether this replica leads, and does what one of several is enough for: 1 or 0",
+            self.leader.clone(),
+        );
+        registry.register(
             "forgotten",
             "What retention has taken out of the journal: payload, delivery, key",
             self.forgotten.clone(),
         );
+    }
+
+    /// This replica leads, or does not.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(leads.into());
     }
 
     pub(crate) fn decided(&self, outcome: &'static str) {

@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_mins(1);
 /// Between two batches, so that those who keep and settle deliveries come first.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Keeps the journal within `retention` until `shutdown`. Any number of replicas may do so over one journal.
+/// Keeps the journal within `retention` until `shutdown`. One replica is enough for a journal; more do no harm.
 pub async fn keep_within(
     journal: Arc<dyn Journal>,
     retention: Retention,

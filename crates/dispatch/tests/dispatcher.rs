@@ -317,6 +317,29 @@ async fn an_attempt_has_an_end_and_keeps_what_it_has_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_hangs_at_the_end_keeps_what_it_has_done_and_leaves_the_rest_to_others() {
+    let world = World::new(&["hanging", "steady"], |settings| settings.ending = Duration::from_millis(50));
+    world.script.stuck.lock().unwrap().push("hanging".to_owned());
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let left = loop {
+        let record = world.journal.find(&id).await.unwrap().unwrap();
+        if world.script.asked("hanging") == 1 && world.script.created().len() == 1 {
+            world.stop.cancel();
+        }
+        if world.stop.is_cancelled() && record.state == State::Pending {
+            break record;
+        }
+        assert!(std::time::Instant::now() < deadline, "it is not given back: {record:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    let done: Vec<_> = left.launches.iter().filter(|launch| launch.fault.is_none()).collect();
+    assert_eq!(done.len(), 1, "{:?}", left.launches);
+    assert!(done[0].run.name.starts_with("steady"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_whose_runs_are_slow_to_create_leaves_room_for_others() {
     let world = World::new(&["noisy/stuck", "quiet/web"], |settings| {
         settings.concurrency = 4;

@@ -22,13 +22,14 @@ pub struct Limits {
     pub connections: usize,
     /// How long a client may take to send the headers of a request, the wait for its first byte included.
     pub headers: Duration,
-    /// How long requests that are under way may take to end after a shutdown.
+    /// How long requests that are under way may take to end after a shutdown. Providers wait no longer for an
+    /// answer than the default.
     pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, headers: Duration::from_secs(10), drain: Duration::from_secs(20) }
+        Self { connections: 1024, headers: Duration::from_secs(10), drain: Duration::from_secs(10) }
     }
 }
 

@@ -44,6 +44,12 @@ impl Cluster {
         &self.kubeconfig
     }
 
+    /// Where the API server listens.
+    pub fn address(&self) -> SocketAddr {
+        let server = self.kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: ")).unwrap();
+        server.split("//").nth(1).unwrap().trim_end_matches(['/', '"']).parse().unwrap()
+    }
+
     pub fn namespace(&self) -> &str {
         &self.namespace
     }

@@ -19,7 +19,7 @@ async fn ask(
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_change_what_is_logged_for_a_while() {
     let world = World::with_users().await;
-    if world.dev.is_none() {
+    if world.dev_only("what is logged is one setting of the process").is_none() {
         return;
     }
     let debug = || Some(json!({"filter": "debug"}));

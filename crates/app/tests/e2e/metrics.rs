@@ -153,7 +153,7 @@ async fn labels_have_no_values_but_those_they_begin_with() {
 async fn an_api_server_in_trouble_is_counted() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("the API server is made to fail") else { return };
     dev.faults().add(Fault::refuse(500));
     dev.faults().drop_watches();
     let answer = world.send(&world.push_main()).await;

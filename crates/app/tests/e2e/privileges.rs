@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use trigger_devcluster::{AccessRule, DevCluster, Fault, SimulationOptions, User};
 
 use crate::custom_tasks::{FOREVER, by_name};
 use crate::images;
 use crate::pipelines::{on, settled, started, tekton};
 use crate::roles::{PROGRAM, rules};
-use crate::world::{KEY, World, token, usual_rules};
+use crate::world::{KEY, World, usual_rules};
 
 /// Rights that only a replica over PostgreSQL makes use of, which has scenarios of its own.
 const OF_REPLICAS: &str = "coordination.k8s.io";
@@ -56,7 +56,7 @@ async fn world_under(rules: Vec<AccessRule>) -> World {
     let of_program = "the-token-of-the-program".to_owned();
     let program = User { token: of_program.clone(), name: PROGRAM.to_owned(), groups: Vec::new(), rules };
     let admin = User {
-        token: token("admin"),
+        token: "the-token-of-admin".to_owned(),
         name: "admin".to_owned(),
         groups: vec!["system:masters".to_owned()],
         rules: Vec::new(),
@@ -137,7 +137,7 @@ async fn what_the_roles_leave_out_is_refused() {
     let mut rules = rules();
     rules.retain(|rule| !rule.resources.contains(&"secrets".to_owned()));
     let world = world_under(rules).await;
-    let Some(dev) = &world.dev else { return };
+    let Some(dev) = world.dev_only("the roles are other ones") else { return };
     world.program.ready().await;
     world.secret("team-a", "hook", &[("github-token", KEY)]).await;
     world.build("team-a", "web", usual_rules()).await;

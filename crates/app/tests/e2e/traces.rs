@@ -12,11 +12,11 @@ use prost::Message;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use trigger_devcluster::{DevCluster, Gvr};
+use trigger_devcluster::Gvr;
 use trigger_event::{RepoId, TraceParent};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
-use crate::apart::{cluster, free_port};
+use crate::apart::{Cluster, cluster, free_port};
 use crate::world::{KEY, SHA};
 
 /// Longer than anything takes.
@@ -88,14 +88,16 @@ struct Serving {
 }
 
 impl Serving {
-    async fn start(dev: &DevCluster, collector: &str) -> Self {
+    async fn start(cluster: &Cluster, collector: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
-        std::fs::write(&kubeconfig, dev.kubeconfig()).unwrap();
+        std::fs::write(&kubeconfig, cluster.kubeconfig()).unwrap();
         let (hooks, admin) = (free_port(), free_port());
+        let namespace = cluster.watched().map(|namespace| ["--namespace", namespace]);
         let child = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"))
             .args(["serve", "--log", "off", "--drain-delay", "0"])
             .args(["--listen", &hooks.to_string(), "--admin", &admin.to_string()])
+            .args(namespace.iter().flatten())
             .arg("--journal")
             .arg(folder.path().join("journal.db"))
             .env("KUBECONFIG", &kubeconfig)
@@ -157,16 +159,16 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
     }
 }
 
-async fn runs(dev: &DevCluster) -> Vec<serde_json::Value> {
+async fn runs(cluster: &Cluster) -> Vec<serde_json::Value> {
     let gvr = Gvr::new("shipwright.io", "v1beta1", "buildruns");
-    dev.store().list(&gvr, "team-a").await.unwrap()
+    cluster.store().list(&gvr, cluster.namespace()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_is_one_trace() {
-    let dev = cluster().await;
+    let cluster = cluster().await;
     let collector = Collector::start().await;
-    let serving = Serving::start(&dev, &format!("http://{}", collector.address)).await;
+    let serving = Serving::start(&cluster, &format!("http://{}", collector.address)).await;
     let id = serving.push().await;
     let all = ["accept", "verify", "append", "handle", "decide", "launch"];
     let names = || collector.spans().into_iter().map(|span| span.name).collect::<Vec<_>>();
@@ -202,17 +204,17 @@ async fn a_push_is_one_trace() {
     assert!(text.contains(&id) && !text.contains(KEY) && !text.contains("sha256="), "{text}");
     assert!(collector.services.lock().unwrap()[0].contains("builds-of-acme"));
 
-    let runs = runs(&dev).await;
+    let runs = runs(&cluster).await;
     let annotation = &runs[0]["metadata"]["annotations"]["trigger.shipwright.io/traceparent"];
     assert_eq!(annotation, &json!(begins.to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_holds_nothing_up() {
-    let dev = cluster().await;
-    let serving = Serving::start(&dev, &format!("http://{}", free_port())).await;
+    let cluster = cluster().await;
+    let serving = Serving::start(&cluster, &format!("http://{}", free_port())).await;
     serving.push().await;
-    until("the run is there", || async { runs(&dev).await.len() == 1 }).await;
+    until("the run is there", || async { runs(&cluster).await.len() == 1 }).await;
     let took = serving.end().await;
     assert!(took < Duration::from_secs(10), "the end was held up: {took:?}");
 }

@@ -155,6 +155,7 @@ impl World {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
+        options.lease.lease_name = format!("trigger-{}", stage.id);
         if stage.dev.is_none() {
             options.namespaces = ["team-a", "team-b"].map(|team| stage.namespace(team)).to_vec();
         }

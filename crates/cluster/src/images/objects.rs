@@ -10,7 +10,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
-use trigger_dispatch::{Images, Sighting};
+use trigger_dispatch::{Images, Leadership, Sighting};
 use trigger_event::{Digest, ImageRef, ImageSource, ObjectKey};
 
 use crate::metrics::Watch;
@@ -20,6 +20,7 @@ use crate::watching::{Complaint, Patience};
 pub(super) struct Objects {
     namespace: Option<String>,
     images: Images,
+    leadership: Leadership,
     known: HashMap<ObjectKey, Object>,
     /// What the list that is coming in has held so far.
     listed: HashSet<ObjectKey>,
@@ -36,9 +37,14 @@ struct Object {
 }
 
 impl Objects {
-    pub(super) fn new(namespace: Option<String>, images: Images, watch: Watch) -> Self {
+    pub(super) fn new(
+        namespace: Option<String>,
+        images: Images,
+        leadership: Leadership,
+        watch: Watch,
+    ) -> Self {
         let complaint = Complaint::new("Image objects", "registries are asked", watch);
-        Self { namespace, images, known: HashMap::new(), listed: HashSet::new(), complaint }
+        Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), complaint }
     }
 
     pub(super) async fn run(mut self, client: Client) {
@@ -56,7 +62,7 @@ impl Objects {
                     Ok(event) => self.take(event).await,
                     Err(error) => self.complaint.begins(self.namespace.as_deref(), &error),
                 },
-                // A Build may begin to wait for what an object has said long ago.
+                // A Build may begin to wait for what an object has said long ago, and we may begin to lead.
                 _ = second.tick() => self.tell_all().await,
             }
         }
@@ -131,8 +137,12 @@ impl Objects {
         }
     }
 
-    /// Passes the digest of an object on, if somebody waits for its image and it was not passed on yet.
+    /// Passes the digest of an object on, if somebody waits for its image and it was not passed on yet. A
+    /// replica that does not lead leaves that to the one that does.
     async fn tell(&mut self, key: &ObjectKey) {
+        if !self.leadership.is_ours() {
+            return;
+        }
         let Some(object) = self.known.get_mut(key) else { return };
         let is_wanted = self.images.are_waited_for(&key.namespace, &object.image);
         let was_told = std::mem::replace(&mut object.told, is_wanted);

@@ -28,6 +28,7 @@ use crate::client::Connection;
 use crate::metrics::Watched;
 
 /// What following PipelineRuns needs of the rest.
+#[derive(Clone)]
 pub struct PipelineRunFollowers {
     /// Which namespaces.
     pub scope: Scope,
@@ -42,8 +43,9 @@ pub struct PipelineRunFollowers {
 }
 
 impl PipelineRunFollowers {
-    /// Follows the PipelineRuns until `shutdown`. Where Tekton is not installed it is waited for.
-    pub fn start(self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
+    /// Follows the PipelineRuns until `shutdown`, which is for the leader to do. May be begun anew any number of
+    /// times: it goes on from the watermark. Where Tekton is not installed it is waited for.
+    pub fn start(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
             let follower = Follower::new(
                 namespace,

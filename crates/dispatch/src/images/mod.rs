@@ -38,6 +38,7 @@ use self::look::Asking;
 use self::poller::{Hint, Poller};
 use self::schedule::Schedule;
 use crate::cues::ImageWatch;
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 
@@ -60,6 +61,8 @@ pub struct ImageParts {
     pub metrics: Metrics,
     /// How.
     pub settings: ImageSettings,
+    /// Whether it is up to this process to ask from time to time. Hints are followed by whomever they reach.
+    pub leadership: Leadership,
 }
 
 /// How images are followed.
@@ -87,6 +90,7 @@ pub struct Images {
     seen: mpsc::Sender<Seen>,
     hints: mpsc::UnboundedSender<Hint>,
     board: Arc<Board>,
+    leadership: Leadership,
 }
 
 impl Images {
@@ -98,7 +102,8 @@ impl Images {
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
     ) -> Self {
-        let ImageParts { inventory, journal, secrets, registries, complaints, metrics, settings } = parts;
+        let ImageParts { inventory, journal, secrets, registries, complaints, metrics, settings, leadership } =
+            parts;
         let (seen, sightings) = mpsc::channel(WAITING);
         let (hints, hinted) = mpsc::unbounded_channel();
         let board = Arc::new(Board::default());
@@ -118,6 +123,7 @@ impl Images {
             planned_for: None,
             episodes: Episodes::default(),
             waiting: HashMap::new(),
+            leadership: leadership.clone(),
         };
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
@@ -128,7 +134,7 @@ impl Images {
             };
             tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }
         });
-        Self { inventory, seen, hints, board }
+        Self { inventory, seen, hints, board, leadership }
     }
 
     /// Takes in what was seen in a namespace, and returns what that comes to, once it is kept. `None` if the
@@ -149,6 +155,13 @@ impl Images {
     /// asked; or that there is none any more.
     pub fn has_object(&self, namespace: &Arc<str>, image: &ImageRef, there: bool) {
         self.board.has_object(namespace, image, there);
+    }
+
+    /// Who asks registries from time to time, if it is another process: only that one knows when it has asked,
+    /// and what was wrong then.
+    pub fn asked_by(&self) -> Option<Arc<str>> {
+        let lead = self.leadership.lead();
+        lead.leader.filter(|_| !lead.ours)
     }
 
     /// How every image stands that Builds wait for.

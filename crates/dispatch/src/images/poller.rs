@@ -19,6 +19,7 @@ use super::keeper::Seen;
 use super::ledger::{News, Sighting};
 use super::look::{Answers, Asker, Asking};
 use super::schedule::{Ending, Next, Schedule};
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 
 /// How often the rules are looked through for images that are new.
@@ -26,7 +27,8 @@ const PLAN: Duration = Duration::from_secs(1);
 /// A registry that has had too much and does not say for how long is left alone for so long.
 const LEAVE_ALONE: Duration = Duration::from_mins(1);
 
-/// Asks registries what images stand for: from time to time, and when something hints at a change.
+/// Asks registries what images stand for: from time to time, which the leader does, and when something hints at
+/// a change, which whoever hears of it does.
 pub(super) struct Poller {
     pub(super) inventory: Arc<Inventory>,
     pub(super) asking: Arc<Asking>,
@@ -44,6 +46,7 @@ pub(super) struct Poller {
     pub(super) episodes: Episodes,
     /// Who waits until an image was asked about, and since when.
     pub(super) waiting: HashMap<ImageRef, Vec<(Instant, oneshot::Sender<()>)>>,
+    pub(super) leadership: Leadership,
 }
 
 /// What is asked about an image, and for whom.
@@ -75,6 +78,9 @@ impl Poller {
         let mut under_way = FuturesUnordered::new();
         let mut replan = interval(PLAN);
         replan.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut leadership = self.leadership.clone();
+        let mut leads = leadership.is_ours();
+        self.schedule.go_by_time(leads, Instant::now());
         loop {
             let wake = loop {
                 match self.schedule.next(Instant::now()) {
@@ -95,9 +101,25 @@ impl Poller {
                     Some(hint) => self.hurry(hint),
                     None => return,
                 },
+                () = leadership.changes_from(leads) => {
+                    leads = !leads;
+                    self.lead(leads);
+                }
                 () = sleeping => {}
             }
         }
+    }
+
+    /// Begins to ask from time to time, or leaves that to another.
+    fn lead(&mut self, leads: bool) {
+        let now = Instant::now();
+        self.schedule.go_by_time(leads, now);
+        // Somebody here still wants to know.
+        for image in self.cued.iter().chain(self.waiting.keys()) {
+            self.schedule.hurry(image, now);
+        }
+        self.metrics.images_watched(if leads { self.plan.len() } else { 0 });
+        self.show_next();
     }
 
     fn hurry(&mut self, hint: Hint) {
@@ -156,7 +178,10 @@ impl Poller {
             let shown = fault
                 .map(|fault| ImageFault { kind: fault.kind.name(), message: fault.message().to_owned() });
             self.board.looked(namespace, &image, Look { at: Timestamp::now(), fault: shown });
-            if let Some(rules) = self.inventory.current() {
+            // One who tells people of it is enough.
+            if self.leadership.is_ours()
+                && let Some(rules) = self.inventory.current()
+            {
                 self.episodes.note(self.complaints.as_ref(), &rules, namespace, &image, fault);
             }
         }
@@ -194,19 +219,19 @@ impl Poller {
             return;
         }
         let (plan, wanted) = self.planned(&rules);
-        let now = Instant::now();
+        let (now, leads) = (Instant::now(), self.leadership.is_ours());
         self.cued.retain(|image| plan.contains_key(image));
         self.schedule.retain(|image| plan.contains_key(image));
         self.waiting.retain(|image, _| plan.contains_key(image));
         for (image, planned) in &plan {
             self.schedule.set(image, planned.interval, now);
             let before = self.plan.get(image);
-            if before.is_some_and(|before| !planned.askers.is_subset(&before.askers)) {
+            if leads && before.is_some_and(|before| !planned.askers.is_subset(&before.askers)) {
                 self.schedule.hurry(image, now);
             }
         }
-        self.metrics.images_watched(plan.len());
-        if plan.len() != self.plan.len() {
+        self.metrics.images_watched(if leads { plan.len() } else { 0 });
+        if leads && plan.len() != self.plan.len() {
             info!(images = plan.len(), "registries are asked about these images");
         }
         self.plan = plan;

@@ -16,6 +16,8 @@ pub(super) struct Schedule {
     /// Between two requests to one registry.
     spacing: Duration,
     under_way: usize,
+    /// Whether images come due as time goes by. If not, only hints count.
+    by_time: bool,
 }
 
 struct Entry {
@@ -86,22 +88,44 @@ impl Schedule {
             registries: HashMap::new(),
             spacing: Duration::try_from_secs_f64(SLACK / rate).unwrap_or(Duration::from_secs(1)),
             under_way: 0,
+            by_time: true,
         }
     }
 
-    /// Takes an image in, due at once; or gives one that is known another interval.
+    /// Whether images are asked about as time goes by, or only when something hints at a change. Who begins to
+    /// knows nothing of what was asked before, so everything is due; who ends does so at once.
+    pub(super) fn go_by_time(&mut self, by_time: bool, now: Instant) {
+        if std::mem::replace(&mut self.by_time, by_time) == by_time {
+            return;
+        }
+        let idle = self.entries.iter().filter(|(_, entry)| !entry.under_way);
+        let idle: Vec<_> = idle.map(|(image, _)| image.clone()).collect();
+        for image in idle {
+            if by_time {
+                self.hurry(&image, now);
+            } else {
+                self.dequeue(&image);
+            }
+        }
+    }
+
+    /// Takes an image in, due at once if it goes by time; or gives one that is known another interval.
     pub(super) fn set(&mut self, image: &ImageRef, interval: Option<Duration>, now: Instant) {
         if let Some(entry) = self.entries.get_mut(image) {
             if entry.interval != interval {
                 entry.interval = interval;
-                self.hurry(image, now);
+                if self.by_time {
+                    self.hurry(image, now);
+                }
             }
             return;
         }
         let entry =
             Entry { interval, due: None, asked: None, failures: 0, under_way: false, again: false, looks: 0 };
         self.entries.insert(image.clone(), entry);
-        self.enqueue(image, now);
+        if self.by_time {
+            self.enqueue(image, now);
+        }
     }
 
     /// Lets go of the images for which this is false.
@@ -176,7 +200,8 @@ impl Schedule {
         entry.under_way = false;
         entry.failures = if ending == Ending::Known { 0 } else { entry.failures.saturating_add(1) };
         let again = std::mem::take(&mut entry.again);
-        let wait = entry.wait(image, ending);
+        // What a hint was about is found out, however often that has to be tried.
+        let wait = entry.wait(image, ending).filter(|_| self.by_time || ending != Ending::Known);
         if again {
             self.enqueue(image, now + AT_LEAST_APART);
         } else if let Some(wait) = wait {
@@ -373,5 +398,33 @@ mod tests {
         assert_eq!(schedule.next(later), Next::Wait(Some(later + AT_LEAST_APART)));
         schedule.retain(|_| false);
         assert_eq!(schedule.next(later + seconds(5)), Next::Wait(None));
+    }
+
+    #[test]
+    fn who_does_not_lead_asks_when_it_is_hinted_at_and_until_it_is_known() {
+        let (mut schedule, began) = (Schedule::new(1000.0), Instant::now());
+        let base = image("base");
+        schedule.go_by_time(false, began);
+        schedule.set(&base, MINUTE, began);
+        assert_eq!(schedule.next(began + seconds(9999)), Next::Wait(None), "not even at first");
+        schedule.hurry(&base, began);
+        assert_eq!(schedule.next(began), Next::Ask(base.clone()));
+        schedule.ended(&base, BUSY, 1, began);
+        let Next::Wait(Some(retry)) = schedule.next(began) else { panic!("a hint is not given up") };
+        assert_eq!(schedule.next(retry), Next::Ask(base.clone()));
+        schedule.ended(&base, Ending::Known, 1, retry);
+        assert_eq!(schedule.next(retry + seconds(9999)), Next::Wait(None));
+
+        // Whoever begins to lead looks at everything, once, and then from time to time.
+        let led = retry + seconds(10);
+        for _ in 0..2 {
+            schedule.go_by_time(true, led);
+        }
+        assert_eq!(schedule.next(led), Next::Ask(base.clone()));
+        schedule.ended(&base, Ending::Known, 1, led);
+        let Next::Wait(Some(next)) = schedule.next(led) else { panic!("by its interval") };
+        assert!(next >= led + seconds(60) && next <= led + seconds(66));
+        schedule.go_by_time(false, led);
+        assert_eq!(schedule.next(led + seconds(9999)), Next::Wait(None), "who is deposed stops at once");
     }
 }

@@ -41,7 +41,8 @@ pub(super) async fn list(
             && image.as_ref().is_none_or(|wanted| standing.image == *wanted)
             && (!failing || standing.fault.is_some())
     });
-    Ok(Json(Images { items: standings.into_iter().map(Image::from).collect() }))
+    let items = standings.into_iter().map(Image::from).collect();
+    Ok(Json(Images { items, asked_by: api.images.asked_by() }))
 }
 
 pub(super) async fn check(

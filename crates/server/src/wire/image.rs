@@ -29,6 +29,11 @@ pub struct ImageQuery {
 pub struct Images {
     /// How each stands.
     pub items: Vec<Image>,
+    /// The replica that asks registries from time to time, if it is another than the one that answers. Then
+    /// `checked`, `next` and `fault` tell of what this one has asked because something hinted at a change; the
+    /// digests are known to both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Arc<str>>,
 }
 
 /// How an image stands in a namespace whose Builds wait for it.

@@ -63,7 +63,7 @@ async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
-async fn runs_by_delivery(dev: &Cluster) -> HashMap<String, usize> {
+pub(crate) async fn runs_by_delivery(dev: &Cluster) -> HashMap<String, usize> {
     let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
     let mut found = HashMap::new();
     for run in dev.store().list(&runs, dev.namespace()).await.unwrap() {
@@ -73,7 +73,7 @@ async fn runs_by_delivery(dev: &Cluster) -> HashMap<String, usize> {
 }
 
 /// Those of the deliveries that have no run, once all have one or the time is up.
-async fn settle(dev: &Cluster, ids: &[String]) -> Vec<String> {
+pub(crate) async fn settle(dev: &Cluster, ids: &[String]) -> Vec<String> {
     let deadline = Instant::now() + BACKLOG;
     loop {
         let runs = runs_by_delivery(dev).await;
@@ -133,6 +133,6 @@ fn what_a_dead_replica_had_claimed_another_finishes_within_the_lease() {
     });
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }

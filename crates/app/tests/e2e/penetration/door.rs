@@ -4,17 +4,14 @@ use reqwest::{Method, StatusCode, header};
 use shipwright_trigger::AdminAuth;
 
 use crate::raw::exchange;
-use crate::world::{World, token, usual_rules};
+use crate::world::{World, usual_rules};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_counts_in_one_place_only() {
     let world = World::with_users().await;
-    if world.dev.is_none() {
-        return;
-    }
     world.build("team-a", "web", usual_rules()).await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
-    let admin = token("admin");
+    let admin = world.token("admin");
     for (what, path, headers) in [
         ("nothing", String::new(), String::new()),
         ("the query", format!("?access_token={admin}&token={admin}"), String::new()),
@@ -70,9 +67,6 @@ async fn no_spelling_of_a_path_goes_past_the_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_of_another_site_can_ask() {
     let world = World::with_users().await;
-    if world.dev.is_none() {
-        return;
-    }
     world.build("team-a", "web", usual_rules()).await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
     let replay = format!("{}/api/v1/deliveries/{id}/replay", world.admin_url());
@@ -97,11 +91,11 @@ async fn no_page_of_another_site_can_ask() {
     assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("access-control")), "{answer:?}");
 
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
-        let form = send(Method::POST, &[("content-type", kind)]).bearer_auth(token("editor-a"));
+        let form = send(Method::POST, &[("content-type", kind)]).bearer_auth(world.token("editor-a"));
         let answer = form.body(r#"{"request":"r"}"#).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
     }
-    let read = send(Method::GET, &[]).bearer_auth(token("admin")).send().await.unwrap();
+    let read = send(Method::GET, &[]).bearer_auth(world.token("admin")).send().await.unwrap();
     assert!(read.headers().get("access-control-allow-origin").is_none());
     assert_eq!(world.run_counts().await, (1, 0));
 }

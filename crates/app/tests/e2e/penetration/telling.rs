@@ -6,11 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trigger_devcluster::DevCluster;
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
-use crate::apart::{cluster, free_port};
-use crate::world::{KEY, World, annotation, token};
+use crate::apart::{Cluster, cluster, free_port};
+use crate::world::{KEY, World, annotation};
 
 /// A name that clears the screen, goes back to the beginning of its line, and begins one that looks like ours.
 const ODD: &str = "x\u{1b}c\u{9b}2J\r\n2026-01-01T00:00:00Z ERROR forged \u{202e}txet\u{200b}";
@@ -33,8 +32,8 @@ impl Drop for Serving {
     }
 }
 
-fn serve(folder: &Path, dev: &DevCluster, hooks: SocketAddr, format: &str) -> Serving {
-    std::fs::write(folder.join("kubeconfig"), dev.kubeconfig()).unwrap();
+fn serve(folder: &Path, cluster: &Cluster, hooks: SocketAddr, format: &str) -> Serving {
+    std::fs::write(folder.join("kubeconfig"), cluster.kubeconfig()).unwrap();
     let log = std::fs::File::create(folder.join("log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SHIPWRIGHT_TRIGGER_")) {
@@ -43,6 +42,9 @@ fn serve(folder: &Path, dev: &DevCluster, hooks: SocketAddr, format: &str) -> Se
     command.args(["serve", "--log", "info,trigger_dispatch=debug", "--log-format", format]);
     command.args(["--listen", &hooks.to_string(), "--admin", &free_port().to_string(), "--journal"]);
     command.arg(format!("sqlite:{}", folder.join("journal.db").display()));
+    if let Some(namespace) = cluster.watched() {
+        command.args(["--namespace", namespace]);
+    }
     command.env("KUBECONFIG", folder.join("kubeconfig")).stdin(Stdio::null()).stderr(log);
     Serving(command.spawn().unwrap())
 }
@@ -63,12 +65,12 @@ async fn log_with(folder: &Path, part: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_writes_lines_of_their_own_into_the_log() {
     for format in ["text", "json"] {
-        let dev = cluster().await;
+        let cluster = cluster().await;
         let trigger = json!({"triggerSecret": "hook", "when": odd_rules()});
         let build = json!({
             "apiVersion": "shipwright.io/v1beta1",
             "kind": "Build",
-            "metadata": {"namespace": "team-a", "name": "odd"},
+            "metadata": {"name": "odd"},
             "spec": {
                 "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": ODD}},
                 "strategy": {"name": "buildah"},
@@ -76,10 +78,10 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
                 "trigger": trigger,
             },
         });
-        dev.store().apply(build).await.unwrap();
+        cluster.apply(build).await;
         let folder = tempfile::tempdir().unwrap();
         let hooks = free_port();
-        let _serving = serve(folder.path(), &dev, hooks, format);
+        let _serving = serve(folder.path(), &cluster, hooks, format);
         log_with(folder.path(), "listening").await;
 
         let sample = |branch: &str| Sample {
@@ -123,9 +125,6 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_shows_odd_names_and_does_not_act_on_them() {
     let world = World::with_users().await;
-    if world.dev.is_none() {
-        return;
-    }
     let git = json!({"url": world.repository()});
     world.build_of("team-a", "web", git, json!({"triggerSecret": "hook", "when": odd_rules()})).await;
     let id = world.deliver(&world.push("refs/heads/\u{202e}ved", &"a".repeat(40))).await.delivery.id;
@@ -136,7 +135,7 @@ async fn a_terminal_shows_odd_names_and_does_not_act_on_them() {
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
         command.args(args).env("SHIPWRIGHT_TRIGGER_SERVER", world.admin_url());
-        command.env("SHIPWRIGHT_TRIGGER_TOKEN", token("reader-a")).stdin(Stdio::null());
+        command.env("SHIPWRIGHT_TRIGGER_TOKEN", world.token("reader-a")).stdin(Stdio::null());
         // As on a terminal: what is written with colours is not taken out again.
         command.env("CLICOLOR_FORCE", "1").env_remove("NO_COLOR");
         let output = command.output().unwrap();

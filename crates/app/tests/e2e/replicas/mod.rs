@@ -1,4 +1,10 @@
-//! Several replicas over one PostgreSQL.
+//! Several replicas over one PostgreSQL: what all do, what one of them does, and how they come and go.
+
+mod cut;
+mod duties;
+mod fleet;
+mod leading;
+mod rolling;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,164 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::Api;
+use kube::api::{Patch, PostParams};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::DURATION;
+use super::term::{Seen, Step};
+use crate::MANAGER;
+use crate::fault::is_status;
+use crate::writing::patch_parameters;
+
+/// An API server that does not answer this fast is tried again: a leader has time for two tries.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+
+/// The object on the cluster.
+#[derive(Clone)]
+pub(super) struct LeaseObject {
+    pub(super) api: Api<Lease>,
+    pub(super) name: String,
+}
+
+/// Why the Lease could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LeaseError {
+    /// Somebody else has written it meanwhile.
+    #[error("somebody else has written the Lease")]
+    Overtaken,
+    /// It is gone, or was never there.
+    #[error("there is no such Lease")]
+    Absent,
+    /// The API server says no, or there is no way to it.
+    #[error("the Lease cannot be read or written")]
+    Api(#[source] Box<kube::Error>),
+    /// The API server has not answered in time.
+    #[error("the API server does not answer")]
+    Slow,
+}
+
+impl LeaseObject {
+    /// The Lease as it is now, if there is one.
+    pub(super) async fn read(&self) -> Result<Option<Seen>, LeaseError> {
+        in_time(self.api.get_opt(&self.name)).await.map(|lease| lease.map(seen))
+    }
+
+    /// Makes the Lease that of `us`, or keeps it so. Refused if it is not as it was seen.
+    pub(super) async fn hold(&self, us: &str, step: &Step) -> Result<Seen, LeaseError> {
+        let now = MicroTime(Timestamp::now());
+        match step {
+            Step::Create => self.create(us, now).await,
+            Step::Take(seen) => {
+                let spec = json!({
+                    "holderIdentity": us, "leaseDurationSeconds": DURATION.as_secs(), "acquireTime": now,
+                    "renewTime": now, "leaseTransitions": seen.transitions.saturating_add(1),
+                });
+                self.write(seen, spec).await
+            }
+            Step::Renew(seen) => {
+                let spec = json!({
+                    "holderIdentity": us, "leaseDurationSeconds": DURATION.as_secs(), "renewTime": now,
+                });
+                self.write(seen, spec).await
+            }
+            Step::Wait => Err(LeaseError::Overtaken),
+        }
+    }
+
+    /// Makes it nobody's, so that the next may take it at once.
+    pub(super) async fn give_back(&self, seen: &Seen) -> Result<Seen, LeaseError> {
+        let spec = json!({
+            "holderIdentity": null, "leaseDurationSeconds": 1, "renewTime": MicroTime(Timestamp::now()),
+        });
+        self.write(seen, spec).await
+    }
+
+    async fn create(&self, us: &str, now: MicroTime) -> Result<Seen, LeaseError> {
+        let lease = Lease {
+            metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+            spec: Some(LeaseSpec {
+                holder_identity: Some(us.to_owned()),
+                lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+                acquire_time: Some(now.clone()),
+                renew_time: Some(now),
+                lease_transitions: Some(0),
+                ..LeaseSpec::default()
+            }),
+        };
+        let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        match in_time(self.api.create(&parameters, &lease)).await {
+            // Not that the Lease is absent, which is why it is made.
+            Err(LeaseError::Absent) => Err(LeaseError::Api(Box::new(no_place()))),
+            created => created.map(seen),
+        }
+    }
+
+    /// Replaces parts of the Lease if it still is as it was seen.
+    async fn write(&self, seen: &Seen, spec: Value) -> Result<Seen, LeaseError> {
+        // A patch without a version would overwrite whatever is there.
+        let Some(version) = &seen.version else { return Err(LeaseError::Overtaken) };
+        let patch = Patch::Merge(json!({"metadata": {"resourceVersion": version}, "spec": spec}));
+        in_time(self.api.patch(&self.name, &patch_parameters(), &patch)).await.map(self::seen)
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T, kube::Error>>) -> Result<T, LeaseError> {
+    match timeout(ANSWERS_WITHIN, work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) if is_status(&error, 409) => Err(LeaseError::Overtaken),
+        Ok(Err(error)) if is_status(&error, 404) => Err(LeaseError::Absent),
+        Ok(Err(error)) => Err(LeaseError::Api(Box::new(error))),
+        Err(_) => Err(LeaseError::Slow),
+    }
+}
+
+fn no_place() -> kube::Error {
+    let message = "the namespace does not exist, or the API server serves no Leases";
+    kube::Error::Api(Box::new(kube::core::Status::failure(message, "NotFound").with_code(404)))
+}
+
+fn seen(lease: Lease) -> Seen {
+    let spec = lease.spec.unwrap_or_default();
+    let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    Seen {
+        holder: spec.holder_identity.filter(|holder| !holder.is_empty()).map(Arc::from),
+        duration: seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        renewed: spec.renew_time.map(|MicroTime(time)| time.to_string()),
+        transitions: spec.lease_transitions.unwrap_or_default(),
+        version: lease.metadata.resource_version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(spec: Value) -> Seen {
+        seen(serde_json::from_value(json!({"metadata": {"resourceVersion": "7"}, "spec": spec})).unwrap())
+    }
+
+    #[test]
+    fn what_others_wrote_is_understood() {
+        let none = Seen {
+            holder: None,
+            duration: None,
+            renewed: None,
+            transitions: 0,
+            version: Some("7".to_owned()),
+        };
+        assert_eq!(read(json!({})), none);
+        assert_eq!(read(json!({"holderIdentity": "", "leaseDurationSeconds": -1})), none);
+        let whole = read(json!({
+            "holderIdentity": "one", "leaseDurationSeconds": 15, "leaseTransitions": 3,
+            "renewTime": "2026-11-23T05:00:00.123456Z",
+        }));
+        assert_eq!(whole.holder.as_deref(), Some("one"));
+        assert_eq!((whole.duration, whole.transitions), (Some(DURATION), 3));
+        assert!(whole.renewed.is_some_and(|renewed| renewed.contains(".123456")));
+    }
+}
