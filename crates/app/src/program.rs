@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -205,9 +206,7 @@ impl Program {
         let inventory = Arc::new(Inventory::new());
         let mut registry = metrics::registry();
         connection.metrics.register(&mut registry);
-        let counts = trigger_journal::Metrics::default();
-        counts.register(&mut registry);
-        let journal: Arc<dyn Journal> = Arc::new(Measured::new(journal, counts));
+        let journal = measured(journal, &mut registry);
 
         let stop = Stop::new(Workers::start().context("no threads can be started")?);
         let reporter = Reporter::start(connection, &stop.background);
@@ -297,10 +296,7 @@ impl Program {
             inventory: Arc::clone(&inventory),
             images: images.clone(),
             runs: Arc::new(KubeRuns::new(connection)),
-            doorkeeper: match options.access.admin_auth {
-                AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
-                AdminAuth::None => Doorkeeper::Nobody { under_any_name: !admin.ip().is_loopback() },
-            },
+            doorkeeper: options.doorkeeper(connection, admin),
             log_filter: log_filter(),
             shutdown: stop.listeners.clone(),
         })
@@ -397,6 +393,13 @@ fn own_launcher(connection: &Connection) -> impl FnOnce(Reporter) -> anyhow::Res
     }
 }
 
+/// The journal, with what it does counted.
+fn measured(journal: Arc<dyn Journal>, registry: &mut Registry) -> Arc<dyn Journal> {
+    let counts = trigger_journal::Metrics::default();
+    counts.register(registry);
+    Arc::new(Measured::new(journal, counts))
+}
+
 fn readiness(builds: BuildWatch, trouble: Trouble, draining: Arc<AtomicBool>) -> Readiness {
     Arc::new(move || {
         if draining.load(Ordering::Relaxed) {
@@ -466,6 +469,13 @@ impl ProgramOptions {
         // Over a connection of its own, where it does not wait behind the work.
         let (campaign, leadership) = Campaign::new(&connection.apart()?, &self.lease.place());
         Ok((leadership, Some(campaign)))
+    }
+
+    fn doorkeeper(&self, connection: &Connection, admin: SocketAddr) -> Doorkeeper {
+        match self.access.admin_auth {
+            AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
+            AdminAuth::None => Doorkeeper::Nobody { under_any_name: !admin.ip().is_loopback() },
+        }
     }
 
     fn settings(&self) -> Settings {

@@ -192,9 +192,15 @@ impl Metrics {
         let begin = |method, resource, answer| {
             drop(self.requests.get_or_create(&RequestLabels { method, resource, answer }));
         };
-        RESOURCES.into_iter().for_each(|resource| begin("GET", resource, "2xx"));
-        METHODS.into_iter().for_each(|method| begin(method, OTHER, "2xx"));
-        ANSWERS.into_iter().for_each(|answer| begin("GET", OTHER, answer));
+        for resource in RESOURCES {
+            begin("GET", resource, "2xx");
+        }
+        for method in METHODS {
+            begin(method, OTHER, "2xx");
+        }
+        for answer in ANSWERS {
+            begin("GET", OTHER, answer);
+        }
         for outcome in ["read", "missing", "forbidden", "unavailable"] {
             drop(self.secret_reads.get_or_create(&ReadLabels { outcome }));
         }

@@ -59,7 +59,7 @@ impl Leadership {
     async fn comes_to(&mut self, ours: bool) {
         if self.0.wait_for(|lead| lead.ours == ours).await.is_err() {
             // Nobody is left who could change it.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

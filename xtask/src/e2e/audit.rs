@@ -12,9 +12,6 @@ use serde_json::Value;
 /// Who the program is.
 const PROGRAM: &str = "system:serviceaccount:shipwright-trigger:shipwright-trigger";
 
-/// Used only by several replicas over one PostgreSQL. To go as soon as scenarios with leases are in the suite.
-const EXEMPT: [&str; 1] = ["leases"];
-
 /// A verb on a resource, the smallest thing that a role grants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Right {
@@ -58,8 +55,8 @@ impl Granted {
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let roles: Vec<Value> = serde_saphyr::from_multiple(text).context("the roles cannot be read")?;
-        let rules = roles.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
+        let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("the roles cannot be read")?;
+        let rules = documents.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
         let mut rights = BTreeSet::new();
         for rule in rules {
             let texts = |key: &str| {
@@ -78,8 +75,7 @@ impl Granted {
     }
 
     pub(super) fn compare(&self, asked: &Asked) -> Verdict {
-        let exempt = |right: &&Right| !EXEMPT.contains(&right.resource.as_str());
-        let cloned = |rights: BTreeSet<&Right>| rights.into_iter().filter(exempt).cloned().collect();
+        let cloned = |rights: BTreeSet<&Right>| rights.into_iter().cloned().collect();
         Verdict {
             used: self.0.intersection(&asked.allowed).count(),
             unused: cloned(self.0.difference(&asked.allowed).collect()),

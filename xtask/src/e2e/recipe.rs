@@ -86,7 +86,7 @@ fn configure_apt(work: &Path) -> anyhow::Result<PathBuf> {
         ("APT::Sandbox::User", "root".to_owned()),
     ];
     let file = work.join("apt/apt.conf");
-    let text: String = settings.iter().map(|(name, value)| format!("{name} \"{value}\";\n")).collect();
+    let text: String = settings.map(|(name, value)| format!("{name} \"{value}\";\n")).concat();
     fs::write(&file, text)?;
     Ok(file)
 }

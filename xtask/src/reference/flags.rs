@@ -28,7 +28,9 @@ fn section(command: &Command, name: &str, text: &mut String) {
     let args: Vec<_> = command.get_arguments().filter(is_shown).filter(is_own).collect();
     if !args.is_empty() {
         text.push_str("\n| flag | environment | default | what |\n|---|---|---|---|\n");
-        args.into_iter().for_each(|arg| row(arg, text));
+        for arg in args {
+            row(arg, text);
+        }
     }
     for part in command.get_subcommands().filter(|part| part.get_name() != "help") {
         section(part, &format!("{name} {}", part.get_name()), text);
@@ -46,7 +48,7 @@ fn row(arg: &Arg, text: &mut String) {
         (None, None) => String::new(),
     };
     if takes_value && !values.is_empty() {
-        flag = format!("{flag} {values}").trim().to_owned();
+        format!("{flag} {values}").trim().clone_into(&mut flag);
     }
     let environment = arg.get_env().map(|name| format!("`{}`", name.to_string_lossy())).unwrap_or_default();
     let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();

@@ -178,9 +178,10 @@ impl Campaign {
         }
         let (lease, fault) = (self.lease.name.as_str(), with_causes(fault));
         let place = self.lease.api.resource_url();
-        match advice {
-            Some(advice) => error!(lease, place, fault, "{advice}"),
-            None => warn!(lease, place, fault, "it cannot be found out who leads; trying again"),
+        if let Some(advice) = advice {
+            error!(lease, place, fault, "{advice}");
+        } else {
+            warn!(lease, place, fault, "it cannot be found out who leads; trying again");
         }
     }
 

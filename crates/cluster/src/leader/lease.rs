@@ -138,7 +138,7 @@ fn seen(lease: Lease) -> Seen {
 mod tests {
     use super::*;
 
-    fn read(spec: Value) -> Seen {
+    fn read(spec: &Value) -> Seen {
         seen(serde_json::from_value(json!({"metadata": {"resourceVersion": "7"}, "spec": spec})).unwrap())
     }
 
@@ -151,9 +151,9 @@ mod tests {
             transitions: 0,
             version: Some("7".to_owned()),
         };
-        assert_eq!(read(json!({})), none);
-        assert_eq!(read(json!({"holderIdentity": "", "leaseDurationSeconds": -1})), none);
-        let whole = read(json!({
+        assert_eq!(read(&json!({})), none);
+        assert_eq!(read(&json!({"holderIdentity": "", "leaseDurationSeconds": -1})), none);
+        let whole = read(&json!({
             "holderIdentity": "one", "leaseDurationSeconds": 15, "leaseTransitions": 3,
             "renewTime": "2026-11-23T05:00:00.123456Z",
         }));

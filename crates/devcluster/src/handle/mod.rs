@@ -55,7 +55,7 @@ pub struct StoreWatch(Following);
 
 #[derive(Debug)]
 enum Following {
-    Here(LocalWatch),
+    Here(Box<LocalWatch>),
     Elsewhere(RemoteWatch),
 }
 
@@ -105,7 +105,7 @@ impl StoreHandle {
     /// Follows a resource: first every object as added, then what happens. An empty namespace means all.
     pub async fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<StoreWatch, ApiError> {
         Ok(StoreWatch(match &self.0 {
-            Place::Here(local) => Following::Here(local.watch(gvr, namespace)?),
+            Place::Here(local) => Following::Here(Box::new(local.watch(gvr, namespace)?)),
             Place::Elsewhere(remote) => Following::Elsewhere(remote.watch(gvr, namespace).await?),
         }))
     }
