@@ -15,8 +15,8 @@ const SKIPPED: &str = "skipped on this cluster: ";
 pub(super) struct Suite {
     pub(super) succeeded: bool,
     took: Duration,
-    /// The runner's closing line.
-    result: String,
+    /// The runner's closing lines: the scenarios, and those of the manifests.
+    results: Vec<String>,
     /// `scenario: reason`
     skipped: Vec<String>,
 }
@@ -31,7 +31,7 @@ pub(super) fn run(
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // The same selection as that of a plain `cargo test`, so that nothing is compiled anew after one.
-    command.args(["test", "--workspace", "--test", "e2e", "--", "--test-threads", &threads.to_string()]);
+    command.args(["test", "--workspace", "--test", "e2e", "--test", "deploy", "--", "--test-threads", &threads.to_string()]);
     command.args(filters).env("TRIGGER_E2E_KUBECONFIG", kubeconfig);
     if !has_controllers {
         command.env("TRIGGER_E2E_NO_CONTROLLERS", "1");
@@ -41,11 +41,10 @@ pub(super) fn run(
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cargo cannot be started")?;
     let complaints = child.stderr.take().context("cargo has no standard error")?;
     let complaints = thread::spawn(move || pass_on(complaints, SKIPPED, true));
-    let said = pass_on(child.stdout.take().context("cargo has no output")?, "test result: ", false);
+    let results = pass_on(child.stdout.take().context("cargo has no output")?, "test result: ", false);
     let skipped = complaints.join().unwrap_or_default();
     let succeeded = child.wait()?.success();
-    let result = said.into_iter().next_back().unwrap_or_default();
-    Ok(Suite { succeeded, took: begin.elapsed(), result, skipped })
+    Ok(Suite { succeeded, took: begin.elapsed(), results, skipped })
 }
 
 /// Passes lines on, and returns those that begin like this, without the beginning.
@@ -66,7 +65,7 @@ fn pass_on(from: impl Read, beginning: &str, complaints: bool) -> Vec<String> {
 
 impl Suite {
     pub(super) fn report(&self) {
-        anstream::println!("\nscenarios: {} in {:.0?}", self.result, self.took);
+        anstream::println!("\nscenarios: {} in {:.0?}", self.results.join("; "), self.took);
         anstream::println!(
             "of those that passed, {} only said why they cannot be played here:",
             self.skipped.len()

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 use trigger_devcluster::{DevCluster, SimulationOptions, StoreHandle};
 
@@ -31,7 +32,7 @@ impl Cluster {
             return Self { store, kubeconfig, namespace, dev: None, simulations };
         }
         let dev = roles::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
-        let (store, kubeconfig) = (dev.store().clone(), roles::kubeconfig(&dev));
+        let (store, kubeconfig) = (dev.store().clone(), roles::kubeconfig(&dev).await);
         Self { store, kubeconfig, namespace: "team-a".to_owned(), dev: Some(dev), simulations }
     }
 
@@ -46,8 +47,9 @@ impl Cluster {
 
     /// Where the API server listens.
     pub fn address(&self) -> SocketAddr {
-        let server = self.kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: ")).unwrap();
-        server.split("//").nth(1).unwrap().trim_end_matches(['/', '"']).parse().unwrap()
+        let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig).unwrap();
+        let server = kubeconfig.clusters[0].cluster.as_ref().unwrap().server.as_deref().unwrap();
+        server.split("//").nth(1).unwrap().trim_end_matches('/').parse().unwrap()
     }
 
     pub fn namespace(&self) -> &str {

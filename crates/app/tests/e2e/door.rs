@@ -43,7 +43,7 @@ async fn without_anybody_at_the_door_everybody_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_does_not_start_open_to_everybody() {
     let dev = roles::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
-    let connection = trigger_cluster::connect(Some(&roles::kubeconfig(&dev))).await.unwrap();
+    let connection = trigger_cluster::connect(Some(&roles::kubeconfig(&dev).await)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
     options.access.admin_auth = AdminAuth::None;

@@ -1,6 +1,6 @@
 //! The roles that are shipped, `deploy/base/roles.yaml`: what the program may do in every scenario.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use trigger_devcluster::{AccessRule, DevCluster, DevClusterBuilder, User};
 
 /// Where the program is installed.
@@ -42,7 +42,9 @@ pub fn builder() -> DevClusterBuilder {
     DevCluster::builder().user(user).authorize()
 }
 
-/// The kubeconfig of the program on a cluster of [`builder`].
-pub fn kubeconfig(dev: &DevCluster) -> String {
+/// The kubeconfig of the program on a cluster of [`builder`], in its own namespace, which is made.
+pub async fn kubeconfig(dev: &DevCluster) -> String {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    dev.store().apply(namespace).await.unwrap();
     dev.kubeconfig_for(TOKEN).replace("namespace: default", &format!("namespace: {NAMESPACE}"))
 }

@@ -476,7 +476,8 @@ impl Stage {
             return Self { dev: None, store, id, kubeconfig, admin_kubeconfig, users, simulations };
         }
         let (store, admin_kubeconfig) = (dev.store().clone(), dev.kubeconfig());
-        let kubeconfig = programs.unwrap_or_else(|| roles::kubeconfig(&dev));
+        let own = roles::kubeconfig(&dev).await;
+        let kubeconfig = programs.unwrap_or(own);
         Self { dev: Some(dev), store, id, kubeconfig, admin_kubeconfig, users, simulations }
     }
 

@@ -38,7 +38,7 @@ async fn the_next_leads_soon_after_a_kill_and_at_once_after_a_clean_end() {
     third.ask_to_end();
     third.ended().await;
     let leases = Gvr::new("coordination.k8s.io", "v1", "leases");
-    let leases = fleet.dev.store().list(&leases, "default").await.unwrap();
+    let leases = fleet.dev.store().list(&leases, roles::NAMESPACE).await.unwrap();
     assert_eq!(leases.len(), 1, "{leases:?}");
     let spec = &leases[0]["spec"];
     assert!(spec["holderIdentity"].is_null(), "{spec}");
