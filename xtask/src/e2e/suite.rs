@@ -31,7 +31,17 @@ pub(super) fn run(
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     // The same selection as that of a plain `cargo test`, so that nothing is compiled anew after one.
-    command.args(["test", "--workspace", "--test", "e2e", "--test", "deploy", "--", "--test-threads", &threads.to_string()]);
+    command.args([
+        "test",
+        "--workspace",
+        "--test",
+        "e2e",
+        "--test",
+        "deploy",
+        "--",
+        "--test-threads",
+        &threads.to_string(),
+    ]);
     command.args(filters).env("TRIGGER_E2E_KUBECONFIG", kubeconfig);
     if !has_controllers {
         command.env("TRIGGER_E2E_NO_CONTROLLERS", "1");

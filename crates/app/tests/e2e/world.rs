@@ -171,6 +171,11 @@ impl World {
         Self { program, http, client, stage, options, folder }
     }
 
+    /// Whether other worlds are on the same cluster: then the program looks at this one's namespaces only.
+    pub fn shares_its_cluster(&self) -> bool {
+        self.stage.dev.is_none()
+    }
+
     /// The dev cluster of a scenario that needs one, and nothing, with a line that says why, on another cluster.
     pub fn dev_only(&self, reason: &str) -> Option<&DevCluster> {
         if self.stage.dev.is_none() {

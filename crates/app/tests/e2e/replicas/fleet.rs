@@ -41,6 +41,11 @@ impl Fleet {
         Some(Self { dev: cluster().await, journal, folder, http })
     }
 
+    /// Others may use the cluster at the same time.
+    pub(super) fn lease_name(&self) -> String {
+        format!("fleet-{}", self.dev.namespace())
+    }
+
     /// Another replica, once it is ready.
     pub(super) async fn replica(&self) -> Replica {
         self.replica_over(self.dev.kubeconfig()).await
@@ -53,7 +58,7 @@ impl Fleet {
         std::fs::write(&file, kubeconfig).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
         command.args(["serve", "--log", "off", "--lease", "5"]);
-        command.args(["--lease-name", &format!("fleet-{}", self.dev.namespace())]);
+        command.args(["--lease-name", &self.lease_name()]);
         if let Some(namespace) = self.dev.watched() {
             command.args(["--namespace", namespace]);
         }
