@@ -3,15 +3,20 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, crds, deliveries, dev, explain, images, send, serve};
+#[cfg(feature = "dev")]
+use crate::commands::dev;
+use crate::commands::{completions, crds, deliveries, explain, images, send, serve};
 use crate::logging::{self, LogOptions};
 use crate::plain::plain_lines;
 
 /// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
 ///
 /// Every delivery is kept, every decision is explained, nothing runs twice.
-///
-/// New here? `shipwright-trigger dev` shows the whole thing on this machine, with a small cluster of its own.
+#[cfg_attr(feature = "dev", doc = "")]
+#[cfg_attr(
+    feature = "dev",
+    doc = " New here? `shipwright-trigger dev` shows the whole thing on this machine, with a small cluster of its own."
+)]
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
@@ -26,6 +31,7 @@ pub struct Cli {
 pub enum Command {
     /// Show the main job on this machine: a small cluster, example Builds, a signed push, a new
     /// base image, the BuildRuns.
+    #[cfg(feature = "dev")]
     Dev(dev::Args),
     /// Take webhooks in and start builds, on the cluster of the current kubeconfig or the pod it runs in.
     Serve(Box<serve::Args>),
@@ -46,6 +52,7 @@ pub enum Command {
 /// Runs a command. Errors are printed with their causes and what to do about them.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        #[cfg(feature = "dev")]
         Command::Dev(args) => with_runtime(&cli.log.quiet(), || dev::run(args)),
         Command::Serve(args) => with_runtime(&cli.log, || serve::run(*args)),
         Command::Send(args) => with_runtime(&cli.log.quiet(), || send::run(*args)),

@@ -7,6 +7,7 @@
 mod asking;
 mod cli;
 mod commands;
+#[cfg(feature = "dev")]
 mod dev;
 mod duties;
 mod logging;

@@ -1,4 +1,6 @@
-use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(feature = "dev")]
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -22,6 +24,7 @@ impl Ports {
 
     /// Listens on loopback: on these addresses, or without one on the usual port, or on any if somebody else has
     /// that.
+    #[cfg(feature = "dev")]
     pub(crate) async fn on_loopback(
         hooks: Option<SocketAddr>,
         admin: Option<SocketAddr>,
@@ -39,6 +42,7 @@ async fn listen(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<T
     })
 }
 
+#[cfg(feature = "dev")]
 async fn usual(wanted: Option<SocketAddr>, port: u16, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
     if let Some(wanted) = wanted {
         return listen(wanted, what, flag).await;

@@ -172,6 +172,7 @@ impl Program {
     }
 
     /// The same on ports that are listened on already.
+    #[cfg(feature = "dev")]
     pub(crate) async fn start_on(
         ports: Ports,
         connection: &Connection,

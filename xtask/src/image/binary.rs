@@ -9,6 +9,9 @@ use super::source::Source;
 /// for procedural macros too, which cannot be static.
 pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// What an image for clusters is to have: no playground.
+pub(super) const FEATURES: [&str; 3] = ["--no-default-features", "--features", "otel"];
+
 /// Builds the static binary. Since its version 2.34 glibc looks names up without loading libraries, so that a static
 /// one does so in an image that has none.
 pub(super) fn build(source: &Source) -> anyhow::Result<PathBuf> {
@@ -22,6 +25,7 @@ pub(super) fn build(source: &Source) -> anyhow::Result<PathBuf> {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--release", "--locked", "--target", TARGET])
         .args(["--package", &source.name, "--bin", &source.name])
+        .args(FEATURES)
         .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", flags)
         .current_dir(&source.root)
         .status()?;

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId};
 use serde_json::{Value, json};
 
-use super::binary::TARGET;
+use super::binary::{FEATURES, TARGET};
 use super::source::Source;
 
 /// The document, in an order that depends on nothing but its contents.
@@ -21,6 +21,7 @@ pub(super) fn write(source: &Source) -> anyhow::Result<String> {
     let tree = stdout(
         Command::new(env!("CARGO"))
             .args(["tree", "--locked", "--package", &source.name, "--target", TARGET])
+            .args(FEATURES)
             // Neither what builds the program nor what tests it. Only cargo knows which features are on.
             .args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"])
             .current_dir(&source.root),

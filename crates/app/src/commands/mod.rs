@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod crds;
 pub(crate) mod deliveries;
+#[cfg(feature = "dev")]
 pub(crate) mod dev;
 mod event_args;
 pub(crate) mod explain;
