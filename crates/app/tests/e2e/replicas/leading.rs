@@ -10,9 +10,11 @@ use crate::postgres;
 use crate::roles;
 use crate::world::{World, usual_rules};
 
-/// Two seconds at most pass between two looks at the Lease; as much again for a machine that is busy with other
-/// things. A Lease that is not given back takes 15.
-const AT_ONCE: Duration = Duration::from_secs(4);
+/// Two seconds at most pass between two looks at the Lease, and the rest is for a machine that is busy with other
+/// things. A Lease that is not given back takes 13 at least.
+const AT_ONCE: Duration = Duration::from_secs(10);
+/// 17 seconds are the most that may pass; the rest is for a busy machine.
+const SOON: Duration = Duration::from_secs(25);
 
 /// The whole path: `kill -9`, then SIGTERM.
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +26,7 @@ async fn the_next_leads_soon_after_a_kill_and_at_once_after_a_clean_end() {
     assert!(!second.leads().await, "one leads, and that is the first");
     first.kill();
     let gap = until("the next leads after a kill", || second.leads()).await;
-    assert!(gap < Duration::from_secs(20), "{gap:?}");
+    assert!(gap < SOON, "{gap:?}");
 
     let third = fleet.replica().await;
     assert!(!third.leads().await);
@@ -32,7 +34,7 @@ async fn the_next_leads_soon_after_a_kill_and_at_once_after_a_clean_end() {
     let gap = until("the next leads after a clean end", || third.leads()).await;
     assert!(gap < AT_ONCE, "{gap:?}");
     let took = second.ended().await;
-    assert!(took < Duration::from_secs(10), "nothing was under way: {took:?}");
+    assert!(took < SOON, "nothing was under way: {took:?}");
 
     // Nobody is there: the Lease says so.
     third.ask_to_end();
