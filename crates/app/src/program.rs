@@ -303,7 +303,8 @@ impl Program {
         })
         .router();
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
-            stop.listening.spawn(serve(listener, routes, options.limits(), stop.listeners.clone()));
+            let (draining, closed) = (stop.duties.clone(), stop.listeners.clone());
+            stop.listening.spawn(serve(listener, routes, options.limits(), draining, closed));
         }
         Ok(Self { hooks, admin, journal, inventory, images, leadership, builds, draining, stop })
     }

@@ -3,6 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::middleware::map_response;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -45,7 +49,22 @@ const MOST_HEADERS: usize = 64;
 const LARGEST_HEAD: usize = 32 * 1024;
 
 /// Serves `router` on `listener` until `shutdown`, then lets the requests that are under way end.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+///
+/// From `draining` on every answer is the last on its connection: who keeps connections for later opens the next one
+/// elsewhere, and does not send into one that is just being closed.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    draining: CancellationToken,
+    shutdown: CancellationToken,
+) {
+    let router = router.layer(map_response(move |mut response: Response| {
+        if draining.is_cancelled() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        std::future::ready(response)
+    }));
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
     loop {

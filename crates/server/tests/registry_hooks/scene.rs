@@ -175,7 +175,7 @@ pub async fn run(router: Router) -> (SocketAddr, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ends = CancellationToken::new();
-    tokio::spawn(serve(listener, router, Limits::default(), ends.clone()).boxed());
+    tokio::spawn(serve(listener, router, Limits::default(), ends.clone(), ends.clone()).boxed());
     (address, ends.drop_guard())
 }
 

@@ -13,8 +13,8 @@ use crate::postgres;
 /// Longer than anything takes that is waited for.
 const SOON: Duration = Duration::from_mins(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How long a replica goes on taking deliveries in when it was told to end. Our Service hears of it sooner.
-const DRAIN_DELAY: Duration = Duration::from_secs(1);
+/// How long a replica goes on taking deliveries in when it was told to end: as it is shipped.
+const DRAIN_DELAY: Duration = Duration::from_secs(5);
 
 /// What all replicas share. There is a Build of `github.com/acme/web` in team-a.
 pub(super) struct Fleet {
