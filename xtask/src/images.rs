@@ -1,13 +1,14 @@
 use std::collections::HashMap;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde_json::{Value, json};
 use trigger_devcluster::DevCluster;
 use trigger_devregistry::DevRegistry;
 
-use crate::memory::{binary, free_port, readable, ready, resident};
+use crate::bench::process::Used;
+use crate::memory::readable;
+use crate::shipped::{Shipped, binary};
 
 /// Flags of `images`.
 #[derive(clap::Args)]
@@ -42,37 +43,24 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         cluster.store().apply(build).await?;
     }
     let folder = tempfile::tempdir()?;
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, cluster.kubeconfig())?;
-    let admin = free_port()?;
-    let mut program = Command::new(&binary)
-        .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
-        .args(["--admin", &format!("127.0.0.1:{admin}")])
-        .args(["--image-interval", &args.interval.to_string()])
-        .args(["--registry-private", &registry.host(), "--registry-plain-http", &registry.host()])
-        .arg("--journal")
-        .arg(folder.path().join("journal.db"))
-        .env("KUBECONFIG", &kubeconfig)
-        .stdin(Stdio::null())
-        .spawn()
-        .context("the program cannot be started")?;
-    let measured = measure(args, &registry, &mut program, admin).await;
-    program.kill()?;
-    program.wait()?;
+    let (interval, host) = (args.interval.to_string(), registry.host());
+    let flags = ["--image-interval", &interval, "--registry-private", &host, "--registry-plain-http", &host];
+    let mut program = Shipped::start(&binary, folder.path(), &cluster.kubeconfig(), &flags)?;
+    program.ready().await?;
+    measure(args, &registry, &program.id()).await?;
+    drop(program);
     cluster.shutdown().await?;
-    measured
+    Ok(())
 }
 
-async fn measure(args: &Args, registry: &DevRegistry, program: &mut Child, admin: u16) -> anyhow::Result<()> {
-    ready(program, admin).await?;
-    let process = program.id().to_string();
-    let (began, used) = (Instant::now(), processor(&process)?);
+async fn measure(args: &Args, registry: &DevRegistry, process: &str) -> anyhow::Result<()> {
+    let (began, used) = (Instant::now(), Used::by(process)?.time);
     let mut most = 0;
     while began.elapsed() < Duration::from_secs(args.seconds) {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        most = most.max(resident(&process)?);
+        most = most.max(Used::by(process)?.resident);
     }
-    let used = processor(&process)?.saturating_sub(used);
+    let used = Used::by(process)?.time.saturating_sub(used);
     let requests = registry.requests();
     let mut by_second = HashMap::<u64, usize>::new();
     let mut last = HashMap::<&str, Instant>::new();
@@ -96,17 +84,6 @@ async fn measure(args: &Args, registry: &DevRegistry, program: &mut Child, admin
     let percent = 100.0 * used.as_secs_f64() / seconds;
     anstream::println!("{:<44} {percent:>8.2} %", "of one processor");
     Ok(())
-}
-
-/// The processor time that a process has used.
-fn processor(process: &str) -> anyhow::Result<Duration> {
-    let stat =
-        std::fs::read_to_string(format!("/proc/{process}/stat")).context("Linux only: /proc is read")?;
-    let (_, fields) = stat.rsplit_once(')').context("no name in /proc")?;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-    let ticks: u64 = ticks.sum::<Result<u64, _>>()?;
-    // A tick is a hundredth of a second for user space on every Linux.
-    Ok(Duration::from_millis(ticks * 10))
 }
 
 fn build(host: &str, number: usize, images: usize) -> Value {

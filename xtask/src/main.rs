@@ -7,6 +7,7 @@ mod image;
 mod images;
 mod memory;
 mod reference;
+mod shipped;
 mod soak;
 
 use std::process::ExitCode;

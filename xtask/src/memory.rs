@@ -1,12 +1,14 @@
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use trigger_api::shipwright::Build;
 use trigger_devcluster::DevCluster;
 use trigger_rules::Inventory;
+
+use crate::bench::process::Used;
+use crate::shipped::{Shipped, binary};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -55,16 +57,6 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Measured>> {
     Ok(all)
 }
 
-/// The release binary, built if need be.
-pub(crate) fn binary() -> anyhow::Result<PathBuf> {
-    let built = Command::new(env!("CARGO"))
-        // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
-        .args(["build", "--release", "--quiet", "--workspace", "--bin", "shipwright-trigger"])
-        .status()?;
-    ensure!(built.success(), "the release binary cannot be built");
-    Ok(PathBuf::from("target/release/shipwright-trigger"))
-}
-
 pub(crate) fn readable(bytes: u64) -> String {
     if bytes < 10 * 1024 {
         format!("{bytes} B")
@@ -75,14 +67,14 @@ pub(crate) fn readable(bytes: u64) -> String {
 
 /// What one Build with two rules takes in the inventory.
 fn inventory() -> anyhow::Result<Measured> {
-    let before = resident("self")?;
+    let before = Used::by("self")?.resident;
     let inventory = Inventory::new();
     for number in 0..INVENTORY_BUILDS {
         let build: Build = serde_json::from_value(build(number))?;
         inventory.apply(&build);
     }
     inventory.mark_synced();
-    let grown = resident("self")?.saturating_sub(before);
+    let grown = Used::by("self")?.resident.saturating_sub(before);
     ensure!(inventory.current().is_some_and(|rules| rules.len() == INVENTORY_BUILDS), "Builds are missing");
     Ok(Measured {
         what: format!("inventory, a Build of {INVENTORY_BUILDS}"),
@@ -98,65 +90,14 @@ async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
     for number in 0..builds {
         cluster.store().apply(build(number)).await?;
     }
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, cluster.kubeconfig())?;
-    let admin = free_port()?;
-    let mut program = Command::new(binary)
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin",
-            &format!("127.0.0.1:{admin}"),
-            "--log",
-            "error",
-        ])
-        .arg("--journal")
-        .arg(folder.path().join("journal.db"))
-        .env("KUBECONFIG", &kubeconfig)
-        .stdin(Stdio::null())
-        .spawn()
-        .context("the program cannot be started")?;
-    let measured = settle(&mut program, admin).await;
-    program.kill()?;
-    program.wait()?;
-    cluster.shutdown().await?;
-    measured
-}
-
-async fn settle(program: &mut Child, admin: u16) -> anyhow::Result<u64> {
-    ready(program, admin).await?;
+    let mut program = Shipped::start(binary, folder.path(), &cluster.kubeconfig(), &[])?;
+    program.ready().await?;
     // Idle: what the start has used is given back as far as it will be.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    resident(&program.id().to_string())
-}
-
-/// Returns when the program is ready.
-pub(crate) async fn ready(program: &mut Child, admin: u16) -> anyhow::Result<()> {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        let ready = reqwest::get(format!("http://127.0.0.1:{admin}/readyz")).await;
-        if ready.is_ok_and(|answer| answer.status().is_success()) {
-            return Ok(());
-        }
-        if let Some(status) = program.try_wait()? {
-            bail!("the program ended: {status}");
-        }
-        ensure!(Instant::now() < deadline, "the program did not become ready within a minute");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
-    let status =
-        std::fs::read_to_string(format!("/proc/{process}/status")).context("Linux only: /proc is read")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib * 1024)
-}
-
-pub(crate) fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let resident = Used::by(&program.id())?.resident;
+    drop(program);
+    cluster.shutdown().await?;
+    Ok(resident)
 }
 
 fn build(number: usize) -> Value {

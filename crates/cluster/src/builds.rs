@@ -159,6 +159,24 @@ struct Broken {
     reported: bool,
 }
 
+impl Broken {
+    fn tell(&self, key: &ObjectKey, reporter: &Reporter) {
+        for (reason, note) in notes(&self.applied) {
+            warn!(build = %key, reason, note, "a rule is broken");
+            reporter.report(Report {
+                about: BUILD,
+                key: key.clone(),
+                uid: self.uid.clone(),
+                related: None,
+                warning: true,
+                reason,
+                action: "Compile",
+                note,
+            });
+        }
+    }
+}
+
 impl Feed {
     async fn run(mut self, connection: Connection) {
         let builds: Api<DeserializeGuard<Build>> = match &self.namespace {
@@ -221,8 +239,11 @@ impl Feed {
         if applied.faults.is_empty() {
             self.broken.remove(&key);
         } else if self.broken.get(&key).is_none_or(|broken| broken.applied != applied) {
-            self.broken.insert(key, Broken { uid, applied, reported: false });
-            self.report();
+            let broken = Broken { uid, applied, reported: self.leadership.is_ours() };
+            if broken.reported {
+                broken.tell(&key, &self.reporter);
+            }
+            self.broken.insert(key, broken);
         }
     }
 
@@ -231,22 +252,9 @@ impl Feed {
         if !self.leadership.is_ours() {
             return;
         }
-        for (key, Broken { uid, applied, reported }) in &mut self.broken {
-            if std::mem::replace(reported, true) {
-                continue;
-            }
-            for (reason, note) in notes(applied) {
-                warn!(build = %key, reason, note, "a rule is broken");
-                self.reporter.report(Report {
-                    about: BUILD,
-                    key: key.clone(),
-                    uid: uid.clone(),
-                    related: None,
-                    warning: true,
-                    reason,
-                    action: "Compile",
-                    note,
-                });
+        for (key, broken) in &mut self.broken {
+            if !std::mem::replace(&mut broken.reported, true) {
+                broken.tell(key, &self.reporter);
             }
         }
     }

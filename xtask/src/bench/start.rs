@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -7,7 +6,7 @@ use serde_json::Value;
 
 use super::process::Process;
 use super::report::{Goal, Report, Row, percent};
-use crate::memory::{binary, free_port, ready};
+use crate::shipped::{Shipped, binary};
 
 const BUILDS: usize = 10_000;
 /// What the program asks for at a time.
@@ -21,12 +20,11 @@ pub(super) fn measure(report: &mut Report) -> anyhow::Result<()> {
     let log = folder.path().join("log");
     let cluster = Process::start(&["bench-cluster", "--repositories", &BUILDS.to_string()], &log)?;
     let text = |key: &str| cluster.greeting[key].as_str().context("the cluster says too little");
-    std::fs::write(folder.path().join("kubeconfig"), text("kubeconfig")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Once beforehand: the first pages cost the API server more.
     runtime.block_on(list(text("url")?))?;
     let raw = runtime.block_on(list(text("url")?))?;
-    let took = runtime.block_on(until_ready(&binary, folder.path()))?;
+    let took = runtime.block_on(until_ready(&binary, folder.path(), text("kubeconfig")?))?;
     cluster.end()?;
     report.reference(
         format!("listing {BUILDS} Builds, plain HTTP, {PAGE} at a time"),
@@ -62,25 +60,9 @@ async fn list(url: &str) -> anyhow::Result<Duration> {
     Ok(begin.elapsed())
 }
 
-async fn until_ready(binary: &Path, folder: &Path) -> anyhow::Result<Duration> {
-    let admin = free_port()?;
+async fn until_ready(binary: &Path, folder: &Path, kubeconfig: &str) -> anyhow::Result<Duration> {
     let begin = Instant::now();
-    let mut program = serve(binary, folder, admin)?;
-    let ready = ready(&mut program, admin).await;
-    let took = begin.elapsed();
-    program.kill()?;
-    program.wait()?;
-    ready.map(|()| took)
-}
-
-fn serve(binary: &Path, folder: &Path, admin: u16) -> anyhow::Result<Child> {
-    Command::new(binary)
-        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
-        .args(["--admin", &format!("127.0.0.1:{admin}")])
-        .arg("--journal")
-        .arg(folder.join("journal.db"))
-        .env("KUBECONFIG", folder.join("kubeconfig"))
-        .stdin(Stdio::null())
-        .spawn()
-        .context("the program cannot be started")
+    let mut program = Shipped::start(binary, folder, kubeconfig, &[])?;
+    program.ready().await?;
+    Ok(begin.elapsed())
 }

@@ -55,7 +55,7 @@ impl Granted {
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("the roles cannot be read")?;
+        let documents = trigger_api::manifest::parse(text).context("the roles cannot be read")?;
         let rules = documents.iter().flat_map(|role| role["rules"].as_array().into_iter().flatten());
         let mut rights = BTreeSet::new();
         for rule in rules {
@@ -151,8 +151,19 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::*;
 
-    const ROLES: &str = "rules:\n- {apiGroups: [shipwright.io], resources: [builds, builds/status], verbs: [get]}\n\
-                         ---\nrules:\n- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list]}\n";
+    const ROLES: &str = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: one}
+rules:
+- {apiGroups: [shipwright.io], resources: [builds, builds/status], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: other, namespace: somewhere}
+rules:
+- {apiGroups: [\"\"], resources: [secrets], verbs: [get, list]}
+";
 
     fn line(user: &str, verb: &str, object: &str, decision: &str) -> String {
         format!(

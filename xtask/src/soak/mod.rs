@@ -10,8 +10,6 @@ mod senders;
 mod traffic;
 mod usage;
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +20,7 @@ use self::senders::Senders;
 use self::traffic::Traffic;
 use self::usage::Usage;
 use crate::bench::process::Process;
-use crate::memory::{binary, free_port, ready};
+use crate::shipped::{Shipped, binary};
 
 /// Flags of `soak`.
 #[derive(Debug, clap::Args)]
@@ -51,22 +49,22 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     let log = folder.path().join("log");
     let mut cluster = Process::start(&["bench-cluster", "--repositories", &REPOSITORIES.to_string()], &log)?;
     let kubeconfig = cluster.greeting["kubeconfig"].as_str().context("the cluster has no kubeconfig")?;
-    std::fs::write(folder.path().join("kubeconfig"), kubeconfig)?;
-    let (hooks, admin) = (free_port()?, free_port()?);
-    let mut program = Running(serve(&binary, folder.path(), hooks, admin)?);
-    ready(&mut program.0, admin).await?;
+    let largest = LARGEST_BODY_MIB.to_string();
+    let flags = ["--max-body", largest.as_str(), "--drain-delay", "0"];
+    let mut program = Shipped::start(&binary, folder.path(), kubeconfig, &flags)?;
+    program.ready().await?;
     anstream::eprintln!("{} s at {} requests a second", args.seconds, args.rate);
 
-    let hooks = format!("127.0.0.1:{hooks}");
+    let hooks = format!("127.0.0.1:{}", program.hooks);
     let end = CancellationToken::new();
-    let usage = tokio::spawn(Usage::watch(program.0.id(), end.clone()));
+    let usage = tokio::spawn(Usage::watch(program.id(), end.clone()));
     let nuisances = nuisances::start(&hooks, args.nuisances, &end);
     let traffic = Arc::new(Traffic::new(REPOSITORIES, LARGEST_BODY_MIB));
     let sent = Senders::run(&hooks, args.rate, Duration::from_secs(args.seconds), traffic).await?;
     end.cancel();
     let usage = usage.await??;
     let held = nuisances.count().await;
-    account::worked_off(admin, PATIENCE).await?;
+    account::worked_off(program.admin, PATIENCE).await?;
     program.end()?;
 
     anstream::print!("{sent}");
@@ -80,41 +78,4 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(usage.is_flat(), "memory or file descriptors grew");
     ensure!(account.is_even(), "deliveries were lost, or ran twice");
     Ok(())
-}
-
-/// The program, which ends with this.
-struct Running(Child);
-
-impl Running {
-    /// Asks it to end, as Kubernetes does, and waits for that.
-    fn end(mut self) -> anyhow::Result<()> {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status()?;
-        ensure!(asked.success(), "the program is gone already");
-        let status = self.0.wait()?;
-        ensure!(status.success(), "the program ended with {status}");
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // After `end` both fail, and that is well.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve(binary: &Path, folder: &Path, hooks: u16, admin: u16) -> anyhow::Result<Child> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
-    Command::new(binary)
-        .args(["serve", "--drain-delay", "0", "--log", "warn"])
-        .args(["--listen", &format!("127.0.0.1:{hooks}"), "--admin", &format!("127.0.0.1:{admin}")])
-        .args(["--max-body", &LARGEST_BODY_MIB.to_string()])
-        .arg("--journal")
-        .arg(folder.join("journal.db"))
-        .env("KUBECONFIG", folder.join("kubeconfig"))
-        .stdin(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .context("the program cannot be started")
 }

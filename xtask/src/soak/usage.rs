@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::memory::{readable, resident};
+use crate::bench::process::Used;
+use crate::memory::readable;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// What comes and goes between two looks is no growth.
@@ -27,12 +28,13 @@ struct Look {
 
 impl Usage {
     /// Looks until told to end.
-    pub(super) async fn watch(process: u32, end: CancellationToken) -> anyhow::Result<Self> {
-        let (process, began, mut usage) = (process.to_string(), Instant::now(), Self::default());
+    pub(super) async fn watch(process: String, end: CancellationToken) -> anyhow::Result<Self> {
+        let (began, mut usage) = (Instant::now(), Self::default());
         loop {
             tokio::select! { () = end.cancelled() => return Ok(usage), () = tokio::time::sleep(EVERY) => {} }
             let files = std::fs::read_dir(format!("/proc/{process}/fd")).context("the program is gone")?;
-            let look = Look { at: began.elapsed(), resident: resident(&process)?, files: files.count() };
+            let look =
+                Look { at: began.elapsed(), resident: Used::by(&process)?.resident, files: files.count() };
             usage.looks.push(look);
         }
     }

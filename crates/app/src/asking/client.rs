@@ -166,7 +166,7 @@ impl Client {
         let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
         let port = self.server.rsplit_once(':').map_or("9090", |(_, port)| port);
         let what = format!(
-            "{} {what}: `kubectl port-forward -n NAMESPACE deploy/shipwright-trigger {port}:9090` brings the \
+            "{} {what}: `kubectl port-forward -n NAMESPACE service/shipwright-trigger-admin {port}:9090` brings the \
              admin port of a cluster here; choose another address with --server",
             self.server
         );

@@ -13,7 +13,7 @@ const TOKEN: &str = "the-token-of-the-program";
 /// The roles, as they are written.
 pub fn documents() -> Vec<Value> {
     let text = include_str!("../../../../deploy/base/roles.yaml");
-    serde_saphyr::from_multiple(text).unwrap()
+    trigger_api::manifest::parse(text).unwrap()
 }
 
 /// What the roles allow: those of the cluster everywhere, the others in their namespace.

@@ -23,7 +23,7 @@ use crate::asking::{Client, NotFound, ServerArgs, parse_moment};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  kubectl port-forward -n shipwright-trigger deploy/shipwright-trigger 9090 &
+  kubectl port-forward -n shipwright-trigger service/shipwright-trigger-admin 9090 &
   export SHIPWRIGHT_TRIGGER_TOKEN=$(kubectl create token -n team-a robot)
   shipwright-trigger deliveries list --repository github.com/acme/web --since 2h
   shipwright-trigger deliveries show ID

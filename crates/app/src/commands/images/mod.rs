@@ -15,7 +15,7 @@ use crate::asking::{Client, NotFound, ServerArgs};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  kubectl port-forward -n shipwright-trigger deploy/shipwright-trigger 9090 &
+  kubectl port-forward -n shipwright-trigger service/shipwright-trigger-admin 9090 &
   export SHIPWRIGHT_TRIGGER_TOKEN=$(kubectl create token -n team-a robot)
   shipwright-trigger images list --failing
   shipwright-trigger images check node:20

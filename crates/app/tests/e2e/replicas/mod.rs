@@ -95,3 +95,23 @@ async fn a_database_that_crashes_is_told_and_waited_for() {
     .await;
     world.until("it is ready again", || async { (readyz().await.0 == StatusCode::OK).then_some(()) }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_replica_drains_it_takes_deliveries_in_and_every_answer_ends_its_connection() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let post = || async {
+        let request = GitHub.compose(&world.push_main());
+        let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+        let sent = world.http.post(world.hook_url()).headers(headers).body(request.body).send();
+        let answer = sent.await.unwrap();
+        (answer.status(), answer.headers().get("connection").cloned())
+    };
+    assert_eq!(post().await, (StatusCode::ACCEPTED, None));
+    world.program.drain();
+    let (status, connection) = post().await;
+    assert!(status.is_success(), "{status}");
+    assert_eq!(connection.unwrap(), "close");
+    let ready = world.http.get(format!("{}/readyz", world.admin_url())).send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+}

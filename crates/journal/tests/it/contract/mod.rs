@@ -61,6 +61,7 @@ macro_rules! suite {
                 a_foreign_cursor_is_refused,
                 what_is_not_there_is_not_found,
                 stats_count_the_queue_only,
+                usage_counts_what_may_be_forgotten,
             ]);
             $crate::contract::tests!($new, sharing: [
                 a_long_line_of_one_tenant_does_not_hold_up_another,

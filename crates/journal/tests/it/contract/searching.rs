@@ -143,3 +143,13 @@ pub(crate) async fn stats_count_the_queue_only(store: &mut impl Store) {
     let wanted = Stats { pending: 2, claimed: 1, oldest_unsettled: Some(moment(3)) };
     assert_eq!(store.journal().stats().await.unwrap(), wanted);
 }
+
+pub(crate) async fn usage_counts_what_may_be_forgotten(store: &mut impl Store) {
+    append(store.journal(), &push("settled", 1)).await;
+    let before = store.journal().usage().await.unwrap();
+    assert!(before.bytes > 0, "{before:?}");
+    assert_eq!(before.payload_bytes, 0, "what is not settled has to be kept");
+    settle_all(store.journal(), &Settlement::default()).await;
+    let after = store.journal().usage().await.unwrap();
+    assert!(after.payload_bytes > 0 && after.bytes >= before.bytes, "{after:?}");
+}
