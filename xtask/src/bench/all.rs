@@ -16,8 +16,9 @@ const PAGE: &str = "docs/benchmarks.md";
 const BEGIN: &str = "<!-- begin: cargo xtask bench --write -->\n";
 const END: &str = "<!-- end -->";
 
-/// Flags of `bench`.
+/// Flags of `bench` as a whole.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// How long each measurement under load takes, in seconds.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
