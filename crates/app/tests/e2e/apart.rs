@@ -1,6 +1,7 @@
 //! What scenarios need whose program is a process apart: a cluster with a Build of a team, and ports.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use kube::config::Kubeconfig;
 use serde_json::{Value, json};
@@ -94,6 +95,21 @@ pub async fn cluster() -> Cluster {
     cluster
 }
 
+/// How many ports there are for programs: those above are for servers that tests start.
+const PORTS: u32 = 5_000;
+
+/// A port that nobody listens on, and that no other scenario of this process was given. It is not one of those that
+/// the kernel gives to clients: one of them could be faster than the program that is to listen there.
 pub fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Several such processes may run at once, so they begin at different places.
+    let begin = std::process::id() % PORTS;
+    loop {
+        let offset = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = 10_000 + u16::try_from(offset).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
