@@ -324,10 +324,11 @@ async fn an_attempt_that_hangs_at_the_end_keeps_what_it_has_done_and_leaves_the_
     let (id, _) = world.append(push('a')).await;
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     let left = loop {
-        let record = world.journal.find(&id).await.unwrap().unwrap();
         if world.script.asked("hanging") == 1 && world.script.created().len() == 1 {
             world.stop.cancel();
         }
+        // Looked at only now: before the attempt began it was pending too.
+        let record = world.journal.find(&id).await.unwrap().unwrap();
         if world.stop.is_cancelled() && record.state == State::Pending {
             break record;
         }
