@@ -268,13 +268,13 @@ impl Program {
             images: followers,
             journal: Arc::clone(&journal),
             retention: options.keep.retention(),
-            metrics,
+            metrics: metrics.clone(),
         };
         stop.serving.spawn(duties.perform(leadership.clone(), campaign, stop.duties.clone()));
         stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
-        let metrics = trigger_server::Metrics::default();
-        metrics.register(&mut registry);
+        let server_metrics = trigger_server::Metrics::default();
+        server_metrics.register(&mut registry);
         let trouble = Trouble::default();
         let (taking_in, refusals) = Hooks::new(
             options.hook_settings(),
@@ -282,6 +282,7 @@ impl Program {
             secrets,
             Arc::clone(&journal),
             trouble.clone(),
+            server_metrics,
             metrics,
         );
         let registries = options.registries.hooks(Arc::new(images.clone()))?;

@@ -219,7 +219,7 @@ impl Attempt {
     }
 }
 
-fn outcome_name(outcome: &Outcome) -> &'static str {
+pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Fired(_) => "fired",
         Outcome::AlsoMatched(_) => "also-matched",

@@ -6,15 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 use trigger_event::TraceParent;
-use trigger_journal::{Claimed, Demand, Journal, JournalError, OutcomeRecord, Settlement};
+use trigger_journal::{Claimed, Demand, Journal, JournalError, Settlement};
 use trigger_rules::{Inventory, RuleSet};
 
 use crate::attempt::{Attempt, Patience, attempt};
 use crate::backoff::Backoff;
 use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
+use crate::record;
 use crate::throttle::Throttle;
 
 /// Works the journal's queue off: claims deliveries, decides, launches, settles.
@@ -287,19 +288,7 @@ fn spread(claimed: &Claimed) -> f64 {
 }
 
 fn report(attempt: &Attempt) {
-    let mut fired = 0;
-    for decision in &attempt.decisions {
-        let (target, rule) = (&decision.target, &decision.rule);
-        match &decision.outcome {
-            OutcomeRecord::Fired { run } => {
-                fired += 1;
-                info!(%target, rule, %run, "fired");
-            }
-            OutcomeRecord::AlsoMatched { run } => debug!(%target, rule, %run, "matched too"),
-            OutcomeRecord::Skipped { reason, message } => debug!(%target, rule, reason, message, "skipped"),
-        }
-    }
-    if fired == 0 {
+    if record::log(&attempt.decisions) == 0 {
         info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` tells why");
     }
     if let Some(fault) = &attempt.refused {

@@ -11,6 +11,7 @@ mod backoff;
 mod causes;
 mod cues;
 mod dispatcher;
+mod foregone;
 mod images;
 mod launcher;
 mod leadership;
@@ -30,6 +31,7 @@ pub use backoff::Backoff;
 pub use causes::with_causes;
 pub use cues::ImageWatch;
 pub use dispatcher::{Dispatcher, Settings};
+pub use foregone::{Foregone, Tally};
 pub use images::{
     Complaints, IMAGES, ImageFault, ImageParts, ImageSettings, ImageStanding, Images, News, Sighting,
     image_changes,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tracing::{debug, info};
 use trigger_event::ObjectKey;
 use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 use trigger_rules::{Check, Decision, Outcome};
@@ -10,6 +11,23 @@ use trigger_rules::{Check, Decision, Outcome};
 /// The decisions as records. `runs` says which run each target that fired has got.
 pub(crate) fn decisions(decisions: &[Decision], runs: &HashMap<ObjectKey, ObjectKey>) -> Vec<DecisionRecord> {
     decisions.iter().map(|decision| record(decision, runs)).collect()
+}
+
+/// Says in the log what was decided. Returns how many rules fired.
+pub(crate) fn log(decisions: &[DecisionRecord]) -> usize {
+    let mut fired = 0;
+    for decision in decisions {
+        let (target, rule) = (&decision.target, &decision.rule);
+        match &decision.outcome {
+            OutcomeRecord::Fired { run } => {
+                fired += 1;
+                info!(%target, rule, %run, "fired");
+            }
+            OutcomeRecord::AlsoMatched { run } => debug!(%target, rule, %run, "matched too"),
+            OutcomeRecord::Skipped { reason, message } => debug!(%target, rule, reason, message, "skipped"),
+        }
+    }
+    fired
 }
 
 fn record(decision: &Decision, runs: &HashMap<ObjectKey, ObjectKey>) -> DecisionRecord {

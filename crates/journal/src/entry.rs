@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use trigger_event::{Delivery, Proof};
+use trigger_event::{Delivery, Verified};
 
 use crate::body::Stored as StoredBody;
-use crate::{JournalError, Settlement, Ticket, format, tenant};
+use crate::{DecisionRecord, JournalError, Settlement, Ticket, format, tenant};
 
 /// A delivery in the form it is stored in. Made by the caller, to spare whoever writes
 /// for many.
@@ -15,6 +15,8 @@ pub(crate) struct Entry {
     pub(crate) proof: String,
     pub(crate) tenant: Arc<str>,
     pub(crate) body: StoredBody,
+    /// What was decided, if the delivery is settled from the beginning.
+    pub(crate) decisions: Option<String>,
 }
 
 /// What an attempt came to, in the form it is stored in.
@@ -27,14 +29,19 @@ pub(crate) struct Outcome {
 }
 
 impl Entry {
-    pub(crate) fn new(mut delivery: Delivery, proof_of: &Proof) -> Result<Self, JournalError> {
+    pub(crate) fn new(
+        delivery: Verified<Delivery>,
+        decisions: Option<Vec<DecisionRecord>>,
+    ) -> Result<Self, JournalError> {
+        let (mut delivery, proof_of) = delivery.into_parts();
         let headers = format::encode(&delivery.headers)?;
-        let proof = format::encode(proof_of)?;
+        let proof = format::encode(&proof_of)?;
         let repository = delivery.repository.as_ref().map(ToString::to_string);
-        let tenant = tenant(proof_of);
+        let tenant = tenant(&proof_of);
         // Compressed here for the same reason, and not held twice.
         let body = StoredBody::of(&std::mem::take(&mut delivery.body));
-        Ok(Self { delivery, repository, headers, proof, tenant, body })
+        let decisions = decisions.as_ref().map(format::encode).transpose()?;
+        Ok(Self { delivery, repository, headers, proof, tenant, body, decisions })
     }
 
     pub(crate) fn body_bytes(&self) -> usize {

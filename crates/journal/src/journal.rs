@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use trigger_event::{Delivery, DeliveryId, Proof, Verified};
 
-use crate::{JournalError, LaunchRecord, Pruned, Record, Refusal, Retention, Settlement, State};
+use crate::{
+    DecisionRecord, JournalError, LaunchRecord, Pruned, Record, Refusal, Retention, Settlement, State,
+};
 
 /// A durable store of deliveries that is also the queue of those not yet settled.
 ///
@@ -24,7 +26,18 @@ pub trait Journal: Send + Sync + 'static {
     /// that had failed becomes pending again, due now: envelope, headers, body and proof are those that
     /// have just arrived, attempts go on counting, and what the last attempt came to is kept until the
     /// next one ends. Nothing else changes what is stored.
-    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>>;
+    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
+        self.append_decided(delivery, None)
+    }
+
+    /// The same for a delivery that is decided already: if it is [`Appended::New`], it is settled from the
+    /// beginning, by a first attempt that decided this and started nothing, and is no work for anybody. If it is
+    /// known, the decisions are dropped: what had failed is worked on again as any other.
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decisions: Option<Vec<DecisionRecord>>,
+    ) -> BoxFuture<'_, Result<Appended, JournalError>>;
 
     /// Puts an earlier delivery into the queue once more, as a delivery of its own that names the old one:
     /// received now, with the old one's body, headers and proof.
@@ -105,8 +118,8 @@ pub trait Journal: Send + Sync + 'static {
     /// What is pending or claimed is never forgotten.
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>>;
 
-    /// Changes whenever something may have become claimable: after a delivery was appended as new or opened
-    /// again, after a replay, after one was released (also if it is due later), and when the journal ends.
+    /// Changes whenever something may have become claimable: after a delivery was appended as new, not decided
+    /// yet, or opened again, after a replay, after one was released (also if it is due later), and when the journal ends.
     /// What other processes append to the same store is noticed too, if a little later. Leases that run out
     /// and due moments that come change nothing.
     fn arrivals(&self) -> watch::Receiver<u64>;
@@ -179,7 +192,7 @@ pub enum Replayed {
 /// What became of an appended delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
-    /// It was not known. It is pending now.
+    /// It was not known. It is pending now, or settled if it was decided already.
     New,
     /// The same delivery is pending or claimed already.
     InProgress,

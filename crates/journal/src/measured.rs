@@ -9,8 +9,8 @@ use trigger_event::{Delivery, DeliveryId, Verified};
 
 use crate::metrics::Call;
 use crate::{
-    Appended, Claimed, Demand, Journal, JournalError, Memo, Metrics, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Metrics, Page, Pruned, Query,
+    Record, Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
 };
 
 /// A journal whose calls are counted. A stale ticket is no failure.
@@ -40,8 +40,12 @@ impl Measured {
 }
 
 impl Journal for Measured {
-    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
-        let (began, work) = (Instant::now(), self.inner.append(delivery));
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decisions: Option<Vec<DecisionRecord>>,
+    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
+        let (began, work) = (Instant::now(), self.inner.append_decided(delivery, decisions));
         work.inspect(move |answer| match answer {
             Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
             Err(_) => self.metrics.failed(Call::Append),

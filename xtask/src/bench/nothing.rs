@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
-    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
+    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
 };
 
 /// A journal that keeps nothing and says that it did: what remains is what everything else costs.
@@ -26,7 +26,7 @@ impl KeepsNothing {
 }
 
 impl Journal for KeepsNothing {
-    fn append(&self, _: Verified<Delivery>) -> Answer<'_, Appended> {
+    fn append_decided(&self, _: Verified<Delivery>, _: Option<Vec<DecisionRecord>>) -> Answer<'_, Appended> {
         answer(Appended::New)
     }
 

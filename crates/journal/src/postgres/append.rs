@@ -21,15 +21,20 @@ const TRIES: usize = 5;
 const INSERT: &str = "\
     WITH entry AS ( \
       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
-          $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bytea[]) \
+          $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bytea[], \
+          $15::text[]) \
         AS e (id, place, received_at, event, repository, source, path, provider_id, headers, proof, tenant, \
-          size, encoding, bytes) \
+          size, encoding, bytes, decisions) \
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     new AS ( \
-      INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
-        provider_id, headers, proof, tenant, size) \
-      SELECT id, 'pending', (SELECT now FROM moment) + place, received_at, event, repository, source, path, \
-        provider_id, headers, proof, tenant, size \
+      INSERT INTO deliveries (id, state, ready_at, settled_at, attempts, received_at, event, repository, \
+        source, path, provider_id, headers, proof, tenant, size, decisions) \
+      SELECT id, \
+        CASE WHEN decisions IS NULL THEN 'pending' ELSE 'settled' END, \
+        CASE WHEN decisions IS NULL THEN (SELECT now FROM moment) + place END, \
+        CASE WHEN decisions IS NOT NULL THEN (SELECT now FROM moment) END, \
+        CASE WHEN decisions IS NULL THEN 0 ELSE 1 END, \
+        received_at, event, repository, source, path, provider_id, headers, proof, tenant, size, decisions \
       FROM entry ORDER BY id COLLATE \"C\" \
       ON CONFLICT (id) DO NOTHING RETURNING seq, id \
     ), kept AS ( \
@@ -68,8 +73,10 @@ impl Job for Entry {
     async fn carry_out(store: &Store, jobs: &[&Self]) -> Answers<Appended> {
         let session = store.sessions.get().await?;
         let inserted = insert(&session, jobs).await;
-        // Also if it is not known whether it happened: to look for nothing costs little.
-        if inserted.as_ref().map_or(true, |new| !new.is_empty()) {
+        // Also if it is not known whether it happened, or if others were new than those: to look for nothing
+        // costs little.
+        let any_new = inserted.as_ref().map_or(true, |new| !new.is_empty());
+        if any_new && jobs.iter().any(|job| job.decisions.is_none()) {
             store.arrivals.announce();
         }
         let new = ids(&inserted?)?;
@@ -132,6 +139,7 @@ async fn insert(session: &Session, entries: &[&Entry]) -> Result<Vec<Row>, tokio
     let provider_ids: Vec<_> =
         entries.iter().map(|entry| entry.delivery.provider_id.as_deref().map(text)).collect();
     let bytes: Vec<_> = entries.iter().map(|entry| entry.body.bytes.as_ref()).collect();
+    let decisions: Vec<_> = entries.iter().map(|entry| entry.decisions.as_deref().map(text)).collect();
     session
         .query(
             INSERT,
@@ -150,6 +158,7 @@ async fn insert(session: &Session, entries: &[&Entry]) -> Result<Vec<Row>, tokio
                 &number(Entry::size),
                 &column(|entry| &entry.body.encoding),
                 &bytes,
+                &decisions,
             ],
         )
         .await

@@ -78,8 +78,8 @@ use crate::entry::Entry;
 use crate::patience::within;
 use crate::turns::Turns;
 use crate::{
-    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
+    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
+    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
 };
 
 /// How long bringing a schema up to date may take, and waiting for another replica that does it.
@@ -193,10 +193,13 @@ impl PostgresJournal {
 }
 
 impl Journal for PostgresJournal {
-    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
-        let (delivery, proof) = delivery.into_parts();
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decisions: Option<Vec<DecisionRecord>>,
+    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
         async move {
-            let entry = Entry::new(delivery, &proof)?;
+            let entry = Entry::new(delivery, decisions)?;
             self.store.sessions.call(self.appends.ask(entry)).await
         }
         .boxed()

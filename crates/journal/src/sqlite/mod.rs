@@ -48,8 +48,8 @@ use writer::Turn;
 
 use crate::entry::{Entry, Outcome};
 use crate::{
-    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
+    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
+    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
 };
 
 /// How a [`SqliteJournal`] behaves.
@@ -135,12 +135,19 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
-    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
-        let (delivery, proof) = delivery.into_parts();
-        match Entry::new(delivery, &proof) {
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decisions: Option<Vec<DecisionRecord>>,
+    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
+        match Entry::new(delivery, decisions) {
             Ok(entry) => self.write(entry.body_bytes(), move |turn| {
                 let appended = statements::append(turn.store, &entry, turn.now)?;
-                turn.arrival |= matches!(appended, Appended::New | Appended::Reopened);
+                turn.arrival |= match appended {
+                    Appended::New => entry.decisions.is_none(),
+                    Appended::Reopened => true,
+                    Appended::InProgress | Appended::Settled => false,
+                };
                 Ok(appended)
             }),
             Err(error) => std::future::ready(Err(error)).boxed(),

@@ -20,17 +20,23 @@ use crate::{Appended, Claimed, JournalError, Record, ReplayOrder, Replayed, Stat
 /// Inserts the delivery if its id is unknown; opens it again if it had failed.
 pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusqlite::Result<Appended> {
     let delivery = &entry.delivery;
+    let now_or_none = |wanted: bool| wanted.then(|| to_nanoseconds(now));
+    let settled = entry.decisions.is_some();
     let inserted = store
         .prepare_cached(
-            "INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
-               provider_id, headers, proof, tenant, size) \
-             VALUES (:id, 'pending', :now, :received_at, :event, :repository, :source, :path, \
-               :provider_id, :headers, :proof, :tenant, :size) \
+            "INSERT INTO deliveries (id, state, ready_at, settled_at, attempts, received_at, event, repository, \
+               source, path, provider_id, headers, proof, tenant, size, decisions) \
+             VALUES (:id, :state, :ready_at, :settled_at, :attempts, :received_at, :event, :repository, \
+               :source, :path, :provider_id, :headers, :proof, :tenant, :size, :decisions) \
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(named_params! {
             ":id": delivery.id.as_str(),
-            ":now": to_nanoseconds(now),
+            ":state": if settled { State::Settled } else { State::Pending }.name(),
+            ":ready_at": now_or_none(!settled),
+            ":settled_at": now_or_none(settled),
+            ":attempts": u32::from(settled),
+            ":decisions": entry.decisions,
             ":received_at": to_nanoseconds(delivery.received_at),
             ":event": delivery.event,
             ":repository": entry.repository,

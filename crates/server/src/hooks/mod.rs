@@ -96,7 +96,8 @@ struct Way {
 
 impl Hooks {
     /// Hooks that look rules up in `inventory`, verify with `secrets` and keep deliveries in `journal`, saying
-    /// in `trouble` when they cannot; and what notes the requests they refuse, to be run beside them.
+    /// in `trouble` when they cannot; and what notes the requests they refuse, to be run beside them. What they
+    /// decide at once is counted in `decided`.
     pub fn new(
         settings: HookSettings,
         inventory: Arc<Inventory>,
@@ -104,10 +105,11 @@ impl Hooks {
         journal: Arc<dyn Journal>,
         trouble: Trouble,
         metrics: Metrics,
+        decided: trigger_dispatch::Metrics,
     ) -> (Self, RefusalWriter) {
         let (refusals, writer) = Refusals::new(Arc::clone(&journal), metrics.refusals_not_kept());
         let hooks = Self {
-            intake: Arc::new(Intake::new(settings, inventory, secrets, journal, trouble)),
+            intake: Arc::new(Intake::new(settings, inventory, secrets, journal, trouble, decided)),
             bodies: BodyBudget::new(&settings),
             refusals,
             metrics,

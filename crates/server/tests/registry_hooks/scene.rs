@@ -85,6 +85,7 @@ impl Scene {
             Arc::clone(&journal),
             Trouble::default(),
             counted,
+            trigger_dispatch::Metrics::default(),
         );
         tokio::spawn(refusals.run());
         let formats = FORMATS.iter().map(|format| {

@@ -13,8 +13,8 @@ use trigger_cluster::KubeLauncher;
 use trigger_dispatch::{LaunchFault, Launched, Launcher, Note};
 use trigger_event::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
-    Appended, Claimed, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record, Refusal,
-    ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
+    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
 };
 use trigger_targets::Plan;
 
@@ -97,10 +97,14 @@ impl SuicidalJournal {
 }
 
 impl Journal for SuicidalJournal {
-    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decisions: Option<Vec<DecisionRecord>>,
+    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
         async move {
             self.trap.pass(Step::Accepted);
-            let appended = self.inner.append(delivery).await;
+            let appended = self.inner.append_decided(delivery, decisions).await;
             if appended.is_ok() {
                 self.trap.pass(Step::Committed);
             }

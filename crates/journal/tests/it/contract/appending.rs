@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use futures::future::join_all;
 use trigger_event::ObjectKey;
-use trigger_journal::{Appended, Settlement, State};
+use trigger_journal::{Appended, Replayed, Settlement, State, Stats};
 
 use super::{append, claim_one, failure, settle_all};
 use crate::Store;
@@ -49,6 +49,53 @@ pub(crate) async fn a_settled_delivery_never_runs_again(store: &mut impl Store) 
     settle_all(store.journal(), &Settlement::default()).await;
     assert_eq!(append(store.journal(), &sent).await, Appended::Settled);
     assert!(super::claim_all(store.journal()).await.is_empty());
+}
+
+pub(crate) async fn a_delivery_that_is_decided_already_is_settled_at_once(store: &mut impl Store) {
+    let sent = push("a", 0);
+    let mut arrivals = store.journal().arrivals();
+    arrivals.mark_unchanged();
+    let decide = |reason| Some(vec![skipped(reason)]);
+    let appended = store.journal().append_decided(verified(sent.clone()), decide("r")).await.unwrap();
+    assert_eq!(appended, Appended::New);
+    assert!(!arrivals.has_changed().unwrap(), "it is no work");
+    assert!(super::claim_all(store.journal()).await.is_empty());
+    assert_eq!(store.journal().stats().await.unwrap(), Stats::default());
+
+    let found = store.journal().find(&sent.id).await.unwrap().unwrap();
+    assert_eq!((found.state, found.attempts, found.due), (State::Settled, 1, None));
+    assert!(found.settled_at.is_some());
+    assert_eq!((&found.delivery.body, found.fault), (&sent.body, None));
+    assert_eq!((found.decisions, found.launches.len()), (vec![skipped("r")], 0));
+
+    let again = store.journal().append_decided(verified(sent.clone()), decide("other")).await.unwrap();
+    assert_eq!(again, Appended::Settled);
+    let found = store.journal().find(&sent.id).await.unwrap().unwrap();
+    assert_eq!(found.decisions, [skipped("r")], "what is known stays");
+    assert!(matches!(super::replay(store.journal(), &sent.id, "once").await, Replayed::New(_)));
+    assert_eq!(claim_one(store.journal()).await.delivery.body, sent.body, "it can be replayed");
+}
+
+pub(crate) async fn what_had_failed_is_opened_again_whatever_was_decided(store: &mut impl Store) {
+    let sent = push("a", 0);
+    append(store.journal(), &sent).await;
+    settle_all(store.journal(), &failure("quota exceeded")).await;
+    let decisions = Some(vec![skipped("r")]);
+    let appended = store.journal().append_decided(verified(sent.clone()), decisions).await.unwrap();
+    assert_eq!(appended, Appended::Reopened);
+    assert_eq!(claim_one(store.journal()).await.ticket.attempt, 2);
+}
+
+pub(crate) async fn decided_ones_and_others_share_a_commit(store: &mut impl Store) {
+    let journal = store.journal();
+    let appends = (0..40).map(|number| {
+        let decisions = (number % 2 == 0).then(Vec::new);
+        let delivery = verified(push(&format!("d{number}"), i64::from(number)));
+        async move { journal.append_decided(delivery, decisions).await.unwrap() }
+    });
+    let answers = join_all(appends).await;
+    assert!(answers.iter().all(|answer| *answer == Appended::New), "{answers:?}");
+    assert_eq!(super::claim_all(journal).await.len(), 20);
 }
 
 pub(crate) async fn a_failed_delivery_is_opened_again(store: &mut impl Store) {
