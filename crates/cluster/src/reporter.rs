@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
@@ -5,10 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use trigger_api::Target;
-use trigger_dispatch::Complaints;
+use trigger_dispatch::{Complaints, Levels};
 use trigger_event::{ImageRef, ObjectKey};
 use trigger_targets::About;
 
@@ -19,6 +22,11 @@ use crate::client::Connection;
 /// Events wait here for the API server. They are for people, so when there are too many, news is dropped
 /// and logged rather than work delayed.
 const WAITING: usize = 1024;
+/// So many Events of a kind one object gets at once: who looks at it reads no more, and in a storm each would cost
+/// the API server as much as the run that it tells of. client-go's recorder has a limit, too.
+const AT_ONCE: f64 = 25.0;
+/// And so many in a minute from then on.
+const A_MINUTE: f64 = 6.0;
 /// The API server refuses longer notes.
 const LONGEST_NOTE: usize = 1000;
 
@@ -26,6 +34,8 @@ const LONGEST_NOTE: usize = 1000;
 #[derive(Clone)]
 pub struct Reporter {
     queue: mpsc::Sender<Report>,
+    /// By `metadata.uid`, news and what is wrong apart: neither is to hide the other.
+    written: Arc<Levels<(String, bool)>>,
 }
 
 /// Something to tell people about an object.
@@ -59,12 +69,15 @@ impl Reporter {
                 write(&client, report).await;
             }
         });
-        Self { queue }
+        Self { queue, written: Arc::new(Levels::sinking(A_MINUTE / 60.0)) }
     }
 
     /// Tells people about an object, soon.
     pub fn report(&self, report: Report) {
-        if let Err(error) = self.queue.try_send(report) {
+        let of = (report.uid.clone(), report.warning);
+        if self.written.take(of, 1, AT_ONCE, Instant::now()) == 0 {
+            debug!(about = %report.key, note = report.note, "this object has had enough Events; one is left out");
+        } else if let Err(error) = self.queue.try_send(report) {
             debug!(error = %error, "too many Events at once; one is dropped");
         }
     }

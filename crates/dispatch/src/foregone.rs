@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use tracing::{field, info_span};
 use trigger_event::{Event, Proof};
 use trigger_journal::DecisionRecord;
 use trigger_rules::{Outcome, RuleSet, decide};
@@ -26,9 +25,7 @@ impl Foregone {
     /// Decides a delivery that is not kept yet. `None` if something is to be started: nothing is before the
     /// delivery is kept, and whoever starts it decides.
     pub fn decide(event: &Event, proof: &Proof, rules: &RuleSet) -> Option<Self> {
-        let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
-        let decisions = span.in_scope(|| decide(event, proof, rules));
-        span.record("rules", decisions.len());
+        let decisions = decide(event, proof, rules);
         if !decisions.iter().all(|decision| matches!(decision.outcome, Outcome::Skipped(_))) {
             return None;
         }

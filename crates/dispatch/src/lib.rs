@@ -15,6 +15,7 @@ mod foregone;
 mod images;
 mod launcher;
 mod leadership;
+mod levels;
 mod meaning;
 mod metrics;
 mod observed;
@@ -38,6 +39,7 @@ pub use images::{
 };
 pub use launcher::{LaunchFault, Launched, Launcher, Retry};
 pub use leadership::{Lead, Leadership};
+pub use levels::Levels;
 pub use metrics::Metrics;
 pub use observed::append as append_observed;
 pub use pipeline_runs::{Note, PipelineRunChange, TEKTON};

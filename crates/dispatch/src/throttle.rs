@@ -1,8 +1,9 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::levels::Levels;
 
 /// Keeps a namespace from being flooded: an image that hundreds of Builds stand on would start them all at once,
 /// and nobody waits for any one of them.
@@ -10,13 +11,7 @@ use tokio::time::Instant;
 /// Each namespace may have so many runs at once, and as many a minute from then on.
 pub(crate) struct Throttle {
     runs: u32,
-    spent: Mutex<HashMap<Arc<str>, Spent>>,
-}
-
-/// What a namespace has used up, and when that was so.
-struct Spent {
-    runs: f64,
-    at: Instant,
+    spent: Levels<Arc<str>>,
 }
 
 /// What a namespace may have now.
@@ -35,7 +30,8 @@ const PART: f64 = 0.25;
 impl Throttle {
     /// `runs` at once and a minute.
     pub(crate) fn new(runs: u32) -> Self {
-        Self { runs: runs.max(1), spent: Mutex::default() }
+        let runs = runs.max(1);
+        Self { runs, spent: Levels::sinking(f64::from(runs) / MINUTE) }
     }
 
     /// How many runs a minute.
@@ -46,24 +42,10 @@ impl Throttle {
     /// Takes up to `wanted` runs for a namespace.
     pub(crate) fn take(&self, namespace: &Arc<str>, wanted: usize, now: Instant) -> Allowance {
         let all = f64::from(self.runs);
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let level =
-            |one: &Spent| (one.runs - now.duration_since(one.at).as_secs_f64() * all / MINUTE).max(0.0);
-        spent.retain(|_, one| level(one) > 0.0);
-        let used = spent.get(namespace).map_or(0.0, level);
-        let mut runs = 0;
-        while runs < wanted && used + f64::from(count(runs)) + 1.0 <= all {
-            runs += 1;
-        }
-        let used = used + f64::from(count(runs));
-        spent.insert(Arc::clone(namespace), Spent { runs: used, at: now });
+        let runs = self.spent.take(Arc::clone(namespace), wanted, all, now);
         let next = Duration::from_secs_f64(MINUTE * PART.max(1.0 / all));
         Allowance { runs, next }
     }
-}
-
-fn count(runs: usize) -> u32 {
-    u32::try_from(runs).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::kind::{IndexKey, KINDS, Matcher, TriggerKind};
 #[derive(Clone, Default)]
 pub struct RuleSet {
     targets: HashMap<ObjectKey, Arc<TargetRules>>,
+    /// Each list in the order of the targets' names: what is decided reads the same whoever changed last.
     index: HashMap<IndexKey, Arc<[Arc<TargetRules>]>>,
     /// Those of the targets that have rules of type `Image`.
     waiting_for_images: HashMap<ObjectKey, Arc<TargetRules>>,
@@ -129,7 +130,7 @@ impl RuleSet {
         })
     }
 
-    /// The targets with rules of a kind that an event concerns, each once.
+    /// The targets with rules of a kind that an event concerns, each once, in the order of their names.
     pub(crate) fn concerned<'a>(&'a self, kind: &dyn TriggerKind, event: &Event) -> Vec<&'a TargetRules> {
         let mut seen = HashSet::new();
         let mut found = Vec::new();
@@ -138,6 +139,8 @@ impl RuleSet {
             let concerned = bucket.iter().filter(|rules| kind.concerns(event, rules));
             found.extend(concerned.map(Arc::as_ref).filter(|rules| seen.insert(&rules.target.key)));
         }
+        // Several sorted lists one after the other, and mostly one.
+        found.sort_by(|one, other| one.target.key.cmp(&other.target.key));
         found
     }
 
@@ -146,7 +149,9 @@ impl RuleSet {
         self.remove(&rules.target.key);
         for key in rules.keys() {
             let bucket = self.index.get(&key).map(AsRef::as_ref).unwrap_or_default();
-            let bucket = bucket.iter().chain([&rules]).cloned().collect();
+            let (before, after) =
+                bucket.split_at(bucket.partition_point(|other| other.target.key < rules.target.key));
+            let bucket = before.iter().chain([&rules]).chain(after).cloned().collect();
             self.index.insert(key, bucket);
         }
         if rules.images.is_some() {

@@ -36,13 +36,15 @@ impl RepositoryBody<'_> {
     /// good address is enough, and Enterprise servers without SSH send odd ones.
     pub(super) fn names(&self) -> Vec<RepoId> {
         let web = self.html_url.as_ref().map(|url| url.0.as_ref());
-        // Usually these two are the web address once more, which need not be read again.
-        let other = |url: &Option<Text<'_>>| url.as_ref().is_some_and(|url| Some(without_git(&url.0)) != web);
-        let clone_url = self.clone_url.as_ref().filter(|_| other(&self.clone_url));
+        // Usually all others are the web address once more, which need not be read again.
+        let other = |url: &Option<Text<'_>>| {
+            url.as_ref().is_some_and(|url| !web.is_some_and(|web| is_spelling_of(web, &url.0)))
+        };
         let url_name = other(&self.url).then(|| self.url_name()).flatten();
-        let urls = [self.html_url.as_ref(), clone_url, self.ssh_url.as_ref(), self.git_url.as_ref()];
+        let others = [&self.clone_url, &self.ssh_url, &self.git_url].into_iter().filter(|url| other(url));
+        let urls = std::iter::once(&self.html_url).chain(others).flatten();
         let mut names = Vec::with_capacity(2);
-        for name in urls.into_iter().flatten().filter_map(|url| RepoId::parse(&url.0).ok()).chain(url_name) {
+        for name in urls.filter_map(|url| RepoId::parse(&url.0).ok()).chain(url_name) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -76,6 +78,45 @@ impl RepositoryBody<'_> {
     }
 }
 
-fn without_git(url: &str) -> &str {
-    url.strip_suffix(".git").unwrap_or(url)
+/// Whether `url` spells the web address `web` as GitHub does for cloning over HTTPS, by Git's protocol or over SSH.
+/// False also if that takes more than a look.
+fn is_spelling_of(web: &str, url: &str) -> bool {
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    if url == web {
+        return true;
+    }
+    // A port means something else in each of them.
+    let parts = web.strip_prefix("https://").and_then(|name| Some((name, name.split_once('/')?)));
+    let Some((name, (host, path))) = parts.filter(|(_, (host, _))| !host.contains([':', '@'])) else {
+        return false;
+    };
+    let by_ssh = |url: &str| url.strip_prefix(host)?.strip_prefix(':').map(|rest| rest == path);
+    url.strip_prefix("git://") == Some(name) || url.strip_prefix("git@").and_then(by_ssh) == Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_for_a_spelling_has_the_same_name() {
+        let webs = ["https://github.com/acme/web", "https://git.example.com/2222/web", "https://h/a%20b/~c"];
+        for web in webs {
+            let name = RepoId::parse(web).unwrap();
+            let scp = web.replacen("https://", "git@", 1).replacen('/', ":", 1);
+            for url in [format!("{web}.git"), web.replace("https", "git") + ".git", scp + ".git"] {
+                assert!(is_spelling_of(web, &url), "{web} {url}");
+                assert_eq!(RepoId::parse(&url).unwrap(), name, "{url}");
+            }
+        }
+        for (web, url) in [
+            ("https://github.com/acme/web", "git@github.com:acme/web2.git"),
+            ("https://github.com/acme/web", "git@github.company:acme/web.git"),
+            ("https://github.com/acme/web", "https://api.github.com/repos/acme/web"),
+            ("https://github.com/acme/web", "ssh://git@github.com:2222/acme/web.git"),
+            ("https://h:9418/acme/web", "git://h:9418/acme/web"),
+        ] {
+            assert!(!is_spelling_of(web, url), "{web} {url}");
+        }
+    }
 }

@@ -301,6 +301,25 @@ fn without_a_secret_only_the_operator_can_let_it_in() {
 }
 
 #[test]
+fn what_is_decided_reads_the_same_whoever_changed_last() {
+    let spec = json!({
+        "source": {"type": "Git", "git": {"url": URL}},
+        "trigger": {"triggerSecret": "hook", "when": [
+            {"name": "r", "type": "GitHub", "github": {"events": ["Push"], "branches": ["main"]}},
+        ]},
+    });
+    let builds = ["b", "d", "a", "c"].map(|name| named(name, &spec));
+    let inventory = inventory(&builds);
+    for build in builds {
+        inventory.apply(&build);
+        let rules = inventory.current().unwrap();
+        let decisions = decide(&push("main"), &signed(), &rules);
+        let names: Vec<_> = decisions.iter().map(|decision| decision.target.key.name.as_ref()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+    }
+}
+
+#[test]
 fn a_broken_rule_leaves_its_neighbours_alone() {
     let spec = json!({
         "source": {"type": "Git", "git": {"url": URL}},

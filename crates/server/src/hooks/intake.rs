@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
-use trigger_dispatch::{Foregone, SecretData, SecretFault, Secrets};
+use trigger_dispatch::{Foregone, SecretData, SecretFault, Secrets, Tally};
 use trigger_event::{
     Claim, Delivery, DeliveryId, DeliveryKey, Event, ObjectKey, Unsigned, Verification, Verified,
 };
@@ -138,14 +138,14 @@ impl Intake {
         let received_at = verified.value().received_at;
         let foregone = self.foregone(&event, &verified, &candidates);
         let (decisions, tally) = foregone.map(|foregone| (foregone.decisions, foregone.tally)).unzip();
-        let span = info_span!(target: "trigger_trace", "append");
+        let decided = tally.as_ref().map(Tally::rules);
+        let span = info_span!(target: "trigger_trace", "append", decided);
         let (id, appended) = self.keep(verified, decisions).instrument(span).await?;
         // Of several times that it comes in, one begins the trace.
         Span::current().record("delivery", field::display(&id)).record("first", appended == Appended::New);
         if let Some(tally) = tally.filter(|_| appended == Appended::New) {
             tally.count(received_at, &self.decided);
-            let rules = tally.rules();
-            info!(%repository, event = payload.event, delivery = %id, rules, "delivery kept; no rule fired, `--log debug` tells why");
+            info!(%repository, event = payload.event, delivery = %id, rules = decided, "delivery kept; no rule fired, `--log debug` tells why");
         } else {
             info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         }

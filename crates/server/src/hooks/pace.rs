@@ -1,7 +1,8 @@
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use trigger_dispatch::Levels;
 
 use super::answer::Answer;
 
@@ -22,18 +23,15 @@ const MOST_WAITING: usize = 1024;
 /// the place of a repository, and its key file in that of the Secrets.
 pub(super) struct Pace {
     began: Instant,
-    failures: Mutex<HashMap<Box<str>, Bucket>>,
+    /// Of repositories of Builds only, while somebody forges deliveries for them.
+    failures: Levels<Box<str>>,
     waiting: AtomicUsize,
-}
-
-struct Bucket {
-    failures: f64,
-    at: Instant,
 }
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), failures: Mutex::default(), waiting: AtomicUsize::new(0) }
+        let failures = Levels::sinking(FORGIVEN_PER_SECOND);
+        Self { began: Instant::now(), failures, waiting: AtomicUsize::new(0) }
     }
 
     /// Returns when a delivery for `repository` may be verified.
@@ -55,24 +53,11 @@ impl Pace {
 
     /// Notes that a delivery for `repository`, one that a Build uses, was not verified.
     pub(super) fn failed(&self, repository: &str) {
-        let now = Instant::now();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only repositories of Builds come here, and only while somebody forges deliveries for them.
-        failures.retain(|_, bucket| bucket.level(now) > 0.0);
-        let bucket = failures.entry(repository.into()).or_insert(Bucket { failures: 0.0, at: now });
-        *bucket = Bucket { failures: bucket.level(now) + 1.0, at: now };
+        self.failures.raise(repository.into(), BURST * 2.0, Instant::now());
     }
 
     fn is_paced(&self, repository: &str, now: Instant) -> bool {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.get(repository).is_some_and(|bucket| bucket.level(now) >= BURST)
-    }
-}
-
-impl Bucket {
-    fn level(&self, now: Instant) -> f64 {
-        let forgiven = now.saturating_duration_since(self.at).as_secs_f64() * FORGIVEN_PER_SECOND;
-        (self.failures - forgiven).clamp(0.0, BURST * 2.0)
+        self.failures.height(repository, now) >= BURST
     }
 }
 
