@@ -14,7 +14,7 @@ use trigger_event::{Claim, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Ve
 use trigger_journal::{Address, Appended, Journal};
 
 use super::api::{Api, Ask};
-use super::load::Pace;
+use super::load::{Load, Pace};
 use super::pushes::Pushes;
 use super::scene;
 
@@ -111,19 +111,18 @@ pub(super) fn reads(kubeconfig: &str, repositories: usize, time: Duration) -> an
 }
 
 /// The same by plain requests, and nothing done with the answer.
-pub(super) fn plain_reads(api: &Api, repositories: usize, pace: Pace<'_>) -> anyhow::Result<f64> {
+pub(super) fn plain_reads(api: &Api, repositories: usize, pace: Pace<'_>) -> anyhow::Result<Load> {
     let mut number = 0;
-    let load = api.load(pace, |ask| {
+    api.load(pace, |ask| {
         number = (number + 1) % repositories;
         let (namespace, name) = (scene::namespace(number), scene::secret_name(number));
         *ask = Ask::get(format!("/api/v1/namespaces/{namespace}/secrets/{name}"));
         true
-    })?;
-    Ok(load.rate())
+    })
 }
 
-/// How many copies of `run` the API server creates in a second, until `count` are there or the time is over.
-pub(super) fn creates(api: &Api, run: &Value, count: u64, pace: Pace<'_>) -> anyhow::Result<f64> {
+/// Creates copies of `run`, until `count` are there or the time is over.
+pub(super) fn creates(api: &Api, run: &Value, count: u64, pace: Pace<'_>) -> anyhow::Result<Load> {
     let namespace = run["metadata"]["namespace"].as_str().context("a run without a namespace")?;
     let object = json!({
         "apiVersion": run["apiVersion"],
@@ -141,13 +140,12 @@ pub(super) fn creates(api: &Api, run: &Value, count: u64, pace: Pace<'_>) -> any
         "/apis/shipwright.io/v1beta1/namespaces/{namespace}/buildruns?fieldManager=shipwright-trigger"
     );
     let mut number = 0;
-    let load = api.load(pace, |ask| {
+    api.load(pace, |ask| {
         number += 1;
         let body = object.replacen("run-000000000", &format!("run-{number:09}"), 1);
         *ask = Ask::post(path.clone(), body);
         number <= count
-    })?;
-    Ok(load.rate())
+    })
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

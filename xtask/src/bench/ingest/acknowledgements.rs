@@ -83,7 +83,8 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     for _ in 0..bench.args.rounds {
         own.push(raw::reads(&kubeconfig, MANY, bench.time())?);
         let pace = Pace { connections: READERS, ..bench.pace("", 200) };
-        plain.push(raw::plain_reads(&cluster.api, MANY, pace)?);
+        let (rate, read) = cluster.alone(|api| raw::plain_reads(api, MANY, pace))?;
+        plain.push(rate);
         let journal = bench.journal()?;
         let server = bench.server(&cluster, Some(&journal))?;
         let before = cluster.counts()?;
@@ -91,7 +92,7 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         let reads = cluster.counts()?["secrets"].as_u64().unwrap_or_default()
             - before["secrets"].as_u64().unwrap_or_default();
         with.push(load.rate());
-        last = Some((reads as f64 / load.all as f64, cost));
+        last = Some((reads as f64 / load.all as f64, cost, read));
         server.end()?;
     }
     let (on, way) = (bench.on(), cluster.api.way());
@@ -114,8 +115,12 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
             format!("{} of the client's reads", percent(OF_RAW_READS)),
         )),
     });
-    if let Some((reads, cost)) = last {
-        report.note(format!("{MANY} repositories: {reads:.2} reads of Secrets a delivery. {}", cost.text()));
+    if let Some((reads, cost, read)) = last {
+        report.note(format!(
+            "{MANY} repositories: {reads:.2} reads of Secrets a delivery. {} A plain read: API server {} µs.",
+            cost.text(),
+            read.as_micros()
+        ));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use trigger_journal::Address;
 
 use super::access::Access;
 use super::api::Api;
-use super::load::Pace;
+use super::load::{Load, Pace};
 use super::machine::machine;
 use super::process::Process;
 use super::report::Report;
@@ -279,6 +279,14 @@ impl Cluster {
             // The process only started it.
             Api::Tls(_) => self.process.time_of_children(),
         }
+    }
+
+    /// Has `ask` ask the API server plainly: the rate, and what an answer costs the API server of processor time.
+    fn alone(&self, ask: impl FnOnce(&Api) -> anyhow::Result<Load>) -> anyhow::Result<(f64, Duration)> {
+        let before = self.time()?;
+        let load = ask(&self.api)?;
+        let used = self.time()?.saturating_sub(before);
+        Ok((load.rate(), used.div_f64(load.all.max(1) as f64)))
     }
 
     /// Has it end. Nothing that was measured with it is worth anything if it has turned requests away.
