@@ -1,10 +1,10 @@
-//! A real Kubernetes API server of one's own, for tests: `kube-apiserver` and `etcd` on loopback, and nothing behind
+//! A real Kubernetes API server of one's own, for tests and measurements: `kube-apiserver` and `etcd` on loopback, and nothing behind
 //! them.
 //!
 //! [`Server::start`] makes one in a temporary directory, of the two programs in a folder. It authorizes by RBAC,
 //! writes an audit log, and has the admission plugin on that OpenShift has, by which only who may set finalizers on an
-//! object may make it block the deletion of its owner. It goes away with its [`Server`], and also if the process is
-//! killed.
+//! object may make it block the deletion of its owner. [`Server::start_for`] makes one for measurements, which has
+//! neither of the last two and waits for the disk. Both go away with their [`Server`], and also if the process is killed.
 //!
 //! # What is not there
 //!
@@ -16,4 +16,4 @@ mod child;
 mod files;
 mod server;
 
-pub use server::{Server, StartError};
+pub use server::{Purpose, Server, StartError};

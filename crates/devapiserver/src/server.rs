@@ -48,6 +48,17 @@ pub enum StartError {
     Ask(#[from] reqwest::Error),
 }
 
+/// What a server is for, which decides what it does besides serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose<'a> {
+    /// Tests: objects in memory if possible, an audit log, OpenShift's admission plugin, and room for whatever comes
+    /// at once.
+    Tests,
+    /// Measurements: objects below this folder, which should be on a disk, each write synced; no audit log, and plugins
+    /// and limits as the programs have them by default.
+    Measurements(&'a Path),
+}
+
 /// An API server on a port of the loopback device, with objects of its own. Dropping it stops it and removes them.
 #[derive(Debug)]
 pub struct Server {
@@ -60,15 +71,20 @@ pub struct Server {
 }
 
 impl Server {
+    /// Makes a server for tests: [`Server::start_for`] [`Purpose::Tests`].
+    pub async fn start(components: &Path) -> Result<Self, StartError> {
+        Self::start_for(components, Purpose::Tests).await
+    }
+
     /// Makes a server of the `kube-apiserver` and `etcd` in `components`, and waits until it is ready, which
     /// takes ten seconds or so.
-    pub async fn start(components: &Path) -> Result<Self, StartError> {
+    pub async fn start_for(components: &Path, purpose: Purpose<'_>) -> Result<Self, StartError> {
         let program = |name: &str| {
             let path = components.join(name);
             if path.is_file() { Ok(path) } else { Err(StartError::Missing(path)) }
         };
         let (api, etcd) = (program("kube-apiserver")?, program("etcd")?);
-        let temporary = temporary_directory()?;
+        let temporary = temporary_directory(purpose)?;
         let directory = temporary.path().to_owned();
         let token = files::token()?;
         files::write(&directory, &token)?;
@@ -76,7 +92,8 @@ impl Server {
         let (clients, peer, secure) = (free_port()?, free_port()?, free_port()?);
         let log = directory.join("etcd.log");
         let etcd_url = format!("http://127.0.0.1:{clients}");
-        let arguments = etcd_arguments(&directory, &etcd_url, peer, knows(&etcd, "--unsafe-no-fsync")?);
+        let no_fsync = purpose == Purpose::Tests && knows(&etcd, "--unsafe-no-fsync")?;
+        let arguments = etcd_arguments(&directory, &etcd_url, peer, no_fsync);
         let etcd = Watched::start(&etcd, &arguments, &log, Some(&directory))?;
         // From here on the watchdog removes it.
         let _ = temporary.keep();
@@ -85,7 +102,10 @@ impl Server {
         until("etcd", &log, async || is_ok(client.get(&health)).await).await?;
 
         let log = directory.join("kube-apiserver.log");
-        let arguments = api_arguments(&directory, &etcd_url, secure);
+        let mut arguments = api_arguments(&directory, &etcd_url, secure);
+        if purpose == Purpose::Tests {
+            arguments.extend(arguments_for_tests(&directory));
+        }
         let api = Watched::start(&api, &arguments, &log, None)?;
         let url = format!("https://127.0.0.1:{secure}");
         let server = Self { _api: api, _etcd: etcd, directory, url, token };
@@ -118,7 +138,8 @@ impl Server {
         Ok(kubeconfig.to_string())
     }
 
-    /// The audit log: a line of JSON for each answered request (`audit.k8s.io/v1`), without bodies.
+    /// The audit log, which a server for tests has: a line of JSON for each answered request (`audit.k8s.io/v1`),
+    /// without bodies.
     pub fn audit_log(&self) -> PathBuf {
         self.directory.join("audit.log")
     }
@@ -158,15 +179,19 @@ impl Server {
     }
 }
 
-/// In memory if possible: older etcds cannot be told not to wait for the disk, and one that is busy makes each write
-/// take a second.
-fn temporary_directory() -> io::Result<TempDir> {
+/// For tests in memory if possible: older etcds cannot be told not to wait for the disk, and one that is busy makes each
+/// write take a second.
+fn temporary_directory(purpose: Purpose<'_>) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix("trigger-apiserver-");
-    builder.tempdir_in(MEMORY).or_else(|_| builder.tempdir())
+    match purpose {
+        Purpose::Tests => builder.tempdir_in(MEMORY).or_else(|_| builder.tempdir()),
+        // The programs start in another folder than ours.
+        Purpose::Measurements(folder) => builder.tempdir_in(folder.canonicalize()?),
+    }
 }
 
-fn etcd_arguments(directory: &Path, url: &str, peer: u16, knows_no_fsync: bool) -> Vec<String> {
+fn etcd_arguments(directory: &Path, url: &str, peer: u16, no_fsync: bool) -> Vec<String> {
     let peer = format!("http://127.0.0.1:{peer}");
     let data = directory.join("etcd");
     let mut arguments = vec![
@@ -183,8 +208,8 @@ fn etcd_arguments(directory: &Path, url: &str, peer: u16, knows_no_fsync: bool) 
         "--initial-cluster".to_owned(),
         format!("default={peer}"),
     ];
-    // Nobody relies on what it keeps.
-    arguments.extend(knows_no_fsync.then(|| "--unsafe-no-fsync".to_owned()));
+    // Nobody relies on what a test keeps.
+    arguments.extend(no_fsync.then(|| "--unsafe-no-fsync".to_owned()));
     arguments
 }
 
@@ -204,9 +229,17 @@ fn api_arguments(directory: &Path, etcd: &str, port: u16) -> Vec<String> {
         ("service-account-key-file", file("accounts.key")),
         ("service-account-signing-key-file", file("accounts.key")),
         ("service-cluster-ip-range", "10.0.0.0/24".to_owned()),
-        ("enable-admission-plugins", "OwnerReferencesPermissionEnforcement".to_owned()),
         // It waits for Secrets of ServiceAccounts, which a controller would make.
         ("disable-admission-plugins", "ServiceAccount".to_owned()),
+    ]
+    .map(|(name, value)| format!("--{name}={value}"))
+    .to_vec()
+}
+
+fn arguments_for_tests(directory: &Path) -> Vec<String> {
+    let file = |name: &str| directory.join(name).display().to_string();
+    [
+        ("enable-admission-plugins", "OwnerReferencesPermissionEnforcement".to_owned()),
         ("audit-policy-file", file("audit-policy.yaml")),
         ("audit-log-path", file("audit.log")),
         // So that what was answered is in the log.

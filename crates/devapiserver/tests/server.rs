@@ -4,7 +4,7 @@
 use std::net::TcpStream;
 use std::path::PathBuf;
 
-use trigger_devapiserver::{Server, StartError};
+use trigger_devapiserver::{Purpose, Server, StartError};
 
 /// The two programs, where they are named; they are not what a machine just has.
 fn components() -> Option<PathBuf> {
@@ -35,4 +35,19 @@ async fn a_server_serves_tells_who_asked_and_leaves_nothing() {
     assert!(TcpStream::connect(&address).is_ok());
     drop(server);
     assert!(TcpStream::connect(&address).is_err() && !log.exists());
+}
+
+#[tokio::test]
+async fn a_server_for_measurements_keeps_its_objects_where_it_is_told() {
+    let Some(components) = components() else {
+        eprintln!("skipped for want of KUBEBUILDER_ASSETS");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_for(&components, Purpose::Measurements(folder.path())).await.unwrap();
+    let own = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(own.join("etcd/member/snap/db").is_file());
+    assert!(!server.audit_log().exists());
+    drop(server);
+    assert!(!own.exists());
 }

@@ -10,9 +10,32 @@ use tokio::sync::{Mutex, mpsc};
 use super::process::Used;
 use super::wire::Wire;
 
-/// Writes the next request into the buffer; false if there is none left.
-pub(super) trait Supply: FnMut(&mut Vec<u8>) -> bool {}
-impl<F: FnMut(&mut Vec<u8>) -> bool> Supply for F {}
+/// A connection on which requests are answered one after the other.
+pub(super) trait Line {
+    type Request: Default;
+
+    /// Sends a request and reads its answer to the end. The status of the answer.
+    async fn exchange(&mut self, request: &Self::Request) -> anyhow::Result<u16>;
+
+    /// The last answer.
+    fn text(&self) -> String;
+}
+
+impl Line for Wire {
+    type Request = Vec<u8>;
+
+    async fn exchange(&mut self, request: &Vec<u8>) -> anyhow::Result<u16> {
+        Wire::exchange(self, request).await
+    }
+
+    fn text(&self) -> String {
+        Wire::text(self)
+    }
+}
+
+/// Writes the next request over the last one; false if there is none left.
+pub(super) trait Supply<R>: FnMut(&mut R) -> bool {}
+impl<R, F: FnMut(&mut R) -> bool> Supply<R> for F {}
 
 /// How to send.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +78,16 @@ impl Load {
 }
 
 /// Every connection sends its next request when it has the answer to the last one.
-pub(super) fn closed(pace: Pace<'_>, supply: impl Supply) -> anyhow::Result<Load> {
+pub(super) fn closed(pace: Pace<'_>, supply: impl Supply<Vec<u8>>) -> anyhow::Result<Load> {
+    closed_over(pace, async || Wire::connect(pace.address).await, supply)
+}
+
+/// The same over connections of any kind.
+pub(super) fn closed_over<L: Line>(
+    pace: Pace<'_>,
+    connect: impl AsyncFn() -> anyhow::Result<L>,
+    supply: impl Supply<L::Request>,
+) -> anyhow::Result<Load> {
     let supply = RefCell::new(supply);
     let before = Used::by("self")?.time;
     let begin = Instant::now();
@@ -63,12 +95,12 @@ pub(super) fn closed(pace: Pace<'_>, supply: impl Supply) -> anyhow::Result<Load
     let (last, answers, all) = (Cell::new(count), Cell::new(0_u64), Cell::new(0_u64));
     let latencies = RefCell::new(Vec::new());
     let connection = async || -> anyhow::Result<()> {
-        let mut wire = Wire::connect(pace.address).await?;
-        let mut request = Vec::new();
+        let mut line = connect().await?;
+        let mut request = L::Request::default();
         let mut now = Instant::now();
         while now < end && (supply.borrow_mut())(&mut request) {
             let sent = now;
-            expect(&mut wire, &request, pace.expected).await?;
+            expect(&mut line, &request, pace.expected).await?;
             now = Instant::now();
             all.set(all.get() + 1);
             if sent >= count {
@@ -88,7 +120,7 @@ pub(super) fn closed(pace: Pace<'_>, supply: impl Supply) -> anyhow::Result<Load
 
 /// Requests become due at fixed intervals, whether earlier ones are answered or not. Latency counts from
 /// the moment a request was due, so that a server that stalls cannot hide what waits outside.
-pub(super) fn open(pace: Pace<'_>, per_second: u32, supply: impl Supply) -> anyhow::Result<Load> {
+pub(super) fn open(pace: Pace<'_>, per_second: u32, supply: impl Supply<Vec<u8>>) -> anyhow::Result<Load> {
     let supply = RefCell::new(supply);
     let before = Used::by("self")?.time;
     let (due, waiting) = mpsc::unbounded_channel();
@@ -131,10 +163,10 @@ pub(super) fn open(pace: Pace<'_>, per_second: u32, supply: impl Supply) -> anyh
     Ok(Load { answers: latencies.len() as u64, all: all.get(), took, latencies, time })
 }
 
-async fn expect(wire: &mut Wire, request: &[u8], expected: u16) -> anyhow::Result<()> {
-    let status = wire.exchange(request).await?;
+async fn expect<L: Line>(line: &mut L, request: &L::Request, expected: u16) -> anyhow::Result<()> {
+    let status = line.exchange(request).await?;
     if status != expected {
-        bail!("answered {status} in place of {expected}: {}", wire.text());
+        bail!("answered {status} in place of {expected}: {}", line.text());
     }
     Ok(())
 }

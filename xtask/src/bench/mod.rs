@@ -1,7 +1,9 @@
 //! `cargo xtask bench`: what the program achieves, beside what limits it, measured in one run.
 //!
-//! `all` is everything in one table; `ingest` has the measurements under load; `load` and `wire` are the generator, `pushes` what it sends; `raw` has what
-//! the parts achieve by themselves. `server` and `cluster` run in processes of their own, see `process`.
+//! `all` is everything in one table; `ingest` has the measurements under load; `load` and `wire` are the generator,
+//! `pushes` what it sends; `raw` has what the parts achieve by themselves, `api` how an API server is asked for that:
+//! over `wire`, or over `tls` with what `access` says. `server` and `cluster` run in processes of their own, see
+//! `process`.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -10,7 +12,9 @@
     reason = "counts, microseconds and bytes as they occur here are far from where that matters"
 )]
 
+mod access;
 mod all;
+mod api;
 pub(crate) mod cluster;
 mod criterion;
 mod ingest;
@@ -24,6 +28,7 @@ mod report;
 pub(crate) mod scene;
 pub(crate) mod server;
 mod start;
+mod tls;
 pub(crate) mod wire;
 
 use std::process::{Command, ExitCode};

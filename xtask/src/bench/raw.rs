@@ -13,7 +13,8 @@ use trigger_dispatch::Secrets as _;
 use trigger_event::{Claim, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verification, Verified};
 use trigger_journal::{Address, Appended, Journal};
 
-use super::load::{self, Pace};
+use super::api::{Api, Ask};
+use super::load::{Load, Pace};
 use super::pushes::Pushes;
 use super::scene;
 
@@ -109,25 +110,19 @@ pub(super) fn reads(kubeconfig: &str, repositories: usize, time: Duration) -> an
     })
 }
 
-/// The same over plain HTTP, and nothing done with the answer.
-pub(super) fn plain_reads(host: &str, repositories: usize, pace: Pace<'_>) -> anyhow::Result<f64> {
+/// The same by plain requests, and nothing done with the answer.
+pub(super) fn plain_reads(api: &Api, repositories: usize, pace: Pace<'_>) -> anyhow::Result<Load> {
     let mut number = 0;
-    let load = load::closed(pace, |request| {
+    api.load(pace, |ask| {
         number = (number + 1) % repositories;
         let (namespace, name) = (scene::namespace(number), scene::secret_name(number));
-        let head = format!(
-            "GET /api/v1/namespaces/{namespace}/secrets/{name} HTTP/1.1\r\nhost: {host}\r\n\
-             accept: application/json\r\n\r\n"
-        );
-        request.clear();
-        request.extend_from_slice(head.as_bytes());
+        *ask = Ask::get(format!("/api/v1/namespaces/{namespace}/secrets/{name}"));
         true
-    })?;
-    Ok(load.rate())
+    })
 }
 
-/// How many copies of `run` the API server creates in a second: the rate, and the time of the last answer.
-pub(super) fn creates(host: &str, run: &Value, count: u64, pace: Pace<'_>) -> anyhow::Result<f64> {
+/// Creates copies of `run`, until `count` are there or the time is over.
+pub(super) fn creates(api: &Api, run: &Value, count: u64, pace: Pace<'_>) -> anyhow::Result<Load> {
     let namespace = run["metadata"]["namespace"].as_str().context("a run without a namespace")?;
     let object = json!({
         "apiVersion": run["apiVersion"],
@@ -141,22 +136,16 @@ pub(super) fn creates(host: &str, run: &Value, count: u64, pace: Pace<'_>) -> an
         "spec": run["spec"],
     })
     .to_string();
-    let path = format!("/apis/shipwright.io/v1beta1/namespaces/{namespace}/buildruns");
+    let path = format!(
+        "/apis/shipwright.io/v1beta1/namespaces/{namespace}/buildruns?fieldManager=shipwright-trigger"
+    );
     let mut number = 0;
-    let load = load::closed(pace, |request| {
+    api.load(pace, |ask| {
         number += 1;
         let body = object.replacen("run-000000000", &format!("run-{number:09}"), 1);
-        let head = format!(
-            "POST {path}?fieldManager=shipwright-trigger HTTP/1.1\r\nhost: {host}\r\naccept: application/json\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        request.clear();
-        request.extend_from_slice(head.as_bytes());
-        request.extend_from_slice(body.as_bytes());
+        *ask = Ask::post(path.clone(), body);
         number <= count
-    })?;
-    Ok(load.rate())
+    })
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

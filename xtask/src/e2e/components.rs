@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, ensure};
 
@@ -9,7 +10,7 @@ use super::recipe;
 
 /// The folder of the two programs: that of `KUBEBUILDER_ASSETS`; else the one that was built here before; else one
 /// that is built now.
-pub(super) fn find_or_build() -> anyhow::Result<PathBuf> {
+pub(crate) fn find_or_build() -> anyhow::Result<PathBuf> {
     if let Some(folder) = std::env::var_os("KUBEBUILDER_ASSETS") {
         let folder = PathBuf::from(folder);
         ensure!(
@@ -29,7 +30,7 @@ pub(super) fn find_or_build() -> anyhow::Result<PathBuf> {
     let work = tempfile::Builder::new().prefix("build-").tempdir_in(parent)?;
     recipe::build(work.path()).context(
         "the API server cannot be built here; set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd \
-         instead, such as that of setup-envtest, or give --kubeconfig",
+         instead, such as that of setup-envtest, or give `e2e` a --kubeconfig",
     )?;
     let made = work.path().join("programs");
     if let Err(error) = fs::rename(&made, &folder) {
@@ -37,6 +38,18 @@ pub(super) fn find_or_build() -> anyhow::Result<PathBuf> {
         ensure!(are_in(&folder), "{} cannot be kept: {error}", made.display());
     }
     Ok(folder)
+}
+
+/// What the two programs say they are, such as `Kubernetes v1.20.2, etcd 3.4.23`.
+pub(crate) fn versions(folder: &Path) -> anyhow::Result<String> {
+    let mut said = Vec::new();
+    for name in ["kube-apiserver", "etcd"] {
+        let output = Command::new(folder.join(name)).arg("--version").output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = text.lines().next().with_context(|| format!("{name} does not say its version"))?;
+        said.push(line.trim().replace(" Version:", ""));
+    }
+    Ok(said.join(", "))
 }
 
 fn are_in(folder: &Path) -> bool {

@@ -2,7 +2,7 @@
 //! these are what the program needs.
 
 mod audit;
-mod components;
+pub(crate) mod components;
 mod recipe;
 mod suite;
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Bench, CONNECTIONS, hooks};
+use super::{Bench, CONNECTIONS, Cluster, hooks};
 use crate::bench::load::{self, Load, Pace};
 use crate::bench::process::Process;
 use crate::bench::pushes::Pushes;
@@ -28,11 +28,11 @@ pub(super) fn one_repository(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let mut last = None;
     for _ in 0..bench.args.rounds {
         let server = bench.server(&cluster, None)?;
-        without.push(load(bench, &server, &cluster.process, &pushes)?.0.rate());
+        without.push(load(bench, &server, &cluster, &pushes)?.0.rate());
         server.end()?;
         let journal = bench.journal()?;
         let mut server = bench.server(&cluster, Some(&journal))?;
-        let (load, cost) = load(bench, &server, &cluster.process, &pushes)?;
+        let (load, cost) = load(bench, &server, &cluster, &pushes)?;
         with.push(load.rate());
         let left = server.ask("stats")?;
         last = Some((load, cost, left));
@@ -41,8 +41,8 @@ pub(super) fn one_repository(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         let (first, _) = bench.fresh();
         raw.push(raw::commits(&journal, &pushes, first, CONNECTIONS, bench.time())?);
     }
-    let reads = cluster.process.ask("counts")?["secrets"].clone();
-    cluster.process.end()?;
+    let reads = cluster.counts()?["secrets"].clone();
+    cluster.end()?;
     let (without, with, raw) = (median(without), median(with), median(raw));
     let report = &mut bench.report;
     report.reference("the same server without a journal", per_second(without));
@@ -82,26 +82,31 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let mut last = None;
     for _ in 0..bench.args.rounds {
         own.push(raw::reads(&kubeconfig, MANY, bench.time())?);
-        let pace = Pace { connections: READERS, ..bench.pace(&cluster.host, 200) };
-        plain.push(raw::plain_reads(&cluster.host, MANY, pace)?);
+        let pace = Pace { connections: READERS, ..bench.pace("", 200) };
+        let (rate, read) = cluster.alone(|api| raw::plain_reads(api, MANY, pace))?;
+        plain.push(rate);
         let journal = bench.journal()?;
         let server = bench.server(&cluster, Some(&journal))?;
-        let before = cluster.process.ask("counts")?;
-        let (load, cost) = load(bench, &server, &cluster.process, &pushes)?;
-        let reads = cluster.process.ask("counts")?["secrets"].as_u64().unwrap_or_default()
+        let before = cluster.counts()?;
+        let (load, cost) = load(bench, &server, &cluster, &pushes)?;
+        let reads = cluster.counts()?["secrets"].as_u64().unwrap_or_default()
             - before["secrets"].as_u64().unwrap_or_default();
         with.push(load.rate());
-        last = Some((reads as f64 / load.all as f64, cost));
+        last = Some((reads as f64 / load.all as f64, cost, read));
         server.end()?;
     }
-    cluster.process.end()?;
+    let (on, way) = (bench.on(), cluster.api.way());
+    cluster.end()?;
     let (with, own, plain) = (median(with), median(own), median(plain));
     let report = &mut bench.report;
-    report.reference("reads of Secrets, the program's client, 32 at a time", per_second(own));
-    report.reference(format!("reads of Secrets, plain HTTP, {READERS} connections"), per_second(plain));
+    report.reference(
+        format!("reads of Secrets from {on}, the program's client, 32 at a time"),
+        per_second(own),
+    );
+    report.reference(format!("reads of Secrets from {on}, {way}, {READERS} connections"), per_second(plain));
     let share = with / own;
     report.row(Row {
-        what: format!("durable acknowledgements, {MANY} repositories with a Secret each"),
+        what: format!("durable acknowledgements, {MANY} repositories with a Secret each, {on}"),
         number: per_second(with),
         share: Some(share),
         goal: Some(Goal::at_least(
@@ -110,8 +115,12 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
             format!("{} of the client's reads", percent(OF_RAW_READS)),
         )),
     });
-    if let Some((reads, cost)) = last {
-        report.note(format!("{MANY} repositories: {reads:.2} reads of Secrets a delivery. {}", cost.text()));
+    if let Some((reads, cost, read)) = last {
+        report.note(format!(
+            "{MANY} repositories: {reads:.2} reads of Secrets a delivery. {} A plain read: API server {} µs.",
+            cost.text(),
+            read.as_micros()
+        ));
     }
     Ok(())
 }
@@ -119,18 +128,18 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 fn load(
     bench: &mut Bench<'_>,
     server: &Process,
-    cluster: &Process,
+    cluster: &Cluster,
     pushes: &Pushes,
 ) -> anyhow::Result<(Load, Cost)> {
     let (first, count) = bench.fresh();
     let mut stock = pushes.stock(first, count);
-    let before = (server.used()?.time, cluster.used()?.time);
+    let before = (server.used()?.time, cluster.time()?);
     let load = load::closed(bench.pace(&hooks(server)?, 202), |request| stock.next(request))?;
     let each = |time: Duration| time.div_f64(load.all.max(1) as f64);
     let cost = Cost {
         generator: each(load.time),
         server: each(server.used()?.time.saturating_sub(before.0)),
-        cluster: each(cluster.used()?.time.saturating_sub(before.1)),
+        cluster: each(cluster.time()?.saturating_sub(before.1)),
     };
     Ok((load, cost))
 }

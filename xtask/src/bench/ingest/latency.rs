@@ -21,11 +21,13 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let mut stock = pushes.stock(first, count);
     let load = load::open(pace, RATE, |request| stock.next(request))?;
     server.end()?;
-    cluster.process.end()?;
+    cluster.end()?;
+    let on = bench.on();
     let p99 = load.latency(0.99);
-    bench
-        .report
-        .reference(format!("latency at {RATE}/s at fixed intervals, p50"), milliseconds(load.latency(0.5)));
+    bench.report.reference(
+        format!("latency at {RATE}/s at fixed intervals, {on}, p50"),
+        milliseconds(load.latency(0.5)),
+    );
     bench.report.row(Row {
         what: "… p99".to_owned(),
         number: milliseconds(p99),

@@ -55,5 +55,5 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         bench.report.note(format!("Resident memory after each {PART}: {}.", sizes.join(", ")));
     }
     server.end()?;
-    cluster.process.end()
+    cluster.end()
 }

@@ -10,14 +10,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
+use serde_json::Value;
 use trigger_journal::Address;
 
-use super::load::Pace;
+use super::access::Access;
+use super::api::Api;
+use super::load::{Load, Pace};
 use super::machine::machine;
 use super::process::Process;
 use super::report::Report;
+use crate::e2e::components;
 
 /// Flags of `bench ingest`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +35,9 @@ pub(crate) struct Args {
     /// How often what is compared is measured, in turns; the median counts.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     rounds: u8,
+    /// The API server. A real one is found or built as `cargo xtask e2e` does, and keeps its data in the build directory.
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    api_server: ApiServer,
     /// Keep the deliveries here, such as `postgres://USER@HOST/DATABASE`. Default: a SQLite file in the build
     /// directory, a new one each time.
     #[arg(long, value_name = "ADDRESS")]
@@ -64,6 +71,16 @@ enum Name {
     Memory,
 }
 
+/// An API server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ApiServer {
+    /// The dev cluster.
+    #[default]
+    Dev,
+    /// `kube-apiserver` and `etcd`.
+    Real,
+}
+
 /// What `serve` logs by default.
 const LOG: &str = "info,kube_client=off";
 /// Connections of the load generator.
@@ -72,10 +89,19 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// More than any server answers on the machines at hand: so many pushes are signed beforehand.
 const FASTEST: u64 = 40_000;
 
+/// How the real API server is set up, which decides what it achieves.
+const OF_THE_REAL_ONE: &str = "\
+    The real API server: etcd keeps its data on the disk of the build directory and syncs each write; no audit log; \
+    limits as by default. The program is an administrator, whose requests no limit of priority and fairness holds \
+    back. The processor time is that of kube-apiserver and etcd together. Plain requests go over TLS, HTTP/1.1, a \
+    connection for each caller.";
+
 /// What all measurements share.
 struct Bench<'a> {
     args: &'a Args,
     folder: &'a Path,
+    /// The programs of the real API server, if it is to be that.
+    components: Option<PathBuf>,
     report: Report,
     journals: u32,
     /// Where the next pushes are numbered from: no two are ever the same.
@@ -85,8 +111,7 @@ struct Bench<'a> {
 /// An API server with Builds and Secrets.
 struct Cluster {
     process: Process,
-    /// Host and port.
-    host: String,
+    api: Api,
     kubeconfig: PathBuf,
 }
 
@@ -103,6 +128,7 @@ impl Default for Args {
             only: Vec::new(),
             seconds: 5,
             rounds: 3,
+            api_server: ApiServer::Dev,
             journal: None,
             log: LOG.to_owned(),
             million: false,
@@ -125,12 +151,23 @@ pub(crate) fn measure(args: &Args, report: Report) -> anyhow::Result<Report> {
     // Beside the program itself: on the file system of the build directory, not one in memory.
     let program = std::env::current_exe()?;
     let folder = tempfile::tempdir_in(program.parent().context("the program is in no directory")?)?;
-    let mut bench = Bench { args, folder: folder.path(), report, journals: 0, next: 0 };
+    let (components, which) = match args.api_server {
+        ApiServer::Dev => (None, "the dev cluster".to_owned()),
+        ApiServer::Real => {
+            let components = components::find_or_build()?;
+            let which = components::versions(&components)?;
+            (Some(components), format!("a real one: {which}"))
+        }
+    };
+    let mut bench = Bench { args, folder: folder.path(), components, report, journals: 0, next: 0 };
     bench.report.note(format!(
-        "Load generator, program and API server (the dev cluster) are a process each, on the same cores. \
+        "Load generator, program and API server ({which}) are processes of their own, on the same cores. \
          {CONNECTIONS} connections; pushes signed beforehand; {} rounds of {} s; logs (`{}`) go to a file.",
         args.rounds, args.seconds, args.log
     ));
+    if args.api_server == ApiServer::Real {
+        bench.report.note(OF_THE_REAL_ONE.to_owned());
+    }
     let wanted = |name| args.only.is_empty() || args.only.contains(&name);
     if wanted(Name::Acknowledgements) {
         acknowledgements::one_repository(&mut bench)?;
@@ -174,13 +211,30 @@ impl Bench<'_> {
     }
 
     fn cluster(&self, repositories: usize) -> anyhow::Result<Cluster> {
-        let process =
-            Process::start(&["bench-cluster", "--repositories", &repositories.to_string()], &self.log())?;
+        let repositories = repositories.to_string();
+        let mut arguments = vec!["bench-cluster", "--repositories", &repositories];
+        let components = self.components.as_ref().map(|components| components.to_string_lossy());
+        let data = self.folder.to_string_lossy();
+        if let Some(components) = &components {
+            arguments.extend(["--components", components, "--data", &data]);
+        }
+        let process = Process::start(&arguments, &self.log())?;
         let text = |key: &str| process.greeting[key].as_str().unwrap_or_default().to_owned();
         let kubeconfig = self.folder.join("kubeconfig");
         fs::write(&kubeconfig, text("kubeconfig"))?;
-        let host = text("url").trim_start_matches("http://").to_owned();
-        Ok(Cluster { process, host, kubeconfig })
+        let api = match self.args.api_server {
+            ApiServer::Dev => Api::Plain { host: text("url").trim_start_matches("http://").to_owned() },
+            ApiServer::Real => Api::Tls(Access::read(&text("kubeconfig"))?),
+        };
+        Ok(Cluster { process, api, kubeconfig })
+    }
+
+    /// What a line of the table says about the API server.
+    fn on(&self) -> &'static str {
+        match self.args.api_server {
+            ApiServer::Dev => "the dev cluster",
+            ApiServer::Real => "a real API server",
+        }
     }
 
     /// The address of an empty journal, or of the one that was asked for.
@@ -212,6 +266,65 @@ impl Bench<'_> {
     }
 }
 
+impl Cluster {
+    /// What was asked of it so far.
+    fn counts(&mut self) -> anyhow::Result<Value> {
+        self.process.ask("counts")
+    }
+
+    /// The processor time of the API server.
+    fn time(&self) -> anyhow::Result<Duration> {
+        match self.api {
+            Api::Plain { .. } => Ok(self.process.used()?.time),
+            // The process only started it.
+            Api::Tls(_) => self.process.time_of_children(),
+        }
+    }
+
+    /// Has `ask` ask the API server plainly: the rate, and what an answer costs the API server of processor time.
+    fn alone(&self, ask: impl FnOnce(&Api) -> anyhow::Result<Load>) -> anyhow::Result<(f64, Duration)> {
+        let before = self.time()?;
+        let load = ask(&self.api)?;
+        let used = self.time()?.saturating_sub(before);
+        Ok((load.rate(), used.div_f64(load.all.max(1) as f64)))
+    }
+
+    /// Has it end. Nothing that was measured with it is worth anything if it has turned requests away.
+    fn end(mut self) -> anyhow::Result<()> {
+        let refused = self.counts()?["turned away"].as_u64().unwrap_or_default();
+        ensure!(
+            refused == 0,
+            "the API server has turned {refused} requests away (429): its limits were measured"
+        );
+        self.process.end()
+    }
+}
+
 fn hooks(server: &Process) -> anyhow::Result<String> {
     Ok(server.greeting["hooks"].as_str().context("the server does not say where it listens")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn the_api_server_can_be_chosen() {
+        let chosen = |words: &[&str]| {
+            let words = std::iter::once("ingest").chain(words.iter().copied());
+            Line::try_parse_from(words).ok().map(|line| line.args.api_server)
+        };
+        assert_eq!(chosen(&[]), Some(ApiServer::Dev));
+        assert_eq!(chosen(&["--api-server", "dev"]), Some(ApiServer::Dev));
+        assert_eq!(chosen(&["--api-server", "real", "--only", "runs"]), Some(ApiServer::Real));
+        assert_eq!(chosen(&["--api-server", "other"]), None);
+    }
 }

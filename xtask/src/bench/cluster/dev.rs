@@ -2,21 +2,12 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use trigger_devcluster::{DevCluster, Gvr};
 
-use super::process::answer_questions;
-use super::scene;
+use crate::bench::process::answer_questions;
+use crate::bench::scene;
 
-/// The API server of the measurements, in a process of its own: neither the generator nor the program
-/// that is measured shares its runtime.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// How many repositories have a Build and a Secret.
-    #[arg(long)]
-    repositories: usize,
-}
-
-pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(repositories: usize) -> anyhow::Result<()> {
     let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start().await?;
-    for object in scene::objects(args.repositories) {
+    for object in scene::objects(repositories) {
         cluster.store().apply(object).await?;
     }
     let greeting = json!({"url": cluster.url(), "kubeconfig": cluster.kubeconfig()});
@@ -27,7 +18,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             "events": cluster.requests().count("create", "events.events.k8s.io"),
             "secrets": cluster.requests().count("get", "secrets"),
         })),
-        "runs" => Ok(json!({"runs": runs(&cluster).await?.len()})),
+        // A creation counts when it arrives.
+        "runs at most" => Ok(json!(cluster.requests().count("create", "buildruns.shipwright.io"))),
+        "runs" => Ok(json!(runs(&cluster).await?.len())),
         "deliveries of runs" => Ok(runs(&cluster).await?.iter().map(delivery).collect()),
         "a run" => runs(&cluster).await?.into_iter().next().context("there is no BuildRun"),
         other => bail!("the cluster does not know {other}"),
