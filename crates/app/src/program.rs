@@ -273,8 +273,7 @@ impl Program {
         stop.serving.spawn(duties.perform(leadership.clone(), campaign, stop.duties.clone()));
         stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
-        let server_metrics = trigger_server::Metrics::default();
-        server_metrics.register(&mut registry);
+        let server_metrics = server_metrics(&mut registry);
         let trouble = Trouble::default();
         let (taking_in, refusals) = Hooks::new(
             options.hook_settings(),
@@ -401,6 +400,13 @@ fn measured(journal: Arc<dyn Journal>, registry: &mut Registry) -> Arc<dyn Journ
     let counts = trigger_journal::Metrics::default();
     counts.register(registry);
     Arc::new(Measured::new(journal, counts))
+}
+
+/// What the server counts.
+fn server_metrics(registry: &mut Registry) -> trigger_server::Metrics {
+    let counts = trigger_server::Metrics::default();
+    counts.register(registry);
+    counts
 }
 
 fn readiness(builds: BuildWatch, trouble: Trouble, draining: Arc<AtomicBool>) -> Readiness {

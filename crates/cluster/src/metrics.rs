@@ -145,8 +145,8 @@ impl Metrics {
         );
         registry.register(
             "watches",
-            "Watches, by what is watched and by state: starting, working, absent (the kind is not installed), \
-             failing",
+            "Watches, by what is watched and by state: starting (also: nobody waits for it yet), working, absent (the \
+             kind is not installed), failing",
             self.watches.clone(),
         );
         registry.register_with_unit(

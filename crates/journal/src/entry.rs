@@ -31,7 +31,7 @@ pub(crate) struct Outcome {
 impl Entry {
     pub(crate) fn new(
         delivery: Verified<Delivery>,
-        decisions: Option<Vec<DecisionRecord>>,
+        decisions: Option<&[DecisionRecord]>,
     ) -> Result<Self, JournalError> {
         let (mut delivery, proof_of) = delivery.into_parts();
         let headers = format::encode(&delivery.headers)?;
@@ -40,7 +40,7 @@ impl Entry {
         let tenant = tenant(&proof_of);
         // Compressed here for the same reason, and not held twice.
         let body = StoredBody::of(&std::mem::take(&mut delivery.body));
-        let decisions = decisions.as_ref().map(format::encode).transpose()?;
+        let decisions = decisions.map(|decisions| format::encode(&decisions)).transpose()?;
         Ok(Self { delivery, repository, headers, proof, tenant, body, decisions })
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
 use trigger_dispatch::{Images, Sighting};
@@ -20,8 +20,10 @@ use crate::watching::{Complaint, Patience};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
+/// How often to look whether anybody waits for an image.
+const LOOK: Duration = Duration::from_millis(500);
 
-/// Follows what the BuildRuns of one namespace, or of all, have pushed.
+/// Follows what the BuildRuns of one namespace, or of all, have pushed, from when on a Build waits for an image.
 pub(super) struct Pushes {
     namespace: Option<String>,
     images: Images,
@@ -56,15 +58,19 @@ impl Pushes {
     }
 
     pub(super) async fn run(mut self, client: Client) {
+        let mut raise = interval(RAISE);
+        raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.horizon = self.marks.horizon().await;
+        if !self.images.any_are_waited_for() {
+            self.somebody_waits(&mut raise).await;
+            self.horizon = self.marks.horizon().await;
+        }
         let runs: Api<DeserializeGuard<BuildRun>> = match &self.namespace {
             None => Api::all(client),
             Some(namespace) => Api::namespaced(client, namespace),
         };
         let events = watcher(runs, watcher::Config::default()).backoff(Patience::default());
         pin_mut!(events);
-        let mut raise = interval(RAISE);
-        raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 // What is seen is kept before more is read.
@@ -78,6 +84,19 @@ impl Pushes {
                 _ = raise.tick() => if self.watching {
                     self.marks.all_is_seen().await;
                 }
+            }
+        }
+    }
+
+    /// Returns when a Build waits for an image. Before, nobody need hear of every run of the cluster, and what runs
+    /// push is seen in that it concerns nobody.
+    async fn somebody_waits(&self, raise: &mut Interval) {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.images.any_are_waited_for() {
+            tokio::select! {
+                _ = look.tick() => {}
+                _ = raise.tick() => self.marks.all_is_seen().await,
             }
         }
     }

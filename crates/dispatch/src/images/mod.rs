@@ -151,6 +151,11 @@ impl Images {
         self.inventory.current().is_some_and(|rules| rules.waits_for_image(namespace, image))
     }
 
+    /// Whether any Build waits for any image.
+    pub fn any_are_waited_for(&self) -> bool {
+        self.inventory.current().is_some_and(|rules| rules.waiting_for_images().next().is_some())
+    }
+
     /// Notes that an object of the namespace says what an image stands for, so that its registry need not be
     /// asked; or that there is none any more.
     pub fn has_object(&self, namespace: &Arc<str>, image: &ImageRef, there: bool) {

@@ -199,7 +199,7 @@ impl Journal for PostgresJournal {
         decisions: Option<Vec<DecisionRecord>>,
     ) -> BoxFuture<'_, Result<Appended, JournalError>> {
         async move {
-            let entry = Entry::new(delivery, decisions)?;
+            let entry = Entry::new(delivery, decisions.as_deref())?;
             self.store.sessions.call(self.appends.ask(entry)).await
         }
         .boxed()

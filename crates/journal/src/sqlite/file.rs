@@ -11,10 +11,6 @@ use super::lock::{self, Lock, Refused};
 use super::schema::{self, Mismatch};
 use super::statements;
 
-/// Pages of 4 KiB in the write-ahead log after which a commit also moves them into the main file. Fewer
-/// move the pages of the indexes more often; more make the log, and the start after a crash, longer.
-const CHECKPOINT_PAGES: i64 = 4096;
-
 /// To what the log is cut back after it was moved, should it have grown beyond (under a long reader).
 const LOG_BYTES: i64 = 64 << 20;
 
@@ -154,7 +150,6 @@ impl Place {
         store.pragma_update(None, "fullfsync", true)?;
         store.pragma_update(None, "checkpoint_fullfsync", true)?;
         store.pragma_update(None, "foreign_keys", true)?;
-        store.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         store.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         Ok(store)
     }

@@ -11,10 +11,12 @@
 //! The file must lie on a local block volume: the write-ahead log shares memory between connections, which
 //! NFS and its like do not offer. One process at a time has it; a second one is told so at start.
 //!
-//! `writer` is the one thread that writes, many calls to a commit; `readers` are the few that search, on
+//! `writer` is the one thread that writes, many calls to a commit; `checkpoints` moves the write-ahead log into the
+//! main file beside it; `readers` are the few that search, on
 //! connections of their own. All SQL is in the numbered schema files, `statements`,
 //! `history`, `retention`, `refusals`, `memos` and `watermarks`.
 
+mod checkpoints;
 mod fault;
 mod file;
 mod history;
@@ -140,7 +142,7 @@ impl Journal for SqliteJournal {
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
     ) -> BoxFuture<'_, Result<Appended, JournalError>> {
-        match Entry::new(delivery, decisions) {
+        match Entry::new(delivery, decisions.as_deref()) {
             Ok(entry) => self.write(entry.body_bytes(), move |turn| {
                 let appended = statements::append(turn.store, &entry, turn.now)?;
                 turn.arrival |= match appended {

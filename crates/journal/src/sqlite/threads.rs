@@ -54,7 +54,8 @@ impl Threads {
         let (end, ended) = blocking::channel();
         let arrivals = Arc::new(watch::Sender::new(0));
         let alive = Alive { _lock: Arc::new(lock), _end: end };
-        let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals));
+        let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals))
+            .map_err(|source| OpenError::Store { path: place.path.clone(), source })?;
         spawn("journal-writer", place, alive.clone(), move || writer.run())?;
         let question_queue = Arc::new(Mutex::new(question_queue));
         for _ in 0..options.readers.max(1) {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
+use super::checkpoints::Checkpoints;
 use super::fault::{self, Scope};
 use super::file::Place;
 use crate::JournalError;
@@ -20,6 +21,7 @@ const GROUP_BYTES: usize = 1 << 20;
 /// those who wait only after the commit has reached the disk.
 pub(super) struct Writer {
     place: Place,
+    checkpoints: Checkpoints,
     /// Absent after trouble that a fresh connection may end; made anew for the next group.
     store: Option<Connection>,
     queue: mpsc::Receiver<Box<dyn Job>>,
@@ -65,12 +67,14 @@ struct Clock(Timestamp);
 impl Writer {
     pub(super) fn new(
         place: Place,
-        store: Connection,
+        mut store: Connection,
         queue: mpsc::Receiver<Box<dyn Job>>,
         arrivals: Arc<watch::Sender<u64>>,
-    ) -> Self {
+    ) -> rusqlite::Result<Self> {
         let (clock, turns) = (Clock(Timestamp::MIN), Turns::default());
-        Self { place, store: Some(store), queue, arrivals, clock, turns, troubled: false }
+        let checkpoints = Checkpoints::start(place.clone());
+        checkpoints.attach(&mut store)?;
+        Ok(Self { place, checkpoints, store: Some(store), queue, arrivals, clock, turns, troubled: false })
     }
 
     /// Works until every sender is gone and the queue is empty, then moves the log into the main file.
@@ -79,6 +83,7 @@ impl Writer {
             let group = self.gather(first);
             self.write(group);
         }
+        drop(self.checkpoints);
         if let Some(store) = self.store.take() {
             finish(store);
         }
@@ -124,7 +129,7 @@ impl Writer {
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> rusqlite::Result<bool> {
         let mut store = match self.store.take() {
             Some(store) => store,
-            None => reopen(&self.place)?,
+            None => reopen(&self.place, &self.checkpoints)?,
         };
         let now = self.clock.now();
         let result = transact(&mut store, group, now, &mut self.turns);
@@ -201,9 +206,10 @@ fn transact(
 
 /// A fresh connection after trouble. All that the log holds is forced into the main file before it is
 /// relied on: a kernel that could not write a page may believe afterwards that it did.
-fn reopen(place: &Place) -> rusqlite::Result<Connection> {
-    let store = place.writer()?;
+fn reopen(place: &Place, checkpoints: &Checkpoints) -> rusqlite::Result<Connection> {
+    let mut store = place.writer()?;
     checkpoint(&store)?;
+    checkpoints.attach(&mut store)?;
     Ok(store)
 }
 

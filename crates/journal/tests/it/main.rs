@@ -6,6 +6,7 @@
     reason = "clippy's leave for tests does not reach the functions that they share"
 )]
 
+mod checkpoints;
 mod child;
 mod contract;
 mod crash;

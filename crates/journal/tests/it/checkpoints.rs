@@ -1,0 +1,73 @@
+//! The write-ahead log of SQLite is moved into the main file while others write and read.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use rusqlite::Connection;
+use trigger_event::{Delivery, DeliveryId};
+use trigger_journal::{Appended, Journal as _, SqliteJournal};
+
+use crate::delivery::{push, verified};
+use crate::patient;
+
+const MIB: u64 = 1 << 20;
+/// With so much in the log those who write wait until it is moved, and a group of commits may come on top.
+const MOST: u64 = 64 * MIB + 4 * MIB;
+
+/// A delivery with a body of 64 KiB that cannot be compressed.
+fn large(number: u64) -> Delivery {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    });
+    let body: Vec<u8> = words.take(8192).flat_map(u64::to_le_bytes).collect();
+    let id = DeliveryId::derive(&[&body]);
+    Delivery { id, body: Bytes::from(body), ..push("large", 0) }
+}
+
+/// Appends about so many MiB, and looks at the log now and then. The most that it has grown to.
+async fn write(journal: &SqliteJournal, path: &Path, first: u64, mib: u64) -> u64 {
+    let log = path.with_extension("db-wal");
+    let mut most = 0;
+    for start in (first..first + mib * 16).step_by(32) {
+        let appends = (start..start + 32).map(|number| journal.append(verified(large(number))));
+        assert!(try_join_all(appends).await.unwrap().iter().all(|answer| *answer == Appended::New));
+        most = most.max(fs::metadata(&log).unwrap().len());
+    }
+    most
+}
+
+#[tokio::test]
+async fn the_log_stays_short_however_much_comes_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let journal = SqliteJournal::open(&path, patient()).unwrap();
+    let most = write(&journal, &path, 0, 160).await;
+    assert!(most > 16 * MIB, "it is moved when it is worth it: {most}");
+    assert!(most <= MOST, "the log has {most} bytes");
+    assert!(fs::metadata(&path).unwrap().len() > 96 * MIB, "what was in the log is in the main file");
+    journal.close().await;
+    assert!(!path.with_extension("db-wal").exists(), "at the end nothing is left of it");
+}
+
+#[tokio::test]
+async fn who_reads_for_long_holds_up_nobody_and_the_log_begins_anew_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let journal = SqliteJournal::open(&path, patient()).unwrap();
+    write(&journal, &path, 0, 2).await;
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM deliveries").unwrap();
+    let grown = write(&journal, &path, 1_000, 80).await;
+    assert!(grown > MOST, "what the reader may still want stays: {grown}");
+    reader.execute_batch("COMMIT").unwrap();
+    // The next commits find it gone.
+    let after = write(&journal, &path, 10_000, 60).await;
+    assert!(after <= grown + 8 * MIB, "the log begins anew: {grown}, then {after}");
+    journal.close().await;
+}
