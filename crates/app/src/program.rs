@@ -12,7 +12,7 @@ use trigger_cluster::{
     BuildWatch, Campaign, Connection, ImageFollowers, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter,
     Reviews, Scope, SharedReads, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Leadership, Secrets, Settings};
+use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Leadership, Secrets, Settings, VitalTasks};
 use trigger_journal::{Address, Journal, Measured};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
@@ -140,11 +140,12 @@ struct Stop {
     duties: CancellationToken,
     serving: TaskTracker,
     listeners: CancellationToken,
-    listening: TaskTracker,
+    listening: VitalTasks,
     dispatcher: CancellationToken,
-    dispatching: TaskTracker,
+    dispatching: VitalTasks,
     workers: Workers,
     rest: CancellationToken,
+    watching: VitalTasks,
     background: TaskTracker,
 }
 
@@ -218,7 +219,7 @@ impl Program {
             &inventory,
             &reporter,
             &leadership,
-            &stop.background,
+            &stop.watching,
             &stop.rest,
         );
 
@@ -304,7 +305,7 @@ impl Program {
         .router();
         for (listener, routes) in [(hook_listener, hook_routes), (admin_listener, admin_routes)] {
             let (draining, closed) = (stop.duties.clone(), stop.listeners.clone());
-            stop.listening.spawn(serve(listener, routes, options.limits(), draining, closed));
+            stop.listening.spawn("listener", serve(listener, routes, options.limits(), draining, closed));
         }
         Ok(Self { hooks, admin, journal, inventory, images, leadership, builds, draining, stop })
     }
@@ -313,6 +314,15 @@ impl Program {
     pub async fn ready(&self) {
         // The sender lives as long as the watch, which lives as long as the program.
         let _ = self.builds.synced().wait_for(|synced| *synced).await;
+    }
+
+    /// Returns when a part has panicked that it cannot do without, if ever. It is to be ended then, and started anew.
+    pub async fn broken(&self) {
+        tokio::select! {
+            () = self.stop.listening.broken() => {}
+            () = self.stop.dispatching.broken() => {}
+            () = self.stop.watching.broken() => {}
+        }
     }
 
     /// Says on `/readyz` that no more deliveries should be sent here, and lets another replica lead. Deliveries are
@@ -334,7 +344,8 @@ impl Program {
         self.stop.rest.cancel();
         // Events that are still to be written get a moment.
         self.stop.background.close();
-        let _ = tokio::time::timeout(LAST_EVENTS, self.stop.background.wait()).await;
+        let last_events = async { tokio::join!(self.stop.background.wait(), self.stop.watching.end()) };
+        let _ = tokio::time::timeout(LAST_EVENTS, last_events).await;
         let _ = tokio::time::timeout(LAST_WRITES, self.journal.close()).await;
     }
 }
@@ -346,22 +357,21 @@ impl Stop {
             duties: CancellationToken::new(),
             serving: TaskTracker::new(),
             listeners: CancellationToken::new(),
-            listening: TaskTracker::new(),
+            listening: VitalTasks::default(),
             dispatcher: CancellationToken::new(),
-            dispatching: TaskTracker::new(),
+            dispatching: VitalTasks::default(),
             rest: CancellationToken::new(),
+            watching: VitalTasks::default(),
             background: TaskTracker::new(),
         }
     }
 
     /// Returns when requests are answered and deliveries settled, or given back.
     async fn work_ends(&self) {
-        self.listening.close();
         // What is taken in last is worked off as well, if that does not take long.
-        let _ = tokio::time::timeout(LAST_REQUESTS, self.listening.wait()).await;
+        let _ = tokio::time::timeout(LAST_REQUESTS, self.listening.end()).await;
         self.dispatcher.cancel();
-        self.dispatching.close();
-        tokio::join!(self.listening.wait(), self.dispatching.wait());
+        tokio::join!(self.listening.end(), self.dispatching.end());
     }
 
     /// Returns when what a leader does is put down, and another may lead.
@@ -372,7 +382,7 @@ impl Stop {
 
     fn dispatch(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(workers) = self.workers.handle() {
-            self.dispatching.spawn_on(work, workers);
+            self.dispatching.spawn_on("dispatcher", work, workers);
         }
     }
 }
@@ -539,5 +549,30 @@ impl std::str::FromStr for HookPath {
 impl std::fmt::Debug for HookPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}={}", self.provider.name(), self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use trigger_cluster::connect;
+    use trigger_devcluster::DevCluster;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_part_that_panics_is_noticed_and_the_rest_comes_to_its_end() {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let connection = connect(Some(&dev.kubeconfig())).await.unwrap();
+        let options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
+        let program = Program::start(&connection, &options).await.unwrap();
+        program.ready().await;
+        assert!(program.broken().now_or_never().is_none());
+        program.stop.dispatch(async { panic!("on purpose") });
+        program.broken().await;
+        program.stop().await;
+        dev.shutdown().await.unwrap();
     }
 }

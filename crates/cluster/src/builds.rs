@@ -11,10 +11,9 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use trigger_api::shipwright::{self, Build};
-use trigger_dispatch::{Leadership, with_causes};
+use trigger_dispatch::{Leadership, VitalTasks, with_causes};
 use trigger_event::ObjectKey;
 use trigger_rules::{Applied, Inventory};
 use trigger_targets::About;
@@ -102,7 +101,7 @@ pub fn watch_builds(
     inventory: &Arc<Inventory>,
     reporter: &Reporter,
     leadership: &Leadership,
-    tasks: &TaskTracker,
+    tasks: &VitalTasks,
     shutdown: &CancellationToken,
 ) -> BuildWatch {
     let namespaces = scope.parts();
@@ -125,7 +124,7 @@ pub fn watch_builds(
             watch: connection.metrics.watch(Watched::Builds),
         };
         let (connection, shutdown) = (connection.clone(), shutdown.clone());
-        tasks.spawn(async move {
+        tasks.spawn("watch on Builds", async move {
             tokio::select! { () = feed.run(connection) => {}, () = shutdown.cancelled() => {} }
         });
     }

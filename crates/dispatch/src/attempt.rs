@@ -163,6 +163,12 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
 }
 
 impl Attempt {
+    /// One in which the program failed, and not what it works with.
+    pub(crate) fn broken_off(claimed: &Claimed) -> Self {
+        let fault = "the program panicked while it worked on this, which is a bug: please report it";
+        Self { refused: Some(fault.to_owned()), launches: claimed.launches.clone(), ..Self::default() }
+    }
+
     /// Leaves those of `due` for later that the namespace may not have now, of `all` runs that fire.
     fn hold_back(
         &mut self,

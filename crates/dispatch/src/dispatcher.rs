@@ -1,7 +1,9 @@
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -184,7 +186,9 @@ impl Dispatcher {
 
     async fn work(&self, claimed: Claimed, shutdown: &CancellationToken) {
         let Some(rules) = self.inventory.current() else { return };
-        let attempt = self.attempt(&claimed, &rules).await;
+        // What panics once does so every time: tried again, it would come up whenever the lease runs out.
+        let attempt = AssertUnwindSafe(self.attempt(&claimed, &rules)).catch_unwind().await;
+        let attempt = attempt.unwrap_or_else(|_| Attempt::broken_off(&claimed));
         report(&attempt);
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
@@ -292,6 +296,6 @@ fn report(attempt: &Attempt) {
         info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` tells why");
     }
     if let Some(fault) = &attempt.refused {
-        error!(fault, "a run was refused");
+        error!(fault, "this will not be tried again");
     }
 }

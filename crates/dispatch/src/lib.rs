@@ -26,6 +26,7 @@ mod retention;
 mod runs;
 mod secrets;
 mod throttle;
+mod vital;
 
 pub use access::{Access, AccessFault, Action, User};
 pub use backoff::Backoff;
@@ -47,3 +48,4 @@ pub use preview::preview;
 pub use retention::keep_within;
 pub use runs::{RunState, Runs};
 pub use secrets::{SecretData, SecretFault, Secrets};
+pub use vital::VitalTasks;

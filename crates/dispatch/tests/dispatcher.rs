@@ -35,6 +35,8 @@ struct Script {
     asked: Mutex<Vec<String>>,
     /// Launches for these Builds do not return.
     stuck: Mutex<Vec<String>>,
+    /// Launches for these Builds panic.
+    panics: Mutex<Vec<String>>,
 }
 
 impl Script {
@@ -63,6 +65,8 @@ impl Launcher for Script {
         if self.stuck.lock().unwrap().iter().any(|stuck| stuck == build) {
             return futures::future::pending().boxed();
         }
+        let panics = self.panics.lock().unwrap().iter().any(|panics| panics == build);
+        assert!(!panics, "on purpose");
         let told = self.answers.lock().unwrap().get_mut(build).and_then(Vec::pop);
         let answer = told.unwrap_or_else(|| {
             let mut created = self.created.lock().unwrap();
@@ -281,6 +285,21 @@ async fn a_delivery_that_cannot_be_understood_fails_with_its_reason() {
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Failed);
     assert!(record.fault.as_deref().is_some_and(|fault| fault.contains("`gitlab`")), "{:?}", record.fault);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_panics_fails_and_the_others_go_on() {
+    let world = World::new(&["web"], |settings| settings.concurrency = 1);
+    world.script.panics.lock().unwrap().push("web".to_owned());
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('a')).await;
+    let record = world.ended(&id).await;
+    assert_eq!((record.state, record.attempts), (State::Failed, 1));
+    assert!(record.fault.as_deref().is_some_and(|fault| fault.contains("panicked")), "{:?}", record.fault);
+
+    world.script.panics.lock().unwrap().clear();
+    let (next, _) = world.append(push('b')).await;
+    assert_eq!(world.ended(&next).await.state, State::Settled);
 }
 
 #[tokio::test(flavor = "multi_thread")]

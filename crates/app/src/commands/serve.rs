@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tracing::info;
 use trigger_cluster::connect;
 
@@ -24,7 +24,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     info!(server = %connection.url, "using the Kubernetes API server");
     let program = Program::start(&connection, &args.program).await?;
     info!(hooks = %program.hooks, admin = %program.admin, "listening");
-    asked_to_end().await.context("signals cannot be received")?;
+    let broken = tokio::select! {
+        asked = asked_to_end() => {
+            asked.context("signals cannot be received")?;
+            false
+        }
+        () = program.broken() => true,
+    };
+    if broken {
+        program.stop().await;
+        bail!("a part of the program has panicked; nothing that was acknowledged is lost, start it anew");
+    }
     info!(delay = args.drain_delay, "ending: no longer ready, still taking deliveries in");
     program.drain();
     // A second request ends the wait.
