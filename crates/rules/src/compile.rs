@@ -7,7 +7,7 @@ use trigger_event::{ObjectKey, RepoId};
 use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
 use crate::image::image_rules;
-use crate::kind::{Context, KINDS};
+use crate::kind::{Context, KindId};
 use crate::rule_set::{Rule, TargetRules};
 
 /// Makes rules of a Build. `None` for a Build without any: it is not subject to triggers.
@@ -51,7 +51,7 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
 /// The rule, perhaps a broken one; `Err` if there is no kind of trigger that could carry it.
 fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result<Rule, Box<FaultKind>> {
     let condition = entry.condition();
-    let Some(kind) = KINDS.iter().find(|kind| kind.name() == entry.kind) else {
+    let Some((id, kind)) = KindId::of(&entry.kind) else {
         let fault = condition.err().unwrap_or_else(|| TriggerFault::InvalidType(entry.kind.clone())).into();
         return Err(Box::new(fault));
     };
@@ -61,7 +61,8 @@ fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result
         Err(_) => kind.key_of_broken(context).into_iter().collect(),
     };
     let matcher = matcher.map_err(Box::new);
-    Ok(Rule { index, name: entry.name.as_str().into(), kind: kind.name(), keys: keys.into(), matcher })
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    Ok(Rule { index, name: entry.name.as_str().into(), kind: id, keys: keys.into(), matcher })
 }
 
 /// Rules of one Build mostly stand under one key; they share its memory.

@@ -39,7 +39,7 @@ fn decide_target(
     decisions: &mut Vec<Decision>,
 ) {
     let mut fired = false;
-    for rule in rules.rules.iter().filter(|rule| rule.kind == kind) {
+    for rule in rules.rules.iter().filter(|rule| rule.kind.name() == kind) {
         let mut trace = Trace::default();
         let outcome = match check(rule, authority, asked, &rules.target, &mut trace) {
             Err(reason) => Outcome::Skipped(reason),
@@ -49,7 +49,7 @@ fn decide_target(
         fired |= matches!(outcome, Outcome::Fired(_));
         decisions.push(Decision {
             target: Arc::clone(&rules.target),
-            index: rule.index,
+            index: rule.index as usize,
             rule: Arc::clone(&rule.name),
             checks: trace.into_checks(),
             outcome,
@@ -84,7 +84,7 @@ fn check(
     }
     matcher.check(event, target, rules, trace)?;
     let (details, images) = (matcher.details(event, target), matcher.images(event, target, rules));
-    Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind, details, images })
+    Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind.name(), details, images })
 }
 
 fn check_secret(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(), Reason> {

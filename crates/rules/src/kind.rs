@@ -14,6 +14,22 @@ use crate::rule_set::{RuleSet, TargetRules};
 /// Every kind of trigger. Adding one is a folder and a line here.
 pub static KINDS: &[&dyn TriggerKind] = &[&Git, &Pipeline, &Image];
 
+/// Which of the kinds: a byte where a name would have sixteen, since there are many rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KindId(u8);
+
+impl KindId {
+    /// The kind of this name.
+    pub(crate) fn of(name: &str) -> Option<(Self, &'static dyn TriggerKind)> {
+        let (place, kind) = (0..).zip(KINDS).find(|(_, kind)| kind.name() == name)?;
+        Some((Self(place), *kind))
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        KINDS.get(usize::from(self.0)).map_or("", |kind| kind.name())
+    }
+}
+
 /// A kind of trigger: one value of `when[].type`.
 pub trait TriggerKind: Send + Sync {
     /// The value of `when[].type`.

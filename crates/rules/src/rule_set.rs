@@ -9,7 +9,7 @@ use trigger_event::{Event, GitEvent, GitEventKind, ImageRef, ObjectKey, RepoId, 
 use crate::fault::{Fault, FaultKind};
 use crate::git::Git;
 use crate::image::{ImageRules, key as image_key};
-use crate::kind::{IndexKey, KINDS, Matcher, TriggerKind};
+use crate::kind::{IndexKey, KINDS, KindId, Matcher, TriggerKind};
 
 /// An immutable snapshot of all rules. Copying one costs nothing, and a change costs no more than its
 /// own size: the maps share what did not change.
@@ -39,11 +39,11 @@ pub struct TargetRules {
 /// One rule.
 pub(crate) struct Rule {
     /// Its place in `when`.
-    pub(crate) index: usize,
+    pub(crate) index: u32,
     /// Its name.
     pub(crate) name: Arc<str>,
     /// Its type.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: KindId,
     /// Where the index has it. A broken rule may have no place there.
     pub(crate) keys: Box<[IndexKey]>,
     /// What it waits for, or why it is broken. Boxed, because nearly all rules are in order.
@@ -184,13 +184,13 @@ impl TargetRules {
 
     /// How many rules there are, by the name of their kind.
     pub fn count(&self, kind: &str) -> usize {
-        self.rules.iter().filter(|rule| rule.kind == kind).count()
+        self.rules.iter().filter(|rule| rule.kind.name() == kind).count()
     }
 }
 
 impl fmt::Debug for TargetRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rules: Vec<_> = self.rules.iter().map(|rule| (rule.kind, &rule.name)).collect();
+        let rules: Vec<_> = self.rules.iter().map(|rule| (rule.kind.name(), &rule.name)).collect();
         f.debug_struct("TargetRules")
             .field("target", &self.target.key)
             .field("rules", &rules)

@@ -33,7 +33,7 @@ pub(crate) fn image_rules(
     rules: &[Rule],
     faults: &mut Vec<FaultKind>,
 ) -> Option<Box<ImageRules>> {
-    let rules: Vec<_> = rules.iter().filter(|rule| rule.kind == NAME).collect();
+    let rules: Vec<_> = rules.iter().filter(|rule| rule.kind.name() == NAME).collect();
     if rules.is_empty() {
         return None;
     }
