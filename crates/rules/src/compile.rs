@@ -8,16 +8,17 @@ use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
 use crate::image::image_rules;
 use crate::kind::{Context, KindId};
+use crate::names::Names;
 use crate::rule_set::{Rule, TargetRules};
 
 /// Makes rules of a Build. `None` for a Build without any: it is not subject to triggers.
-pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRules> {
+pub(crate) fn compile(build: &Build, patterns: &mut Patterns, names: &mut Names) -> Option<TargetRules> {
     let when = build.spec.trigger.as_ref().map(|trigger| trigger.when.as_slice()).unwrap_or_default();
     if when.is_empty() {
         return None;
     }
     let mut faults = Vec::new();
-    let target = Arc::new(target(build, &mut faults));
+    let target = Arc::new(target(build, names, &mut faults));
     let repository = repository(build);
     let repository_of = repository.as_ref().map_err(Clone::clone);
     let mut context = Context { build, rule: "", repository: repository_of, patterns, warnings: Vec::new() };
@@ -25,7 +26,7 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
     let mut rules = Vec::with_capacity(when.len());
     for (index, entry) in when.iter().enumerate() {
         context.rule = &entry.name;
-        let mut made = compile_rule(index, entry, &mut context);
+        let mut made = compile_rule(index, entry, &mut context, names);
         let place = (index, entry.name.clone());
         faults.extend(context.warnings.drain(..).map(|kind| Fault { rule: Some(place.clone()), kind }));
         if let Err(fault) | Ok(Rule { matcher: Err(fault), .. }) = &made {
@@ -49,7 +50,12 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns) -> Option<TargetRu
 }
 
 /// The rule, perhaps a broken one; `Err` if there is no kind of trigger that could carry it.
-fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result<Rule, Box<FaultKind>> {
+fn compile_rule(
+    index: usize,
+    entry: &When,
+    context: &mut Context<'_>,
+    names: &mut Names,
+) -> Result<Rule, Box<FaultKind>> {
     let condition = entry.condition();
     let Some((id, kind)) = KindId::of(&entry.kind) else {
         let fault = condition.err().unwrap_or_else(|| TriggerFault::InvalidType(entry.kind.clone())).into();
@@ -62,7 +68,7 @@ fn compile_rule(index: usize, entry: &When, context: &mut Context<'_>) -> Result
     };
     let matcher = matcher.map_err(Box::new);
     let index = u32::try_from(index).unwrap_or(u32::MAX);
-    Ok(Rule { index, name: entry.name.as_str().into(), kind: id, keys: keys.into(), matcher })
+    Ok(Rule { index, name: names.share(&entry.name), kind: id, keys: keys.into(), matcher })
 }
 
 /// Rules of one Build mostly stand under one key; they share its memory.
@@ -74,10 +80,10 @@ fn share_keys(rule: &mut Rule, others: &[Rule]) {
     }
 }
 
-fn target(build: &Build, faults: &mut Vec<Fault>) -> Target {
+fn target(build: &Build, names: &mut Names, faults: &mut Vec<Fault>) -> Target {
     let metadata = &build.metadata;
     let key = ObjectKey::new(
-        metadata.namespace.as_deref().unwrap_or_default(),
+        names.share(metadata.namespace.as_deref().unwrap_or_default()),
         metadata.name.as_deref().unwrap_or_default(),
     );
     let git = build.git();
@@ -87,7 +93,7 @@ fn target(build: &Build, faults: &mut Vec<Fault>) -> Target {
     let spec = serde_json::to_string(&build.spec.clone().embeddable()).unwrap_or_default();
     Target {
         kind: "Build",
-        secret: secret(build, &key),
+        secret: secret(build, &key, names),
         key,
         uid: metadata.uid.as_deref().unwrap_or_default().into(),
         generation: metadata.generation.unwrap_or_default(),
@@ -105,13 +111,13 @@ fn target(build: &Build, faults: &mut Vec<Fault>) -> Target {
 }
 
 /// `spec.trigger.triggerSecret`, else the clone secret, which SHIP-0031 meant to be used.
-fn secret(build: &Build, build_key: &ObjectKey) -> Option<SecretBinding> {
+fn secret(build: &Build, build_key: &ObjectKey, names: &mut Names) -> Option<SecretBinding> {
     let trigger = build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
     let clone = build.git().and_then(|git| git.clone_secret.as_deref());
-    let named = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-    let (name, origin) = named(trigger)
-        .map(|name| (name, SecretOrigin::TriggerSecret))
-        .or_else(|| named(clone).map(|name| (name, SecretOrigin::CloneSecret)))?;
+    let (name, origin) = [(trigger, SecretOrigin::TriggerSecret), (clone, SecretOrigin::CloneSecret)]
+        .into_iter()
+        .find_map(|(name, origin)| Some((name.filter(|name| !name.is_empty())?, origin)))?;
+    let name = names.share(name);
     Some(SecretBinding { key: ObjectKey::new(Arc::clone(&build_key.namespace), name), origin })
 }
 

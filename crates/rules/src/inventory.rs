@@ -9,6 +9,7 @@ use crate::compile::compile;
 use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
 use crate::image::cycle;
+use crate::names::Names;
 use crate::rule_set::{RuleSet, TargetRules};
 
 /// The rules of all Builds: fed by apply, delete and retain, read as immutable snapshots.
@@ -25,6 +26,7 @@ pub struct Inventory {
 struct Writer {
     rules: RuleSet,
     patterns: Patterns,
+    names: Names,
     synced: bool,
 }
 
@@ -100,7 +102,7 @@ impl Writer {
     }
 
     fn apply(&mut self, build: &Build) -> Applied {
-        let Some(rules) = compile(build, &mut self.patterns) else {
+        let Some(rules) = compile(build, &mut self.patterns, &mut self.names) else {
             let metadata = &build.metadata;
             if let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) {
                 self.rules.remove(&ObjectKey::new(namespace.as_str(), name.as_str()));

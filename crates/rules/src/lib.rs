@@ -18,6 +18,7 @@ mod git;
 mod image;
 mod inventory;
 mod kind;
+mod names;
 mod pipeline;
 mod rule_set;
 
