@@ -3,9 +3,10 @@
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
+use trigger_journal::{DecisionRecord, OutcomeRecord, State};
 use trigger_providers::{GitHub, Provider};
 
-use crate::world::{Answer, KEY, World, usual_rules};
+use crate::world::{Answer, KEY, SHA, World, usual_rules};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_comes_often_runs_once() {
@@ -21,6 +22,30 @@ async fn a_delivery_that_comes_often_runs_once() {
 
     let again = world.send(&push).await;
     assert_eq!((again.status, again.delivery()), (StatusCode::OK, ids[0].clone()));
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_starts_nothing_is_settled_when_it_is_answered() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let push = world.push("refs/heads/elsewhere", SHA);
+    let answer = world.send(&push).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    // Without waiting: nobody has to take it up.
+    let record = world.program.journal.find(&answer.delivery()).await.unwrap().unwrap();
+    assert_eq!((record.state, record.attempts, record.launches.len()), (State::Settled, 1, 0));
+    assert_eq!(record.delivery.body, GitHub.compose(&push).body);
+    let skipped = |decision: &DecisionRecord| matches!(&decision.outcome, OutcomeRecord::Skipped { .. });
+    assert!(!record.decisions.is_empty() && record.decisions.iter().all(skipped), "{:?}", record.decisions);
+    assert_eq!(world.send(&push).await.status, StatusCode::OK, "it is known and settled");
+    let metrics = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("delivery_attempts_total{outcome=\"settled\"} 1"), "{metrics}");
+    assert!(metrics.contains("decisions_total{outcome=\"branch-not-listed\"} 1"), "{metrics}");
+
+    // What starts something is decided by who starts it, after it is kept.
+    world.deliver(&world.push_main()).await;
     assert_eq!(world.run_counts().await, (1, 0));
 }
 
