@@ -20,6 +20,11 @@ pub(crate) struct Marks {
     journal: Arc<dyn Journal>,
 }
 
+/// Now, as Kubernetes writes it: in whole seconds.
+pub(crate) fn this_second() -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
+}
+
 impl Marks {
     pub(crate) fn new(kind: &'static str, namespace: Option<String>, journal: Arc<dyn Journal>) -> Self {
         Self { kind, namespace, journal }
@@ -28,8 +33,7 @@ impl Marks {
     /// From when on what has happened counts. What ended before this journal first followed such objects
     /// never does: a program that is installed today does not work off the past.
     pub(crate) async fn horizon(&self) -> Timestamp {
-        // Kubernetes writes times in whole seconds.
-        let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+        let now = this_second();
         loop {
             match self.read(now).await {
                 Ok(horizon) => return horizon,

@@ -22,7 +22,7 @@ use crate::client::Connection;
 /// Events wait here for the API server. They are for people, so when there are too many, news is dropped
 /// and logged rather than work delayed.
 const WAITING: usize = 1024;
-/// So many Events of a kind one object gets at once: who looks at it reads no more, and in a storm each would cost
+/// So many Events of one reason an object gets at once: who looks at it reads no more, and in a storm each would cost
 /// the API server as much as the run that it tells of. client-go's recorder has a limit, too.
 const AT_ONCE: f64 = 25.0;
 /// And so many in a minute from then on.
@@ -34,8 +34,8 @@ const LONGEST_NOTE: usize = 1000;
 #[derive(Clone)]
 pub struct Reporter {
     queue: mpsc::Sender<Report>,
-    /// By `metadata.uid`, news and what is wrong apart: neither is to hide the other.
-    written: Arc<Levels<(String, bool)>>,
+    /// By `metadata.uid` and reason: no kind of news is to hide another.
+    written: Arc<Levels<(String, &'static str)>>,
 }
 
 /// Something to tell people about an object.
@@ -74,7 +74,7 @@ impl Reporter {
 
     /// Tells people about an object, soon.
     pub fn report(&self, report: Report) {
-        let of = (report.uid.clone(), report.warning);
+        let of = (report.uid.clone(), report.reason);
         if self.written.take(of, 1, AT_ONCE, Instant::now()) == 0 {
             debug!(about = %report.key, note = report.note, "this object has had enough Events; one is left out");
         } else if let Err(error) = self.queue.try_send(report) {

@@ -1,5 +1,5 @@
-//! A real Kubernetes API server of one's own, for tests and measurements: `kube-apiserver` and `etcd` on loopback, and nothing behind
-//! them.
+//! A real Kubernetes API server of one's own, for tests and measurements: `kube-apiserver` and `etcd` on loopback, and
+//! nothing behind them.
 //!
 //! [`Server::start`] makes one in a temporary directory, of the two programs in a folder. It authorizes by RBAC,
 //! writes an audit log, and has the admission plugin on that OpenShift has, by which only who may set finalizers on an

@@ -119,9 +119,9 @@ pub trait Journal: Send + Sync + 'static {
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>>;
 
     /// Changes whenever something may have become claimable: after a delivery was appended as new, not decided
-    /// yet, or opened again, after a replay, after one was released (also if it is due later), and when the journal ends.
-    /// What other processes append to the same store is noticed too, if a little later. Leases that run out
-    /// and due moments that come change nothing.
+    /// yet, or opened again, after a replay, after one was released (also if it is due later), and when the
+    /// journal ends. What other processes append to the same store is noticed too, if a little later. Leases
+    /// that run out and due moments that come change nothing.
     fn arrivals(&self) -> watch::Receiver<u64>;
 
     /// Ends the journal: finishes what was asked before. Later calls are answered with

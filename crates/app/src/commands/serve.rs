@@ -24,16 +24,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     info!(server = %connection.url, "using the Kubernetes API server");
     let program = Program::start(&connection, &args.program).await?;
     info!(hooks = %program.hooks, admin = %program.admin, "listening");
-    let broken = tokio::select! {
-        asked = asked_to_end() => {
-            asked.context("signals cannot be received")?;
-            false
+    tokio::select! {
+        asked = asked_to_end() => asked.context("signals cannot be received")?,
+        () = program.broken() => {
+            program.stop().await;
+            bail!("a part of the program has panicked; nothing that was acknowledged is lost, start it anew");
         }
-        () = program.broken() => true,
-    };
-    if broken {
-        program.stop().await;
-        bail!("a part of the program has panicked; nothing that was acknowledged is lost, start it anew");
     }
     info!(delay = args.drain_delay, "ending: no longer ready, still taking deliveries in");
     program.drain();

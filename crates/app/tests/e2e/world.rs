@@ -338,6 +338,14 @@ impl World {
         Api::namespaced_with(self.client.clone(), &self.namespace(team), &resource)
     }
 
+    /// Runs a Build by hand.
+    pub async fn create_run(&self, team: &str, name: &str, build: &str) {
+        let run = json!({"metadata": {"name": name}, "spec": {"build": {"name": build}}});
+        let run: DynamicObject = serde_json::from_value(run).unwrap();
+        let runs = self.shipwright(team, "BuildRun", "buildruns");
+        runs.create(&PostParams::default(), &run).await.unwrap();
+    }
+
     /// The BuildRuns of a namespace as plain values, by name.
     pub async fn runs(&self, team: &str) -> Vec<Value> {
         let runs = self.shipwright(team, "BuildRun", "buildruns");

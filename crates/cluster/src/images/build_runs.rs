@@ -14,7 +14,7 @@ use trigger_dispatch::{Images, Sighting};
 use trigger_event::{ImageRef, ImageSource};
 use trigger_journal::Journal;
 
-use crate::marks::Marks;
+use crate::marks::{Marks, this_second};
 use crate::metrics::Watch;
 use crate::watching::{Complaint, Patience};
 
@@ -61,10 +61,7 @@ impl Pushes {
         let mut raise = interval(RAISE);
         raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.horizon = self.marks.horizon().await;
-        if !self.images.any_are_waited_for() {
-            self.somebody_waits(&mut raise).await;
-            self.horizon = self.marks.horizon().await;
-        }
+        self.somebody_waits(&mut raise).await;
         let runs: Api<DeserializeGuard<BuildRun>> = match &self.namespace {
             None => Api::all(client),
             Some(namespace) => Api::namespaced(client, namespace),
@@ -88,12 +85,13 @@ impl Pushes {
         }
     }
 
-    /// Returns when a Build waits for an image. Before, nobody need hear of every run of the cluster, and what runs
-    /// push is seen in that it concerns nobody.
-    async fn somebody_waits(&self, raise: &mut Interval) {
+    /// Returns when a Build waits for an image. Before, nobody need hear of every run of the cluster: what they have
+    /// pushed by then concerned nobody, and is over.
+    async fn somebody_waits(&mut self, raise: &mut Interval) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.images.any_are_waited_for() {
+            self.horizon = this_second();
             tokio::select! {
                 _ = look.tick() => {}
                 _ = raise.tick() => self.marks.all_is_seen().await,

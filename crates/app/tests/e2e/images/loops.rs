@@ -89,3 +89,54 @@ async fn two_builds_in_a_circle_are_not_started() {
 async fn three_builds_in_a_circle_are_not_started() {
     a_circle_of(&["a", "b", "c"]).await;
 }
+
+/// Runs the Build `base` by hand; returns when it has pushed.
+async fn run_base(world: &World, run: &str) {
+    world.create_run("team-a", run, "base").await;
+    world
+        .until("base is pushed", || async {
+            let runs = world.runs("team-a").await;
+            let run = runs.into_iter().find(|there| there["metadata"]["name"] == run)?;
+            run["status"]["output"]["digest"].is_string().then_some(())
+        })
+        .await;
+}
+
+/// BuildRuns are followed from when on a Build waits for an image: what they had pushed before is no change, and what
+/// they push from then on is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pushed_before_anybody_waited_starts_nothing() {
+    let world = simulated().await;
+    for name in ["base", "app"] {
+        let build = json!({
+            "apiVersion": "shipwright.io/v1beta1",
+            "kind": "Build",
+            "metadata": {"name": name},
+            "spec": {
+                "source": {"type": "Git", "git": {"url": world.repository()}},
+                "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
+                "output": {"image": format!("registry.example/{name}")},
+            },
+        });
+        world.create_build("team-a", build).await;
+    }
+    run_base(&world, "before").await;
+    // Kubernetes writes times in whole seconds.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let trigger = json!({"when": [on("base", &["registry.example/base"])]});
+    world.patch_build("team-a", "app", json!({"spec": {"trigger": trigger}})).await;
+    world
+        .until("BuildRuns are followed", || async {
+            let metrics = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
+            let metrics = metrics.text().await.unwrap();
+            let starting = "shipwright_trigger_watches{resource=\"buildruns\",state=\"starting\"} 0";
+            metrics.lines().any(|line| line == starting).then_some(())
+        })
+        .await;
+    all_seen(&world, "team-a").await;
+    assert_eq!(started(&world, "team-a").await, ["base"]);
+    run_base(&world, "after").await;
+    built(&world, "team-a", "app", 1).await;
+    all_seen(&world, "team-a").await;
+    assert_eq!(started(&world, "team-a").await, ["app", "base", "base"]);
+}
