@@ -8,6 +8,7 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const QUALIFIED: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const DATA_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 /// Annotations of one object may hold this much together; the limit of the real server.
 const ANNOTATIONS_BYTES: usize = 256 * 1024;
@@ -62,13 +63,25 @@ pub(crate) fn key_fault(key: &str) -> Option<&'static str> {
     }
 }
 
+/// Why `key` is not a legal key of a Secret or a ConfigMap.
+pub(crate) fn data_key_fault(key: &str) -> Option<&'static str> {
+    let is_legal = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+    match key {
+        long if long.len() > 253 => Some("must be no more than 253 characters"),
+        "." => Some("must not be '.'"),
+        ".." => Some("must not be '..'"),
+        parent if parent.starts_with("..") => Some("must not start with '..'"),
+        key => (key.is_empty() || !key.bytes().all(is_legal)).then_some(DATA_KEY),
+    }
+}
+
 fn is_qualified_part(text: &str) -> bool {
     let edge = |c: Option<u8>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let inner = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
     edge(text.bytes().next()) && edge(text.bytes().last()) && text.bytes().all(inner)
 }
 
-/// Everything wrong with the labels and annotations in `metadata`.
+/// Everything wrong with the labels, annotations and finalizers in `metadata`.
 pub(crate) fn metadata_faults(metadata: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     if let Some(labels) = metadata.get("labels").and_then(Value::as_object) {
@@ -90,8 +103,12 @@ pub(crate) fn metadata_faults(metadata: &Value) -> Vec<Cause> {
             total += key.len() + value.as_str().map_or(0, str::len);
         }
         if total > ANNOTATIONS_BYTES {
-            let message = format!("Too long: may not be more than {ANNOTATIONS_BYTES} bytes");
-            causes.push(Cause::new("metadata.annotations", "FieldValueTooLong", message));
+            causes.push(Cause::too_long("metadata.annotations", ANNOTATIONS_BYTES));
+        }
+    }
+    for finalizer in metadata["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if let Some(fault) = key_fault(finalizer) {
+            causes.push(Cause::invalid("metadata.finalizers", &Value::from(finalizer), fault));
         }
     }
     causes

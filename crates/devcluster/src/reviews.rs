@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::resources::Role;
-use crate::status::ApiError;
+use crate::status::{ApiError, Cause};
 
 /// Somebody who may present a token.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,7 @@ impl Users {
         requester: &Identity,
     ) -> Result<(), ApiError> {
         let spec = review.get("spec").cloned().unwrap_or_default();
+        check(role, &spec)?;
         review["status"] = match role {
             Role::TokenReview => self.token_status(&spec),
             Role::SelfSubjectAccessReview => self.access_status(&spec, requester),
@@ -133,6 +134,33 @@ impl Users {
     fn rules_of(&self, identity: &Identity) -> impl Iterator<Item = &AccessRule> {
         self.known.iter().filter(|user| user.name == identity.name).flat_map(|user| &user.rules)
     }
+}
+
+/// Refuses a review that asks for nothing, or for two things.
+fn check(role: Role, spec: &Value) -> Result<(), ApiError> {
+    let says =
+        |key: &str| spec.get(key).is_some_and(|value| !value.is_null() && value != "" && *value != json!([]));
+    if role == Role::TokenReview {
+        let refusal = ApiError::bad_request("token is required for TokenReview in authentication");
+        return if says("token") { Ok(()) } else { Err(refusal) };
+    }
+    let mut causes = Vec::new();
+    match (says("resourceAttributes"), says("nonResourceAttributes")) {
+        (true, true) => {
+            let detail = "cannot be specified in combination with resourceAttributes";
+            causes.push(Cause::invalid("spec.nonResourceAttributes", &spec["nonResourceAttributes"], detail));
+        }
+        (false, false) => {
+            let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+            causes.push(Cause::invalid("spec.resourceAttributes", &Value::Null, detail));
+        }
+        _ => {}
+    }
+    if role == Role::SubjectAccessReview && !says("user") && !says("groups") {
+        let detail = "at least one of user or group must be specified";
+        causes.push(Cause::invalid("spec.user", &"".into(), detail));
+    }
+    if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid_review(&causes)) }
 }
 
 impl User {

@@ -30,6 +30,20 @@ impl Cause {
         Self::new(field, "FieldValueInvalid", format!("Invalid value: {}: {detail}", shown(value)))
     }
 
+    pub(crate) fn unsupported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let supported: Vec<String> = supported.iter().map(|one| format!("\"{one}\"")).collect();
+        let message = format!("Unsupported value: \"{value}\": supported values: {}", supported.join(", "));
+        Self::new(field, "FieldValueNotSupported", message)
+    }
+
+    pub(crate) fn too_long(field: impl Into<String>, most: usize) -> Self {
+        Self::new(field, "FieldValueTooLong", format!("Too long: may not be more than {most} bytes"))
+    }
+
+    pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self::new(field, "FieldValueForbidden", format!("Forbidden: {detail}"))
+    }
+
     pub(crate) fn wrong_type(field: impl Into<String>, value: &Value, detail: &str) -> Self {
         Self::new(field, "FieldValueTypeInvalid", format!("Invalid value: {}: {detail}", shown(value)))
     }
@@ -134,20 +148,36 @@ impl ApiError {
     }
 
     pub(crate) fn invalid(resource: &Resource, name: &str, causes: &[Cause]) -> Self {
+        Self::invalid_kind(&resource.kind, &resource.group, name, causes)
+    }
+
+    /// A refusal of a review, which the real server leaves without a kind.
+    pub(crate) fn invalid_review(causes: &[Cause]) -> Self {
+        Self::invalid_kind("", "authorization.k8s.io", "", causes)
+    }
+
+    fn invalid_kind(kind: &str, group: &str, name: &str, causes: &[Cause]) -> Self {
         let sentences: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
         let all = match sentences.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let kind = if resource.group.is_empty() {
-            resource.kind.clone()
-        } else {
-            format!("{}.{}", resource.kind, resource.group)
-        };
-        let mut error = Self::new(422, "Invalid", format!("{kind} \"{name}\" is invalid: {all}"));
-        error.details = details(&resource.kind, &resource.group, name);
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let mut error = Self::new(422, "Invalid", format!("{qualified} \"{name}\" is invalid: {all}"));
+        error.details = details(kind, group, name);
         error.set_causes(causes);
         error
+    }
+
+    /// A refusal of what a request was asked to do, for example of its `PatchOptions`.
+    pub(crate) fn invalid_options(options: &str, cause: Cause) -> Self {
+        Self::invalid_kind(options, "meta.k8s.io", "", &[cause])
+    }
+
+    /// A refusal of a body that has no place in the object's type.
+    pub(crate) fn undecodable(resource: &Resource, version: &str, detail: &str) -> Self {
+        let kind = &resource.kind;
+        Self::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {detail}"))
     }
 
     pub(crate) fn set_causes(&mut self, causes: &[Cause]) {

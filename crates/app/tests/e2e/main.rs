@@ -17,6 +17,7 @@ mod admin;
 mod alerts;
 mod answers;
 mod apart;
+mod api_server;
 mod ask;
 mod bad_input;
 mod changes;

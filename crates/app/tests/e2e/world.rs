@@ -340,7 +340,12 @@ impl World {
 
     /// Runs a Build by hand.
     pub async fn create_run(&self, team: &str, name: &str, build: &str) {
-        let run = json!({"metadata": {"name": name}, "spec": {"build": {"name": build}}});
+        let run = json!({
+            "apiVersion": "shipwright.io/v1beta1",
+            "kind": "BuildRun",
+            "metadata": {"name": name},
+            "spec": {"build": {"name": build}},
+        });
         let run: DynamicObject = serde_json::from_value(run).unwrap();
         let runs = self.shipwright(team, "BuildRun", "buildruns");
         runs.create(&PostParams::default(), &run).await.unwrap();

@@ -21,7 +21,7 @@ use crate::operations::{self, DeleteOptions, Deleted, Part, Propagation, Target,
 use crate::patch::PatchKind;
 use crate::resources::Registry;
 use crate::reviews::Identity;
-use crate::status::{self, ApiError};
+use crate::status::{self, ApiError, Cause};
 use crate::store::Object;
 
 /// The largest body that is read, twice the largest object: patches and options are smaller.
@@ -204,21 +204,24 @@ fn perform(
         }
         "watch" => watching::watch(store, target.clone(), &call.query, shape, shared.faults.watch_drops())?,
         "create" => {
-            let options = call.query.write_options(agent)?;
+            let options = call.query.write_options("CreateOptions", agent)?;
             written(call, &target, shape, &operations::create(store, &target, decode(call)?, &options)?)
         }
         "update" => {
-            let options = call.query.write_options(agent)?;
+            let options = call.query.write_options("UpdateOptions", agent)?;
             written(call, &target, shape, &operations::update(store, &target, decode(call)?, &options)?)
         }
         "patch" => {
             let content_type = text(&call.headers, &CONTENT_TYPE).unwrap_or_default();
             let kind = PatchKind::from_content_type(content_type)
                 .ok_or_else(|| ApiError::unsupported_media(content_type, PatchKind::ACCEPTED))?;
-            let options = call.query.write_options(agent)?;
+            let options = call.query.write_options("PatchOptions", agent)?;
+            let refuse = |cause| Err(ApiError::invalid_options("PatchOptions", cause));
             if kind == PatchKind::Apply && call.query.text("fieldManager").is_empty() {
-                let message = "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch";
-                return Err(ApiError::new(422, "Invalid", message));
+                return refuse(Cause::required("fieldManager", "is required for apply patch"));
+            }
+            if kind != PatchKind::Apply && options.force {
+                return refuse(Cause::forbidden("force", "may not be specified for non-apply patch"));
             }
             written(call, &target, shape, &operations::patch(store, &target, kind, &decode(call)?, &options)?)
         }
@@ -321,9 +324,13 @@ fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
         "Foreground" => options.propagation_policy = Some(Propagation::Foreground),
         "Background" => options.propagation_policy = Some(Propagation::Background),
         "Orphan" => options.propagation_policy = Some(Propagation::Orphan),
-        other => return Err(ApiError::bad_request(format!("unknown propagation policy {other}"))),
+        other => {
+            let cause =
+                Cause::unsupported("propagationPolicy", other, &["Foreground", "Background", "Orphan"]);
+            return Err(ApiError::invalid_options("DeleteOptions", cause));
+        }
     }
-    if call.query.is_dry_run()? {
+    if call.query.is_dry_run("DeleteOptions")? {
         options.dry_run = vec!["All".to_owned()];
     }
     Ok(options)

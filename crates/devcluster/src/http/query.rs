@@ -33,11 +33,12 @@ impl Query {
         }
     }
 
-    pub(super) fn is_dry_run(&self) -> Result<bool, ApiError> {
+    /// Whether nothing is to be kept. `options` names the options of the request, for example `CreateOptions`.
+    pub(super) fn is_dry_run(&self, options: &str) -> Result<bool, ApiError> {
         match self.text("dryRun") {
             "" => Ok(false),
             "All" => Ok(true),
-            other => Err(ApiError::bad_request(format!("dryRun: Unsupported value: \"{other}\""))),
+            other => Err(ApiError::invalid_options(options, Cause::unsupported("dryRun", other, &["All"]))),
         }
     }
 
@@ -53,10 +54,15 @@ impl Query {
             "Exact" => Some(VersionMatch::Exact),
             "NotOlderThan" => Some(VersionMatch::NotOlderThan),
             other => {
-                let message = format!("resourceVersionMatch: Unsupported value: \"{other}\"");
-                return Err(ApiError::new(422, "Invalid", message));
+                let cause = Cause::unsupported("resourceVersionMatch", other, &["Exact", "NotOlderThan"]);
+                return Err(ApiError::invalid_options("ListOptions", cause));
             }
         };
+        if version_match.is_some() && self.text("resourceVersion").is_empty() && !self.flag("watch") {
+            let detail = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            let cause = Cause::forbidden("resourceVersionMatch", detail);
+            return Err(ApiError::invalid_options("ListOptions", cause));
+        }
         Ok(ListOptions {
             selection: self.selection(target)?,
             limit: self.number("limit")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
@@ -66,32 +72,29 @@ impl Query {
         })
     }
 
-    /// Options of a write. Without `fieldManager` the first word of the user agent names the manager.
-    pub(super) fn write_options(&self, agent: &str) -> Result<WriteOptions, ApiError> {
+    /// The options of a write, which `options` names. Without `fieldManager` the first word of the user agent names
+    /// the manager.
+    pub(super) fn write_options(&self, options: &str, agent: &str) -> Result<WriteOptions, ApiError> {
         let manager = match self.text("fieldManager") {
             "" => agent.split('/').next().unwrap_or_default(),
             named => named,
         };
         let manager = if manager.is_empty() { "unknown" } else { manager };
         if manager.len() > 128 {
-            let cause =
-                Cause::new("fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes");
-            let mut error = ApiError::new(422, "Invalid", format!("{}: {}", cause.field, cause.message));
-            error.set_causes(&[cause]);
-            return Err(error);
+            return Err(ApiError::invalid_options(options, Cause::too_long("fieldManager", 128)));
         }
         let validation = match self.text("fieldValidation") {
             "" | "Warn" => FieldValidation::Warn,
             "Ignore" => FieldValidation::Ignore,
             "Strict" => FieldValidation::Strict,
             other => {
-                let message = format!("fieldValidation: Unsupported value: \"{other}\"");
-                return Err(ApiError::new(422, "Invalid", message));
+                let cause = Cause::unsupported("fieldValidation", other, &["Ignore", "Warn", "Strict"]);
+                return Err(ApiError::invalid_options(options, cause));
             }
         };
         Ok(WriteOptions {
             manager: manager.to_owned(),
-            dry_run: self.is_dry_run()?,
+            dry_run: self.is_dry_run(options)?,
             validation,
             force: self.flag("force"),
         })

@@ -107,11 +107,7 @@ pub(super) fn watch(
 
 fn wants_initial_events(query: &Query) -> Result<bool, ApiError> {
     let refuse = |field: &str, detail: &str| {
-        let cause = Cause::new(field, "FieldValueForbidden", format!("Forbidden: {detail}"));
-        let message = format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: {}", cause.message);
-        let mut error = ApiError::new(422, "Invalid", message);
-        error.set_causes(&[cause]);
-        Err(error)
+        Err(ApiError::invalid_options("ListOptions", Cause::forbidden(field, detail)))
     };
     let version_match = query.text("resourceVersionMatch");
     match (query.text("sendInitialEvents"), version_match) {

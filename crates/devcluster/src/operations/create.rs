@@ -43,6 +43,7 @@ pub(super) fn insert(
         map.remove("status");
     }
     admit::validate(target, &object)?;
+    admit::check_new(target, &object)?;
     target.resource.to_stored(&mut object);
     target.resource.prepare_for_create(&mut object);
     if target.resource.role == Role::Definition {

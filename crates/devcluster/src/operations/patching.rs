@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::update::{ATTEMPTS, check_preconditions, current, settle};
 use super::{Part, Target, WriteOptions, Written, admit, create};
 use crate::patch::{self, Conflict, Managers, Operation, PatchKind};
-use crate::status::ApiError;
+use crate::status::{ApiError, Cause};
 use crate::store::Store;
 
 /// Patches an object. An apply creates it if need be.
@@ -30,6 +30,10 @@ pub(crate) fn patch(
         target.resource.present(&target.version, &mut shown);
         patch::change(kind, &mut shown, patch)?;
         admit::identify(target, &mut shown)?;
+        if shown["metadata"]["uid"].as_str() != Some(current.uid()) {
+            let cause = Cause::invalid("metadata.uid", &shown["metadata"]["uid"], "field is immutable");
+            return Err(ApiError::invalid(&target.resource, &target.name, &[cause]));
+        }
         check_preconditions(target, &current, &shown)?;
         if let Some(written) = settle(store, target, &current, shown, None, options)? {
             return Ok(written);

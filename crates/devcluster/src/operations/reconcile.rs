@@ -45,10 +45,10 @@ pub(super) fn next(
     fix_metadata(&mut next, &shown);
     check_finalizers(target, current, &next)?;
     admit::validate(target, &next)?;
-    check_immutable(target, &shown, &next)?;
     target.resource.to_stored(&mut next);
     // The schema is that of the shown version; objects are compared as they are kept.
     let before = &current.value;
+    check_immutable(target, before, &next)?;
     if target.resource.role == Role::Definition && before["spec"] != next["spec"] {
         next["status"] = crate::resources::accepted_status(&next);
     }
@@ -130,18 +130,22 @@ fn check_finalizers(target: &Target, current: &Object, next: &Value) -> Result<(
     Err(ApiError::invalid(&target.resource, &target.name, &[cause]))
 }
 
-fn check_immutable(target: &Target, shown: &Value, next: &Value) -> Result<(), ApiError> {
-    let fields: &[&str] = match target.resource.role {
-        Role::Secret if shown["immutable"] == true => &["type", "data", "stringData", "immutable"],
-        Role::Secret => &["type"],
-        Role::Plain if shown["immutable"] == true => &["data", "binaryData", "immutable"],
+fn check_immutable(target: &Target, before: &Value, next: &Value) -> Result<(), ApiError> {
+    let role = target.resource.role;
+    let is_changed = |key: &&&str| next.get(**key) != before.get(**key);
+    let frozen: &[&str] = match role {
+        Role::Secret | Role::ConfigMap if before["immutable"] == true => &["data", "binaryData", "immutable"],
         _ => &[],
     };
-    let is_changed = |key: &&&str| next.get(**key).is_some_and(|value| Some(value) != shown.get(**key));
-    let Some(key) = fields.iter().find(is_changed) else { return Ok(()) };
-    let value = next.get(*key).cloned().unwrap_or_default();
-    let cause = Cause::invalid(*key, &value, "field is immutable");
-    Err(ApiError::invalid(&target.resource, &target.name, &[cause]))
+    let mut causes: Vec<Cause> = frozen
+        .iter()
+        .filter(is_changed)
+        .map(|key| Cause::forbidden(*key, "field is immutable when `immutable` is set"))
+        .collect();
+    if role == Role::Secret && next.get("type").is_some() && is_changed(&&"type") {
+        causes.push(Cause::invalid("type", &next["type"], "field is immutable"));
+    }
+    if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid(&target.resource, &target.name, &causes)) }
 }
 
 /// Custom resources count changes of everything but metadata and, if it is a subresource, status.

@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::{Target, WriteOptions, Written, admit, collect, imagined, reconcile};
 use crate::patch::Managers;
-use crate::status::ApiError;
+use crate::status::{ApiError, Cause};
 use crate::store::{Expect, Object, Refused, Store, Write};
 
 /// How often a change is computed anew because somebody else was faster.
 pub(super) const ATTEMPTS: usize = 64;
 
-/// Replaces an object by `body`. A `resourceVersion` in it must be the current one.
+/// Replaces an object by `body`. A `resourceVersion` in it must be the current one; most kinds want one.
 pub(crate) fn update(
     store: &Store,
     target: &Target,
@@ -22,12 +22,21 @@ pub(crate) fn update(
     admit::identify(target, &mut body)?;
     for _ in 0..ATTEMPTS {
         let current = current(store, target)?;
+        if !target.resource.is_updated_unconditionally() && says_no_version(&body) {
+            let detail = "must be specified for an update";
+            let cause = Cause::invalid("metadata.resourceVersion", &Value::from(0), detail);
+            return Err(ApiError::invalid(&target.resource, &target.name, &[cause]));
+        }
         check_preconditions(target, &current, &body)?;
         if let Some(written) = settle(store, target, &current, body.clone(), None, options)? {
             return Ok(written);
         }
     }
     Err(ApiError::modified(&target.resource, &target.name))
+}
+
+fn says_no_version(body: &Value) -> bool {
+    matches!(body["metadata"]["resourceVersion"].as_str(), None | Some("" | "0"))
 }
 
 pub(super) fn current(store: &Store, target: &Target) -> Result<Arc<Object>, ApiError> {

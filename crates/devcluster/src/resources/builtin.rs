@@ -6,13 +6,23 @@ use serde_json::{Value, json};
 use super::{Column, Resource, ResourceVersion, Role};
 use crate::schema::Schema;
 
+/// The schema of `Time`.
+fn time() -> Value {
+    json!({"type": "string", "format": "date-time", "nullable": true})
+}
+
+/// The schema of `MicroTime`, which is read with exactly six digits behind the second.
+fn micro_time() -> Value {
+    json!({"type": "string", "format": "micro-time", "nullable": true})
+}
+
 /// The schema of `ObjectMeta`.
 pub(crate) fn meta_schema() -> Value {
-    let text = json!({"type": "string"});
+    let (text, time) = (json!({"type": "string"}), time());
     let texts = json!({"type": "object", "additionalProperties": text});
     json!({"type": "object", "properties": {
         "name": text, "generateName": text, "namespace": text, "uid": text, "selfLink": text,
-        "resourceVersion": text, "creationTimestamp": text, "deletionTimestamp": text,
+        "resourceVersion": text, "creationTimestamp": time, "deletionTimestamp": time,
         "generation": {"type": "integer"}, "deletionGracePeriodSeconds": {"type": "integer"},
         "labels": texts, "annotations": texts,
         "finalizers": {"type": "array", "items": text, "x-kubernetes-list-type": "set"},
@@ -20,7 +30,6 @@ pub(crate) fn meta_schema() -> Value {
         "ownerReferences": {
             "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["uid"],
             "items": {"type": "object", "x-kubernetes-map-type": "atomic",
-                "required": ["apiVersion", "kind", "name", "uid"],
                 "properties": {"apiVersion": text, "kind": text, "name": text, "uid": text,
                     "controller": {"type": "boolean"}, "blockOwnerDeletion": {"type": "boolean"}}},
         },
@@ -47,6 +56,7 @@ fn object(properties: &Value) -> Value {
 pub(super) fn resources() -> Vec<Resource> {
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let bytes = json!({"type": "object", "additionalProperties": {"type": "string", "format": "byte"}});
     let names = json!({"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
         "items": object_reference()});
     vec![
@@ -58,13 +68,13 @@ pub(super) fn resources() -> Vec<Resource> {
             .column("Status", "string", ".status.phase")
             .done(),
         kind("", "v1", "Secret", "secrets", Role::Secret)
-            .schema(&json!({"type": {"type": "string"}, "immutable": {"type": "boolean"}, "data": texts, "stringData": texts}))
+            .schema(&json!({"type": {"type": "string"}, "immutable": {"type": "boolean"}, "data": bytes, "stringData": texts}))
             .column("Type", "string", ".type").column("Data", "count", ".data")
             .selectable(&["type"])
             .done(),
-        kind("", "v1", "ConfigMap", "configmaps", Role::Plain)
+        kind("", "v1", "ConfigMap", "configmaps", Role::ConfigMap)
             .short("cm")
-            .schema(&json!({"immutable": {"type": "boolean"}, "data": texts, "binaryData": texts}))
+            .schema(&json!({"immutable": {"type": "boolean"}, "data": texts, "binaryData": bytes}))
             .column("Data", "count", ".data")
             .done(),
         kind("", "v1", "ServiceAccount", "serviceaccounts", Role::Plain)
@@ -91,7 +101,7 @@ pub(super) fn resources() -> Vec<Resource> {
             .schema(&json!({"spec": open, "status": open}))
             .column("Created At", "string", ".metadata.creationTimestamp").without_age()
             .done(),
-        kind("coordination.k8s.io", "v1", "Lease", "leases", Role::Plain)
+        kind("coordination.k8s.io", "v1", "Lease", "leases", Role::Lease)
             .schema(&lease())
             .column("Holder", "string", ".spec.holderIdentity")
             .done(),
@@ -119,27 +129,25 @@ fn core_event() -> Value {
     let text = json!({"type": "string"});
     json!({"involvedObject": object_reference(), "related": object_reference(), "reason": text, "message": text,
         "source": {"type": "object", "properties": {"component": text, "host": text}}, "type": text,
-        "firstTimestamp": {"type": "string", "nullable": true}, "lastTimestamp": {"type": "string", "nullable": true},
-        "eventTime": {"type": "string", "nullable": true}, "count": {"type": "integer"}, "action": text,
+        "firstTimestamp": time(), "lastTimestamp": time(), "eventTime": micro_time(), "count": {"type": "integer"}, "action": text,
         "reportingComponent": text, "reportingInstance": text,
-        "series": {"type": "object", "properties": {"count": {"type": "integer"}, "lastObservedTime": text}}})
+        "series": {"type": "object", "properties": {"count": {"type": "integer"}, "lastObservedTime": micro_time()}}})
 }
 
 fn events_event() -> Value {
     let text = json!({"type": "string"});
     json!({"regarding": object_reference(), "related": object_reference(), "reason": text, "note": text,
         "deprecatedSource": {"type": "object", "properties": {"component": text, "host": text}}, "type": text,
-        "deprecatedFirstTimestamp": {"type": "string", "nullable": true},
-        "deprecatedLastTimestamp": {"type": "string", "nullable": true},
-        "deprecatedCount": {"type": "integer"}, "eventTime": {"type": "string", "nullable": true}, "action": text,
+        "deprecatedFirstTimestamp": time(), "deprecatedLastTimestamp": time(),
+        "deprecatedCount": {"type": "integer"}, "eventTime": micro_time(), "action": text,
         "reportingController": text, "reportingInstance": text,
-        "series": {"type": "object", "properties": {"count": {"type": "integer"}, "lastObservedTime": text}}})
+        "series": {"type": "object", "properties": {"count": {"type": "integer"}, "lastObservedTime": micro_time()}}})
 }
 
 fn lease() -> Value {
     let text = json!({"type": "string"});
     json!({"spec": {"type": "object", "properties": {
-        "holderIdentity": text, "leaseDurationSeconds": {"type": "integer"}, "acquireTime": text, "renewTime": text,
+        "holderIdentity": text, "leaseDurationSeconds": {"type": "integer"}, "acquireTime": micro_time(), "renewTime": micro_time(),
         "leaseTransitions": {"type": "integer"}, "preferredHolder": text, "strategy": text}}})
 }
 

@@ -3,6 +3,7 @@
 //! A [`Registry`] is an immutable table; every change of a CustomResourceDefinition makes a new one.
 
 mod builtin;
+mod checks;
 mod custom;
 mod events;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 pub(crate) use builtin::meta_schema;
+pub(crate) use checks::{builtin_faults, new_event_faults};
 pub(crate) use custom::{accepted_status, definition_faults};
 
 use crate::schema::Schema;
@@ -71,6 +73,8 @@ pub(crate) enum Role {
     Plain,
     Namespace,
     Secret,
+    ConfigMap,
+    Lease,
     CoreEvent,
     EventsEvent,
     Definition,
@@ -152,6 +156,11 @@ impl Resource {
 
     pub(crate) fn is_custom(&self) -> bool {
         self.role == Role::Custom
+    }
+
+    /// Whether an object may be replaced by who does not say which version of it they have seen.
+    pub(crate) fn is_updated_unconditionally(&self) -> bool {
+        !matches!(self.role, Role::Custom | Role::Definition | Role::Lease)
     }
 
     pub(crate) fn verbs(&self) -> &'static [&'static str] {

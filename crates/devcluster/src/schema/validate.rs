@@ -1,6 +1,9 @@
 //! Checking a value against a schema, in the words of the real server.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Kind, Schema};
@@ -53,8 +56,7 @@ impl Schema {
         if let (_, Some(most)) = self.length
             && length > most
         {
-            let message = format!("Too long: may not be more than {most} bytes");
-            causes.push(Cause::new(at, "FieldValueTooLong", message));
+            causes.push(Cause::too_long(at, usize::try_from(most).unwrap_or(usize::MAX)));
         }
         if let Some(pattern) = &self.pattern
             && !pattern.is_match(text)
@@ -66,13 +68,15 @@ impl Schema {
             "date-time" => text.parse::<Timestamp>().is_ok(),
             "date" => text.parse::<jiff::civil::Date>().is_ok(),
             "byte" => data_encoding::BASE64.decode(text.as_bytes()).is_ok(),
+            "micro-time" => is_micro_time(text),
+            "duration" => is_duration(text),
             "ipv4" => text.parse::<std::net::Ipv4Addr>().is_ok(),
             "ipv6" => text.parse::<std::net::Ipv6Addr>().is_ok(),
             _ => true,
         };
         if !well_formed {
             let detail = format!("{at} in body must be of type {}: {value}", self.format);
-            causes.push(Cause::invalid(at, value, &detail));
+            causes.push(Cause::wrong_type(at, value, &detail));
         }
     }
 
@@ -219,6 +223,20 @@ impl Kind {
             Self::IntOrString => (!value.is_string() && !integer(value)).then_some("integer,string"),
         }
     }
+}
+
+/// Whether the real server takes `text` for a duration: one as Go writes it, or any number with a unit, up to weeks.
+fn is_duration(text: &str) -> bool {
+    static AMOUNT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\d\s*(ns|nano|us|µs|s|m|h|d|w)").ok());
+    matches!(text, "0" | "+0" | "-0") || AMOUNT.as_ref().is_some_and(|amount| amount.is_match(text))
+}
+
+/// Whether `text` is a point in time with exactly six digits behind the second.
+fn is_micro_time(text: &str) -> bool {
+    let digits =
+        text.split_once('.').map(|(_, fraction)| fraction.bytes().take_while(u8::is_ascii_digit).count());
+    digits == Some(6) && text.parse::<Timestamp>().is_ok()
 }
 
 fn type_name(value: &Value) -> &'static str {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scene::{BUILDS, MAPS, RUNS, Scene, build};
+use crate::scene::{BUILDS, MAPS, RUNS, Scene, build, run};
 
 fn map(data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data})
@@ -115,8 +115,7 @@ async fn keyed_lists_merge_by_key_and_atomic_ones_do_not() {
 #[tokio::test]
 async fn conditions_are_owned_one_by_one() {
     let scene = Scene::new().await;
-    let run = json!({"metadata": {"name": "r"}, "spec": {"build": {"name": "web"}}});
-    scene.made(RUNS, &run).await;
+    scene.made(RUNS, &run("r", &json!({"build": {"name": "web"}}))).await;
     let path = format!("{RUNS}/r/status");
     let condition = |kind: &str| {
         json!({"apiVersion": "shipwright.io/v1beta1", "kind": "BuildRun", "metadata": {"name": "r"},

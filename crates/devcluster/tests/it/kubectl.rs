@@ -252,9 +252,10 @@ async fn kubectl_waits() {
     let path = pending("wait --for=jsonpath={.status.output.digest}=sha256:1 buildrun/r --timeout=60s");
     let gone = pending("wait --for=delete buildrun/r --timeout=60s");
     let gvr = "shipwright.io/v1beta1/buildruns".parse().unwrap();
-    let status = json!({"metadata": {"name": "r", "namespace": "default"}, "status": {"output": {"digest": "sha256:1"},
-        "conditions": [{"type": "Succeeded", "status": "True", "reason": "Succeeded", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}});
-    kubectl.cluster.store().replace_status(&gvr, status).await.unwrap();
+    let mut ended = kubectl.cluster.store().get(&gvr, "default", "r").await.unwrap().unwrap();
+    ended["status"] = json!({"output": {"digest": "sha256:1"},
+        "conditions": [{"type": "Succeeded", "status": "True", "reason": "Succeeded", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
+    kubectl.cluster.store().replace_status(&gvr, ended).await.unwrap();
     for task in [condition, path] {
         let output = task.await.unwrap().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

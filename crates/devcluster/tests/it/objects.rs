@@ -72,12 +72,22 @@ async fn illegal_names_labels_and_annotations_are_refused() {
 #[tokio::test]
 async fn objects_have_a_greatest_size() {
     let scene = Scene::new().await;
-    let fits = config_map("fits", &json!({"blob": "x".repeat(1_500_000)}));
-    scene.made(MAPS, &fits).await;
-    let large = config_map("large", &json!({"blob": "x".repeat(1_600_000)}));
-    assert_eq!(scene.post(MAPS, &large).await.expect(413)["reason"], "RequestEntityTooLarge");
-    let huge = config_map("huge", &json!({"blob": "x".repeat(4_000_000)}));
-    scene.post(MAPS, &huge).await.expect(413);
+    let of = |name: &str, length: usize| {
+        let mut build = build(name);
+        build["spec"]["paramValues"] = json!([{"name": "blob", "value": "x".repeat(length)}]);
+        build
+    };
+    scene.made(BUILDS, &of("fits", 1_500_000)).await;
+    assert_eq!(
+        scene.post(BUILDS, &of("large", 1_600_000)).await.expect(413)["reason"],
+        "RequestEntityTooLarge"
+    );
+    scene.post(BUILDS, &of("huge", 4_000_000)).await.expect(413);
+    let map = config_map("a", &json!({"blob": "x".repeat(1_048_577)}));
+    assert_eq!(
+        scene.post(MAPS, &map).await.expect(422)["details"]["causes"][0]["reason"],
+        "FieldValueTooLong"
+    );
 }
 
 #[tokio::test]

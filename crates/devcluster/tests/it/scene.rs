@@ -52,6 +52,10 @@ pub(crate) fn build(name: &str) -> Value {
         "spec": {"strategy": {"name": "buildah"}, "output": {"image": "registry.example/web:latest"}}})
 }
 
+pub(crate) fn run(name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": "shipwright.io/v1beta1", "kind": "BuildRun", "metadata": {"name": name}, "spec": spec})
+}
+
 pub(crate) fn config_map(name: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }

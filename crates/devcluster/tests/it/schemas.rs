@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scene::{BUILDS, RUNS, Scene, build};
+use crate::scene::{BUILDS, RUNS, Scene, build, run};
 
 fn build_with(path: &str, value: Value) -> Value {
     let mut build = build("web");
@@ -146,7 +146,7 @@ async fn validation_names_field_and_reason() {
 #[tokio::test]
 async fn the_status_is_validated_too() {
     let scene = Scene::new().await;
-    scene.made(RUNS, &json!({"metadata": {"name": "r"}, "spec": {"build": {}}})).await;
+    scene.made(RUNS, &run("r", &json!({"build": {}}))).await;
     let path = format!("{RUNS}/r/status");
     scene.merge(&path, &json!({"status": {"startTime": "yesterday"}})).await.expect(422);
     scene.merge(&path, &json!({"status": {"conditions": [{"type": "Succeeded"}]}})).await.expect(422);
@@ -171,6 +171,10 @@ fn gadgets() -> Value {
                 "schema": {"openAPIV3Schema": {"type": "object", "properties": {"size": {"type": "integer"}}}}}]}})
 }
 
+fn gadget(field: &str, value: i64) -> Value {
+    json!({"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": {"name": "g"}, field: value})
+}
+
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 #[tokio::test]
@@ -181,7 +185,7 @@ async fn a_definition_makes_an_api_appear_and_disappear() {
     let conditions = made["status"]["conditions"].as_array().unwrap();
     let is_true = |kind: &str| conditions.iter().any(|c| c["type"] == kind && c["status"] == "True");
     assert!(is_true("Established") && is_true("NamesAccepted"));
-    scene.made("/apis/example.org/v1/gadgets", &json!({"metadata": {"name": "g"}, "size": 3})).await;
+    scene.made("/apis/example.org/v1/gadgets", &gadget("size", 3)).await;
     let resources = scene.get("/apis/example.org/v1").await.expect(200);
     assert_eq!(resources["resources"][0]["shortNames"], json!(["gd"]));
     assert_eq!(resources["resources"][0]["namespaced"], false);
@@ -198,8 +202,7 @@ async fn a_definition_makes_an_api_appear_and_disappear() {
 async fn a_definition_can_change() {
     let scene = Scene::new().await;
     scene.made(DEFINITIONS, &gadgets()).await;
-    let body = json!({"metadata": {"name": "g"}, "weight": 5});
-    assert_eq!(scene.made("/apis/example.org/v1/gadgets", &body).await.get("weight"), None);
+    assert_eq!(scene.made("/apis/example.org/v1/gadgets", &gadget("weight", 5)).await.get("weight"), None);
     let change = json!([{"op": "add", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/weight",
         "value": {"type": "integer"}}]);
     let path = format!("{DEFINITIONS}/gadgets.example.org");

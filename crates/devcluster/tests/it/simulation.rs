@@ -5,16 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use trigger_devcluster::SimulationOptions;
 
-use crate::scene::{BUILDS, RUNS, Scene, build, eventually};
+use crate::scene::{BUILDS, RUNS, Scene, build, eventually, run};
 
 async fn scene(duration: Duration) -> Scene {
     let scene = Scene::new().await;
     scene.cluster.simulate_builds(SimulationOptions { duration });
     scene
-}
-
-fn run(name: &str, spec: &Value) -> Value {
-    json!({"apiVersion": "shipwright.io/v1beta1", "kind": "BuildRun", "metadata": {"name": name}, "spec": spec})
 }
 
 fn condition<'a>(run: &'a Value, kind: &str) -> Option<&'a Value> {
