@@ -6,7 +6,7 @@ use tracing::warn;
 use trigger_cluster::{
     Campaign, Connection, ImageFollowers, PUT_DOWN_WITHIN, PipelineRunFollowers, Scope, carry_out_tasks,
 };
-use trigger_dispatch::{Leadership, Metrics, keep_within};
+use trigger_dispatch::{Leadership, Metrics, begun_anew, keep_within};
 use trigger_journal::{Journal, Retention};
 
 /// What one of several replicas is enough for: following PipelineRuns and what BuildRuns push, carrying out tasks
@@ -71,8 +71,11 @@ impl Duties {
         carry_out_tasks(&self.connection, &self.scope, &tasks, &end);
         self.pipeline_runs.start(&self.connection, &tasks, &end);
         self.images.follow_pushes(&self.connection, &tasks, &end);
-        let journal = Arc::clone(&self.journal);
-        tasks.spawn(keep_within(journal, self.retention, self.metrics.clone(), end.clone()));
+        let (journal, retention) = (Arc::clone(&self.journal), self.retention);
+        let (metrics, ending) = (self.metrics.clone(), end.clone());
+        tasks.spawn(begun_anew("retention", move || {
+            keep_within(Arc::clone(&journal), retention, metrics.clone(), ending.clone())
+        }));
         tasks.close();
         Term { tasks, end: end.drop_guard() }
     }
@@ -98,7 +101,7 @@ mod tests {
     use tokio::time::{Instant, sleep};
     use trigger_cluster::{Reporter, SharedReads, connect};
     use trigger_devcluster::DevCluster;
-    use trigger_dispatch::{ImageParts, Images, Lead};
+    use trigger_dispatch::{ImageParts, Images, Lead, VitalTasks};
     use trigger_journal::Address;
     use trigger_rules::Inventory;
 
@@ -116,7 +119,7 @@ mod tests {
         }
     }
 
-    async fn duties(dev: &DevCluster, folder: &tempfile::TempDir, tasks: &TaskTracker) -> Duties {
+    async fn duties(dev: &DevCluster, folder: &tempfile::TempDir, tasks: &VitalTasks) -> Duties {
         let connection = connect(Some(&dev.kubeconfig())).await.unwrap();
         let journal =
             trigger_journal::open(&Address::Sqlite(folder.path().join("journal.db"))).await.unwrap();
@@ -161,7 +164,7 @@ mod tests {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let duties = duties(&dev, &folder, &TaskTracker::new()).await;
+        let duties = duties(&dev, &folder, &VitalTasks::default()).await;
         let (tell, told) = watch::channel(Lead::default());
         let ending = CancellationToken::new();
         let performed = tokio::spawn(duties.perform(Leadership::by(told), None, ending.clone()));

@@ -14,6 +14,7 @@ mod logging;
 mod manifests;
 mod metrics;
 mod options;
+mod panics;
 mod plain;
 mod ports;
 mod program;

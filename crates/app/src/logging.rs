@@ -10,9 +10,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
 use trigger_server::LogFilter;
 
-use crate::traces::{SpanLayer, TARGET, Traces};
-
+use crate::panics;
 use crate::plain::{LogLines, Written};
+use crate::traces::{SpanLayer, TARGET, Traces};
 
 /// How the program logs. Logs go to the standard error stream, one line each.
 #[derive(Debug, Clone, Args)]
@@ -55,12 +55,13 @@ pub fn start_logging(options: &LogOptions) -> anyhow::Result<()> {
     start_with(options, None)
 }
 
-/// Begins to log, and to send traces if the environment says where to and the command is not a quiet one. To be
-/// called within a tokio runtime.
+/// Begins to log, panics too, and to send traces if the environment says where to and the command is not a quiet one.
+/// To be called within a tokio runtime.
 pub(crate) fn start(options: &LogOptions) -> anyhow::Result<Option<Traces>> {
     let started = if options.quiet { None } else { Traces::start()? };
     let (traces, spans) = started.unzip();
     start_with(options, spans)?;
+    panics::log_from_now_on();
     Ok(traces)
 }
 

@@ -11,5 +11,6 @@ pub(crate) fn registry() -> Registry {
     let mut registry = Registry::with_prefix(PREFIX);
     let info = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
     registry.register("build", "Which program this is", info);
+    crate::panics::register(&mut registry);
     registry
 }

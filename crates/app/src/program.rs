@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trigger_cluster::{
     BuildWatch, Campaign, Connection, ImageFollowers, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter,
@@ -138,15 +137,14 @@ pub struct Program {
 /// dispatcher, last what they all need.
 struct Stop {
     duties: CancellationToken,
-    serving: TaskTracker,
+    serving: VitalTasks,
     listeners: CancellationToken,
     listening: VitalTasks,
     dispatcher: CancellationToken,
     dispatching: VitalTasks,
     workers: Workers,
     rest: CancellationToken,
-    watching: VitalTasks,
-    background: TaskTracker,
+    background: VitalTasks,
 }
 
 /// For so long the dispatcher goes on while requests are still being answered.
@@ -219,7 +217,7 @@ impl Program {
             &inventory,
             &reporter,
             &leadership,
-            &stop.watching,
+            &stop.background,
             &stop.rest,
         );
 
@@ -271,7 +269,7 @@ impl Program {
             retention: options.keep.retention(),
             metrics: metrics.clone(),
         };
-        stop.serving.spawn(duties.perform(leadership.clone(), campaign, stop.duties.clone()));
+        stop.serving.spawn("leading", duties.perform(leadership.clone(), campaign, stop.duties.clone()));
         stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
         let server_metrics = server_metrics(&mut registry);
@@ -288,7 +286,7 @@ impl Program {
         let registries = options.registries.hooks(Arc::new(images.clone()))?;
         let hook_routes = taking_in.router(&options.routes(), registries);
         // Ends by itself after the hooks, when the last refusals are written.
-        stop.background.spawn(refusals.run());
+        stop.background.spawn("refusals", refusals.run());
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = readiness(builds.clone(), trouble, Arc::clone(&draining));
         let admin_routes = Admin::new(AdminParts {
@@ -321,7 +319,8 @@ impl Program {
         tokio::select! {
             () = self.stop.listening.broken() => {}
             () = self.stop.dispatching.broken() => {}
-            () = self.stop.watching.broken() => {}
+            () = self.stop.serving.broken() => {}
+            () = self.stop.background.broken() => {}
         }
     }
 
@@ -343,9 +342,7 @@ impl Program {
         }
         self.stop.rest.cancel();
         // Events that are still to be written get a moment.
-        self.stop.background.close();
-        let last_events = async { tokio::join!(self.stop.background.wait(), self.stop.watching.end()) };
-        let _ = tokio::time::timeout(LAST_EVENTS, last_events).await;
+        let _ = tokio::time::timeout(LAST_EVENTS, self.stop.background.end()).await;
         let _ = tokio::time::timeout(LAST_WRITES, self.journal.close()).await;
     }
 }
@@ -355,14 +352,13 @@ impl Stop {
         Self {
             workers,
             duties: CancellationToken::new(),
-            serving: TaskTracker::new(),
+            serving: VitalTasks::default(),
             listeners: CancellationToken::new(),
             listening: VitalTasks::default(),
             dispatcher: CancellationToken::new(),
             dispatching: VitalTasks::default(),
             rest: CancellationToken::new(),
-            watching: VitalTasks::default(),
-            background: TaskTracker::new(),
+            background: VitalTasks::default(),
         }
     }
 
@@ -376,8 +372,7 @@ impl Stop {
 
     /// Returns when what a leader does is put down, and another may lead.
     async fn duties_end(&self) {
-        self.serving.close();
-        self.serving.wait().await;
+        self.serving.end().await;
     }
 
     fn dispatch(&self, work: impl Future<Output = ()> + Send + 'static) {

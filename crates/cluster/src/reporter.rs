@@ -8,10 +8,9 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 use trigger_api::Target;
-use trigger_dispatch::{Complaints, Levels};
+use trigger_dispatch::{Complaints, Levels, VitalTasks};
 use trigger_event::{ImageRef, ObjectKey};
 use trigger_targets::About;
 
@@ -61,10 +60,10 @@ pub struct Report {
 
 impl Reporter {
     /// Starts to write over `connection`. The task ends when the last clone is gone.
-    pub fn start(connection: &Connection, tasks: &TaskTracker) -> Self {
+    pub fn start(connection: &Connection, tasks: &VitalTasks) -> Self {
         let (queue, mut waiting) = mpsc::channel::<Report>(WAITING);
         let client = connection.client.clone();
-        tasks.spawn(async move {
+        tasks.spawn("Events", async move {
             while let Some(report) = waiting.recv().await {
                 write(&client, report).await;
             }

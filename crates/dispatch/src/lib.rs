@@ -48,4 +48,4 @@ pub use preview::preview;
 pub use retention::keep_within;
 pub use runs::{RunState, Runs};
 pub use secrets::{SecretData, SecretFault, Secrets};
-pub use vital::VitalTasks;
+pub use vital::{VitalTasks, begun_anew};

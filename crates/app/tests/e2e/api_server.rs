@@ -98,7 +98,6 @@ async fn what_is_new_has_to_be_whole() {
     let invalid = |field: &'static [&'static str]| (422, "Invalid", field);
     let cases = [
         ("no kind", new("/kind", Value::Null), (400, "BadRequest", &[] as &[&str])),
-        ("no version", new("/apiVersion", Value::Null), (500, "InternalError", &[])),
         ("another kind", new("/kind", json!("BuildRun")), invalid(&["kind"])),
         ("another group", new("/apiVersion", json!("other.example/v1")), (400, "BadRequest", &[])),
         ("a name that is taken", build("kept"), (409, "AlreadyExists", &[])),

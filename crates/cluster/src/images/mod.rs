@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::{Images, Leadership};
+use trigger_dispatch::{Images, Leadership, VitalTasks, begun_anew};
 use trigger_journal::Journal;
 
 use self::build_runs::Pushes;
@@ -38,13 +38,17 @@ impl ImageFollowers {
         &self,
         connection: &Connection,
         leadership: &Leadership,
-        tasks: &TaskTracker,
+        tasks: &VitalTasks,
         shutdown: &CancellationToken,
     ) {
         for namespace in self.scope.parts() {
-            let watch = connection.metrics.watch(Watched::Images);
-            let objects = Objects::new(namespace, self.images.clone(), leadership.clone(), watch);
-            self.start(objects.run(connection.client.clone()), tasks, shutdown);
+            let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
+            let (images, leadership) = (self.images.clone(), leadership.clone());
+            let objects = move || {
+                let watch = metrics.watch(Watched::Images);
+                Objects::new(namespace.clone(), images.clone(), leadership.clone(), watch).run(client.clone())
+            };
+            tasks.spawn("Image objects", self.follow("Image objects", objects, shutdown));
         }
     }
 
@@ -52,27 +56,32 @@ impl ImageFollowers {
     /// of times.
     pub fn follow_pushes(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
-            let watch = connection.metrics.watch(Watched::BuildRuns);
+            let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
             let (images, journal) = (self.images.clone(), Arc::clone(&self.journal));
-            let pushes = Pushes::new(namespace, images, journal, watch);
-            self.start(pushes.run(connection.client.clone()), tasks, shutdown);
+            let pushes = move || {
+                let watch = metrics.watch(Watched::BuildRuns);
+                Pushes::new(namespace.clone(), images.clone(), Arc::clone(&journal), watch)
+                    .run(client.clone())
+            };
+            tasks.spawn(self.follow("what BuildRuns push", pushes, shutdown));
         }
     }
 
-    fn start(
+    /// Does what `make` begins from when all Builds have been seen, until `shutdown`.
+    fn follow<F: Future<Output = ()> + Send, M: Fn() -> F + Send + Sync + 'static>(
         &self,
-        work: impl Future<Output = ()> + Send + 'static,
-        tasks: &TaskTracker,
+        name: &'static str,
+        make: M,
         shutdown: &CancellationToken,
-    ) {
+    ) -> impl Future<Output = ()> + Send + use<F, M> {
         let (mut synced, shutdown) = (self.synced.clone(), shutdown.clone());
-        tasks.spawn(async move {
+        async move {
             let work = async {
                 if synced.wait_for(|synced| *synced).await.is_ok() {
-                    work.await;
+                    begun_anew(name, make).await;
                 }
             };
             tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }
-        });
+        }
     }
 }

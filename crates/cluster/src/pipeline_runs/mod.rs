@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::Metrics;
+use trigger_dispatch::{Metrics, begun_anew};
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
 
@@ -47,16 +47,20 @@ impl PipelineRunFollowers {
     /// times: it goes on from the watermark. Where Tekton is not installed it is waited for.
     pub fn start(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
-            let follower = Follower::new(
-                namespace,
-                Arc::clone(&self.inventory),
-                Arc::clone(&self.journal),
-                self.metrics.clone(),
-                connection.metrics.watch(Watched::PipelineRuns),
-            );
-            let (connection, synced, shutdown) = (connection.clone(), self.synced.clone(), shutdown.clone());
+            let (parts, connection, shutdown) = (self.clone(), connection.clone(), shutdown.clone());
+            let follow = move || {
+                let follower = Follower::new(
+                    namespace.clone(),
+                    Arc::clone(&parts.inventory),
+                    Arc::clone(&parts.journal),
+                    parts.metrics.clone(),
+                    connection.metrics.watch(Watched::PipelineRuns),
+                );
+                follower.run(connection.clone(), parts.synced.clone())
+            };
             tasks.spawn(async move {
-                tokio::select! { () = follower.run(connection, synced) => {}, () = shutdown.cancelled() => {} }
+                let following = begun_anew("PipelineRuns", follow);
+                tokio::select! { () = following => {}, () = shutdown.cancelled() => {} }
             });
         }
     }

@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 use trigger_api::tekton::{CustomRun, Run};
+use trigger_dispatch::begun_anew;
 
+use self::kind::TaskObject;
 use crate::builds::Scope;
 use crate::client::Connection;
 use crate::leader::PUT_DOWN_WITHIN;
@@ -26,11 +28,20 @@ pub fn carry_out_tasks(
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    let (client, parts) = (&connection.client, || scope.parts());
-    let custom_runs = watching::watch::<CustomRun>(client.clone(), parts(), shutdown.clone());
-    let runs = watching::watch::<Run>(client.clone(), parts(), shutdown.clone());
-    tasks.spawn(put_down(custom_runs, shutdown.clone()));
-    tasks.spawn(put_down(runs, shutdown.clone()));
+    carry_out::<CustomRun>("CustomRuns", connection, scope, tasks, shutdown);
+    carry_out::<Run>("Runs", connection, scope, tasks, shutdown);
+}
+
+fn carry_out<K: TaskObject>(
+    name: &'static str,
+    connection: &Connection,
+    scope: &Scope,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let (client, parts, ending) = (connection.client.clone(), scope.parts(), shutdown.clone());
+    let watch = move || watching::watch::<K>(client.clone(), parts.clone(), ending.clone());
+    tasks.spawn(put_down(begun_anew(name, watch), shutdown.clone()));
 }
 
 /// Does `work`, but not for much longer than until `shutdown`.

@@ -64,13 +64,14 @@ fn must_be_named(target: &Target, body: &Value) -> Result<(), ApiError> {
         let detail = format!("unmarshalerDecoder: Object 'Kind' is missing in '{body}'");
         return Err(ApiError::undecodable(&target.resource, &target.version, &detail));
     };
-    if said("apiVersion").is_none() {
+    let (expected, version) = (&target.resource.kind, target.api_version());
+    let Some(said) = said("apiVersion") else {
         let message =
-            "Internal error occurred: Object 'apiVersion' is missing in 'object has no apiVersion field'";
-        return Err(ApiError::new(500, "InternalError", message));
-    }
-    let expected = &target.resource.kind;
-    if kind == expected || said("apiVersion") != Some(&target.api_version()) {
+            format!("the API version in the data () does not match the expected API version ({version})");
+        return Err(ApiError::bad_request(message));
+    };
+    // Another version is refused next.
+    if kind == expected || said != version {
         return Ok(());
     }
     let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();

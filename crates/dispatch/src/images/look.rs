@@ -1,8 +1,11 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::time::Instant;
+use tracing::error;
 use trigger_event::{Digest, ImageRef, ObjectKey};
 use trigger_registries::{Credential, LookFault, LookFaultKind, Registries, credential_for};
 
@@ -49,8 +52,19 @@ impl Asking {
         Self { registries, secrets, nothing_for: Mutex::default() }
     }
 
-    /// Asks what an image stands for: once for each credential, however many namespaces have it.
+    /// Asks what an image stands for: once for each credential, however many namespaces have it. What comes back is
+    /// anybody's: a panic over it, a bug, is a look that has failed.
     pub(super) async fn ask(&self, image: &ImageRef, askers: &[Asker]) -> Answers {
+        let answers = AssertUnwindSafe(self.ask_all(image, askers)).catch_unwind().await;
+        answers.unwrap_or_else(|_| {
+            error!(%image, "the program panicked while it asked a registry, which is a bug: please report it");
+            let namespaces: BTreeSet<_> = askers.iter().map(|asker| Arc::clone(&asker.namespace)).collect();
+            let by_namespace = namespaces.into_iter().map(|it| (it, Err(LookFault::panicked()))).collect();
+            Answers { by_namespace, requests: 1 }
+        })
+    }
+
+    async fn ask_all(&self, image: &ImageRef, askers: &[Asker]) -> Answers {
         let mut known = Known::new();
         let mut by_namespace = HashMap::<Arc<str>, Result<Digest, LookFault>>::new();
         for asker in askers {
@@ -163,4 +177,33 @@ fn place(image: &ImageRef) -> Box<str> {
 /// Whether other credentials might help. Registries say "not found" to those who may not know.
 fn is_refused(kind: LookFaultKind) -> bool {
     matches!(kind, LookFaultKind::Unauthorized | LookFaultKind::Forbidden | LookFaultKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+    use trigger_registries::RegistrySettings;
+
+    use super::*;
+    use crate::secrets::{SecretData, SecretFault};
+
+    struct Broken;
+
+    impl Secrets for Broken {
+        fn read<'a>(&'a self, _: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretFault>> {
+            panic!("on purpose")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_look_that_has_failed() {
+        let registries = Registries::new(RegistrySettings::default()).unwrap();
+        let asking = Asking::new(registries, Arc::new(Broken));
+        let secret = ObjectKey { namespace: "team".into(), name: "login".into() };
+        let asker = Asker { namespace: "team".into(), secrets: vec![secret] };
+        let answers = asking.ask(&"registry.example/app:1".parse().unwrap(), &[asker]).await;
+        let [(namespace, Err(fault))] = answers.by_namespace.as_slice() else { panic!("no fault") };
+        assert_eq!(&**namespace, "team");
+        assert!(fault.message().contains("which is a bug"), "{fault:?}");
+    }
 }

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use trigger_event::{ImageCue, ImageRef};
 use trigger_journal::Journal;
 use trigger_registries::Registries;
@@ -41,6 +40,7 @@ use crate::cues::ImageWatch;
 use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
+use crate::vital::VitalTasks;
 
 /// Sightings that wait to be kept; more have their sources wait.
 const WAITING: usize = 1024;
@@ -99,7 +99,7 @@ impl Images {
     pub fn start(
         parts: ImageParts,
         mut synced: watch::Receiver<bool>,
-        tasks: &TaskTracker,
+        tasks: &VitalTasks,
         shutdown: &CancellationToken,
     ) -> Self {
         let ImageParts { inventory, journal, secrets, registries, complaints, metrics, settings, leadership } =
@@ -126,7 +126,7 @@ impl Images {
             leadership: leadership.clone(),
         };
         let shutdown = shutdown.clone();
-        tasks.spawn(async move {
+        tasks.spawn("images", async move {
             let work = async {
                 if synced.wait_for(|synced| *synced).await.is_ok() {
                     tokio::join!(keeper.run(sightings), poller.run(hinted));

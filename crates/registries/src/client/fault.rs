@@ -42,6 +42,13 @@ impl LookFault {
         Self { kind, message: message.into(), retry_after: None }
     }
 
+    /// That of a look which the program panicked over.
+    #[must_use]
+    pub fn panicked() -> Self {
+        let message = "the program panicked while it asked, which is a bug: please report it";
+        Self::new(LookFaultKind::Garbled, message)
+    }
+
     pub(crate) fn after(self, retry_after: Option<Duration>) -> Self {
         Self { retry_after, ..self }
     }
