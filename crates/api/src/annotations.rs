@@ -15,7 +15,8 @@ pub const WHEN_GITHUB_BRANCHES: &str = "trigger.shipwright.io/trigger-when-githu
 pub const DELIVERY: &str = "trigger.shipwright.io/delivery";
 /// On a BuildRun: the id of the earlier delivery that the delivery replays.
 pub const REPLAY_OF: &str = "trigger.shipwright.io/replay-of";
-/// On a BuildRun: where its trace goes on, as W3C Trace Context writes `traceparent`. It follows from the delivery.
+/// On a BuildRun: where its trace goes on, as W3C Trace Context writes `traceparent`. It follows from the delivery, or
+/// is what Tekton has noted on the custom task.
 pub const TRACE_PARENT: &str = "trigger.shipwright.io/traceparent";
 /// On a BuildRun: the repository the event is about.
 pub const REPOSITORY: &str = "trigger.shipwright.io/repository";

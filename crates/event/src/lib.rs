@@ -28,4 +28,4 @@ pub use image::{
 pub use object_key::ObjectKey;
 pub use proof::{Claim, Proof, Unsigned, Verification, Verified};
 pub use repository::{RepoId, RepoIdError, RepoKey};
-pub use trace_parent::TraceParent;
+pub use trace_parent::{NoTraceParent, TraceParent};

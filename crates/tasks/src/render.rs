@@ -79,6 +79,7 @@ impl Task {
         let known = [
             (annotations::CUSTOM_RUN, Some(self.key.name.to_string())),
             (annotations::PIPELINE_RUN, pipeline.map(|pipeline| pipeline.run.clone())),
+            (annotations::TRACE_PARENT, self.trace.map(|trace| trace.to_string())),
         ];
         known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }

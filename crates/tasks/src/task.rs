@@ -1,13 +1,14 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use trigger_api::tekton::{
-    CustomRun, CustomRunSpec, EmbeddedTask, LABEL_PIPELINE_RUN, LABEL_PIPELINE_TASK, Run, RunSpec,
-    TaskFields, TaskReference,
+    CustomRun, CustomRunSpec, DELIVERY_TRACE_PARENT, EmbeddedTask, LABEL_PIPELINE_RUN, LABEL_PIPELINE_TASK,
+    Run, RunSpec, SPAN_CONTEXTS, TaskFields, TaskReference,
 };
-use trigger_event::{DeliveryId, ObjectKey};
+use trigger_event::{DeliveryId, ObjectKey, TraceParent};
 use trigger_targets::run_name;
 
 use crate::kind::TaskKind;
@@ -52,6 +53,8 @@ pub struct Task {
     pub progress: Progress,
     /// The pipeline that it is part of, if it is.
     pub pipeline: Option<PipelineTask>,
+    /// Where its trace goes on, if Tekton says so.
+    pub trace: Option<TraceParent>,
 }
 
 /// The place of a task in a pipeline.
@@ -120,6 +123,7 @@ impl Task {
             progress: Progress::read(status),
             pipeline: label(LABEL_PIPELINE_RUN)
                 .map(|run| PipelineTask { run, task: label(LABEL_PIPELINE_TASK) }),
+            trace: metadata.annotations.as_ref().and_then(trace_noted),
         }
     }
 
@@ -171,4 +175,14 @@ impl Task {
         let has_time = self.kind == TaskKind::CustomRun || !self.is_overdue(now);
         self.attempt() < self.retries && has_time
     }
+}
+
+/// The trace that the nearest of Tekton's notes names. One that cannot be read counts as none.
+fn trace_noted(annotations: &BTreeMap<String, String>) -> Option<TraceParent> {
+    let in_json = |key: &&str| {
+        let context: Value = serde_json::from_str(annotations.get(*key)?).ok()?;
+        context["traceparent"].as_str()?.parse().ok()
+    };
+    let plain = || annotations.get(DELIVERY_TRACE_PARENT)?.parse().ok();
+    SPAN_CONTEXTS.iter().find_map(in_json).or_else(plain)
 }

@@ -21,3 +21,9 @@ pub const LABEL_PIPELINE: &str = "tekton.dev/pipeline";
 pub const LABEL_PIPELINE_RUN: &str = "tekton.dev/pipelineRun";
 /// Label of Tekton on what carries out a task of a Pipeline: the name of the task.
 pub const LABEL_PIPELINE_TASK: &str = "tekton.dev/pipelineTask";
+/// Annotations of Tekton in which it notes the trace of what it does, that of a task before that of its PipelineRun:
+/// JSON such as `{"traceparent": "00-…"}`. What stands on a PipelineRun it copies to its tasks.
+pub const SPAN_CONTEXTS: [&str; 3] =
+    ["tekton.dev/customrunSpanContext", "tekton.dev/taskrunSpanContext", "tekton.dev/pipelinerunSpanContext"];
+/// Annotation on a PipelineRun: the trace that it is to go on with, a `traceparent` of W3C Trace Context.
+pub const DELIVERY_TRACE_PARENT: &str = "tekton.dev/deliveryTraceparent";

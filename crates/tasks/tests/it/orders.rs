@@ -180,6 +180,29 @@ fn the_run_says_whose_it_is() {
 }
 
 #[test]
+fn the_run_goes_on_with_the_trace_that_tekton_notes() {
+    let trace = |digit: &str| format!("00-{}-{}-01", digit.repeat(32), digit.repeat(16));
+    let context = |digit: &str| json!({"traceparent": trace(digit), "tracestate": ""}).to_string();
+    let (of_task, of_run) = ("tekton.dev/taskrunSpanContext", "tekton.dev/pipelinerunSpanContext");
+    let given = "tekton.dev/deliveryTraceparent";
+    for (annotations, expected) in [
+        (json!({}), None),
+        (json!({of_run: context("a")}), Some("a")),
+        (json!({of_run: context("a"), of_task: context("b"), given: trace("c")}), Some("b")),
+        (json!({"tekton.dev/customrunSpanContext": context("d"), of_task: context("b")}), Some("d")),
+        (json!({given: trace("c")}), Some("c")),
+        (json!({of_task: "{}", of_run: "not JSON", given: trace("c")}), Some("c")),
+        (json!({of_task: context("0")}), None),
+        (json!({given: "00-1-2-01"}), None),
+    ] {
+        let task = read(&custom_run(&json!({"metadata": {"annotations": annotations}}))).unwrap();
+        let object = task.creation(false).unwrap().object;
+        let found = object["metadata"]["annotations"]["trigger.shipwright.io/traceparent"].as_str();
+        assert_eq!(found, expected.map(trace).as_deref(), "{annotations}");
+    }
+}
+
+#[test]
 fn a_name_that_is_too_long_for_a_label_is_left_out_there() {
     let long = format!("a.{}", "b".repeat(200));
     let object = made(&json!({"metadata": {"name": long}}));

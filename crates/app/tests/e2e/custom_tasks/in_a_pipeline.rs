@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use trigger_devcluster::{Gvr, SimulationOptions};
 
 use super::scene::{FOREVER, simulated};
-use crate::world::World;
+use crate::world::{World, annotation};
+
+/// The trace that whoever creates the PipelineRun wants it to go on with.
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn gvr(group: &str, version: &str, plural: &str) -> Gvr {
     Gvr::new(group, version, plural)
@@ -22,7 +25,10 @@ async fn run(world: &World, name: &str, spec: Value) {
     let results = json!([{"name": "digest", "value": digest}]);
     let mut run = json!({
         "apiVersion": "tekton.dev/v1", "kind": "PipelineRun",
-        "metadata": {"namespace": world.namespace("team-a"), "name": name}, "spec": spec,
+        "metadata": {
+            "namespace": world.namespace("team-a"), "name": name, "annotations": {"tekton.dev/deliveryTraceparent": TRACE},
+        },
+        "spec": spec,
     });
     run["spec"]["pipelineSpec"] = json!({"tasks": tasks, "results": results});
     world.stage.store.apply(run).await.unwrap();
@@ -50,7 +56,7 @@ async fn pipelines() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_task_takes_the_digest() {
+async fn a_later_task_takes_the_digest_and_the_trace_goes_on() {
     let world = pipelines().await;
     world.plain_build().await;
     run(&world, "release", json!({})).await;
@@ -60,6 +66,7 @@ async fn a_later_task_takes_the_digest() {
     let [build_run] = runs.as_slice() else { panic!("{runs:#?}") };
     let digest = build_run["status"]["output"]["digest"].as_str().unwrap();
     assert_eq!(ended["status"]["results"], json!([{"name": "digest", "value": digest}]));
+    assert_eq!(annotation(build_run, "traceparent"), TRACE);
 }
 
 #[tokio::test(flavor = "multi_thread")]
