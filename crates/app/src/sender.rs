@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use trigger_cluster::is_loopback;
 use trigger_event::{Commit, DeliveryId};
 use trigger_providers::Provider;
 
@@ -27,13 +28,19 @@ pub(crate) async fn post(
 ) -> anyhow::Result<Answer> {
     let delivery = fresh("delivery");
     let headers: HeaderMap = provider.sign(event, delivery.as_str(), &body, key);
-    let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
+    let client = client_for(url).timeout(ANSWER_WITHIN).build()?;
     let request = client.post(url).headers(headers).body(Bytes::from(body));
     let response = request.send().await.with_context(|| {
         format!("{url} cannot be reached: is `shipwright-trigger serve` or `dev` running there? Choose another address with --url")
     })?;
     let status = response.status();
     Ok(Answer { status, body: response.text().await.context("the answer broke off")? })
+}
+
+/// A client that asks `url`. What is on this machine is asked without the proxy that the environment names.
+pub(crate) fn client_for(url: &str) -> reqwest::ClientBuilder {
+    let client = reqwest::Client::builder();
+    if url.parse().is_ok_and(|url| is_loopback(&url)) { client.no_proxy() } else { client }
 }
 
 /// A commit id that nobody has used before, so that what is sent is a new event every time.

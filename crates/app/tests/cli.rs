@@ -51,6 +51,18 @@ fn path(folder: &tempfile::TempDir) -> &str {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_not_for_this_machine() {
+    let nobody = "http://127.0.0.1:1";
+    let args = ["dev", "--once"];
+    let mut command = command(&args);
+    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
+        command.env(name, nobody).env(name.to_lowercase(), nobody);
+    }
+    let output = command.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+    check_output(&args, &output, true, &["Everything went as it should"]);
+}
+
+#[test]
 fn dev_tells_the_story() {
     check(
         &["dev", "--once"],

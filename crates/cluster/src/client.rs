@@ -1,7 +1,4 @@
-use std::time::Duration;
-
 use hyper_timeout::TimeoutConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::retry::RetryPolicy;
 use kube::client::{ClientBuilder, ConfigExt};
@@ -11,16 +8,8 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
 use crate::counting::CountingLayer;
-
-/// A connection on which nothing has come in for so long is asked whether it still is one: a watch may be quiet for
-/// minutes, and networks forget such connections without a word.
-const ASK_AFTER: Duration = Duration::from_secs(20);
-/// How long each question waits for its answer.
-const ASK_EVERY: Duration = Duration::from_secs(5);
-/// So many questions without an answer are the end of a connection, and so is as long a silence after anything else
-/// that was sent.
-const QUESTIONS: u32 = 3;
 use crate::metrics::Metrics;
+use crate::way::Way;
 
 /// A connection to an API server.
 #[derive(Clone)]
@@ -46,6 +35,9 @@ pub enum ClientError {
     /// The client cannot be made: a certificate or key that cannot be read, for example.
     #[error("the Kubernetes client cannot be set up")]
     Client(#[source] Box<kube::Error>),
+    /// The proxy before the API server cannot be used.
+    #[error("{0}: give one of the scheme http as `proxy-url` in the kubeconfig or as HTTPS_PROXY, or none")]
+    Proxy(String),
     /// Builds cannot be listed.
     #[error("the Builds cannot be listed: is Shipwright Build installed, and may you list them?")]
     Builds(#[source] Box<kube::Error>),
@@ -69,7 +61,7 @@ pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError
 impl Connection {
     fn new(config: Config, metrics: Metrics) -> Result<Self, ClientError> {
         let url = config.cluster_url.to_string();
-        let client = client(&config, &metrics).map_err(|error| ClientError::Client(Box::new(error)))?;
+        let client = client(&config, &metrics)?;
         Ok(Self { client, config, metrics, url })
     }
 
@@ -80,23 +72,14 @@ impl Connection {
     }
 }
 
-/// The client as kube makes it, over TCP connections whose end is noticed even if nobody tells of it.
-fn client(config: &Config, metrics: &Metrics) -> Result<Client, kube::Error> {
-    let counting = CountingLayer(metrics.clone());
-    if config.proxy_url.is_some() {
-        // The connection is the proxy's then, and how to speak to it is kube's matter.
-        return Ok(ClientBuilder::try_from(config.clone())?.with_layer(&counting).build());
-    }
+/// The client as kube makes it, but for the [`Way`] to the API server.
+fn client(config: &Config, metrics: &Metrics) -> Result<Client, ClientError> {
     // As kube does. It fails only if there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_keepalive(Some(ASK_AFTER));
-    tcp.set_keepalive_interval(Some(ASK_EVERY));
-    tcp.set_keepalive_retries(Some(QUESTIONS));
-    #[cfg(target_os = "linux")]
-    tcp.set_tcp_user_timeout(Some(ASK_AFTER + QUESTIONS * ASK_EVERY));
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
+    let way = Way::of(config).map_err(|fault| ClientError::Proxy(fault.to_string()))?;
+    let failed = |error| ClientError::Client(Box::new(error));
+    let https = config.rustls_https_connector_with_connector(way).map_err(failed)?;
+    let mut connector = TimeoutConnector::new(https);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
@@ -104,21 +87,78 @@ fn client(config: &Config, metrics: &Metrics) -> Result<Client, kube::Error> {
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry())))
-        .option_layer(config.auth_layer()?)
-        .layer(config.extra_headers_layer()?)
+        .option_layer(config.auth_layer().map_err(failed)?)
+        .layer(config.extra_headers_layer().map_err(failed)?)
         .map_err(BoxError::from)
         .service(requests);
-    Ok(ClientBuilder::new(service, config.default_namespace.clone()).with_layer(&counting).build())
+    let builder = ClientBuilder::new(service, config.default_namespace.clone());
+    Ok(builder.with_layer(&CountingLayer(metrics.clone())).build())
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
-    use std::net::TcpListener;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn kubeconfig(cluster: &Value) -> String {
+        let kubeconfig = json!({
+            "current-context": "a",
+            "clusters": [{"name": "a", "cluster": cluster}],
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+            "users": [{"name": "a", "user": {}}],
+        });
+        kubeconfig.to_string()
+    }
+
+    /// What comes in until an empty line.
+    fn head(connection: &mut TcpStream) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            connection.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_proxy_of_the_kubeconfig_is_gone_through() {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let way = format!("http://me:secret@{}", proxy.local_addr().unwrap());
+        let cluster = json!({"server": "http://api.example:6443", "proxy-url": way});
+        let connection = connect(Some(&kubeconfig(&cluster))).await.unwrap();
+        let asked = tokio::spawn(async move { connection.client.apiserver_version().await });
+        let told = tokio::task::spawn_blocking(move || {
+            let (mut accepted, _) = proxy.accept().unwrap();
+            let connect = head(&mut accepted);
+            accepted.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let request = head(&mut accepted);
+            accepted.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").unwrap();
+            (connect, request)
+        });
+        let (connect, request) = told.await.unwrap();
+        assert!(connect.starts_with("CONNECT api.example:6443 HTTP/1.1\r\n"), "{connect}");
+        assert!(connect.to_lowercase().contains("proxy-authorization: basic "), "{connect}");
+        assert!(request.starts_with("GET /version "), "{request}");
+        assert!(!request.to_lowercase().contains("proxy-authorization"), "{request}");
+        assert!(asked.await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_proxy_of_another_kind_is_named_without_its_password() {
+        let cluster =
+            json!({"server": "https://api.example:6443", "proxy-url": "socks5://me:secret@proxy.example"});
+        let Err(error) = connect(Some(&kubeconfig(&cluster))).await else { panic!("there is a way") };
+        let told = format!("{error} {error:?}");
+        assert!(told.contains("`socks5`") && !told.contains("secret"), "{told}");
+    }
+
     /// Which timer runs for the connections to `port`, as `/proc/net/tcp` has it: 2 is that of keep-alive.
+    #[cfg(target_os = "linux")]
     fn timers(port: u16) -> Vec<String> {
         let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
         let to_port = format!(":{port:04X}");
@@ -127,23 +167,17 @@ mod tests {
         ours.map(|words| words[5].split(':').next().unwrap().to_owned()).collect()
     }
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn connections_are_asked_whether_they_still_are() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = server.local_addr().unwrap().port();
-        let url = format!("http://127.0.0.1:{port}");
-        let kubeconfig = serde_json::json!({
-            "current-context": "a",
-            "clusters": [{"name": "a", "cluster": {"server": url}}],
-            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-            "users": [{"name": "a", "user": {}}],
-        });
-        let connection = connect(Some(&kubeconfig.to_string())).await.unwrap();
-        // The server says nothing, and the request has arrived when it has accepted the connection and read of it.
+        let cluster = json!({"server": format!("http://127.0.0.1:{port}")});
+        let connection = connect(Some(&kubeconfig(&cluster))).await.unwrap();
         let asked = tokio::spawn(async move { connection.client.apiserver_version().await });
         let read = tokio::task::spawn_blocking(move || {
             let (mut accepted, _) = server.accept().unwrap();
-            std::io::Read::read(&mut accepted, &mut [0; 64]).unwrap();
+            head(&mut accepted);
             accepted
         });
         let accepted = read.await.unwrap();

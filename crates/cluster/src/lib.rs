@@ -26,6 +26,7 @@ mod secrets;
 mod tasks;
 mod triggered;
 mod watching;
+mod way;
 mod writing;
 
 pub use access::Reviews;
@@ -40,6 +41,7 @@ pub use reporter::{Report, Reporter};
 pub use runs::KubeRuns;
 pub use secrets::SharedReads;
 pub use tasks::carry_out_tasks;
+pub use way::is_loopback;
 
 /// Our name towards the API server: field manager of what we write, reporter of our Events.
 pub const MANAGER: &str = "shipwright-trigger";

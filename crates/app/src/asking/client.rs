@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trigger_server::wire;
 
+use crate::sender::client_for;
+
 /// Where the admin API is, and who asks.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
@@ -73,7 +75,7 @@ impl Client {
         if !server.starts_with("http://") && !server.starts_with("https://") {
             bail!("`--server {server}` is no address: write http://127.0.0.1:9090, say");
         }
-        let http = reqwest::Client::builder();
+        let http = client_for(&server);
         // A token is for the server that was named, not for where that one points.
         let http = http.connect_timeout(CONNECTS_WITHIN).redirect(Policy::none()).build()?;
         Ok(Self { http, server, token: args.token()?, not_found })
