@@ -321,6 +321,7 @@ impl Program {
             () = self.stop.dispatching.broken() => {}
             () = self.stop.serving.broken() => {}
             () = self.stop.background.broken() => {}
+            () = self.journal.broken() => {}
         }
     }
 

@@ -124,6 +124,12 @@ pub trait Journal: Send + Sync + 'static {
     /// that run out and due moments that come change nothing.
     fn arrivals(&self) -> watch::Receiver<u64>;
 
+    /// Returns when a part of the journal has panicked that it cannot do without, if ever: a bug. What it has
+    /// acknowledged is safe; it has to be opened anew.
+    fn broken(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
     /// Ends the journal: finishes what was asked before. Later calls are answered with
     /// [`JournalError::Unavailable`]. Closing again does nothing.
     fn close(&self) -> BoxFuture<'_, ()>;

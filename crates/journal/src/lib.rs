@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod alarm;
 mod body;
 mod cursor;
 mod entry;

@@ -135,6 +135,10 @@ impl Journal for Measured {
         self.inner.arrivals()
     }
 
+    fn broken(&self) -> BoxFuture<'_, ()> {
+        self.inner.broken()
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.inner.close()
     }

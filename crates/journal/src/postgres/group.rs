@@ -8,6 +8,7 @@ use trigger_event::DeliveryId;
 
 use super::{Store, fault};
 use crate::JournalError;
+use crate::alarm::Alarm;
 
 /// How many jobs share a commit at most.
 const JOBS: usize = 64;
@@ -50,12 +51,12 @@ pub(super) struct Group<J: Job> {
 
 impl<J: Job> Group<J> {
     /// Starts to collect, until the group is dropped and its queue is empty.
-    pub(super) fn start(store: Arc<Store>, queue: usize) -> Self {
+    pub(super) fn start(store: Arc<Store>, queue: usize, alarm: &Alarm) -> Self {
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let flights = Arc::new(Semaphore::new(FLIGHTS as usize));
         let collector =
             Collector { store, queue: receiver, later: VecDeque::new(), flights: Arc::clone(&flights) };
-        tokio::spawn(collector.run());
+        alarm.spawn(collector.run());
         Self { queue: sender, flights }
     }
 

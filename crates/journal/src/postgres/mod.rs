@@ -74,6 +74,7 @@ pub use opening::OpenError;
 use place::Place;
 use session::Sessions;
 
+use crate::alarm::Alarm;
 use crate::entry::Entry;
 use crate::patience::within;
 use crate::turns::Turns;
@@ -110,6 +111,8 @@ pub struct PostgresJournal {
     endings: Group<Ending>,
     /// Those who tell other replicas and hear them.
     background: [AbortHandle; 2],
+    /// Raised by a task that panics.
+    alarm: Alarm,
 }
 
 /// What all calls share.
@@ -166,15 +169,17 @@ impl PostgresJournal {
         let ear = ear.map_err(|error| opening::refuse(shown, error))?;
 
         let store = Arc::new(Store { sessions, arrivals: Arc::clone(&arrivals), turns: Mutex::default() });
+        let alarm = Alarm::new();
         let background = [
-            tokio::spawn(arrivals::tell(Arc::clone(&store))).abort_handle(),
-            tokio::spawn(listener.run(ear, arrivals)).abort_handle(),
+            alarm.spawn(arrivals::tell(Arc::clone(&store))).abort_handle(),
+            alarm.spawn(listener.run(ear, arrivals)).abort_handle(),
         ];
         Ok(Self {
-            appends: Group::start(Arc::clone(&store), options.queue),
-            endings: Group::start(Arc::clone(&store), options.queue),
+            appends: Group::start(Arc::clone(&store), options.queue, &alarm),
+            endings: Group::start(Arc::clone(&store), options.queue, &alarm),
             store,
             background,
+            alarm,
         })
     }
 
@@ -298,6 +303,10 @@ impl Journal for PostgresJournal {
 
     fn arrivals(&self) -> watch::Receiver<u64> {
         self.store.arrivals.subscribe()
+    }
+
+    fn broken(&self) -> BoxFuture<'_, ()> {
+        self.alarm.raised()
     }
 
     /// Waits for what is carried out at most for the patience of the options.

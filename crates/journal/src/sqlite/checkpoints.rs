@@ -13,6 +13,7 @@ use rusqlite::wal::CheckpointMode;
 use tracing::warn;
 
 use super::file::Place;
+use crate::alarm::Guard;
 
 /// Pages of 4 KiB in the log after which it is moved. Fewer move the pages of the indexes more often; more make
 /// the log, and the start after a crash, longer.
@@ -49,12 +50,14 @@ enum Stage {
 }
 
 impl Checkpoints {
-    /// Starts the thread. Without one, which is logged, the writer moves the log itself.
-    pub(super) fn start(place: Place) -> Self {
+    /// Starts the thread, which holds `guard`. Without one, which is logged, the writer moves the log itself.
+    pub(super) fn start(place: Place, guard: Guard) -> Self {
         let stage = Arc::<Shared>::default();
         let shared = Arc::clone(&stage);
-        let thread =
-            thread::Builder::new().name("journal-log".to_owned()).spawn(move || work(&place, &shared));
+        let thread = thread::Builder::new().name("journal-log".to_owned()).spawn(move || {
+            let _guard = guard;
+            work(&place, &shared);
+        });
         let thread = thread.inspect_err(|error| warn!(%error, "no thread to move the journal's log")).ok();
         Self { stage, thread }
     }

@@ -291,9 +291,29 @@ impl Journal for SqliteJournal {
         self.threads.arrivals()
     }
 
+    fn broken(&self) -> BoxFuture<'_, ()> {
+        self.threads.broken()
+    }
+
     /// Also moves the log into the main file, and gives the file free for another process. Waits for that at
     /// most for the patience of the options; on a disk that hangs, the threads go on and end by themselves.
     fn close(&self) -> BoxFuture<'_, ()> {
         self.threads.close().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_its_threads_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(folder.path().join("journal.db"), Options::default()).unwrap();
+        assert!(journal.broken().now_or_never().is_none());
+        let asked = journal.threads.write::<()>(1, |_| panic!("on purpose")).await;
+        assert!(matches!(asked, Err(JournalError::Unavailable { .. })), "{asked:?}");
+        journal.broken().await;
+        journal.close().await;
     }
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -12,6 +13,7 @@ use super::readers::{Question, Reader};
 use super::writer::{Job, Task, Turn, Writer};
 use super::{OpenError, Options};
 use crate::JournalError;
+use crate::alarm::Alarm;
 use crate::patience::answer_within;
 
 /// The threads that work on the file, and the queues that lead to them.
@@ -25,6 +27,8 @@ pub(super) struct Threads {
     /// Nothing is ever sent: it reports a disconnection when the last thread has ended.
     ended: Mutex<Option<blocking::Receiver<()>>>,
     arrivals: Arc<watch::Sender<u64>>,
+    /// Raised by a thread that panics.
+    alarm: Alarm,
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +41,7 @@ struct Queues {
 /// file unlocked.
 #[derive(Clone)]
 struct Alive {
+    alarm: Alarm,
     _lock: Arc<Lock>,
     _end: blocking::Sender<()>,
 }
@@ -53,8 +58,9 @@ impl Threads {
         let (questions, question_queue) = mpsc::channel(options.queue.max(1));
         let (end, ended) = blocking::channel();
         let arrivals = Arc::new(watch::Sender::new(0));
-        let alive = Alive { _lock: Arc::new(lock), _end: end };
-        let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals))
+        let alarm = Alarm::new();
+        let alive = Alive { alarm: alarm.clone(), _lock: Arc::new(lock), _end: end };
+        let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals), &alarm)
             .map_err(|source| OpenError::Store { path: place.path.clone(), source })?;
         spawn("journal-writer", place, alive.clone(), move || writer.run())?;
         let question_queue = Arc::new(Mutex::new(question_queue));
@@ -67,11 +73,17 @@ impl Threads {
             queues: Mutex::new(Some(Queues { writer: jobs, readers: questions })),
             ended: Mutex::new(Some(ended)),
             arrivals,
+            alarm,
         })
     }
 
     pub(super) fn arrivals(&self) -> watch::Receiver<u64> {
         self.arrivals.subscribe()
+    }
+
+    /// Returns when one of them has panicked, if ever.
+    pub(super) fn broken(&self) -> BoxFuture<'_, ()> {
+        self.alarm.raised()
     }
 
     /// Queues `work` for the writer and waits until it is on disk.
@@ -157,6 +169,7 @@ fn spawn(
     run: impl FnOnce() + Send + 'static,
 ) -> Result<(), OpenError> {
     let run = move || {
+        let _guard = alive.alarm.guard();
         run();
         drop(alive);
     };

@@ -9,6 +9,7 @@ use super::checkpoints::Checkpoints;
 use super::fault::{self, Scope};
 use super::file::Place;
 use crate::JournalError;
+use crate::alarm::Alarm;
 use crate::turns::Turns;
 
 /// How many jobs share a commit at most: beyond, waiting for the others costs more than their fsync saves.
@@ -70,9 +71,10 @@ impl Writer {
         mut store: Connection,
         queue: mpsc::Receiver<Box<dyn Job>>,
         arrivals: Arc<watch::Sender<u64>>,
+        alarm: &Alarm,
     ) -> rusqlite::Result<Self> {
         let (clock, turns) = (Clock(Timestamp::MIN), Turns::default());
-        let checkpoints = Checkpoints::start(place.clone());
+        let checkpoints = Checkpoints::start(place.clone(), alarm.guard());
         checkpoints.attach(&mut store)?;
         Ok(Self { place, checkpoints, store: Some(store), queue, arrivals, clock, turns, troubled: false })
     }
