@@ -1,5 +1,7 @@
 //! What is asked for, out of the query and the body of a request.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
@@ -10,6 +12,9 @@ use super::fault::Fault;
 
 /// No request needs more: a hundred ids are three KiB.
 pub(super) const LARGEST_BODY: usize = 64 * 1024;
+
+/// A body has to be here within this time.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// The query of a request.
 pub(super) struct Wanted<T>(pub(super) T);
@@ -37,7 +42,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
             let detail = "send JSON, with the header `Content-Type: application/json`";
             return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let body = tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, state)).await;
+        let late = || Fault::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time; send it again");
+        let body = body.map_err(|_| late())?.map_err(|rejection| {
             let detail = format!("the body cannot be read: {}", rejection.body_text());
             Fault::new(rejection.status(), detail)
         })?;
@@ -53,4 +60,22 @@ fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use futures::stream::{self, StreamExt};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_end_is_not_waited_for() {
+        let begun = stream::once(async { Ok::<_, std::io::Error>("{") }).chain(stream::pending());
+        let request = Request::post("/").header("content-type", "application/json");
+        let request = request.body(Body::from_stream(begun)).unwrap();
+        let Err(fault) = Sent::<Value>::from_request(request, &()).await else { panic!("it has come") };
+        assert_eq!(fault.status, StatusCode::REQUEST_TIMEOUT);
+    }
 }
