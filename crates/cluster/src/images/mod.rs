@@ -74,14 +74,18 @@ impl ImageFollowers {
         make: M,
         shutdown: &CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<F, M> {
-        let (mut synced, shutdown) = (self.synced.clone(), shutdown.clone());
-        async move {
-            let work = async {
+        let (synced, shutdown) = (self.synced.clone(), shutdown.clone());
+        // Made at once, so that the watch is counted as one that is starting.
+        let begin = move || {
+            let (work, mut synced) = (make(), synced.clone());
+            async move {
                 if synced.wait_for(|synced| *synced).await.is_ok() {
-                    begun_anew(name, make).await;
+                    work.await;
                 }
-            };
-            tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }
+            }
+        };
+        async move {
+            tokio::select! { () = begun_anew(name, begin) => {}, () = shutdown.cancelled() => {} }
         }
     }
 }

@@ -30,8 +30,9 @@ pub(crate) fn patch(
         target.resource.present(&target.version, &mut shown);
         patch::change(kind, &mut shown, patch)?;
         admit::identify(target, &mut shown)?;
-        if shown["metadata"]["uid"].as_str() != Some(current.uid()) {
-            let cause = Cause::invalid("metadata.uid", &shown["metadata"]["uid"], "field is immutable");
+        let uid = shown["metadata"]["uid"].as_str().unwrap_or_default();
+        if !uid.is_empty() && uid != current.uid() {
+            let cause = Cause::invalid("metadata.uid", &uid.into(), "field is immutable");
             return Err(ApiError::invalid(&target.resource, &target.name, &[cause]));
         }
         check_preconditions(target, &current, &shown)?;

@@ -113,6 +113,8 @@ async fn a_write_without_effect_changes_nothing() {
     assert_eq!(scene.put(&path, &made).await.expect(200), made);
     let same = json!({"spec": {"strategy": {"name": "buildah"}}});
     assert_eq!(scene.merge(&path, &same).await.expect(200), made);
+    let unsaid = json!({"metadata": {"uid": null}});
+    assert_eq!(scene.merge(&path, &unsaid).await.expect(200), made);
 }
 
 #[tokio::test]
