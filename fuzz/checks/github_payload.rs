@@ -3,7 +3,7 @@
 //! The input is headers as `name: value` lines, an empty line, and the body, so that seeds can be read.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_event::{Event, GitEventKind};
+use trigger_core::{Event, GitEventKind};
 use trigger_providers::{GitHub, PayloadError, Provider};
 
 /// Nothing panics, errors do not quote, the two readers agree, and what is kept is enough to read it again.

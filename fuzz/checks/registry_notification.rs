@@ -4,7 +4,7 @@
 //! `name: value` lines; an empty line; and the body, so that seeds can be read.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_event::ImageRef;
+use trigger_core::ImageRef;
 use trigger_registries::notifications::{FORMATS, MOST_CUES, bearer, claims};
 
 /// Stands in for a registry that is not named.

@@ -1,6 +1,6 @@
 //! What must hold for every text that is taken for a repository address.
 
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 
 /// Parsing never panics; a name is its own address; and its parts make up the whole.
 pub(crate) fn check(data: &[u8]) {

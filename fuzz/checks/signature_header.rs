@@ -3,8 +3,8 @@
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderValue};
-use trigger_event::Claim;
-use trigger_providers::{ClaimError, GitHub, Provider};
+use trigger_core::Credential;
+use trigger_providers::{CredentialError, GitHub, Provider};
 
 const KEY: &[u8] = b"key";
 const BODY: &[u8] = b"{}";
@@ -20,19 +20,19 @@ pub(crate) fn check(data: &[u8]) {
         }
     }
     match GitHub.claim(&headers) {
-        Ok(Claim::HmacSha256(tag)) => {
+        Ok(Credential::HmacSha256(tag)) => {
             let [value] = values[..] else { panic!("{} headers make one claim", values.len()) };
             let written = format!("sha256={}", HEXLOWER.encode(&tag));
             assert!(value.eq_ignore_ascii_case(written.as_bytes()), "the claim is not what was written");
-            let claim = Claim::HmacSha256(tag);
+            let claim = Credential::HmacSha256(tag);
             let right = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY), BODY);
             assert_eq!(claim.holds(KEY, BODY), right.as_ref() == tag);
             assert!(!claim.holds(b"", BODY), "an empty key proves nothing");
         }
-        Ok(Claim::Token(_) | Claim::Nothing) => panic!("GitHub always claims a signature"),
-        Err(ClaimError::Missing) => assert!(values.is_empty()),
-        Err(ClaimError::Repeated) => assert!(values.len() > 1),
-        Err(ClaimError::Malformed) => assert!(values.len() == 1),
-        Err(ClaimError::Weak) => panic!("there is no weak signature"),
+        Ok(Credential::Token(_) | Credential::Nothing) => panic!("GitHub always claims a signature"),
+        Err(CredentialError::Missing) => assert!(values.is_empty()),
+        Err(CredentialError::Repeated) => assert!(values.len() > 1),
+        Err(CredentialError::Malformed) => assert!(values.len() == 1),
+        Err(CredentialError::Weak) => panic!("there is no weak signature"),
     }
 }

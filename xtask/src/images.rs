@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     }
     let folder = tempfile::tempdir()?;
     let (interval, host) = (args.interval.to_string(), registry.host());
-    let flags = ["--image-interval", &interval, "--registry-private", &host, "--registry-plain-http", &host];
+    let flags = ["--image-interval", &interval, "--registry-private", &host, "--insecure-registry", &host];
     let mut program = Shipped::start(&binary, folder.path(), &cluster.kubeconfig(), &flags)?;
     program.ready().await?;
     measure(args, &registry, &program.id()).await?;

@@ -30,7 +30,12 @@ impl Shipped {
         let (hooks, admin) = (free_port()?, free_port()?);
         let process = Command::new(binary)
             .args(["serve", "--log", "error"])
-            .args(["--listen", &format!("127.0.0.1:{hooks}"), "--admin", &format!("127.0.0.1:{admin}")])
+            .args([
+                "--listen",
+                &format!("127.0.0.1:{hooks}"),
+                "--admin-listen",
+                &format!("127.0.0.1:{admin}"),
+            ])
             .args(flags)
             .arg("--journal")
             .arg(folder.join("journal.db"))

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use trigger_event::{ImageRef, ObjectKey};
+use trigger_core::{ImageRef, ObjectKey};
 
 /// What a rule starts, reduced to what starting it needs. Today always a Build.
 ///

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::dev;
 use crate::commands::{completions, crds, deliveries, explain, images, send, serve};
 use crate::logging::{self, LogOptions};
-use crate::plain::plain_lines;
+use crate::sanitize::plain_lines;
 
 /// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
 ///

@@ -4,34 +4,34 @@
 //! `shipwright-trigger dev`.
 #![forbid(unsafe_code)]
 
-mod asking;
+mod admin_client;
 mod cli;
 mod commands;
 #[cfg(feature = "dev")]
 mod dev;
-mod duties;
+mod dispatcher_runtime;
+mod leader_tasks;
+mod listeners;
 mod logging;
 mod manifests;
 mod metrics;
 mod options;
 mod panics;
-mod plain;
-mod ports;
 mod program;
+mod render_decisions;
+mod sanitize;
 mod sender;
 mod shutdown;
-mod telling;
 #[cfg(feature = "otel")]
 mod traces;
 #[cfg(not(feature = "otel"))]
 #[path = "traces/off.rs"]
 mod traces;
-mod workers;
 
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};
 pub use options::{
-    AdminAuth, AdminOptions, ImageOptions, KeepOptions, LeaseOptions, RegistryHook, RegistryHookOptions,
+    AdminAuth, AdminOptions, ImageOptions, LeaseOptions, RegistryHook, RegistryHookOptions, RetentionOptions,
     WorkOptions,
 };
 pub use program::{HookPath, Program, ProgramOptions};

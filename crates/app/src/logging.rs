@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
 use trigger_server::LogFilter;
 
 use crate::panics;
-use crate::plain::{LogLines, Written};
+use crate::sanitize::{LogLines, Written};
 use crate::traces::{SpanLayer, TARGET, Traces};
 
 /// How the program logs. Logs go to the standard error stream, one line each.

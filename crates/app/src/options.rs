@@ -41,17 +41,17 @@ pub enum AdminAuth {
 
 /// How long what is kept.
 #[derive(Debug, Clone, Args)]
-pub struct KeepOptions {
+pub struct RetentionOptions {
     /// How long the bodies of settled deliveries are kept, in days. Without its body a delivery cannot be
     /// replayed.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_KEEP_PAYLOADS", default_value_t = 3, value_name = "DAYS")]
-    pub keep_payloads: u16,
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RETAIN_PAYLOADS", default_value_t = 3, value_name = "DAYS")]
+    pub retain_payloads: u16,
     /// How long settled deliveries are kept with their decisions, in days.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_KEEP_DELIVERIES", default_value_t = 7, value_name = "DAYS")]
-    pub keep_deliveries: u16,
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RETAIN_DELIVERIES", default_value_t = 7, value_name = "DAYS")]
+    pub retain_deliveries: u16,
     /// How long a repeated delivery is known to be one, in days.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_KEEP_KEYS", default_value_t = 30, value_name = "DAYS")]
-    pub keep_keys: u16,
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RETAIN_KEYS", default_value_t = 30, value_name = "DAYS")]
+    pub retain_keys: u16,
     /// How many settled deliveries are kept at most with their decisions; the oldest go first.
     #[arg(
         long,
@@ -73,8 +73,8 @@ pub struct WorkOptions {
     pub concurrency: u16,
     /// How long a delivery belongs to the replica that works on it, in seconds. If that one dies, another
     /// takes over after this time.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LEASE", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub lease: u64,
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CLAIM_TIMEOUT", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub claim_timeout: u64,
     /// How long a delivery is tried again when its runs cannot be created (the API server is away, say), in
     /// hours. Then it has failed.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = 24, value_name = "HOURS")]
@@ -90,7 +90,7 @@ impl AdminOptions {
         if open && !self.allow_open_admin {
             bail!(
                 "with --admin-auth none everybody who can reach {address} could read and replay deliveries: \
-                 use --admin-auth kubernetes, or --admin 127.0.0.1:{port}, or say --allow-open-admin if that \
+                 use --admin-auth kubernetes, or --admin-listen 127.0.0.1:{port}, or say --allow-open-admin if that \
                  is what you want",
                 port = address.port()
             );
@@ -99,24 +99,24 @@ impl AdminOptions {
     }
 }
 
-impl KeepOptions {
+impl RetentionOptions {
     pub(crate) fn retention(&self) -> Retention {
         Retention {
-            payloads: DAY * u32::from(self.keep_payloads),
-            deliveries: DAY * u32::from(self.keep_deliveries),
-            keys: DAY * u32::from(self.keep_keys),
+            payloads: DAY * u32::from(self.retain_payloads),
+            deliveries: DAY * u32::from(self.retain_deliveries),
+            keys: DAY * u32::from(self.retain_keys),
             max_deliveries: self.max_deliveries,
             max_payload_bytes: self.max_payloads.saturating_mul(1024 * 1024),
         }
     }
 }
 
-impl Default for KeepOptions {
+impl Default for RetentionOptions {
     fn default() -> Self {
         Self {
-            keep_payloads: 3,
-            keep_deliveries: 7,
-            keep_keys: 30,
+            retain_payloads: 3,
+            retain_deliveries: 7,
+            retain_keys: 30,
             max_deliveries: 1_000_000,
             max_payloads: 4096,
         }
@@ -125,7 +125,7 @@ impl Default for KeepOptions {
 
 impl WorkOptions {
     pub(crate) fn settings(&self) -> Settings {
-        let lease = Duration::from_secs(self.lease);
+        let lease = Duration::from_secs(self.claim_timeout);
         let concurrency = usize::from(self.concurrency);
         Settings {
             concurrency,
@@ -142,7 +142,7 @@ impl WorkOptions {
 
 impl Default for WorkOptions {
     fn default() -> Self {
-        Self { concurrency: 32, lease: 60, give_up_after: 24 }
+        Self { concurrency: 32, claim_timeout: 60, give_up_after: 24 }
     }
 }
 
@@ -164,7 +164,9 @@ mod tests {
             let checked = AdminOptions { admin_auth, allow_open_admin }.check(address.parse().unwrap());
             assert_eq!(checked.is_ok(), good, "{address}");
             if let Err(error) = checked {
-                assert!(error.to_string().contains("or --admin 127.0.0.1:9090, or say --allow-open-admin"));
+                assert!(
+                    error.to_string().contains("or --admin-listen 127.0.0.1:9090, or say --allow-open-admin")
+                );
             }
         }
     }

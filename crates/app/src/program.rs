@@ -8,25 +8,27 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use trigger_cluster::{
-    BuildWatch, Campaign, Connection, ImageFollowers, KubeLauncher, KubeRuns, PipelineRunFollowers, Reporter,
-    Reviews, Scope, SharedReads, watch_builds,
+    AccessReviewer, BuildWatch, CoalescingSecretReader, Connection, EventRecorder, ImageFollowers,
+    KubeLauncher, KubeRuns, LeaseElector, PipelineRunFollowers, Scope, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Leadership, Secrets, Settings, VitalTasks};
+use trigger_dispatch::{
+    CriticalTasks, Dispatcher, ImageParts, Images, Launcher, Leadership, Secrets, Settings,
+};
 use trigger_journal::{Address, Journal, Measured};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
 use trigger_server::{
-    Admin, AdminParts, Doorkeeper, HookSettings, Hooks, Limits, Readiness, Route, Trouble, serve,
+    Admin, AdminParts, Authenticator, HookSettings, Hooks, Limits, Readiness, RecentFailure, Route, serve,
 };
 
-use crate::duties::Duties;
+use crate::dispatcher_runtime::Workers;
+use crate::leader_tasks::Duties;
+use crate::listeners::Ports;
 use crate::logging::log_filter;
 use crate::metrics;
 use crate::options::{
-    AdminAuth, AdminOptions, ImageOptions, KeepOptions, LeaseOptions, RegistryHookOptions, WorkOptions,
+    AdminAuth, AdminOptions, ImageOptions, LeaseOptions, RegistryHookOptions, RetentionOptions, WorkOptions,
 };
-use crate::ports::Ports;
-use crate::workers::Workers;
 
 /// How the program is set up: flags of `serve`, and what `dev` builds on.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,8 +37,13 @@ pub struct ProgramOptions {
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// Where health, readiness, metrics and the admin API are served. Keep this port inside the cluster.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN", default_value = "0.0.0.0:9090", value_name = "ADDRESS")]
-    pub admin: SocketAddr,
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_ADMIN_LISTEN",
+        default_value = "0.0.0.0:9090",
+        value_name = "ADDRESS"
+    )]
+    pub admin_listen: SocketAddr,
     /// Who may use the admin API.
     #[command(flatten)]
     pub access: AdminOptions,
@@ -53,7 +60,7 @@ pub struct ProgramOptions {
     pub journal: Address,
     /// How long what is kept.
     #[command(flatten)]
-    pub keep: KeepOptions,
+    pub retention: RetentionOptions,
     /// How deliveries are worked on.
     #[command(flatten)]
     pub work: WorkOptions,
@@ -130,21 +137,21 @@ pub struct Program {
     pub leadership: Leadership,
     builds: BuildWatch,
     draining: Arc<AtomicBool>,
-    stop: Stop,
+    stop: Shutdown,
 }
 
 /// The order of ending: first what a leader does, so that another can lead, then the listeners, then the
 /// dispatcher, last what they all need.
-struct Stop {
+struct Shutdown {
     duties: CancellationToken,
-    serving: VitalTasks,
+    serving: CriticalTasks,
     listeners: CancellationToken,
-    listening: VitalTasks,
+    listening: CriticalTasks,
     dispatcher: CancellationToken,
-    dispatching: VitalTasks,
+    dispatching: CriticalTasks,
     workers: Workers,
     rest: CancellationToken,
-    background: VitalTasks,
+    background: CriticalTasks,
 }
 
 /// For so long the dispatcher goes on while requests are still being answered.
@@ -166,7 +173,7 @@ impl Program {
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
         options.check()?;
         let journal = options.open_journal().await?;
-        let ports = Ports::bind(options.listen, options.admin).await?;
+        let ports = Ports::bind(options.listen, options.admin_listen).await?;
         Self::begin(ports, connection, options, journal, own_launcher(connection))
     }
 
@@ -188,10 +195,10 @@ impl Program {
         connection: &Connection,
         options: &ProgramOptions,
         journal: Arc<dyn Journal>,
-        launcher: impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>>,
+        launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         options.check()?;
-        let ports = Ports::bind(options.listen, options.admin).await?;
+        let ports = Ports::bind(options.listen, options.admin_listen).await?;
         Self::begin(ports, connection, options, journal, launcher)
     }
 
@@ -200,7 +207,7 @@ impl Program {
         connection: &Connection,
         options: &ProgramOptions,
         journal: Arc<dyn Journal>,
-        launcher: impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>>,
+        launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         let (hooks, admin) = (hook_listener.local_addr()?, admin_listener.local_addr()?);
         let inventory = Arc::new(Inventory::new());
@@ -208,8 +215,8 @@ impl Program {
         connection.metrics.register(&mut registry);
         let journal = measured(journal, &mut registry);
 
-        let stop = Stop::new(Workers::start().context("no threads can be started")?);
-        let reporter = Reporter::start(connection, &stop.background);
+        let stop = Shutdown::new(Workers::start().context("no threads can be started")?);
+        let reporter = EventRecorder::start(connection, &stop.background);
         let (leadership, campaign) = options.leadership(connection)?;
         let builds = watch_builds(
             connection,
@@ -237,7 +244,7 @@ impl Program {
             synced: builds.synced(),
             metrics: metrics.clone(),
         };
-        let secrets: Arc<dyn Secrets> = Arc::new(SharedReads::new(connection));
+        let secrets: Arc<dyn Secrets> = Arc::new(CoalescingSecretReader::new(connection));
         let images = Images::start(
             ImageParts {
                 inventory: Arc::clone(&inventory),
@@ -266,15 +273,15 @@ impl Program {
             pipeline_runs,
             images: followers,
             journal: Arc::clone(&journal),
-            retention: options.keep.retention(),
+            retention: options.retention.retention(),
             metrics: metrics.clone(),
         };
         stop.serving.spawn("leading", duties.perform(leadership.clone(), campaign, stop.duties.clone()));
         stop.dispatch(dispatcher.run(builds.synced(), stop.dispatcher.clone()));
 
         let server_metrics = server_metrics(&mut registry);
-        let trouble = Trouble::default();
-        let (taking_in, refusals) = Hooks::new(
+        let trouble = RecentFailure::default();
+        let (taking_in, rejections) = Hooks::new(
             options.hook_settings(),
             Arc::clone(&inventory),
             secrets,
@@ -285,8 +292,8 @@ impl Program {
         );
         let registries = options.registries.hooks(Arc::new(images.clone()))?;
         let hook_routes = taking_in.router(&options.routes(), registries);
-        // Ends by itself after the hooks, when the last refusals are written.
-        stop.background.spawn("refusals", refusals.run());
+        // Ends by itself after the hooks, when the last rejections are written.
+        stop.background.spawn("rejections", rejections.run());
         let draining = Arc::new(AtomicBool::new(false));
         let readiness = readiness(builds.clone(), trouble, Arc::clone(&draining));
         let admin_routes = Admin::new(AdminParts {
@@ -348,18 +355,18 @@ impl Program {
     }
 }
 
-impl Stop {
+impl Shutdown {
     fn new(workers: Workers) -> Self {
         Self {
             workers,
             duties: CancellationToken::new(),
-            serving: VitalTasks::default(),
+            serving: CriticalTasks::default(),
             listeners: CancellationToken::new(),
-            listening: VitalTasks::default(),
+            listening: CriticalTasks::default(),
             dispatcher: CancellationToken::new(),
-            dispatching: VitalTasks::default(),
+            dispatching: CriticalTasks::default(),
             rest: CancellationToken::new(),
-            background: VitalTasks::default(),
+            background: CriticalTasks::default(),
         }
     }
 
@@ -384,7 +391,7 @@ impl Stop {
 }
 
 /// A program that is dropped without having been stopped (in a test that fails) ends too.
-impl Drop for Stop {
+impl Drop for Shutdown {
     fn drop(&mut self) {
         self.duties.cancel();
         self.listeners.cancel();
@@ -394,7 +401,7 @@ impl Drop for Stop {
 }
 
 /// Creates runs over a connection of its own.
-fn own_launcher(connection: &Connection) -> impl FnOnce(Reporter) -> anyhow::Result<Arc<dyn Launcher>> {
+fn own_launcher(connection: &Connection) -> impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>> {
     |reporter| {
         let own = connection.apart()?;
         Ok(Arc::new(KubeLauncher::new(&own, reporter)))
@@ -415,7 +422,7 @@ fn server_metrics(registry: &mut Registry) -> trigger_server::Metrics {
     counts
 }
 
-fn readiness(builds: BuildWatch, trouble: Trouble, draining: Arc<AtomicBool>) -> Readiness {
+fn readiness(builds: BuildWatch, trouble: RecentFailure, draining: Arc<AtomicBool>) -> Readiness {
     Arc::new(move || {
         if draining.load(Ordering::Relaxed) {
             return Err("ending".to_owned());
@@ -437,10 +444,10 @@ impl ProgramOptions {
         let github = HookPath { provider: &trigger_providers::GitHub, path: "/hooks/github".to_owned() };
         Self {
             listen: any_port,
-            admin: any_port,
+            admin_listen: any_port,
             access: AdminOptions::default(),
             journal,
-            keep: KeepOptions::default(),
+            retention: RetentionOptions::default(),
             work: WorkOptions::default(),
             images: ImageOptions::default(),
             lease: LeaseOptions::default(),
@@ -457,7 +464,7 @@ impl ProgramOptions {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.access.check(self.admin)?;
+        self.access.check(self.admin_listen)?;
         self.registries.check()?;
         for (place, hook) in self.hook_paths.iter().enumerate() {
             if self.hook_paths.iter().skip(place + 1).any(|other| other.path == hook.path) {
@@ -477,24 +484,24 @@ impl ProgramOptions {
 
     /// Who leads. Only over PostgreSQL there can be more than one replica, and with one there is no need of a
     /// Lease.
-    fn leadership(&self, connection: &Connection) -> anyhow::Result<(Leadership, Option<Campaign>)> {
+    fn leadership(&self, connection: &Connection) -> anyhow::Result<(Leadership, Option<LeaseElector>)> {
         if matches!(self.journal, Address::Sqlite(_)) {
             return Ok((Leadership::always(), None));
         }
         // Over a connection of its own, where it does not wait behind the work.
-        let (campaign, leadership) = Campaign::new(&connection.apart()?, &self.lease.place());
+        let (campaign, leadership) = LeaseElector::new(&connection.apart()?, &self.lease.place());
         Ok((leadership, Some(campaign)))
     }
 
-    fn doorkeeper(&self, connection: &Connection, admin: SocketAddr) -> Doorkeeper {
+    fn doorkeeper(&self, connection: &Connection, admin: SocketAddr) -> Authenticator {
         match self.access.admin_auth {
-            AdminAuth::Kubernetes => Doorkeeper::Cluster(Arc::new(Reviews::new(connection))),
-            AdminAuth::None => Doorkeeper::Nobody { under_any_name: !admin.ip().is_loopback() },
+            AdminAuth::Kubernetes => Authenticator::Cluster(Arc::new(AccessReviewer::new(connection))),
+            AdminAuth::None => Authenticator::Nobody { under_any_name: !admin.ip().is_loopback() },
         }
     }
 
     fn settings(&self) -> Settings {
-        Settings { image_runs: self.images.image_runs, ..self.work.settings() }
+        Settings { image_run_rate: self.images.image_run_rate, ..self.work.settings() }
     }
 
     fn scope(&self) -> Scope {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use trigger_cluster::is_loopback;
-use trigger_event::{Commit, DeliveryId};
+use trigger_core::{Commit, DeliveryId};
 use trigger_providers::Provider;
 
 /// GitHub waits this long for an answer.

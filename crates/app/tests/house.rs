@@ -9,17 +9,17 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
 const MAY_USE: [(&str, &[&str]); 17] = [
-    ("trigger-event", &[]),
-    ("trigger-api", &["event"]),
-    ("trigger-providers", &["event"]),
-    ("trigger-registries", &["event"]),
-    ("trigger-journal", &["event"]),
-    ("trigger-rules", &["api", "event"]),
-    ("trigger-targets", &["api", "event"]),
-    ("trigger-tasks", &["api", "event", "targets"]),
-    ("trigger-dispatch", &["api", "event", "journal", "providers", "registries", "rules", "targets"]),
-    ("trigger-cluster", &["api", "dispatch", "event", "journal", "rules", "targets", "tasks"]),
-    ("trigger-server", &["api", "dispatch", "event", "journal", "providers", "registries", "rules"]),
+    ("trigger-core", &[]),
+    ("trigger-api", &["core"]),
+    ("trigger-providers", &["core"]),
+    ("trigger-registries", &["core"]),
+    ("trigger-journal", &["core"]),
+    ("trigger-rules", &["api", "core"]),
+    ("trigger-targets", &["api", "core"]),
+    ("trigger-tasks", &["api", "core", "targets"]),
+    ("trigger-dispatch", &["api", "core", "journal", "providers", "registries", "rules", "targets"]),
+    ("trigger-cluster", &["api", "dispatch", "core", "journal", "rules", "targets", "tasks"]),
+    ("trigger-server", &["api", "dispatch", "core", "journal", "providers", "registries", "rules"]),
     ("trigger-devcluster", &[]),
     ("trigger-devapiserver", &[]),
     ("trigger-devpostgres", &[]),
@@ -32,7 +32,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "devcluster",
             "devregistry",
             "dispatch",
-            "event",
+            "core",
             "journal",
             "providers",
             "registries",
@@ -49,7 +49,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "devcluster",
             "devregistry",
             "dispatch",
-            "event",
+            "core",
             "journal",
             "rules",
             "shipwright-trigger",
@@ -65,7 +65,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("deadpool-postgres", &["trigger-journal"]),
     ("tokio-postgres-rustls", &["trigger-journal"]),
     ("zstd", &["trigger-journal"]),
-    ("gix-url", &["trigger-event"]),
+    ("gix-url", &["trigger-core"]),
     ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster", "trigger-devregistry"]),
     ("reqwest", &["shipwright-trigger", "trigger-devapiserver", "trigger-registries", "xtask"]),
@@ -75,14 +75,8 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
 /// What pure crates must not name: I/O, clients, servers.
 const IMPURE: [&str; 9] =
     ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2", "tokio-postgres"];
-const PURE: [&str; 6] = [
-    "trigger-event",
-    "trigger-api",
-    "trigger-providers",
-    "trigger-rules",
-    "trigger-targets",
-    "trigger-tasks",
-];
+const PURE: [&str; 6] =
+    ["trigger-core", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets", "trigger-tasks"];
 
 /// What nobody names, because something better is decided.
 const BANNED: [&str; 7] =

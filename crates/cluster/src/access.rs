@@ -12,7 +12,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use trigger_api::shipwright;
-use trigger_dispatch::{Access, AccessFault, Action, User, with_causes};
+use trigger_dispatch::{Access, AccessError, Action, User, error_chain};
 
 use crate::client::Connection;
 
@@ -30,14 +30,14 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Asks the API server who somebody is (TokenReview) and what they may do (SubjectAccessReview).
 ///
 /// Tokens are not kept: what is remembered about one is filed under its SHA-256.
-pub struct Reviews {
+pub struct AccessReviewer {
     client: Client,
     users: Memory<[u8; 32], Option<User>>,
     rights: Memory<(User, Action, Option<Box<str>>), bool>,
     room: Semaphore,
 }
 
-impl Reviews {
+impl AccessReviewer {
     /// Asks over `connection`.
     pub fn new(connection: &Connection) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Reviews {
         }
     }
 
-    async fn who(&self, token: &str) -> Result<Option<User>, AccessFault> {
+    async fn who(&self, token: &str) -> Result<Option<User>, AccessError> {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         if let Some(known) = self.users.recall(&key) {
@@ -68,7 +68,7 @@ impl Reviews {
         Ok(user)
     }
 
-    async fn may(&self, user: &User, action: Action, namespace: Option<&str>) -> Result<bool, AccessFault> {
+    async fn may(&self, user: &User, action: Action, namespace: Option<&str>) -> Result<bool, AccessError> {
         let key = (user.clone(), action, namespace.map(Box::from));
         if let Some(known) = self.rights.recall(&key) {
             return Ok(known);
@@ -100,7 +100,7 @@ impl Reviews {
         Ok(allowed)
     }
 
-    async fn ask<R>(&self, reviews: Api<R>, review: R, resource: &str) -> Result<R, AccessFault>
+    async fn ask<R>(&self, reviews: Api<R>, review: R, resource: &str) -> Result<R, AccessError>
     where
         R: kube::Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
     {
@@ -119,14 +119,14 @@ impl Reviews {
             Ok(Err(kube::Error::SerdeError(_))) => {
                 Err(fault("the API server's answer is no review".to_owned()))
             }
-            Ok(Err(error)) => Err(fault(with_causes(&error))),
+            Ok(Err(error)) => Err(fault(error_chain(&error))),
             Err(_) => Err(fault("the API server does not answer".to_owned())),
         }
     }
 }
 
-impl Access for Reviews {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<User>, AccessFault>> {
+impl Access for AccessReviewer {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<User>, AccessError>> {
         self.who(token).boxed()
     }
 
@@ -135,13 +135,13 @@ impl Access for Reviews {
         user: &'a User,
         action: Action,
         namespace: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, AccessFault>> {
+    ) -> BoxFuture<'a, Result<bool, AccessError>> {
         self.may(user, action, namespace).boxed()
     }
 }
 
-fn fault(reason: String) -> AccessFault {
-    AccessFault { reason }
+fn fault(reason: String) -> AccessError {
+    AccessError { reason }
 }
 
 /// Answers of the last seconds, so many at most.

@@ -13,15 +13,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trigger_api::shipwright::{self, Build};
-use trigger_dispatch::{Leadership, VitalTasks, with_causes};
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
+use trigger_dispatch::{CriticalTasks, Leadership, error_chain};
 use trigger_rules::{Applied, Inventory};
-use trigger_targets::About;
+use trigger_targets::ResourceType;
 
 use crate::client::{ClientError, Connection};
+use crate::event_recorder::{EventRecorder, ObjectEvent};
 use crate::metrics::{Watch, Watched};
-use crate::reporter::{Report, Reporter};
-use crate::watching::{Patience, is_absent};
+use crate::watch_backoff::{WatchBackoff, is_absent};
 
 /// Which Builds are watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +42,12 @@ pub struct BuildWatch {
 /// As many objects as kubectl asks for at once.
 const PAGE: u32 = 500;
 
-pub(crate) const BUILD: About =
-    About { group: shipwright::GROUP, version: shipwright::VERSION, kind: Build::KIND, plural: "builds" };
+pub(crate) const BUILD: ResourceType = ResourceType {
+    group: shipwright::GROUP,
+    version: shipwright::VERSION,
+    kind: Build::KIND,
+    plural: "builds",
+};
 
 impl Scope {
     /// These namespaces, or all if there are none.
@@ -99,9 +103,9 @@ pub fn watch_builds(
     connection: &Connection,
     scope: &Scope,
     inventory: &Arc<Inventory>,
-    reporter: &Reporter,
+    reporter: &EventRecorder,
     leadership: &Leadership,
-    tasks: &VitalTasks,
+    tasks: &CriticalTasks,
     shutdown: &CancellationToken,
 ) -> BuildWatch {
     let namespaces = scope.parts();
@@ -135,7 +139,7 @@ pub fn watch_builds(
 struct Feed {
     namespace: Option<String>,
     inventory: Arc<Inventory>,
-    reporter: Reporter,
+    reporter: EventRecorder,
     leadership: Leadership,
     /// How many feeds have not listed yet.
     missing: Arc<AtomicUsize>,
@@ -159,10 +163,10 @@ struct Broken {
 }
 
 impl Broken {
-    fn tell(&self, key: &ObjectKey, reporter: &Reporter) {
+    fn tell(&self, key: &ObjectKey, reporter: &EventRecorder) {
         for (reason, note) in notes(&self.applied) {
             warn!(build = %key, reason, note, "a rule is broken");
-            reporter.report(Report {
+            reporter.report(ObjectEvent {
                 about: BUILD,
                 key: key.clone(),
                 uid: self.uid.clone(),
@@ -182,7 +186,7 @@ impl Feed {
             None => Api::all(connection.client),
             Some(namespace) => Api::namespaced(connection.client, namespace),
         };
-        let events = watcher(builds, watcher::Config::default()).backoff(Patience::default());
+        let events = watcher(builds, watcher::Config::default()).backoff(WatchBackoff::default());
         pin_mut!(events);
         let (mut leadership, mut leads) = (self.leadership.clone(), false);
         loop {
@@ -287,7 +291,7 @@ impl Feed {
         let reason = if is_absent(error) {
             format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
         } else {
-            format!("Builds cannot be watched: {}", with_causes(error))
+            format!("Builds cannot be watched: {}", error_chain(error))
         };
         let reason = match &self.namespace {
             Some(namespace) => format!("{reason} (namespace {namespace})"),

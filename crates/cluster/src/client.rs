@@ -7,9 +7,9 @@ use kube::{Client, Config};
 use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
-use crate::counting::CountingLayer;
+use crate::connector::Connector;
 use crate::metrics::Metrics;
-use crate::way::Way;
+use crate::metrics_layer::CountingLayer;
 
 /// A connection to an API server.
 #[derive(Clone)]
@@ -72,11 +72,11 @@ impl Connection {
     }
 }
 
-/// The client as kube makes it, but for the [`Way`] to the API server.
+/// The client as kube makes it, but for the [`Connector`] to the API server.
 fn client(config: &Config, metrics: &Metrics) -> Result<Client, ClientError> {
     // As kube does. It fails only if there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let way = Way::of(config).map_err(|fault| ClientError::Proxy(fault.to_string()))?;
+    let way = Connector::of(config).map_err(|fault| ClientError::Proxy(fault.to_string()))?;
     let failed = |error| ClientError::Client(Box::new(error));
     let https = config.rustls_https_connector_with_connector(way).map_err(failed)?;
     let mut connector = TimeoutConnector::new(https);

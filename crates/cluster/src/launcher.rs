@@ -3,15 +3,15 @@ use futures::future::BoxFuture;
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
-use trigger_dispatch::{LaunchFault, Launched, Launcher, Note, Retry};
-use trigger_targets::{About, Plan};
+use trigger_dispatch::{LaunchError, Launched, Launcher, Note, Retry};
+use trigger_targets::{Plan, ResourceType};
 
+use crate::api_server_error::{ApiServerError, already_exists};
 use crate::client::Connection;
-use crate::fault::{Fault, already_exists};
-use crate::notes;
-use crate::reporter::{Report, Reporter};
-use crate::triggered::ensure_condition;
-use crate::writing::create;
+use crate::event_recorder::{EventRecorder, ObjectEvent};
+use crate::patch::create;
+use crate::pipeline_run_annotations;
+use crate::triggered_condition::ensure_condition;
 
 /// Creates runs on the cluster.
 ///
@@ -19,16 +19,16 @@ use crate::writing::create;
 /// either way, so an attempt that died in between is completed by the next.
 pub struct KubeLauncher {
     client: Client,
-    reporter: Reporter,
+    reporter: EventRecorder,
 }
 
 impl KubeLauncher {
     /// Launches over `connection`; `reporter` tells of it on the target.
-    pub fn new(connection: &Connection, reporter: Reporter) -> Self {
+    pub fn new(connection: &Connection, reporter: EventRecorder) -> Self {
         Self { client: connection.client.clone(), reporter }
     }
 
-    async fn create(&self, plan: &Plan) -> Result<Launched, LaunchFault> {
+    async fn create(&self, plan: &Plan) -> Result<Launched, LaunchError> {
         let runs: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &plan.key.namespace, &resource(&plan.kind));
         let run = match create(&runs, &plan.object).await {
@@ -53,7 +53,7 @@ impl KubeLauncher {
     }
 
     fn tell(&self, plan: &Plan, warning: bool, reason: &'static str, note: String) {
-        self.reporter.report(Report {
+        self.reporter.report(ObjectEvent {
             about: plan.target_kind,
             key: plan.target.clone(),
             uid: plan.target_uid.clone(),
@@ -67,21 +67,21 @@ impl KubeLauncher {
 }
 
 impl Launcher for KubeLauncher {
-    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>> {
         self.create(plan).boxed()
     }
 
     fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()> {
-        notes::write(&self.client, note).boxed()
+        pipeline_run_annotations::write(&self.client, note).boxed()
     }
 }
 
-fn resource(about: &About) -> ApiResource {
+fn resource(about: &ResourceType) -> ApiResource {
     let kind = GroupVersionKind::gvk(about.group, about.version, about.kind);
     ApiResource::from_gvk_with_plural(&kind, about.plural)
 }
 
-fn fault(error: &kube::Error) -> LaunchFault {
-    let Fault { message, lasting } = Fault::of(error);
-    LaunchFault { message, retry: if lasting { Retry::Never } else { Retry::Later } }
+fn fault(error: &kube::Error) -> LaunchError {
+    let ApiServerError { message, lasting } = ApiServerError::of(error);
+    LaunchError { message, retry: if lasting { Retry::Never } else { Retry::Later } }
 }

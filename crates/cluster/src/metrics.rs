@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use trigger_dispatch::SecretFault;
+use trigger_dispatch::SecretError;
 
 /// What a [`crate::Connection`] counts. Cheap to clone; clones count together.
 ///
@@ -158,7 +158,7 @@ impl Metrics {
     }
 
     /// Counts a request to the API server.
-    pub(crate) fn requested(&self, asked: Asked, status: Option<u16>) {
+    pub(crate) fn requested(&self, asked: ObservedRequest, status: Option<u16>) {
         let answer = match status {
             Some(100..=299) => "2xx",
             Some(300..=399) => "3xx",
@@ -167,15 +167,15 @@ impl Metrics {
             Some(_) => OTHER,
             None => UNREACHABLE,
         };
-        let Asked { method, resource } = asked;
+        let ObservedRequest { method, resource } = asked;
         self.requests.get_or_create(&RequestLabels { method, resource, answer }).inc();
     }
 
-    pub(crate) fn secret_read<T>(&self, result: &Result<T, SecretFault>, seconds: f64) {
+    pub(crate) fn secret_read<T>(&self, result: &Result<T, SecretError>, seconds: f64) {
         let outcome = match result {
             Ok(_) => "read",
-            Err(SecretFault::Missing(_)) => "missing",
-            Err(SecretFault::Forbidden(_)) => "forbidden",
+            Err(SecretError::Missing(_)) => "missing",
+            Err(SecretError::Forbidden(_)) => "forbidden",
             Err(_) => "unavailable",
         };
         self.secret_reads.get_or_create(&ReadLabels { outcome }).observe(seconds);
@@ -215,12 +215,12 @@ impl Metrics {
 
 /// What a request to the API server asks for, in the words of the labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct ObservedRequest {
     method: &'static str,
     resource: &'static str,
 }
 
-impl Asked {
+impl ObservedRequest {
     /// Reads method and path of a request. Objects may be called like a resource, but what comes first in the
     /// path is the resource: `/api/v1/namespaces/NAME/RESOURCE`, `/apis/GROUP/VERSION/namespaces/NAME/RESOURCE`.
     pub(crate) fn of(method: &str, path: &str) -> Self {
@@ -300,7 +300,7 @@ mod tests {
             ("BREW", "/api/v1/namespaces/a/tea", (OTHER, OTHER)),
             ("", "", (OTHER, OTHER)),
         ] {
-            let Asked { method, resource } = Asked::of(method, path);
+            let ObservedRequest { method, resource } = ObservedRequest::of(method, path);
             assert_eq!((method, resource), expected, "{path}");
         }
     }

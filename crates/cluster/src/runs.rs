@@ -7,7 +7,7 @@ use k8s_openapi::Resource;
 use kube::{Api, Client};
 use serde_json::Value;
 use trigger_api::shipwright::BuildRun;
-use trigger_dispatch::{RunState, Runs, with_causes};
+use trigger_dispatch::{RunState, Runs, error_chain};
 use trigger_journal::LaunchRecord;
 
 use crate::client::Connection;
@@ -38,7 +38,7 @@ impl KubeRuns {
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
                 unknown("this program may not get BuildRuns there".to_owned())
             }
-            Ok(Err(error)) => unknown(format!("the BuildRun cannot be read: {}", with_causes(&error))),
+            Ok(Err(error)) => unknown(format!("the BuildRun cannot be read: {}", error_chain(&error))),
             Err(_) => unknown("the API server does not answer".to_owned()),
         }
     }

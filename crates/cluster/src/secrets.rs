@@ -11,8 +11,8 @@ use kube::core::Request;
 use kube::{Client, Resource};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use trigger_dispatch::{SecretData, SecretFault, Secrets, with_causes};
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
+use trigger_dispatch::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::client::Connection;
 use crate::metrics::Metrics;
@@ -23,7 +23,7 @@ const SIDE_BY_SIDE: usize = 32;
 /// A sender waits about 10 s for its answer, and keeping the delivery may take half of that.
 const READ_WITHIN: Duration = Duration::from_secs(4);
 
-type Answer = Result<Arc<SecretData>, SecretFault>;
+type Answer = Result<Arc<SecretData>, SecretError>;
 type Read = Shared<BoxFuture<'static, Answer>>;
 
 /// Reads Secrets by GET when they are needed: never lists, never watches, keeps nothing.
@@ -32,14 +32,14 @@ type Read = Shared<BoxFuture<'static, Answer>>;
 ///
 /// What a read returns is wiped when the last caller lets go. The buffers of the HTTP client, which it
 /// passed through, are beyond our reach.
-pub struct SharedReads {
+pub struct CoalescingSecretReader {
     client: Client,
     under_way: Arc<Mutex<HashMap<ObjectKey, WeakShared<BoxFuture<'static, Answer>>>>>,
     room: Arc<Semaphore>,
     metrics: Metrics,
 }
 
-impl SharedReads {
+impl CoalescingSecretReader {
     /// Reads over `connection`.
     pub fn new(connection: &Connection) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl SharedReads {
     }
 }
 
-impl Secrets for SharedReads {
+impl Secrets for CoalescingSecretReader {
     fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Answer> {
         self.join(secret).boxed()
     }
@@ -97,23 +97,23 @@ struct DataOnly {
 async fn get(client: Client, key: &ObjectKey) -> Answer {
     let request = Request::new(Secret::url_path(&(), Some(&key.namespace)));
     let request = request.get(&key.name, &GetParams::default());
-    let request = request.map_err(|error| unavailable(key, &with_causes(&error)))?;
+    let request = request.map_err(|error| unavailable(key, &error_chain(&error)))?;
     let secret: DataOnly = client.request(request).await.map_err(|error| fault(key, &error))?;
     let data = secret.data.unwrap_or_default().into_iter().map(|(name, value)| (name, value.0));
     Ok(Arc::new(SecretData::new(data)))
 }
 
-fn fault(key: &ObjectKey, error: &kube::Error) -> SecretFault {
+fn fault(key: &ObjectKey, error: &kube::Error) -> SecretError {
     match error {
-        kube::Error::Api(status) if status.code == 404 => SecretFault::Missing(key.clone()),
-        kube::Error::Api(status) if status.code == 403 => SecretFault::Forbidden(key.clone()),
+        kube::Error::Api(status) if status.code == 404 => SecretError::Missing(key.clone()),
+        kube::Error::Api(status) if status.code == 403 => SecretError::Forbidden(key.clone()),
         // The server's words about a failure could repeat what was asked for, never what is in it.
         kube::Error::Api(status) => unavailable(key, &format!("the API server answered {}", status.code)),
         kube::Error::SerdeError(_) => unavailable(key, "the answer is no Secret"),
-        other => unavailable(key, &with_causes(other)),
+        other => unavailable(key, &error_chain(other)),
     }
 }
 
-fn unavailable(key: &ObjectKey, reason: &str) -> SecretFault {
-    SecretFault::Unavailable { secret: key.clone(), reason: reason.to_owned() }
+fn unavailable(key: &ObjectKey, reason: &str) -> SecretError {
+    SecretError::Unavailable { secret: key.clone(), reason: reason.to_owned() }
 }

@@ -3,7 +3,7 @@ use futures::future::BoxFuture;
 /// Who may look and who may act: asked of the API server, so that the cluster's own roles decide.
 pub trait Access: Send + Sync + 'static {
     /// Whose token it is; nobody's if the API server does not accept it.
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<User>, AccessFault>>;
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<User>, AccessError>>;
 
     /// Whether `user` may do `action` in `namespace`, or in every namespace if none is named.
     fn allows<'a>(
@@ -11,7 +11,7 @@ pub trait Access: Send + Sync + 'static {
         user: &'a User,
         action: Action,
         namespace: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<bool, AccessFault>>;
+    ) -> BoxFuture<'a, Result<bool, AccessError>>;
 }
 
 /// A user as the API server knows it.
@@ -40,7 +40,7 @@ pub enum Action {
 /// Why it cannot be told who may do what.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("access cannot be reviewed: {reason}")]
-pub struct AccessFault {
+pub struct AccessError {
     /// What is the matter, in a sentence. Nothing of the token.
     pub reason: String,
 }

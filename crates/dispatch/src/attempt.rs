@@ -8,18 +8,18 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
 use trigger_api::Cause;
-use trigger_event::{Delivery, Event, ObjectKey};
-use trigger_journal::{Claimed, DecisionRecord, LaunchRecord};
+use trigger_core::{Delivery, Event, ObjectKey};
+use trigger_journal::{ClaimedDelivery, DecisionRecord, LaunchRecord};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
 use trigger_targets::{Plan, RenderError, Request, render};
 
-use crate::causes::with_causes;
-use crate::launcher::{LaunchFault, Launched, Launcher, Retry};
-use crate::meaning::meaning;
+use crate::error_chain::error_chain;
+use crate::events::meaning;
+use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
+use crate::namespace_limiter::NamespaceLimiter;
 use crate::pipeline_runs::Note;
 use crate::record;
-use crate::throttle::Throttle;
 
 /// How many runs of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
@@ -27,7 +27,7 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// How long an attempt may take.
 #[derive(Debug, Clone)]
-pub(crate) struct Patience {
+pub(crate) struct Deadlines {
     /// All of it.
     pub(crate) attempt: Duration,
     /// One launch of it: an admission webhook may take 30 s, and then it should not hold up the others.
@@ -53,11 +53,11 @@ pub(crate) struct Attempt {
 /// has ended since may have been cleaned up, and would then be made a second time. What was launched stays
 /// on record, also if its rule is gone by now.
 pub(crate) async fn attempt(
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     rules: &RuleSet,
     launcher: &dyn Launcher,
-    patience: Patience,
-    throttle: &Throttle,
+    patience: Deadlines,
+    throttle: &NamespaceLimiter,
     metrics: &Metrics,
 ) -> Attempt {
     let deadline = Instant::now() + patience.attempt;
@@ -65,11 +65,11 @@ pub(crate) async fn attempt(
     let event = match meaning(&claimed.delivery) {
         Ok(event) => event,
         Err(error) => {
-            return Attempt { refused: Some(with_causes(&error)), launches: done, ..Attempt::default() };
+            return Attempt { refused: Some(error_chain(&error)), launches: done, ..Attempt::default() };
         }
     };
     let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
-    let decisions = span.in_scope(|| decide(&event, &claimed.proof, rules));
+    let decisions = span.in_scope(|| decide(&event, &claimed.verification, rules));
     span.record("rules", decisions.len());
     drop(span);
     for decision in &decisions {
@@ -80,7 +80,7 @@ pub(crate) async fn attempt(
         plans.iter().map(|plan| (plan.target.clone(), plan.key.clone())).collect();
     let mut attempt = Attempt {
         decisions: record::decisions(&decisions, &runs),
-        refused: unrendered.first().map(|error| with_causes(error)),
+        refused: unrendered.first().map(|error| error_chain(error)),
         postponed: None,
         launches: done,
         held_back: None,
@@ -119,14 +119,14 @@ fn launch<'a>(
     plan: &'a Plan,
     patience: Duration,
     metrics: &'a Metrics,
-) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchFault>)> {
+) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchError>)> {
     let span = info_span!(target: "trigger_trace", "launch", run = %plan.key, fault = field::Empty);
     async move {
         let began = Instant::now();
         let answer = timeout(patience, launcher.launch(plan)).await.unwrap_or_else(|_| Err(too_slow()));
         metrics.launch_took(began.elapsed().as_secs_f64());
         if let Err(fault) = &answer {
-            let fault = if fault.retry == Retry::Later { "postponed" } else { "refused" };
+            let fault = if fault.retry == Retry::Later { "retryable" } else { "refused" };
             Span::current().record("fault", fault);
         }
         (plan, answer)
@@ -135,12 +135,12 @@ fn launch<'a>(
     .boxed()
 }
 
-fn too_slow() -> LaunchFault {
-    LaunchFault { message: "the API server did not answer in time".to_owned(), retry: Retry::Later }
+fn too_slow() -> LaunchError {
+    LaunchError { message: "the API server did not answer in time".to_owned(), retry: Retry::Later }
 }
 
 /// What is to be created, and what cannot be rendered: that stops nothing but itself.
-fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>, Vec<RenderError>) {
+fn plans(claimed: &ClaimedDelivery, event: &Event, decisions: &[Decision]) -> (Vec<Plan>, Vec<RenderError>) {
     let mut also = HashMap::<&ObjectKey, Vec<&Cause>>::new();
     for decision in decisions {
         if let Outcome::AlsoMatched(cause) = &decision.outcome {
@@ -164,7 +164,7 @@ fn plans(claimed: &Claimed, event: &Event, decisions: &[Decision]) -> (Vec<Plan>
 
 impl Attempt {
     /// One in which the program failed, and not what it works with.
-    pub(crate) fn broken_off(claimed: &Claimed) -> Self {
+    pub(crate) fn broken_off(claimed: &ClaimedDelivery) -> Self {
         let fault = "the program panicked while it worked on this, which is a bug: please report it";
         Self { refused: Some(fault.to_owned()), launches: claimed.launches.clone(), ..Self::default() }
     }
@@ -175,7 +175,7 @@ impl Attempt {
         due: &mut Vec<&Plan>,
         all: usize,
         namespace: &Arc<str>,
-        throttle: &Throttle,
+        throttle: &NamespaceLimiter,
         metrics: &Metrics,
     ) {
         let allowance = throttle.take(namespace, due.len(), Instant::now());
@@ -201,15 +201,15 @@ impl Attempt {
         plans.iter().filter(is_there).map(names).collect()
     }
 
-    fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchFault>, metrics: &Metrics) {
+    fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchError>, metrics: &Metrics) {
         let (launched, fault) = match result {
             Ok(launched) => {
                 metrics.launched(if launched.existed { "existed" } else { "created" });
                 (launched, None)
             }
-            Err(LaunchFault { message, retry }) => {
+            Err(LaunchError { message, retry }) => {
                 let (outcome, place) = match retry {
-                    Retry::Later => ("postponed", &mut self.postponed),
+                    Retry::Later => ("retryable", &mut self.postponed),
                     Retry::Never => ("refused", &mut self.refused),
                 };
                 metrics.launched(outcome);

@@ -9,16 +9,16 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
-use trigger_event::TraceParent;
-use trigger_journal::{Claimed, Demand, Journal, JournalError, Settlement};
+use trigger_core::TraceParent;
+use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
 use trigger_rules::{Inventory, RuleSet};
 
-use crate::attempt::{Attempt, Patience, attempt};
+use crate::attempt::{Attempt, Deadlines, attempt};
 use crate::backoff::Backoff;
 use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
+use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
-use crate::throttle::Throttle;
 
 /// Works the journal's queue off: claims deliveries, decides, launches, settles.
 ///
@@ -30,7 +30,7 @@ pub struct Dispatcher {
     launcher: Arc<dyn Launcher>,
     settings: Settings,
     metrics: Metrics,
-    throttle: Throttle,
+    throttle: NamespaceLimiter,
     under_way: Arc<UnderWay>,
     /// Attempts are to come to an end now: what they have done is kept, and the rest left to others.
     hurry: CancellationToken,
@@ -46,7 +46,7 @@ struct UnderWay {
 }
 
 /// Counts one delivery as being worked on, for as long as it is held.
-struct Held {
+struct InFlight {
     tenant: Arc<str>,
     under_way: Arc<UnderWay>,
 }
@@ -74,7 +74,7 @@ pub struct Settings {
     /// How long attempts may go on after the request to end; then what is left of their deliveries is given back.
     pub ending: Duration,
     /// How many runs one namespace gets because of images, at once and a minute.
-    pub image_runs: u32,
+    pub image_run_rate: u32,
 }
 
 impl Default for Settings {
@@ -89,7 +89,7 @@ impl Default for Settings {
             backoff: Backoff::default(),
             give_up_after: Duration::from_hours(24),
             ending: Duration::from_secs(5),
-            image_runs: 30,
+            image_run_rate: 30,
         }
     }
 }
@@ -103,7 +103,7 @@ impl Dispatcher {
         settings: Settings,
         metrics: Metrics,
     ) -> Self {
-        let throttle = Throttle::new(settings.image_runs);
+        let throttle = NamespaceLimiter::new(settings.image_run_rate);
         Self {
             journal,
             inventory,
@@ -169,13 +169,13 @@ impl Dispatcher {
         }
     }
 
-    async fn claim(&self, room: usize) -> Vec<Claimed> {
+    async fn claim(&self, room: usize) -> Vec<ClaimedDelivery> {
         if room == 0 {
             return Vec::new();
         }
         let held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Settings { lease, per_tenant, .. } = self.settings;
-        match self.journal.claim(Demand { max: room, lease, per_tenant, held }).await {
+        match self.journal.claim(ClaimRequest { max: room, lease, per_tenant, held }).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 error!(error = %error, "deliveries cannot be claimed; trying again");
@@ -184,7 +184,7 @@ impl Dispatcher {
         }
     }
 
-    async fn work(&self, claimed: Claimed, shutdown: &CancellationToken) {
+    async fn work(&self, claimed: ClaimedDelivery, shutdown: &CancellationToken) {
         let Some(rules) = self.inventory.current() else { return };
         // What panics once does so every time: tried again, it would come up whenever the lease runs out.
         let attempt = AssertUnwindSafe(self.attempt(&claimed, &rules)).catch_unwind().await;
@@ -215,7 +215,7 @@ impl Dispatcher {
     /// else works on the delivery, and after it the work would be done once more.
     async fn keep(
         &self,
-        claimed: &Claimed,
+        claimed: &ClaimedDelivery,
         due: Option<Timestamp>,
         came_to: Settlement,
         shutdown: &CancellationToken,
@@ -248,29 +248,29 @@ impl Dispatcher {
         }
     }
 
-    async fn attempt(&self, claimed: &Claimed, rules: &RuleSet) -> Attempt {
+    async fn attempt(&self, claimed: &ClaimedDelivery, rules: &RuleSet) -> Attempt {
         let Settings { attempt: whole, launch, .. } = self.settings;
-        let patience = Patience { attempt: whole, launch, hurry: self.hurry.clone() };
+        let patience = Deadlines { attempt: whole, launch, hurry: self.hurry.clone() };
         attempt(claimed, rules, self.launcher.as_ref(), patience, &self.throttle, &self.metrics).await
     }
 
     /// When a delivery is due again that ran into `fault`.
-    fn next_try(&self, claimed: &Claimed, fault: &str) -> Timestamp {
+    fn next_try(&self, claimed: &ClaimedDelivery, fault: &str) -> Timestamp {
         let wait = self.settings.backoff.after(claimed.ticket.attempt, spread(claimed));
-        warn!(fault, attempt = claimed.ticket.attempt, wait = ?wait, "postponed");
+        warn!(fault, attempt = claimed.ticket.attempt, wait = ?wait, "retryable");
         Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 }
 
 impl UnderWay {
-    fn hold(this: &Arc<Self>, tenant: &Arc<str>) -> Held {
+    fn hold(this: &Arc<Self>, tenant: &Arc<str>) -> InFlight {
         let mut held = this.held.lock().unwrap_or_else(PoisonError::into_inner);
         *held.entry(Arc::clone(tenant)).or_default() += 1;
-        Held { tenant: Arc::clone(tenant), under_way: Arc::clone(this) }
+        InFlight { tenant: Arc::clone(tenant), under_way: Arc::clone(this) }
     }
 }
 
-impl Drop for Held {
+impl Drop for InFlight {
     fn drop(&mut self) {
         let mut held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&self.tenant) {
@@ -285,7 +285,7 @@ impl Drop for Held {
 }
 
 /// A number from 0 to 1 that differs between deliveries and attempts. Ids are uniformly distributed.
-fn spread(claimed: &Claimed) -> f64 {
+fn spread(claimed: &ClaimedDelivery) -> f64 {
     let place = claimed.ticket.attempt as usize % claimed.ticket.id.as_str().len();
     let letter = claimed.ticket.id.as_str().as_bytes().get(place).copied().unwrap_or(b'm');
     f64::from(letter.saturating_sub(b'a').min(25)) / 25.0

@@ -6,7 +6,7 @@ use crate::Note;
 /// Creates runs on the cluster.
 pub trait Launcher: Send + Sync + 'static {
     /// Creates the object of a plan, or finds that it is there already, and gives it its condition.
-    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>>;
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>>;
 
     /// Notes on a PipelineRun what it has started. It is for people; what goes wrong is logged.
     fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()>;
@@ -24,7 +24,7 @@ pub struct Launched {
 /// Why a run could not be created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct LaunchFault {
+pub struct LaunchError {
     /// The API server's words, or the transport's.
     pub message: String,
     /// Whether trying again may help.

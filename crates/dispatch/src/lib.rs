@@ -8,44 +8,44 @@
 mod access;
 mod attempt;
 mod backoff;
-mod causes;
-mod cues;
 mod dispatcher;
-mod foregone;
+mod error_chain;
+mod events;
+mod hint;
 mod images;
+mod inline;
 mod launcher;
 mod leadership;
-mod levels;
-mod meaning;
+mod leaky_buckets;
 mod metrics;
+mod namespace_limiter;
 mod observed;
 mod pipeline_runs;
 mod preview;
+mod pruner;
 mod record;
-mod retention;
 mod runs;
 mod secrets;
-mod throttle;
-mod vital;
+mod supervisor;
 
-pub use access::{Access, AccessFault, Action, User};
+pub use access::{Access, AccessError, Action, User};
 pub use backoff::Backoff;
-pub use causes::with_causes;
-pub use cues::ImageWatch;
 pub use dispatcher::{Dispatcher, Settings};
-pub use foregone::{Foregone, Tally};
+pub use error_chain::error_chain;
+pub use hint::ImageNotifier;
 pub use images::{
-    Complaints, IMAGES, ImageFault, ImageParts, ImageSettings, ImageStanding, Images, News, Sighting,
-    image_changes,
+    IMAGES, ImageError, ImageParts, ImageSettings, ImageStatus, ImageWarnings, Images, Observation,
+    ObservationOutcome, image_changes,
 };
-pub use launcher::{LaunchFault, Launched, Launcher, Retry};
+pub use inline::{DecisionCounts, InlineDecision};
+pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use leadership::{Lead, Leadership};
-pub use levels::Levels;
+pub use leaky_buckets::LeakyBuckets;
 pub use metrics::Metrics;
 pub use observed::append as append_observed;
 pub use pipeline_runs::{Note, PipelineRunChange, TEKTON};
 pub use preview::preview;
-pub use retention::keep_within;
+pub use pruner::run_pruner;
 pub use runs::{RunState, Runs};
-pub use secrets::{SecretData, SecretFault, Secrets};
-pub use vital::{VitalTasks, begun_anew};
+pub use secrets::{SecretData, SecretError, Secrets};
+pub use supervisor::{CriticalTasks, restart_on_panic};

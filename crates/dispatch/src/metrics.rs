@@ -4,10 +4,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use trigger_registries::LookFaultKind;
+use trigger_registries::ResolveErrorKind;
 use trigger_rules::Reason;
 
-use crate::images::News;
+use crate::images::ObservationOutcome;
 
 /// What the dispatcher counts. Cheap to clone; clones count together.
 ///
@@ -23,7 +23,7 @@ pub struct Metrics {
     forgotten: Family<ForgottenLabels, Counter>,
     observed: Family<ObservedLabels, Counter>,
     images_seen: Family<ImageLabels, Counter>,
-    image_looks: Family<ImageLabels, Counter>,
+    image_digest_requests: Family<ImageLabels, Counter>,
     images_watched: Gauge,
     held_back: Counter,
     leader: Gauge,
@@ -49,8 +49,8 @@ impl AttemptEnd {
         match self {
             Self::Settled => "settled",
             Self::Failed => "failed",
-            Self::Postponed => "postponed",
-            Self::HeldBack => "held-back",
+            Self::Postponed => "retryable",
+            Self::HeldBack => "throttled",
         }
     }
 }
@@ -98,7 +98,7 @@ impl Default for Metrics {
             forgotten: Family::default(),
             observed: Family::default(),
             images_seen: Family::default(),
-            image_looks: Family::default(),
+            image_digest_requests: Family::default(),
             images_watched: Gauge::default(),
             held_back: Counter::default(),
             leader: Gauge::default(),
@@ -116,7 +116,7 @@ impl Metrics {
         for end in AttemptEnd::ALL {
             drop(self.attempts.get_or_create(&AttemptLabels { outcome: end.name() }));
         }
-        for outcome in ["created", "existed", "refused", "postponed"] {
+        for outcome in ["created", "existed", "refused", "retryable"] {
             drop(self.launches.get_or_create(&LaunchLabels { outcome }));
         }
         for outcome in ["kept", "known", "unconcerned"] {
@@ -125,8 +125,8 @@ impl Metrics {
         for outcome in ["first", "same", "changed"] {
             drop(self.images_seen.get_or_create(&ImageLabels { outcome }));
         }
-        for outcome in ["known"].into_iter().chain(LookFaultKind::ALL.map(LookFaultKind::name)) {
-            drop(self.image_looks.get_or_create(&ImageLabels { outcome }));
+        for outcome in ["known"].into_iter().chain(ResolveErrorKind::ALL.map(ResolveErrorKind::name)) {
+            drop(self.image_digest_requests.get_or_create(&ImageLabels { outcome }));
         }
         self.forgotten(0, 0, 0);
     }
@@ -168,14 +168,14 @@ impl Metrics {
             self.observed.clone(),
         );
         registry.register(
-            "image_sightings",
+            "image_observations",
             "What was seen of images, by any source, by outcome: first, same, changed",
             self.images_seen.clone(),
         );
         registry.register(
-            "image_looks",
+            "image_digest_requests",
             "Answers of registries about images, by outcome: known, or the kind of the fault",
-            self.image_looks.clone(),
+            self.image_digest_requests.clone(),
         );
         registry.register(
             "images_watched",
@@ -183,7 +183,7 @@ impl Metrics {
             self.images_watched.clone(),
         );
         registry.register(
-            "image_runs_held_back",
+            "image_runs_throttled",
             "Attempts at a delivery of images that left runs for later, so that a namespace is not flooded",
             self.held_back.clone(),
         );
@@ -193,7 +193,7 @@ impl Metrics {
             self.leader.clone(),
         );
         registry.register(
-            "forgotten",
+            "records_pruned",
             "What retention has taken out of the journal: payload, delivery, key",
             self.forgotten.clone(),
         );
@@ -219,17 +219,17 @@ impl Metrics {
         self.observed.get_or_create(&ObservedLabels { outcome }).inc();
     }
 
-    pub(crate) fn image_seen(&self, news: News) {
+    pub(crate) fn image_seen(&self, news: ObservationOutcome) {
         let outcome = match news {
-            News::First => "first",
-            News::Same => "same",
-            News::Changed => "changed",
+            ObservationOutcome::First => "first",
+            ObservationOutcome::Same => "same",
+            ObservationOutcome::Changed => "changed",
         };
         self.images_seen.get_or_create(&ImageLabels { outcome }).inc();
     }
 
     pub(crate) fn image_looked(&self, outcome: &'static str) {
-        self.image_looks.get_or_create(&ImageLabels { outcome }).inc();
+        self.image_digest_requests.get_or_create(&ImageLabels { outcome }).inc();
     }
 
     pub(crate) fn images_watched(&self, count: usize) {

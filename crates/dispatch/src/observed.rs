@@ -1,5 +1,5 @@
 use tracing::{Instrument, info_span};
-use trigger_event::{Delivery, Verified};
+use trigger_core::{Delivery, Verified};
 use trigger_journal::{Journal, JournalError};
 
 /// Puts something that we saw ourselves into the journal. False if it is known already, even if it has failed:

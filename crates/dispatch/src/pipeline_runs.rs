@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use trigger_api::annotations;
 use trigger_api::tekton::{PipelineRun, RecordedReference, TriggeredBuild};
-use trigger_event::{Delivery, DeliveryId, Event, PipelineRunEvent, Verified};
+use trigger_core::{Delivery, DeliveryId, Event, PipelineRunEvent, Verified};
 
 /// The source of such deliveries, beside the names of providers.
 pub const TEKTON: &str = "tekton";
@@ -136,7 +136,7 @@ fn newest_first(names: &[String], known: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use trigger_event::{ObjectKey, RunClass};
+    use trigger_core::{ObjectKey, RunClass};
 
     use super::*;
 
@@ -159,10 +159,10 @@ mod tests {
     fn what_is_kept_means_what_was_seen() {
         let change = change(&run(&[]));
         assert_eq!(change.event.class, RunClass::Succeeded);
-        let (delivery, proof) = change.delivery.into_parts();
+        let (delivery, verification) = change.delivery.into_parts();
         assert_eq!(read(&delivery), Some(Event::PipelineRun(change.event)));
         assert_eq!(delivery.event, "PipelineRun Succeeded");
-        assert_eq!(proof.observed, Some(ObjectKey::new("team-a", "ci-1")));
+        assert_eq!(verification.observed, Some(ObjectKey::new("team-a", "ci-1")));
         let broken = Delivery { body: "{}".into(), ..delivery };
         assert_eq!(read(&broken), None);
     }

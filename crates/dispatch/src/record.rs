@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tracing::{debug, info};
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
 use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 use trigger_rules::{Check, Decision, Outcome};
 

@@ -3,13 +3,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
 use zeroize::Zeroizing;
 
 /// Reads Secrets, one at a time, when they are needed.
 pub trait Secrets: Send + Sync + 'static {
     /// Reads a Secret now. Callers that wait at the same moment share one read; nothing is kept past it.
-    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretFault>>;
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>>;
 }
 
 /// The data of a Secret. Wiped from memory when the last holder lets go; never printed.
@@ -19,7 +19,7 @@ pub struct SecretData(BTreeMap<String, Zeroizing<Vec<u8>>>);
 /// Why a Secret could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SecretFault {
+pub enum SecretError {
     /// There is no such Secret.
     #[error("the Secret {0} does not exist")]
     Missing(ObjectKey),

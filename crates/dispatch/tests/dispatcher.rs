@@ -16,11 +16,11 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
+use trigger_core::{Credential, Delivery, DeliveryId, DeliveryKey, ObjectKey, RepoId, Unsigned, Verifier};
 use trigger_dispatch::{
-    Backoff, Dispatcher, LaunchFault, Launched, Launcher, Metrics, Note, Retry, Settings,
+    Backoff, Dispatcher, LaunchError, Launched, Launcher, Metrics, Note, Retry, Settings,
 };
-use trigger_event::{Claim, Delivery, DeliveryId, DeliveryKey, ObjectKey, RepoId, Unsigned, Verification};
-use trigger_journal::{Appended, Journal, Record, SqliteJournal, State, sqlite};
+use trigger_journal::{AppendOutcome, Journal, Record, SqliteJournal, State, sqlite};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 use trigger_rules::Inventory;
 use trigger_targets::Plan;
@@ -30,7 +30,7 @@ const KEY: &[u8] = b"key";
 /// Answers as it was told, per Build; what it was told nothing about is created once and exists then.
 #[derive(Default)]
 struct Script {
-    answers: Mutex<HashMap<String, Vec<Result<Launched, LaunchFault>>>>,
+    answers: Mutex<HashMap<String, Vec<Result<Launched, LaunchError>>>>,
     created: Mutex<Vec<String>>,
     asked: Mutex<Vec<String>>,
     /// Launches for these Builds do not return.
@@ -40,7 +40,7 @@ struct Script {
 }
 
 impl Script {
-    fn tell(&self, build: &str, answers: impl IntoIterator<Item = Result<Launched, LaunchFault>>) {
+    fn tell(&self, build: &str, answers: impl IntoIterator<Item = Result<Launched, LaunchError>>) {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
         self.answers.lock().unwrap().insert(build.to_owned(), answers);
@@ -59,7 +59,7 @@ impl Script {
 }
 
 impl Launcher for Script {
-    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>> {
         let build = plan.target.name.as_ref();
         self.asked.lock().unwrap().push(build.to_owned());
         if self.stuck.lock().unwrap().iter().any(|stuck| stuck == build) {
@@ -88,8 +88,8 @@ fn launched(existed: bool) -> Launched {
     Launched { existed, uid: Some("1f3a".to_owned()) }
 }
 
-fn fault(retry: Retry) -> Result<Launched, LaunchFault> {
-    Err(LaunchFault { message: "the server says no".to_owned(), retry })
+fn fault(retry: Retry) -> Result<Launched, LaunchError> {
+    Err(LaunchError { message: "the server says no".to_owned(), retry })
 }
 
 struct World {
@@ -131,15 +131,15 @@ impl World {
         Self { journal, script, inventory, synced, stop, _folder: folder }
     }
 
-    async fn append(&self, delivery: Delivery) -> (DeliveryId, Appended) {
+    async fn append(&self, delivery: Delivery) -> (DeliveryId, AppendOutcome) {
         self.append_of("team-a", delivery).await
     }
 
     /// Appends a delivery that the Secret `hook` of this namespace verifies.
-    async fn append_of(&self, namespace: &str, delivery: Delivery) -> (DeliveryId, Appended) {
+    async fn append_of(&self, namespace: &str, delivery: Delivery) -> (DeliveryId, AppendOutcome) {
         let id = delivery.id.clone();
-        let claim = Claim::hmac_sha256(KEY, &delivery.body);
-        let mut verification = Verification::new(delivery, claim);
+        let claim = Credential::hmac_sha256(KEY, &delivery.body);
+        let mut verification = Verifier::new(delivery, claim);
         assert!(verification.try_key(&ObjectKey::new(namespace, "hook"), KEY));
         let verified = verification.finish(Unsigned::Refused).unwrap();
         (id, self.journal.append(verified).await.unwrap())
@@ -203,7 +203,7 @@ fn push(commit: char) -> Delivery {
 async fn nothing_is_decided_before_every_build_has_been_seen() {
     let world = World::new(&["web"], |_| {});
     let (id, appended) = world.append(push('a')).await;
-    assert_eq!(appended, Appended::New);
+    assert_eq!(appended, AppendOutcome::New);
     assert_eq!(world.journal.find(&id).await.unwrap().unwrap().state, State::Pending);
     world.synced.send_replace(true);
     assert_eq!(world.ended(&id).await.state, State::Settled);
@@ -261,7 +261,7 @@ async fn a_fault_that_cannot_pass_ends_it_and_leaves_the_neighbour_alone() {
     assert_eq!(world.script.created().len(), 1);
 
     let (same, appended) = world.append(push('a')).await;
-    assert_eq!((&same, appended), (&id, Appended::Reopened));
+    assert_eq!((&same, appended), (&id, AppendOutcome::Reopened));
     assert_eq!(world.ended(&id).await.state, State::Settled);
     assert_eq!(world.script.created().len(), 2);
 }

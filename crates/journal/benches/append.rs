@@ -17,9 +17,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use trigger_event::{Claim, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verification, Verified};
+use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
 use trigger_journal::sqlite::Options;
-use trigger_journal::{Appended, Journal, PostgresJournal, SqliteJournal, postgres};
+use trigger_journal::{AppendOutcome, Journal, PostgresJournal, SqliteJournal, postgres};
 
 const BODY: usize = 8 << 10;
 const CALLERS: [u64; 3] = [1, 16, 64];
@@ -103,7 +103,7 @@ async fn keep_all<J: Journal>(
         let journal = Arc::clone(journal);
         tasks.spawn(async move {
             for delivery in part {
-                assert_eq!(journal.append(delivery).await.unwrap(), Appended::New);
+                assert_eq!(journal.append(delivery).await.unwrap(), AppendOutcome::New);
             }
         });
     }
@@ -126,8 +126,8 @@ fn delivery(n: u64) -> Verified<Delivery> {
         body: Bytes::from_static(&BYTES),
         replay: None,
     };
-    let mut verification = Verification::new(delivery, Claim::Nothing);
-    verification.keyless(&ObjectKey::new("team-a", "hook"));
+    let mut verification = Verifier::new(delivery, Credential::Nothing);
+    verification.without_entry(&ObjectKey::new("team-a", "hook"));
     verification.finish(Unsigned::Allowed).unwrap()
 }
 

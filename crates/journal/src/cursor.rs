@@ -2,7 +2,7 @@ use data_encoding::{BASE32_NOPAD, Encoding};
 use jiff::Timestamp;
 
 use crate::JournalError;
-use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 
 /// Cursors of another layout begin with another number, so an old one is refused rather than misread.
 const LAYOUT: u8 = 1;

@@ -20,7 +20,7 @@ pub enum JournalError {
     #[error("the claim on delivery {id} is no longer held")]
     StaleTicket {
         /// The delivery.
-        id: trigger_event::DeliveryId,
+        id: trigger_core::DeliveryId,
     },
     /// What is stored cannot be understood.
     #[error("the journal holds an entry that cannot be read: {reason}")]

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_event::{Delivery, DeliveryId, Proof, Verified};
+use trigger_core::{Delivery, DeliveryId, Verification, Verified};
 
 use crate::{
-    DecisionRecord, JournalError, LaunchRecord, Pruned, Record, Refusal, Retention, Settlement, State,
+    DecisionRecord, JournalError, LaunchRecord, Pruned, Record, Rejection, Retention, Settlement, State,
 };
 
 /// A durable store of deliveries that is also the queue of those not yet settled.
@@ -22,29 +22,29 @@ use crate::{
 pub trait Journal: Send + Sync + 'static {
     /// Keeps a delivery. When this returns `Ok`, the delivery survives a crash of the machine.
     ///
-    /// Inserts if absent, atomically: of many calls with one id, one sees [`Appended::New`]. A delivery
+    /// Inserts if absent, atomically: of many calls with one id, one sees [`AppendOutcome::New`]. A delivery
     /// that had failed becomes pending again, due now: envelope, headers, body and proof are those that
     /// have just arrived, attempts go on counting, and what the last attempt came to is kept until the
     /// next one ends. Nothing else changes what is stored.
-    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<Appended, JournalError>> {
+    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         self.append_decided(delivery, None)
     }
 
-    /// The same for a delivery that is decided already: if it is [`Appended::New`], it is settled from the
+    /// The same for a delivery that is decided already: if it is [`AppendOutcome::New`], it is settled from the
     /// beginning, by a first attempt that decided this and started nothing, and is no work for anybody. If it is
     /// known, the decisions are dropped: what had failed is worked on again as any other.
     fn append_decided(
         &self,
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
-    ) -> BoxFuture<'_, Result<Appended, JournalError>>;
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
 
     /// Puts an earlier delivery into the queue once more, as a delivery of its own that names the old one:
     /// received now, with the old one's body, headers and proof.
     ///
     /// Its id follows from the old delivery and from the request, so a request that is made twice makes
     /// one replay.
-    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>>;
+    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>>;
 
     /// Takes deliveries that are due and leases them, fairly between tenants.
     ///
@@ -53,17 +53,17 @@ pub trait Journal: Send + Sync + 'static {
     /// again does not keep new ones waiting. Between tenants that have something due, this journal goes
     /// round: however long the line of one, the next of another is taken as soon as it is their turn.
     /// If the future is dropped, what it claimed comes back when the lease runs out.
-    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>>;
+    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>>;
 
     /// Ends the work on a claimed delivery and keeps what was decided and launched, in place of what an
     /// earlier attempt left.
-    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>>;
+    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// Gives a claimed delivery back for another attempt at `due`, with what the attempt came to: the fault
     /// that made another one necessary, what was decided, and what was launched all the same.
     fn release(
         &self,
-        ticket: Ticket,
+        ticket: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -84,11 +84,11 @@ pub trait Journal: Send + Sync + 'static {
     /// Whether something can be kept now: writes a little, as durably as a delivery.
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Notes requests that were refused. Only the newest [`crate::REFUSALS`] are kept.
-    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>>;
+    /// Notes requests that were refused. Only the newest [`crate::REJECTIONS`] are kept.
+    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// The requests that were refused, newest first.
-    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>>;
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>>;
 
     /// How far something that happens elsewhere has been followed: all of it up to this moment was seen, and
     /// what mattered was appended. `None` before the first [`Journal::raise_watermark`] of this name.
@@ -99,13 +99,13 @@ pub trait Journal: Send + Sync + 'static {
     fn raise_watermark<'a>(&'a self, name: &'a str, to: Timestamp)
     -> BoxFuture<'a, Result<(), JournalError>>;
 
-    /// What was written under a name last, see [`Journal::replace_memo`].
-    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>>;
+    /// What was written under a name last, see [`Journal::compare_and_swap`].
+    fn entry<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Entry>, JournalError>>;
 
     /// Writes a small text under a name, in place of the one at the revision `after`; 0 stands for none. False,
     /// and nothing has changed, if that is not the one there is: of several who replace the same one, in one
     /// process or many, one succeeds, and the others have to read what it wrote.
-    fn replace_memo<'a>(
+    fn compare_and_swap<'a>(
         &'a self,
         name: &'a str,
         after: u64,
@@ -137,7 +137,7 @@ pub trait Journal: Send + Sync + 'static {
 
 /// How much a claimer wants.
 #[derive(Debug, Clone)]
-pub struct Demand {
+pub struct ClaimRequest {
     /// How many deliveries at most.
     pub max: usize,
     /// For how long they are leased.
@@ -148,7 +148,7 @@ pub struct Demand {
     pub held: HashMap<Arc<str>, usize>,
 }
 
-impl Demand {
+impl ClaimRequest {
     /// Up to `max` deliveries, whosever they are.
     pub fn any(max: usize, lease: Duration) -> Self {
         Self { max, lease, per_tenant: max, held: HashMap::new() }
@@ -162,7 +162,7 @@ impl Demand {
 
 /// Somebody wants an earlier delivery worked on once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplayOrder {
+pub struct ReplayRequest {
     /// The earlier delivery.
     pub of: DeliveryId,
     /// Tells this request from others; a request that is made again bears the same text.
@@ -173,20 +173,20 @@ pub struct ReplayOrder {
     pub from: String,
 }
 
-impl ReplayOrder {
+impl ReplayRequest {
     /// The id of the delivery that the order makes.
     pub fn id(&self) -> DeliveryId {
         DeliveryId::derive(&[b"replay", self.of.as_str().as_bytes(), self.request.as_bytes()])
     }
 }
 
-/// What became of a [`ReplayOrder`].
+/// What became of a [`ReplayRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Replayed {
+pub enum ReplayOutcome {
     /// It is in the queue now, under this id.
     New(DeliveryId),
     /// The same request was made before; this is what it made.
-    Known(DeliveryId),
+    KnownDelivery(DeliveryId),
     /// The earlier delivery is not known, or not any more.
     Missing,
     /// The earlier delivery is not settled yet, so there is nothing to repeat.
@@ -197,7 +197,7 @@ pub enum Replayed {
 
 /// What became of an appended delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Appended {
+pub enum AppendOutcome {
     /// It was not known. It is pending now, or settled if it was decided already.
     New,
     /// The same delivery is pending or claimed already.
@@ -212,7 +212,7 @@ pub enum Appended {
 ///
 /// A ticket goes stale when its lease runs out and somebody else claims the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
+pub struct ClaimToken {
     /// The delivery.
     pub id: DeliveryId,
     /// The number of the attempt, from 1.
@@ -221,13 +221,13 @@ pub struct Ticket {
 
 /// A delivery that is ours to work on until the lease ends.
 #[derive(Debug, Clone)]
-pub struct Claimed {
+pub struct ClaimedDelivery {
     /// For [`Journal::settle`] and [`Journal::release`].
-    pub ticket: Ticket,
+    pub ticket: ClaimToken,
     /// The delivery as it was appended.
     pub delivery: Delivery,
     /// What proved it.
-    pub proof: Proof,
+    pub verification: Verification,
     /// Whose it is, see [`tenant`].
     pub tenant: Arc<str>,
     /// What earlier attempts have launched already.
@@ -238,14 +238,18 @@ pub struct Claimed {
 
 /// Whose delivery it is: the namespace of the Secret that verified it, the first of several, or of the object
 /// it was seen to happen to; empty for a delivery that nobody signed.
-pub fn tenant(proof: &Proof) -> Arc<str> {
-    let owner = proof.secrets.first().or(proof.keyless.first()).or(proof.observed.as_ref());
+pub fn tenant(verification: &Verification) -> Arc<str> {
+    let owner = verification
+        .secrets
+        .first()
+        .or(verification.without_entry.first())
+        .or(verification.observed.as_ref());
     owner.map_or_else(|| "".into(), |owner| Arc::clone(&owner.namespace))
 }
 
 /// A small text that all who share a journal agree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Memo {
+pub struct Entry {
     /// How often it has been written, from 1.
     pub revision: u64,
     /// The text.

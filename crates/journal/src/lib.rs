@@ -7,37 +7,37 @@
 #![forbid(unsafe_code)]
 
 mod address;
-mod alarm;
 mod body;
 mod cursor;
-mod entry;
 mod error;
 mod format;
 mod journal;
 mod measured;
 mod metrics;
-mod moment;
+mod new_delivery;
 mod open;
-mod patience;
+mod panic_flag;
 pub mod postgres;
 mod record;
-mod refusal;
+mod rejection;
 mod retention;
+mod round_robin;
 mod row;
 pub mod sqlite;
-mod turns;
+mod timeout;
+mod timestamp;
 
 pub use address::{Address, InvalidAddress};
 pub use error::JournalError;
 pub use journal::{
-    Appended, Claimed, Demand, Journal, Memo, Page, Query, ReplayOrder, Replayed, Stats, Ticket, Usage,
-    tenant,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Entry, Journal, Page, Query, ReplayOutcome,
+    ReplayRequest, Stats, Usage, tenant,
 };
 pub use measured::Measured;
 pub use metrics::Metrics;
 pub use open::{OpenError, open};
 pub use postgres::PostgresJournal;
 pub use record::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State};
-pub use refusal::{REFUSALS, Refusal, TriedSecret};
+pub use rejection::{REJECTIONS, Rejection, TriedSecret};
 pub use retention::{Pruned, Retention};
 pub use sqlite::SqliteJournal;

@@ -5,12 +5,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_event::{Delivery, DeliveryId, Verified};
+use trigger_core::{Delivery, DeliveryId, Verified};
 
 use crate::metrics::Call;
 use crate::{
-    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Metrics, Page, Pruned, Query,
-    Record, Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
+    Metrics, Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement,
+    Stats, Usage,
 };
 
 /// A journal whose calls are counted. A stale ticket is no failure.
@@ -44,7 +45,7 @@ impl Journal for Measured {
         &self,
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
-    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         let (began, work) = (Instant::now(), self.inner.append_decided(delivery, decisions));
         work.inspect(move |answer| match answer {
             Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
@@ -53,21 +54,21 @@ impl Journal for Measured {
         .boxed()
     }
 
-    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
         self.counted(Call::Append, self.inner.replay(order))
     }
 
-    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
-        self.counted(Call::Claim, self.inner.claim(demand))
+    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
+        self.counted(Call::Credential, self.inner.claim(demand))
     }
 
-    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
         self.counted(Call::Settle, self.inner.settle(ticket, settlement))
     }
 
     fn release(
         &self,
-        ticket: Ticket,
+        ticket: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -94,12 +95,12 @@ impl Journal for Measured {
         self.counted(Call::Note, self.inner.check())
     }
 
-    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.counted(Call::Note, self.inner.refuse(refusals))
+    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Note, self.inner.refuse(rejections))
     }
 
-    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
-        self.counted(Call::Read, self.inner.refusals())
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
+        self.counted(Call::Read, self.inner.rejections())
     }
 
     fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
@@ -114,17 +115,17 @@ impl Journal for Measured {
         self.counted(Call::Note, self.inner.raise_watermark(name, to))
     }
 
-    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
-        self.counted(Call::Read, self.inner.memo(name))
+    fn entry<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Entry>, JournalError>> {
+        self.counted(Call::Read, self.inner.entry(name))
     }
 
-    fn replace_memo<'a>(
+    fn compare_and_swap<'a>(
         &'a self,
         name: &'a str,
         after: u64,
         text: String,
     ) -> BoxFuture<'a, Result<bool, JournalError>> {
-        self.counted(Call::Note, self.inner.replace_memo(name, after, text))
+        self.counted(Call::Note, self.inner.compare_and_swap(name, after, text))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

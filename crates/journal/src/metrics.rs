@@ -20,7 +20,7 @@ struct CallLabels {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Append,
-    Claim,
+    Credential,
     Settle,
     Read,
     Prune,
@@ -28,12 +28,13 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 6] = [Self::Append, Self::Claim, Self::Settle, Self::Read, Self::Prune, Self::Note];
+    const ALL: [Self; 6] =
+        [Self::Append, Self::Credential, Self::Settle, Self::Read, Self::Prune, Self::Note];
 
     fn name(self) -> &'static str {
         match self {
             Self::Append => "append",
-            Self::Claim => "claim",
+            Self::Credential => "claim",
             Self::Settle => "settle",
             Self::Read => "read",
             Self::Prune => "prune",

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trigger_event::{Delivery, DeliveryId, ObjectKey, Proof};
+use trigger_core::{Delivery, DeliveryId, ObjectKey, Verification};
 
 /// Everything known about a delivery.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct Record {
     /// Whether the body is still kept. Without it the delivery cannot be replayed.
     pub body_kept: bool,
     /// What proved it.
-    pub proof: Proof,
+    pub verification: Verification,
     /// Where it stands.
     pub state: State,
     /// How often somebody began to work on it.
@@ -37,7 +37,7 @@ pub enum State {
     /// It waits to be worked on.
     Pending,
     /// Somebody works on it.
-    Claimed,
+    ClaimedDelivery,
     /// Every rule is decided and everything due is started.
     Settled,
     /// It cannot succeed: see the fault.
@@ -49,7 +49,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
-            Self::Claimed => "claimed",
+            Self::ClaimedDelivery => "claimed",
             Self::Settled => "settled",
             Self::Failed => "failed",
         }
@@ -57,7 +57,7 @@ impl State {
 
     /// The state that [`State::name`] calls so.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Claimed, Self::Settled, Self::Failed]
+        [Self::Pending, Self::ClaimedDelivery, Self::Settled, Self::Failed]
             .into_iter()
             .find(|state| state.name() == name)
     }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use trigger_event::{Delivery, InvalidDeliveryId, Proof, RepoIdError};
+use trigger_core::{Delivery, InvalidDeliveryId, RepoIdError, Verification};
 
 use crate::body::Stored as StoredBody;
 use crate::{JournalError, LaunchRecord, Record, State, format};
@@ -27,7 +27,7 @@ pub(crate) struct Envelope {
     pub(crate) path: String,
     pub(crate) provider_id: Option<String>,
     pub(crate) headers: String,
-    pub(crate) proof: String,
+    pub(crate) verification: String,
     pub(crate) replay: Option<String>,
     pub(crate) tier: u8,
     pub(crate) launches: Option<String>,
@@ -63,7 +63,7 @@ impl From<Unreadable> for JournalError {
 
 impl Envelope {
     /// The delivery with its body, which must be there.
-    pub(crate) fn open(self) -> Result<(Delivery, Proof), Unreadable> {
+    pub(crate) fn open(self) -> Result<(Delivery, Verification), Unreadable> {
         if self.bytes.is_none() {
             return Err(self.unreadable("body", &"it is not kept any more"));
         }
@@ -77,7 +77,7 @@ impl Envelope {
     }
 
     /// The delivery; without a body if none was asked for or none is kept.
-    fn open_as_is(mut self) -> Result<(Delivery, Proof), Unreadable> {
+    fn open_as_is(mut self) -> Result<(Delivery, Verification), Unreadable> {
         let body = match (self.encoding.take(), self.bytes.take()) {
             (Some(encoding), Some(bytes)) => {
                 let stored = StoredBody { encoding: encoding.into(), bytes: bytes.into() };
@@ -89,7 +89,8 @@ impl Envelope {
         let replay = replay.map_err(|error| self.unreadable("replay", &error))?;
         let id = self.id.parse().map_err(|error: InvalidDeliveryId| self.unreadable("id", &error))?;
         let headers = format::decode(&self.headers).map_err(|error| self.unreadable("headers", &error))?;
-        let proof = format::decode(&self.proof).map_err(|error| self.unreadable("proof", &error))?;
+        let verification =
+            format::decode(&self.verification).map_err(|error| self.unreadable("verification", &error))?;
         let repository = self.repository.as_deref().map(str::parse).transpose();
         let repository = repository.map_err(|error: RepoIdError| self.unreadable("repository", &error))?;
         let delivery = Delivery {
@@ -104,7 +105,7 @@ impl Envelope {
             body,
             replay,
         };
-        Ok((delivery, proof))
+        Ok((delivery, verification))
     }
 
     fn unreadable(&self, column: &'static str, reason: &dyn fmt::Display) -> Unreadable {
@@ -121,11 +122,11 @@ impl Stored {
         let decisions = decisions.map_err(|error| envelope.unreadable("decisions", &error))?;
         let launches = envelope.launches()?;
         let (attempts, body_kept) = (envelope.attempts, envelope.tier == tier::WHOLE);
-        let (delivery, proof) = envelope.open_as_is()?;
+        let (delivery, verification) = envelope.open_as_is()?;
         Ok(Record {
             delivery,
             body_kept,
-            proof,
+            verification,
             state,
             attempts,
             settled_at: self.settled_at,

@@ -13,7 +13,7 @@ use aws_lc_rs::hmac;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderValue};
-use trigger_event::Event;
+use trigger_core::Event;
 use trigger_providers::{GitHub, Provider, RequestPayload, Selector};
 
 const KEY: &[u8] = b"a secret of usual length, 32 byte";

@@ -50,9 +50,9 @@ pub enum PayloadError {
 
 /// Why a sender presents nothing that could be checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ClaimError {
+pub enum CredentialError {
     /// There is no signature. Only where the operator allows unsigned deliveries may the server go on, with
-    /// [`trigger_event::Claim::Nothing`].
+    /// [`trigger_core::Credential::Nothing`].
     #[error("the delivery is not signed")]
     Missing,
     /// The signature is not written as the provider writes it.

@@ -1,16 +1,16 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_event::{Claim, Delivery, Event, GitEvent, GitEventKind, RepoId};
+use trigger_core::{Credential, Delivery, Event, GitEvent, GitEventKind, RepoId};
 
 use crate::header::{LONGEST_VALUE, single};
-use crate::{ClaimError, PayloadError, Sample, SampleRequest};
+use crate::{CredentialError, PayloadError, Sample, SampleRequest};
 
 /// A Git hosting service that sends webhooks.
 ///
 /// The three things a service has to be able to do are those of the interface in SHIP-0031: extract the
 /// request payload ([`payload`](Self::payload)), extract the Build selector ([`selector`](Self::selector))
-/// and validate the signature ([`claim`](Self::claim), which [`trigger_event::Verification`] then compares).
+/// and validate the signature ([`claim`](Self::claim), which [`trigger_core::Verifier`] then compares).
 /// They are called in this order, before anything is known about the sender. [`event`](Self::event) is
 /// called later, from the journal, by way of [`read`](Self::read).
 pub trait Provider: Send + Sync + 'static {
@@ -28,7 +28,7 @@ pub trait Provider: Send + Sync + 'static {
     fn selector(&self, payload: &RequestPayload<'_>) -> Result<Selector, PayloadError>;
 
     /// What the sender presents to prove who it is.
-    fn claim(&self, headers: &HeaderMap) -> Result<Claim, ClaimError>;
+    fn claim(&self, headers: &HeaderMap) -> Result<Credential, CredentialError>;
 
     /// What the delivery means.
     fn event(&self, payload: &RequestPayload<'_>) -> Result<Event, PayloadError>;
@@ -38,7 +38,7 @@ pub trait Provider: Send + Sync + 'static {
     fn kept_headers(&self) -> &'static [&'static str];
 
     /// Whether the claim covers the body. Then the body alone tells two deliveries apart, see
-    /// [`trigger_event::DeliveryKey`].
+    /// [`trigger_core::DeliveryKey`].
     fn signs_body(&self) -> bool;
 
     /// Composes an event as the service would send it, for trying a set-up out.

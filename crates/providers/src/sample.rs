@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 
 /// An event to compose, for trying a set-up out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod credentials;
 pub mod notifications;
 
 pub use client::{
-    LookFault, LookFaultKind, NotAllowable, PrivateAllowed, Registries, RegistriesError, RegistrySettings,
+    NotAllowable, PrivateAllowed, Registries, RegistriesError, RegistrySettings, ResolveError,
+    ResolveErrorKind,
 };
-pub use credentials::{Credential, CredentialError, credential_for};
+pub use credentials::{RegistryCredential, RegistryCredentialError, credential_for};

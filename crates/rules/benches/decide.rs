@@ -7,7 +7,9 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use trigger_api::shipwright::Build;
-use trigger_event::{Branch, Commit, Event, GitEvent, GitEventKind, ObjectKey, Proof, RepoId, Repository};
+use trigger_core::{
+    Branch, Commit, Event, GitEvent, GitEventKind, ObjectKey, RepoId, Repository, Verification,
+};
 use trigger_rules::{Inventory, decide};
 
 fn build(number: usize) -> Build {
@@ -44,9 +46,9 @@ fn against(criterion: &mut Criterion) {
         inventory.mark_synced();
         let (Some(rules), Some(event)) = (inventory.current(), push(builds / 2)) else { return };
         let secrets = vec![ObjectKey::new(format!("team-{}", (builds / 2) % 50), "hook")];
-        let proof = Proof { secrets, ..Proof::default() };
+        let verification = Verification { secrets, ..Verification::default() };
         criterion.bench_function(&format!("decide/{builds}_builds"), |bencher| {
-            bencher.iter(|| decide(black_box(&event), &proof, &rules));
+            bencher.iter(|| decide(black_box(&event), &verification, &rules));
         });
     }
 }

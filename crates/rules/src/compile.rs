@@ -1,18 +1,18 @@
 use std::sync::Arc;
 
-use trigger_api::shipwright::{Build, TriggerFault, When};
+use trigger_api::shipwright::{Build, TriggerError, When};
 use trigger_api::{ForkPolicy, RevisionPolicy, SecretBinding, SecretOrigin, Target, annotations};
-use trigger_event::{ObjectKey, RepoId};
+use trigger_core::{ObjectKey, RepoId};
 
-use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
 use crate::image::image_rules;
+use crate::interner::Interner;
 use crate::kind::{Context, KindId};
-use crate::names::Names;
+use crate::rule_error::{RuleError, RuleErrorKind};
 use crate::rule_set::{Rule, TargetRules};
 
 /// Makes rules of a Build. `None` for a Build without any: it is not subject to triggers.
-pub(crate) fn compile(build: &Build, patterns: &mut Patterns, names: &mut Names) -> Option<TargetRules> {
+pub(crate) fn compile(build: &Build, patterns: &mut Patterns, names: &mut Interner) -> Option<TargetRules> {
     let when = build.spec.trigger.as_ref().map(|trigger| trigger.when.as_slice()).unwrap_or_default();
     if when.is_empty() {
         return None;
@@ -28,9 +28,9 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns, names: &mut Names)
         context.rule = &entry.name;
         let mut made = compile_rule(index, entry, &mut context, names);
         let place = (index, entry.name.clone());
-        faults.extend(context.warnings.drain(..).map(|kind| Fault { rule: Some(place.clone()), kind }));
+        faults.extend(context.warnings.drain(..).map(|kind| RuleError { rule: Some(place.clone()), kind }));
         if let Err(fault) | Ok(Rule { matcher: Err(fault), .. }) = &made {
-            faults.push(Fault { rule: Some(place), kind: fault.as_ref().clone() });
+            faults.push(RuleError { rule: Some(place), kind: fault.as_ref().clone() });
         }
         if let Ok(rule) = &mut made {
             share_keys(rule, &rules);
@@ -39,7 +39,7 @@ pub(crate) fn compile(build: &Build, patterns: &mut Patterns, names: &mut Names)
     }
     let mut of_images = Vec::new();
     let images = image_rules(build, &rules, &mut of_images);
-    faults.extend(of_images.into_iter().map(|kind| Fault { rule: None, kind }));
+    faults.extend(of_images.into_iter().map(|kind| RuleError { rule: None, kind }));
     Some(TargetRules {
         target,
         images,
@@ -54,14 +54,15 @@ fn compile_rule(
     index: usize,
     entry: &When,
     context: &mut Context<'_>,
-    names: &mut Names,
-) -> Result<Rule, Box<FaultKind>> {
+    names: &mut Interner,
+) -> Result<Rule, Box<RuleErrorKind>> {
     let condition = entry.condition();
     let Some((id, kind)) = KindId::of(&entry.kind) else {
-        let fault = condition.err().unwrap_or_else(|| TriggerFault::InvalidType(entry.kind.clone())).into();
+        let fault = condition.err().unwrap_or_else(|| TriggerError::InvalidType(entry.kind.clone())).into();
         return Err(Box::new(fault));
     };
-    let matcher = condition.map_err(FaultKind::from).and_then(|condition| kind.compile(condition, context));
+    let matcher =
+        condition.map_err(RuleErrorKind::from).and_then(|condition| kind.compile(condition, context));
     let keys = match &matcher {
         Ok(matcher) => matcher.keys(),
         Err(_) => kind.key_of_broken(context).into_iter().collect(),
@@ -80,7 +81,7 @@ fn share_keys(rule: &mut Rule, others: &[Rule]) {
     }
 }
 
-fn target(build: &Build, names: &mut Names, faults: &mut Vec<Fault>) -> Target {
+fn target(build: &Build, names: &mut Interner, faults: &mut Vec<RuleError>) -> Target {
     let metadata = &build.metadata;
     let key = ObjectKey::new(
         names.share(metadata.namespace.as_deref().unwrap_or_default()),
@@ -111,7 +112,7 @@ fn target(build: &Build, names: &mut Names, faults: &mut Vec<Fault>) -> Target {
 }
 
 /// `spec.trigger.triggerSecret`, else the clone secret, which SHIP-0031 meant to be used.
-fn secret(build: &Build, build_key: &ObjectKey, names: &mut Names) -> Option<SecretBinding> {
+fn secret(build: &Build, build_key: &ObjectKey, names: &mut Interner) -> Option<SecretBinding> {
     let trigger = build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
     let clone = build.git().and_then(|git| git.clone_secret.as_deref());
     let (name, origin) = [(trigger, SecretOrigin::TriggerSecret), (clone, SecretOrigin::CloneSecret)]
@@ -126,17 +127,17 @@ fn policy<T: Default>(
     key: &'static str,
     parse: fn(&str) -> Option<T>,
     (expected, assumed): (&'static str, &'static str),
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<RuleError>,
 ) -> T {
     let Some(value) = build.annotation(key) else { return T::default() };
     parse(value).unwrap_or_else(|| {
-        let kind = FaultKind::Annotation { key, value: value.to_owned(), expected, assumed };
-        faults.push(Fault { rule: None, kind });
+        let kind = RuleErrorKind::Annotation { key, value: value.to_owned(), expected, assumed };
+        faults.push(RuleError { rule: None, kind });
         T::default()
     })
 }
 
-fn repository(build: &Build) -> Result<RepoId, FaultKind> {
-    let git = build.git().ok_or(FaultKind::NoRepository)?;
-    RepoId::parse(&git.url).map_err(FaultKind::Repository)
+fn repository(build: &Build) -> Result<RepoId, RuleErrorKind> {
+    let git = build.git().ok_or(RuleErrorKind::NoRepository)?;
+    RepoId::parse(&git.url).map_err(RuleErrorKind::Repository)
 }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use trigger_api::{Cause, SecretOrigin, Target};
-use trigger_event::{Event, Proof};
+use trigger_core::{Event, Verification};
 
-use crate::decision::{Decision, Outcome, Predicate, Reason, Trace};
-use crate::kind::{Authority, KINDS};
+use crate::decision::{CheckTrace, Decision, Outcome, Predicate, Reason};
+use crate::kind::{KINDS, TrustBasis};
 use crate::rule_set::{Rule, RuleSet, TargetRules};
 
 /// Decides about every rule that could care about an event: those of the repository, the
@@ -12,11 +12,11 @@ use crate::rule_set::{Rule, RuleSet, TargetRules};
 /// skipped.
 ///
 /// Of several rules of one target that match, the first fires and the others are noted.
-pub fn decide(event: &Event, proof: &Proof, rules: &RuleSet) -> Vec<Decision> {
+pub fn decide(event: &Event, verification: &Verification, rules: &RuleSet) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for kind in KINDS {
         for target in rules.concerned(*kind, event) {
-            let asked = Asked { event, proof, rules };
+            let asked = DecisionInput { event, verification, rules };
             decide_target(kind.name(), kind.authority(), asked, target, &mut decisions);
         }
     }
@@ -25,22 +25,22 @@ pub fn decide(event: &Event, proof: &Proof, rules: &RuleSet) -> Vec<Decision> {
 
 /// What is decided about.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct DecisionInput<'a> {
     event: &'a Event,
-    proof: &'a Proof,
+    verification: &'a Verification,
     rules: &'a RuleSet,
 }
 
 fn decide_target(
     kind: &'static str,
-    authority: Authority,
-    asked: Asked<'_>,
+    authority: TrustBasis,
+    asked: DecisionInput<'_>,
     rules: &TargetRules,
     decisions: &mut Vec<Decision>,
 ) {
     let mut fired = false;
     for rule in rules.rules.iter().filter(|rule| rule.kind.name() == kind) {
-        let mut trace = Trace::default();
+        let mut trace = CheckTrace::default();
         let outcome = match check(rule, authority, asked, &rules.target, &mut trace) {
             Err(reason) => Outcome::Skipped(reason),
             Ok(cause) if fired => Outcome::AlsoMatched(cause),
@@ -59,10 +59,10 @@ fn decide_target(
 
 fn check(
     rule: &Rule,
-    authority: Authority,
-    Asked { event, proof, rules }: Asked<'_>,
+    authority: TrustBasis,
+    DecisionInput { event, verification, rules }: DecisionInput<'_>,
     target: &Target,
-    trace: &mut Trace,
+    trace: &mut CheckTrace,
 ) -> Result<Cause, Reason> {
     let matcher = match &rule.matcher {
         Ok(matcher) => matcher,
@@ -79,33 +79,44 @@ fn check(
         }
     };
     match authority {
-        Authority::Secret => check_secret(target, proof, trace)?,
-        Authority::Observation => check_observed(target, proof, trace)?,
+        TrustBasis::Secret => check_secret(target, verification, trace)?,
+        TrustBasis::Observation => check_observed(target, verification, trace)?,
     }
     matcher.check(event, target, rules, trace)?;
     let (details, images) = (matcher.details(event, target), matcher.images(event, target, rules));
     Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind.name(), details, images })
 }
 
-fn check_secret(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(), Reason> {
+fn check_secret(target: &Target, verification: &Verification, trace: &mut CheckTrace) -> Result<(), Reason> {
     let found = || {
-        let names: Vec<_> = proof.secrets.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = verification.secrets.iter().map(ToString::to_string).collect();
         if names.is_empty() { "unsigned".to_owned() } else { names.join(", ") }
     };
     let Some(binding) = &target.secret else {
-        return trace.require(Predicate::Secret, proof.unsigned, "a signature", found(), Reason::NoSecret);
+        return trace.require(
+            Predicate::Secret,
+            verification.unsigned,
+            "a signature",
+            found(),
+            Reason::NoSecret,
+        );
     };
-    let keyless =
-        proof.unsigned && binding.origin == SecretOrigin::CloneSecret && proof.keyless.contains(&binding.key);
-    let verified = keyless || proof.secrets.contains(&binding.key);
+    let without_entry = verification.unsigned
+        && binding.origin == SecretOrigin::CloneSecret
+        && verification.without_entry.contains(&binding.key);
+    let verified = without_entry || verification.secrets.contains(&binding.key);
     trace.require(Predicate::Secret, verified, binding.key.to_string(), found(), Reason::SecretDidNotVerify)
 }
 
 /// What was seen in one namespace concerns no other. Rules are looked up by namespace, so this fails only for
 /// a delivery that somebody made up.
-fn check_observed(target: &Target, proof: &Proof, trace: &mut Trace) -> Result<(), Reason> {
+fn check_observed(
+    target: &Target,
+    verification: &Verification,
+    trace: &mut CheckTrace,
+) -> Result<(), Reason> {
     let namespace = &target.key.namespace;
-    match &proof.observed {
+    match &verification.observed {
         Some(object) if object.namespace == *namespace => Ok(()),
         found => {
             let found = found.as_ref().map_or("a request", |object| object.namespace.as_ref());

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use trigger_api::{Cause, Target};
 
-use crate::fault::FaultKind;
+use crate::rule_error::RuleErrorKind;
 
 /// What was decided about one rule, and why.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ pub enum Predicate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The rule is broken.
-    RuleBroken(FaultKind),
+    RuleBroken(RuleErrorKind),
     /// The rule's secret did not verify the delivery: it is somebody else's.
     SecretDidNotVerify,
     /// The rule has no secret, and unsigned deliveries are not allowed.
@@ -149,7 +149,7 @@ impl Decision {
 impl Reason {
     /// All of them; of the faults that break a rule, one stands for all.
     pub const ALL: [Self; 21] = [
-        Self::RuleBroken(FaultKind::NoRepository),
+        Self::RuleBroken(RuleErrorKind::NoRepository),
         Self::SecretDidNotVerify,
         Self::NoSecret,
         Self::EventNotListed,
@@ -274,9 +274,9 @@ impl fmt::Display for Predicate {
 
 /// Collects the checks of one rule.
 #[derive(Debug, Default)]
-pub struct Trace(Vec<Check>);
+pub struct CheckTrace(Vec<Check>);
 
-impl Trace {
+impl CheckTrace {
     /// Notes one predicate. If it does not hold, the rule is skipped for `reason`.
     pub(crate) fn require(
         &mut self,

@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use trigger_api::shipwright::Build;
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
 
 use crate::compile::compile;
-use crate::fault::{Fault, FaultKind};
 use crate::git::Patterns;
 use crate::image::cycle;
-use crate::names::Names;
+use crate::interner::Interner;
+use crate::rule_error::{RuleError, RuleErrorKind};
 use crate::rule_set::{RuleSet, TargetRules};
 
 /// The rules of all Builds: fed by apply, delete and retain, read as immutable snapshots.
@@ -26,7 +26,7 @@ pub struct Inventory {
 struct Writer {
     rules: RuleSet,
     patterns: Patterns,
-    names: Names,
+    names: Interner,
     synced: bool,
 }
 
@@ -34,7 +34,7 @@ struct Writer {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// What keeps its rules from working.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<RuleError>,
 }
 
 impl Inventory {
@@ -95,10 +95,10 @@ impl Inventory {
 impl Writer {
     /// The circle that the rules of a Build close, if they do. A later change may close or open one as well:
     /// what counts is how it stands when an image changes.
-    fn cycles(&self, rules: &TargetRules) -> Option<Fault> {
+    fn cycles(&self, rules: &TargetRules) -> Option<RuleError> {
         let names = rules.images.iter().flat_map(|images| &images.names);
         let circle = names.into_iter().find_map(|name| cycle(&self.rules, &rules.target.key, name))?;
-        Some(Fault { rule: None, kind: FaultKind::Cycle(circle) })
+        Some(RuleError { rule: None, kind: RuleErrorKind::Cycle(circle) })
     }
 
     fn apply(&mut self, build: &Build) -> Applied {

@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use trigger_api::Target;
 use trigger_api::shipwright::{Build, Condition};
-use trigger_event::{Event, ImageRef, RepoId};
+use trigger_core::{Event, ImageRef, RepoId};
 
-use crate::decision::{Reason, Trace};
-use crate::fault::FaultKind;
+use crate::decision::{CheckTrace, Reason};
 use crate::git::{Git, Patterns};
 use crate::image::Image;
 use crate::pipeline::Pipeline;
+use crate::rule_error::RuleErrorKind;
 use crate::rule_set::{RuleSet, TargetRules};
 
 /// Every kind of trigger. Adding one is a folder and a line here.
@@ -36,11 +36,14 @@ pub trait TriggerKind: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// What entitles an event to fire rules of this kind.
-    fn authority(&self) -> Authority;
+    fn authority(&self) -> TrustBasis;
 
     /// Makes a matcher of a rule of this kind.
-    fn compile(&self, condition: Condition, context: &mut Context<'_>)
-    -> Result<Box<dyn Matcher>, FaultKind>;
+    fn compile(
+        &self,
+        condition: Condition,
+        context: &mut Context<'_>,
+    ) -> Result<Box<dyn Matcher>, RuleErrorKind>;
 
     /// Under which key a broken rule of this kind is found, so that decisions can say that it is broken.
     fn key_of_broken(&self, context: &Context<'_>) -> Option<IndexKey>;
@@ -56,7 +59,7 @@ pub trait TriggerKind: Send + Sync {
 
 /// What entitles an event to fire a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Authority {
+pub enum TrustBasis {
     /// The rule's own Secret must have verified the delivery.
     Secret,
     /// We saw it happen on the cluster ourselves.
@@ -70,8 +73,13 @@ pub trait Matcher: Send + Sync {
 
     /// Compares the rule with an event, predicate by predicate; the first that fails ends it. `rules` are all
     /// that there are.
-    fn check(&self, event: &Event, target: &Target, rules: &RuleSet, trace: &mut Trace)
-    -> Result<(), Reason>;
+    fn check(
+        &self,
+        event: &Event,
+        target: &Target,
+        rules: &RuleSet,
+        trace: &mut CheckTrace,
+    ) -> Result<(), Reason>;
 
     /// What the rule says about itself in the annotations of the run: key and value.
     fn details(&self, event: &Event, target: &Target) -> Vec<(&'static str, String)>;
@@ -94,11 +102,11 @@ pub struct Context<'a> {
     /// The name of the rule.
     pub(crate) rule: &'a str,
     /// Its repository, if it has one that can be understood.
-    pub(crate) repository: Result<&'a RepoId, FaultKind>,
+    pub(crate) repository: Result<&'a RepoId, RuleErrorKind>,
     /// Compiled branch patterns, shared by all rules.
     pub(crate) patterns: &'a mut Patterns,
     /// What is wrong with the rule and leaves the rest of it in force.
-    pub(crate) warnings: Vec<FaultKind>,
+    pub(crate) warnings: Vec<RuleErrorKind>,
 }
 
 /// A key of the index: text that a kind of trigger makes and only it understands.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use imbl::HashMap;
 use trigger_api::{SecretBinding, Target};
-use trigger_event::{Event, GitEvent, GitEventKind, ImageRef, ObjectKey, RepoId, Repository};
+use trigger_core::{Event, GitEvent, GitEventKind, ImageRef, ObjectKey, RepoId, Repository};
 
-use crate::fault::{Fault, FaultKind};
 use crate::git::Git;
 use crate::image::{ImageRules, key as image_key};
 use crate::kind::{IndexKey, KINDS, KindId, Matcher, TriggerKind};
+use crate::rule_error::{RuleError, RuleErrorKind};
 
 /// An immutable snapshot of all rules. Copying one costs nothing, and a change costs no more than its
 /// own size: the maps share what did not change.
@@ -33,7 +33,7 @@ pub struct TargetRules {
     /// The rules, in the order of the Build.
     pub(crate) rules: Box<[Rule]>,
     /// What keeps rules from working.
-    pub faults: Box<[Fault]>,
+    pub faults: Box<[RuleError]>,
 }
 
 /// One rule.
@@ -47,7 +47,7 @@ pub(crate) struct Rule {
     /// Where the index has it. A broken rule may have no place there.
     pub(crate) keys: Box<[IndexKey]>,
     /// What it waits for, or why it is broken. Boxed, because nearly all rules are in order.
-    pub(crate) matcher: Result<Box<dyn Matcher>, Box<FaultKind>>,
+    pub(crate) matcher: Result<Box<dyn Matcher>, Box<RuleErrorKind>>,
 }
 
 /// Who could accept a webhook delivery about a repository.

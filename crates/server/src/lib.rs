@@ -12,12 +12,12 @@ mod hooks;
 mod listener;
 mod log_filter;
 mod metrics;
-mod trouble;
+mod recent_failure;
 pub mod wire;
 
-pub use admin::{Admin, AdminParts, Doorkeeper, Readiness};
-pub use hooks::{HookSettings, Hooks, RefusalWriter, RegistryHook, RegistryHooks, Route};
+pub use admin::{Admin, AdminParts, Authenticator, Readiness};
+pub use hooks::{HookSettings, Hooks, RegistryHook, RegistryHooks, RejectionWriter, Route};
 pub use listener::{Limits, Peer, serve};
 pub use log_filter::LogFilter;
 pub use metrics::Metrics;
-pub use trouble::Trouble;
+pub use recent_failure::RecentFailure;

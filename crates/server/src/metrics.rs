@@ -12,10 +12,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use trigger_event::{Event, GitEventKind};
+use trigger_core::{Event, GitEventKind};
 use trigger_registries::notifications::FORMATS;
 
-use crate::hooks::Answer;
+use crate::hooks::HookResponse;
 
 pub(crate) use self::standing::Standing;
 
@@ -25,7 +25,7 @@ pub struct Metrics {
     received: Family<ReceivedLabels, Counter>,
     refused: Family<RefusedLabels, Counter>,
     answered: Histogram,
-    refusals_not_kept: Counter,
+    rejections_dropped: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -87,7 +87,7 @@ impl Default for Metrics {
             received: Family::default(),
             refused: Family::default(),
             answered,
-            refusals_not_kept: Counter::default(),
+            rejections_dropped: Counter::default(),
         };
         metrics.begin_at_nothing();
         metrics
@@ -104,14 +104,14 @@ impl Metrics {
             self.received.clone(),
         );
         registry.register(
-            "deliveries_refused",
+            "deliveries_rejected",
             "Webhook requests that were not taken in, by reason",
             self.refused.clone(),
         );
         registry.register(
-            "refusals_not_kept",
+            "rejections_dropped",
             "Refused requests that were not noted because there were too many at once",
-            self.refusals_not_kept.clone(),
+            self.rejections_dropped.clone(),
         );
         registry.register_with_unit(
             "delivery_answer",
@@ -122,11 +122,17 @@ impl Metrics {
     }
 
     /// Counts refused requests that were not noted because there were too many.
-    pub(crate) fn refusals_not_kept(&self) -> Counter {
-        self.refusals_not_kept.clone()
+    pub(crate) fn rejections_dropped(&self) -> Counter {
+        self.rejections_dropped.clone()
     }
 
-    pub(crate) fn answered(&self, provider: &'static str, event: EventName, answer: &Answer, seconds: f64) {
+    pub(crate) fn answered(
+        &self,
+        provider: &'static str,
+        event: EventName,
+        answer: &HookResponse,
+        seconds: f64,
+    ) {
         let labels = ReceivedLabels { provider, event: event.0, answer: answer.name() };
         self.received.get_or_create(&labels).inc();
         if let Some(reason) = answer.refusal() {
@@ -141,17 +147,17 @@ impl Metrics {
             drop(self.received.get_or_create(&ReceivedLabels { provider, event, answer }));
         };
         for provider in trigger_providers::ALL {
-            for answer in Answer::NAMES {
+            for answer in HookResponse::NAMES {
                 begin(provider.name(), EventName::UNREAD, answer);
             }
             for event in EVENTS {
-                begin(provider.name(), event, Answer::NAMES[0]);
+                begin(provider.name(), event, HookResponse::NAMES[0]);
             }
         }
         for format in FORMATS {
-            begin(format.source(), EventName::NOTIFICATION, Answer::NAMES[0]);
+            begin(format.source(), EventName::NOTIFICATION, HookResponse::NAMES[0]);
         }
-        for reason in Answer::REFUSALS {
+        for reason in HookResponse::REJECTIONS {
             drop(self.refused.get_or_create(&RefusedLabels { reason }));
         }
     }

@@ -9,7 +9,7 @@ mod plan;
 mod run_name;
 
 pub use build_run::BuildRuns;
-pub use plan::{About, Condition, Plan, RenderError, Request, TargetKind};
+pub use plan::{Condition, Plan, RenderError, Request, ResourceType, TargetKind};
 pub use run_name::run_name;
 
 /// Every kind of target. Adding one is a folder and a line here.

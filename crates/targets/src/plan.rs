@@ -1,6 +1,6 @@
 use serde_json::Value;
 use trigger_api::{Cause, Target};
-use trigger_event::{DeliveryId, Event, ObjectKey, Replay};
+use trigger_core::{DeliveryId, Event, ObjectKey, Replay};
 
 /// A kind of target: one kind of object that rules can start.
 pub trait TargetKind: Send + Sync {
@@ -34,7 +34,7 @@ pub struct Plan {
     /// Its namespace, and the name that follows from delivery and target.
     pub key: ObjectKey,
     /// What kind of object it is.
-    pub kind: About,
+    pub kind: ResourceType,
     /// The object, whole.
     pub object: Value,
     /// The condition that its status is given once it exists.
@@ -42,14 +42,14 @@ pub struct Plan {
     /// The object that it is a run of.
     pub target: ObjectKey,
     /// What kind of object that is.
-    pub target_kind: About,
+    pub target_kind: ResourceType,
     /// `metadata.uid` of that object.
     pub target_uid: String,
 }
 
 /// A kind of Kubernetes object, in the words that its API needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct About {
+pub struct ResourceType {
     /// The API group.
     pub group: &'static str,
     /// The version.

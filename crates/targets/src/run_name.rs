@@ -1,4 +1,4 @@
-use trigger_event::DeliveryId;
+use trigger_core::DeliveryId;
 
 /// A Build's name can be 63 characters long; so can a run's, and a run's name must be a label value.
 const LONGEST_TARGET: usize = 40;

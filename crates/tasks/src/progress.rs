@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use serde_json::Value;
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
 
 /// How far a task has come, as its status tells. What cannot be read there was not written by us and counts as
 /// absent.
@@ -11,7 +11,7 @@ pub struct Progress {
     /// When the task came to its end.
     pub end: Option<Timestamp>,
     /// What its condition `Succeeded` says.
-    pub said: Option<Said>,
+    pub said: Option<StatedCondition>,
     /// The statuses of the attempts that failed and were repeated.
     pub attempts: Vec<Value>,
     /// The BuildRun that it names.
@@ -22,7 +22,7 @@ pub struct Progress {
 
 /// A condition `Succeeded`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct StatedCondition {
     /// `True`, `False` or `Unknown`.
     pub status: String,
     /// One CamelCase word.
@@ -36,7 +36,7 @@ impl Progress {
         let conditions = status["conditions"].as_array().into_iter().flatten();
         let succeeded = conditions.into_iter().find(|condition| condition["type"] == "Succeeded");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let said = succeeded.map(|condition| Said {
+        let said = succeeded.map(|condition| StatedCondition {
             status: text(&condition["status"]),
             reason: text(&condition["reason"]),
             message: text(&condition["message"]),

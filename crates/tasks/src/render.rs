@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use trigger_api::annotations;
 use trigger_api::manifest::to_object;
 use trigger_api::shipwright::{BuildReference, BuildRun, BuildRunSpec, BuildSpec};
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
 use trigger_targets::Condition;
 
-use crate::order::{BuildChoice, Order, Refusal};
+use crate::build_request::{BuildChoice, BuildRequest, InvalidTask};
 use crate::task::Task;
 
 /// The condition that tells why a BuildRun exists.
@@ -33,7 +33,7 @@ impl Task {
     /// The BuildRun of the current attempt. `goes_with_build` says that its Build has
     /// `retention.atBuildDeletion`: then it must have no other owner than the Build, since a garbage collector
     /// deletes what has owners only when all of them are gone.
-    pub fn creation(&self, goes_with_build: bool) -> Result<Creation, Refusal> {
+    pub fn creation(&self, goes_with_build: bool) -> Result<Creation, InvalidTask> {
         let order = self.order.clone()?;
         let key = self.run();
         let owner = OwnerReference {
@@ -55,7 +55,7 @@ impl Task {
         };
         let run = BuildRun { metadata, spec: spec(order), status: None };
         let object = to_object(&run)
-            .map_err(|error| Refusal::invalid(format!("the BuildRun cannot be written: {error}")))?;
+            .map_err(|error| InvalidTask::invalid(format!("the BuildRun cannot be written: {error}")))?;
         let condition = Condition { kind: TRIGGERED, reason: self.kind.name(), message: self.sentence() };
         Ok(Creation { key, object, condition })
     }
@@ -108,8 +108,8 @@ fn is_label_value(text: &str) -> bool {
         && ends_well(bytes.last())
 }
 
-fn spec(order: Order) -> BuildRunSpec {
-    let Order { build, params, volumes, service_account, timeout } = order;
+fn spec(order: BuildRequest) -> BuildRunSpec {
+    let BuildRequest { build, params, volumes, service_account, timeout } = order;
     let mut other = Map::new();
     if !volumes.is_empty() {
         other.insert("volumes".to_owned(), volumes.into());

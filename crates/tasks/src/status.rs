@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::progress::Said;
+use crate::progress::StatedCondition;
 use crate::task::Task;
 
 /// A merge patch for the status of a task. It carries the resource version of the task that it was made for, so
@@ -13,7 +13,7 @@ pub struct StatusWrite {
     /// The patch.
     pub patch: Value,
     /// What it says.
-    pub said: Said,
+    pub said: StatedCondition,
 }
 
 /// RFC 3339 in whole seconds, as Kubernetes writes times.
@@ -21,7 +21,7 @@ pub(crate) fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn condition(said: &Said, now: Timestamp) -> Value {
+fn condition(said: &StatedCondition, now: Timestamp) -> Value {
     json!({
         "type": "Succeeded",
         "status": said.status,
@@ -31,8 +31,8 @@ fn condition(said: &Said, now: Timestamp) -> Value {
     })
 }
 
-fn said(status: &str, reason: &str, message: String) -> Said {
-    Said { status: status.to_owned(), reason: reason.to_owned(), message }
+fn said(status: &str, reason: &str, message: String) -> StatedCondition {
+    StatedCondition { status: status.to_owned(), reason: reason.to_owned(), message }
 }
 
 impl Task {
@@ -122,14 +122,14 @@ impl Task {
         status
     }
 
-    fn ended(&self, run: Option<&str>, said: &Said, now: Timestamp) -> Map<String, Value> {
+    fn ended(&self, run: Option<&str>, said: &StatedCondition, now: Timestamp) -> Map<String, Value> {
         let mut status = self.begun(run, now);
         status.insert("completionTime".to_owned(), seconds(now).into());
         status.insert("conditions".to_owned(), json!([condition(said, now)]));
         status
     }
 
-    fn write(&self, said: Said, status: Map<String, Value>) -> StatusWrite {
+    fn write(&self, said: StatedCondition, status: Map<String, Value>) -> StatusWrite {
         let mut patch = json!({"metadata": {"resourceVersion": self.resource_version}});
         patch["status"] = Value::Object(status);
         StatusWrite { patch, said }

@@ -15,7 +15,7 @@ pub const GRACE: Duration = Duration::from_secs(30);
 
 /// The BuildRun of the current attempt, as it was seen.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub enum ObservedRun {
     /// The API server says that there is none.
     Absent,
     /// It is there.
@@ -33,7 +33,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Nothing.
-    Leave,
+    Done,
     /// Create the BuildRun of the current attempt ([`Task::creation`]), after a look at the task as it is now,
     /// and at the Build if it is named.
     Create,
@@ -44,32 +44,34 @@ pub enum Step {
     /// Wait for a change, and no longer than until then.
     Wait(Option<Timestamp>),
     /// Look at the BuildRun once more after a pause.
-    LookAgain,
+    Requeue,
 }
 
 /// The next step of a task, whose current attempt has the BuildRun that was `seen`.
-pub fn step(task: &Task, seen: &Seen, now: Timestamp) -> Step {
+pub fn step(task: &Task, seen: &ObservedRun, now: Timestamp) -> Step {
     if task.is_over() {
         return after_the_end(task, seen, now);
     }
     match seen {
-        Seen::Absent => without_run(task, now),
-        Seen::Hidden { message, lasting } => blind(task, message, *lasting, now),
-        Seen::There(attempt) if attempt.task_uid.as_deref() != Some(&task.uid) => foreign(task, attempt, now),
-        Seen::There(attempt) => with_run(task, attempt, now),
+        ObservedRun::Absent => without_run(task, now),
+        ObservedRun::Hidden { message, lasting } => blind(task, message, *lasting, now),
+        ObservedRun::There(attempt) if attempt.task_uid.as_deref() != Some(&task.uid) => {
+            foreign(task, attempt, now)
+        }
+        ObservedRun::There(attempt) => with_run(task, attempt, now),
     }
 }
 
 /// A BuildRun that turns up after its task has failed is not wanted any more.
-fn after_the_end(task: &Task, seen: &Seen, now: Timestamp) -> Step {
-    let Seen::There(attempt) = seen else { return Step::Leave };
+fn after_the_end(task: &Task, seen: &ObservedRun, now: Timestamp) -> Step {
+    let ObservedRun::There(attempt) = seen else { return Step::Done };
     let goes_on =
         matches!(attempt.state, RunState::Waiting | RunState::Running) && attempt.canceled.is_none();
     let is_ours = attempt.task_uid.as_deref() == Some(&task.uid);
     if !task.is_settled(now) && is_ours && goes_on {
         return Step::Cancel(CancelCause::Task, CancelCause::Task.patch(now));
     }
-    Step::Leave
+    Step::Done
 }
 
 fn without_run(task: &Task, now: Timestamp) -> Step {
@@ -102,7 +104,7 @@ fn blind(task: &Task, message: &str, lasting: bool, now: Timestamp) -> Step {
         // No attempt may follow one that nobody can see the end of.
         return Step::Write(task.finished(None, Err((task.kind.timed_out(), &task.too_late(&message))), now));
     }
-    Step::LookAgain
+    Step::Requeue
 }
 
 fn foreign(task: &Task, attempt: &Attempt, now: Timestamp) -> Step {
@@ -187,7 +189,7 @@ impl Task {
     }
 
     /// What the task asks for cannot be put into a BuildRun.
-    pub fn impossible(&self, refusal: &crate::Refusal, now: Timestamp) -> StatusWrite {
+    pub fn impossible(&self, refusal: &crate::InvalidTask, now: Timestamp) -> StatusWrite {
         self.finished(None, Err((refusal.reason, &refusal.message)), now)
     }
 

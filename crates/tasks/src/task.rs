@@ -8,13 +8,13 @@ use trigger_api::tekton::{
     CustomRun, CustomRunSpec, DELIVERY_TRACE_PARENT, EmbeddedTask, LABEL_PIPELINE_RUN, LABEL_PIPELINE_TASK,
     Run, RunSpec, SPAN_CONTEXTS, TaskFields, TaskReference,
 };
-use trigger_event::{DeliveryId, ObjectKey, TraceParent};
+use trigger_core::{DeliveryId, ObjectKey, TraceParent};
 use trigger_targets::run_name;
 
+use crate::build_request::{BuildRequest, InvalidTask, is_build};
 use crate::kind::TaskKind;
-use crate::limit::Limit;
-use crate::order::{Order, Refusal, is_build};
 use crate::progress::Progress;
+use crate::timeout::Timeout;
 
 /// What `spec.status` says when Tekton wants the task to end. It is the same in both kinds.
 const CANCELLED: &str = "RunCancelled";
@@ -22,7 +22,7 @@ const CANCELLED: &str = "RunCancelled";
 /// A request to create a BuildRun may be carried out after the one who sent it has given up or died, and the
 /// task has been ended. That is a matter of seconds, but we may be away just then. Longer would cost a look at
 /// the BuildRun of every task that has ever failed whenever the program starts.
-const STRAYS: Duration = Duration::from_hours(1);
+const ORPHAN_GRACE: Duration = Duration::from_hours(1);
 
 /// A custom task of Tekton that is to run a Build.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,11 +44,11 @@ pub struct Task {
     /// If it is to end: what Tekton says about that, which may be nothing.
     pub cancelled: Option<String>,
     /// How long an attempt, or for a Run all attempts, may take.
-    pub limit: Limit,
+    pub limit: Timeout,
     /// How often a failed attempt is repeated.
     pub retries: usize,
     /// What it asks for, or why that is impossible.
-    pub order: Result<Order, Refusal>,
+    pub order: Result<BuildRequest, InvalidTask>,
     /// How far it has come.
     pub progress: Progress,
     /// The pipeline that it is part of, if it is.
@@ -99,10 +99,12 @@ impl Task {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let label = |key: &str| metadata.labels.as_ref()?.get(key).filter(|value| !value.is_empty()).cloned();
         let (order, fields) = match parts {
-            Ok((reference, embedded, fields)) => (Order::read(kind, reference, embedded, &fields), fields),
+            Ok((reference, embedded, fields)) => {
+                (BuildRequest::read(kind, reference, embedded, &fields), fields)
+            }
             Err(error) => {
                 let refusal =
-                    Refusal::invalid(format!("the spec of the {} cannot be read: {error}", kind.name()));
+                    InvalidTask::invalid(format!("the spec of the {} cannot be read: {error}", kind.name()));
                 (Err(refusal), TaskFields::default())
             }
         };
@@ -117,7 +119,9 @@ impl Task {
             deleted: metadata.deletion_timestamp.is_some(),
             // Read even if nothing else can be.
             cancelled: (spec["status"] == CANCELLED).then(message),
-            limit: Limit::parse(fields.timeout.as_deref()).or(Limit::parse(None)).unwrap_or(Limit::None),
+            limit: Timeout::parse(fields.timeout.as_deref())
+                .or(Timeout::parse(None))
+                .unwrap_or(Timeout::None),
             retries: fields.retries.and_then(|retries| usize::try_from(retries).ok()).unwrap_or(0),
             order,
             progress: Progress::read(status),
@@ -136,7 +140,7 @@ impl Task {
     /// turn up that was asked for before.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         let may_have_strays = || {
-            let end = self.progress.end.and_then(|end| end.checked_add(STRAYS).ok());
+            let end = self.progress.end.and_then(|end| end.checked_add(ORPHAN_GRACE).ok());
             self.progress.has_failed() && end.is_some_and(|end| now < end)
         };
         self.deleted || (self.progress.is_done() && !may_have_strays())

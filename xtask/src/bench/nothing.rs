@@ -2,10 +2,11 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_event::{Delivery, DeliveryId, Verified};
+use trigger_core::{Delivery, DeliveryId, Verified};
 use trigger_journal::{
-    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
-    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
+    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
+    Usage,
 };
 
 /// A journal that keeps nothing and says that it did: what remains is what everything else costs.
@@ -26,23 +27,27 @@ impl KeepsNothing {
 }
 
 impl Journal for KeepsNothing {
-    fn append_decided(&self, _: Verified<Delivery>, _: Option<Vec<DecisionRecord>>) -> Answer<'_, Appended> {
-        answer(Appended::New)
+    fn append_decided(
+        &self,
+        _: Verified<Delivery>,
+        _: Option<Vec<DecisionRecord>>,
+    ) -> Answer<'_, AppendOutcome> {
+        answer(AppendOutcome::New)
     }
 
-    fn replay(&self, _: ReplayOrder) -> Answer<'_, Replayed> {
-        answer(Replayed::Missing)
+    fn replay(&self, _: ReplayRequest) -> Answer<'_, ReplayOutcome> {
+        answer(ReplayOutcome::Missing)
     }
 
-    fn claim(&self, _: Demand) -> Answer<'_, Vec<Claimed>> {
+    fn claim(&self, _: ClaimRequest) -> Answer<'_, Vec<ClaimedDelivery>> {
         answer(Vec::new())
     }
 
-    fn settle(&self, _: Ticket, _: Settlement) -> Answer<'_, ()> {
+    fn settle(&self, _: ClaimToken, _: Settlement) -> Answer<'_, ()> {
         answer(())
     }
 
-    fn release(&self, _: Ticket, _: Timestamp, _: Settlement) -> Answer<'_, ()> {
+    fn release(&self, _: ClaimToken, _: Timestamp, _: Settlement) -> Answer<'_, ()> {
         answer(())
     }
 
@@ -66,11 +71,11 @@ impl Journal for KeepsNothing {
         answer(())
     }
 
-    fn refuse(&self, _: Vec<Refusal>) -> Answer<'_, ()> {
+    fn refuse(&self, _: Vec<Rejection>) -> Answer<'_, ()> {
         answer(())
     }
 
-    fn refusals(&self) -> Answer<'_, Vec<Refusal>> {
+    fn rejections(&self) -> Answer<'_, Vec<Rejection>> {
         answer(Vec::new())
     }
 
@@ -82,11 +87,11 @@ impl Journal for KeepsNothing {
         answer(())
     }
 
-    fn memo<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Memo>> {
+    fn entry<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Entry>> {
         answer(None)
     }
 
-    fn replace_memo<'a>(&'a self, _: &'a str, _: u64, _: String) -> Answer<'a, bool> {
+    fn compare_and_swap<'a>(&'a self, _: &'a str, _: u64, _: String) -> Answer<'a, bool> {
         answer(true)
     }
 

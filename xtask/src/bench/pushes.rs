@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use trigger_event::Claim;
+use trigger_core::Credential;
 
 use super::scene;
 
@@ -83,7 +83,8 @@ impl Pushes {
     fn sign(&self, number: u64, request: &mut Vec<u8>) -> Signed {
         let template = self.write(number, request);
         let mut signature = NO_SIGNATURE;
-        if let Claim::HmacSha256(tag) = Claim::hmac_sha256(template.key.as_bytes(), &request[template.body..])
+        if let Credential::HmacSha256(tag) =
+            Credential::hmac_sha256(template.key.as_bytes(), &request[template.body..])
         {
             HEXLOWER.encode_mut(&tag, &mut signature);
         }

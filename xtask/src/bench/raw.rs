@@ -8,10 +8,10 @@ use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trigger_cluster::{SharedReads, connect};
+use trigger_cluster::{CoalescingSecretReader, connect};
+use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
 use trigger_dispatch::Secrets as _;
-use trigger_event::{Claim, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verification, Verified};
-use trigger_journal::{Address, Appended, Journal};
+use trigger_journal::{Address, AppendOutcome, Journal};
 
 use super::api::{Api, Ask};
 use super::load::{Load, Pace};
@@ -48,7 +48,7 @@ async fn append(
     while Instant::now() < end {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let appended = journal.append(delivery(pushes, number)?).await?;
-        ensure!(appended == Appended::New, "a delivery was known already");
+        ensure!(appended == AppendOutcome::New, "a delivery was known already");
         count += 1;
     }
     Ok(count)
@@ -75,16 +75,16 @@ fn delivery(pushes: &Pushes, number: u64) -> anyhow::Result<Verified<Delivery>> 
         body,
         replay: None,
     };
-    let mut verification = Verification::new(delivery, Claim::Nothing);
-    verification.keyless(&ObjectKey::new(scene::namespace(0), scene::secret_name(0)));
-    verification.finish(Unsigned::Allowed).ok().context("a delivery without a proof")
+    let mut verification = Verifier::new(delivery, Credential::Nothing);
+    verification.without_entry(&ObjectKey::new(scene::namespace(0), scene::secret_name(0)));
+    verification.finish(Unsigned::Allowed).ok().context("a delivery without a verification")
 }
 
 /// How many Secrets a second the program's own client reads, no two callers the same one at a time.
 pub(super) fn reads(kubeconfig: &str, repositories: usize, time: Duration) -> anyhow::Result<f64> {
     runtime()?.block_on(async {
         let connection = connect(Some(kubeconfig)).await?;
-        let reads = Arc::new(SharedReads::new(&connection));
+        let reads = Arc::new(CoalescingSecretReader::new(&connection));
         let end = Instant::now() + time;
         let callers = repositories.min(64);
         let tasks = (0..callers).map(|caller| {

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trigger_event::{Digest, ImageRef};
+use trigger_core::{Digest, ImageRef};
 
 use super::BuildSpec;
 use crate::resource::namespaced_resource;

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trigger_event::{Digest, ImageRef, ImageRefError};
+use trigger_core::{Digest, ImageRef, ImageRefError};
 
 use crate::resource::namespaced_resource;
 

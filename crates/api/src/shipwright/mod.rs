@@ -13,7 +13,7 @@ pub use build::{Build, BuildSpec, Git, Source};
 pub use build_run::{BuildReference, BuildRun, BuildRunSpec, Push};
 pub use trigger::{
     Condition, GitHub, GitHubCondition, Image, ObjectRef, PipelineCondition, PipelineSelector, Trigger,
-    TriggerFault, When,
+    TriggerError, When,
 };
 
 /// The API group.

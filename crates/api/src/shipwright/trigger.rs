@@ -109,7 +109,7 @@ pub enum PipelineSelector {
 /// Why a rule makes no sense. The cases and reasons are those of the Build controller, which refuses
 /// to register such a Build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TriggerFault {
+pub enum TriggerError {
     /// The name is empty.
     #[error("name is not set")]
     NameBlank,
@@ -142,7 +142,7 @@ pub enum TriggerFault {
     NameAndSelector,
 }
 
-impl TriggerFault {
+impl TriggerError {
     /// The reason the Build controller gives in `status.reason`.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -160,43 +160,43 @@ impl TriggerFault {
 
 impl When {
     /// What the rule waits for. Only the stanza of its own type counts.
-    pub fn condition(&self) -> Result<Condition, TriggerFault> {
+    pub fn condition(&self) -> Result<Condition, TriggerError> {
         if self.name.trim().is_empty() {
-            return Err(TriggerFault::NameBlank);
+            return Err(TriggerError::NameBlank);
         }
         match self.kind.as_str() {
             "GitHub" => self.github_condition().map(Condition::GitHub),
             "Image" => self.image_condition().map(Condition::Image),
             "Pipeline" => self.pipeline_condition().map(Condition::Pipeline),
-            other => Err(TriggerFault::InvalidType(other.to_owned())),
+            other => Err(TriggerError::InvalidType(other.to_owned())),
         }
     }
 
-    fn github_condition(&self) -> Result<GitHubCondition, TriggerFault> {
-        let github = self.github.as_ref().ok_or(TriggerFault::MissingGitHub)?;
+    fn github_condition(&self) -> Result<GitHubCondition, TriggerError> {
+        let github = self.github.as_ref().ok_or(TriggerError::MissingGitHub)?;
         if github.events.is_empty() {
-            return Err(TriggerFault::MissingEvents);
+            return Err(TriggerError::MissingEvents);
         }
         Ok(GitHubCondition { events: github.events.clone(), branches: github.branches.clone() })
     }
 
-    fn image_condition(&self) -> Result<Vec<String>, TriggerFault> {
-        let image = self.image.as_ref().ok_or(TriggerFault::MissingImage)?;
+    fn image_condition(&self) -> Result<Vec<String>, TriggerError> {
+        let image = self.image.as_ref().ok_or(TriggerError::MissingImage)?;
         if image.names.is_empty() {
-            return Err(TriggerFault::MissingImageNames);
+            return Err(TriggerError::MissingImageNames);
         }
         Ok(image.names.clone())
     }
 
-    fn pipeline_condition(&self) -> Result<PipelineCondition, TriggerFault> {
-        let object_ref = self.object_ref.as_ref().ok_or(TriggerFault::MissingObjectRef)?;
+    fn pipeline_condition(&self) -> Result<PipelineCondition, TriggerError> {
+        let object_ref = self.object_ref.as_ref().ok_or(TriggerError::MissingObjectRef)?;
         if object_ref.status.is_empty() {
-            return Err(TriggerFault::MissingStatus);
+            return Err(TriggerError::MissingStatus);
         }
         let name = object_ref.name.as_ref().filter(|name| !name.is_empty());
         let pipeline = match (name, object_ref.selector.is_empty()) {
-            (None, true) => return Err(TriggerFault::MissingNameOrSelector),
-            (Some(_), false) => return Err(TriggerFault::NameAndSelector),
+            (None, true) => return Err(TriggerError::MissingNameOrSelector),
+            (Some(_), false) => return Err(TriggerError::NameAndSelector),
             (Some(name), true) => PipelineSelector::Name(name.clone()),
             (None, false) => PipelineSelector::Labels(object_ref.selector.clone()),
         };

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use trigger_event::{ObjectKey, PipelineRunEvent, RunClass};
+use trigger_core::{ObjectKey, PipelineRunEvent, RunClass};
 
 use super::{LABEL_PIPELINE, TriggeredBuilds};
 use crate::annotations;

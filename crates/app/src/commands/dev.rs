@@ -23,7 +23,7 @@ pub struct Args {
     listen: Option<SocketAddr>,
     /// Where health, readiness, metrics and the admin API are served. Default: 127.0.0.1:9090, or any free port.
     #[arg(long, value_name = "ADDRESS")]
-    admin: Option<SocketAddr>,
+    admin_listen: Option<SocketAddr>,
     /// End after the story. The exit status is 0 if everything went as it should, else 1.
     #[arg(long)]
     once: bool,
@@ -31,7 +31,7 @@ pub struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut story = Story::begin();
-    let playground = Playground::start(args.manifests.as_deref(), args.listen, args.admin).await?;
+    let playground = Playground::start(args.manifests.as_deref(), args.listen, args.admin_listen).await?;
     let rehearsals = Rehearsal::of(&playground).await?;
     let images = ImageRehearsal::of(&playground).await?;
     let told = tell(&mut story, &playground, &rehearsals, images.as_ref()).await;

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use trigger_event::{Commit, RepoId};
+use trigger_core::{Commit, RepoId};
 use trigger_providers::{Provider, Sample, SampleKind, by_name};
 
 use crate::sender::fresh_commit;

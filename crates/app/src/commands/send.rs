@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use owo_colors::OwoColorize;
 
 use super::event_args::{EventArgs, SampleCommand, read};
-use crate::plain::plain_lines;
+use crate::sanitize::plain_lines;
 use crate::sender::post;
 
 /// Flags of `send`.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 use trigger_api::shipwright::{Build, Condition};
-use trigger_event::{Digest, ImageRef, ObjectKey};
+use trigger_core::{Digest, ImageRef, ObjectKey};
 
 use super::playground::{Playground, build_runs, builds};
 use super::registry::Registry;

@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::shipwright::{self, Build, Condition, PipelineSelector};
 use trigger_api::tekton::{LABEL_PIPELINE_RUN, PipelineRun};
+use trigger_core::ObjectKey;
 use trigger_dispatch::PipelineRunChange;
-use trigger_event::ObjectKey;
 
 use super::playground::{Playground, build_runs, builds, custom_runs, pipeline_runs, pipelines};
 use super::rehearsal::all_built;

@@ -10,16 +10,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tempfile::TempDir;
 use trigger_cluster::connect;
+use trigger_core::{DeliveryId, Digest, ImageRef, ObjectKey};
 use trigger_devcluster::{DevCluster, Gvr, SimulationOptions, User};
 use trigger_dispatch::IMAGES;
-use trigger_event::{DeliveryId, Digest, ImageRef, ObjectKey};
 use trigger_journal::{Address, Query, Record, State};
 
 use super::images::first_versions;
 use super::registry::Registry;
 use super::story::while_waiting;
+use crate::listeners::Ports;
 use crate::manifests;
-use crate::ports::Ports;
 use crate::program::{Program, ProgramOptions};
 
 /// Everything in the story happens within this time, or something is wrong.
@@ -85,9 +85,9 @@ impl Playground {
         let connection = connect(Some(&kubeconfig)).await?;
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(own.path().join("journal.db")));
         options.listen = ports.hooks.local_addr()?;
-        options.admin = ports.admin.local_addr()?;
+        options.admin_listen = ports.admin.local_addr()?;
         options.images.registry_private.push(registry.host().parse()?);
-        options.images.registry_plain_http.push(registry.host().to_owned());
+        options.images.insecure_registry.push(registry.host().to_owned());
         options.images.image_window = IMAGE_WINDOW;
         let key_file = own.path().join("registry-key");
         std::fs::write(&key_file, &key)?;

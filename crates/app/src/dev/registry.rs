@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::time::timeout;
+use trigger_core::{Digest, ImageRef};
 use trigger_devregistry::{DevRegistry, Distribution, DistributionOptions, RunningDistribution, push_image};
-use trigger_event::{Digest, ImageRef};
 
 /// A registry that is installed answers sooner, or is not the one we mean.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);

@@ -4,14 +4,14 @@ use anstream::println;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 use trigger_api::annotations;
-use trigger_event::{Digest, ObjectKey};
+use trigger_core::{Digest, ObjectKey};
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
 
 use super::images::ImageRehearsal;
 use super::playground::{Playground, REGISTRY_HOOK, builds, condition};
 use super::rehearsal::Rehearsal;
+use crate::render_decisions::Verdict;
 use crate::sender::Answer;
-use crate::telling::Verdict;
 
 /// What takes longer than this is said to be under way.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -20,8 +20,8 @@ pub struct ImageOptions {
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_WINDOW", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
     pub image_window: u64,
     /// How many runs one namespace gets because of images, at once and then a minute. Those left over wait.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_RUNS", default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    pub image_runs: u32,
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_RUN_RATE", default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub image_run_rate: u32,
     /// How many requests a second one registry gets at most.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_RATE", default_value_t = 10, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub registry_rate: u16,
@@ -40,8 +40,8 @@ pub struct ImageOptions {
     pub registry_private: Vec<PrivateAllowed>,
     /// Registries that are asked by plain HTTP, as images name them: `localhost:5000`. Repeat it or separate by
     /// commas.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_PLAIN_HTTP", value_delimiter = ',', value_name = "HOST")]
-    pub registry_plain_http: Vec<String>,
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_INSECURE_REGISTRY", value_delimiter = ',', value_name = "HOST")]
+    pub insecure_registry: Vec<String>,
     /// Files with certificates of further authorities (PEM) that registries may be certified by. Repeat it or
     /// separate by commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_CA", value_delimiter = ',', value_name = "FILE")]
@@ -64,7 +64,7 @@ impl ImageOptions {
         };
         let settings = RegistrySettings {
             authorities: self.registry_ca.iter().map(read).collect::<Result<_, _>>()?,
-            plain_http: self.registry_plain_http.clone(),
+            plain_http: self.insecure_registry.clone(),
             private: self.registry_private.clone(),
             timeout: Duration::from_secs(self.registry_timeout),
         };
@@ -77,11 +77,11 @@ impl Default for ImageOptions {
         Self {
             image_interval: 300,
             image_window: 10,
-            image_runs: 30,
+            image_run_rate: 30,
             registry_rate: 10,
             registry_timeout: 15,
             registry_private: Vec::new(),
-            registry_plain_http: Vec::new(),
+            insecure_registry: Vec::new(),
             registry_ca: Vec::new(),
         }
     }

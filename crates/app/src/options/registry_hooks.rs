@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use trigger_dispatch::ImageWatch;
+use trigger_dispatch::ImageNotifier;
 use trigger_registries::notifications::{
     FORMATS, GOOGLE_KEYS, IdTokens, KeyFile, KeysByHttp, NotificationFormat, by_name,
 };
@@ -58,7 +58,7 @@ impl RegistryHookOptions {
     }
 
     /// What takes notifications in and has `watch` look at the images.
-    pub(crate) fn hooks(&self, watch: Arc<dyn ImageWatch>) -> anyhow::Result<RegistryHooks> {
+    pub(crate) fn hooks(&self, watch: Arc<dyn ImageNotifier>) -> anyhow::Result<RegistryHooks> {
         let hook = |hook: &RegistryHook| trigger_server::RegistryHook {
             format: hook.format,
             key_file: hook.key_file.clone(),

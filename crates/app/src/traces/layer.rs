@@ -19,7 +19,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::layer::{Context as Scope, Layer};
 use tracing_subscriber::registry::LookupSpan;
-use trigger_event::{DeliveryId, TraceParent};
+use trigger_core::{DeliveryId, TraceParent};
 
 /// What spans of traces have as their target, so that logs can leave them out.
 pub(crate) const TARGET: &str = "trigger_trace";

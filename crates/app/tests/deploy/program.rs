@@ -71,7 +71,7 @@ fn variables_of_services_are_kept_out() {
 
 #[test]
 fn ports_are_those_that_the_program_listens_on() {
-    let (hooks, admin) = (port("SHIPWRIGHT_TRIGGER_LISTEN"), port("SHIPWRIGHT_TRIGGER_ADMIN"));
+    let (hooks, admin) = (port("SHIPWRIGHT_TRIGGER_LISTEN"), port("SHIPWRIGHT_TRIGGER_ADMIN_LISTEN"));
     for overlay in overlays("ports_are_those_that_the_program_listens_on") {
         let container = overlay.container();
         let expected = json!([

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
-use trigger_event::{DeliveryId, ObjectKey};
-use trigger_journal::{Refusal, TriedSecret};
+use trigger_core::{DeliveryId, ObjectKey};
+use trigger_journal::{Rejection, TriedSecret};
 use trigger_providers::{GitHub, Provider};
 
 use crate::world::{World, usual_rules};
@@ -114,7 +114,7 @@ async fn lists_are_filtered_and_paged() {
     for number in 0..12 {
         let mut push = world.push("refs/heads/main", &format!("{number:x}").repeat(40));
         if number % 3 == 0 {
-            push.repository = trigger_event::RepoId::parse(&format!("{}-other", world.repository())).unwrap();
+            push.repository = trigger_core::RepoId::parse(&format!("{}-other", world.repository())).unwrap();
             let answer = world.send_signed(&push, "the key of team-b").await;
             world.settled(&answer.delivery()).await;
         } else {
@@ -164,7 +164,7 @@ async fn refusals_are_for_those_whose_secrets_were_tried() {
         secret: ObjectKey::new(world.namespace(team), "hook"),
         finding: format!("the signature is not one of this key ({team})"),
     };
-    let refusal = |name: &str, status: u16, tried: Vec<TriedSecret>| Refusal {
+    let refusal = |name: &str, status: u16, tried: Vec<TriedSecret>| Rejection {
         at: Timestamp::now(),
         times: 2,
         delivery: DeliveryId::derive(&[name.as_bytes()]),
@@ -187,19 +187,19 @@ async fn refusals_are_for_those_whose_secrets_were_tried() {
     let (both, none) = (all[1].delivery.clone(), all[0].delivery.clone());
     world.program.journal.refuse(all).await.unwrap();
 
-    assert_eq!(ids(&world.ask("admin", "/refusals").await.body).len(), 3);
-    assert_eq!(ids(&world.ask("admin", "/refusals?limit=1").await.body).len(), 1);
-    let told = world.ask("reader-a", "/refusals").await.body;
+    assert_eq!(ids(&world.ask("admin", "/rejections").await.body).len(), 3);
+    assert_eq!(ids(&world.ask("admin", "/rejections?limit=1").await.body).len(), 1);
+    let told = world.ask("reader-a", "/rejections").await.body;
     assert_eq!(ids(&told).len(), 2);
     assert!(!told.to_string().contains("team-b"), "{told}");
-    assert_eq!(ids(&world.ask("nobody", "/refusals").await.body).len(), 0);
+    assert_eq!(ids(&world.ask("nobody", "/rejections").await.body).len(), 0);
 
     let told = world.ask("reader-b", &format!("/deliveries/{both}")).await.body;
-    let found = &told["refusals"][0];
+    let found = &told["rejections"][0];
     assert_eq!((&told["kind"], &found["hidden"]), (&json!("refusal"), &json!(true)));
     assert_eq!((&found["reason"], found["tried"].as_array().unwrap().len()), (&Value::Null, 1));
     let told = world.ask("admin", &format!("/deliveries/{both}")).await.body;
-    assert_eq!(told["refusals"][0]["reason"], "reason of both");
+    assert_eq!(told["rejections"][0]["reason"], "reason of both");
     assert_eq!(world.ask("reader-a", &format!("/deliveries/{none}")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(world.ask("admin", &format!("/deliveries/{none}")).await.status, StatusCode::OK);
 }

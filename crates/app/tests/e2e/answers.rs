@@ -32,7 +32,7 @@ async fn every_refusal_is_constant_and_names_nothing() {
     let push = GitHub.compose(&world.push_main());
     let signed = GitHub.sign("push", "id", &push.body, Some(KEY.as_bytes()));
     let mut unknown = world.push_main();
-    unknown.repository = trigger_event::RepoId::parse("https://github.com/acme/unheard-of").unwrap();
+    unknown.repository = trigger_core::RepoId::parse("https://github.com/acme/unheard-of").unwrap();
     let mut text = signed.clone();
     text.insert("content-type", "text/plain".parse().unwrap());
     let mut nameless = signed.clone();

@@ -5,8 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trigger_event::{DeliveryId, ObjectKey};
-use trigger_journal::{Refusal, TriedSecret};
+use trigger_core::{DeliveryId, ObjectKey};
+use trigger_journal::{Rejection, TriedSecret};
 use trigger_providers::{GitHub, Provider};
 
 use crate::world::{World, usual_rules};
@@ -143,7 +143,7 @@ async fn what_others_own_is_not_shown() {
 async fn refused_requests_are_told_of() {
     let world = World::with_users().await;
     let id = DeliveryId::derive(&[b"refused"]);
-    let refusal = Refusal {
+    let refusal = Rejection {
         at: Timestamp::now(),
         times: 3,
         delivery: id.clone(),
@@ -162,7 +162,7 @@ async fn refused_requests_are_told_of() {
         }],
     };
     world.program.journal.refuse(vec![refusal]).await.unwrap();
-    let list = print(&world, "reader-a", &["list", "--refused"], 0);
+    let list = print(&world, "reader-a", &["list", "--rejected"], 0);
     assert_lines(&list, &["401 unauthorized   3 ", "no Secret verifies the signature"]);
     let story = print(&world, "reader-a", &["show", id.as_str()], 0);
     assert_lines(
@@ -175,7 +175,7 @@ async fn refused_requests_are_told_of() {
             "  did not verify: the signature is not one of its key",
         ],
     );
-    assert_lines(&print(&world, "reader-b", &["list", "--refused"], 0), &["Nothing was refused."]);
+    assert_lines(&print(&world, "reader-b", &["list", "--rejected"], 0), &["Nothing was refused."]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ async fn the_program_does_not_start_open_to_everybody() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
     options.access.admin_auth = AdminAuth::None;
-    options.admin = "0.0.0.0:0".parse().unwrap();
+    options.admin_listen = "0.0.0.0:0".parse().unwrap();
     let refused = Program::start(&connection, &options).await.err().unwrap().to_string();
     assert!(refused.contains("everybody who can reach 0.0.0.0:0 could read and replay"), "{refused}");
     assert!(!folder.path().join("journal.db").exists(), "nothing was begun");

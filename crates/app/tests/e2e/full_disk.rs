@@ -37,7 +37,7 @@ impl Confined {
             "off",
             "--listen",
             &hooks.to_string(),
-            "--admin",
+            "--admin-listen",
             &admin.to_string(),
         ]);
         command.args(watched.iter().flat_map(|name| ["--namespace", name]));
@@ -130,19 +130,19 @@ async fn a_full_disk_refuses_and_recovers() {
     let mut number = 0;
     // The first refusal makes room of its own, by moving the log into the main file; after several in a row
     // there is none left.
-    let mut refusals = 0;
-    while refusals < 3 {
+    let mut rejections = 0;
+    while rejections < 3 {
         number += 1;
         assert!(number < 1000, "the volume never fills");
         let answer = post(&http, hooks, large_push(number)).await;
         if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
             assert!(answer.headers().contains_key("retry-after"));
-            refusals += 1;
+            rejections += 1;
         } else {
             assert_eq!(answer.status(), StatusCode::ACCEPTED);
             let body: Value = answer.json().await.unwrap();
             acknowledged.push(body["delivery"].as_str().unwrap().to_owned());
-            refusals = 0;
+            rejections = 0;
         }
     }
     assert!(acknowledged.len() > 3, "{} were kept before it was full", acknowledged.len());

@@ -13,13 +13,13 @@ use trigger_devregistry::{DevRegistry, Fault};
 use crate::world::World;
 
 /// A world whose program may ask `registry`, and does so only when it is told to.
-async fn world_with(registry: &DevRegistry, image_runs: u32) -> World {
+async fn world_with(registry: &DevRegistry, image_run_rate: u32) -> World {
     let host = registry.host();
     World::with_users_and(|options| {
         options.images.image_interval = 0;
-        options.images.image_runs = image_runs;
+        options.images.image_run_rate = image_run_rate;
         options.images.registry_private = vec!["127.0.0.1".parse().unwrap()];
-        options.images.registry_plain_http = vec![host];
+        options.images.insecure_registry = vec![host];
     })
     .await
 }

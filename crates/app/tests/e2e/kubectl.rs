@@ -99,7 +99,7 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
     assert!(String::from_utf8_lossy(&edited.stdout).contains("edited"), "{edited:?}");
     world
         .until("the edit is known", || async {
-            let key = trigger_event::ObjectKey::new(n, "web");
+            let key = trigger_core::ObjectKey::new(n, "web");
             let generation = world.program.inventory.current()?.target(&key)?.target.generation;
             (generation == 2).then_some(())
         })

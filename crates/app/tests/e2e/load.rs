@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::task::JoinSet;
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
 use crate::world::KEY;

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 use trigger_providers::SampleKind;
 
 use crate::world::{SHA, World, annotation, decisions, rule, usual_rules};
@@ -51,7 +51,7 @@ async fn a_fork_is_built_only_where_the_build_allows_it() {
     world.patch_build("team-a", "trusting", allow).await;
     world
         .until("the program knows the annotation", || async {
-            let key = trigger_event::ObjectKey::new(world.namespace("team-a"), "trusting");
+            let key = trigger_core::ObjectKey::new(world.namespace("team-a"), "trusting");
             let rules = world.program.inventory.current()?;
             (rules.target(&key)?.target.forks == trigger_api::ForkPolicy::Allow).then_some(())
         })

@@ -75,7 +75,7 @@ async fn the_annotation_decides_what_is_built() {
         let policy = trigger_api::RevisionPolicy::parse(value).unwrap();
         world
             .until("the program knows the annotation", || async {
-                let key = trigger_event::ObjectKey::new(world.namespace("team-a"), "web");
+                let key = trigger_core::ObjectKey::new(world.namespace("team-a"), "web");
                 let rules = world.program.inventory.current()?;
                 (rules.target(&key)?.target.revision_policy == policy).then_some(())
             })

@@ -2,7 +2,7 @@
 
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
-use trigger_event::DeliveryId;
+use trigger_core::DeliveryId;
 use trigger_providers::{GitHub, Provider};
 
 use crate::admin::{UNKNOWN, two_teams};
@@ -76,7 +76,7 @@ async fn what_nobody_signed_is_for_those_who_see_everything() {
     let request = GitHub.compose(&world.push_main());
     let id = world.post("push", &request.body, None).await.delivery();
     let record = world.settled(&id).await;
-    assert!(record.proof.unsigned && record.proof.secrets.is_empty());
+    assert!(record.verification.unsigned && record.verification.secrets.is_empty());
 
     let path = format!("/deliveries/{id}");
     let told = world.ask("reader-a", &path).await.body;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Response, StatusCode, header};
 use serde_json::Value;
-use trigger_event::DeliveryId;
+use trigger_core::DeliveryId;
 
 use crate::world::{World, usual_rules};
 

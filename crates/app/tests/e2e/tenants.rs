@@ -28,7 +28,7 @@ async fn a_signature_opens_the_own_namespace_only() {
         ]
     );
     assert_eq!(world.run_counts().await, (1, 0));
-    let secrets: Vec<_> = record.proof.secrets.iter().map(ToString::to_string).collect();
+    let secrets: Vec<_> = record.verification.secrets.iter().map(ToString::to_string).collect();
     assert_eq!(secrets, [format!("{}/hook", world.namespace("team-a"))]);
 }
 
@@ -45,7 +45,7 @@ async fn two_hooks_at_the_provider_serve_two_tenants() {
     assert_eq!(second.status, StatusCode::ACCEPTED);
     let record = world.settled(&second.delivery()).await;
     assert_eq!(world.run_counts().await, (1, 1));
-    let secrets: Vec<_> = record.proof.secrets.iter().map(ToString::to_string).collect();
+    let secrets: Vec<_> = record.verification.secrets.iter().map(ToString::to_string).collect();
     assert_eq!(
         secrets,
         [format!("{}/hook", world.namespace("team-b"))],

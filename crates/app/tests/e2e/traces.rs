@@ -12,8 +12,8 @@ use prost::Message;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use trigger_core::{RepoId, TraceParent};
 use trigger_devcluster::Gvr;
-use trigger_event::{RepoId, TraceParent};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
 use crate::apart::{Cluster, cluster, free_port};
@@ -96,7 +96,7 @@ impl Serving {
         let namespace = cluster.watched().map(|namespace| ["--namespace", namespace]);
         let child = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"))
             .args(["serve", "--log", "off", "--drain-delay", "0"])
-            .args(["--listen", &hooks.to_string(), "--admin", &admin.to_string()])
+            .args(["--listen", &hooks.to_string(), "--admin-listen", &admin.to_string()])
             .args(namespace.iter().flatten())
             .arg("--journal")
             .arg(folder.path().join("journal.db"))

@@ -12,8 +12,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shipwright_trigger::{Program, ProgramOptions};
 use tempfile::TempDir;
+use trigger_core::{DeliveryId, RepoId};
 use trigger_devcluster::{AccessRule, DevCluster, SimulationOptions, StoreHandle, User};
-use trigger_event::{DeliveryId, RepoId};
 use trigger_journal::{Address, OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
@@ -309,7 +309,7 @@ impl World {
         });
         self.create_build(team, build).await;
         self.until("the program knows the Build", || async {
-            let key = trigger_event::ObjectKey::new(self.namespace(team), name);
+            let key = trigger_core::ObjectKey::new(self.namespace(team), name);
             self.program.inventory.current().is_some_and(|rules| rules.target(&key).is_some()).then_some(())
         })
         .await;

@@ -10,13 +10,13 @@ use kube::{Api, Client};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
-use trigger_dispatch::{Images, Sighting};
-use trigger_event::{ImageRef, ImageSource};
+use trigger_core::{ImageRef, ImageSource};
+use trigger_dispatch::{Images, Observation};
 use trigger_journal::Journal;
 
-use crate::marks::{Marks, this_second};
 use crate::metrics::Watch;
-use crate::watching::{Complaint, Patience};
+use crate::watch_backoff::{Complaint, WatchBackoff};
+use crate::watermarks::{Marks, this_second};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
@@ -66,7 +66,7 @@ impl Pushes {
             None => Api::all(client),
             Some(namespace) => Api::namespaced(client, namespace),
         };
-        let events = watcher(runs, watcher::Config::default()).backoff(Patience::default());
+        let events = watcher(runs, watcher::Config::default()).backoff(WatchBackoff::default());
         pin_mut!(events);
         loop {
             tokio::select! {
@@ -133,7 +133,7 @@ impl Pushes {
             return;
         }
         *newest = at;
-        let sighting = Sighting { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
+        let sighting = Observation { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
         self.images.saw(namespace, sighting).await;
     }
 }

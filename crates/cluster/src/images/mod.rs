@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::{Images, Leadership, VitalTasks, begun_anew};
+use trigger_dispatch::{CriticalTasks, Images, Leadership, restart_on_panic};
 use trigger_journal::Journal;
 
 use self::build_runs::Pushes;
@@ -38,7 +38,7 @@ impl ImageFollowers {
         &self,
         connection: &Connection,
         leadership: &Leadership,
-        tasks: &VitalTasks,
+        tasks: &CriticalTasks,
         shutdown: &CancellationToken,
     ) {
         for namespace in self.scope.parts() {
@@ -85,7 +85,7 @@ impl ImageFollowers {
             }
         };
         async move {
-            tokio::select! { () = begun_anew(name, begin) => {}, () = shutdown.cancelled() => {} }
+            tokio::select! { () = restart_on_panic(name, begin) => {}, () = shutdown.cancelled() => {} }
         }
     }
 }

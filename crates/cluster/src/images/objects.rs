@@ -10,11 +10,11 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
-use trigger_dispatch::{Images, Leadership, Sighting};
-use trigger_event::{Digest, ImageRef, ImageSource, ObjectKey};
+use trigger_core::{Digest, ImageRef, ImageSource, ObjectKey};
+use trigger_dispatch::{Images, Leadership, Observation};
 
 use crate::metrics::Watch;
-use crate::watching::{Complaint, Patience};
+use crate::watch_backoff::{Complaint, WatchBackoff};
 
 /// Follows the Image objects of one namespace, or of all.
 pub(super) struct Objects {
@@ -52,7 +52,7 @@ impl Objects {
             None => Api::all(client),
             Some(namespace) => Api::namespaced(client, namespace),
         };
-        let events = watcher(objects, watcher::Config::default()).backoff(Patience::default());
+        let events = watcher(objects, watcher::Config::default()).backoff(WatchBackoff::default());
         pin_mut!(events);
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,7 +148,7 @@ impl Objects {
         let was_told = std::mem::replace(&mut object.told, is_wanted);
         let Some(digest) = object.digest.clone().filter(|_| is_wanted && !was_told) else { return };
         let (image, since) = (object.image.clone(), Timestamp::now());
-        let sighting = Sighting { image, digest, source: ImageSource::Image, since, pushed: false };
+        let sighting = Observation { image, digest, source: ImageSource::Image, since, pushed: false };
         self.images.saw(&Arc::clone(&key.namespace), sighting).await;
     }
 }

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::DURATION;
-use super::term::{Seen, Step};
+use super::election::{Seen, Step};
 use crate::MANAGER;
-use crate::fault::is_status;
-use crate::writing::patch_parameters;
+use crate::api_server_error::is_status;
+use crate::patch::patch_parameters;
 
 /// An API server that does not answer this fast is tried again: a leader has time for two tries.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);

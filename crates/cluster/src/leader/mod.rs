@@ -10,12 +10,12 @@
 //! later, or a request that is long on its way, may still come too late: what leaders do is safe to be done by
 //! two, see [`trigger_dispatch::Leadership`].
 
-mod campaign;
+mod election;
+mod elector;
 mod identity;
 mod lease;
-mod term;
 
-pub use self::campaign::{Campaign, LeasePlace};
+pub use self::elector::{LeaseElector, LeasePlace};
 
 use std::time::Duration;
 
@@ -27,4 +27,4 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// What only the leader does has to end within this time when it does not lead any more: before another may.
-pub const PUT_DOWN_WITHIN: Duration = Duration::from_secs(4);
+pub const STEP_DOWN_GRACE: Duration = Duration::from_secs(4);

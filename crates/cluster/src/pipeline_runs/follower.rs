@@ -13,16 +13,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 use trigger_api::tekton::PipelineRun;
+use trigger_core::Event;
 use trigger_dispatch::{Metrics, PipelineRunChange, append_observed};
-use trigger_event::Event;
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
 
-use super::seen::{News, Seen};
+use super::observed::{News, Seen};
 use crate::client::Connection;
-use crate::marks::{AGAIN, Marks};
 use crate::metrics::Watch;
-use crate::watching::{Complaint, Patience};
+use crate::watch_backoff::{Complaint, WatchBackoff};
+use crate::watermarks::{AGAIN, Marks};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
@@ -82,7 +82,7 @@ impl Follower {
             None => Api::all(connection.client),
             Some(namespace) => Api::namespaced(connection.client, namespace),
         };
-        let events = watcher(runs, watcher::Config::default()).backoff(Patience::default());
+        let events = watcher(runs, watcher::Config::default()).backoff(WatchBackoff::default());
         pin_mut!(events);
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -11,14 +11,14 @@
 //!   Build and a PipelineRun that are created together come in by two watches.
 
 mod follower;
-mod seen;
+mod observed;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::{Metrics, begun_anew};
+use trigger_dispatch::{Metrics, restart_on_panic};
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
 
@@ -59,7 +59,7 @@ impl PipelineRunFollowers {
                 follower.run(connection.clone(), parts.synced.clone())
             };
             tasks.spawn(async move {
-                let following = begun_anew("PipelineRuns", follow);
+                let following = restart_on_panic("PipelineRuns", follow);
                 tokio::select! { () = following => {}, () = shutdown.cancelled() => {} }
             });
         }

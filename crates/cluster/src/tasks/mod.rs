@@ -5,7 +5,7 @@
 //! and its attempt, and a status is written over the version that it was made for, or not at all.
 
 mod kind;
-mod trouble;
+mod reconcile_error;
 mod watching;
 mod worker;
 
@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 use trigger_api::tekton::{CustomRun, Run};
-use trigger_dispatch::begun_anew;
+use trigger_dispatch::restart_on_panic;
 
 use self::kind::TaskObject;
 use crate::builds::Scope;
 use crate::client::Connection;
-use crate::leader::PUT_DOWN_WITHIN;
+use crate::leader::STEP_DOWN_GRACE;
 
 /// Carries out the CustomRuns and Runs in `scope` that ask for a Build, until `shutdown`; what is under way then
-/// has [`PUT_DOWN_WITHIN`] to come to a good end. A kind that the cluster does not serve is waited for.
+/// has [`STEP_DOWN_GRACE`] to come to a good end. A kind that the cluster does not serve is waited for.
 pub fn carry_out_tasks(
     connection: &Connection,
     scope: &Scope,
@@ -41,14 +41,14 @@ fn carry_out<K: TaskObject>(
 ) {
     let (client, parts, ending) = (connection.client.clone(), scope.parts(), shutdown.clone());
     let watch = move || watching::watch::<K>(client.clone(), parts.clone(), ending.clone());
-    tasks.spawn(put_down(begun_anew(name, watch), shutdown.clone()));
+    tasks.spawn(put_down(restart_on_panic(name, watch), shutdown.clone()));
 }
 
 /// Does `work`, but not for much longer than until `shutdown`.
 async fn put_down(work: impl Future<Output = ()>, shutdown: CancellationToken) {
     let late = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(PUT_DOWN_WITHIN).await;
+        tokio::time::sleep(STEP_DOWN_GRACE).await;
     };
     tokio::select! {
         () = work => {}

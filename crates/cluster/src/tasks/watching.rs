@@ -13,13 +13,13 @@ use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use trigger_api::annotations;
-use trigger_dispatch::{Backoff, with_causes};
+use trigger_dispatch::{Backoff, error_chain};
 
 use super::kind::TaskObject;
-use super::trouble::Trouble;
+use super::reconcile_error::ReconcileError;
 use super::worker::{Worker, build_runs};
-use crate::fault::is_status;
-use crate::watching::Patience;
+use crate::api_server_error::is_status;
+use crate::watch_backoff::WatchBackoff;
 
 /// Tasks that are worked on at the same time.
 const CONCURRENCY: u16 = 16;
@@ -69,14 +69,14 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
     Controller::new(objects, watcher::Config::default())
         .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
         .with_config(Config::default().concurrency(CONCURRENCY))
-        .trigger_backoff(Patience::default())
+        .trigger_backoff(WatchBackoff::default())
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::<K>, |object, trouble, context| again(&*object, trouble, &context), context)
         .for_each(|result| {
             match result {
                 Ok(_) => broken.clear(),
                 Err(Error::QueueError(error)) => {
-                    let reason = with_causes(&error);
+                    let reason = error_chain(&error);
                     if reason != broken {
                         warn!(kind = K::KIND.name(), reason, "custom tasks cannot be watched");
                         broken = reason;
@@ -97,7 +97,7 @@ async fn served<K: TaskObject>(client: &Client) {
     loop {
         let reason = match client.list_api_group_resources(&version).await {
             Ok(list) if list.resources.iter().any(|resource| resource.name == plural) => return,
-            Err(error) if !is_status(&error, 404) => with_causes(&error),
+            Err(error) if !is_status(&error, 404) => error_chain(&error),
             _ => String::new(),
         };
         if told.as_ref() != Some(&reason) {
@@ -123,15 +123,15 @@ fn task_of<K: TaskObject>(run: &DynamicObject) -> Option<ObjectRef<K>> {
     Some(ObjectRef::new(name).within(run.metadata.namespace.as_deref()?))
 }
 
-async fn reconcile<K: TaskObject>(object: Arc<K>, context: Arc<Context>) -> Result<Action, Trouble> {
+async fn reconcile<K: TaskObject>(object: Arc<K>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let uid = object.uid().unwrap_or_default();
     let carried_out = tokio::time::timeout(PATIENCE, context.worker.carry_out(object)).await;
-    let action = carried_out.unwrap_or(Err(Trouble::Slow))?;
+    let action = carried_out.unwrap_or(Err(ReconcileError::Slow))?;
     context.failures().remove(&uid);
     Ok(action)
 }
 
-fn again<K: TaskObject>(object: &K, trouble: &Trouble, context: &Context) -> Action {
+fn again<K: TaskObject>(object: &K, trouble: &ReconcileError, context: &Context) -> Action {
     let uid = object.uid().unwrap_or_default();
     let failures = {
         let mut failures = context.failures();

@@ -10,15 +10,17 @@ use kube::{Api, Client};
 use serde_json::Value;
 use tracing::{debug, info};
 use trigger_api::shipwright::{self, Build, BuildRun};
-use trigger_dispatch::with_causes;
-use trigger_event::ObjectKey;
-use trigger_tasks::{Attempt, BuildChoice, CancelCause, Creation, Seen, StatusWrite, Step, Task, step};
+use trigger_core::ObjectKey;
+use trigger_dispatch::error_chain;
+use trigger_tasks::{
+    Attempt, BuildChoice, CancelCause, Creation, ObservedRun, StatusWrite, Step, Task, step,
+};
 
 use super::kind::TaskObject;
-use super::trouble::Trouble;
-use crate::fault::{Fault, already_exists, is_status};
-use crate::triggered::ensure_condition;
-use crate::writing::{create, patch_parameters};
+use super::reconcile_error::ReconcileError;
+use crate::api_server_error::{ApiServerError, already_exists, is_status};
+use crate::patch::{create, patch_parameters};
+use crate::triggered_condition::ensure_condition;
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
 /// others change it meanwhile.
@@ -54,24 +56,24 @@ impl Worker {
     }
 
     /// Takes the task as far as it gets.
-    pub(super) async fn carry_out<K: TaskObject>(&self, object: Arc<K>) -> Result<Action, Trouble> {
+    pub(super) async fn carry_out<K: TaskObject>(&self, object: Arc<K>) -> Result<Action, ReconcileError> {
         let Some(mut task) = object.task().filter(|task| !task.is_settled(Timestamp::now())) else {
             return Ok(Action::await_change());
         };
         for _ in 0..STEPS {
             let seen = self.look(&task).await;
             let next = match step(&task, &seen, Timestamp::now()) {
-                Step::Leave => Next::Rest(Action::await_change()),
+                Step::Done => Next::Rest(Action::await_change()),
                 Step::Create => self.create::<K>(task).await?,
                 Step::Cancel(cause, patch) => self.cancel::<K>(task, cause, patch).await?,
                 Step::Write(write) => self.write::<K>(task, write).await?,
                 Step::Wait(until) => Next::Rest(rest(until)),
-                Step::LookAgain => {
+                Step::Requeue => {
                     let message = match seen {
-                        Seen::Hidden { message, .. } => message,
+                        ObservedRun::Hidden { message, .. } => message,
                         _ => String::new(),
                     };
-                    return Err(Trouble::Api { doing: "its BuildRun cannot be read", message });
+                    return Err(ReconcileError::Api { doing: "its BuildRun cannot be read", message });
                 }
             };
             match next {
@@ -79,7 +81,7 @@ impl Worker {
                 Next::Rest(action) => return Ok(action),
             }
         }
-        Err(Trouble::Restless)
+        Err(ReconcileError::Restless)
     }
 
     fn runs(&self, task: &Task) -> Api<DynamicObject> {
@@ -87,20 +89,20 @@ impl Worker {
     }
 
     /// Asks the API server and no cache: what follows depends on it.
-    async fn look(&self, task: &Task) -> Seen {
+    async fn look(&self, task: &Task) -> ObservedRun {
         let (runs, key) = (self.runs(task), task.run());
         match runs.get_opt(&key.name).await {
-            Ok(None) => Seen::Absent,
+            Ok(None) => ObservedRun::Absent,
             Ok(Some(run)) => {
                 let attempt = attempt(&run);
                 if attempt.task_uid.as_deref() == Some(&task.uid) {
                     self.explain(task, run).await;
                 }
-                Seen::There(attempt)
+                ObservedRun::There(attempt)
             }
             Err(error) => {
-                let Fault { message, lasting } = Fault::of(&error);
-                Seen::Hidden { message, lasting }
+                let ApiServerError { message, lasting } = ApiServerError::of(&error);
+                ObservedRun::Hidden { message, lasting }
             }
         }
     }
@@ -110,11 +112,11 @@ impl Worker {
     async fn explain(&self, task: &Task, run: DynamicObject) {
         let Ok(Creation { key, condition, .. }) = task.creation(false) else { return };
         if let Err(error) = ensure_condition(&self.runs(task), &key.name, Some(run), &condition).await {
-            debug!(run = %key, error = with_causes(&error), "the condition cannot be set yet");
+            debug!(run = %key, error = error_chain(&error), "the condition cannot be set yet");
         }
     }
 
-    async fn create<K: TaskObject>(&self, task: Task) -> Result<Next, Trouble> {
+    async fn create<K: TaskObject>(&self, task: Task) -> Result<Next, ReconcileError> {
         // The task may come from a cache that has not heard yet that it was cancelled, or carried out by
         // another replica.
         let Some(fresh) = self.fresh::<K>(&task).await? else {
@@ -160,31 +162,36 @@ impl Worker {
         }
     }
 
-    async fn build(&self, task: &Task, name: &str) -> Result<Option<DynamicObject>, Fault> {
+    async fn build(&self, task: &Task, name: &str) -> Result<Option<DynamicObject>, ApiServerError> {
         let resource = resource(Build::KIND, Build::URL_PATH_SEGMENT);
         let builds: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &task.key.namespace, &resource);
-        builds.get_opt(name).await.map_err(|error| Fault::of(&error))
+        builds.get_opt(name).await.map_err(|error| ApiServerError::of(&error))
     }
 
     /// One that is there already is as good as created: whose it is shows the next look.
-    async fn post(&self, creation: &Creation) -> Result<(), Fault> {
+    async fn post(&self, creation: &Creation) -> Result<(), ApiServerError> {
         let ObjectKey { namespace, .. } = &creation.key;
         let runs: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &build_runs());
         match create(&runs, &creation.object).await {
-            Err(error) if !already_exists(&error) => Err(Fault::of(&error)),
+            Err(error) if !already_exists(&error) => Err(ApiServerError::of(&error)),
             _ => Ok(()),
         }
     }
 
     /// Tells people what the task waits for, as far as that can be told now.
-    async fn delay<K: TaskObject>(&self, task: Task, fault: Fault, doing: &'static str) -> Trouble {
+    async fn delay<K: TaskObject>(
+        &self,
+        task: Task,
+        fault: ApiServerError,
+        doing: &'static str,
+    ) -> ReconcileError {
         if let Some(write) = task.delayed(&fault.message, Timestamp::now())
             && let Err(error) = self.write::<K>(task, write).await
         {
             debug!(%error, "the delay cannot be told");
         }
-        Trouble::while_doing(doing, fault)
+        ReconcileError::while_doing(doing, fault)
     }
 
     async fn cancel<K: TaskObject>(
@@ -192,7 +199,7 @@ impl Worker {
         task: Task,
         cause: CancelCause,
         patch: Value,
-    ) -> Result<Next, Trouble> {
+    ) -> Result<Next, ReconcileError> {
         let key = task.run();
         let patched = self.runs(&task).patch(&key.name, &patch_parameters(), &Patch::Merge(patch)).await;
         match patched {
@@ -200,7 +207,7 @@ impl Worker {
             // It has gone meanwhile, which the next look shows.
             Err(error) if is_status(&error, 404) => {}
             Err(error) => {
-                let fault = Fault::of(&error);
+                let fault = ApiServerError::of(&error);
                 if fault.lasting && task.is_over() {
                     debug!(task = %task.key, run = %key, reason = fault.message, "a stray BuildRun goes on");
                     return Ok(Next::Rest(Action::await_change()));
@@ -209,13 +216,13 @@ impl Worker {
                     let write = task.cancel_refused(cause, &fault.message, Timestamp::now());
                     return self.write::<K>(task, write).await;
                 }
-                return Err(Trouble::while_doing("its BuildRun cannot be cancelled", fault));
+                return Err(ReconcileError::while_doing("its BuildRun cannot be cancelled", fault));
             }
         }
         Ok(Next::Step(Box::new(task)))
     }
 
-    async fn write<K: TaskObject>(&self, task: Task, write: StatusWrite) -> Result<Next, Trouble> {
+    async fn write<K: TaskObject>(&self, task: Task, write: StatusWrite) -> Result<Next, ReconcileError> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
         let patch = Patch::Merge(&write.patch);
         let now = match objects.patch_status(&task.key.name, &patch_parameters(), &patch).await {
@@ -228,7 +235,10 @@ impl Worker {
             Err(error) if is_status(&error, 404) => None,
             Err(error) if is_status(&error, 409) => self.fresh::<K>(&task).await?,
             Err(error) => {
-                return Err(Trouble::while_doing("its status cannot be written", Fault::of(&error)));
+                return Err(ReconcileError::while_doing(
+                    "its status cannot be written",
+                    ApiServerError::of(&error),
+                ));
             }
         };
         Ok(match now {
@@ -239,11 +249,12 @@ impl Worker {
     }
 
     /// The task as it is now, unless it is gone.
-    async fn fresh<K: TaskObject>(&self, task: &Task) -> Result<Option<Task>, Trouble> {
+    async fn fresh<K: TaskObject>(&self, task: &Task) -> Result<Option<Task>, ReconcileError> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
         let object = objects.get_opt(&task.key.name).await;
-        let object =
-            object.map_err(|error| Trouble::while_doing("the task cannot be read", Fault::of(&error)))?;
+        let object = object.map_err(|error| {
+            ReconcileError::while_doing("the task cannot be read", ApiServerError::of(&error))
+        })?;
         Ok(object.and_then(|object| object.task()).filter(|now| now.uid == task.uid))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trigger_event::{Delivery, DeliveryId, Digest, Event, ImageChange, ImageEvent, ObjectKey, Verified};
+use trigger_core::{Delivery, DeliveryId, Digest, Event, ImageChange, ImageEvent, ObjectKey, Verified};
 
 /// The source of such deliveries, beside the names of providers.
 pub const IMAGES: &str = "images";
@@ -73,7 +73,7 @@ fn body(delivery: &Delivery) -> Option<Body> {
 
 #[cfg(test)]
 mod tests {
-    use trigger_event::{ImageRef, ImageSource};
+    use trigger_core::{ImageRef, ImageSource};
 
     use super::*;
 

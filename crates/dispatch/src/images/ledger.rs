@@ -3,16 +3,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trigger_event::{Digest, ImageChange, ImageRef, ImageSource};
+use trigger_core::{Digest, ImageChange, ImageRef, ImageSource};
 
-/// What is known of the images that the Builds of one namespace wait for. Kept in the journal as a memo, so
+/// What is known of the images that the Builds of one namespace wait for. Kept in the journal as a entry, so
 /// that it survives restarts and is the same for all replicas.
 ///
 /// A change stands in `images` until it is bundled with others, in `open` until its delivery is in the journal,
 /// and then nowhere: whoever finds one repeats the step that was interrupted, with the same outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ledger {
-    images: BTreeMap<ImageRef, Known>,
+    images: BTreeMap<ImageRef, KnownDelivery>,
     /// Changes of which each bundle is to become one delivery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     open: Vec<Vec<ImageChange>>,
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
 
 /// What is known of one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct KnownDelivery {
     /// What it stands for.
     pub(super) digest: Digest,
     /// When that was first seen.
@@ -30,11 +30,11 @@ pub(super) struct Known {
     told: BTreeMap<ImageSource, Digest>,
     /// The change that is not bundled yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    change: Option<Change>,
+    change: Option<PendingChange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Change {
+struct PendingChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<Digest>,
     source: ImageSource,
@@ -46,7 +46,7 @@ struct Change {
 
 /// Somebody says what an image stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
+pub struct Observation {
     /// The image.
     pub image: ImageRef,
     /// What it stands for.
@@ -62,7 +62,7 @@ pub struct Sighting {
 
 /// What a sighting comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum ObservationOutcome {
     /// The image was not known. From now on it is.
     First,
     /// It stands for what it stood for.
@@ -73,19 +73,20 @@ pub enum News {
 
 impl Ledger {
     /// Takes a sighting in, made known to us at the moment `now`.
-    pub(super) fn note(&mut self, sighting: &Sighting, now: Timestamp) -> News {
-        let Sighting { image, digest, source, since, pushed } = sighting;
-        let change = |from, seen| Change { from, source: *source, since: *since, seen };
+    pub(super) fn note(&mut self, sighting: &Observation, now: Timestamp) -> ObservationOutcome {
+        let Observation { image, digest, source, since, pushed } = sighting;
+        let change = |from, seen| PendingChange { from, source: *source, since: *since, seen };
         let Some(known) = self.images.get_mut(image) else {
             let change = pushed.then(|| change(None, now));
-            let news = if *pushed { News::Changed } else { News::First };
+            let news = if *pushed { ObservationOutcome::Changed } else { ObservationOutcome::First };
             let told = BTreeMap::from([(*source, digest.clone())]);
-            self.images.insert(image.clone(), Known { digest: digest.clone(), since: *since, told, change });
+            self.images
+                .insert(image.clone(), KnownDelivery { digest: digest.clone(), since: *since, told, change });
             return news;
         };
         let repeats_itself = known.told.insert(*source, digest.clone()).as_ref() == Some(digest);
         if repeats_itself || known.digest == *digest {
-            return News::Same;
+            return ObservationOutcome::Same;
         }
         let before = std::mem::replace(&mut known.digest, digest.clone());
         known.since = *since;
@@ -93,7 +94,7 @@ impl Ledger {
         let earlier = known.change.take();
         let (from, seen) = earlier.map_or((Some(before), now), |earlier| (earlier.from, earlier.seen));
         known.change = (from.as_ref() != Some(digest)).then(|| change(from, seen));
-        News::Changed
+        ObservationOutcome::Changed
     }
 
     /// Bundles the changes whose time has come, given which images each Build of the namespace waits for. True if
@@ -149,7 +150,7 @@ impl Ledger {
 
     fn take(&mut self, image: &ImageRef) -> Option<ImageChange> {
         let known = self.images.get_mut(image)?;
-        let Change { from, source, since, .. } = known.change.take()?;
+        let PendingChange { from, source, since, .. } = known.change.take()?;
         Some(ImageChange { image: image.clone(), from, to: known.digest.clone(), source, since })
     }
 
@@ -164,7 +165,7 @@ impl Ledger {
     }
 
     /// What is known of an image.
-    pub(super) fn known(&self, image: &ImageRef) -> Option<&Known> {
+    pub(super) fn known(&self, image: &ImageRef) -> Option<&KnownDelivery> {
         self.images.get(image)
     }
 
@@ -217,13 +218,14 @@ mod tests {
             Self { ledger: Ledger::default(), builds: builds.iter().map(names).collect() }
         }
 
-        fn says(&mut self, second: i64, source: ImageSource, name: &str, to: &str) -> News {
+        fn says(&mut self, second: i64, source: ImageSource, name: &str, to: &str) -> ObservationOutcome {
             let (image, digest, since) = (image(name), digest(to), at(second));
-            let sighting = Sighting { image, digest, source, since, pushed: source == ImageSource::BuildRun };
+            let sighting =
+                Observation { image, digest, source, since, pushed: source == ImageSource::BuildRun };
             self.ledger.note(&sighting, since)
         }
 
-        fn registry(&mut self, second: i64, name: &str, to: &str) -> News {
+        fn registry(&mut self, second: i64, name: &str, to: &str) -> ObservationOutcome {
             self.says(second, ImageSource::Registry, name, to)
         }
 
@@ -252,21 +254,25 @@ mod tests {
     #[test]
     fn what_is_seen_for_the_first_time_is_no_change() {
         let mut scene = Scene::of(&[&["a"]]);
-        assert_eq!(scene.registry(0, "a", "1"), News::First);
-        assert_eq!(scene.registry(1, "a", "1"), News::Same);
+        assert_eq!(scene.registry(0, "a", "1"), ObservationOutcome::First);
+        assert_eq!(scene.registry(1, "a", "1"), ObservationOutcome::Same);
         assert_eq!(scene.bundles(100), [""; 0]);
-        assert_eq!(scene.registry(2, "a", "2"), News::Changed);
+        assert_eq!(scene.registry(2, "a", "2"), ObservationOutcome::Changed);
         assert_eq!(scene.bundles(2), ["a 1>2"], "nothing else is waited for");
-        assert_eq!(scene.registry(3, "a", "2"), News::Same);
-        assert_eq!(scene.registry(4, "a", "1"), News::Changed, "back to what it was is a change too");
+        assert_eq!(scene.registry(3, "a", "2"), ObservationOutcome::Same);
+        assert_eq!(
+            scene.registry(4, "a", "1"),
+            ObservationOutcome::Changed,
+            "back to what it was is a change too"
+        );
         assert_eq!(scene.bundles(4), ["a 2>1"]);
     }
 
     #[test]
     fn what_was_pushed_is_a_change_though_nothing_was_known() {
         let mut scene = Scene::of(&[&["a"]]);
-        assert_eq!(scene.says(0, ImageSource::BuildRun, "a", "1"), News::Changed);
-        assert_eq!(scene.registry(1, "a", "1"), News::Same);
+        assert_eq!(scene.says(0, ImageSource::BuildRun, "a", "1"), ObservationOutcome::Changed);
+        assert_eq!(scene.registry(1, "a", "1"), ObservationOutcome::Same);
         assert_eq!(scene.bundles(1), ["a ?>1"]);
     }
 
@@ -275,12 +281,20 @@ mod tests {
         use ImageSource::{BuildRun, Image, Registry};
         let mut scene = Scene::of(&[&["a"]]);
         scene.says(0, Image, "a", "1");
-        assert_eq!(scene.says(1, Registry, "a", "2"), News::Changed, "the baseline is that of all sources");
-        assert_eq!(scene.says(2, Image, "a", "1"), News::Same, "nobody has imported it anew");
-        assert_eq!(scene.says(3, Image, "a", "2"), News::Same);
-        assert_eq!(scene.says(4, BuildRun, "a", "3"), News::Changed);
-        assert_eq!(scene.says(5, Registry, "a", "2"), News::Same, "it was asked before the push");
-        assert_eq!(scene.says(6, Registry, "a", "3"), News::Same);
+        assert_eq!(
+            scene.says(1, Registry, "a", "2"),
+            ObservationOutcome::Changed,
+            "the baseline is that of all sources"
+        );
+        assert_eq!(scene.says(2, Image, "a", "1"), ObservationOutcome::Same, "nobody has imported it anew");
+        assert_eq!(scene.says(3, Image, "a", "2"), ObservationOutcome::Same);
+        assert_eq!(scene.says(4, BuildRun, "a", "3"), ObservationOutcome::Changed);
+        assert_eq!(
+            scene.says(5, Registry, "a", "2"),
+            ObservationOutcome::Same,
+            "it was asked before the push"
+        );
+        assert_eq!(scene.says(6, Registry, "a", "3"), ObservationOutcome::Same);
         assert_eq!(scene.bundles(6), ["a 1>3"]);
     }
 

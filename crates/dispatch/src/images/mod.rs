@@ -5,14 +5,14 @@
 //! in, by way of a `ledger` for each namespace, and makes a delivery of what has changed. `board` is what people
 //! see of it, `complaints` what they are told on their Builds.
 
-mod board;
-mod complaints;
 mod delivery;
-mod keeper;
 mod ledger;
-mod look;
 mod poller;
+mod resolver;
 mod schedule;
+mod status;
+mod tracker;
+mod warnings;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use trigger_event::{ImageCue, ImageRef};
+use trigger_core::{ImageRef, PushHint};
 use trigger_journal::Journal;
 use trigger_registries::Registries;
 use trigger_rules::Inventory;
 
-use self::board::Board;
-pub use self::board::{ImageFault, ImageStanding};
-pub use self::complaints::Complaints;
-use self::complaints::Episodes;
 pub(crate) use self::delivery::read;
 pub use self::delivery::{IMAGES, image_changes};
-use self::keeper::{Keeper, Seen};
-pub use self::ledger::{News, Sighting};
-use self::look::Asking;
-use self::poller::{Hint, Poller};
+pub use self::ledger::{Observation, ObservationOutcome};
+use self::poller::{PendingHint, Poller};
+use self::resolver::Resolver;
 use self::schedule::Schedule;
-use crate::cues::ImageWatch;
+use self::status::ImageStatusCache;
+pub use self::status::{ImageError, ImageStatus};
+use self::tracker::{ImageTracker, ObservedImages};
+pub use self::warnings::ImageWarnings;
+use self::warnings::WarningWindows;
+use crate::hint::ImageNotifier;
 use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
-use crate::vital::VitalTasks;
+use crate::supervisor::CriticalTasks;
 
 /// Sightings that wait to be kept; more have their sources wait.
 const WAITING: usize = 1024;
@@ -56,7 +56,7 @@ pub struct ImageParts {
     /// Asks registries.
     pub registries: Registries,
     /// Tells people on their Builds what is wrong.
-    pub complaints: Arc<dyn Complaints>,
+    pub complaints: Arc<dyn ImageWarnings>,
     /// Counts.
     pub metrics: Metrics,
     /// How.
@@ -87,9 +87,9 @@ impl Default for ImageSettings {
 #[derive(Clone)]
 pub struct Images {
     inventory: Arc<Inventory>,
-    seen: mpsc::Sender<Seen>,
-    hints: mpsc::UnboundedSender<Hint>,
-    board: Arc<Board>,
+    seen: mpsc::Sender<ObservedImages>,
+    hints: mpsc::UnboundedSender<PendingHint>,
+    board: Arc<ImageStatusCache>,
     leadership: Leadership,
 }
 
@@ -99,19 +99,19 @@ impl Images {
     pub fn start(
         parts: ImageParts,
         mut synced: watch::Receiver<bool>,
-        tasks: &VitalTasks,
+        tasks: &CriticalTasks,
         shutdown: &CancellationToken,
     ) -> Self {
         let ImageParts { inventory, journal, secrets, registries, complaints, metrics, settings, leadership } =
             parts;
         let (seen, sightings) = mpsc::channel(WAITING);
         let (hints, hinted) = mpsc::unbounded_channel();
-        let board = Arc::new(Board::default());
+        let board = Arc::new(ImageStatusCache::default());
         let (rules, shown) = (Arc::clone(&inventory), Arc::clone(&board));
-        let keeper = Keeper::new(rules, journal, metrics.clone(), settings.window, shown);
+        let keeper = ImageTracker::new(rules, journal, metrics.clone(), settings.window, shown);
         let poller = Poller {
             inventory: Arc::clone(&inventory),
-            asking: Arc::new(Asking::new(registries, secrets)),
+            asking: Arc::new(Resolver::new(registries, secrets)),
             seen: seen.clone(),
             board: Arc::clone(&board),
             complaints,
@@ -121,7 +121,7 @@ impl Images {
             cued: HashSet::new(),
             plan: HashMap::new(),
             planned_for: None,
-            episodes: Episodes::default(),
+            episodes: WarningWindows::default(),
             waiting: HashMap::new(),
             leadership: leadership.clone(),
         };
@@ -139,9 +139,9 @@ impl Images {
 
     /// Takes in what was seen in a namespace, and returns what that comes to, once it is kept. `None` if the
     /// program ends before that.
-    pub async fn saw(&self, namespace: &Arc<str>, sighting: Sighting) -> Option<News> {
+    pub async fn saw(&self, namespace: &Arc<str>, sighting: Observation) -> Option<ObservationOutcome> {
         let (answer, news) = oneshot::channel();
-        let seen = Seen { namespace: Arc::clone(namespace), sighting, answer };
+        let seen = ObservedImages { namespace: Arc::clone(namespace), sighting, answer };
         self.seen.send(seen).await.ok()?;
         news.await.ok()
     }
@@ -170,26 +170,26 @@ impl Images {
     }
 
     /// How every image stands that Builds wait for.
-    pub fn standings(&self) -> Vec<ImageStanding> {
+    pub fn standings(&self) -> Vec<ImageStatus> {
         self.inventory.current().map(|rules| self.board.standings(&rules)).unwrap_or_default()
     }
 
     /// Asks the registry of an image now, and returns when that is done; at the latest after `patience`.
     pub async fn check(&self, image: &ImageRef, patience: Duration) {
         let (done, answer) = oneshot::channel();
-        if self.hints.send(Hint { images: vec![image.clone()], done: Some(done) }).is_ok() {
+        if self.hints.send(PendingHint { images: vec![image.clone()], done: Some(done) }).is_ok() {
             // However it ends, the standing tells.
             let _ = tokio::time::timeout(patience, answer).await;
         }
     }
 }
 
-impl ImageWatch for Images {
-    fn cue(&self, cue: &ImageCue) -> usize {
+impl ImageNotifier for Images {
+    fn cue(&self, cue: &PushHint) -> usize {
         let images = self.board.concerned(cue);
         let count = images.len();
         if count > 0 {
-            let _ = self.hints.send(Hint { images, done: None });
+            let _ = self.hints.send(PendingHint { images, done: None });
         }
         count
     }

@@ -9,16 +9,16 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info};
-use trigger_event::{ImageRef, ImageSource};
-use trigger_registries::{LookFault, LookFaultKind};
+use trigger_core::{ImageRef, ImageSource};
+use trigger_registries::{ResolveError, ResolveErrorKind};
 use trigger_rules::{Inventory, RuleSet};
 
-use super::board::{Board, ImageFault, Look, Wanted};
-use super::complaints::{Complaints, Episodes};
-use super::keeper::Seen;
-use super::ledger::{News, Sighting};
-use super::look::{Answers, Asker, Asking};
+use super::ledger::{Observation, ObservationOutcome};
+use super::resolver::{Answers, Asker, Resolver};
 use super::schedule::{Ending, Next, Schedule};
+use super::status::{ImageError, ImageStatusCache, Look, Wanted};
+use super::tracker::ObservedImages;
+use super::warnings::{ImageWarnings, WarningWindows};
 use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 
@@ -31,10 +31,10 @@ const LEAVE_ALONE: Duration = Duration::from_mins(1);
 /// a change, which whoever hears of it does.
 pub(super) struct Poller {
     pub(super) inventory: Arc<Inventory>,
-    pub(super) asking: Arc<Asking>,
-    pub(super) seen: mpsc::Sender<Seen>,
-    pub(super) board: Arc<Board>,
-    pub(super) complaints: Arc<dyn Complaints>,
+    pub(super) asking: Arc<Resolver>,
+    pub(super) seen: mpsc::Sender<ObservedImages>,
+    pub(super) board: Arc<ImageStatusCache>,
+    pub(super) complaints: Arc<dyn ImageWarnings>,
     pub(super) metrics: Metrics,
     /// How often an image is asked about that no Build has another wish for; `None` for hints only.
     pub(super) interval: Option<Duration>,
@@ -43,7 +43,7 @@ pub(super) struct Poller {
     pub(super) cued: HashSet<ImageRef>,
     pub(super) plan: HashMap<ImageRef, Planned>,
     pub(super) planned_for: Option<(Arc<RuleSet>, u64)>,
-    pub(super) episodes: Episodes,
+    pub(super) episodes: WarningWindows,
     /// Who waits until an image was asked about, and since when.
     pub(super) waiting: HashMap<ImageRef, Vec<(Instant, oneshot::Sender<()>)>>,
     pub(super) leadership: Leadership,
@@ -59,7 +59,7 @@ pub(super) struct Planned {
 }
 
 /// Something hints at a change.
-pub(super) struct Hint {
+pub(super) struct PendingHint {
     pub(super) images: Vec<ImageRef>,
     /// Told when each has been asked about.
     pub(super) done: Option<oneshot::Sender<()>>,
@@ -74,7 +74,7 @@ struct Looked {
 }
 
 impl Poller {
-    pub(super) async fn run(mut self, mut hints: mpsc::UnboundedReceiver<Hint>) {
+    pub(super) async fn run(mut self, mut hints: mpsc::UnboundedReceiver<PendingHint>) {
         let mut under_way = FuturesUnordered::new();
         let mut replan = interval(PLAN);
         replan.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -122,7 +122,7 @@ impl Poller {
         self.show_next();
     }
 
-    fn hurry(&mut self, hint: Hint) {
+    fn hurry(&mut self, hint: PendingHint) {
         if hint.done.is_none() {
             self.cued.extend(hint.images.iter().cloned());
         }
@@ -151,12 +151,12 @@ impl Poller {
                 let Ok(digest) = answer else { continue };
                 let (image, digest) = (image.clone(), digest.clone());
                 let sighting =
-                    Sighting { image, digest, source: ImageSource::Registry, since, pushed: false };
+                    Observation { image, digest, source: ImageSource::Registry, since, pushed: false };
                 let (answer, news) = oneshot::channel();
-                let one = Seen { namespace: Arc::clone(namespace), sighting, answer };
+                let one = ObservedImages { namespace: Arc::clone(namespace), sighting, answer };
                 // It counts as asked about when what was seen is kept.
                 if seen.send(one).await.is_ok() {
-                    changed |= news.await == Ok(News::Changed);
+                    changed |= news.await == Ok(ObservationOutcome::Changed);
                 }
             }
             Looked { image, begun, answers, changed }
@@ -167,7 +167,7 @@ impl Poller {
     fn note(&mut self, looked: Looked) {
         let Looked { image, begun, answers, changed } = looked;
         let now = Instant::now();
-        let mut ending = Ending::Known;
+        let mut ending = Ending::KnownDelivery;
         for (namespace, answer) in &answers.by_namespace {
             let fault = answer.as_ref().err();
             self.metrics.image_looked(fault.map_or("known", |fault| fault.kind.name()));
@@ -176,7 +176,7 @@ impl Poller {
                 debug!(namespace = %namespace, %image, fault = %fault, "it is not known what an image stands for");
             }
             let shown = fault
-                .map(|fault| ImageFault { kind: fault.kind.name(), message: fault.message().to_owned() });
+                .map(|fault| ImageError { kind: fault.kind.name(), message: fault.message().to_owned() });
             self.board.looked(namespace, &image, Look { at: Timestamp::now(), fault: shown });
             // One who tells people of it is enough.
             if self.leadership.is_ours()
@@ -275,9 +275,9 @@ impl Poller {
     }
 }
 
-fn of(fault: &LookFault) -> Ending {
+fn of(fault: &ResolveError) -> Ending {
     let hold = match fault.kind {
-        LookFaultKind::TooManyRequests => Some(fault.retry_after.unwrap_or(LEAVE_ALONE)),
+        ResolveErrorKind::TooManyRequests => Some(fault.retry_after.unwrap_or(LEAVE_ALONE)),
         _ => fault.retry_after,
     };
     Ending::Failed { lasting: fault.kind.is_lasting(), hold }
@@ -286,8 +286,8 @@ fn of(fault: &LookFault) -> Ending {
 /// Of two endings that which wants more patience.
 fn worse(one: Ending, other: Ending) -> Ending {
     match (one, other) {
-        (Ending::Known, other) => other,
-        (one, Ending::Known) => one,
+        (Ending::KnownDelivery, other) => other,
+        (one, Ending::KnownDelivery) => one,
         (Ending::Failed { lasting: a, hold: one }, Ending::Failed { lasting: b, hold: other }) => {
             Ending::Failed { lasting: a && b, hold: one.max(other) }
         }

@@ -1,15 +1,15 @@
 use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::Row;
-use trigger_event::DeliveryId;
+use trigger_core::DeliveryId;
 
-use super::group::{Answers, Job};
+use super::group_commit::{Answers, Operation};
 use super::row::column;
 use super::session::Session;
 use super::{Store, text};
-use crate::entry::Entry;
-use crate::moment::to_nanoseconds;
-use crate::{Appended, JournalError};
+use crate::new_delivery::NewDelivery;
+use crate::timestamp::to_nanoseconds;
+use crate::{AppendOutcome, JournalError};
 
 /// How often an entry is tried again that was there and then was not, or failed and then had not: others
 /// have to forget it and bring it again in between, so that one more time is already rare.
@@ -59,8 +59,8 @@ const REOPEN: &str = "\
 
 const STATES: &str = "SELECT id, state FROM deliveries WHERE id = ANY($1)";
 
-impl Job for Entry {
-    type Answer = Appended;
+impl Operation for NewDelivery {
+    type Answer = AppendOutcome;
 
     fn id(&self) -> &DeliveryId {
         &self.delivery.id
@@ -70,7 +70,7 @@ impl Job for Entry {
         self.body_bytes()
     }
 
-    async fn carry_out(store: &Store, jobs: &[&Self]) -> Answers<Appended> {
+    async fn carry_out(store: &Store, jobs: &[&Self]) -> Answers<AppendOutcome> {
         let session = store.sessions.get().await?;
         let inserted = insert(&session, jobs).await;
         // Also if it is not known whether it happened, or if others were new than those: to look for nothing
@@ -83,18 +83,18 @@ impl Job for Entry {
         let known: Vec<_> = jobs.iter().filter(|job| !new.contains(job.id().as_str())).copied().collect();
         if known.is_empty() {
             session.keep();
-            return Ok(jobs.iter().map(|_| Ok(Appended::New)).collect());
+            return Ok(jobs.iter().map(|_| Ok(AppendOutcome::New)).collect());
         }
         let mut states = states(&session, &known).await?;
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             if new.contains(job.id().as_str()) {
-                answers.push(Ok(Appended::New));
+                answers.push(Ok(AppendOutcome::New));
                 continue;
             }
             let answer = match states.remove(job.id().as_str()).as_deref() {
-                Some("settled") => Ok(Appended::Settled),
-                Some("pending" | "claimed") => Ok(Appended::InProgress),
+                Some("settled") => Ok(AppendOutcome::Settled),
+                Some("pending" | "claimed") => Ok(AppendOutcome::InProgress),
                 _ => again(store, &session, job).await,
             };
             answers.push(answer);
@@ -107,23 +107,23 @@ impl Job for Entry {
 }
 
 /// Opens what had failed, or inserts what was forgotten just now.
-async fn again(store: &Store, session: &Session, entry: &Entry) -> Result<Appended, JournalError> {
+async fn again(store: &Store, session: &Session, entry: &NewDelivery) -> Result<AppendOutcome, JournalError> {
     for _ in 0..TRIES {
         let reopened = reopen(session, entry).await;
         if reopened.as_ref().map_or(true, |known| !known.is_empty()) {
             store.arrivals.announce();
         }
         if !reopened?.is_empty() {
-            return Ok(Appended::Reopened);
+            return Ok(AppendOutcome::Reopened);
         }
         match states(session, &[entry]).await?.remove(entry.id().as_str()).as_deref() {
-            Some("settled") => return Ok(Appended::Settled),
-            Some("pending" | "claimed") => return Ok(Appended::InProgress),
+            Some("settled") => return Ok(AppendOutcome::Settled),
+            Some("pending" | "claimed") => return Ok(AppendOutcome::InProgress),
             Some(_) => {}
             None => {
                 if !insert(session, &[entry]).await?.is_empty() {
                     store.arrivals.announce();
-                    return Ok(Appended::New);
+                    return Ok(AppendOutcome::New);
                 }
             }
         }
@@ -131,9 +131,10 @@ async fn again(store: &Store, session: &Session, entry: &Entry) -> Result<Append
     Err(JournalError::refused("others keep changing the delivery"))
 }
 
-async fn insert(session: &Session, entries: &[&Entry]) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let column = |of: fn(&Entry) -> &str| entries.iter().map(|entry| text(of(entry))).collect::<Vec<_>>();
-    let number = |of: fn(&Entry) -> i64| entries.iter().map(|entry| of(entry)).collect::<Vec<_>>();
+async fn insert(session: &Session, entries: &[&NewDelivery]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let column =
+        |of: fn(&NewDelivery) -> &str| entries.iter().map(|entry| text(of(entry))).collect::<Vec<_>>();
+    let number = |of: fn(&NewDelivery) -> i64| entries.iter().map(|entry| of(entry)).collect::<Vec<_>>();
     let places: Vec<i64> = (0..).take(entries.len()).collect();
     let repositories: Vec<_> = entries.iter().map(|entry| entry.repository.as_deref()).collect();
     let provider_ids: Vec<_> =
@@ -153,9 +154,9 @@ async fn insert(session: &Session, entries: &[&Entry]) -> Result<Vec<Row>, tokio
                 &column(|entry| &entry.delivery.path),
                 &provider_ids,
                 &column(|entry| &entry.headers),
-                &column(|entry| &entry.proof),
+                &column(|entry| &entry.verification),
                 &column(|entry| &entry.tenant),
-                &number(Entry::size),
+                &number(NewDelivery::size),
                 &column(|entry| &entry.body.encoding),
                 &bytes,
                 &decisions,
@@ -164,7 +165,7 @@ async fn insert(session: &Session, entries: &[&Entry]) -> Result<Vec<Row>, tokio
         .await
 }
 
-async fn reopen(session: &Session, entry: &Entry) -> Result<Vec<Row>, tokio_postgres::Error> {
+async fn reopen(session: &Session, entry: &NewDelivery) -> Result<Vec<Row>, tokio_postgres::Error> {
     let delivery = &entry.delivery;
     session
         .query(
@@ -178,7 +179,7 @@ async fn reopen(session: &Session, entry: &Entry) -> Result<Vec<Row>, tokio_post
                 &text(&delivery.path),
                 &delivery.provider_id.as_deref().map(text),
                 &entry.headers,
-                &entry.proof,
+                &entry.verification,
                 &entry.tenant.as_ref(),
                 &entry.size(),
                 &entry.body.encoding.as_ref(),
@@ -188,7 +189,10 @@ async fn reopen(session: &Session, entry: &Entry) -> Result<Vec<Row>, tokio_post
         .await
 }
 
-async fn states(session: &Session, entries: &[&Entry]) -> Result<HashMap<String, String>, JournalError> {
+async fn states(
+    session: &Session,
+    entries: &[&NewDelivery],
+) -> Result<HashMap<String, String>, JournalError> {
     let ids: Vec<_> = entries.iter().map(|entry| entry.id().as_str()).collect();
     let rows = session.query(STATES, &[&ids]).await?;
     rows.iter().map(|row| Ok((column(row, "id")?, column(row, "state")?))).collect()

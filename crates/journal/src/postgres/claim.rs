@@ -8,7 +8,7 @@ use super::Store;
 use super::row::{self, column, columns};
 use super::session::Session;
 use crate::row::Envelope;
-use crate::{Claimed, Demand, JournalError, Ticket};
+use crate::{ClaimRequest, ClaimToken, ClaimedDelivery, JournalError};
 
 /// The tenants that have something due, each with the moment since which the oldest of it is. Leaps from one
 /// tenant to the next in the index, whatever the length of their lines.
@@ -50,7 +50,7 @@ const BURY: &str = "\
     UPDATE deliveries SET state = 'failed', ready_at = NULL, due = NULL, settled_at = clock(), fault = $3 \
     WHERE seq = $1 AND state = 'claimed' AND attempts = $2 RETURNING seq";
 
-pub(super) async fn claim(store: &Store, demand: Demand) -> Result<Vec<Claimed>, JournalError> {
+pub(super) async fn claim(store: &Store, demand: ClaimRequest) -> Result<Vec<ClaimedDelivery>, JournalError> {
     let session = store.sessions.get().await?;
     let mut waiting = Vec::new();
     for row in session.query(WAITING, &[]).await? {
@@ -75,7 +75,7 @@ pub(super) async fn claim(store: &Store, demand: Demand) -> Result<Vec<Claimed>,
     Ok(claimed)
 }
 
-fn share(store: &Store, waiting: Vec<(Arc<str>, i64)>, demand: &Demand) -> Vec<(Arc<str>, usize)> {
+fn share(store: &Store, waiting: Vec<(Arc<str>, i64)>, demand: &ClaimRequest) -> Vec<(Arc<str>, usize)> {
     let mut turns = store.turns.lock().unwrap_or_else(PoisonError::into_inner);
     let shares = turns.share(waiting, demand.max, |tenant| demand.room(tenant));
     for (tenant, _) in &shares {
@@ -85,15 +85,19 @@ fn share(store: &Store, waiting: Vec<(Arc<str>, i64)>, demand: &Demand) -> Vec<(
 }
 
 /// What a row that was leased holds; nothing if it cannot be read.
-async fn open(session: &Session, row: &Row, lease_until: Timestamp) -> Result<Option<Claimed>, JournalError> {
+async fn open(
+    session: &Session,
+    row: &Row,
+    lease_until: Timestamp,
+) -> Result<Option<ClaimedDelivery>, JournalError> {
     let tenant: Arc<str> = column::<&str>(row, "tenant")?.into();
     let envelope: Envelope = row::envelope(row)?;
     let (sequence, attempt) = (envelope.sequence, envelope.attempts);
     let launches = envelope.launches();
     match launches.and_then(|launches| Ok((envelope.open()?, launches))) {
-        Ok(((delivery, proof), launches)) => {
-            let ticket = Ticket { id: delivery.id.clone(), attempt };
-            Ok(Some(Claimed { ticket, delivery, proof, tenant, launches, lease_until }))
+        Ok(((delivery, verification), launches)) => {
+            let ticket = ClaimToken { id: delivery.id.clone(), attempt };
+            Ok(Some(ClaimedDelivery { ticket, delivery, verification, tenant, launches, lease_until }))
         }
         Err(unreadable) => {
             // Left in the queue it would be claimed again and again.

@@ -5,8 +5,8 @@ use tokio_postgres::types::ToSql;
 use super::Store;
 use super::row::{self, columns};
 use crate::cursor::Cursor;
-use crate::moment::to_nanoseconds;
 use crate::row::Stored;
+use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Page, Query};
 
 const SELECT: &str = concat!(

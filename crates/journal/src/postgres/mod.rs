@@ -37,22 +37,22 @@
 //! `arrivals` tells other replicas and hears them.
 
 mod append;
-mod arrivals;
 mod claim;
-mod ending;
-mod fault;
-mod group;
+mod config;
+mod entries;
+mod group_commit;
 mod history;
-mod memos;
 mod opening;
-mod place;
-mod refusals;
+mod pg_error;
+mod rejections;
 mod retention;
 mod row;
 mod schema;
 mod session;
+mod settle;
 mod statements;
 mod tls;
+mod wakeups;
 mod watermarks;
 
 use std::borrow::Cow;
@@ -65,22 +65,23 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use trigger_event::{Delivery, DeliveryId, Replay, Verified};
+use trigger_core::{Delivery, DeliveryId, Replay, Verified};
 
-use arrivals::{Arrivals, Listener};
-use ending::Ending;
-use group::Group;
+use config::ConnectionConfig;
+use group_commit::Group;
 pub use opening::OpenError;
-use place::Place;
 use session::Sessions;
+use settle::Ending;
+use wakeups::{Arrivals, Listener};
 
-use crate::alarm::Alarm;
-use crate::entry::Entry;
-use crate::patience::within;
-use crate::turns::Turns;
+use crate::new_delivery::NewDelivery;
+use crate::panic_flag::PanicFlag;
+use crate::round_robin::RoundRobin;
+use crate::timeout::within;
 use crate::{
-    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
-    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
+    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
+    Usage, format,
 };
 
 /// How long bringing a schema up to date may take, and waiting for another replica that does it.
@@ -107,19 +108,19 @@ pub struct Options {
 /// Dropping it ends it without waiting; [`Journal::close`] waits.
 pub struct PostgresJournal {
     store: Arc<Store>,
-    appends: Group<Entry>,
+    appends: Group<NewDelivery>,
     endings: Group<Ending>,
     /// Those who tell other replicas and hear them.
     background: [AbortHandle; 2],
     /// Raised by a task that panics.
-    alarm: Alarm,
+    alarm: PanicFlag,
 }
 
 /// What all calls share.
 struct Store {
     sessions: Sessions,
     arrivals: Arc<Arrivals>,
-    turns: Mutex<Turns>,
+    turns: Mutex<RoundRobin>,
 }
 
 impl Default for Options {
@@ -149,7 +150,7 @@ impl PostgresJournal {
     /// Opens the journal in the database at `url`, and creates what is missing there. To be called within a
     /// tokio runtime, which then carries the connections.
     pub async fn open(url: &str, options: Options) -> Result<Self, OpenError> {
-        let place = Place::parse(url, &options)?;
+        let place = ConnectionConfig::parse(url, &options)?;
         let shown = place.shown.as_str();
         let tls = tls::connector(&place.trust)
             .map_err(|missing| OpenError::Authorities { place: shown.to_owned(), reason: missing.0 })?;
@@ -169,9 +170,9 @@ impl PostgresJournal {
         let ear = ear.map_err(|error| opening::refuse(shown, error))?;
 
         let store = Arc::new(Store { sessions, arrivals: Arc::clone(&arrivals), turns: Mutex::default() });
-        let alarm = Alarm::new();
+        let alarm = PanicFlag::new();
         let background = [
-            alarm.spawn(arrivals::tell(Arc::clone(&store))).abort_handle(),
+            alarm.spawn(wakeups::tell(Arc::clone(&store))).abort_handle(),
             alarm.spawn(listener.run(ear, arrivals)).abort_handle(),
         ];
         Ok(Self {
@@ -202,15 +203,15 @@ impl Journal for PostgresJournal {
         &self,
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
-    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         async move {
-            let entry = Entry::new(delivery, decisions.as_deref())?;
+            let entry = NewDelivery::new(delivery, decisions.as_deref())?;
             self.store.sessions.call(self.appends.ask(entry)).await
         }
         .boxed()
     }
 
-    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
         async move {
             let replay = Replay { of: order.of.clone(), by: order.by.clone(), from: order.from.clone() };
             let replay = format::encode(&replay)?;
@@ -219,18 +220,18 @@ impl Journal for PostgresJournal {
         .boxed()
     }
 
-    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
         self.store.sessions.serve(claim::claim(&self.store, demand))
     }
 
-    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
         let id = ticket.id.clone();
         self.end(Ending::settle(ticket, settlement), id)
     }
 
     fn release(
         &self,
-        ticket: Ticket,
+        ticket: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -259,16 +260,16 @@ impl Journal for PostgresJournal {
         self.store.sessions.serve(statements::beat(&self.store))
     }
 
-    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
         async move {
-            let encoded: Vec<_> = refusals.iter().map(format::encode).collect::<Result<_, _>>()?;
-            self.store.sessions.serve(refusals::write(&self.store, &encoded)).await
+            let encoded: Vec<_> = rejections.iter().map(format::encode).collect::<Result<_, _>>()?;
+            self.store.sessions.serve(rejections::write(&self.store, &encoded)).await
         }
         .boxed()
     }
 
-    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
-        self.store.sessions.serve(refusals::read(&self.store))
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
+        self.store.sessions.serve(rejections::read(&self.store))
     }
 
     fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
@@ -283,17 +284,17 @@ impl Journal for PostgresJournal {
         self.store.sessions.serve(watermarks::raise(&self.store, name, to))
     }
 
-    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
-        self.store.sessions.serve(memos::read(&self.store, name))
+    fn entry<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Entry>, JournalError>> {
+        self.store.sessions.serve(entries::read(&self.store, name))
     }
 
-    fn replace_memo<'a>(
+    fn compare_and_swap<'a>(
         &'a self,
         name: &'a str,
         after: u64,
         text: String,
     ) -> BoxFuture<'a, Result<bool, JournalError>> {
-        async move { self.store.sessions.serve(memos::replace(&self.store, name, after, &text)).await }
+        async move { self.store.sessions.serve(entries::replace(&self.store, name, after, &text)).await }
             .boxed()
     }
 
@@ -317,7 +318,7 @@ impl Journal for PostgresJournal {
                 // Also what was given up by those who asked for it, if it was begun.
                 self.appends.rest().await;
                 self.endings.rest().await;
-                arrivals::tell_now(&self.store).await
+                wakeups::tell_now(&self.store).await
             };
             // What is not finished by then ends with the connections.
             let _ = within(self.store.sessions.patience(), finished).await;

@@ -2,7 +2,7 @@ use std::error::Error;
 
 use deadpool_postgres::PoolError;
 
-use super::fault::{Trouble, trouble};
+use super::pg_error::{PgError, trouble};
 use super::schema::{Mismatch, SCHEMA};
 
 /// Why the database of a journal cannot be used. Each message says what to do about it, and none shows the
@@ -133,14 +133,14 @@ pub enum OpenError {
 pub(super) fn refuse(place: &str, error: tokio_postgres::Error) -> OpenError {
     let place = place.to_owned();
     match trouble(&error) {
-        Trouble::Unreachable | Trouble::Restarting => {
+        PgError::Unreachable | PgError::Restarting => {
             OpenError::Unreachable { place, source: Some(error.into()) }
         }
-        Trouble::Tls => OpenError::Tls { place, source: error },
-        Trouble::Login => OpenError::Login { place, source: error },
-        Trouble::NoDatabase => OpenError::NoDatabase { place, source: error },
-        Trouble::NoRight => OpenError::NoRight { place, source: error },
-        Trouble::ReadOnly => OpenError::ReadOnly { place, source: error },
+        PgError::Tls => OpenError::Tls { place, source: error },
+        PgError::Login => OpenError::Login { place, source: error },
+        PgError::NoDatabase => OpenError::NoDatabase { place, source: error },
+        PgError::NoRight => OpenError::NoRight { place, source: error },
+        PgError::ReadOnly => OpenError::ReadOnly { place, source: error },
         _ => OpenError::Store { place, source: error.into() },
     }
 }

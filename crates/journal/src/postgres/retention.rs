@@ -7,8 +7,8 @@ use tokio_postgres::types::ToSql;
 
 use super::Store;
 use super::row::column;
-use crate::moment::{from_nanoseconds, to_nanoseconds};
 use crate::row::tier;
+use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 use crate::{JournalError, Pruned, Retention, Usage};
 
 /// So few that nobody who happens to wait for one of them waits long.

@@ -1,10 +1,10 @@
 use tokio_postgres::types::FromSql;
 use tokio_postgres::{Error, Row};
 
-use super::fault;
+use super::pg_error;
 use crate::JournalError;
-use crate::moment::from_nanoseconds;
 use crate::row::{Envelope, Stored};
+use crate::timestamp::from_nanoseconds;
 
 /// The columns that [`envelope`] and [`stored`] read. By name: a replica of a newer version may add some
 /// while this one works, and a prepared `*` would then no longer fit.
@@ -18,16 +18,16 @@ macro_rules! columns {
 pub(super) use columns;
 
 pub(super) fn envelope(row: &Row) -> Result<Envelope, JournalError> {
-    read_envelope(row).map_err(|error| fault::corrupt(&error))
+    read_envelope(row).map_err(|error| pg_error::corrupt(&error))
 }
 
 pub(super) fn stored(row: &Row) -> Result<Stored, JournalError> {
-    read_stored(row).map_err(|error| fault::corrupt(&error))
+    read_stored(row).map_err(|error| pg_error::corrupt(&error))
 }
 
 /// One column, which has the type that our schema says.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, JournalError> {
-    row.try_get(name).map_err(|error| fault::corrupt(&error))
+    row.try_get(name).map_err(|error| pg_error::corrupt(&error))
 }
 
 fn read_envelope(row: &Row) -> Result<Envelope, Error> {
@@ -42,7 +42,7 @@ fn read_envelope(row: &Row) -> Result<Envelope, Error> {
         path: row.try_get("path")?,
         provider_id: row.try_get("provider_id")?,
         headers: row.try_get("headers")?,
-        proof: row.try_get("proof")?,
+        verification: row.try_get("proof")?,
         replay: row.try_get("replay")?,
         tier: u8::try_from(row.try_get::<_, i16>("tier")?).unwrap_or(u8::MAX),
         launches: row.try_get("launches")?,

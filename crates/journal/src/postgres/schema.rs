@@ -14,8 +14,12 @@ const LOCK: i64 = 0x7368_6970_7472_6967;
 const PROGRAM: &str = "shipwright-trigger";
 
 /// The steps from an empty schema to today's. The version of a schema is the number of steps it has seen.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Why the schema of a database is not the one this program works with.
 #[derive(Debug)]

@@ -14,11 +14,11 @@ use tokio_postgres::{Client, Config, Error, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::{debug, info, warn};
 
-use super::place::Place;
+use super::config::ConnectionConfig;
 use super::schema::SCHEMA;
-use super::{Options, fault};
+use super::{Options, pg_error};
 use crate::JournalError;
-use crate::patience::answer_within;
+use crate::timeout::answer_within;
 
 /// The connections to the server, shared by all calls.
 pub(super) struct Sessions {
@@ -45,7 +45,7 @@ struct Connector {
 
 impl Sessions {
     pub(super) fn new(
-        place: &Place,
+        place: &ConnectionConfig,
         tls: MakeRustlsConnect,
         options: &Options,
     ) -> Result<Self, deadpool_postgres::BuildError> {
@@ -104,8 +104,8 @@ impl Sessions {
         let answer = answer_within(self.patience, work).await;
         match &answer {
             Err(JournalError::Unavailable { .. }) if self.closed.load(Ordering::SeqCst) => {}
-            Err(error @ JournalError::Unavailable { .. }) if !fault::is_of_statement(error) => {
-                if fault::is_of_server(error) {
+            Err(error @ JournalError::Unavailable { .. }) if !pg_error::is_of_statement(error) => {
+                if pg_error::is_of_server(error) {
                     self.pool.retain(|_, _| false);
                 }
                 if !self.troubled.swap(true, Ordering::Relaxed) {

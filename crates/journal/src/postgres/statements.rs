@@ -1,12 +1,12 @@
 //! The calls that are about one delivery, or about the queue as a whole.
 
-use trigger_event::DeliveryId;
+use trigger_core::DeliveryId;
 
 use super::Store;
 use super::row::{self, column, columns};
-use crate::moment::from_nanoseconds;
 use crate::row::tier;
-use crate::{JournalError, Record, ReplayOrder, Replayed, Stats};
+use crate::timestamp::from_nanoseconds;
+use crate::{JournalError, Record, ReplayOutcome, ReplayRequest, Stats};
 
 const FIND: &str = concat!(
     "SELECT ",
@@ -59,9 +59,9 @@ pub(super) async fn find(store: &Store, id: &DeliveryId) -> Result<Option<Record
 /// Puts a delivery that has ended into the queue once more.
 pub(super) async fn replay(
     store: &Store,
-    order: &ReplayOrder,
+    order: &ReplayRequest,
     replay: &str,
-) -> Result<Replayed, JournalError> {
+) -> Result<ReplayOutcome, JournalError> {
     let id = order.id();
     let session = store.sessions.get().await?;
     let copied = session.query(REPLAY, &[&order.of.as_str(), &id.as_str(), &replay]).await;
@@ -71,15 +71,15 @@ pub(super) async fn replay(
         return Err(copied.err().map_or_else(|| JournalError::refused("it failed"), Into::into));
     };
     session.keep();
-    let Some(row) = rows.first() else { return Ok(Replayed::Missing) };
+    let Some(row) = rows.first() else { return Ok(ReplayOutcome::Missing) };
     if column::<bool>(row, "is_new")? {
         store.arrivals.announce();
-        return Ok(Replayed::New(id));
+        return Ok(ReplayOutcome::New(id));
     }
     Ok(match (column(row, "state")?, u8::try_from(column::<i16>(row, "tier")?)) {
-        ("pending" | "claimed", _) => Replayed::InProgress,
-        (_, Ok(tier::WHOLE)) => Replayed::Known(id),
-        _ => Replayed::BodyGone,
+        ("pending" | "claimed", _) => ReplayOutcome::InProgress,
+        (_, Ok(tier::WHOLE)) => ReplayOutcome::KnownDelivery(id),
+        _ => ReplayOutcome::BodyGone,
     })
 }
 

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::Store;
 use super::row::column;
 use crate::JournalError;
-use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 
 /// Raises a mark; one that is higher already stays.
 pub(super) async fn raise(store: &Store, name: &str, to: Timestamp) -> Result<(), JournalError> {

@@ -12,8 +12,8 @@ use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use tracing::warn;
 
-use super::file::Place;
-use crate::alarm::Guard;
+use super::file::StorePath;
+use crate::panic_flag::Guard;
 
 /// Pages of 4 KiB in the log after which it is moved. Fewer move the pages of the indexes more often; more make
 /// the log, and the start after a crash, longer.
@@ -51,7 +51,7 @@ enum Stage {
 
 impl Checkpoints {
     /// Starts the thread, which holds `guard`. Without one, which is logged, the writer moves the log itself.
-    pub(super) fn start(place: Place, guard: Guard) -> Self {
+    pub(super) fn start(place: StorePath, guard: Guard) -> Self {
         let stage = Arc::<Shared>::default();
         let shared = Arc::clone(&stage);
         let thread = thread::Builder::new().name("journal-log".to_owned()).spawn(move || {
@@ -116,7 +116,7 @@ impl Shared {
     }
 }
 
-fn work(place: &Place, shared: &Shared) {
+fn work(place: &StorePath, shared: &Shared) {
     let (mut store, mut failing) = (None, false);
     loop {
         let mut stage = shared.stage();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::lock::{self, Lock, Refused};
+use super::lock::{self, Lock, LockError};
 use super::schema::{self, Mismatch};
 use super::statements;
 
@@ -111,22 +111,22 @@ pub enum OpenError {
 
 /// What opening a connection needs to know.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct StorePath {
     pub(super) path: PathBuf,
     /// How long a statement waits for a lock that another program holds.
     pub(super) busy: Duration,
 }
 
 /// Creates the file if there is none, locks it, and brings its schema up to date.
-pub(super) fn prepare(place: &Place) -> Result<(Lock, Connection), OpenError> {
+pub(super) fn prepare(place: &StorePath) -> Result<(Lock, Connection), OpenError> {
     let path = &place.path;
     if !directory(path).is_dir() {
         return Err(OpenError::NoDirectory { path: path.clone() });
     }
     let beside = lock::path_beside(path);
     let lock = Lock::take(&beside).map_err(|refused| match refused {
-        Refused::Held(holder) => OpenError::Locked { path: path.clone(), lock: beside, holder },
-        Refused::Io(error) => refuse_file(path, error),
+        LockError::Held(holder) => OpenError::Locked { path: path.clone(), lock: beside, holder },
+        LockError::Io(error) => refuse_file(path, error),
     })?;
     create(path)?;
     let mut writer = place.writer().map_err(|error| refuse_store(path, error))?;
@@ -139,7 +139,7 @@ pub(super) fn prepare(place: &Place) -> Result<(Lock, Connection), OpenError> {
     Ok((lock, writer))
 }
 
-impl Place {
+impl StorePath {
     /// The connection that writes. A commit on it returns after the log has reached the disk.
     pub(super) fn writer(&self) -> rusqlite::Result<Connection> {
         // Without CREATE: the file was made by `create`, and one that disappears later must be missed.

@@ -4,8 +4,8 @@ use rusqlite::{Connection, ToSql};
 
 use super::row;
 use crate::cursor::Cursor;
-use crate::moment::to_nanoseconds;
 use crate::row::Stored;
+use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Page, Query};
 
 /// A page of the history, newest first. Bodies are not read.

@@ -16,7 +16,7 @@ pub(super) struct Lock {
 
 /// Why the lock could not be had.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum LockError {
     /// Somebody has it; its process id, if it could be read.
     Held(Option<u32>),
     /// The lock file cannot be made or locked.
@@ -32,17 +32,17 @@ pub(super) fn path_beside(journal: &Path) -> PathBuf {
 
 impl Lock {
     /// Locks `path` without waiting.
-    pub(super) fn take(path: &Path) -> Result<Self, Refused> {
+    pub(super) fn take(path: &Path) -> Result<Self, LockError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         super::file::private(&mut options);
-        let mut file = options.open(path).map_err(Refused::Io)?;
+        let mut file = options.open(path).map_err(LockError::Io)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Refused::Held(holder(&mut file))),
-            Err(TryLockError::Error(error)) => return Err(Refused::Io(error)),
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
+            Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
         }
-        name_holder(&mut file).map_err(Refused::Io)?;
+        name_holder(&mut file).map_err(LockError::Io)?;
         Ok(Self { file })
     }
 }

@@ -14,19 +14,19 @@
 //! `writer` is the one thread that writes, many calls to a commit; `checkpoints` moves the write-ahead log into the
 //! main file beside it; `readers` are the few that search, on
 //! connections of their own. All SQL is in the numbered schema files, `statements`,
-//! `history`, `retention`, `refusals`, `memos` and `watermarks`.
+//! `history`, `retention`, `rejections`, `memos` and `watermarks`.
 
 mod checkpoints;
-mod fault;
+mod entries;
 mod file;
 mod history;
 mod lock;
-mod memos;
 mod readers;
-mod refusals;
+mod rejections;
 mod retention;
 mod row;
 mod schema;
+mod sqlite_error;
 mod statements;
 mod threads;
 mod watermarks;
@@ -40,18 +40,19 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::watch;
-use trigger_event::{Delivery, DeliveryId, Replay, Verified};
+use trigger_core::{Delivery, DeliveryId, Replay, Verified};
 
 pub use file::OpenError;
-use file::Place;
+use file::StorePath;
 use statements::Leased;
 use threads::Threads;
 use writer::Turn;
 
-use crate::entry::{Entry, Outcome};
+use crate::new_delivery::{NewDelivery, Outcome};
 use crate::{
-    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
-    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage, format,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
+    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
+    Usage, format,
 };
 
 /// How a [`SqliteJournal`] behaves.
@@ -92,7 +93,7 @@ impl SqliteJournal {
     /// Blocks while the file is opened and its schema is brought up to date; call it before serving.
     pub fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, OpenError> {
         let path = path.into();
-        let place = Place { path: path.clone(), busy: options.busy };
+        let place = StorePath { path: path.clone(), busy: options.busy };
         let (lock, writer) = file::prepare(&place)?;
         let threads = Threads::start(&place, lock, writer, &options)?;
         Ok(Self { path, threads })
@@ -141,14 +142,14 @@ impl Journal for SqliteJournal {
         &self,
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
-    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
-        match Entry::new(delivery, decisions.as_deref()) {
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        match NewDelivery::new(delivery, decisions.as_deref()) {
             Ok(entry) => self.write(entry.body_bytes(), move |turn| {
                 let appended = statements::append(turn.store, &entry, turn.now)?;
                 turn.arrival |= match appended {
-                    Appended::New => entry.decisions.is_none(),
-                    Appended::Reopened => true,
-                    Appended::InProgress | Appended::Settled => false,
+                    AppendOutcome::New => entry.decisions.is_none(),
+                    AppendOutcome::Reopened => true,
+                    AppendOutcome::InProgress | AppendOutcome::Settled => false,
                 };
                 Ok(appended)
             }),
@@ -156,19 +157,19 @@ impl Journal for SqliteJournal {
         }
     }
 
-    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
         let replay = Replay { of: order.of.clone(), by: order.by.clone(), from: order.from.clone() };
         match format::encode(&replay) {
             Ok(replay) => self.write(0, move |turn| {
                 let replayed = statements::replay(turn.store, &order, &replay, turn.now)?;
-                turn.arrival |= matches!(replayed, Replayed::New(_));
+                turn.arrival |= matches!(replayed, ReplayOutcome::New(_));
                 Ok(replayed)
             }),
             Err(error) => std::future::ready(Err(error)).boxed(),
         }
     }
 
-    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
         async move {
             let lease = self.write(0, move |turn| {
                 let waiting = statements::waiting_tenants(turn.store, turn.now)?;
@@ -197,14 +198,14 @@ impl Journal for SqliteJournal {
         .boxed()
     }
 
-    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
         let outcome = Outcome::new(ticket, settlement);
         self.write_held(outcome, |turn, outcome| statements::settle(turn.store, outcome, turn.now))
     }
 
     fn release(
         &self,
-        ticket: Ticket,
+        ticket: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -238,16 +239,16 @@ impl Journal for SqliteJournal {
         self.write(0, |turn| statements::beat(turn.store, turn.now))
     }
 
-    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
-        let encoded: Result<Vec<_>, _> = refusals.iter().map(format::encode).collect();
+    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
+        let encoded: Result<Vec<_>, _> = rejections.iter().map(format::encode).collect();
         match encoded {
-            Ok(encoded) => self.write(0, move |turn| refusals::write(turn.store, &encoded)),
+            Ok(encoded) => self.write(0, move |turn| rejections::write(turn.store, &encoded)),
             Err(error) => std::future::ready(Err(error)).boxed(),
         }
     }
 
-    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
-        self.read(refusals::read)
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
+        self.read(rejections::read)
     }
 
     fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
@@ -264,19 +265,19 @@ impl Journal for SqliteJournal {
         self.write(0, move |turn| watermarks::raise(turn.store, &name, to))
     }
 
-    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
+    fn entry<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Entry>, JournalError>> {
         let name = name.to_owned();
-        self.read(move |store| memos::read(store, &name))
+        self.read(move |store| entries::read(store, &name))
     }
 
-    fn replace_memo<'a>(
+    fn compare_and_swap<'a>(
         &'a self,
         name: &'a str,
         after: u64,
         text: String,
     ) -> BoxFuture<'a, Result<bool, JournalError>> {
         let name = name.to_owned();
-        self.write(text.len(), move |turn| memos::replace(turn.store, &name, after, &text))
+        self.write(text.len(), move |turn| entries::replace(turn.store, &name, after, &text))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

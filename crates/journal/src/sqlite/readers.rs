@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::file::Place;
+use super::file::StorePath;
 use crate::JournalError;
 
 /// A question, with a way to give the answer.
@@ -12,14 +12,14 @@ pub(super) type Question = Box<dyn FnOnce(&mut Reader) + Send>;
 /// One of the few threads that read. Each has a connection of its own and sees what was committed when its
 /// statement began, so it neither waits for the writer nor makes it wait.
 pub(super) struct Reader {
-    place: Place,
+    place: StorePath,
     /// Opened for the first question, and anew after one that failed.
     store: Option<Connection>,
     queue: Arc<Mutex<mpsc::Receiver<Question>>>,
 }
 
 impl Reader {
-    pub(super) fn new(place: Place, queue: Arc<Mutex<mpsc::Receiver<Question>>>) -> Self {
+    pub(super) fn new(place: StorePath, queue: Arc<Mutex<mpsc::Receiver<Question>>>) -> Self {
         Self { place, store: None, queue }
     }
 

@@ -3,8 +3,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use crate::moment::to_nanoseconds;
 use crate::row::tier;
+use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Pruned, Retention, Usage};
 
 /// So few that the commit they are part of is hardly longer for it.

@@ -1,7 +1,7 @@
 use rusqlite::Row;
 
-use crate::moment::from_nanoseconds;
 use crate::row::{Envelope, Stored};
+use crate::timestamp::from_nanoseconds;
 
 pub(super) fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
     Ok(Envelope {
@@ -15,7 +15,7 @@ pub(super) fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         path: row.get("path")?,
         provider_id: row.get("provider_id")?,
         headers: row.get("headers")?,
-        proof: row.get("proof")?,
+        verification: row.get("proof")?,
         replay: row.get("replay")?,
         tier: row.get("tier")?,
         launches: row.get("launches")?,

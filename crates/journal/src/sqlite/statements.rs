@@ -7,18 +7,25 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 use tracing::error;
-use trigger_event::DeliveryId;
+use trigger_core::DeliveryId;
 
 use super::row;
 use crate::body::Stored as StoredBody;
-use crate::entry::{Entry, Outcome};
-use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::new_delivery::{NewDelivery, Outcome};
 use crate::row::Envelope;
 use crate::row::tier;
-use crate::{Appended, Claimed, JournalError, Record, ReplayOrder, Replayed, State, Stats, Ticket};
+use crate::timestamp::{from_nanoseconds, to_nanoseconds};
+use crate::{
+    AppendOutcome, ClaimToken, ClaimedDelivery, JournalError, Record, ReplayOutcome, ReplayRequest, State,
+    Stats,
+};
 
 /// Inserts the delivery if its id is unknown; opens it again if it had failed.
-pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusqlite::Result<Appended> {
+pub(super) fn append(
+    store: &Connection,
+    entry: &NewDelivery,
+    now: Timestamp,
+) -> rusqlite::Result<AppendOutcome> {
     let delivery = &entry.delivery;
     let now_or_none = |wanted: bool| wanted.then(|| to_nanoseconds(now));
     let settled = entry.decisions.is_some();
@@ -44,13 +51,13 @@ pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusql
             ":path": delivery.path,
             ":provider_id": delivery.provider_id,
             ":headers": entry.headers,
-            ":proof": entry.proof,
+            ":proof": entry.verification,
             ":tenant": entry.tenant,
             ":size": entry.size(),
         })?;
     if inserted == 1 {
         write_body(store, store.last_insert_rowid(), &entry.body)?;
-        return Ok(Appended::New);
+        return Ok(AppendOutcome::New);
     }
     let (sequence, state) = store
         .prepare_cached("SELECT seq, state FROM deliveries WHERE id = :id")?
@@ -58,15 +65,15 @@ pub(super) fn append(store: &Connection, entry: &Entry, now: Timestamp) -> rusql
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
         })?;
     match state.as_str() {
-        "failed" => reopen(store, sequence, entry, now).map(|()| Appended::Reopened),
-        "settled" => Ok(Appended::Settled),
-        _ => Ok(Appended::InProgress),
+        "failed" => reopen(store, sequence, entry, now).map(|()| AppendOutcome::Reopened),
+        "settled" => Ok(AppendOutcome::Settled),
+        _ => Ok(AppendOutcome::InProgress),
     }
 }
 
 /// Takes what has just arrived in place of what had failed: its proof is the one that holds today, and its
 /// body may have been dropped since. What the last attempt came to stays until the next one ends.
-fn reopen(store: &Connection, sequence: i64, entry: &Entry, now: Timestamp) -> rusqlite::Result<()> {
+fn reopen(store: &Connection, sequence: i64, entry: &NewDelivery, now: Timestamp) -> rusqlite::Result<()> {
     let delivery = &entry.delivery;
     store
         .prepare_cached(
@@ -86,7 +93,7 @@ fn reopen(store: &Connection, sequence: i64, entry: &Entry, now: Timestamp) -> r
             ":path": delivery.path,
             ":provider_id": delivery.provider_id,
             ":headers": entry.headers,
-            ":proof": entry.proof,
+            ":proof": entry.verification,
             ":tenant": entry.tenant,
             ":size": entry.size(),
         })?;
@@ -103,10 +110,10 @@ fn write_body(store: &Connection, sequence: i64, body: &StoredBody) -> rusqlite:
 /// Copies a delivery that has ended, under the id of the order.
 pub(super) fn replay(
     store: &Connection,
-    order: &ReplayOrder,
+    order: &ReplayRequest,
     replay: &str,
     now: Timestamp,
-) -> rusqlite::Result<Replayed> {
+) -> rusqlite::Result<ReplayOutcome> {
     let id = order.id();
     let found = store
         .prepare_cached("SELECT seq, state, tier FROM deliveries WHERE id = :id AND tier < 2")?
@@ -114,12 +121,12 @@ pub(super) fn replay(
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u8>(2)?))
         })
         .optional()?;
-    let Some((sequence, state, tier)) = found else { return Ok(Replayed::Missing) };
+    let Some((sequence, state, tier)) = found else { return Ok(ReplayOutcome::Missing) };
     if !matches!(state.as_str(), "settled" | "failed") {
-        return Ok(Replayed::InProgress);
+        return Ok(ReplayOutcome::InProgress);
     }
     if tier != tier::WHOLE {
-        return Ok(Replayed::BodyGone);
+        return Ok(ReplayOutcome::BodyGone);
     }
     let inserted = store
         .prepare_cached(
@@ -138,7 +145,7 @@ pub(super) fn replay(
             ":seq": sequence,
         })?;
     if inserted == 0 {
-        return Ok(Replayed::Known(id));
+        return Ok(ReplayOutcome::KnownDelivery(id));
     }
     store
         .prepare_cached(
@@ -146,7 +153,7 @@ pub(super) fn replay(
              SELECT :copy, encoding, bytes FROM bodies WHERE delivery = :seq",
         )?
         .execute(named_params! { ":copy": store.last_insert_rowid(), ":seq": sequence })?;
-    Ok(Replayed::New(id))
+    Ok(ReplayOutcome::New(id))
 }
 
 /// The tenants that have something due, each with the moment since which the oldest of it is.
@@ -216,14 +223,14 @@ pub(super) fn lease(
 
 impl Leased {
     /// Looks into the row. Done by who claims, to spare the one thread that writes.
-    pub(super) fn open(self) -> Result<Claimed, Unusable> {
+    pub(super) fn open(self) -> Result<ClaimedDelivery, Unusable> {
         let Self { tenant, envelope, attempt, lease_until } = self;
         let sequence = envelope.sequence;
         let launches = envelope.launches();
         match launches.and_then(|launches| Ok((envelope.open()?, launches))) {
-            Ok(((delivery, proof), launches)) => {
-                let ticket = Ticket { id: delivery.id.clone(), attempt };
-                Ok(Claimed { ticket, delivery, proof, tenant, launches, lease_until })
+            Ok(((delivery, verification), launches)) => {
+                let ticket = ClaimToken { id: delivery.id.clone(), attempt };
+                Ok(ClaimedDelivery { ticket, delivery, verification, tenant, launches, lease_until })
             }
             Err(unreadable) => {
                 error!(%unreadable, sequence, "a delivery cannot be read and is failed");

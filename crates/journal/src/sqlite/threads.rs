@@ -7,14 +7,14 @@ use futures::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::file::Place;
+use super::file::StorePath;
 use super::lock::Lock;
 use super::readers::{Question, Reader};
-use super::writer::{Job, Task, Turn, Writer};
+use super::writer::{Operation, Task, Turn, Writer};
 use super::{OpenError, Options};
 use crate::JournalError;
-use crate::alarm::Alarm;
-use crate::patience::answer_within;
+use crate::panic_flag::PanicFlag;
+use crate::timeout::answer_within;
 
 /// The threads that work on the file, and the queues that lead to them.
 ///
@@ -28,12 +28,12 @@ pub(super) struct Threads {
     ended: Mutex<Option<blocking::Receiver<()>>>,
     arrivals: Arc<watch::Sender<u64>>,
     /// Raised by a thread that panics.
-    alarm: Alarm,
+    alarm: PanicFlag,
 }
 
 #[derive(Debug, Clone)]
 struct Queues {
-    writer: mpsc::Sender<Box<dyn Job>>,
+    writer: mpsc::Sender<Box<dyn Operation>>,
     readers: mpsc::Sender<Question>,
 }
 
@@ -41,14 +41,14 @@ struct Queues {
 /// file unlocked.
 #[derive(Clone)]
 struct Alive {
-    alarm: Alarm,
+    alarm: PanicFlag,
     _lock: Arc<Lock>,
     _end: blocking::Sender<()>,
 }
 
 impl Threads {
     pub(super) fn start(
-        place: &Place,
+        place: &StorePath,
         lock: Lock,
         writer: Connection,
         options: &Options,
@@ -58,7 +58,7 @@ impl Threads {
         let (questions, question_queue) = mpsc::channel(options.queue.max(1));
         let (end, ended) = blocking::channel();
         let arrivals = Arc::new(watch::Sender::new(0));
-        let alarm = Alarm::new();
+        let alarm = PanicFlag::new();
         let alive = Alive { alarm: alarm.clone(), _lock: Arc::new(lock), _end: end };
         let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals), &alarm)
             .map_err(|source| OpenError::Store { path: place.path.clone(), source })?;
@@ -164,7 +164,7 @@ fn wait(ended: &blocking::Receiver<()>, patience: Duration) {
 
 fn spawn(
     name: &str,
-    place: &Place,
+    place: &StorePath,
     alive: Alive,
     run: impl FnOnce() + Send + 'static,
 ) -> Result<(), OpenError> {

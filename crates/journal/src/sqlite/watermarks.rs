@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::JournalError;
-use crate::moment::{from_nanoseconds, to_nanoseconds};
+use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 
 /// Raises a mark; one that is higher already stays.
 pub(super) fn raise(store: &Connection, name: &str, to: Timestamp) -> rusqlite::Result<()> {

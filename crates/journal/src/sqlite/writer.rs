@@ -6,11 +6,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::checkpoints::Checkpoints;
-use super::fault::{self, Scope};
-use super::file::Place;
+use super::file::StorePath;
+use super::sqlite_error::{self, Scope};
 use crate::JournalError;
-use crate::alarm::Alarm;
-use crate::turns::Turns;
+use crate::panic_flag::PanicFlag;
+use crate::round_robin::RoundRobin;
 
 /// How many jobs share a commit at most: beyond, waiting for the others costs more than their fsync saves.
 const GROUP_JOBS: usize = 64;
@@ -21,20 +21,20 @@ const GROUP_BYTES: usize = 1 << 20;
 /// The one thread that writes. It takes whatever is queued, carries it out in one transaction, and tells
 /// those who wait only after the commit has reached the disk.
 pub(super) struct Writer {
-    place: Place,
+    place: StorePath,
     checkpoints: Checkpoints,
     /// Absent after trouble that a fresh connection may end; made anew for the next group.
     store: Option<Connection>,
-    queue: mpsc::Receiver<Box<dyn Job>>,
+    queue: mpsc::Receiver<Box<dyn Operation>>,
     arrivals: Arc<watch::Sender<u64>>,
     clock: Clock,
-    turns: Turns,
+    turns: RoundRobin,
     /// Whether the last group failed, so that trouble is logged when it begins and when it ends.
     troubled: bool,
 }
 
 /// Something to write, with somebody who waits for it.
-pub(super) trait Job: Send {
+pub(super) trait Operation: Send {
     /// The size of the body it brings.
     fn bytes(&self) -> usize;
     /// Whether nobody waits any more. It is then not worth doing.
@@ -49,12 +49,12 @@ pub(super) trait Job: Send {
 pub(super) struct Turn<'a> {
     pub(super) store: &'a Connection,
     pub(super) now: Timestamp,
-    pub(super) turns: &'a mut Turns,
+    pub(super) turns: &'a mut RoundRobin,
     /// Set by a job that may have made something claimable.
     pub(super) arrival: bool,
 }
 
-/// The [`Job`] that a closure makes.
+/// The [`Operation`] that a closure makes.
 pub(super) struct Task<W, T> {
     pub(super) bytes: usize,
     pub(super) work: W,
@@ -67,13 +67,13 @@ struct Clock(Timestamp);
 
 impl Writer {
     pub(super) fn new(
-        place: Place,
+        place: StorePath,
         mut store: Connection,
-        queue: mpsc::Receiver<Box<dyn Job>>,
+        queue: mpsc::Receiver<Box<dyn Operation>>,
         arrivals: Arc<watch::Sender<u64>>,
-        alarm: &Alarm,
+        alarm: &PanicFlag,
     ) -> rusqlite::Result<Self> {
-        let (clock, turns) = (Clock(Timestamp::MIN), Turns::default());
+        let (clock, turns) = (Clock(Timestamp::MIN), RoundRobin::default());
         let checkpoints = Checkpoints::start(place.clone(), alarm.guard());
         checkpoints.attach(&mut store)?;
         Ok(Self { place, checkpoints, store: Some(store), queue, arrivals, clock, turns, troubled: false })
@@ -92,7 +92,7 @@ impl Writer {
         self.arrivals.send_modify(|count| *count += 1);
     }
 
-    fn gather(&mut self, first: Box<dyn Job>) -> Vec<Box<dyn Job>> {
+    fn gather(&mut self, first: Box<dyn Operation>) -> Vec<Box<dyn Operation>> {
         let mut bytes = first.bytes();
         let mut group = vec![first];
         while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
@@ -106,7 +106,7 @@ impl Writer {
 
     /// Commits a group and tells everybody. If a statement of one job cannot be carried out, each job gets
     /// a transaction of its own, so that only that one fails.
-    fn write(&mut self, mut group: Vec<Box<dyn Job>>) {
+    fn write(&mut self, mut group: Vec<Box<dyn Operation>>) {
         match self.commit(&mut group) {
             Ok(arrival) => {
                 if std::mem::take(&mut self.troubled) {
@@ -119,7 +119,7 @@ impl Writer {
                     job.resolve(Ok(()));
                 }
             }
-            Err(error) if fault::scope(&error) == Scope::Statement && group.len() > 1 => {
+            Err(error) if sqlite_error::scope(&error) == Scope::Statement && group.len() > 1 => {
                 for job in group {
                     self.write(vec![job]);
                 }
@@ -128,35 +128,35 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> rusqlite::Result<bool> {
+    fn commit(&mut self, group: &mut [Box<dyn Operation>]) -> rusqlite::Result<bool> {
         let mut store = match self.store.take() {
             Some(store) => store,
             None => reopen(&self.place, &self.checkpoints)?,
         };
         let now = self.clock.now();
         let result = transact(&mut store, group, now, &mut self.turns);
-        let lost = result.as_ref().is_err_and(|error| fault::scope(error) == Scope::Connection);
+        let lost = result.as_ref().is_err_and(|error| sqlite_error::scope(error) == Scope::Connection);
         if !lost && store.is_autocommit() {
             self.store = Some(store);
         }
         result
     }
 
-    fn fail(&mut self, group: Vec<Box<dyn Job>>, error: rusqlite::Error) {
+    fn fail(&mut self, group: Vec<Box<dyn Operation>>, error: rusqlite::Error) {
         let journal = self.place.path.display();
-        if fault::scope(&error) == Scope::Statement {
+        if sqlite_error::scope(&error) == Scope::Statement {
             error!(%journal, %error, "the journal refused an entry");
         } else if !std::mem::replace(&mut self.troubled, true) {
             warn!(%journal, %error, "the journal cannot be written; callers are told to come again");
         }
         let error = Arc::new(error);
         for job in group {
-            job.resolve(Err(fault::unavailable(&error)));
+            job.resolve(Err(sqlite_error::unavailable(&error)));
         }
     }
 }
 
-impl<W, T> Job for Task<W, T>
+impl<W, T> Operation for Task<W, T>
 where
     W: FnMut(&mut Turn<'_>) -> rusqlite::Result<T> + Send,
     T: Send,
@@ -192,9 +192,9 @@ impl Clock {
 /// One transaction for all of them. True if something may have become claimable.
 fn transact(
     store: &mut Connection,
-    group: &mut [Box<dyn Job>],
+    group: &mut [Box<dyn Operation>],
     now: Timestamp,
-    turns: &mut Turns,
+    turns: &mut RoundRobin,
 ) -> rusqlite::Result<bool> {
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut turn = Turn { store: &transaction, now, turns, arrival: false };
@@ -208,7 +208,7 @@ fn transact(
 
 /// A fresh connection after trouble. All that the log holds is forced into the main file before it is
 /// relied on: a kernel that could not write a page may believe afterwards that it did.
-fn reopen(place: &Place, checkpoints: &Checkpoints) -> rusqlite::Result<Connection> {
+fn reopen(place: &StorePath, checkpoints: &Checkpoints) -> rusqlite::Result<Connection> {
     let mut store = place.writer()?;
     checkpoint(&store)?;
     checkpoints.attach(&mut store)?;

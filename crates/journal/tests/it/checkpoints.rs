@@ -6,8 +6,8 @@ use std::path::Path;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use rusqlite::Connection;
-use trigger_event::{Delivery, DeliveryId};
-use trigger_journal::{Appended, Journal as _, SqliteJournal};
+use trigger_core::{Delivery, DeliveryId};
+use trigger_journal::{AppendOutcome, Journal as _, SqliteJournal};
 
 use crate::delivery::{push, verified};
 use crate::patient;
@@ -36,7 +36,7 @@ async fn write(journal: &SqliteJournal, path: &Path, first: u64, mib: u64) -> u6
     let mut most = 0;
     for start in (first..first + mib * 16).step_by(32) {
         let appends = (start..start + 32).map(|number| journal.append(verified(large(number))));
-        assert!(try_join_all(appends).await.unwrap().iter().all(|answer| *answer == Appended::New));
+        assert!(try_join_all(appends).await.unwrap().iter().all(|answer| *answer == AppendOutcome::New));
         most = most.max(fs::metadata(&log).unwrap().len());
     }
     most

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use trigger_event::DeliveryId;
-use trigger_journal::{Demand, Journal as _, Settlement, SqliteJournal, State};
+use trigger_core::DeliveryId;
+use trigger_journal::{ClaimRequest, Journal as _, Settlement, SqliteJournal, State};
 
 use crate::contract::LONG;
 use crate::delivery::{push, verified};
@@ -97,7 +97,7 @@ fn work_until_killed(path: &Path) {
             let journal = Arc::clone(&journal);
             tasks.spawn(async move {
                 loop {
-                    for claimed in journal.claim(Demand::any(4, LONG)).await.unwrap() {
+                    for claimed in journal.claim(ClaimRequest::any(4, LONG)).await.unwrap() {
                         let id = claimed.ticket.id.clone();
                         journal.settle(claimed.ticket, Settlement::default()).await.unwrap();
                         println!("settled {id}");

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use bytes::Bytes;
 use jiff::Timestamp;
-use trigger_event::{Claim, Delivery, DeliveryKey, ObjectKey, RepoId, Unsigned, Verification, Verified};
+use trigger_core::{Credential, Delivery, DeliveryKey, ObjectKey, RepoId, Unsigned, Verified, Verifier};
 use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 
 const PATH: &str = "/hooks/github";
@@ -42,8 +42,8 @@ pub(crate) fn verified(delivery: Delivery) -> Verified<Delivery> {
 
 pub(crate) fn verified_by(delivery: Delivery, secret: &ObjectKey) -> Verified<Delivery> {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY), &delivery.body);
-    let claim = Claim::HmacSha256(tag.as_ref().try_into().unwrap());
-    let mut verification = Verification::new(delivery, claim);
+    let claim = Credential::HmacSha256(tag.as_ref().try_into().unwrap());
+    let mut verification = Verifier::new(delivery, claim);
     assert!(verification.try_key(secret, KEY));
     verification.finish(Unsigned::Refused).unwrap()
 }

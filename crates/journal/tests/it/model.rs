@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use trigger_journal::{Appended, Demand, JournalError, Query, Settlement, State, Stats, Ticket};
+use trigger_journal::{
+    AppendOutcome, ClaimRequest, ClaimToken, JournalError, Query, Settlement, State, Stats,
+};
 
 use crate::contract::{LONG, append, failure};
 use crate::delivery::{moment, push};
@@ -14,7 +16,7 @@ use crate::{Sqlite, Store};
 #[derive(Debug, Clone)]
 enum Call {
     Append { name: u8, second: i64 },
-    Claim { max: usize, expired: bool },
+    Credential { max: usize, expired: bool },
     Settle { ticket: usize, failed: bool },
     Release { ticket: usize, due: bool },
     Look { name: u8 },
@@ -23,7 +25,7 @@ enum Call {
 
 /// A delivery as the model knows it.
 #[derive(Debug, Clone)]
-struct Entry {
+struct NewDelivery {
     name: u8,
     second: i64,
     state: State,
@@ -43,39 +45,39 @@ enum Ready {
 /// What a journal is, in the simplest way: a list in the order of insertion.
 #[derive(Debug, Default)]
 struct Model {
-    entries: Vec<Entry>,
-    tickets: Vec<Ticket>,
+    entries: Vec<NewDelivery>,
+    tickets: Vec<ClaimToken>,
 }
 
 impl Model {
-    fn append(&mut self, name: u8, second: i64, clock: usize) -> Appended {
+    fn append(&mut self, name: u8, second: i64, clock: usize) -> AppendOutcome {
         let ready = Some(Ready::Since(clock));
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) else {
             let state = State::Pending;
-            self.entries.push(Entry { name, second, state, attempts: 0, fault: None, ready });
-            return Appended::New;
+            self.entries.push(NewDelivery { name, second, state, attempts: 0, fault: None, ready });
+            return AppendOutcome::New;
         };
         match entry.state {
-            State::Pending | State::Claimed => Appended::InProgress,
-            State::Settled => Appended::Settled,
+            State::Pending | State::ClaimedDelivery => AppendOutcome::InProgress,
+            State::Settled => AppendOutcome::Settled,
             State::Failed => {
                 (entry.second, entry.state, entry.ready) = (second, State::Pending, ready);
-                Appended::Reopened
+                AppendOutcome::Reopened
             }
         }
     }
 
-    fn claim(&mut self, max: usize, expired: bool, clock: usize) -> Vec<Ticket> {
+    fn claim(&mut self, max: usize, expired: bool, clock: usize) -> Vec<ClaimToken> {
         let mut due: Vec<_> = self.entries.iter_mut().filter(|entry| entry.ready.is_some()).collect();
         // Stable: of those that became claimable at one moment the one inserted first is first.
         due.sort_by_key(|entry| entry.ready);
         due.truncate(max);
         let mut tickets = Vec::new();
         for entry in due {
-            entry.state = State::Claimed;
+            entry.state = State::ClaimedDelivery;
             entry.attempts += 1;
             entry.ready = expired.then_some(Ready::Since(clock));
-            tickets.push(Ticket { id: push_named(entry.name, 0).id, attempt: entry.attempts });
+            tickets.push(ClaimToken { id: push_named(entry.name, 0).id, attempt: entry.attempts });
         }
         self.tickets.extend(tickets.iter().cloned());
         tickets
@@ -83,16 +85,16 @@ impl Model {
 
     /// A journal of one process that is opened again belongs to somebody else: nothing is claimed any more.
     fn take_back(&mut self, clock: usize) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.state == State::Claimed) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.state == State::ClaimedDelivery) {
             entry.state = State::Pending;
             entry.ready.get_or_insert(Ready::Since(clock));
         }
     }
 
     /// The entry whose claim the ticket proves.
-    fn held(&mut self, ticket: &Ticket) -> Option<&mut Entry> {
+    fn held(&mut self, ticket: &ClaimToken) -> Option<&mut NewDelivery> {
         self.entries.iter_mut().find(|entry| {
-            entry.state == State::Claimed
+            entry.state == State::ClaimedDelivery
                 && entry.attempts == ticket.attempt
                 && push_named(entry.name, 0).id == ticket.id
         })
@@ -100,23 +102,24 @@ impl Model {
 
     fn stats(&self) -> Stats {
         let count = |state| self.entries.iter().filter(|entry| entry.state == state).count() as u64;
-        let unsettled = self.entries.iter().filter(|e| matches!(e.state, State::Pending | State::Claimed));
+        let unsettled =
+            self.entries.iter().filter(|e| matches!(e.state, State::Pending | State::ClaimedDelivery));
         Stats {
             pending: count(State::Pending),
-            claimed: count(State::Claimed),
+            claimed: count(State::ClaimedDelivery),
             oldest_unsettled: unsettled.map(|entry| moment(entry.second)).min(),
         }
     }
 }
 
-fn push_named(name: u8, second: i64) -> trigger_event::Delivery {
+fn push_named(name: u8, second: i64) -> trigger_core::Delivery {
     push(&format!("model {name}"), second)
 }
 
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         6 => (0..12u8, 0..6i64).prop_map(|(name, second)| Call::Append { name, second }),
-        4 => (0..5usize, any::<bool>()).prop_map(|(max, expired)| Call::Claim { max, expired }),
+        4 => (0..5usize, any::<bool>()).prop_map(|(max, expired)| Call::Credential { max, expired }),
         3 => (any::<usize>(), any::<bool>()).prop_map(|(ticket, failed)| Call::Settle { ticket, failed }),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(ticket, due)| Call::Release { ticket, due }),
         2 => (0..12u8).prop_map(|name| Call::Look { name }),
@@ -159,10 +162,10 @@ async fn check<S: Store>(store: &mut S, calls: Vec<Call>) {
                 let answer = append(store.journal(), &push_named(name, second)).await;
                 assert_eq!(answer, model.append(name, second, clock));
             }
-            Call::Claim { max, expired } => {
+            Call::Credential { max, expired } => {
                 // A lease of nothing has run out at once; a long one does not within the test.
                 let lease = if expired { Duration::ZERO } else { LONG };
-                let claimed = store.journal().claim(Demand::any(max, lease)).await.unwrap();
+                let claimed = store.journal().claim(ClaimRequest::any(max, lease)).await.unwrap();
                 let tickets: Vec<_> = claimed.into_iter().map(|claimed| claimed.ticket).collect();
                 assert_eq!(tickets, model.claim(max, expired, clock));
             }

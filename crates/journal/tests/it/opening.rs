@@ -3,7 +3,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use trigger_journal::sqlite::OpenError;
-use trigger_journal::{Appended, Demand, Journal as _, Retention, SqliteJournal};
+use trigger_journal::{AppendOutcome, ClaimRequest, Journal as _, Retention, SqliteJournal};
 
 use crate::contract::{append, claim_one};
 use crate::delivery::push;
@@ -33,7 +33,7 @@ async fn what_was_claimed_is_claimable_at_once_when_the_file_is_opened_again() {
     let journal = open(&path).unwrap();
     append(&journal, &push("claimed", 0)).await;
     let hour = std::time::Duration::from_hours(1);
-    let before = journal.claim(Demand::any(1, hour)).await.unwrap();
+    let before = journal.claim(ClaimRequest::any(1, hour)).await.unwrap();
     journal.close().await;
 
     let journal = open(&path).unwrap();
@@ -101,7 +101,7 @@ async fn a_journal_of_the_first_version_is_brought_up_to_date() {
     drop(old);
 
     let journal = open(&path).unwrap();
-    assert_eq!(append(&journal, &settled).await, Appended::Settled);
+    assert_eq!(append(&journal, &settled).await, AppendOutcome::Settled);
     let claimed = claim_one(&journal).await;
     assert_eq!((&claimed.ticket.id, &claimed.delivery.body), (&waiting.id, &waiting.body));
     let old_enough = Retention { payloads: std::time::Duration::ZERO, ..Retention::default() };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use rusqlite::Connection;
 use tempfile::TempDir;
-use trigger_event::Delivery;
-use trigger_journal::{Appended, Demand, Journal as _, JournalError, Query, SqliteJournal, State};
+use trigger_core::Delivery;
+use trigger_journal::{AppendOutcome, ClaimRequest, Journal as _, JournalError, Query, SqliteJournal, State};
 
 use crate::contract::{LONG, append, claim_all};
 use crate::delivery::{push, verified};
@@ -38,7 +38,7 @@ impl Meddled {
     }
 }
 
-async fn try_append(journal: &SqliteJournal, delivery: Delivery) -> Result<Appended, JournalError> {
+async fn try_append(journal: &SqliteJournal, delivery: Delivery) -> Result<AppendOutcome, JournalError> {
     journal.append(verified(delivery)).await
 }
 
@@ -53,7 +53,7 @@ async fn a_commit_that_fails_is_told_to_all_who_wait_and_the_next_succeeds() {
     let read = meddled.journal.history(Query::default()).await.unwrap();
     assert!(read.records.is_empty(), "reading goes on, and finds nothing of what was refused");
     meddled.execute("ROLLBACK");
-    assert_eq!(append(&meddled.journal, &push("0", 0)).await, Appended::New);
+    assert_eq!(append(&meddled.journal, &push("0", 0)).await, AppendOutcome::New);
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_statement_that_is_refused_fails_alone() {
         async move { (n, try_append(journal, delivery).await) }
     });
     for (n, answer) in join_all(all).await {
-        let right = if n % 8 == 3 { answer.is_err() } else { matches!(answer, Ok(Appended::New)) };
+        let right = if n % 8 == 3 { answer.is_err() } else { matches!(answer, Ok(AppendOutcome::New)) };
         assert!(right, "{n}: {answer:?}");
     }
     assert_eq!(claim_all(&meddled.journal).await.len(), 35);
@@ -125,7 +125,7 @@ async fn an_entry_that_cannot_be_read_fails_and_holds_up_nobody() {
         assert_eq!(claimed[0].ticket.id, push("good", 1).id, "{statement}");
 
         let reopened = append(&meddled.journal, &push("bad", 2)).await;
-        assert_eq!(reopened, Appended::Reopened, "{statement}: sent again, it is whole again");
+        assert_eq!(reopened, AppendOutcome::Reopened, "{statement}: sent again, it is whole again");
         let found = meddled.journal.find(&push("bad", 2).id).await.unwrap().unwrap();
         assert!(found.fault.is_some_and(|fault| fault.contains(column)), "{statement}");
         assert_eq!(claim_all(&meddled.journal).await[0].delivery.body, push("bad", 2).body, "{statement}");
@@ -167,11 +167,11 @@ fn a_full_volume_refuses_and_recovers_when_there_is_room_again() {
         let delivery = |n: i64| Delivery { body: vec![b'x'; 32 << 10].into(), ..push(&n.to_string(), n) };
         // The first refusal makes room of its own, by moving the log into the main file; after a second one
         // in a row there is none left.
-        let (mut kept, mut refusals) = (0, 0);
-        while refusals < 2 {
+        let (mut kept, mut rejections) = (0, 0);
+        while rejections < 2 {
             match try_append(&journal, delivery(kept)).await {
-                Ok(_) => (kept, refusals) = (kept + 1, 0),
-                Err(JournalError::Unavailable { source: Some(_), .. }) => refusals += 1,
+                Ok(_) => (kept, rejections) = (kept + 1, 0),
+                Err(JournalError::Unavailable { source: Some(_), .. }) => rejections += 1,
                 Err(error) => panic!("{error:?}"),
             }
         }
@@ -181,9 +181,9 @@ fn a_full_volume_refuses_and_recovers_when_there_is_room_again() {
         assert!(lifted.unwrap().success());
         try_append(&journal, delivery(kept)).await.unwrap();
         assert!(kept > 0);
-        let pending = journal.claim(Demand::any(100_000, LONG)).await.unwrap();
+        let pending = journal.claim(ClaimRequest::any(100_000, LONG)).await.unwrap();
         assert_eq!(pending.len(), usize::try_from(kept + 1).unwrap(), "nothing acknowledged is lost");
         let found = journal.find(&delivery(kept).id).await.unwrap().unwrap();
-        assert_eq!(found.state, State::Claimed);
+        assert_eq!(found.state, State::ClaimedDelivery);
     });
 }

@@ -5,9 +5,9 @@
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use http::HeaderMap;
-use trigger_event::Claim;
+use trigger_core::Credential;
 
-use crate::ClaimError;
+use crate::CredentialError;
 use crate::header::single;
 
 const SIGNATURE: &str = "x-hub-signature-256";
@@ -18,16 +18,16 @@ const SCHEME: &str = "sha256=";
 ///
 /// The digits may be of either case: they are decoded before they are compared, so that nothing but the
 /// writing differs.
-pub(super) fn from_headers(headers: &HeaderMap) -> Result<Claim, ClaimError> {
-    let Some(value) = single(headers, SIGNATURE).map_err(|_| ClaimError::Repeated)? else {
+pub(super) fn from_headers(headers: &HeaderMap) -> Result<Credential, CredentialError> {
+    let Some(value) = single(headers, SIGNATURE).map_err(|_| CredentialError::Repeated)? else {
         let weak = headers.contains_key(WEAK_SIGNATURE);
-        return Err(if weak { ClaimError::Weak } else { ClaimError::Missing });
+        return Err(if weak { CredentialError::Weak } else { CredentialError::Missing });
     };
-    let digits = value.as_bytes().strip_prefix(SCHEME.as_bytes()).ok_or(ClaimError::Malformed)?;
+    let digits = value.as_bytes().strip_prefix(SCHEME.as_bytes()).ok_or(CredentialError::Malformed)?;
     let mut tag = [0; 32];
     if digits.len() != 2 * tag.len() {
-        return Err(ClaimError::Malformed);
+        return Err(CredentialError::Malformed);
     }
-    HEXLOWER_PERMISSIVE.decode_mut(digits, &mut tag).map_err(|_| ClaimError::Malformed)?;
-    Ok(Claim::HmacSha256(tag))
+    HEXLOWER_PERMISSIVE.decode_mut(digits, &mut tag).map_err(|_| CredentialError::Malformed)?;
+    Ok(Credential::HmacSha256(tag))
 }

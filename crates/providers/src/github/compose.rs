@@ -3,7 +3,7 @@
 use data_encoding::HEXLOWER;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use trigger_event::{Claim, RepoId};
+use trigger_core::{Credential, RepoId};
 
 use crate::sample::{Sample, SampleKind, SampleRequest, headers};
 
@@ -44,7 +44,7 @@ pub(super) fn sign(event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>)
         ("x-github-event", event),
         ("x-github-delivery", delivery),
     ]);
-    if let Some(Claim::HmacSha256(tag)) = key.map(|key| Claim::hmac_sha256(key, body)) {
+    if let Some(Credential::HmacSha256(tag)) = key.map(|key| Credential::hmac_sha256(key, body)) {
         signed.extend(headers([("x-hub-signature-256", &format!("sha256={}", HEXLOWER.encode(&tag)))]));
     }
     signed

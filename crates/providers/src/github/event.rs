@@ -1,7 +1,7 @@
 //! What a payload means.
 
 use serde::Deserialize;
-use trigger_event::{
+use trigger_core::{
     Branch, Commit, GitEvent, GitEventKind, GitRef, Origin, PullRequest, PullRequestAction, Repository,
 };
 

@@ -22,10 +22,10 @@ mod tests;
 
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::{Claim, Event};
+use trigger_core::{Credential, Event};
 
 use self::repository::RepositoryBody;
-use crate::{ClaimError, PayloadError, Provider, RequestPayload, Sample, SampleRequest, Selector};
+use crate::{CredentialError, PayloadError, Provider, RequestPayload, Sample, SampleRequest, Selector};
 
 /// GitHub, on github.com and on GitHub Enterprise.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ impl Provider for GitHub {
         Ok(Selector { names, is_ping: payload.event == event::PING })
     }
 
-    fn claim(&self, headers: &HeaderMap) -> Result<Claim, ClaimError> {
+    fn claim(&self, headers: &HeaderMap) -> Result<Credential, CredentialError> {
         claim::from_headers(headers)
     }
 

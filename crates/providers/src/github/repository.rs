@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use trigger_event::{Branch, RepoId, Repository};
+use trigger_core::{Branch, RepoId, Repository};
 
 /// A text of the payload, borrowed unless it has escapes. (`Option<Cow<str>>` alone would always copy.)
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use jiff::fmt::rfc2822;
 use reqwest::Response;
 use serde_json::Value;
 
-use super::fault::{LookFault, LookFaultKind, cleaned};
+use super::resolve_error::{ResolveError, ResolveErrorKind, cleaned};
 
 /// A registry that wants to be left alone for longer is asked again after this time all the same.
 const LONGEST_REST: Duration = Duration::from_hours(1);
@@ -18,15 +18,15 @@ const LONGEST_REST: Duration = Duration::from_hours(1);
 const LONGEST_ERROR: usize = 16 * 1024;
 
 /// Reads a body of up to `longest` bytes.
-pub(super) async fn body(response: Response, longest: usize) -> Result<Vec<u8>, LookFault> {
+pub(super) async fn body(response: Response, longest: usize) -> Result<Vec<u8>, ResolveError> {
     let (body, whole) = beginning(response, longest).await?;
     let long =
-        || LookFault::new(LookFaultKind::Garbled, format!("the answer is longer than {longest} bytes"));
+        || ResolveError::new(ResolveErrorKind::Garbled, format!("the answer is longer than {longest} bytes"));
     if whole { Ok(body) } else { Err(long()) }
 }
 
 /// The first bytes of a body, and whether that is all of it.
-async fn beginning(mut response: Response, longest: usize) -> Result<(Vec<u8>, bool), LookFault> {
+async fn beginning(mut response: Response, longest: usize) -> Result<(Vec<u8>, bool), ResolveError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
         if let Some(fitting) = chunk.get(..longest - body.len()).filter(|fitting| fitting.len() < chunk.len())
@@ -39,33 +39,36 @@ async fn beginning(mut response: Response, longest: usize) -> Result<(Vec<u8>, b
     Ok((body, true))
 }
 
-fn broken(error: &reqwest::Error) -> LookFault {
+fn broken(error: &reqwest::Error) -> ResolveError {
     if error.is_timeout() {
-        LookFault::new(LookFaultKind::Unreachable, "the answer did not arrive in time")
+        ResolveError::new(ResolveErrorKind::Unreachable, "the answer did not arrive in time")
     } else {
-        LookFault::new(LookFaultKind::Garbled, "the answer was cut off")
+        ResolveError::new(ResolveErrorKind::Garbled, "the answer was cut off")
     }
 }
 
 /// The fault that a refusal stands for; `who` has refused, `what` was asked for.
-pub(super) async fn refusal(response: Response, who: &str, what: &str) -> LookFault {
+pub(super) async fn refusal(response: Response, who: &str, what: &str) -> ResolveError {
     let status = response.status();
     let rest = rest(response.headers(), Timestamp::now());
     let (kind, advice) = meaning(status);
     // If it cannot be read, what it says is not known.
     let code = beginning(response, LONGEST_ERROR).await.ok().and_then(|(body, _)| code(&body));
     let code = code.map(|code| format!(", {code}")).unwrap_or_default();
-    LookFault::new(kind, format!("`{who}` answers {}{code} to {what}; {advice}", status.as_u16())).after(rest)
+    ResolveError::new(kind, format!("`{who}` answers {}{code} to {what}; {advice}", status.as_u16()))
+        .after(rest)
 }
 
-fn meaning(status: StatusCode) -> (LookFaultKind, &'static str) {
+fn meaning(status: StatusCode) -> (ResolveErrorKind, &'static str) {
     match status.as_u16() {
-        401 => (LookFaultKind::Unauthorized, "give it credentials that may pull the image"),
-        402 | 403 | 451 => (LookFaultKind::Forbidden, "let the credentials pull the image"),
-        404 | 410 => (LookFaultKind::NotFound, "check the name and the tag, and whether they may be seen"),
-        429 => (LookFaultKind::TooManyRequests, "it is asked again later; with credentials more is allowed"),
-        408 | 500..=599 => (LookFaultKind::Unavailable, "it is asked again later"),
-        _ => (LookFaultKind::Garbled, "check that it is a registry"),
+        401 => (ResolveErrorKind::Unauthorized, "give it credentials that may pull the image"),
+        402 | 403 | 451 => (ResolveErrorKind::Forbidden, "let the credentials pull the image"),
+        404 | 410 => (ResolveErrorKind::NotFound, "check the name and the tag, and whether they may be seen"),
+        429 => {
+            (ResolveErrorKind::TooManyRequests, "it is asked again later; with credentials more is allowed")
+        }
+        408 | 500..=599 => (ResolveErrorKind::Unavailable, "it is asked again later"),
+        _ => (ResolveErrorKind::Garbled, "check that it is a registry"),
     }
 }
 

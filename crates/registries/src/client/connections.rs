@@ -12,8 +12,8 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::fault::{LookFault, LookFaultKind, cleaned};
 use super::guard::{Forbidden, Guard, is_private};
+use super::resolve_error::{ResolveError, ResolveErrorKind, cleaned};
 use super::settings::RegistrySettings;
 
 /// Why registries cannot be asked at all.
@@ -50,7 +50,7 @@ pub(super) struct Connections {
 }
 
 /// A request.
-pub(super) struct Asked {
+pub(super) struct HttpRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
@@ -89,7 +89,7 @@ impl Connections {
 
     /// Sends a request, unless our rules forbid it, and waits for the head of the answer. Redirects are not
     /// followed.
-    pub(super) async fn send(&self, asked: Asked) -> Result<Response, LookFault> {
+    pub(super) async fn send(&self, asked: HttpRequest) -> Result<Response, ResolveError> {
         let host = cleaned(asked.url.host_str().unwrap_or_default());
         self.guard.check(&asked.url).map_err(|error| refused(&error))?;
         let client = self.client_for(&asked.url);
@@ -142,12 +142,12 @@ fn tls(authorities: &[Vec<u8>]) -> Result<ClientConfig, RegistriesError> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn refused(error: &Forbidden) -> LookFault {
-    LookFault::new(LookFaultKind::Refused, cleaned(&error.to_string()))
+fn refused(error: &Forbidden) -> ResolveError {
+    ResolveError::new(ResolveErrorKind::Refused, cleaned(&error.to_string()))
 }
 
 /// Why there is no answer. The URL is left out: redirects may carry signatures.
-fn unreachable(error: &reqwest::Error, host: &str) -> LookFault {
+fn unreachable(error: &reqwest::Error, host: &str) -> ResolveError {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(forbidden) = cause.downcast_ref::<Forbidden>() {
@@ -160,7 +160,7 @@ fn unreachable(error: &reqwest::Error, host: &str) -> LookFault {
     } else {
         format!("`{host}` cannot be reached; check its name, network and certificate: {}", innermost(error))
     };
-    LookFault::new(LookFaultKind::Unreachable, message)
+    ResolveError::new(ResolveErrorKind::Unreachable, message)
 }
 
 /// The cause of a cause's cause, which is where the system or TLS says what is wrong.

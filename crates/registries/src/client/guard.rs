@@ -9,14 +9,14 @@ use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::settings::{NoPlace, Place, PrivateAllowed};
+use super::settings::{HostPort, InvalidHostPort, PrivateAllowed};
 
 /// Who may be asked, and how.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    hosts: Vec<Place>,
+    hosts: Vec<HostPort>,
     networks: Arc<[IpNet]>,
-    plain: Vec<Place>,
+    plain: Vec<HostPort>,
 }
 
 /// A host that may not be asked, by its name and its address.
@@ -39,8 +39,11 @@ pub(super) enum Forbidden {
 }
 
 impl Guard {
-    pub(super) fn new(private: Vec<PrivateAllowed>, plain: Vec<String>) -> Result<Self, (String, NoPlace)> {
-        let place = |text: String| Place::parse(&text).map_err(|error| (text, error));
+    pub(super) fn new(
+        private: Vec<PrivateAllowed>,
+        plain: Vec<String>,
+    ) -> Result<Self, (String, InvalidHostPort)> {
+        let place = |text: String| HostPort::parse(&text).map_err(|error| (text, error));
         let mut hosts = Vec::new();
         let mut networks = Vec::new();
         for allowed in private {

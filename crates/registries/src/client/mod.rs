@@ -2,11 +2,11 @@
 
 mod answer;
 mod challenge;
+mod challenge_cache;
 mod connections;
-mod fault;
 mod guard;
-mod look;
-mod memory;
+mod resolve;
+mod resolve_error;
 mod settings;
 mod tokens;
 
@@ -14,17 +14,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trigger_event::{Digest, ImageRef};
+use trigger_core::{Digest, ImageRef};
 
-use crate::Credential;
+use crate::RegistryCredential;
 
+use challenge_cache::Challenges;
 use connections::Connections;
-use look::Look;
-use memory::Challenges;
+use resolve::DigestRequest;
 use tokens::Tokens;
 
 pub use connections::RegistriesError;
-pub use fault::{LookFault, LookFaultKind};
+pub use resolve_error::{ResolveError, ResolveErrorKind};
 pub use settings::{NotAllowable, PrivateAllowed, RegistrySettings};
 
 /// A look is at most so many times as long as a request: it takes up to eight, with redirects more, of which
@@ -62,15 +62,15 @@ impl Registries {
     pub async fn digest(
         &self,
         image: &ImageRef,
-        credential: Option<&Credential>,
-    ) -> Result<Digest, LookFault> {
-        let look = Box::pin(Look::new(&self.0, image, credential)?.digest());
+        credential: Option<&RegistryCredential>,
+    ) -> Result<Digest, ResolveError> {
+        let look = Box::pin(DigestRequest::new(&self.0, image, credential)?.digest());
         tokio::time::timeout(self.0.longest_look, look).await.unwrap_or_else(|_| {
             let message = format!(
                 "`{}` does not answer in time; check that it can be reached from here",
                 image.registry()
             );
-            Err(LookFault::new(LookFaultKind::Unreachable, message))
+            Err(ResolveError::new(ResolveErrorKind::Unreachable, message))
         })
     }
 }

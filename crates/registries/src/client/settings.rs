@@ -53,8 +53,8 @@ impl FromStr for PrivateAllowed {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Network(address.into()));
         }
-        let fails = |_| NotAllowable(super::fault::cleaned(text));
-        Place::parse(text).map_err(fails)?;
+        let fails = |_| NotAllowable(super::resolve_error::cleaned(text));
+        HostPort::parse(text).map_err(fails)?;
         Ok(Self::Host(text.to_ascii_lowercase()))
     }
 }
@@ -70,26 +70,26 @@ impl fmt::Display for PrivateAllowed {
 
 /// A host with a port, if one was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct HostPort {
     host: String,
     port: Option<u16>,
 }
 
 /// The text is no host with an optional port.
 #[derive(Debug)]
-pub(super) struct NoPlace;
+pub(super) struct InvalidHostPort;
 
-impl Place {
-    pub(super) fn parse(text: &str) -> Result<Self, NoPlace> {
+impl HostPort {
+    pub(super) fn parse(text: &str) -> Result<Self, InvalidHostPort> {
         let text = text.to_ascii_lowercase();
         // The grammar of a reference is the grammar of its registry; any name does for the rest.
-        let image = trigger_event::ImageRef::of(&text, "any", "any").map_err(|_| NoPlace)?;
+        let image = trigger_core::ImageRef::of(&text, "any", "any").map_err(|_| InvalidHostPort)?;
         let registry = if text == image.registry() { host_of(&text) } else { HUB };
         // A URL without a known scheme's default would lose no port.
-        let url = Url::parse(&format!("http://{registry}/")).map_err(|_| NoPlace)?;
-        let host = url.host_str().ok_or(NoPlace)?.to_owned();
+        let url = Url::parse(&format!("http://{registry}/")).map_err(|_| InvalidHostPort)?;
+        let host = url.host_str().ok_or(InvalidHostPort)?.to_owned();
         let named = registry.rsplit_once(':').filter(|(_, port)| !port.ends_with(']'));
-        let port = named.map(|(_, port)| port.parse()).transpose().map_err(|_| NoPlace)?;
+        let port = named.map(|(_, port)| port.parse()).transpose().map_err(|_| InvalidHostPort)?;
         Ok(Self { host, port })
     }
 
@@ -149,7 +149,7 @@ mod tests {
             ("[::1]:5000", "http://[::1]:5000/x", true),
             ("[0:0::1]:5000", "http://[::1]:5000/x", true),
         ] {
-            let found = Place::parse(place).unwrap().is_of(&Url::parse(url).unwrap());
+            let found = HostPort::parse(place).unwrap().is_of(&Url::parse(url).unwrap());
             assert_eq!(found, is_of, "{place} {url}");
         }
     }

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 use super::answer;
 use super::challenge::Bearer;
-use super::connections::{Asked, Connections};
-use super::fault::{LookFault, LookFaultKind, cleaned};
-use crate::Credential;
+use super::connections::{Connections, HttpRequest};
+use super::resolve_error::{ResolveError, ResolveErrorKind, cleaned};
+use crate::RegistryCredential;
 
 /// What a token is had with and for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,12 +68,12 @@ impl fmt::Debug for Tokens {
 }
 
 impl TokenKey {
-    pub(super) fn new(bearer: &Bearer, credential: Option<&Credential>) -> Self {
+    pub(super) fn new(bearer: &Bearer, credential: Option<&RegistryCredential>) -> Self {
         Self {
             realm: bearer.realm.clone(),
             service: bearer.service.clone(),
             scope: bearer.scope.clone(),
-            credential: credential.map(Credential::fingerprint),
+            credential: credential.map(RegistryCredential::fingerprint),
         }
     }
 }
@@ -115,13 +115,13 @@ impl Tokens {
         &self,
         connections: &Connections,
         bearer: &Bearer,
-        credential: Option<&Credential>,
-    ) -> Result<Zeroizing<String>, LookFault> {
-        let garbled = |message: String| LookFault::new(LookFaultKind::Garbled, message);
+        credential: Option<&RegistryCredential>,
+    ) -> Result<Zeroizing<String>, ResolveError> {
+        let garbled = |message: String| ResolveError::new(ResolveErrorKind::Garbled, message);
         let realm = Url::parse(&bearer.realm).ok().filter(|url| url.username().is_empty() && url.has_host());
         let realm = realm.ok_or_else(|| garbled("the registry names no usable token service".to_owned()))?;
         let host = cleaned(realm.host_str().unwrap_or_default());
-        let identity = credential.and_then(Credential::identity_token);
+        let identity = credential.and_then(RegistryCredential::identity_token);
         let asked = match identity {
             Some(identity) => exchange(realm, bearer, identity),
             None => request(realm, bearer, credential),
@@ -150,7 +150,7 @@ fn scopes(bearer: &Bearer) -> impl Iterator<Item = &str> {
 }
 
 /// By GET, with the user and the password if there are some.
-fn request(mut realm: Url, bearer: &Bearer, credential: Option<&Credential>) -> Asked {
+fn request(mut realm: Url, bearer: &Bearer, credential: Option<&RegistryCredential>) -> HttpRequest {
     {
         let mut query = realm.query_pairs_mut();
         query.extend_pairs(bearer.service.iter().map(|service| ("service", service)));
@@ -158,13 +158,15 @@ fn request(mut realm: Url, bearer: &Bearer, credential: Option<&Credential>) -> 
     }
     let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
     headers.extend(
-        credential.and_then(Credential::basic).and_then(|basic| Some((AUTHORIZATION, secret(&basic)?))),
+        credential
+            .and_then(RegistryCredential::basic)
+            .and_then(|basic| Some((AUTHORIZATION, secret(&basic)?))),
     );
-    Asked { method: Method::GET, url: realm, headers, body: None }
+    HttpRequest { method: Method::GET, url: realm, headers, body: None }
 }
 
 /// By POST, in exchange for an identity token (distribution project, "OAuth2 token authentication").
-fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> Asked {
+fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> HttpRequest {
     let scope = scopes(bearer).collect::<Vec<_>>().join(" ");
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "refresh_token").append_pair("client_id", "shipwright-trigger");
@@ -174,7 +176,7 @@ fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> Asked {
         (ACCEPT, HeaderValue::from_static("application/json")),
         (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
     ]);
-    Asked { method: Method::POST, url: realm, headers, body: Some(form.finish()) }
+    HttpRequest { method: Method::POST, url: realm, headers, body: Some(form.finish()) }
 }
 
 /// A header value that is not shown.

@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use trigger_event::ImageRef;
+use trigger_core::ImageRef;
 use zeroize::Zeroizing;
 
-use super::Credential;
+use super::RegistryCredential;
 
 /// Why a file of registry credentials is of no use. It repeats nothing of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum CredentialError {
+pub enum RegistryCredentialError {
     /// It is longer than a Secret can be.
     #[error("the registry credentials are longer than 1 MiB")]
     TooLong,
@@ -63,11 +63,14 @@ struct Entry {
 /// A key is a host with an optional port, or a URL, with an optional path that the image's name has to begin
 /// with. `*` stands for a part of a label of the host, never for several labels. The key with the longest path
 /// wins, then one without `*`. An entry that holds no credential is passed over.
-pub fn credential_for(docker_config: &[u8], image: &ImageRef) -> Result<Option<Credential>, CredentialError> {
+pub fn credential_for(
+    docker_config: &[u8],
+    image: &ImageRef,
+) -> Result<Option<RegistryCredential>, RegistryCredentialError> {
     if docker_config.len() > LONGEST {
-        return Err(CredentialError::TooLong);
+        return Err(RegistryCredentialError::TooLong);
     }
-    let unreadable = |_| CredentialError::Unreadable;
+    let unreadable = |_| RegistryCredentialError::Unreadable;
     let file: File<'_> = serde_json::from_slice(docker_config).map_err(unreadable)?;
     let entries: Entries<'_> = match file.auths {
         Some(auths) => {
@@ -84,7 +87,7 @@ pub fn credential_for(docker_config: &[u8], image: &ImageRef) -> Result<Option<C
         .collect();
     matching.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
     for (_, _, _, entry) in matching {
-        let broken = |why| CredentialError::Entry { registry: image.registry().to_owned(), why };
+        let broken = |why| RegistryCredentialError::Entry { registry: image.registry().to_owned(), why };
         if let Some(credential) = read_entry(entry.get()).map_err(broken)? {
             return Ok(Some(credential));
         }
@@ -92,12 +95,12 @@ pub fn credential_for(docker_config: &[u8], image: &ImageRef) -> Result<Option<C
     Ok(None)
 }
 
-fn read_entry(json: &str) -> Result<Option<Credential>, &'static str> {
+fn read_entry(json: &str) -> Result<Option<RegistryCredential>, &'static str> {
     // What serde says of it could repeat a password.
     let entry: Entry = serde_json::from_str(json).map_err(|_| "it is no object of texts")?;
     let given = |text: Option<Zeroizing<String>>| text.filter(|text| !text.is_empty());
     if let Some(token) = given(entry.identitytoken) {
-        return Ok(Some(Credential::identity(token.as_str())));
+        return Ok(Some(RegistryCredential::identity(token.as_str())));
     }
     let (user, password) = match (given(entry.auth), given(entry.username), given(entry.password)) {
         (Some(auth), _, _) => decode(&auth)?,
@@ -108,7 +111,7 @@ fn read_entry(json: &str) -> Result<Option<Credential>, &'static str> {
     if user.contains(':') {
         return Err("there is a colon in `username`");
     }
-    Ok(Some(Credential::password(user.as_str(), password.as_str())))
+    Ok(Some(RegistryCredential::password(user.as_str(), password.as_str())))
 }
 
 type UserAndPassword = (Zeroizing<String>, Zeroizing<String>);
@@ -199,7 +202,7 @@ fn is_label(pattern: &str, label: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(config: &str, image: &str) -> Result<Option<String>, CredentialError> {
+    fn found(config: &str, image: &str) -> Result<Option<String>, RegistryCredentialError> {
         let credential = credential_for(config.as_bytes(), &ImageRef::parse(image).unwrap())?;
         Ok(credential.map(|credential| {
             if let Some(token) = credential.identity_token() {
@@ -265,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_read_in_each_of_its_forms() {
-        let broken = |why| Err(CredentialError::Entry { registry: "r.example".to_owned(), why });
+        let broken = |why| Err(RegistryCredentialError::Entry { registry: "r.example".to_owned(), why });
         for (entry, expected) in [
             (r#"{"auth":"dTpwOnE="}"#, Ok(Some("u:p:q"))),
             (r#"{"auth":"dTpwOnE"}"#, Ok(Some("u:p:q"))),
@@ -296,12 +299,12 @@ mod tests {
     fn a_file_that_is_none_is_an_error_without_its_contents() {
         for bad in ["", "null", "[]", "secret", "{\"auths\":[]}", "{\"auths\":{\"a\":", "\u{0}"] {
             let error = found(bad, "r.example/app").unwrap_err();
-            assert_eq!(error, CredentialError::Unreadable, "{bad}");
+            assert_eq!(error, RegistryCredentialError::Unreadable, "{bad}");
         }
         assert_eq!(found("{}", "r.example/app"), Ok(None));
         assert_eq!(found(r#"{"auths":null}"#, "r.example/app"), Ok(None));
         let long = format!("{{}}{}", " ".repeat(LONGEST));
-        assert_eq!(found(&long, "r.example/app"), Err(CredentialError::TooLong));
+        assert_eq!(found(&long, "r.example/app"), Err(RegistryCredentialError::TooLong));
     }
 
     proptest::proptest! {

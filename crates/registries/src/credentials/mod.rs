@@ -8,12 +8,12 @@ use aws_lc_rs::digest::{Context, SHA256};
 use data_encoding::BASE64;
 use zeroize::{Zeroize as _, Zeroizing};
 
-pub use docker_config::{CredentialError, credential_for};
+pub use docker_config::{RegistryCredentialError, credential_for};
 
 /// A user with a password, or an identity token, which a token service takes in exchange for tokens. Wiped
 /// from memory when it is dropped, and never shown.
 #[derive(Clone)]
-pub struct Credential(Kind);
+pub struct RegistryCredential(Kind);
 
 #[derive(Clone)]
 enum Kind {
@@ -21,7 +21,7 @@ enum Kind {
     Identity { token: Zeroizing<String> },
 }
 
-impl Credential {
+impl RegistryCredential {
     /// A user and a password. RFC 7617 forbids a colon in the user's name.
     pub fn password(user: impl Into<String>, password: impl Into<String>) -> Self {
         let (user, password) = (Zeroizing::new(user.into()), Zeroizing::new(password.into()));
@@ -75,11 +75,11 @@ impl Credential {
     }
 }
 
-impl fmt::Debug for Credential {
+impl fmt::Debug for RegistryCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Kind::Password { .. } => "Credential(user and password)",
-            Kind::Identity { .. } => "Credential(identity token)",
+            Kind::Password { .. } => "RegistryCredential(user and password)",
+            Kind::Identity { .. } => "RegistryCredential(identity token)",
         })
     }
 }
@@ -91,21 +91,24 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_credentials_apart() {
         let all = [
-            Credential::password("ab", "c"),
-            Credential::password("a", "bc"),
-            Credential::password("", ""),
-            Credential::identity("abc"),
-            Credential::identity(""),
+            RegistryCredential::password("ab", "c"),
+            RegistryCredential::password("a", "bc"),
+            RegistryCredential::password("", ""),
+            RegistryCredential::identity("abc"),
+            RegistryCredential::identity(""),
         ];
-        let prints: std::collections::BTreeSet<_> = all.iter().map(Credential::fingerprint).collect();
+        let prints: std::collections::BTreeSet<_> = all.iter().map(RegistryCredential::fingerprint).collect();
         assert_eq!(prints.len(), all.len());
         assert_eq!(all[0].fingerprint(), all[0].clone().fingerprint());
     }
 
     #[test]
     fn a_credential_is_never_shown() {
-        let shown =
-            format!("{:?} {:?}", Credential::password("user1", "secret1"), Credential::identity("secret2"));
+        let shown = format!(
+            "{:?} {:?}",
+            RegistryCredential::password("user1", "secret1"),
+            RegistryCredential::identity("secret2")
+        );
         assert!(!shown.contains("secret") && !shown.contains("user1"), "{shown}");
     }
 }

@@ -1,12 +1,12 @@
-use trigger_event::{ImageCue, ImageRef};
+use trigger_core::{ImageRef, PushHint};
 
 /// Stands in for a registry that is not named, while the rest is checked.
 const UNNAMED: &str = "registry.invalid";
 
 /// A cue for a tag, unless the parts cannot be those of an image.
-pub(super) fn cue(registry: Option<&str>, repository: &str, tag: &str) -> Option<ImageCue> {
+pub(super) fn cue(registry: Option<&str>, repository: &str, tag: &str) -> Option<PushHint> {
     ImageRef::of(registry.unwrap_or(UNNAMED), repository, tag).ok()?;
-    Some(ImageCue {
+    Some(PushHint {
         registry: registry.map(ToOwned::to_owned),
         repository: repository.to_owned(),
         tag: Some(tag.to_owned()),

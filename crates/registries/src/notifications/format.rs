@@ -1,5 +1,5 @@
 use http::HeaderMap;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use super::NotificationError;
 
@@ -16,7 +16,7 @@ pub trait NotificationFormat: Send + Sync + 'static {
 
     /// What its requests can carry to prove who sends them. Where that is a key, it may stand in the path
     /// instead; and must, where there is nothing here.
-    fn evidence(&self) -> &'static [Evidence];
+    fn evidence(&self) -> &'static [CredentialLocation];
 
     /// Whether the registry only checks that the hook works.
     fn is_ping(&self, _headers: &HeaderMap) -> bool {
@@ -27,17 +27,17 @@ pub trait NotificationFormat: Send + Sync + 'static {
     /// something else happened than the push of a tag.
     ///
     /// What cannot be the name of an image is left out, since no Build can name it either.
-    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError>;
+    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError>;
 
     /// Whether an operator's key proves the sender, in a header or in the path.
     fn takes_key(&self) -> bool {
-        !self.evidence().contains(&Evidence::IdToken)
+        !self.evidence().contains(&CredentialLocation::IdToken)
     }
 }
 
 /// What in a request proves who sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evidence {
+pub enum CredentialLocation {
     /// `Authorization` has a fixed value: the key, with a scheme before it or without.
     Authorization,
     /// `X-Hub-Signature-256` is the HMAC-SHA-256 of the body, as GitHub writes it.

@@ -13,7 +13,7 @@
 //!    [`NotificationFormat`].
 //! 2. Add one line to [`FORMATS`]. A test compares it with the files.
 
-mod claim;
+mod credential;
 mod cue;
 mod error;
 mod format;
@@ -25,9 +25,9 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{ClaimError, claims};
+pub use credential::{CredentialError, claims};
 pub use error::NotificationError;
-pub use format::{Evidence, NotificationFormat};
+pub use format::{CredentialLocation, NotificationFormat};
 pub use id_token::{
     FetchedKeys, GOOGLE_KEYS, IdTokenError, IdTokenPolicy, IdTokens, KeySource, KeySourceError, KeysByHttp,
     bearer,

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use trigger_core::ImageRef;
 use trigger_devregistry::DevRegistry;
-use trigger_event::ImageRef;
-use trigger_registries::{LookFaultKind, PrivateAllowed, Registries, RegistrySettings};
+use trigger_registries::{PrivateAllowed, Registries, RegistrySettings, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, MANIFEST, Scene, digest, settings};
 
@@ -29,7 +29,7 @@ async fn a_manifest_may_be_as_long_as_registries_take_them() {
     let expected = scene.registry.push("team/base", "latest", &longest);
     assert_eq!(scene.look(None).await.unwrap().as_str(), expected);
     scene.registry.push("team/base", "latest", &[longest.as_slice(), b" "].concat());
-    assert_eq!(scene.kind(None).await, LookFaultKind::Garbled);
+    assert_eq!(scene.kind(None).await, ResolveErrorKind::Garbled);
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_private_address_is_refused_unless_it_is_allowed() {
         let registries = Registries::new(RegistrySettings { private: private.clone(), ..settings(&hosts) });
         let image = ImageRef::of(asked, "team/base", "latest").unwrap();
         let found = registries.unwrap().digest(&image, None).await.map_err(|fault| fault.kind);
-        let expected = if allowed { Ok(digest()) } else { Err(LookFaultKind::Refused) };
+        let expected = if allowed { Ok(digest()) } else { Err(ResolveErrorKind::Refused) };
         assert_eq!(found, expected, "{private:?} {asked}");
         assert_eq!(registry.requests().is_empty(), !allowed, "{private:?} {asked}");
     }
@@ -67,7 +67,7 @@ async fn plain_http_is_spoken_only_where_it_is_allowed() {
     let settings = RegistrySettings { plain_http: vec![], ..settings(&[scene.registry.host()]) };
     let fault = Registries::new(settings).unwrap().digest(&scene.image, None).await.unwrap_err();
     // It speaks no TLS.
-    assert_eq!(fault.kind, LookFaultKind::Unreachable, "{fault}");
+    assert_eq!(fault.kind, ResolveErrorKind::Unreachable, "{fault}");
     assert!(scene.requests().is_empty());
 }
 
@@ -81,11 +81,11 @@ async fn who_is_not_there_is_unreachable() {
             break fault;
         }
     };
-    assert_eq!(fault.kind, LookFaultKind::Unreachable, "{fault}");
+    assert_eq!(fault.kind, ResolveErrorKind::Unreachable, "{fault}");
     assert!(!fault.kind.is_lasting());
     let unknown = ImageRef::parse("registry.invalid/team/base").unwrap();
     let fault = registries.digest(&unknown, None).await.unwrap_err();
-    assert_eq!(fault.kind, LookFaultKind::Unreachable, "{fault}");
+    assert_eq!(fault.kind, ResolveErrorKind::Unreachable, "{fault}");
 }
 
 #[test]

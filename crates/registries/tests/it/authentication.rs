@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use trigger_core::ImageRef;
 use trigger_devregistry::{DevRegistry, Fault, TOKENS};
-use trigger_event::ImageRef;
-use trigger_registries::{Credential, LookFaultKind, Registries, RegistrySettings};
+use trigger_registries::{Registries, RegistryCredential, RegistrySettings, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, MANIFEST, Scene, TOKEN, digest, image, known, settings, stranger};
 
@@ -13,11 +13,11 @@ async fn a_user_and_a_password_are_shown_to_who_asks_for_them() {
     assert_eq!(scene.requests(), [HEAD, HEAD]);
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
     assert_eq!(scene.requests(), [HEAD], "what it asks for is remembered");
-    assert_eq!(scene.kind(None).await, LookFaultKind::Unauthorized);
-    assert_eq!(scene.kind(Some(&stranger())).await, LookFaultKind::Unauthorized);
+    assert_eq!(scene.kind(None).await, ResolveErrorKind::Unauthorized);
+    assert_eq!(scene.kind(Some(&stranger())).await, ResolveErrorKind::Unauthorized);
     assert_eq!(scene.requests(), [HEAD, HEAD], "the same is not tried twice");
-    let identity = Credential::identity("password");
-    assert_eq!(scene.kind(Some(&identity)).await, LookFaultKind::Unauthorized);
+    let identity = RegistryCredential::identity("password");
+    assert_eq!(scene.kind(Some(&identity)).await, ResolveErrorKind::Unauthorized);
 }
 
 #[tokio::test]
@@ -53,8 +53,8 @@ async fn for_another_repository_a_token_is_had_first() {
 async fn a_token_is_no_ones_but_whose_credential_it_was_had_with() {
     let scene = Scene::new(DevRegistry::builder().token("user", "password")).await;
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
-    assert_eq!(scene.kind(None).await, LookFaultKind::Unauthorized);
-    assert_eq!(scene.kind(Some(&stranger())).await, LookFaultKind::Unauthorized);
+    assert_eq!(scene.kind(None).await, ResolveErrorKind::Unauthorized);
+    assert_eq!(scene.kind(Some(&stranger())).await, ResolveErrorKind::Unauthorized);
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
 }
 
@@ -70,9 +70,12 @@ async fn a_token_is_had_without_a_credential_too() {
 #[tokio::test]
 async fn an_identity_token_is_exchanged() {
     let scene = Scene::new(DevRegistry::builder().token("user", "password")).await;
-    assert_eq!(scene.look(Some(&Credential::identity("password"))).await, Ok(digest()));
+    assert_eq!(scene.look(Some(&RegistryCredential::identity("password"))).await, Ok(digest()));
     assert_eq!(scene.requests(), [HEAD, "POST /token", HEAD]);
-    assert_eq!(scene.kind(Some(&Credential::identity("wrong"))).await, LookFaultKind::Unauthorized);
+    assert_eq!(
+        scene.kind(Some(&RegistryCredential::identity("wrong"))).await,
+        ResolveErrorKind::Unauthorized
+    );
 }
 
 #[tokio::test]
@@ -84,7 +87,7 @@ async fn a_token_that_is_refused_is_had_anew_once() {
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
     assert_eq!(scene.requests(), [HEAD, TOKEN, HEAD]);
     scene.registry.faults().set("team/base", Fault::Status(401, None));
-    assert_eq!(scene.kind(Some(&known())).await, LookFaultKind::Unauthorized);
+    assert_eq!(scene.kind(Some(&known())).await, ResolveErrorKind::Unauthorized);
 }
 
 #[tokio::test]
@@ -101,7 +104,7 @@ async fn a_registry_that_refuses_every_token_is_not_asked_for_ever() {
     let builder = DevRegistry::builder().token("user", "password").token_life(Duration::ZERO);
     let scene = Scene::new(builder).await;
     for expected in [&[HEAD, TOKEN, HEAD][..], &[TOKEN, HEAD]] {
-        assert_eq!(scene.kind(Some(&known())).await, LookFaultKind::Unauthorized);
+        assert_eq!(scene.kind(Some(&known())).await, ResolveErrorKind::Unauthorized);
         assert_eq!(scene.requests(), expected);
     }
 }
@@ -110,21 +113,21 @@ async fn a_registry_that_refuses_every_token_is_not_asked_for_ever() {
 async fn a_token_service_in_trouble_is_told_of_as_a_registry_in_trouble() {
     let scene = Scene::new(DevRegistry::builder().token("user", "password")).await;
     for (fault, kind) in [
-        (Fault::Status(500, None), LookFaultKind::Unavailable),
-        (Fault::Status(403, None), LookFaultKind::Forbidden),
-        (Fault::Status(429, Some(9)), LookFaultKind::TooManyRequests),
-        (Fault::Status(204, None), LookFaultKind::Garbled),
-        (Fault::Garbage, LookFaultKind::Garbled),
-        (Fault::Truncated, LookFaultKind::Garbled),
-        (Fault::WrongContentType, LookFaultKind::Garbled),
-        (Fault::Endless, LookFaultKind::Garbled),
-        (Fault::Redirect("https://elsewhere.example/".to_owned()), LookFaultKind::Garbled),
+        (Fault::Status(500, None), ResolveErrorKind::Unavailable),
+        (Fault::Status(403, None), ResolveErrorKind::Forbidden),
+        (Fault::Status(429, Some(9)), ResolveErrorKind::TooManyRequests),
+        (Fault::Status(204, None), ResolveErrorKind::Garbled),
+        (Fault::Garbage, ResolveErrorKind::Garbled),
+        (Fault::Truncated, ResolveErrorKind::Garbled),
+        (Fault::WrongContentType, ResolveErrorKind::Garbled),
+        (Fault::Endless, ResolveErrorKind::Garbled),
+        (Fault::Redirect("https://elsewhere.example/".to_owned()), ResolveErrorKind::Garbled),
     ] {
         scene.registry.faults().clear();
         scene.registry.faults().set(TOKENS, fault.clone());
         let found = scene.look(Some(&known())).await.unwrap_err();
         assert_eq!(found.kind, kind, "{fault:?}: {found}");
-        let limited = kind == LookFaultKind::TooManyRequests;
+        let limited = kind == ResolveErrorKind::TooManyRequests;
         assert_eq!(found.retry_after, limited.then(|| Duration::from_secs(9)), "{fault:?}");
     }
     scene.registry.faults().clear();
@@ -141,8 +144,8 @@ async fn a_token_service_is_held_to_our_rules() {
     let image = ImageRef::of(&own, "team/base", "latest").unwrap();
     for (settings, expected) in [
         (both.clone(), Ok(digest())),
-        (RegistrySettings { plain_http: vec![own.clone()], ..both.clone() }, Err(LookFaultKind::Refused)),
-        (RegistrySettings { private: only_own.private, ..both }, Err(LookFaultKind::Refused)),
+        (RegistrySettings { plain_http: vec![own.clone()], ..both.clone() }, Err(ResolveErrorKind::Refused)),
+        (RegistrySettings { private: only_own.private, ..both }, Err(ResolveErrorKind::Refused)),
     ] {
         scene.requests();
         let found = Registries::new(settings).unwrap().digest(&image, Some(&known())).await;

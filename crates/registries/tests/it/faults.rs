@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use trigger_core::Digest;
 use trigger_devregistry::{DevRegistry, Fault};
-use trigger_event::Digest;
-use trigger_registries::{LookFaultKind, Registries, RegistrySettings};
+use trigger_registries::{Registries, RegistrySettings, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, Scene, digest, settings};
 
@@ -10,20 +10,20 @@ use crate::scene::{GET, HEAD, Scene, digest, settings};
 async fn each_refusal_is_told_apart_and_never_asked_again() {
     let scene = Scene::new(DevRegistry::builder()).await;
     for (status, kind) in [
-        (401, LookFaultKind::Unauthorized),
-        (402, LookFaultKind::Forbidden),
-        (403, LookFaultKind::Forbidden),
-        (404, LookFaultKind::NotFound),
-        (410, LookFaultKind::NotFound),
-        (408, LookFaultKind::Unavailable),
-        (429, LookFaultKind::TooManyRequests),
-        (500, LookFaultKind::Unavailable),
-        (503, LookFaultKind::Unavailable),
-        (599, LookFaultKind::Unavailable),
-        (204, LookFaultKind::Garbled),
-        (304, LookFaultKind::Garbled),
-        (400, LookFaultKind::Garbled),
-        (418, LookFaultKind::Garbled),
+        (401, ResolveErrorKind::Unauthorized),
+        (402, ResolveErrorKind::Forbidden),
+        (403, ResolveErrorKind::Forbidden),
+        (404, ResolveErrorKind::NotFound),
+        (410, ResolveErrorKind::NotFound),
+        (408, ResolveErrorKind::Unavailable),
+        (429, ResolveErrorKind::TooManyRequests),
+        (500, ResolveErrorKind::Unavailable),
+        (503, ResolveErrorKind::Unavailable),
+        (599, ResolveErrorKind::Unavailable),
+        (204, ResolveErrorKind::Garbled),
+        (304, ResolveErrorKind::Garbled),
+        (400, ResolveErrorKind::Garbled),
+        (418, ResolveErrorKind::Garbled),
     ] {
         scene.registry.faults().clear();
         scene.registry.faults().set("team/base", Fault::Status(status, Some(30)));
@@ -43,7 +43,7 @@ async fn who_does_not_know_head_is_asked_by_get() {
     assert_eq!(scene.requests(), [HEAD, GET]);
     scene.registry.faults().set("team/base", Fault::Status(405, None));
     let found = scene.look(None).await.unwrap_err();
-    assert_eq!(found.kind, LookFaultKind::Garbled);
+    assert_eq!(found.kind, ResolveErrorKind::Garbled);
     assert!(found.message().contains("405, INJECTED"), "{found}");
 }
 
@@ -59,7 +59,7 @@ async fn answers_that_make_no_sense_are_told_apart_from_images() {
         scene.registry.faults().clear();
         scene.registry.faults().set("team/base", fault.clone());
         let found = scene.look(None).await.unwrap_err();
-        assert_eq!(found.kind, LookFaultKind::Garbled, "{fault:?}: {found}");
+        assert_eq!(found.kind, ResolveErrorKind::Garbled, "{fault:?}: {found}");
         assert_eq!(scene.requests(), requests, "{fault:?}");
     }
     scene.registry.faults().clear();
@@ -73,7 +73,7 @@ async fn nobody_is_waited_for_without_end() {
     let hosts = [scene.registry.host()];
     let settings = RegistrySettings { timeout: Duration::from_millis(200), ..settings(&hosts) };
     let found = Registries::new(settings).unwrap().digest(&scene.image, None).await.unwrap_err();
-    assert_eq!(found.kind, LookFaultKind::Unreachable, "{found}");
+    assert_eq!(found.kind, ResolveErrorKind::Unreachable, "{found}");
     assert!(found.message().contains("in time"), "{found}");
     assert_eq!(scene.requests(), [HEAD]);
 }

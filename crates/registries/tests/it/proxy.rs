@@ -1,8 +1,8 @@
 use std::process::Command;
 
+use trigger_core::ImageRef;
 use trigger_devregistry::DevRegistry;
-use trigger_event::ImageRef;
-use trigger_registries::{LookFaultKind, Registries, RegistrySettings};
+use trigger_registries::{Registries, RegistrySettings, ResolveErrorKind};
 
 use crate::scene::{MANIFEST, digest, settings};
 
@@ -43,7 +43,7 @@ async fn with_a_proxy(own: &str) {
         (by_name, own, Ok(digest())),
         (by_network.clone(), own, Ok(digest())),
         (by_network.clone(), "registry.invalid", Ok(digest())),
-        (by_network, "10.1.2.3", Err(LookFaultKind::Refused)),
+        (by_network, "10.1.2.3", Err(ResolveErrorKind::Refused)),
     ] {
         let image = ImageRef::of(host, "team/base", "latest").unwrap();
         let found = Registries::new(settings).unwrap().digest(&image, None).await;

@@ -1,5 +1,5 @@
 use trigger_devregistry::{DevRegistry, Fault};
-use trigger_registries::{LookFaultKind, Registries, RegistrySettings};
+use trigger_registries::{Registries, RegistrySettings, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, MANIFEST, Scene, digest, known, settings};
 
@@ -42,7 +42,7 @@ async fn who_was_redirected_to_gets_no_credentials_by_asking_for_them() {
         scene.registry.faults().set("team/base", Fault::Redirect(place));
         for _ in 0..2 {
             let fault = registries.digest(&scene.image, Some(&known())).await.unwrap_err();
-            assert_eq!(fault.kind, LookFaultKind::Unauthorized, "{fault}");
+            assert_eq!(fault.kind, ResolveErrorKind::Unauthorized, "{fault}");
         }
         let seen = thief.requests();
         assert!(seen.len() == 2 && seen.iter().all(|seen| seen.authorization.is_none()), "{seen:?}");
@@ -71,17 +71,17 @@ async fn a_redirect_is_held_to_our_rules() {
     });
     let registries = registries.unwrap();
     for (place, kind) in [
-        (format!("http://{}{PATH}", other.host()), LookFaultKind::Refused),
-        (format!("http://localhost:{}{PATH}", other.port()), LookFaultKind::Refused),
-        (format!("https://localhost:{}{PATH}", other.port()), LookFaultKind::Refused),
-        ("http://169.254.169.254/latest/meta-data/".to_owned(), LookFaultKind::Refused),
-        ("https://[::ffff:169.254.169.254]/".to_owned(), LookFaultKind::Refused),
-        ("http://registry.example/".to_owned(), LookFaultKind::Refused),
-        ("ftp://registry.example/".to_owned(), LookFaultKind::Refused),
-        ("file:///etc/passwd".to_owned(), LookFaultKind::Garbled),
-        ("https://user:secret@registry.example/".to_owned(), LookFaultKind::Garbled),
-        ("http://[".to_owned(), LookFaultKind::Garbled),
-        (format!("http://{own}{PATH}"), LookFaultKind::Garbled),
+        (format!("http://{}{PATH}", other.host()), ResolveErrorKind::Refused),
+        (format!("http://localhost:{}{PATH}", other.port()), ResolveErrorKind::Refused),
+        (format!("https://localhost:{}{PATH}", other.port()), ResolveErrorKind::Refused),
+        ("http://169.254.169.254/latest/meta-data/".to_owned(), ResolveErrorKind::Refused),
+        ("https://[::ffff:169.254.169.254]/".to_owned(), ResolveErrorKind::Refused),
+        ("http://registry.example/".to_owned(), ResolveErrorKind::Refused),
+        ("ftp://registry.example/".to_owned(), ResolveErrorKind::Refused),
+        ("file:///etc/passwd".to_owned(), ResolveErrorKind::Garbled),
+        ("https://user:secret@registry.example/".to_owned(), ResolveErrorKind::Garbled),
+        ("http://[".to_owned(), ResolveErrorKind::Garbled),
+        (format!("http://{own}{PATH}"), ResolveErrorKind::Garbled),
     ] {
         scene.registry.faults().clear();
         scene.registry.faults().set("team/base", Fault::Redirect(place.clone()));

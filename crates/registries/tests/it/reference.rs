@@ -1,6 +1,6 @@
+use trigger_core::ImageRef;
 use trigger_devregistry::{Distribution, DistributionOptions};
-use trigger_event::ImageRef;
-use trigger_registries::{LookFaultKind, Registries};
+use trigger_registries::{Registries, ResolveErrorKind};
 
 use crate::scene::settings;
 
@@ -11,7 +11,7 @@ async fn the_reference_registry_is_understood() {
     let registries = Registries::new(settings(&[running.host()])).unwrap();
     let image = ImageRef::of(&running.host(), "team/base", "latest").unwrap();
     let absent = registries.digest(&image, None).await.unwrap_err();
-    assert_eq!(absent.kind, LookFaultKind::NotFound, "{absent}");
+    assert_eq!(absent.kind, ResolveErrorKind::NotFound, "{absent}");
     for content in [b"one", b"two"] {
         let pushed = running.push("team/base", "latest", content).await.unwrap();
         assert_eq!(registries.digest(&image, None).await.unwrap().as_str(), pushed);

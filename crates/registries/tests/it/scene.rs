@@ -1,9 +1,9 @@
 use std::time::Duration;
 
+use trigger_core::{Digest, ImageRef};
 use trigger_devregistry::{DevRegistry, DevRegistryBuilder};
-use trigger_event::{Digest, ImageRef};
 use trigger_registries::{
-    Credential, LookFault, LookFaultKind, PrivateAllowed, Registries, RegistrySettings,
+    PrivateAllowed, Registries, RegistryCredential, RegistrySettings, ResolveError, ResolveErrorKind,
 };
 
 pub(crate) const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
@@ -26,13 +26,13 @@ pub(crate) fn settings(hosts: &[String]) -> RegistrySettings {
 }
 
 /// The user whom the registries here know.
-pub(crate) fn known() -> Credential {
-    Credential::password("user", "password")
+pub(crate) fn known() -> RegistryCredential {
+    RegistryCredential::password("user", "password")
 }
 
 /// A user with the wrong password.
-pub(crate) fn stranger() -> Credential {
-    Credential::password("user", "wrong-secret")
+pub(crate) fn stranger() -> RegistryCredential {
+    RegistryCredential::password("user", "wrong-secret")
 }
 
 impl Scene {
@@ -44,12 +44,12 @@ impl Scene {
         Self { registry, registries, image }
     }
 
-    pub(crate) async fn look(&self, credential: Option<&Credential>) -> Result<Digest, LookFault> {
+    pub(crate) async fn look(&self, credential: Option<&RegistryCredential>) -> Result<Digest, ResolveError> {
         self.registries.digest(&self.image, credential).await
     }
 
     /// The kind of fault that a look ends in.
-    pub(crate) async fn kind(&self, credential: Option<&Credential>) -> LookFaultKind {
+    pub(crate) async fn kind(&self, credential: Option<&RegistryCredential>) -> ResolveErrorKind {
         self.look(credential).await.unwrap_err().kind
     }
 

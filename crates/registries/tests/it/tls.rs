@@ -3,9 +3,9 @@ use std::io::{Write as _, stderr};
 use std::path::Path;
 use std::process::Command;
 
+use trigger_core::ImageRef;
 use trigger_devregistry::DevRegistry;
-use trigger_event::ImageRef;
-use trigger_registries::{LookFaultKind, PrivateAllowed, Registries, RegistrySettings};
+use trigger_registries::{PrivateAllowed, Registries, RegistrySettings, ResolveErrorKind};
 
 use crate::scene::{MANIFEST, digest, settings};
 
@@ -44,8 +44,8 @@ async fn a_registry_is_believed_that_a_further_authority_vouches_for() {
     let hosts = [format!("localhost:{}", registry.port()), registry.host()];
     for (host, authorities, expected) in [
         (&hosts[0], vec![read("ca.pem")], Ok(digest())),
-        (&hosts[0], vec![], Err(LookFaultKind::Unreachable)),
-        (&hosts[1], vec![read("ca.pem")], Err(LookFaultKind::Unreachable)),
+        (&hosts[0], vec![], Err(ResolveErrorKind::Unreachable)),
+        (&hosts[1], vec![read("ca.pem")], Err(ResolveErrorKind::Unreachable)),
     ] {
         let private = hosts.iter().map(|host| PrivateAllowed::Host(host.clone())).collect();
         let settings = RegistrySettings { authorities, private, ..settings(&[]) };

@@ -3,9 +3,9 @@ use std::sync::{Arc, Weak};
 
 use globset::{GlobBuilder, GlobMatcher};
 use trigger_api::Target;
-use trigger_event::{Branch, Commit};
+use trigger_core::{Branch, Commit};
 
-use crate::fault::FaultKind;
+use crate::rule_error::RuleErrorKind;
 
 /// What Shipwright's documentation falls back to when nothing else is known.
 const LAST_RESORT: &str = "main";
@@ -37,7 +37,7 @@ pub(super) enum Wanted<'a> {
 }
 
 impl Branches {
-    pub(super) fn compile(names: &[String], patterns: &mut Patterns) -> Result<Self, FaultKind> {
+    pub(super) fn compile(names: &[String], patterns: &mut Patterns) -> Result<Self, RuleErrorKind> {
         let entry = |name: &String| {
             let name = name.strip_prefix("refs/heads/").unwrap_or(name);
             if name.contains(['*', '?', '[']) {
@@ -87,14 +87,14 @@ impl Wanted<'_> {
 }
 
 impl Patterns {
-    fn compile(&mut self, pattern: &str) -> Result<Arc<GlobMatcher>, FaultKind> {
+    fn compile(&mut self, pattern: &str) -> Result<Arc<GlobMatcher>, RuleErrorKind> {
         if let Some(known) = self.0.get(pattern).and_then(Weak::upgrade) {
             return Ok(known);
         }
         // Braces are legal in a ref and mean nothing here.
         let escaped = pattern.replace('{', "[{]").replace('}', "[}]");
         let glob = GlobBuilder::new(&escaped).literal_separator(true).backslash_escape(false).build();
-        let glob = glob.map_err(|error| FaultKind::Pattern {
+        let glob = glob.map_err(|error| RuleErrorKind::Pattern {
             pattern: pattern.to_owned(),
             problem: error.kind().to_string(),
         })?;

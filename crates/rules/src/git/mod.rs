@@ -8,15 +8,15 @@ mod branches;
 #[cfg(test)]
 mod tests;
 
-use trigger_api::shipwright::{Condition, TriggerFault};
+use trigger_api::shipwright::{Condition, TriggerError};
 use trigger_api::{ForkPolicy, Target, annotations};
-use trigger_event::{Branch, Event, GitEvent, GitEventKind, Origin, PullRequest, RepoId};
+use trigger_core::{Branch, Event, GitEvent, GitEventKind, Origin, PullRequest, RepoId};
 
 pub(crate) use self::branches::Patterns;
 use self::branches::{Branches, Wanted};
-use crate::decision::{Predicate, Reason, Trace};
-use crate::fault::FaultKind;
-use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
+use crate::decision::{CheckTrace, Predicate, Reason};
+use crate::kind::{Context, IndexKey, Matcher, TriggerKind, TrustBasis};
+use crate::rule_error::RuleErrorKind;
 use crate::rule_set::{RuleSet, TargetRules};
 
 const PUSH: &str = "Push";
@@ -44,17 +44,17 @@ impl TriggerKind for Git {
         "GitHub"
     }
 
-    fn authority(&self) -> Authority {
-        Authority::Secret
+    fn authority(&self) -> TrustBasis {
+        TrustBasis::Secret
     }
 
     fn compile(
         &self,
         condition: Condition,
         context: &mut Context<'_>,
-    ) -> Result<Box<dyn Matcher>, FaultKind> {
+    ) -> Result<Box<dyn Matcher>, RuleErrorKind> {
         let Condition::GitHub(condition) = condition else {
-            return Err(TriggerFault::MissingGitHub.into());
+            return Err(TriggerError::MissingGitHub.into());
         };
         Ok(Box::new(GitMatcher {
             repository: context.repository.clone()?.clone(),
@@ -98,7 +98,7 @@ impl Matcher for GitMatcher {
         event: &Event,
         target: &Target,
         _rules: &RuleSet,
-        trace: &mut Trace,
+        trace: &mut CheckTrace,
     ) -> Result<(), Reason> {
         let Event::Git(event) = event else { return Err(Reason::EventNotListed) };
         self.check_event(&event.kind, trace)?;
@@ -130,7 +130,7 @@ impl Matcher for GitMatcher {
 }
 
 impl GitMatcher {
-    fn check_event(&self, kind: &GitEventKind, trace: &mut Trace) -> Result<(), Reason> {
+    fn check_event(&self, kind: &GitEventKind, trace: &mut CheckTrace) -> Result<(), Reason> {
         // The deletion of a branch is a push too; what is wrong with it is not its kind.
         let name = match kind {
             GitEventKind::Push { .. } | GitEventKind::BranchDeleted { .. } => Some(PUSH),
@@ -151,7 +151,7 @@ impl GitMatcher {
         branch: &Branch,
         event: &GitEvent,
         target: &Target,
-        trace: &mut Trace,
+        trace: &mut CheckTrace,
     ) -> Result<(), Reason> {
         let wanted = self.branches.wanted(target, event.repository.default_branch.as_ref());
         let reason = match wanted {
@@ -181,7 +181,7 @@ impl Events {
 fn check_pull_request(
     pull_request: &PullRequest,
     forks: ForkPolicy,
-    trace: &mut Trace,
+    trace: &mut CheckTrace,
 ) -> Result<(), Reason> {
     trace.require(
         Predicate::Action,

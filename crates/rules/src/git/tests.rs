@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use trigger_api::shipwright::Build;
-use trigger_event::{
-    Branch, Commit, Event, GitEvent, GitEventKind, ObjectKey, Origin, Proof, PullRequest, PullRequestAction,
-    RepoId, Repository, Tag,
+use trigger_core::{
+    Branch, Commit, Event, GitEvent, GitEventKind, ObjectKey, Origin, PullRequest, PullRequestAction, RepoId,
+    Repository, Tag, Verification,
 };
 
 use crate::{Decision, Inventory, Outcome, Predicate, decide};
@@ -71,8 +71,8 @@ fn pull_request(action: PullRequestAction, head: &str, base: &str, origin: Origi
     }))
 }
 
-fn signed() -> Proof {
-    Proof { secrets: vec![ObjectKey::new("team-a", "hook")], ..Proof::default() }
+fn signed() -> Verification {
+    Verification { secrets: vec![ObjectKey::new("team-a", "hook")], ..Verification::default() }
 }
 
 fn outcomes(decisions: &[Decision]) -> Vec<String> {
@@ -270,10 +270,13 @@ fn what_leaves_nothing_to_build_fires_nothing() {
 #[test]
 fn only_the_own_secret_counts() {
     let rules = inventory(&[with_rules(None, &[(&["Push"], &["main"])])]).current().unwrap();
-    let decided = |proof: &Proof| outcomes(&decide(&push("main"), proof, &rules));
-    let other = Proof { secrets: vec![ObjectKey::new("team-b", "hook")], ..Proof::default() };
+    let decided = |verification: &Verification| outcomes(&decide(&push("main"), verification, &rules));
+    let other = Verification { secrets: vec![ObjectKey::new("team-b", "hook")], ..Verification::default() };
     assert_eq!(decided(&other), ["secret-did-not-verify"]);
-    assert_eq!(decided(&Proof { unsigned: true, ..Proof::default() }), ["secret-did-not-verify"]);
+    assert_eq!(
+        decided(&Verification { unsigned: true, ..Verification::default() }),
+        ["secret-did-not-verify"]
+    );
     assert_eq!(decided(&signed()), ["fired rule 0"]);
 }
 
@@ -285,18 +288,18 @@ fn without_a_secret_only_the_operator_can_let_it_in() {
     cloning.metadata.name = Some("cloning".to_owned());
     cloning.spec.source.as_mut().unwrap().git.as_mut().unwrap().clone_secret = Some("clone".to_owned());
     let rules = inventory(&[open, cloning]).current().unwrap();
-    let decided = |proof: &Proof| {
-        let mut decisions = decide(&push("main"), proof, &rules);
+    let decided = |verification: &Verification| {
+        let mut decisions = decide(&push("main"), verification, &rules);
         decisions.sort_by(|a, b| a.target.key.cmp(&b.target.key));
         outcomes(&decisions)
     };
     let clone = ObjectKey::new("team-a", "clone");
     assert_eq!(decided(&signed()), ["secret-did-not-verify", "no-secret"]);
-    let unsigned = Proof { unsigned: true, ..Proof::default() };
+    let unsigned = Verification { unsigned: true, ..Verification::default() };
     assert_eq!(decided(&unsigned), ["secret-did-not-verify", "fired rule 0"]);
-    let keyless = Proof { keyless: vec![clone.clone()], ..unsigned };
-    assert_eq!(decided(&keyless), ["fired rule 0", "fired rule 0"]);
-    let verified = Proof { secrets: vec![clone], ..Proof::default() };
+    let without_entry = Verification { without_entry: vec![clone.clone()], ..unsigned };
+    assert_eq!(decided(&without_entry), ["fired rule 0", "fired rule 0"]);
+    let verified = Verification { secrets: vec![clone], ..Verification::default() };
     assert_eq!(decided(&verified), ["fired rule 0", "no-secret"]);
 }
 

@@ -1,6 +1,6 @@
 use std::collections::{HashMap, VecDeque};
 
-use trigger_event::{ImageRef, ObjectKey};
+use trigger_core::{ImageRef, ObjectKey};
 
 use super::key;
 use crate::rule_set::{RuleSet, TargetRules};

@@ -1,7 +1,7 @@
 //! Type `Image`: a tag stands for another image than before, as an image that others are built on does when
 //! it is released anew.
 //!
-//! Names are compared as what they mean: `node` is `docker.io/library/node:latest`. One name that can never
+//! Interner are compared as what they mean: `node` is `docker.io/library/node:latest`. One name that can never
 //! change, or cannot be understood, is reported and leaves the others of the rule in force.
 //!
 //! Builds push images themselves, so rules of this type can go round in circles. A Build is not started by its
@@ -15,17 +15,17 @@ mod tests;
 
 use jiff::Timestamp;
 use trigger_api::Target;
-use trigger_api::shipwright::{Condition, TriggerFault};
-use trigger_event::{Event, ImageChange, ImageRef};
+use trigger_api::shipwright::{Condition, TriggerError};
+use trigger_core::{Event, ImageChange, ImageRef};
 
 pub(crate) use self::cycles::cycle;
 pub(crate) use self::settings::image_rules;
 use self::settings::suspended;
 pub use self::settings::{ImageRules, SHORTEST_INTERVAL};
 use crate::RuleSet;
-use crate::decision::{Predicate, Reason, Trace};
-use crate::fault::FaultKind;
-use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
+use crate::decision::{CheckTrace, Predicate, Reason};
+use crate::kind::{Context, IndexKey, Matcher, TriggerKind, TrustBasis};
+use crate::rule_error::RuleErrorKind;
 use crate::rule_set::TargetRules;
 
 /// The kind of trigger.
@@ -50,27 +50,27 @@ impl TriggerKind for Image {
         NAME
     }
 
-    fn authority(&self) -> Authority {
-        Authority::Observation
+    fn authority(&self) -> TrustBasis {
+        TrustBasis::Observation
     }
 
     fn compile(
         &self,
         condition: Condition,
         context: &mut Context<'_>,
-    ) -> Result<Box<dyn Matcher>, FaultKind> {
-        let Condition::Image(written) = condition else { return Err(TriggerFault::MissingImage.into()) };
+    ) -> Result<Box<dyn Matcher>, RuleErrorKind> {
+        let Condition::Image(written) = condition else { return Err(TriggerError::MissingImage.into()) };
         let build = context.build;
         let output = build.output_image().and_then(|image| ImageRef::parse(image).ok());
         let (mut names, mut faults) = (Vec::new(), Vec::new());
         for name in written {
             match ImageRef::parse(&name) {
                 Ok(image) if Some(&image) == output.as_ref() => {
-                    faults.push(FaultKind::OwnOutput(name));
+                    faults.push(RuleErrorKind::OwnOutput(name));
                     names.push(image);
                 }
                 Ok(image) => names.push(image),
-                Err(problem) => faults.push(FaultKind::Image { name, problem }),
+                Err(problem) => faults.push(RuleErrorKind::Image { name, problem }),
             }
         }
         names.sort();
@@ -115,7 +115,7 @@ impl Matcher for ImageMatcher {
         event: &Event,
         target: &Target,
         rules: &RuleSet,
-        trace: &mut Trace,
+        trace: &mut CheckTrace,
     ) -> Result<(), Reason> {
         let Event::Image(event) = event else { return Err(Reason::EventNotListed) };
         let named: Vec<_> =

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use trigger_api::annotations;
 use trigger_api::shipwright::Build;
-use trigger_event::{ImageRef, ObjectKey};
+use trigger_core::{ImageRef, ObjectKey};
 
 use super::NAME;
-use crate::fault::FaultKind;
+use crate::rule_error::RuleErrorKind;
 use crate::rule_set::Rule;
 
 /// An annotation can ask for no shorter interval between two looks at a registry.
@@ -31,7 +31,7 @@ pub struct ImageRules {
 pub(crate) fn image_rules(
     build: &Build,
     rules: &[Rule],
-    faults: &mut Vec<FaultKind>,
+    faults: &mut Vec<RuleErrorKind>,
 ) -> Option<Box<ImageRules>> {
     let rules: Vec<_> = rules.iter().filter(|rule| rule.kind.name() == NAME).collect();
     if rules.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn image_rules(
     {
         let value = stranger.to_owned();
         let (expected, assumed) = ("the names of rules of type Image, or *", "nothing");
-        faults.push(FaultKind::Annotation { key: annotations::SUSPEND_IMAGES, value, expected, assumed });
+        faults.push(RuleErrorKind::Annotation { key: annotations::SUSPEND_IMAGES, value, expected, assumed });
     }
     let matchers = rules.iter().filter_map(|rule| rule.matcher.as_ref().ok());
     let mut names: Vec<_> = matchers.flat_map(|matcher| matcher.waits_for()).collect();
@@ -77,7 +77,7 @@ fn secrets(build: &Build) -> Box<[ObjectKey]> {
     all.into_iter().map(|name| ObjectKey::new(namespace, name)).collect()
 }
 
-fn interval(build: &Build, faults: &mut Vec<FaultKind>) -> Option<Duration> {
+fn interval(build: &Build, faults: &mut Vec<RuleErrorKind>) -> Option<Duration> {
     let value = build.annotation(annotations::IMAGE_INTERVAL)?;
     let parsed = value.trim().parse::<SignedDuration>().ok();
     let interval = parsed.and_then(|interval| Duration::try_from(interval).ok());
@@ -86,6 +86,6 @@ fn interval(build: &Build, faults: &mut Vec<FaultKind>) -> Option<Duration> {
     }
     let (value, expected) = (value.to_owned(), "a duration of 30s or more, such as 10m");
     let assumed = "the interval of the program";
-    faults.push(FaultKind::Annotation { key: annotations::IMAGE_INTERVAL, value, expected, assumed });
+    faults.push(RuleErrorKind::Annotation { key: annotations::IMAGE_INTERVAL, value, expected, assumed });
     None
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::shipwright::Build;
-use trigger_event::{Digest, Event, ImageChange, ImageEvent, ImageRef, ImageSource, ObjectKey, Proof};
+use trigger_core::{Digest, Event, ImageChange, ImageEvent, ImageRef, ImageSource, ObjectKey, Verification};
 
 use crate::{Inventory, Outcome, decide};
 
@@ -49,8 +49,8 @@ fn inventory(builds: &[Build]) -> Inventory {
 fn outcomes(inventory: &Inventory, event: &Event) -> Vec<String> {
     let Event::Image(images) = event else { unreachable!("these are rules of type Image") };
     let observed = Some(ObjectKey::new(images.namespace.as_ref(), "image"));
-    let proof = Proof { observed, ..Proof::default() };
-    let decisions = decide(event, &proof, &inventory.current().unwrap());
+    let verification = Verification { observed, ..Verification::default() };
+    let decisions = decide(event, &verification, &inventory.current().unwrap());
     let mut found: Vec<_> = decisions
         .iter()
         .map(|decision| {
@@ -188,8 +188,9 @@ fn builds_in_a_circle_are_not_started() {
     let three = inventory(&three);
     let decisions = {
         let event = changed("team-b", &["r.example/a"], LATER);
-        let proof = Proof { observed: Some(ObjectKey::new("team-b", "i")), ..Proof::default() };
-        decide(&event, &proof, &three.current().unwrap())
+        let verification =
+            Verification { observed: Some(ObjectKey::new("team-b", "i")), ..Verification::default() };
+        decide(&event, &verification, &three.current().unwrap())
     };
     let message = decisions[0].message();
     assert!(message.ends_with("team-b/b -> team-c/c -> team-a/a -> team-b/b"), "{message}");

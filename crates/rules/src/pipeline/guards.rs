@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use trigger_api::Target;
-use trigger_event::PipelineRunEvent;
+use trigger_core::PipelineRunEvent;
 
-use crate::decision::{Predicate, Reason, Trace};
+use crate::decision::{CheckTrace, Predicate, Reason};
 
 /// Holds back a rule that matches, where firing it would go round in circles or do something again.
 ///
@@ -15,7 +15,7 @@ pub(super) fn check(
     event: &PipelineRunEvent,
     target: &Target,
     exists_since: Option<Timestamp>,
-    trace: &mut Trace,
+    trace: &mut CheckTrace,
 ) -> Result<(), Reason> {
     let none = "no build of itself";
     if let Some(run) = &event.carries_out {

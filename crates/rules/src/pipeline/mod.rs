@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trigger_api::Target;
-use trigger_api::shipwright::{Condition, PipelineCondition, PipelineSelector, TriggerFault};
-use trigger_event::{Event, PipelineRunEvent, RunClass};
+use trigger_api::shipwright::{Condition, PipelineCondition, PipelineSelector, TriggerError};
+use trigger_core::{Event, PipelineRunEvent, RunClass};
 
-use crate::decision::{Predicate, Reason, Trace};
-use crate::fault::FaultKind;
-use crate::kind::{Authority, Context, IndexKey, Matcher, TriggerKind};
+use crate::decision::{CheckTrace, Predicate, Reason};
+use crate::kind::{Context, IndexKey, Matcher, TriggerKind, TrustBasis};
+use crate::rule_error::RuleErrorKind;
 use crate::rule_set::RuleSet;
 
 /// The kind of trigger.
@@ -39,17 +39,17 @@ impl TriggerKind for Pipeline {
         "Pipeline"
     }
 
-    fn authority(&self) -> Authority {
-        Authority::Observation
+    fn authority(&self) -> TrustBasis {
+        TrustBasis::Observation
     }
 
     fn compile(
         &self,
         condition: Condition,
         context: &mut Context<'_>,
-    ) -> Result<Box<dyn Matcher>, FaultKind> {
+    ) -> Result<Box<dyn Matcher>, RuleErrorKind> {
         let Condition::Pipeline(condition) = condition else {
-            return Err(TriggerFault::MissingObjectRef.into());
+            return Err(TriggerError::MissingObjectRef.into());
         };
         let metadata = &context.build.metadata;
         let namespace = metadata.namespace.as_deref().unwrap_or_default().into();
@@ -91,7 +91,7 @@ impl Matcher for PipelineMatcher {
         event: &Event,
         target: &Target,
         _rules: &RuleSet,
-        trace: &mut Trace,
+        trace: &mut CheckTrace,
     ) -> Result<(), Reason> {
         let Event::PipelineRun(event) = event else { return Err(Reason::EventNotListed) };
         match &self.condition.pipeline {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use trigger_api::shipwright::Build;
-use trigger_event::{Event, ObjectKey, PipelineRunEvent, Proof, RunClass};
+use trigger_core::{Event, ObjectKey, PipelineRunEvent, RunClass, Verification};
 
 use crate::{Inventory, Outcome, decide};
 
@@ -39,8 +39,8 @@ fn run(namespace: &str, pipeline: Option<&str>, class: RunClass, reason: &str) -
 }
 
 /// The proof of an event that was seen in a namespace.
-fn seen_in(namespace: &str) -> Proof {
-    Proof { observed: Some(ObjectKey::new(namespace, "run-1")), ..Proof::default() }
+fn seen_in(namespace: &str) -> Verification {
+    Verification { observed: Some(ObjectKey::new(namespace, "run-1")), ..Verification::default() }
 }
 
 fn succeeded(pipeline: &str) -> Event {
@@ -53,8 +53,8 @@ fn check(case: &str, when: &Value, event: &Event, expected: &[&str]) {
     inventory.mark_synced();
     inventory.apply(&build("app", when));
     let Event::PipelineRun(seen) = event else { unreachable!("these are rules of type Pipeline") };
-    let proof = seen_in(&seen.run.namespace);
-    let decisions = decide(event, &proof, &inventory.current().unwrap());
+    let verification = seen_in(&seen.run.namespace);
+    let decisions = decide(event, &verification, &inventory.current().unwrap());
     let found: Vec<_> = decisions
         .iter()
         .map(|decision| match &decision.outcome {
@@ -189,11 +189,14 @@ fn only_what_we_saw_in_the_namespace_counts() {
     let inventory = Inventory::new();
     inventory.mark_synced();
     inventory.apply(&build("app", &json!([by_name("ci", &["Succeeded"])])));
-    let signed =
-        Proof { secrets: vec![ObjectKey::new("team-a", "hook")], unsigned: true, ..Proof::default() };
-    for proof in [signed, seen_in("team-b")] {
-        let decisions = decide(&succeeded("ci"), &proof, &inventory.current().unwrap());
-        let Outcome::Skipped(reason) = &decisions[0].outcome else { panic!("{proof:?}") };
+    let signed = Verification {
+        secrets: vec![ObjectKey::new("team-a", "hook")],
+        unsigned: true,
+        ..Verification::default()
+    };
+    for verification in [signed, seen_in("team-b")] {
+        let decisions = decide(&succeeded("ci"), &verification, &inventory.current().unwrap());
+        let Outcome::Skipped(reason) = &decisions[0].outcome else { panic!("{verification:?}") };
         assert_eq!(reason.name(), "not-seen-here");
     }
 }

@@ -6,15 +6,15 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
-use trigger_dispatch::{Access, AccessFault, Action, User};
+use trigger_dispatch::{Access, AccessError, Action, User};
 
 use super::Api;
-use super::fault::Fault;
+use super::error::ApiError;
 use crate::listener::Peer;
 
 /// Who lets callers into the admin API.
 #[derive(Clone)]
-pub enum Doorkeeper {
+pub enum Authenticator {
     /// The cluster: tokens are its users', and its roles decide what each may see and do.
     Cluster(Arc<dyn Access>),
     /// Nobody: everybody is `anonymous` and may do everything.
@@ -27,7 +27,7 @@ pub enum Doorkeeper {
 
 /// Who asks.
 pub(super) struct Caller {
-    doorkeeper: Doorkeeper,
+    doorkeeper: Authenticator,
     user: User,
     /// The address that the request came from.
     pub(super) from: String,
@@ -45,10 +45,10 @@ impl Caller {
     }
 
     /// Whether the caller may do `action` in `namespace`, or everywhere.
-    pub(super) async fn may(&self, action: Action, namespace: Option<&str>) -> Result<bool, AccessFault> {
+    pub(super) async fn may(&self, action: Action, namespace: Option<&str>) -> Result<bool, AccessError> {
         match &self.doorkeeper {
-            Doorkeeper::Cluster(access) => access.allows(&self.user, action, namespace).await,
-            Doorkeeper::Nobody { .. } => Ok(true),
+            Authenticator::Cluster(access) => access.allows(&self.user, action, namespace).await,
+            Authenticator::Nobody { .. } => Ok(true),
         }
     }
 
@@ -57,7 +57,7 @@ impl Caller {
         &self,
         action: Action,
         namespaces: &BTreeSet<Arc<str>>,
-    ) -> Result<bool, AccessFault> {
+    ) -> Result<bool, AccessError> {
         if self.may(action, None).await? {
             return Ok(true);
         }
@@ -71,15 +71,17 @@ impl Caller {
 }
 
 impl FromRequestParts<Api> for Caller {
-    type Rejection = Fault;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Fault> {
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let user = match &api.doorkeeper {
-            Doorkeeper::Nobody { under_any_name: false } if !is_asked_here(&parts.headers) => {
-                return Err(Fault::new(StatusCode::FORBIDDEN, ASKED_ELSEWHERE));
+            Authenticator::Nobody { under_any_name: false } if !is_asked_here(&parts.headers) => {
+                return Err(ApiError::new(StatusCode::FORBIDDEN, ASKED_ELSEWHERE));
             }
-            Doorkeeper::Nobody { .. } => User { name: ANONYMOUS.to_owned(), groups: Vec::new(), uid: None },
-            Doorkeeper::Cluster(access) => {
+            Authenticator::Nobody { .. } => {
+                User { name: ANONYMOUS.to_owned(), groups: Vec::new(), uid: None }
+            }
+            Authenticator::Cluster(access) => {
                 let token = bearer(&parts.headers).ok_or_else(|| {
                     stranger(
                         "send a token of the cluster as `Authorization: Bearer TOKEN`; \
@@ -100,8 +102,8 @@ impl FromRequestParts<Api> for Caller {
     }
 }
 
-fn stranger(detail: &str) -> Fault {
-    Fault::new(StatusCode::UNAUTHORIZED, detail)
+fn stranger(detail: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, detail)
 }
 
 /// Whether the one `Host` header names this machine, or an address, which no page can call its own.

@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use trigger_event::{DeliveryId, RepoId};
+use trigger_core::{DeliveryId, RepoId};
 use trigger_journal::{Query, Record};
 
-use super::asked::Wanted;
 use super::caller::Caller;
-use super::fault::Fault;
-use super::sight::Sight;
-use super::{Api, describe, refusals};
-use crate::wire::{Deliveries, DeliveryQuery, Known};
+use super::error::ApiError;
+use super::extract::ApiQuery;
+use super::visibility::Visibility;
+use super::{Api, redact, rejections};
+use crate::wire::{Deliveries, DeliveryQuery, KnownDelivery};
 
 const USUAL_PAGE: usize = 50;
 const LARGEST_PAGE: usize = 500;
@@ -26,13 +26,13 @@ const EXAMINED_AT_MOST: usize = 5000;
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Wanted(query): Wanted<DeliveryQuery>,
-) -> Result<Json<Deliveries>, Fault> {
+    ApiQuery(query): ApiQuery<DeliveryQuery>,
+) -> Result<Json<Deliveries>, ApiError> {
     let limit = query.limit.unwrap_or(USUAL_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(Fault::bad_request(format!("`limit` is 1 to {LARGEST_PAGE}")));
+        return Err(ApiError::bad_request(format!("`limit` is 1 to {LARGEST_PAGE}")));
     }
-    let mut sight = Sight::of(&caller).await?;
+    let mut sight = Visibility::of(&caller).await?;
     let found = gather(&api, &mut sight, history_query(query)?, limit).await?;
     Ok(Json(found))
 }
@@ -41,33 +41,33 @@ pub(super) async fn show(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<Known>, Fault> {
-    let id: DeliveryId = id.parse().map_err(|_| Fault::unknown())?;
-    let mut sight = Sight::of(&caller).await?;
+) -> Result<Json<KnownDelivery>, ApiError> {
+    let id: DeliveryId = id.parse().map_err(|_| ApiError::unknown())?;
+    let mut sight = Visibility::of(&caller).await?;
     if let Some(record) = find(&api, &mut sight, &id).await? {
-        let detail = describe::detail(&record, &sight, api.runs.as_ref()).await;
-        return Ok(Json(Known::Delivery(Box::new(detail))));
+        let detail = redact::detail(&record, &sight, api.runs.as_ref()).await;
+        return Ok(Json(KnownDelivery::Delivery(Box::new(detail))));
     }
-    let refused = refusals::of(&api, &mut sight, &id).await?;
-    refused.map(|refused| Json(Known::Refusal(refused))).ok_or_else(Fault::unknown)
+    let refused = rejections::of(&api, &mut sight, &id).await?;
+    refused.map(|refused| Json(KnownDelivery::Rejection(refused))).ok_or_else(ApiError::unknown)
 }
 
 pub(super) async fn payload(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Response, Fault> {
-    let id: DeliveryId = id.parse().map_err(|_| Fault::unknown())?;
-    let mut sight = Sight::of(&caller).await?;
-    let record = find(&api, &mut sight, &id).await?.ok_or_else(Fault::unknown)?;
+) -> Result<Response, ApiError> {
+    let id: DeliveryId = id.parse().map_err(|_| ApiError::unknown())?;
+    let mut sight = Visibility::of(&caller).await?;
+    let record = find(&api, &mut sight, &id).await?.ok_or_else(ApiError::unknown)?;
     if !sight.may_read_body(&record) {
         let detail = "the body is for those who may read where the key is that signed it; ask for `get` on \
                       builds.shipwright.io there";
-        return Err(Fault::new(StatusCode::FORBIDDEN, detail));
+        return Err(ApiError::new(StatusCode::FORBIDDEN, detail));
     }
     if !record.body_kept {
-        let detail = "the body is not kept any more; --keep-payloads says how long bodies are";
-        return Err(Fault::new(StatusCode::GONE, detail));
+        let detail = "the body is not kept any more; --retain-payloads says how long bodies are";
+        return Err(ApiError::new(StatusCode::GONE, detail));
     }
     let delivery = record.delivery;
     let stored = delivery.headers.iter().find(|(name, _)| name == header::CONTENT_TYPE.as_str());
@@ -85,17 +85,21 @@ pub(super) async fn payload(
 }
 
 /// The delivery, if it is there and the caller may see something of it.
-pub(super) async fn find(api: &Api, sight: &mut Sight<'_>, id: &DeliveryId) -> Result<Option<Record>, Fault> {
+pub(super) async fn find(
+    api: &Api,
+    sight: &mut Visibility<'_>,
+    id: &DeliveryId,
+) -> Result<Option<Record>, ApiError> {
     let Some(record) = api.journal.find(id).await? else { return Ok(None) };
     Ok(sight.may_see(&record).await?.then_some(record))
 }
 
-fn history_query(query: DeliveryQuery) -> Result<Query, Fault> {
+fn history_query(query: DeliveryQuery) -> Result<Query, ApiError> {
     let DeliveryQuery { repository, event, state, since, until, limit: _, after } = query;
     let repository = repository.map(|text| {
         RepoId::parse(&text).map(|name| name.to_string()).map_err(|error| {
             let detail = format!("`repository` names no repository: {error}; write github.com/acme/web, say");
-            Fault::bad_request(detail)
+            ApiError::bad_request(detail)
         })
     });
     Ok(Query {
@@ -112,10 +116,10 @@ fn history_query(query: DeliveryQuery) -> Result<Query, Fault> {
 /// Reads on until there are `limit` deliveries that the caller may see, or the search has gone on for long.
 async fn gather(
     api: &Api,
-    sight: &mut Sight<'_>,
+    sight: &mut Visibility<'_>,
     mut query: Query,
     limit: usize,
-) -> Result<Deliveries, Fault> {
+) -> Result<Deliveries, ApiError> {
     let mut items = Vec::new();
     let mut examined = 0;
     loop {
@@ -128,7 +132,7 @@ async fn gather(
                 return Ok(Deliveries { items, next });
             }
             if sight.may_see(record).await? {
-                items.push(describe::item(record, sight));
+                items.push(redact::item(record, sight));
             }
         }
         examined += page.records.len();
@@ -145,7 +149,7 @@ async fn cursor_behind(
     mut query: Query,
     page: &[Record],
     place: usize,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<String>, ApiError> {
     // What has come in since must not shift the place.
     let newest =
         page.first().and_then(|record| record.delivery.received_at.checked_add(Duration::from_nanos(1)).ok());

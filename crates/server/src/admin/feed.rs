@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use trigger_journal::{Journal, Record};
 
-use super::fault::Fault;
+use super::error::ApiError;
 use super::poller::Poller;
 
 /// How many listen at the same time.
@@ -46,9 +46,9 @@ impl Feed {
     }
 
     /// Whatever changes after this has returned is told.
-    pub(super) async fn subscribe(self: &Arc<Self>) -> Result<Subscription, Fault> {
+    pub(super) async fn subscribe(self: &Arc<Self>) -> Result<Subscription, ApiError> {
         let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-            Fault::unavailable(format!("{LISTENERS} clients listen already; end one or try again later"))
+            ApiError::unavailable(format!("{LISTENERS} clients listen already; end one or try again later"))
         })?;
         let mut polls = self.polls.lock().await;
         let changes = self.changes.subscribe();

@@ -9,14 +9,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use tracing::info;
-use trigger_dispatch::{Action, ImageStanding};
-use trigger_event::ImageRef;
+use trigger_core::ImageRef;
+use trigger_dispatch::{Action, ImageStatus};
 
 use super::Api;
-use super::asked::{Sent, Wanted};
 use super::caller::Caller;
-use super::fault::Fault;
-use super::sight::Sight;
+use super::error::ApiError;
+use super::extract::{ApiJson, ApiQuery};
+use super::visibility::Visibility;
 use crate::wire::{Image, ImageCheck, ImageChecked, ImageQuery, Images};
 
 /// How long an answer waits for a registry, which may be slow or have others to be asked about first.
@@ -30,11 +30,11 @@ const FORBIDDEN: &str = "you may not have this registry asked; ask for `create` 
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Wanted(query): Wanted<ImageQuery>,
-) -> Result<Json<Images>, Fault> {
+    ApiQuery(query): ApiQuery<ImageQuery>,
+) -> Result<Json<Images>, ApiError> {
     let ImageQuery { namespace, image, failing } = query;
     let image = image.as_deref().map(parse).transpose()?;
-    let mut sight = Sight::of(&caller).await?;
+    let mut sight = Visibility::of(&caller).await?;
     let mut standings = seen(&api, &mut sight).await?;
     standings.retain(|standing| {
         namespace.as_deref().is_none_or(|wanted| *standing.namespace == *wanted)
@@ -48,16 +48,16 @@ pub(super) async fn list(
 pub(super) async fn check(
     State(api): State<Api>,
     caller: Caller,
-    Sent(order): Sent<ImageCheck>,
-) -> Result<Json<ImageChecked>, Fault> {
+    ApiJson(order): ApiJson<ImageCheck>,
+) -> Result<Json<ImageChecked>, ApiError> {
     let image = parse(&order.image)?;
-    let mut sight = Sight::of(&caller).await?;
+    let mut sight = Visibility::of(&caller).await?;
     let standings = of(&api, &mut sight, &image).await?;
     if standings.is_empty() {
-        return Err(Fault::new(StatusCode::NOT_FOUND, UNKNOWN));
+        return Err(ApiError::new(StatusCode::NOT_FOUND, UNKNOWN));
     }
     if !may_check(&caller, &standings).await? {
-        return Err(Fault::new(StatusCode::FORBIDDEN, FORBIDDEN));
+        return Err(ApiError::new(StatusCode::FORBIDDEN, FORBIDDEN));
     }
     let begun = Timestamp::now();
     // Where an Image object tells, nobody else is asked.
@@ -66,16 +66,16 @@ pub(super) async fn check(
         api.images.check(&image, PATIENCE).await;
     }
     let standings = of(&api, &mut sight, &image).await?;
-    let is_fresh = |standing: &ImageStanding| {
+    let is_fresh = |standing: &ImageStatus| {
         standing.by_object || standing.checked.is_some_and(|checked| checked >= begun)
     };
     let asked = standings.iter().all(is_fresh);
     Ok(Json(ImageChecked { asked, items: standings.into_iter().map(Image::from).collect() }))
 }
 
-fn parse(text: &str) -> Result<ImageRef, Fault> {
+fn parse(text: &str) -> Result<ImageRef, ApiError> {
     ImageRef::parse(text).map_err(|error| {
-        Fault::bad_request(format!(
+        ApiError::bad_request(format!(
             "`image` names no tag of an image: {error}; write docker.io/library/node:20, say"
         ))
     })
@@ -83,7 +83,7 @@ fn parse(text: &str) -> Result<ImageRef, Fault> {
 
 /// Whether the caller may start runs in one of the namespaces: asking costs the registry's patience, and what
 /// comes of it starts runs.
-async fn may_check(caller: &Caller, standings: &[ImageStanding]) -> Result<bool, Fault> {
+async fn may_check(caller: &Caller, standings: &[ImageStatus]) -> Result<bool, ApiError> {
     for standing in standings {
         if caller.may(Action::Replay, Some(&standing.namespace)).await? {
             return Ok(true);
@@ -92,14 +92,14 @@ async fn may_check(caller: &Caller, standings: &[ImageStanding]) -> Result<bool,
     Ok(false)
 }
 
-async fn of(api: &Api, sight: &mut Sight<'_>, image: &ImageRef) -> Result<Vec<ImageStanding>, Fault> {
+async fn of(api: &Api, sight: &mut Visibility<'_>, image: &ImageRef) -> Result<Vec<ImageStatus>, ApiError> {
     let mut standings = seen(api, sight).await?;
     standings.retain(|standing| standing.image == *image);
     Ok(standings)
 }
 
 /// How all images stand that the caller may see.
-async fn seen(api: &Api, sight: &mut Sight<'_>) -> Result<Vec<ImageStanding>, Fault> {
+async fn seen(api: &Api, sight: &mut Visibility<'_>) -> Result<Vec<ImageStatus>, ApiError> {
     // Before all Builds are seen there is nothing to tell, which is not the same as that nobody waits.
     api.rules()?;
     let mut standings = api.images.standings();

@@ -13,11 +13,11 @@ use tracing::{error, info, warn};
 use trigger_dispatch::Action;
 
 use super::Api;
-use super::asked::{Sent, Wanted};
 use super::caller::Caller;
-use super::fault::Fault;
+use super::error::ApiError;
+use super::extract::{ApiJson, ApiQuery};
 use crate::log_filter::LogFilter;
-use crate::wire::{LogLevel, LogLevelOrder, LogLevelQuery};
+use crate::wire::{LogLevel, LogLevelQuery, LogLevelRequest};
 
 /// How long a change lasts if it is not said.
 const USUAL: Duration = Duration::from_mins(15);
@@ -98,7 +98,7 @@ impl LogLevels {
     }
 }
 
-pub(super) async fn show(State(api): State<Api>, caller: Caller) -> Result<Json<LogLevel>, Fault> {
+pub(super) async fn show(State(api): State<Api>, caller: Caller) -> Result<Json<LogLevel>, ApiError> {
     administrator(&caller).await?;
     Ok(Json(api.log_levels.now()))
 }
@@ -106,41 +106,43 @@ pub(super) async fn show(State(api): State<Api>, caller: Caller) -> Result<Json<
 pub(super) async fn change(
     State(api): State<Api>,
     caller: Caller,
-    Wanted(LogLevelQuery { r#for: lasts }): Wanted<LogLevelQuery>,
-    Sent(LogLevelOrder { filter }): Sent<LogLevelOrder>,
-) -> Result<Json<LogLevel>, Fault> {
+    ApiQuery(LogLevelQuery { r#for: lasts }): ApiQuery<LogLevelQuery>,
+    ApiJson(LogLevelRequest { filter }): ApiJson<LogLevelRequest>,
+) -> Result<Json<LogLevel>, ApiError> {
     administrator(&caller).await?;
     let lasts = lasts.as_deref().map_or(Ok(USUAL), duration)?;
     if filter.trim().is_empty() || filter.len() > LONGEST_FILTER {
-        return Err(Fault::bad_request(
+        return Err(ApiError::bad_request(
             "`filter` is a level such as `debug`, or a list such as `info,kube=warn`",
         ));
     }
     api.log_levels.set(&filter, lasts).map_err(|reason| {
-        Fault::bad_request(format!("`filter` cannot be understood ({reason}): give a level such as `debug`"))
+        ApiError::bad_request(format!(
+            "`filter` cannot be understood ({reason}): give a level such as `debug`"
+        ))
     })?;
     warn!(filter, ?lasts, by = caller.name(), from = caller.from, "what is logged was changed");
     Ok(Json(api.log_levels.now()))
 }
 
-pub(super) async fn reset(State(api): State<Api>, caller: Caller) -> Result<Json<LogLevel>, Fault> {
+pub(super) async fn reset(State(api): State<Api>, caller: Caller) -> Result<Json<LogLevel>, ApiError> {
     administrator(&caller).await?;
     api.log_levels.reset();
     Ok(Json(api.log_levels.now()))
 }
 
-async fn administrator(caller: &Caller) -> Result<(), Fault> {
+async fn administrator(caller: &Caller) -> Result<(), ApiError> {
     if caller.may(Action::Administer, None).await? {
         return Ok(());
     }
-    Err(Fault::new(StatusCode::FORBIDDEN, FORBIDDEN))
+    Err(ApiError::new(StatusCode::FORBIDDEN, FORBIDDEN))
 }
 
-fn duration(text: &str) -> Result<Duration, Fault> {
+fn duration(text: &str) -> Result<Duration, ApiError> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed
         .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
-        .ok_or_else(|| Fault::bad_request("`for` is a time such as `15m`, at most `24h`"))
+        .ok_or_else(|| ApiError::bad_request("`for` is a time such as `15m`, at most `24h`"))
 }
 
 #[cfg(test)]

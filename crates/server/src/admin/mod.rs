@@ -4,22 +4,22 @@
 //! `routes` is the table of the API, of which both the router and `openapi` are made. `caller` finds out who
 //! asks, `sight` what they may see, `describe` puts it in the words of [`crate::wire`].
 
-mod asked;
 mod caller;
 mod deliveries;
-mod describe;
-mod fault;
+mod error;
+mod extract;
 mod feed;
 mod health;
 mod images;
 mod log_level;
 mod openapi;
 mod poller;
-mod refusals;
+mod redact;
+mod rejections;
 mod replays;
 mod routes;
-mod sight;
 mod stream;
+mod visibility;
 
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ use trigger_dispatch::{Images, Runs};
 use trigger_journal::Journal;
 use trigger_rules::{Inventory, RuleSet};
 
-use self::fault::Fault;
+use self::error::ApiError;
 use self::feed::Feed;
 use self::health::Health;
 use self::log_level::LogLevels;
 
 use crate::log_filter::LogFilter;
 
-pub use self::caller::Doorkeeper;
+pub use self::caller::Authenticator;
 pub use self::health::Readiness;
 
 /// What the admin port is made of.
@@ -57,7 +57,7 @@ pub struct AdminParts {
     /// Looks after the runs of a delivery.
     pub runs: Arc<dyn Runs>,
     /// Who lets callers in.
-    pub doorkeeper: Doorkeeper,
+    pub doorkeeper: Authenticator,
     /// What is logged.
     pub log_filter: Arc<dyn LogFilter>,
     /// Ends the streams, which would otherwise hold up the end of the program.
@@ -77,7 +77,7 @@ struct Api {
     inventory: Arc<Inventory>,
     images: Images,
     runs: Arc<dyn Runs>,
-    doorkeeper: Doorkeeper,
+    doorkeeper: Authenticator,
     feed: Arc<Feed>,
     log_levels: LogLevels,
     shutdown: CancellationToken,
@@ -107,17 +107,17 @@ impl Admin {
     pub fn router(self) -> Router {
         let router = self.health.router().merge(routes::router().with_state(self.api));
         router
-            .fallback(fault::no_such_path)
-            .method_not_allowed_fallback(fault::no_such_method)
+            .fallback(error::no_such_path)
+            .method_not_allowed_fallback(error::no_such_method)
             .layer(axum::middleware::map_response(not_to_be_stored))
     }
 }
 
 impl Api {
     /// Today's rules, once all are known.
-    fn rules(&self) -> Result<Arc<RuleSet>, Fault> {
+    fn rules(&self) -> Result<Arc<RuleSet>, ApiError> {
         self.inventory.current().ok_or_else(|| {
-            Fault::unavailable("the Builds have not all been seen yet; try again when /readyz says ok")
+            ApiError::unavailable("the Builds have not all been seen yet; try again when /readyz says ok")
         })
     }
 }

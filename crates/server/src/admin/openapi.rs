@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
-use super::routes::{Answer, ENDPOINTS, Endpoint, MakeSchema};
+use super::routes::{ENDPOINTS, Endpoint, MakeSchema, RouteResponse};
 use crate::wire::Problem;
 
 pub(super) async fn show(_caller: Caller) -> Json<&'static Value> {
@@ -73,7 +73,7 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     operation
 }
 
-fn answer(answer: &Answer, generator: &mut SchemaGenerator) -> Value {
+fn answer(answer: &RouteResponse, generator: &mut SchemaGenerator) -> Value {
     let schema = answer.schema.map_or(json!({}), |schema| schema(generator).to_value());
     json!({"description": answer.description, "content": {answer.media: {"schema": schema}}})
 }

@@ -5,8 +5,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::asked::LARGEST_BODY;
-use super::{Api, deliveries, images, log_level, openapi, refusals, replays, stream};
+use super::extract::LARGEST_BODY;
+use super::{Api, deliveries, images, log_level, openapi, rejections, replays, stream};
 use crate::wire;
 
 /// One route.
@@ -19,12 +19,12 @@ pub(super) struct Endpoint {
     pub(super) summary: &'static str,
     pub(super) query: Option<MakeSchema>,
     pub(super) body: Option<MakeSchema>,
-    pub(super) answers: &'static [Answer],
+    pub(super) answers: &'static [RouteResponse],
     handler: fn() -> MethodRouter<Api>,
 }
 
 /// What is answered if all is well.
-pub(super) struct Answer {
+pub(super) struct RouteResponse {
     pub(super) status: &'static str,
     pub(super) media: &'static str,
     pub(super) schema: Option<MakeSchema>,
@@ -53,7 +53,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         summary: "One delivery with everything known about it, or the refused requests of this id.",
         query: None,
         body: None,
-        answers: &[answer("200", schema::<wire::Known>, "What is known; `kind` tells what it is.")],
+        answers: &[answer("200", schema::<wire::KnownDelivery>, "What is known; `kind` tells what it is.")],
         handler: || get(deliveries::show),
     },
     Endpoint {
@@ -63,7 +63,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         summary: "The body of a delivery, byte for byte.",
         query: None,
         body: None,
-        answers: &[Answer {
+        answers: &[RouteResponse {
             status: "200",
             media: "*/*",
             schema: None,
@@ -77,10 +77,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         id: "replayDelivery",
         summary: "Have a delivery worked on once more, by today's rules; or say what they would decide.",
         query: None,
-        body: Some(schema::<wire::ReplayOrder>),
+        body: Some(schema::<wire::ReplayRequest>),
         answers: &[
-            answer("200", schema::<wire::Replayed>, "A dry run, or the same request was made before."),
-            answer("202", schema::<wire::Replayed>, "It is in the queue once more."),
+            answer("200", schema::<wire::ReplayOutcome>, "A dry run, or the same request was made before."),
+            answer("202", schema::<wire::ReplayOutcome>, "It is in the queue once more."),
         ],
         handler: || post(replays::one),
     },
@@ -90,19 +90,19 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         id: "replayDeliveries",
         summary: "Have up to 100 deliveries worked on once more; or say what the rules would decide.",
         query: None,
-        body: Some(schema::<wire::ReplayOrders>),
-        answers: &[answer("200", schema::<wire::ReplayedAll>, "What became of each.")],
+        body: Some(schema::<wire::ReplayRequests>),
+        answers: &[answer("200", schema::<wire::ReplayOutcomes>, "What became of each.")],
         handler: || post(replays::several),
     },
     Endpoint {
         method: "get",
-        path: "/api/v1/refusals",
+        path: "/api/v1/rejections",
         id: "listRefusals",
         summary: "Requests that were refused, newest first. The newest thousand are kept.",
         query: Some(schema::<wire::RefusalQuery>),
         body: None,
-        answers: &[answer("200", schema::<wire::Refusals>, "The requests.")],
-        handler: || get(refusals::list),
+        answers: &[answer("200", schema::<wire::Rejections>, "The requests.")],
+        handler: || get(rejections::list),
     },
     Endpoint {
         method: "get",
@@ -128,12 +128,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "get",
         path: "/api/v1/stream",
         id: "streamDeliveries",
-        summary: "Server-Sent Events: `delivery` with a delivery as in the list, whenever one appears or its \
+        summary: "Server-ApiJson Events: `delivery` with a delivery as in the list, whenever one appears or its \
                   state changes. `lagged` is the last event of a client that was too slow. A stream ends \
                   after 15 minutes; connect again.",
         query: None,
         body: None,
-        answers: &[Answer {
+        answers: &[RouteResponse {
             status: "200",
             media: "text/event-stream",
             schema: Some(schema::<wire::Delivery>),
@@ -157,7 +157,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         id: "changeLogLevel",
         summary: "Log more, or less, for a while, at this replica.",
         query: Some(schema::<wire::LogLevelQuery>),
-        body: Some(schema::<wire::LogLevelOrder>),
+        body: Some(schema::<wire::LogLevelRequest>),
         answers: &[answer("200", schema::<wire::LogLevel>, "What is logged now.")],
         handler: || put(log_level::change),
     },
@@ -178,7 +178,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         summary: "This document.",
         query: None,
         body: None,
-        answers: &[Answer {
+        answers: &[RouteResponse {
             status: "200",
             media: JSON,
             schema: None,
@@ -196,8 +196,8 @@ pub(super) fn router() -> Router<Api> {
     router.layer(DefaultBodyLimit::max(LARGEST_BODY))
 }
 
-const fn answer(status: &'static str, schema: MakeSchema, description: &'static str) -> Answer {
-    Answer { status, media: JSON, schema: Some(schema), description }
+const fn answer(status: &'static str, schema: MakeSchema, description: &'static str) -> RouteResponse {
+    RouteResponse { status, media: JSON, schema: Some(schema), description }
 }
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

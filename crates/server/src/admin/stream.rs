@@ -1,4 +1,4 @@
-//! What changes, as Server-Sent Events.
+//! What changes, as Server-ApiJson Events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tracing::debug;
 use trigger_journal::Record;
 
 use super::caller::Caller;
-use super::fault::Fault;
+use super::error::ApiError;
 use super::feed::Subscription;
-use super::sight::Sight;
-use super::{Api, describe};
+use super::visibility::Visibility;
+use super::{Api, redact};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A stream ends after this time, and whoever comes back shows the token again: it may have run out.
@@ -27,7 +27,7 @@ const LASTS: Duration = Duration::from_mins(15);
 pub(super) async fn open(
     State(api): State<Api>,
     caller: Caller,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Fault> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let subscription = api.feed.subscribe().await?;
     let listener = Listener { subscription, caller, ends: Instant::now() + LASTS, shutdown: api.shutdown };
     let events = stream::unfold(Some(listener), next);
@@ -70,12 +70,12 @@ async fn next(listener: Option<Listener>) -> Option<(Result<Event, Infallible>, 
 
 impl Listener {
     /// The event for this listener, if the caller may see anything of it.
-    async fn event(&self, record: &Arc<Record>) -> Result<Option<Event>, Fault> {
-        let mut sight = Sight::of(&self.caller).await?;
+    async fn event(&self, record: &Arc<Record>) -> Result<Option<Event>, ApiError> {
+        let mut sight = Visibility::of(&self.caller).await?;
         if !sight.may_see(record).await? {
             return Ok(None);
         }
-        let event = Event::default().event("delivery").json_data(describe::item(record, &sight));
+        let event = Event::default().event("delivery").json_data(redact::item(record, &sight));
         Ok(event.ok())
     }
 }

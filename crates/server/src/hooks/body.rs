@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::HookSettings;
-use super::answer::{Answer, Hindrance};
+use super::response::{HookResponse, UnavailableReason};
 
 /// The budget is counted in these, so that it fits the semaphore's counter.
 const UNIT: usize = 1024;
@@ -39,7 +39,7 @@ impl BodyBudget {
         Self { largest: settings.largest_body, within: settings.body, room: Arc::new(Semaphore::new(units)) }
     }
 
-    pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<BudgetedBody, Answer> {
+    pub(super) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<BudgetedBody, HookResponse> {
         self.read_up_to(self.largest, headers, body).await
     }
 
@@ -49,26 +49,26 @@ impl BodyBudget {
         most: usize,
         headers: &HeaderMap,
         body: Body,
-    ) -> Result<BudgetedBody, Answer> {
+    ) -> Result<BudgetedBody, HookResponse> {
         let largest = most.min(self.largest);
         let announced =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > largest as u64) {
-            return Err(Answer::TooLarge);
+            return Err(HookResponse::TooLarge);
         }
         let read = self.collect(largest, body);
-        tokio::time::timeout(self.within, read).await.unwrap_or(Err(Answer::TooSlow))
+        tokio::time::timeout(self.within, read).await.unwrap_or(Err(HookResponse::BodyTimeout))
     }
 
-    async fn collect(&self, largest: usize, mut body: Body) -> Result<BudgetedBody, Answer> {
+    async fn collect(&self, largest: usize, mut body: Body) -> Result<BudgetedBody, HookResponse> {
         let mut share = Share { room: Arc::clone(&self.room), units: 0, permit: None };
         let mut collected = BytesMut::new();
         while let Some(frame) = body.frame().await {
             // The client went away; nobody reads the answer.
-            let frame = frame.map_err(|_| Answer::Malformed)?;
+            let frame = frame.map_err(|_| HookResponse::Malformed)?;
             let Ok(data) = frame.into_data() else { continue };
             if collected.len() + data.len() > largest {
-                return Err(Answer::TooLarge);
+                return Err(HookResponse::TooLarge);
             }
             share.grow(collected.len() + data.len())?;
             collected.extend_from_slice(&data);
@@ -84,14 +84,14 @@ impl BudgetedBody {
 }
 
 impl Share {
-    fn grow(&mut self, bytes: usize) -> Result<(), Answer> {
+    fn grow(&mut self, bytes: usize) -> Result<(), HookResponse> {
         let needed = bytes.div_ceil(UNIT);
-        let more = u32::try_from(needed.saturating_sub(self.units)).map_err(|_| Answer::TooLarge)?;
+        let more = u32::try_from(needed.saturating_sub(self.units)).map_err(|_| HookResponse::TooLarge)?;
         if more == 0 {
             return Ok(());
         }
         let permit = Arc::clone(&self.room).try_acquire_many_owned(more);
-        let permit = permit.map_err(|_| Answer::Unavailable(Hindrance::NoMemory))?;
+        let permit = permit.map_err(|_| HookResponse::Unavailable(UnavailableReason::NoMemory))?;
         match &mut self.permit {
             Some(held) => held.merge(permit),
             none => *none = Some(permit),

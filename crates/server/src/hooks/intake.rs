@@ -8,20 +8,20 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use trigger_api::{SecretBinding, SecretOrigin};
-use trigger_dispatch::{Foregone, SecretData, SecretFault, Secrets, Tally};
-use trigger_event::{
-    Claim, Delivery, DeliveryId, DeliveryKey, Event, ObjectKey, Unsigned, Verification, Verified,
+use trigger_core::{
+    Credential, Delivery, DeliveryId, DeliveryKey, Event, ObjectKey, Unsigned, Verified, Verifier,
 };
-use trigger_journal::{Appended, DecisionRecord, Journal, JournalError};
-use trigger_providers::{ClaimError, PayloadError, Provider, RequestPayload, Selector};
+use trigger_dispatch::{DecisionCounts, InlineDecision, SecretData, SecretError, Secrets};
+use trigger_journal::{AppendOutcome, DecisionRecord, Journal, JournalError};
+use trigger_providers::{CredentialError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
 
-use super::answer::{Answer, Doubt, Hindrance};
-use super::pace::Pace;
-use super::refusals::{About, Finding, Refused};
-use super::{HookSettings, Way};
+use super::failure_limiter::FailureLimiter;
+use super::rejections::{KeyCheck, Rejected, RequestContext};
+use super::response::{AuthFailure, HookResponse, UnavailableReason};
+use super::{HookRoute, HookSettings};
 use crate::metrics::EventName;
-use crate::trouble::Trouble;
+use crate::recent_failure::RecentFailure;
 
 /// How many Secrets are read side by side for one delivery.
 const SECRETS_SIDE_BY_SIDE: usize = 16;
@@ -29,7 +29,7 @@ const SECRETS_SIDE_BY_SIDE: usize = 16;
 /// For up to so many targets a delivery is decided before it is kept: about a tenth of a millisecond's work.
 const DECIDED_AT_ONCE: usize = 32;
 
-type Read = Result<Arc<SecretData>, SecretFault>;
+type Read = Result<Arc<SecretData>, SecretError>;
 
 /// The way of a delivery from its bytes to the journal.
 pub(super) struct Intake {
@@ -37,8 +37,8 @@ pub(super) struct Intake {
     inventory: Arc<Inventory>,
     secrets: Arc<dyn Secrets>,
     journal: Arc<dyn Journal>,
-    trouble: Trouble,
-    pace: Pace,
+    trouble: RecentFailure,
+    pace: FailureLimiter,
     decided: trigger_dispatch::Metrics,
 }
 
@@ -48,30 +48,30 @@ impl Intake {
         inventory: Arc<Inventory>,
         secrets: Arc<dyn Secrets>,
         journal: Arc<dyn Journal>,
-        trouble: Trouble,
+        trouble: RecentFailure,
         decided: trigger_dispatch::Metrics,
     ) -> Self {
-        Self { settings, inventory, secrets, journal, trouble, pace: Pace::new(), decided }
+        Self { settings, inventory, secrets, journal, trouble, pace: FailureLimiter::new(), decided }
     }
 
     /// The rules as they are now. Before every Build has been seen nothing is taken in: a repository could
     /// seem unknown that is not.
-    pub(super) fn rules(&self) -> Result<Arc<RuleSet>, Answer> {
-        self.inventory.current().ok_or(Answer::Unavailable(Hindrance::NotReady))
+    pub(super) fn rules(&self) -> Result<Arc<RuleSet>, HookResponse> {
+        self.inventory.current().ok_or(HookResponse::Unavailable(UnavailableReason::NotReady))
     }
 
     /// Takes a delivery in: finds who could care, verifies it with their secrets, keeps it. Notes in `is_about`
     /// what it is.
     pub(super) async fn take(
         &self,
-        way: &Way,
+        way: &HookRoute,
         headers: &HeaderMap,
         body: Bytes,
         rules: &RuleSet,
         is_about: &mut EventName,
-    ) -> Result<Answer, Refused> {
+    ) -> Result<HookResponse, Rejected> {
         let provider = way.provider;
-        let mut about = About::default();
+        let mut about = RequestContext::default();
         let payload = provider.payload(headers, &body).map_err(|error| refuse(&error, about))?;
         (about.event, about.provider_id) = (payload.event, payload.delivery);
         // What is in order is read once. What is not may still be about a repository that is used here.
@@ -84,7 +84,7 @@ impl Intake {
             _ => provider.selector(&payload).map_err(|error| refuse(&error, about))?,
         };
         let Some(repository) = selector.names.first() else {
-            return Ok(if selector.is_ping { Answer::Pong } else { Answer::Ignored });
+            return Ok(if selector.is_ping { HookResponse::Ping } else { HookResponse::Ignored });
         };
         let pace_key = repository.to_string();
         about.repository = Some(&pace_key);
@@ -93,23 +93,23 @@ impl Intake {
             // Anybody can cause this line as often as they like.
             debug!(%repository, event = payload.event, "no Build uses this repository");
             let reason = format!("no Build with rules uses {repository}");
-            return Err(Refused::because(Answer::NotFound, reason, about));
+            return Err(Rejected::because(HookResponse::NotFound, reason, about));
         }
         let claim = match self.claim(provider, headers) {
             Ok(claim) => claim,
             Err(error) => {
                 debug!(error = %error, "refused before any secret was read");
                 let untried =
-                    candidates.secrets.iter().map(|binding| (binding.key.clone(), Finding::NotRead));
-                let answer = Answer::Unauthorized(Doubt::Unproven);
-                let refused = Refused::because(answer, error.to_string(), about);
+                    candidates.secrets.iter().map(|binding| (binding.key.clone(), KeyCheck::NotRead));
+                let answer = HookResponse::Unauthorized(AuthFailure::Unproven);
+                let refused = Rejected::because(answer, error.to_string(), about);
                 return Err(refused.after_trying(untried.collect()));
             }
         };
         if let Err(answer) = self.pace.turn(&pace_key).await {
             let reason =
                 "too many deliveries for this repository whose signature was not accepted wait already";
-            return Err(Refused::because(answer, reason, about));
+            return Err(Rejected::because(answer, reason, about));
         }
 
         let delivery = delivery(way, headers, &payload, &selector, &body);
@@ -123,13 +123,14 @@ impl Intake {
                 info!(%repository, event = payload.event, delivery = %id, "no secret verifies the delivery");
                 let (doubt, reason) = if tried.is_empty() {
                     let reason = "the Builds that use the repository name no Secret, and unsigned deliveries are refused";
-                    (Doubt::NoKey, reason)
+                    (AuthFailure::NoKey, reason)
                 } else {
-                    let differs = |(_, finding): &(_, Finding)| matches!(finding, Finding::Differs(_));
-                    let doubt = if tried.iter().any(differs) { Doubt::NotVerified } else { Doubt::NoKey };
+                    let differs = |(_, finding): &(_, KeyCheck)| matches!(finding, KeyCheck::Differs(_));
+                    let doubt =
+                        if tried.iter().any(differs) { AuthFailure::NotVerified } else { AuthFailure::NoKey };
                     (doubt, "no Secret of the Builds that use the repository verifies the signature")
                 };
-                let refused = Refused::because(Answer::Unauthorized(doubt), reason, about);
+                let refused = Rejected::because(HookResponse::Unauthorized(doubt), reason, about);
                 return Err(refused.after_trying(tried));
             }
         };
@@ -138,21 +139,25 @@ impl Intake {
         let received_at = verified.value().received_at;
         let foregone = self.foregone(&event, &verified, &candidates);
         let (decisions, tally) = foregone.map(|foregone| (foregone.decisions, foregone.tally)).unzip();
-        let decided = tally.as_ref().map(Tally::rules);
+        let decided = tally.as_ref().map(DecisionCounts::rules);
         let span = info_span!(target: "trigger_trace", "append", decided);
         let (id, appended) = self.keep(verified, decisions).instrument(span).await?;
         // Of several times that it comes in, one begins the trace.
-        Span::current().record("delivery", field::display(&id)).record("first", appended == Appended::New);
-        if let Some(tally) = tally.filter(|_| appended == Appended::New) {
+        Span::current()
+            .record("delivery", field::display(&id))
+            .record("first", appended == AppendOutcome::New);
+        if let Some(tally) = tally.filter(|_| appended == AppendOutcome::New) {
             tally.count(received_at, &self.decided);
             info!(%repository, event = payload.event, delivery = %id, rules = decided, "delivery kept; no rule fired, `--log debug` tells why");
         } else {
             info!(%repository, event = payload.event, delivery = %id, kept = ?appended, "delivery kept");
         }
         Ok(match appended {
-            Appended::Settled => Answer::Duplicate(id),
-            _ if selector.is_ping => Answer::Pong,
-            Appended::New | Appended::InProgress | Appended::Reopened => Answer::Accepted(id),
+            AppendOutcome::Settled => HookResponse::Duplicate(id),
+            _ if selector.is_ping => HookResponse::Ping,
+            AppendOutcome::New | AppendOutcome::InProgress | AppendOutcome::Reopened => {
+                HookResponse::Accepted(id)
+            }
         })
     }
 
@@ -164,17 +169,17 @@ impl Intake {
         event: &Event,
         verified: &Verified<Delivery>,
         candidates: &WebhookCandidates,
-    ) -> Option<Foregone> {
+    ) -> Option<InlineDecision> {
         if candidates.targets > DECIDED_AT_ONCE {
             return None;
         }
-        Foregone::decide(event, verified.proof(), self.inventory.current()?.as_ref())
+        InlineDecision::decide(event, verified.verification(), self.inventory.current()?.as_ref())
     }
 
     /// What the sender presents. A request without anything well-formed ends here, before any Secret is read.
-    fn claim(&self, provider: &dyn Provider, headers: &HeaderMap) -> Result<Claim, ClaimError> {
+    fn claim(&self, provider: &dyn Provider, headers: &HeaderMap) -> Result<Credential, CredentialError> {
         match provider.claim(headers) {
-            Err(ClaimError::Missing) if self.settings.allow_unsigned => Ok(Claim::Nothing),
+            Err(CredentialError::Missing) if self.settings.allow_unsigned => Ok(Credential::Nothing),
             claim => claim,
         }
     }
@@ -185,11 +190,11 @@ impl Intake {
         &self,
         provider: &dyn Provider,
         delivery: Delivery,
-        claim: Claim,
+        claim: Credential,
         candidates: &WebhookCandidates,
-    ) -> Result<Result<Verified<Delivery>, Vec<(ObjectKey, Finding)>>, Answer> {
+    ) -> Result<Result<Verified<Delivery>, Vec<(ObjectKey, KeyCheck)>>, HookResponse> {
         let names = provider.secret_keys();
-        let mut verification = Verification::new(delivery, claim);
+        let mut verification = Verifier::new(delivery, claim);
         let mut without_key = candidates.without_secret;
         let mut findings = Vec::with_capacity(candidates.secrets.len());
         let reads: Vec<_> = candidates.secrets.iter().map(|binding| self.read(binding)).collect();
@@ -198,7 +203,7 @@ impl Intake {
             let data = match usable(read)? {
                 Ok(data) => data,
                 Err(fault) => {
-                    findings.push((&binding.key, Finding::Fault(fault)));
+                    findings.push((&binding.key, KeyCheck::Fault(fault)));
                     continue;
                 }
             };
@@ -206,17 +211,17 @@ impl Intake {
             for key in &keys {
                 verification.try_key(&binding.key, key);
             }
-            let finding = if keys.is_empty() { Finding::NoKey } else { Finding::Differs(keys.len()) };
+            let finding = if keys.is_empty() { KeyCheck::NoKey } else { KeyCheck::Differs(keys.len()) };
             findings.push((&binding.key, finding));
             if keys.is_empty() && binding.origin == SecretOrigin::CloneSecret {
-                verification.keyless(&binding.key);
+                verification.without_entry(&binding.key);
                 without_key = true;
             }
         }
         drop(reads);
         let allowed = self.settings.allow_unsigned && without_key;
         let unsigned = if allowed { Unsigned::Allowed } else { Unsigned::Refused };
-        let owned = |(secret, finding): (&ObjectKey, Finding)| (secret.clone(), finding);
+        let owned = |(secret, finding): (&ObjectKey, KeyCheck)| (secret.clone(), finding);
         Ok(verification.finish(unsigned).map_err(|_| findings.into_iter().map(owned).collect()))
     }
 
@@ -230,21 +235,21 @@ impl Intake {
         &self,
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
-    ) -> Result<(DeliveryId, Appended), Answer> {
+    ) -> Result<(DeliveryId, AppendOutcome), HookResponse> {
         let deadline = Instant::now() + self.settings.keep;
         let id = delivery.value().id.clone();
         let appended = self.until(deadline, self.journal.append_decided(delivery.clone(), decisions)).await?;
-        if matches!(appended, Appended::New | Appended::Reopened) {
+        if matches!(appended, AppendOutcome::New | AppendOutcome::Reopened) {
             return Ok((id, appended));
         }
         let known = self.until(deadline, self.journal.find(&id)).await?;
-        let known = known.map(|record| record.proof.secrets).unwrap_or_default();
+        let known = known.map(|record| record.verification.secrets).unwrap_or_default();
         let mut kept = (id, appended);
-        for secret in delivery.proof().secrets.iter().filter(|secret| !known.contains(secret)) {
+        for secret in delivery.verification().secrets.iter().filter(|secret| !known.contains(secret)) {
             let Some(narrowed) = delivery.narrowed_to(secret) else { continue };
             let id = narrowed.value().id.clone();
             let appended = self.until(deadline, self.journal.append(narrowed)).await?;
-            if appended != Appended::Settled {
+            if appended != AppendOutcome::Settled {
                 kept = (id, appended);
             }
         }
@@ -255,7 +260,7 @@ impl Intake {
         &self,
         deadline: Instant,
         work: impl Future<Output = Result<T, JournalError>>,
-    ) -> Result<T, Answer> {
+    ) -> Result<T, HookResponse> {
         match tokio::time::timeout_at(deadline, work).await {
             Ok(Ok(done)) => {
                 self.trouble.ends();
@@ -264,24 +269,24 @@ impl Intake {
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be kept");
                 self.trouble.begins(error.to_string());
-                Err(Answer::Unavailable(Hindrance::Journal))
+                Err(HookResponse::Unavailable(UnavailableReason::Journal))
             }
             Err(_) => {
                 self.trouble.begins("the journal does not answer in time".to_owned());
                 error!(within = ?self.settings.keep, "a delivery could not be kept in time");
-                Err(Answer::Unavailable(Hindrance::Journal))
+                Err(HookResponse::Unavailable(UnavailableReason::Journal))
             }
         }
     }
 }
 
 /// The data, or why this Secret cannot verify anything; an error if it might later.
-fn usable(read: Read) -> Result<Result<Arc<SecretData>, SecretFault>, Answer> {
+fn usable(read: Read) -> Result<Result<Arc<SecretData>, SecretError>, HookResponse> {
     match read {
         Ok(data) => Ok(Ok(data)),
-        Err(fault @ SecretFault::Unavailable { .. }) => {
+        Err(fault @ SecretError::Unavailable { .. }) => {
             error!(fault = %fault, "a delivery cannot be verified now");
-            Err(Answer::Unavailable(Hindrance::NoSecret))
+            Err(HookResponse::Unavailable(UnavailableReason::NoSecret))
         }
         Err(fault) => {
             warn!(fault = %fault, "a Build's deliveries cannot be verified");
@@ -290,17 +295,17 @@ fn usable(read: Read) -> Result<Result<Arc<SecretData>, SecretFault>, Answer> {
     }
 }
 
-fn refuse(error: &PayloadError, about: About<'_>) -> Refused {
+fn refuse(error: &PayloadError, about: RequestContext<'_>) -> Rejected {
     debug!(error = %error, "not a delivery of this provider");
     let answer = match error {
-        PayloadError::UnsupportedMediaType => Answer::UnsupportedMediaType,
-        _ => Answer::Malformed,
+        PayloadError::UnsupportedMediaType => HookResponse::UnsupportedMediaType,
+        _ => HookResponse::Malformed,
     };
-    Refused::because(answer, error.to_string(), about)
+    Rejected::because(answer, error.to_string(), about)
 }
 
 fn delivery(
-    way: &Way,
+    way: &HookRoute,
     headers: &HeaderMap,
     payload: &RequestPayload<'_>,
     selector: &Selector,
@@ -321,7 +326,7 @@ fn delivery(
 }
 
 /// The id of a delivery. The sender's own id counts only where the body is not signed.
-pub(super) fn delivery_id(way: &Way, provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
+pub(super) fn delivery_id(way: &HookRoute, provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
     let provider_id = provider_id.filter(|_| !way.provider.signs_body());
     DeliveryKey { path: &way.first_path, provider_id, body }.id()
 }

@@ -3,12 +3,12 @@
 //! `body` reads it within its bounds, `intake` finds who could care, verifies and keeps it, `answer` tells
 //! the sender. `pace` keeps strangers from spending our API server. `registry` takes in what registries tell.
 
-mod answer;
 mod body;
+mod failure_limiter;
 mod intake;
-mod pace;
-mod refusals;
 mod registry;
+mod rejections;
+mod response;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,15 +24,15 @@ use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_rules::Inventory;
 
-pub(crate) use self::answer::Answer;
 use self::body::BodyBudget;
 use self::intake::{Intake, delivery_id};
-pub use self::refusals::RefusalWriter;
-use self::refusals::{Place, Refusals, Refused};
 pub use self::registry::{RegistryHook, RegistryHooks};
+pub use self::rejections::RejectionWriter;
+use self::rejections::{Rejected, Rejections, RequestOrigin};
+pub(crate) use self::response::HookResponse;
 use crate::listener::Peer;
 use crate::metrics::{EventName, Metrics};
-use crate::trouble::Trouble;
+use crate::recent_failure::RecentFailure;
 
 /// Which provider's deliveries come in by which path.
 #[derive(Clone, Copy)]
@@ -74,19 +74,19 @@ impl Default for HookSettings {
 pub struct Hooks {
     intake: Arc<Intake>,
     bodies: BodyBudget,
-    refusals: Refusals,
+    rejections: Rejections,
     metrics: Metrics,
 }
 
 #[derive(Clone)]
 struct Hook {
     hooks: Arc<Hooks>,
-    way: Way,
+    way: HookRoute,
 }
 
 /// By which way deliveries come in.
 #[derive(Clone)]
-struct Way {
+struct HookRoute {
     provider: &'static dyn Provider,
     path: Arc<str>,
     /// The first of the provider's paths, by which its deliveries are told apart: what was captured on one
@@ -103,15 +103,15 @@ impl Hooks {
         inventory: Arc<Inventory>,
         secrets: Arc<dyn Secrets>,
         journal: Arc<dyn Journal>,
-        trouble: Trouble,
+        trouble: RecentFailure,
         metrics: Metrics,
         decided: trigger_dispatch::Metrics,
-    ) -> (Self, RefusalWriter) {
-        let (refusals, writer) = Refusals::new(Arc::clone(&journal), metrics.refusals_not_kept());
+    ) -> (Self, RejectionWriter) {
+        let (rejections, writer) = Rejections::new(Arc::clone(&journal), metrics.rejections_dropped());
         let hooks = Self {
             intake: Arc::new(Intake::new(settings, inventory, secrets, journal, trouble, decided)),
             bodies: BodyBudget::new(&settings),
-            refusals,
+            rejections,
             metrics,
         };
         (hooks, writer)
@@ -125,12 +125,12 @@ impl Hooks {
         for Route { path, provider } in paths {
             let first = paths.iter().find(|other| other.provider.name() == provider.name());
             let first_path = first.map_or(*path, |first| first.path).into();
-            let way = Way { provider: *provider, path: (*path).into(), first_path };
+            let way = HookRoute { provider: *provider, path: (*path).into(), first_path };
             let one = Hook { hooks: Arc::clone(&hooks), way };
-            let methods = post(take).fallback(|| async { Answer::MethodNotAllowed }).with_state(one);
+            let methods = post(take).fallback(|| async { HookResponse::MethodNotAllowed }).with_state(one);
             router = router.route(path, methods);
         }
-        router.merge(registry::routes(&hooks, registries)).fallback(|| async { Answer::NotFound })
+        router.merge(registry::routes(&hooks, registries)).fallback(|| async { HookResponse::NotFound })
     }
 }
 
@@ -167,21 +167,25 @@ fn span(provider: &dyn Provider, headers: &HeaderMap) -> Span {
 }
 
 impl Hook {
-    async fn take_in(&self, request: Request, is_about: &mut EventName) -> Result<Answer, Answer> {
-        let Hooks { intake, bodies, refusals, .. } = self.hooks.as_ref();
+    async fn take_in(
+        &self,
+        request: Request,
+        is_about: &mut EventName,
+    ) -> Result<HookResponse, HookResponse> {
+        let Hooks { intake, bodies, rejections, .. } = self.hooks.as_ref();
         // Before the body: while nothing is taken in, nothing need be sent.
         let rules = intake.rules()?;
         let (parts, body) = request.into_parts();
         let body = bodies.read(&parts.headers, body).await?;
         let (headers, bytes) = (&parts.headers, body.bytes());
         let taken = intake.take(&self.way, headers, bytes, &rules, is_about).await;
-        let Err(Refused { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
+        let Err(Rejected { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
         if let Some(why) = why {
             let provider_id = why.provider_id.as_deref();
             let id = delivery_id(&self.way, provider_id, &body.bytes());
             let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
-            let of = Place { source: self.way.provider.name(), path: &self.way.path, from };
-            refusals.note(why.into_refusal(&answer, id, of));
+            let of = RequestOrigin { source: self.way.provider.name(), path: &self.way.path, from };
+            rejections.note(why.into_refusal(&answer, id, of));
         }
         Err(answer)
     }

@@ -10,16 +10,16 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use tracing::{debug, error, info};
-use trigger_dispatch::ImageWatch;
-use trigger_event::{DeliveryKey, ImageCue};
+use trigger_core::{DeliveryKey, PushHint};
+use trigger_dispatch::ImageNotifier;
 use trigger_registries::notifications::{
-    ClaimError, IdTokenError, IdTokens, KeyFile, KeyFileError, NotificationFormat, bearer, claims,
+    CredentialError, IdTokenError, IdTokens, KeyFile, KeyFileError, NotificationFormat, bearer, claims,
 };
 
 use super::Hooks;
-use super::answer::{Answer, Doubt, Hindrance, Sent};
-use super::pace::Pace;
-use super::refusals::{About, Place, Refused};
+use super::failure_limiter::FailureLimiter;
+use super::rejections::{Rejected, RequestContext, RequestOrigin};
+use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 use crate::listener::Peer;
 use crate::metrics::EventName;
 
@@ -43,7 +43,7 @@ pub struct RegistryHooks {
     /// The formats that the operator has set up.
     pub formats: Vec<RegistryHook>,
     /// Who looks at the images.
-    pub watch: Arc<dyn ImageWatch>,
+    pub watch: Arc<dyn ImageNotifier>,
     /// Who checks ID tokens.
     pub id_tokens: Arc<IdTokens>,
 }
@@ -51,10 +51,10 @@ pub struct RegistryHooks {
 /// What all formats share.
 struct Shared {
     hooks: Arc<Hooks>,
-    watch: Arc<dyn ImageWatch>,
+    watch: Arc<dyn ImageNotifier>,
     id_tokens: Arc<IdTokens>,
     /// Wrong keys are counted by format: it is not known whose they should be.
-    pace: Pace,
+    pace: FailureLimiter,
 }
 
 #[derive(Clone)]
@@ -69,12 +69,12 @@ struct One {
 /// Two routes per format, with and without a key in the path.
 pub(super) fn routes(hooks: &Arc<Hooks>, registries: RegistryHooks) -> Router {
     let RegistryHooks { formats, watch, id_tokens } = registries;
-    let shared = Arc::new(Shared { hooks: Arc::clone(hooks), watch, id_tokens, pace: Pace::new() });
+    let shared = Arc::new(Shared { hooks: Arc::clone(hooks), watch, id_tokens, pace: FailureLimiter::new() });
     let mut router = Router::new();
     for RegistryHook { format, key_file } in formats {
         let path = format!("/hooks/registry/{}", format.name());
         let one = One { shared: Arc::clone(&shared), format, key_file, path: path.as_str().into() };
-        let refuse = || async { Answer::MethodNotAllowed.to(Sent::Notification) };
+        let refuse = || async { HookResponse::MethodNotAllowed.to(MessageKind::Notification) };
         router = router.route(&path, post(take).fallback(refuse).with_state(one.clone()));
         if format.takes_key() {
             let with_key = post(take_with_key).fallback(refuse).with_state(one);
@@ -104,55 +104,60 @@ impl One {
         let answer = self.take_in(key, request).await.unwrap_or_else(|answer| answer);
         let seconds = began.elapsed().as_secs_f64();
         self.shared.hooks.metrics.answered(self.format.source(), EventName::NOTIFICATION, &answer, seconds);
-        answer.to(Sent::Notification)
+        answer.to(MessageKind::Notification)
     }
 
-    async fn take_in(&self, key: Option<&str>, request: Request) -> Result<Answer, Answer> {
-        let Hooks { intake, bodies, refusals, .. } = self.shared.hooks.as_ref();
+    async fn take_in(&self, key: Option<&str>, request: Request) -> Result<HookResponse, HookResponse> {
+        let Hooks { intake, bodies, rejections, .. } = self.shared.hooks.as_ref();
         // Before every Build has been seen, an image could seem unused that is not.
         intake.rules()?;
         let (parts, body) = request.into_parts();
         let body = bodies.read_up_to(LARGEST_BODY, &parts.headers, body).await?;
         let taken = self.take(key, &parts.headers, &body.bytes()).await;
-        let Err(Refused { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
+        let Err(Rejected { answer, why }) = taken else { return taken.map_err(|refused| refused.answer) };
         if let Some(why) = why {
             let id = DeliveryKey { path: &self.path, provider_id: None, body: &body.bytes() }.id();
             let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
-            let of = Place { source: self.format.source(), path: &self.path, from };
-            refusals.note(why.into_refusal(&answer, id, of));
+            let of = RequestOrigin { source: self.format.source(), path: &self.path, from };
+            rejections.note(why.into_refusal(&answer, id, of));
         }
         Err(answer)
     }
 
-    async fn take(&self, key: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refused> {
-        let about = About { event: EVENT, ..About::default() };
+    async fn take(
+        &self,
+        key: Option<&str>,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<HookResponse, Rejected> {
+        let about = RequestContext { event: EVENT, ..RequestContext::default() };
         let format = self.format.name();
         if let Err(Unproven { answer, reason }) = self.prove(key, headers, body).await {
             debug!(format, reason, "a notification is refused");
             return Err(if reason.is_empty() {
-                Refused::from(answer)
+                Rejected::from(answer)
             } else {
-                Refused::because(answer, reason, about)
+                Rejected::because(answer, reason, about)
             });
         }
         if self.format.is_ping(headers) {
-            return Ok(Answer::Pong);
+            return Ok(HookResponse::Ping);
         }
         let cues = self.format.read(headers, body).map_err(|error| {
             info!(format, error = %error, "a notification cannot be read");
-            Refused::because(Answer::Malformed, error.to_string(), about)
+            Rejected::because(HookResponse::Malformed, error.to_string(), about)
         })?;
-        let Some(first) = cues.first() else { return Ok(Answer::Ignored) };
+        let Some(first) = cues.first() else { return Ok(HookResponse::Ignored) };
         let images: usize = cues.iter().map(|cue| self.shared.watch.cue(cue)).sum();
         let first = name(first);
         if images == 0 {
-            // A registry tells of everything that is pushed to it. Refused, it would tell again and again, and
+            // A registry tells of everything that is pushed to it. Rejected, it would tell again and again, and
             // some keep what comes after it waiting.
             debug!(format, image = first, "no Build waits for this image");
-            return Ok(Answer::Ignored);
+            return Ok(HookResponse::Ignored);
         }
         info!(format, image = first, images, "a registry tells of a push");
-        Ok(Answer::Noted)
+        Ok(HookResponse::Noted)
     }
 
     /// Whether the sender is one of those that the operator has given a key or named.
@@ -167,7 +172,10 @@ impl One {
                 Err(IdTokenError::Unavailable(error)) => {
                     let error: &dyn std::error::Error = &error;
                     error!(format, error, "a notification cannot be verified now");
-                    Err(Unproven { answer: Answer::Unavailable(Hindrance::NoSecret), reason: String::new() })
+                    Err(Unproven {
+                        answer: HookResponse::Unavailable(UnavailableReason::NoSecret),
+                        reason: String::new(),
+                    })
                 }
                 Err(error) => Err(self.wrong(error.to_string())),
             };
@@ -184,7 +192,7 @@ impl One {
 
     fn wrong(&self, reason: String) -> Unproven {
         self.shared.pace.failed(self.format.name());
-        Unproven { answer: Answer::Unauthorized(Doubt::NotVerified), reason }
+        Unproven { answer: HookResponse::Unauthorized(AuthFailure::NotVerified), reason }
     }
 
     /// Reads the key file, which may wait for a disk.
@@ -202,31 +210,34 @@ impl One {
             Err(ended) => ended.to_string(),
         };
         error!(format = self.format.name(), fault, "notifications cannot be verified");
-        Err(Unproven { answer: Answer::Unavailable(Hindrance::NoSecret), reason: String::new() })
+        Err(Unproven {
+            answer: HookResponse::Unavailable(UnavailableReason::NoSecret),
+            reason: String::new(),
+        })
     }
 }
 
 /// A sender that did not prove itself. Without a reason there is nothing to note: the fault is ours.
 struct Unproven {
-    answer: Answer,
+    answer: HookResponse,
     reason: String,
 }
 
 impl Unproven {
-    fn paced(answer: Answer) -> Self {
+    fn paced(answer: HookResponse) -> Self {
         let reason = "too many notifications of this format whose key was not accepted wait already";
         Self { answer, reason: reason.to_owned() }
     }
 }
 
-impl From<ClaimError> for Unproven {
-    fn from(error: ClaimError) -> Self {
-        Self { answer: Answer::Unauthorized(Doubt::Unproven), reason: error.to_string() }
+impl From<CredentialError> for Unproven {
+    fn from(error: CredentialError) -> Self {
+        Self { answer: HookResponse::Unauthorized(AuthFailure::Unproven), reason: error.to_string() }
     }
 }
 
 /// The image as a person would write it.
-fn name(cue: &ImageCue) -> String {
+fn name(cue: &PushHint) -> String {
     let registry = cue.registry.as_deref().map(|registry| format!("{registry}/")).unwrap_or_default();
     let tag = cue.tag.as_deref().map(|tag| format!(":{tag}")).unwrap_or_default();
     format!("{registry}{}{tag}", cue.repository)

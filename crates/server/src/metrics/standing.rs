@@ -67,7 +67,7 @@ impl Standing {
             drop(self.rules.get_or_create(&RuleLabels { r#type: kind.name() }));
         }
         registry.register("rules", "Rules, by type, broken ones included", self.rules.clone());
-        registry.register("rule_faults", "What keeps rules from working", self.faults.clone());
+        registry.register("rule_errors", "What keeps rules from working", self.faults.clone());
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {

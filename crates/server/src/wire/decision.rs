@@ -65,7 +65,7 @@ pub struct Check {
 impl From<&DecisionRecord> for Decision {
     fn from(record: &DecisionRecord) -> Self {
         // A decision of a dry run names no run: its name follows from the id that a replay would get.
-        let named = |run: &trigger_event::ObjectKey| (!run.name.is_empty()).then(|| ObjectName::from(run));
+        let named = |run: &trigger_core::ObjectKey| (!run.name.is_empty()).then(|| ObjectName::from(run));
         let outcome = match &record.outcome {
             OutcomeRecord::Fired { run } => Outcome::Fired { run: named(run) },
             OutcomeRecord::AlsoMatched { run } => Outcome::AlsoMatched { run: named(run) },

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, ImageChange, Launch, Moment, ObjectName, RefusalDetail, ReplayOrigin};
+use super::{Decision, ImageChange, Launch, Moment, ObjectName, RejectionDetail, ReplayOrigin};
 
 /// A part of the history, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +63,7 @@ pub enum State {
     /// It waits to be worked on.
     Pending,
     /// Somebody works on it.
-    Claimed,
+    ClaimedDelivery,
     /// Every rule is decided and everything due is started.
     Settled,
     /// It cannot succeed: see the fault.
@@ -87,11 +87,11 @@ pub struct Summary {
 /// What is known under an id: a delivery that is kept, or requests that were refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Known {
+pub enum KnownDelivery {
     /// A delivery.
     Delivery(Box<DeliveryDetail>),
     /// Nothing but requests that were refused.
-    Refusal(RefusalDetail),
+    Rejection(RejectionDetail),
 }
 
 /// Everything known about a delivery.
@@ -177,7 +177,7 @@ pub struct Verification {
     pub unsigned: bool,
     /// Clone Secrets that hold no webhook key: with `unsigned`, their rules may act on it.
     #[serde(default)]
-    pub keyless: Vec<ObjectName>,
+    pub without_entry: Vec<ObjectName>,
     /// The object on the cluster, or the image, that it was seen to happen to; then no Secret is concerned.
     #[serde(default)]
     pub observed: Option<ObjectName>,
@@ -188,7 +188,7 @@ impl From<trigger_journal::State> for State {
         use trigger_journal::State as Kept;
         match state {
             Kept::Pending => Self::Pending,
-            Kept::Claimed => Self::Claimed,
+            Kept::ClaimedDelivery => Self::ClaimedDelivery,
             Kept::Settled => Self::Settled,
             Kept::Failed => Self::Failed,
         }
@@ -199,7 +199,7 @@ impl From<State> for trigger_journal::State {
     fn from(state: State) -> Self {
         match state {
             State::Pending => Self::Pending,
-            State::Claimed => Self::Claimed,
+            State::ClaimedDelivery => Self::ClaimedDelivery,
             State::Settled => Self::Settled,
             State::Failed => Self::Failed,
         }

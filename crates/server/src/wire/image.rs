@@ -3,8 +3,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trigger_dispatch::ImageStanding;
-use trigger_event::ImageSource;
+use trigger_core::ImageSource;
+use trigger_dispatch::ImageStatus;
 
 use super::Moment;
 
@@ -58,7 +58,7 @@ pub struct Image {
     /// Whether an Image object in the namespace says what it stands for. Then its registry is not asked.
     pub by_object: bool,
     /// Why it is not known what it stands for now. The digest, if there is one, is what it stood for before.
-    pub fault: Option<ImageFault>,
+    pub fault: Option<ImageError>,
     /// The Builds in the namespace that wait for it, by name.
     pub builds: Vec<Arc<str>>,
 }
@@ -66,7 +66,7 @@ pub struct Image {
 /// Why it is not known what an image stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ImageFault {
+pub struct ImageError {
     /// The machine name of its kind, such as `unauthorized`.
     pub kind: String,
     /// In one sentence, with what to do.
@@ -121,9 +121,9 @@ pub enum ImageTeller {
     BuildRun,
 }
 
-impl From<ImageStanding> for Image {
-    fn from(standing: ImageStanding) -> Self {
-        let ImageStanding { namespace, image, digest, since, checked, next, by_object, fault, builds } =
+impl From<ImageStatus> for Image {
+    fn from(standing: ImageStatus) -> Self {
+        let ImageStatus { namespace, image, digest, since, checked, next, by_object, fault, builds } =
             standing;
         Self {
             image: image.to_string(),
@@ -133,14 +133,14 @@ impl From<ImageStanding> for Image {
             checked,
             next,
             by_object,
-            fault: fault.map(|fault| ImageFault { kind: fault.kind.to_owned(), message: fault.message }),
+            fault: fault.map(|fault| ImageError { kind: fault.kind.to_owned(), message: fault.message }),
             builds: builds.into_iter().map(|build| build.name).collect(),
         }
     }
 }
 
-impl From<&trigger_event::ImageChange> for ImageChange {
-    fn from(change: &trigger_event::ImageChange) -> Self {
+impl From<&trigger_core::ImageChange> for ImageChange {
+    fn from(change: &trigger_core::ImageChange) -> Self {
         Self {
             image: change.image.to_string(),
             from: change.from.as_ref().map(ToString::to_string),
@@ -181,12 +181,12 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use trigger_event::{Digest, ImageRef, ObjectKey};
+    use trigger_core::{Digest, ImageRef, ObjectKey};
 
     use super::*;
 
-    fn standing() -> ImageStanding {
-        ImageStanding {
+    fn standing() -> ImageStatus {
+        ImageStatus {
             namespace: "team-a".into(),
             image: ImageRef::parse("node:20").unwrap(),
             digest: Some(Digest::of(b"image")),
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_known_now() {
-        let fault = Some(trigger_dispatch::ImageFault { kind: "unauthorized", message: "no".to_owned() });
+        let fault = Some(trigger_dispatch::ImageError { kind: "unauthorized", message: "no".to_owned() });
         let digest = standing().digest;
         for (digest, fault, known) in [
             (digest.clone(), None, true),
@@ -227,7 +227,7 @@ mod tests {
             (None, None, false),
             (None, fault, false),
         ] {
-            assert_eq!(Image::from(ImageStanding { digest, fault, ..standing() }).is_known(), known);
+            assert_eq!(Image::from(ImageStatus { digest, fault, ..standing() }).is_known(), known);
         }
     }
 

@@ -20,7 +20,7 @@ pub struct LogLevel {
 /// What shall be logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LogLevelOrder {
+pub struct LogLevelRequest {
     /// A level such as `debug`, or a list such as `info,trigger_server=debug`.
     pub filter: String,
 }

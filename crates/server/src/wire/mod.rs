@@ -10,20 +10,20 @@ mod image;
 mod log_level;
 mod problem;
 mod query;
-mod refusal;
+mod rejection;
 mod replay;
 mod run;
 
 pub use decision::{Check, Decision, Outcome};
 pub use delivery::{
-    Deliveries, Delivery, DeliveryDetail, Header, Known, Request, State, Summary, Verification,
+    Deliveries, Delivery, DeliveryDetail, Header, KnownDelivery, Request, State, Summary, Verification,
 };
-pub use image::{Image, ImageChange, ImageCheck, ImageChecked, ImageFault, ImageQuery, ImageTeller, Images};
-pub use log_level::{LogLevel, LogLevelOrder, LogLevelQuery};
+pub use image::{Image, ImageChange, ImageCheck, ImageChecked, ImageError, ImageQuery, ImageTeller, Images};
+pub use log_level::{LogLevel, LogLevelQuery, LogLevelRequest};
 pub use problem::Problem;
 pub use query::{DeliveryQuery, RefusalQuery};
-pub use refusal::{Refusal, RefusalDetail, Refusals, Tried};
-pub use replay::{ReplayOrder, ReplayOrders, ReplayOrigin, ReplayResult, Replayed, ReplayedAll};
+pub use rejection::{Rejection, RejectionDetail, Rejections, Tried};
+pub use replay::{ReplayOrigin, ReplayOutcome, ReplayOutcomes, ReplayRequest, ReplayRequests, ReplayResult};
 pub use run::{Launch, RunNow};
 
 use std::borrow::Cow;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use trigger_event::ObjectKey;
+use trigger_core::ObjectKey;
 
 /// A namespaced object of a kind known from the context.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

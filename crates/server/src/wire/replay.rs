@@ -1,13 +1,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trigger_event::Replay;
+use trigger_core::Replay;
 
 use super::Decision;
 
 /// Asks for one delivery to be worked on once more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ReplayOrder {
+pub struct ReplayRequest {
     /// Tells this request from others: repeated with the same text, it makes no second replay. Any text of up
     /// to 200 characters. A dry run needs none.
     #[serde(default)]
@@ -20,7 +20,7 @@ pub struct ReplayOrder {
 /// Asks for several deliveries to be worked on once more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ReplayOrders {
+pub struct ReplayRequests {
     /// The deliveries, at most 100.
     pub ids: Vec<String>,
     /// As for one delivery.
@@ -34,15 +34,15 @@ pub struct ReplayOrders {
 /// What became of each delivery, in the order asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ReplayedAll {
+pub struct ReplayOutcomes {
     /// One entry per delivery.
-    pub items: Vec<Replayed>,
+    pub items: Vec<ReplayOutcome>,
 }
 
 /// What became of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Replayed {
+pub struct ReplayOutcome {
     /// The earlier delivery.
     pub id: String,
     /// What became of it.
@@ -59,7 +59,7 @@ pub enum ReplayResult {
         delivery: String,
     },
     /// The same request was made before.
-    Known {
+    KnownDelivery {
         /// The id of the replay that it made.
         delivery: String,
     },

@@ -103,7 +103,7 @@ async fn tokens_of_others_are_refused() {
         assert_eq!(scene.post("google", &headers, &google()).await, refused, "{what}");
     }
     assert!(scene.cued().is_empty());
-    let reasons: Vec<_> = scene.refusals(9).await.into_iter().map(|refusal| refusal.reason).collect();
+    let reasons: Vec<_> = scene.rejections(9).await.into_iter().map(|refusal| refusal.reason).collect();
     for expected in
         ["the ID token is not valid: it has expired", "the key or signature of the notification is malformed"]
     {

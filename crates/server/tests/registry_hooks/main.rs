@@ -38,13 +38,13 @@ async fn every_format_comes_in_by_header_and_by_path() {
     let scene = Scene::new().await;
     for (format, body) in pushes() {
         let good = (202, "accepted".to_owned());
-        for proof in proofs(format, KEY, &body) {
+        for verification in proofs(format, KEY, &body) {
             assert_eq!(
-                scene.post(format, std::slice::from_ref(&proof), &body).await,
+                scene.post(format, std::slice::from_ref(&verification), &body).await,
                 good,
-                "{format} {proof:?}"
+                "{format} {verification:?}"
             );
-            assert_eq!(scene.cued(), ["team/base:1"], "{format} {proof:?}");
+            assert_eq!(scene.cued(), ["team/base:1"], "{format} {verification:?}");
         }
         assert_eq!(scene.post(&format!("{format}/{KEY}"), &[], &body).await, good, "{format} by path");
         assert_eq!(scene.cued(), ["team/base:1"], "{format} by path");
@@ -61,22 +61,22 @@ async fn whoever_has_no_key_is_refused() {
             wrong.push(vec![(name, value[..value.len() - 1].to_owned())]);
             wrong.push(vec![(name, value.clone()), (name, value)]);
         }
-        wrong.extend(proofs(format, OTHER_KEY, &body).into_iter().map(|proof| vec![proof]));
+        wrong.extend(proofs(format, OTHER_KEY, &body).into_iter().map(|verification| vec![verification]));
         // That of other formats is none for this one.
         for other in ["distribution", "ghcr", "artifactory"] {
             let own: Vec<_> = proofs(format, KEY, &body).into_iter().map(|(name, _)| name).collect();
             let strange = proofs(other, KEY, &body).into_iter().filter(|(name, _)| !own.contains(name));
-            wrong.extend(strange.map(|proof| vec![proof]));
+            wrong.extend(strange.map(|verification| vec![verification]));
         }
-        for proof in wrong {
-            assert_eq!(scene.post(format, &proof, &body).await, refused, "{format} {proof:?}");
+        for verification in wrong {
+            assert_eq!(scene.post(format, &verification, &body).await, refused, "{format} {verification:?}");
         }
         for key in [OTHER_KEY, &KEY[1..], &format!("{KEY}0"), "%ff", "x"] {
             assert_eq!(scene.post(&format!("{format}/{key}"), &[], &body).await, refused, "{format} {key}");
         }
         let altered = body.replace("base", "bose");
-        for proof in proofs(format, KEY, &body).into_iter().filter(|(_, value)| !value.contains(KEY)) {
-            assert_eq!(scene.post(format, &[proof], &altered).await, refused, "{format}, altered");
+        for verification in proofs(format, KEY, &body).into_iter().filter(|(_, value)| !value.contains(KEY)) {
+            assert_eq!(scene.post(format, &[verification], &altered).await, refused, "{format}, altered");
         }
     }
     assert!(scene.cued().is_empty());
@@ -96,7 +96,7 @@ async fn answers_are_constant_and_name_nothing() {
             &format!("ghcr/{KEY}"),
             vec![("x-github-event", "ping".to_owned())],
             GHCR_PING,
-            (200, "pong"),
+            (200, "ping"),
         ),
         ("no key in the path", "generic/", vec![], elsewhere, (404, "not-found")),
         ("unknown format", "ecr", vec![], elsewhere, (404, "not-found")),
@@ -156,7 +156,7 @@ async fn refusals_are_noted_without_the_key() {
     assert_eq!(scene.post("generic", &[], elsewhere).await.0, 401);
     assert_eq!(scene.post(&format!("generic/{KEY}"), &[], elsewhere).await.0, 200);
     assert_eq!(scene.post(&format!("generic/{KEY}"), &[], "{").await.0, 400);
-    let noted = scene.refusals(3).await;
+    let noted = scene.rejections(3).await;
     let told: Vec<_> = noted.iter().map(|refusal| (refusal.status, refusal.reason.as_str())).collect();
     for expected in [
         (401, "no key verifies the notification"),

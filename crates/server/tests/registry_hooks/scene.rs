@@ -13,13 +13,13 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use trigger_dispatch::{ImageWatch, SecretData, SecretFault, Secrets};
-use trigger_event::{ImageCue, ObjectKey};
-use trigger_journal::{Address, Journal, Refusal};
+use trigger_core::{ObjectKey, PushHint};
+use trigger_dispatch::{ImageNotifier, SecretData, SecretError, Secrets};
+use trigger_journal::{Address, Journal, Rejection};
 use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
 use trigger_rules::Inventory;
 use trigger_server::{
-    HookSettings, Hooks, Limits, Metrics, RegistryHook, RegistryHooks, Route, Trouble, serve,
+    HookSettings, Hooks, Limits, Metrics, RecentFailure, RegistryHook, RegistryHooks, Route, serve,
 };
 
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -39,20 +39,20 @@ pub struct Scene {
 
 /// Writes down what should be looked at. Only `team/base:1` is in use, in any registry.
 #[derive(Default)]
-struct Recorder(Mutex<Vec<ImageCue>>);
+struct Recorder(Mutex<Vec<PushHint>>);
 
 /// No notification has to do with a Build's Secrets.
 struct NoSecrets;
 
-impl ImageWatch for Recorder {
-    fn cue(&self, cue: &ImageCue) -> usize {
+impl ImageNotifier for Recorder {
+    fn cue(&self, cue: &PushHint) -> usize {
         self.0.lock().unwrap().push(cue.clone());
         usize::from(cue.repository == "team/base" && cue.tag.as_deref() == Some("1"))
     }
 }
 
 impl Secrets for NoSecrets {
-    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretFault>> {
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>> {
         panic!("the Secret {secret} is read")
     }
 }
@@ -78,16 +78,16 @@ impl Scene {
         let counted = Metrics::default();
         let mut metrics = Registry::default();
         counted.register(&mut metrics);
-        let (hooks, refusals) = Hooks::new(
+        let (hooks, rejections) = Hooks::new(
             HookSettings::default(),
             Arc::clone(&inventory),
             Arc::new(NoSecrets),
             Arc::clone(&journal),
-            Trouble::default(),
+            RecentFailure::default(),
             counted,
             trigger_dispatch::Metrics::default(),
         );
-        tokio::spawn(refusals.run());
+        tokio::spawn(rejections.run());
         let formats = FORMATS.iter().map(|format| {
             let path = folder.path().join(format.name());
             let policy = format!("audience={AUDIENCE}\nemail={EMAIL}\n");
@@ -96,7 +96,7 @@ impl Scene {
         });
         let registries = RegistryHooks {
             formats: formats.collect(),
-            watch: Arc::clone(&watch) as Arc<dyn ImageWatch>,
+            watch: Arc::clone(&watch) as Arc<dyn ImageNotifier>,
             id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url).unwrap()))),
         };
         let github = Route { path: "/hooks/github", provider: trigger_providers::ALL[0] };
@@ -151,17 +151,17 @@ impl Scene {
     }
 
     /// The refused requests, once there are so many.
-    pub async fn refusals(&self, count: usize) -> Vec<Refusal> {
+    pub async fn rejections(&self, count: usize) -> Vec<Rejection> {
         let wait = async {
             loop {
-                let refusals = self.journal.refusals().await.unwrap();
-                if refusals.len() >= count {
-                    return refusals;
+                let rejections = self.journal.rejections().await.unwrap();
+                if rejections.len() >= count {
+                    return rejections;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the refusals are not noted")
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the rejections are not noted")
     }
 
     pub fn metrics(&self) -> String {

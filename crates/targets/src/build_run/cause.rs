@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use trigger_api::annotations;
-use trigger_event::{
+use trigger_core::{
     Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, PipelineRunEvent, PullRequest,
     TraceParent,
 };

@@ -15,15 +15,19 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use trigger_api::manifest::to_object;
 use trigger_api::shipwright::{self, BuildReference, BuildRun, BuildRunSpec, BuildSpec};
 use trigger_api::{RevisionPolicy, Target, annotations};
-use trigger_event::{Branch, Commit, Event, GitEventKind, ObjectKey};
+use trigger_core::{Branch, Commit, Event, GitEventKind, ObjectKey};
 
-use crate::plan::{About, Condition, Plan, RenderError, Request, TargetKind};
+use crate::plan::{Condition, Plan, RenderError, Request, ResourceType, TargetKind};
 use crate::run_name::run_name;
 
-const BUILD: About =
-    About { group: shipwright::GROUP, version: shipwright::VERSION, kind: "Build", plural: "builds" };
-const BUILD_RUN: About =
-    About { group: shipwright::GROUP, version: shipwright::VERSION, kind: "BuildRun", plural: "buildruns" };
+const BUILD: ResourceType =
+    ResourceType { group: shipwright::GROUP, version: shipwright::VERSION, kind: "Build", plural: "builds" };
+const BUILD_RUN: ResourceType = ResourceType {
+    group: shipwright::GROUP,
+    version: shipwright::VERSION,
+    kind: "BuildRun",
+    plural: "buildruns",
+};
 
 /// The condition that tells why a BuildRun exists.
 const TRIGGERED: &str = "Triggered";

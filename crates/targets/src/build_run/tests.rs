@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::{Cause, ForkPolicy, RevisionPolicy, Target, annotations};
-use trigger_event::{
+use trigger_core::{
     Branch, Commit, DeliveryId, Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, ImageRef,
     ImageSource, ObjectKey, Origin, PipelineRunEvent, PullRequest, PullRequestAction, RepoId, Repository,
     RunClass,

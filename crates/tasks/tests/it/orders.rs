@@ -1,7 +1,7 @@
 //! What a task asks for, and the BuildRun that it becomes.
 
 use serde_json::{Value, json};
-use trigger_tasks::{Seen, Step, step};
+use trigger_tasks::{ObservedRun, Step, step};
 
 use crate::scene::{at, custom_run, read, read_run, run};
 
@@ -37,7 +37,9 @@ fn only_tasks_that_ask_for_a_build_are_ours() {
 
 fn refused(change: &Value, reason: &str, words: &str) {
     let task = read(&custom_run(change)).unwrap();
-    let Step::Write(write) = step(&task, &Seen::Absent, at(0)) else { panic!("{change} is not refused") };
+    let Step::Write(write) = step(&task, &ObservedRun::Absent, at(0)) else {
+        panic!("{change} is not refused")
+    };
     let said = &write.said;
     assert_eq!((said.status.as_str(), said.reason.as_str()), ("False", reason), "{change}");
     assert!(said.message.contains(words), "{change}: {}", said.message);

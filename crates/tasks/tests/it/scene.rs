@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use trigger_tasks::{Attempt, CancelCause, Seen, Step, Task};
+use trigger_tasks::{Attempt, CancelCause, ObservedRun, Step, Task};
 
 pub const CREATED: &str = "2026-01-02T03:00:00Z";
 
@@ -57,20 +57,20 @@ pub fn build_run(task: &Task, condition: Option<(&str, &str)>, change: &Value) -
     with(object, change)
 }
 
-pub fn seen(run: &Value) -> Seen {
-    Seen::There(Attempt::read(run))
+pub fn seen(run: &Value) -> ObservedRun {
+    ObservedRun::There(Attempt::read(run))
 }
 
 /// A step in one line: what is written, and which attempts had failed by then.
 pub fn tell(step: &Step) -> String {
     match step {
-        Step::Leave => "leave".to_owned(),
+        Step::Done => "leave".to_owned(),
         Step::Create => "create".to_owned(),
         Step::Cancel(CancelCause::Task, _) => "cancel for the task".to_owned(),
         Step::Cancel(CancelCause::Timeout, _) => "cancel for its time".to_owned(),
         Step::Wait(None) => "wait".to_owned(),
         Step::Wait(Some(until)) => format!("wait {}s", until.duration_since(at(0)).as_secs()),
-        Step::LookAgain => "look again".to_owned(),
+        Step::Requeue => "look again".to_owned(),
         Step::Write(write) => {
             let failed = write.patch["status"]["retriesStatus"].as_array();
             let failed = failed.map(|failed| {

@@ -1,7 +1,7 @@
 //! What comes next, from what is seen.
 
 use serde_json::{Value, json};
-use trigger_tasks::{GRACE, Seen, Step, Task, step};
+use trigger_tasks::{GRACE, ObservedRun, Step, Task, step};
 
 use crate::scene::{at, build_run, custom_run, read, read_run, run, seen, tell};
 
@@ -15,7 +15,7 @@ fn check(change: &Value, condition: Option<(&str, &str)>, seconds: i64, expected
 
 fn check_without_run(change: &Value, seconds: i64, expected: &str) {
     let task = read(&custom_run(change)).unwrap();
-    assert_eq!(tell(&step(&task, &Seen::Absent, at(seconds))), expected, "{change}");
+    assert_eq!(tell(&step(&task, &ObservedRun::Absent, at(seconds))), expected, "{change}");
 }
 
 fn name_of_run() -> String {
@@ -199,7 +199,7 @@ fn a_retry_keeps_the_failed_status_and_begins_anew() {
         assert!(status["extraFields"].is_null() && status["completionTime"].is_null());
         let next = read(&object).unwrap();
         assert_ne!(*next.run().name, *name, "each attempt has a run of its own");
-        assert_eq!(tell(&step(&next, &Seen::Absent, at(60))), "create");
+        assert_eq!(tell(&step(&next, &ObservedRun::Absent, at(60))), "create");
     }
     let task = read(&object).unwrap();
     let failed = build_run(&task, Some(("False", "Failed")), &json!({}));
@@ -309,12 +309,12 @@ fn a_run_has_its_own_words_and_one_time_for_all_attempts() {
     check(&second, Some(("Unknown", "Running")), 600, "cancel for its time");
     let workspace = json!({"spec": {"workspaces": [{"name": "w", "volumeClaimTemplate": {"spec": {}}}]}});
     let task = read_run(&run(&workspace)).unwrap();
-    assert_eq!(tell(&step(&task, &Seen::Absent, at(0))), "False/RunWorkspaceNotSupported");
+    assert_eq!(tell(&step(&task, &ObservedRun::Absent, at(0))), "False/RunWorkspaceNotSupported");
 }
 
 #[test]
 fn what_cannot_be_seen_is_looked_for_until_its_time_is_over() {
-    let hidden = |lasting| Seen::Hidden { message: "no".to_owned(), lasting };
+    let hidden = |lasting| ObservedRun::Hidden { message: "no".to_owned(), lasting };
     let check = |change: &Value, lasting, seconds, expected: &str| {
         let task = read(&custom_run(change)).unwrap();
         assert_eq!(tell(&step(&task, &hidden(lasting), at(seconds))), expected, "{change} {lasting}");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trigger_tasks::{Seen, Step, Task, step};
+use trigger_tasks::{ObservedRun, Step, Task, step};
 
 use crate::scene::{at, custom_run, read, seen};
 
@@ -82,7 +82,7 @@ impl World {
         let known = task(&self.versions[version]);
         let name = known.run().name.to_string();
         let found = self.runs.get(&name).cloned().flatten();
-        let seen = found.as_ref().map_or(Seen::Absent, seen);
+        let seen = found.as_ref().map_or(ObservedRun::Absent, seen);
         match step(&known, &seen, at(self.now)) {
             Step::Write(write) => {
                 let is_current = write.patch["metadata"]["resourceVersion"]
@@ -101,7 +101,7 @@ impl World {
                     json_patch::merge(run, &patch);
                 }
             }
-            Step::Create | Step::Wait(_) | Step::Leave | Step::LookAgain => {}
+            Step::Create | Step::Wait(_) | Step::Done | Step::Requeue => {}
         }
     }
 

@@ -1,10 +1,10 @@
 //! Deliveries about images that have changed.
 
+use trigger_core::ImageSource;
 use trigger_dispatch::IMAGES;
-use trigger_event::ImageSource;
 use trigger_server::wire::{Delivery, DeliveryDetail, ImageChange};
 
-use crate::asking::{age, whole_seconds};
+use crate::admin_client::{age, whole_seconds};
 
 /// What such a delivery of a list is about, and its event without that; `None` of any other.
 pub(super) fn about(item: &Delivery) -> Option<(String, String)> {

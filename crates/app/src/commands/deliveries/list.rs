@@ -5,7 +5,7 @@ use trigger_server::wire;
 
 use super::pages::deliveries;
 use super::{Filters, rows, watch};
-use crate::asking::{Client, Format, Output, Table};
+use crate::admin_client::{Client, Format, Output, Table};
 
 /// Flags of `deliveries list`.
 #[derive(Debug, clap::Args)]
@@ -23,15 +23,15 @@ pub(super) struct Args {
     watch: bool,
     /// List the requests that were refused instead.
     #[arg(long, conflicts_with_all = ["watch", "repository", "event", "state", "since", "until"])]
-    refused: bool,
+    rejected: bool,
 }
 
-/// The API keeps no more refusals.
-const MOST_REFUSALS: u32 = 1000;
+/// The API keeps no more rejections.
+const MOST_REJECTIONS: u32 = 1000;
 
 pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
     let format = args.output.format();
-    if args.refused {
+    if args.rejected {
         return refused(client, args.limit, &format).await;
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     match format {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
         Format::Table(_) if found.items.is_empty() => {
-            anstream::eprintln!("No deliveries. `deliveries list --refused` shows what was refused.");
+            anstream::eprintln!("No deliveries. `deliveries list --rejected` shows what was refused.");
         }
         Format::Table(width) => {
             let rows = found.items.iter().map(|item| rows::delivery(item, width)).collect();
@@ -59,8 +59,8 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
 }
 
 async fn refused(client: &Client, limit: u32, format: &Format) -> anyhow::Result<ExitCode> {
-    let limit = usize::try_from(limit.min(MOST_REFUSALS)).ok();
-    let found: wire::Refusals = client.get("/refusals", &wire::RefusalQuery { limit }).await?;
+    let limit = usize::try_from(limit.min(MOST_REJECTIONS)).ok();
+    let found: wire::Rejections = client.get("/rejections", &wire::RefusalQuery { limit }).await?;
     match format {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
         Format::Table(_) if found.items.is_empty() => anstream::eprintln!("Nothing was refused."),

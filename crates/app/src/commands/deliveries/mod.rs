@@ -14,10 +14,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 use trigger_server::wire;
 
-use crate::asking::{Client, NotFound, ServerArgs, parse_moment};
+use crate::admin_client::{Client, NotFound, ServerArgs, parse_moment};
 
 /// Flags of `deliveries`.
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ enum StateName {
     /// It waits to be worked on.
     Pending,
     /// Somebody works on it.
-    Claimed,
+    ClaimedDelivery,
     /// Every rule is decided and everything due is started.
     Settled,
     /// It cannot succeed.
@@ -81,7 +81,7 @@ enum StateName {
 
 const NOT_FOUND: NotFound = NotFound(
     "no delivery is known by this id, or you may not see it: `shipwright-trigger deliveries list` shows those that \
-     you may see, and with --refused what was refused",
+     you may see, and with --rejected what was refused",
 );
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -121,7 +121,7 @@ impl From<StateName> for wire::State {
     fn from(name: StateName) -> Self {
         match name {
             StateName::Pending => Self::Pending,
-            StateName::Claimed => Self::Claimed,
+            StateName::ClaimedDelivery => Self::ClaimedDelivery,
             StateName::Settled => Self::Settled,
             StateName::Failed => Self::Failed,
         }

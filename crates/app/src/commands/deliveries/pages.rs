@@ -1,6 +1,6 @@
 use trigger_server::wire::{Deliveries, DeliveryQuery};
 
-use crate::asking::Client;
+use crate::admin_client::Client;
 
 /// No page of the API is larger.
 const LARGEST_PAGE: usize = 500;

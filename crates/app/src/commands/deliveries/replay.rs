@@ -4,15 +4,15 @@ use std::process::ExitCode;
 use anstream::println;
 use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
-use trigger_server::wire::{Decision, Outcome, ReplayOrders, ReplayResult, Replayed, ReplayedAll};
+use trigger_server::wire::{Decision, Outcome, ReplayOutcome, ReplayOutcomes, ReplayRequests, ReplayResult};
 
 use super::Filters;
 use super::pages::deliveries;
 use super::show::whole_id;
-use crate::asking::Client;
-use crate::plain::plain;
+use crate::admin_client::Client;
+use crate::render_decisions;
+use crate::sanitize::plain;
 use crate::sender::fresh;
-use crate::telling;
 
 /// Flags of `deliveries replay`.
 #[derive(Debug, clap::Args)]
@@ -76,7 +76,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     for one in send(client, &possible, Some(&request)).await? {
         match &one.result {
             ReplayResult::New { delivery } => println!("{} -> {}", one.id, delivery.green()),
-            ReplayResult::Known { delivery } => {
+            ReplayResult::KnownDelivery { delivery } => {
                 println!("{} -> {} (made by the same request before)", one.id, delivery.green());
             }
             other => {
@@ -120,15 +120,15 @@ async fn chosen(
 }
 
 /// Sends the ids in batches; a dry run if there is no request.
-async fn send(client: &Client, ids: &[String], request: Option<&str>) -> anyhow::Result<Vec<Replayed>> {
+async fn send(client: &Client, ids: &[String], request: Option<&str>) -> anyhow::Result<Vec<ReplayOutcome>> {
     let mut all = Vec::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
-        let orders = ReplayOrders {
+        let orders = ReplayRequests {
             ids: batch.to_vec(),
             request: request.map(ToOwned::to_owned),
             dry_run: request.is_none(),
         };
-        let answer: ReplayedAll = client.post("/replays", &orders).await?;
+        let answer: ReplayOutcomes = client.post("/replays", &orders).await?;
         all.extend(answer.items);
     }
     Ok(all)
@@ -138,14 +138,14 @@ fn is_possible(result: &ReplayResult) -> bool {
     matches!(result, ReplayResult::DryRun { .. })
 }
 
-fn tell_rehearsal(one: &Replayed, alone: bool) {
+fn tell_rehearsal(one: &ReplayOutcome, alone: bool) {
     let ReplayResult::DryRun { decisions, hidden } = &one.result else {
         println!("{}: {}", one.id, plain(&obstacle(&one.result)).red());
         return;
     };
     println!("{}: {}{}", one.id, in_short(decisions), if *hidden { ", of what you may see" } else { "" });
     if alone {
-        telling::tell(decisions.iter().map(telling::of_wire));
+        render_decisions::tell(decisions.iter().map(render_decisions::of_wire));
     }
 }
 
@@ -173,7 +173,9 @@ fn obstacle(result: &ReplayResult) -> String {
                 .to_owned()
         }
         ReplayResult::Meaningless { reason } => format!("it is not understood any more: {reason}"),
-        ReplayResult::New { .. } | ReplayResult::Known { .. } | ReplayResult::DryRun { .. } => String::new(),
+        ReplayResult::New { .. } | ReplayResult::KnownDelivery { .. } | ReplayResult::DryRun { .. } => {
+            String::new()
+        }
     }
 }
 

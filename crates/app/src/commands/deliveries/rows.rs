@@ -1,9 +1,9 @@
-//! Deliveries and refusals, a line each.
+//! Deliveries and rejections, a line each.
 
-use trigger_server::wire::{Delivery, Refusal, State};
+use trigger_server::wire::{Delivery, Rejection, State};
 
 use super::changes;
-use crate::asking::{Cell, Column, Width, age, whole_seconds};
+use crate::admin_client::{Cell, Column, Width, age, whole_seconds};
 
 /// Ages, states and the names of usual events fit, whatever comes later.
 const AGE: Column = Column::at_least("AGE", 4);
@@ -74,7 +74,7 @@ pub(super) const REFUSAL_COLUMNS: &[Column] = &[
 ];
 
 /// A refused request as a row.
-pub(super) fn refusal(item: &Refusal) -> Vec<Cell> {
+pub(super) fn refusal(item: &Rejection) -> Vec<Cell> {
     let reason = match &item.reason {
         Some(reason) => Cell::plain(reason),
         None => Cell::faint("partly about what you may not see; see `show`"),
@@ -96,7 +96,7 @@ pub(super) fn state(state: State) -> Cell {
     match state {
         State::Settled => Cell::good(name),
         State::Failed => Cell::bad(name),
-        State::Pending | State::Claimed => Cell::waiting(name),
+        State::Pending | State::ClaimedDelivery => Cell::waiting(name),
     }
 }
 
@@ -117,7 +117,7 @@ fn result(item: &Delivery) -> Cell {
             format!("{fault}{}", again.unwrap_or_default())
         }
         (State::Pending, None) => "waits".to_owned(),
-        (State::Claimed, _) => "is being worked on".to_owned(),
+        (State::ClaimedDelivery, _) => "is being worked on".to_owned(),
         (State::Settled, _) if summary.started > 0 => {
             let counts = [
                 (summary.started, "started"),

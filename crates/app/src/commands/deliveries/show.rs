@@ -5,17 +5,17 @@ use anstream::println;
 use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
 use trigger_server::wire::{
-    Decision, DeliveryDetail, DeliveryQuery, Known, Launch, ObjectName, Outcome, Refusal, RefusalQuery,
-    Refusals, RunNow,
+    Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, ObjectName, Outcome, RefusalQuery,
+    Rejection, Rejections, RunNow,
 };
 
 use super::NOT_FOUND;
 use super::changes;
 use super::pages::deliveries;
 use super::rows::{is_held_back, state};
-use crate::asking::{Client, Notation, age, short, whole_seconds};
-use crate::plain::plain;
-use crate::telling::{self, Verdict};
+use crate::admin_client::{Client, Notation, age, short, whole_seconds};
+use crate::render_decisions::{self, Verdict};
+use crate::sanitize::plain;
 
 /// Flags of `deliveries show`.
 #[derive(Debug, clap::Args)]
@@ -43,11 +43,11 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
         std::io::stdout().lock().write_all(&body).context("the body cannot be written")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let known: Known = client.get(&format!("/deliveries/{id}"), &()).await?;
+    let known: KnownDelivery = client.get(&format!("/deliveries/{id}"), &()).await?;
     match (args.output, &known) {
         (Some(notation), known) => println!("{}", notation.write(known)?),
-        (None, Known::Delivery(delivery)) => tell(delivery),
-        (None, Known::Refusal(detail)) => detail.refusals.iter().for_each(tell_refusal),
+        (None, KnownDelivery::Delivery(delivery)) => tell(delivery),
+        (None, KnownDelivery::Rejection(detail)) => detail.rejections.iter().for_each(tell_refusal),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,7 +65,7 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
         return Ok(text.to_owned());
     }
     let listed = deliveries(client, DeliveryQuery::default(), LOOKED_THROUGH).await?;
-    let refused: Refusals = client.get("/refusals", &RefusalQuery { limit: Some(1000) }).await?;
+    let refused: Rejections = client.get("/rejections", &RefusalQuery { limit: Some(1000) }).await?;
     let mut ids: Vec<String> = listed.items.into_iter().map(|item| item.id).collect();
     ids.extend(refused.items.into_iter().map(|item| item.id));
     ids.retain(|id| id.starts_with(text));
@@ -114,8 +114,8 @@ fn tell(delivery: &DeliveryDetail) {
         let what = if is_held_back { "waits".yellow().to_string() } else { "fault".red().to_string() };
         println!("  {what}      {}", plain(fault));
     }
-    telling::tell(delivery.decisions.iter().map(|decision| {
-        let mut told = telling::of_wire(decision);
+    render_decisions::tell(delivery.decisions.iter().map(|decision| {
+        let mut told = render_decisions::of_wire(decision);
         if is_held_back && let Some(run) = not_launched(delivery, decision) {
             told.verdict = Verdict::Fires;
             told.why = format!("{} waits for its turn", run.name);
@@ -195,7 +195,7 @@ fn tell_launch(launch: &Launch) {
     println!("{} {}  {mark}{}", launch.kind, launch.run.bold(), plain(&how));
 }
 
-fn tell_refusal(refusal: &Refusal) {
+fn tell_refusal(refusal: &Rejection) {
     println!("Refused {}  {}", refusal.id.bold(), format!("{} {}", refusal.status, refusal.answer).red());
     let about = refusal.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
     let event = if refusal.event.is_empty() { "something" } else { &refusal.event };

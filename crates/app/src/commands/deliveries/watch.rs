@@ -9,7 +9,7 @@ use trigger_server::wire::{Delivery, DeliveryQuery, State};
 
 use super::pages::deliveries;
 use super::rows;
-use crate::asking::{Client, Format, Notation, Table};
+use crate::admin_client::{Client, Format, Notation, Table};
 
 /// How long to wait before connecting again: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(200);

@@ -7,7 +7,7 @@ use anstream::println;
 use anyhow::bail;
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
-use trigger_event::{Digest, Event, ImageChange, ImageEvent, ImageRef, ImageSource};
+use trigger_core::{Digest, Event, ImageChange, ImageEvent, ImageRef, ImageSource};
 use trigger_rules::RuleSet;
 
 use super::NAMED_AT_MOST;
@@ -62,7 +62,7 @@ pub(super) fn introduce(change: &ImageChange) {
 pub(super) fn unknown(image: &ImageRef, namespace: Option<&str>, rules: &RuleSet) {
     let place = namespace.map(|name| format!(" in the namespace {name}")).unwrap_or_default();
     println!("No Build{place} waits for {image}.");
-    let is_here = |key: &trigger_event::ObjectKey| namespace.is_none_or(|name| *key.namespace == *name);
+    let is_here = |key: &trigger_core::ObjectKey| namespace.is_none_or(|name| *key.namespace == *name);
     let waiting = rules.waiting_for_images().filter(|rules| is_here(&rules.target.key));
     let names: BTreeSet<_> =
         waiting.filter_map(|rules| rules.images.as_ref()).flat_map(|images| &images.names).collect();

@@ -10,14 +10,14 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use owo_colors::OwoColorize;
 use trigger_cluster::{Scope, connect, list_builds};
-use trigger_event::{Event, ImageChange, ObjectKey, Proof, RepoId};
+use trigger_core::{Event, ImageChange, ObjectKey, RepoId, Verification};
 use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
 use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs, SampleCommand};
 use crate::manifests;
-use crate::plain::plain;
-use crate::telling::{self, Told, Verdict};
+use crate::render_decisions::{self, Told, Verdict};
+use crate::sanitize::plain;
 
 /// Nothing fires: told apart from an error, for scripts.
 const NOTHING_FIRES: u8 = 3;
@@ -120,7 +120,7 @@ fn meaning(composed: Composed) -> anyhow::Result<Event> {
 }
 
 /// Every Build's own key verifies, and an object was seen where it is.
-fn assumed(event: &Event, rules: &RuleSet) -> Proof {
+fn assumed(event: &Event, rules: &RuleSet) -> Verification {
     let secrets = rules.targets().filter_map(|rules| rules.target.secret.as_ref());
     let observed = match event {
         Event::PipelineRun(event) => Some(event.run.clone()),
@@ -128,11 +128,11 @@ fn assumed(event: &Event, rules: &RuleSet) -> Proof {
         Event::Git(_) => None,
     };
     let secrets = secrets.map(|secret| secret.key.clone()).collect();
-    Proof { secrets, unsigned: true, keyless: Vec::new(), observed }
+    Verification { secrets, unsigned: true, without_entry: Vec::new(), observed }
 }
 
 fn tell(decisions: &[Decision]) {
-    telling::tell(decisions.iter().map(|decision| Told {
+    render_decisions::tell(decisions.iter().map(|decision| Told {
         target: (decision.target.kind, decision.target.key.to_string()),
         rule: &decision.rule,
         verdict: match &decision.outcome {

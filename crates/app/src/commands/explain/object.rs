@@ -9,7 +9,7 @@ use serde_json::Value;
 use trigger_api::manifest;
 use trigger_api::shipwright::{self, BuildRun, Push, image::Image};
 use trigger_api::tekton::{self, PipelineRun};
-use trigger_event::{Event, ImageChange, ImageEvent, ImageSource};
+use trigger_core::{Event, ImageChange, ImageEvent, ImageSource};
 
 use super::super::event_args::read;
 

@@ -2,12 +2,12 @@ use std::process::ExitCode;
 
 use anstream::println;
 use owo_colors::OwoColorize;
-use trigger_event::ImageRef;
+use trigger_core::ImageRef;
 use trigger_server::wire::{Image, ImageCheck, ImageChecked, ImageQuery, Images};
 
 use super::rows;
-use crate::asking::{Client, Notation};
-use crate::plain::plain;
+use crate::admin_client::{Client, Notation};
+use crate::sanitize::plain;
 
 /// Flags of `images check`.
 #[derive(Debug, clap::Args)]

@@ -1,11 +1,11 @@
 use std::process::ExitCode;
 
 use anstream::println;
-use trigger_event::ImageRef;
+use trigger_core::ImageRef;
 use trigger_server::wire::{ImageQuery, Images};
 
 use super::rows;
-use crate::asking::{Client, Format, Output, Table};
+use crate::admin_client::{Client, Format, Output, Table};
 
 /// Flags of `images list`.
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::asking::{Client, NotFound, ServerArgs};
+use crate::admin_client::{Client, NotFound, ServerArgs};
 
 /// Flags of `images`.
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,10 @@
 //! Images, a line each.
 
 use jiff::Timestamp;
-use trigger_event::Digest;
+use trigger_core::Digest;
 use trigger_server::wire::Image;
 
-use crate::asking::{Cell, Column, Width, age, whole_seconds};
+use crate::admin_client::{Cell, Column, Width, age, whole_seconds};
 
 /// The columns of [`image`].
 pub(super) const IMAGE_COLUMNS: &[Column] = &[
@@ -77,7 +77,7 @@ fn around(moment: Timestamp) -> String {
 mod tests {
     use std::time::Duration;
 
-    use trigger_server::wire::ImageFault;
+    use trigger_server::wire::ImageError;
 
     use super::*;
 
@@ -118,7 +118,7 @@ mod tests {
     fn a_standing_is_one_line() {
         let digest = Digest::of(b"image");
         let fault =
-            || Some(ImageFault { kind: "unauthorized".to_owned(), message: "give a Secret".to_owned() });
+            || Some(ImageError { kind: "unauthorized".to_owned(), message: "give a Secret".to_owned() });
         let unknown = || Image { digest: None, since: None, checked: None, ..item() };
         for (item, expected) in [
             (item(), format!("{digest} since 3h ago (the registry was asked 30s ago)")),

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shipwright_trigger::{RegistryHook, RegistryHookOptions};
+use trigger_core::Digest;
 use trigger_devregistry::{Distribution, DistributionOptions};
-use trigger_event::Digest;
 
 use super::{all_seen, build, built, may_ask, on, standing};
 use crate::pipelines::{run_of, started};

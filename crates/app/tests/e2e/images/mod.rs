@@ -18,9 +18,9 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use shipwright_trigger::ProgramOptions;
+use trigger_core::{Digest, ImageRef, ObjectKey};
 use trigger_devregistry::DevRegistry;
-use trigger_dispatch::ImageStanding;
-use trigger_event::{Digest, ImageRef, ObjectKey};
+use trigger_dispatch::ImageStatus;
 use trigger_journal::Stats;
 
 use crate::pipelines::{now, started};
@@ -136,7 +136,7 @@ pub async fn all_seen(world: &World, team: &str) {
 }
 
 /// How an image stands in one of the namespaces, once this is true of it.
-pub async fn standing(world: &World, image: &str, is: impl Fn(&ImageStanding) -> bool) -> ImageStanding {
+pub async fn standing(world: &World, image: &str, is: impl Fn(&ImageStatus) -> bool) -> ImageStatus {
     let image = ImageRef::parse(image).unwrap();
     world
         .until(&format!("{image} stands as expected"), || async {
@@ -184,7 +184,7 @@ pub async fn waiting_for_base(
 
 pub fn may_ask(options: &mut ProgramOptions, host: &str) {
     options.images.registry_private.push(host.parse().unwrap());
-    options.images.registry_plain_http.push(host.to_owned());
+    options.images.insecure_registry.push(host.to_owned());
     options.images.image_interval = 3600;
     options.images.registry_rate = 1000;
     options.images.image_window = 1;

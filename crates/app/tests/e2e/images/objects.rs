@@ -1,7 +1,7 @@
 //! Scenario 19 with Image objects.
 
 use serde_json::json;
-use trigger_event::Digest;
+use trigger_core::Digest;
 
 use super::{all_seen, build, built, objects, on, standing};
 use crate::pipelines::{run_of, started};

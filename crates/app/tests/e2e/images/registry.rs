@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
+use trigger_core::Digest;
 use trigger_devregistry::DevRegistry;
-use trigger_event::Digest;
 
 use super::{all_seen, build, built, check, objects, on, standing, waiting_for_base, with_registry};
 use crate::pipelines::{run_of, started};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use trigger_core::Digest;
 use trigger_devregistry::DevRegistry;
-use trigger_event::Digest;
 use trigger_journal::{Query, State};
 
 use super::{all_seen, build, built, check, objects, on, standing, with_registry};
@@ -40,7 +40,7 @@ async fn images_that_change_within_the_window_start_one_run_that_names_both() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_builds_on_one_image_are_started_a_few_at_a_time() {
     const BUILDS: usize = 25;
-    let world = World::with(|options| options.images.image_runs = 20).await;
+    let world = World::with(|options| options.images.image_run_rate = 20).await;
     for n in 0..BUILDS {
         let output = format!("registry.example/app-{n}");
         build(&world, "team-a", &format!("app-{n}"), &output, json!([on("base", &["ghcr.io/some/base"])]))

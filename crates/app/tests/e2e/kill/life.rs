@@ -118,8 +118,8 @@ impl Life {
             command
         } else {
             let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
-            command.args(["serve", "--log", "off", "--lease", &LEASE.as_secs().to_string()]);
-            command.args(["--listen", &hooks.to_string(), "--admin", &admin.to_string()]);
+            command.args(["serve", "--log", "off", "--claim-timeout", &LEASE.as_secs().to_string()]);
+            command.args(["--listen", &hooks.to_string(), "--admin-listen", &admin.to_string()]);
             command.env("SHIPWRIGHT_TRIGGER_JOURNAL", &stage.journal).env("KUBECONFIG", stage.kubeconfig());
             command.args(stage.watched.iter().flat_map(|name| ["--namespace", name.as_str()]));
             command
@@ -185,7 +185,8 @@ async fn serve(role: Role) {
     let journal = trigger_journal::open(&address).await.unwrap();
     let journal = Arc::new(SuicidalJournal::new(journal, Arc::clone(&trap)));
     let mut options = ProgramOptions::on_loopback(address);
-    (options.listen, options.admin, options.work.lease) = (role.hooks, role.admin, LEASE.as_secs());
+    (options.listen, options.admin_listen, options.work.claim_timeout) =
+        (role.hooks, role.admin, LEASE.as_secs());
     options.namespaces.extend(role.watched);
     let launcher =
         |reporter| Ok(Arc::new(SuicidalLauncher::new(KubeLauncher::new(&connection, reporter), trap)) as _);

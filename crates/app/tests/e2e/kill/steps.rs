@@ -10,11 +10,12 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use trigger_cluster::KubeLauncher;
-use trigger_dispatch::{LaunchFault, Launched, Launcher, Note};
-use trigger_event::{Delivery, DeliveryId, Verified};
+use trigger_core::{Delivery, DeliveryId, Verified};
+use trigger_dispatch::{LaunchError, Launched, Launcher, Note};
 use trigger_journal::{
-    Appended, Claimed, DecisionRecord, Demand, Journal, JournalError, Memo, Page, Pruned, Query, Record,
-    Refusal, ReplayOrder, Replayed, Retention, Settlement, Stats, Ticket, Usage,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
+    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
+    Usage,
 };
 use trigger_targets::Plan;
 
@@ -26,7 +27,7 @@ pub(crate) enum Step {
     /// It is on disk; the sender knows nothing of it yet.
     Committed,
     /// It is claimed; nothing is decided yet.
-    Claimed,
+    ClaimedDelivery,
     /// A run was created; the journal knows nothing of it yet.
     Launched,
     /// It is settled.
@@ -35,7 +36,7 @@ pub(crate) enum Step {
 
 impl Step {
     pub(super) const ALL: [Self; 5] =
-        [Self::Accepted, Self::Committed, Self::Claimed, Self::Launched, Self::Settled];
+        [Self::Accepted, Self::Committed, Self::ClaimedDelivery, Self::Launched, Self::Settled];
 }
 
 /// Kills the process when it comes to a step for so manyeth time.
@@ -69,7 +70,7 @@ impl SuicidalLauncher {
 }
 
 impl Launcher for SuicidalLauncher {
-    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchFault>> {
+    fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>> {
         async move {
             let launched = self.inner.launch(plan).await;
             if launched.is_ok() {
@@ -101,7 +102,7 @@ impl Journal for SuicidalJournal {
         &self,
         delivery: Verified<Delivery>,
         decisions: Option<Vec<DecisionRecord>>,
-    ) -> BoxFuture<'_, Result<Appended, JournalError>> {
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         async move {
             self.trap.pass(Step::Accepted);
             let appended = self.inner.append_decided(delivery, decisions).await;
@@ -113,18 +114,18 @@ impl Journal for SuicidalJournal {
         .boxed()
     }
 
-    fn claim(&self, demand: Demand) -> BoxFuture<'_, Result<Vec<Claimed>, JournalError>> {
+    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
         async move {
             let claimed = self.inner.claim(demand).await;
             if claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty()) {
-                self.trap.pass(Step::Claimed);
+                self.trap.pass(Step::ClaimedDelivery);
             }
             claimed
         }
         .boxed()
     }
 
-    fn settle(&self, ticket: Ticket, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
         async move {
             let settled = self.inner.settle(ticket, settlement).await;
             if settled.is_ok() {
@@ -135,13 +136,13 @@ impl Journal for SuicidalJournal {
         .boxed()
     }
 
-    fn replay(&self, order: ReplayOrder) -> BoxFuture<'_, Result<Replayed, JournalError>> {
+    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
         self.inner.replay(order)
     }
 
     fn release(
         &self,
-        ticket: Ticket,
+        ticket: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -168,12 +169,12 @@ impl Journal for SuicidalJournal {
         self.inner.check()
     }
 
-    fn refuse(&self, refusals: Vec<Refusal>) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.inner.refuse(refusals)
+    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.refuse(rejections)
     }
 
-    fn refusals(&self) -> BoxFuture<'_, Result<Vec<Refusal>, JournalError>> {
-        self.inner.refusals()
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
+        self.inner.rejections()
     }
 
     fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
@@ -188,17 +189,17 @@ impl Journal for SuicidalJournal {
         self.inner.raise_watermark(name, to)
     }
 
-    fn memo<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Memo>, JournalError>> {
-        self.inner.memo(name)
+    fn entry<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Entry>, JournalError>> {
+        self.inner.entry(name)
     }
 
-    fn replace_memo<'a>(
+    fn compare_and_swap<'a>(
         &'a self,
         name: &'a str,
         after: u64,
         text: String,
     ) -> BoxFuture<'a, Result<bool, JournalError>> {
-        self.inner.replace_memo(name, after, text)
+        self.inner.compare_and_swap(name, after, text)
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

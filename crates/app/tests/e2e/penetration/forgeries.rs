@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 use trigger_providers::{GitHub, Provider};
 
 use crate::world::{KEY, World, decisions, usual_rules};
@@ -97,16 +97,16 @@ async fn every_key_is_tried_whichever_is_right() {
         assert_eq!(answer.status, expected, "{key}");
         assert_eq!(dev.requests().count("get", "secrets"), 3, "{key}");
     }
-    let refusals = world
+    let rejections = world
         .until("the refusal is noted", || async {
-            let refusals = world.program.journal.refusals().await.unwrap();
-            (!refusals.is_empty()).then_some(refusals)
+            let rejections = world.program.journal.rejections().await.unwrap();
+            (!rejections.is_empty()).then_some(rejections)
         })
         .await;
-    let mut findings: Vec<_> = refusals[0].tried.iter().map(|tried| tried.finding.as_str()).collect();
+    let mut findings: Vec<_> = rejections[0].tried.iter().map(|tried| tried.finding.as_str()).collect();
     findings.dedup();
     assert_eq!(findings, ["none of its 2 keys verifies the signature"]);
-    assert_eq!(refusals[0].tried.len(), names.len());
+    assert_eq!(rejections[0].tried.len(), names.len());
 }
 
 /// Names that look alike to people are others.

@@ -19,7 +19,7 @@ async fn nothing_is_asked_of_the_host_of_a_repository() {
     let trigger = json!({"triggerSecret": "hook", "when": usual_rules()});
     world.build_of("team-a", "web", json!({"url": url}), trigger).await;
     let mut push = world.push_main();
-    push.repository = trigger_event::RepoId::parse(&url).unwrap();
+    push.repository = trigger_core::RepoId::parse(&url).unwrap();
     let body = GitHub.compose(&push).body;
     let mut payload: serde_json::Value = serde_json::from_slice(&body).unwrap();
     for field in ["html_url", "clone_url", "statuses_url", "hooks_url", "archive_url"] {
@@ -50,7 +50,7 @@ async fn no_name_of_an_image_leads_inside() {
     let images: Vec<_> = hosts.iter().map(|host| format!("{host}:{port}/base")).collect();
     let images: Vec<_> = images.iter().map(String::as_str).collect();
     let understood: Vec<_> =
-        images.iter().copied().filter(|image| trigger_event::ImageRef::parse(image).is_ok()).collect();
+        images.iter().copied().filter(|image| trigger_core::ImageRef::parse(image).is_ok()).collect();
     assert!(understood.len() >= 2, "{understood:?}");
     build(&world, "team-a", "app", "registry.example/app", json!([on("base", &understood)])).await;
     for image in &understood {

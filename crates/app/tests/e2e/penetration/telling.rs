@@ -40,7 +40,7 @@ fn serve(folder: &Path, cluster: &Cluster, hooks: SocketAddr, format: &str) -> S
         command.env_remove(name);
     }
     command.args(["serve", "--log", "info,trigger_dispatch=debug", "--log-format", format]);
-    command.args(["--listen", &hooks.to_string(), "--admin", &free_port().to_string(), "--journal"]);
+    command.args(["--listen", &hooks.to_string(), "--admin-listen", &free_port().to_string(), "--journal"]);
     command.arg(format!("sqlite:{}", folder.join("journal.db").display()));
     if let Some(namespace) = cluster.watched() {
         command.args(["--namespace", namespace]);
@@ -87,7 +87,7 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
         log_with(folder.path(), "listening").await;
 
         let sample = |branch: &str| Sample {
-            repository: trigger_event::RepoId::parse("https://github.com/acme/web").unwrap(),
+            repository: trigger_core::RepoId::parse("https://github.com/acme/web").unwrap(),
             default_branch: "main".to_owned(),
             sender: ODD.to_owned(),
             kind: SampleKind::Push {

@@ -22,7 +22,7 @@ impl Life {
         let journal = format!("sqlite:{}", folder.join("journal.db").display());
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
         command.args(["serve", "--log", "off", "--journal", &journal]);
-        command.args(["--listen", &free_port().to_string(), "--admin", &free_port().to_string()]);
+        command.args(["--listen", &free_port().to_string(), "--admin-listen", &free_port().to_string()]);
         command.args(cluster.watched().iter().flat_map(|name| ["--namespace", name]));
         command.env("KUBECONFIG", folder.join("kubeconfig")).stdin(Stdio::null()).stderr(Stdio::null());
         Self(command.spawn().unwrap())

@@ -40,7 +40,7 @@ async fn a_run_of_the_build_controller_starts_nothing() {
     tekton(&world, "team-a").end("app-1-x", "True", "Succeeded").await;
     let record = settled(&world, &uid, "Succeeded").await;
     assert_eq!(decisions(&record), ["app/team=a Started/Succeeded: carries-out-a-build"]);
-    assert_eq!(record.proof.observed, Some(key(&world, "team-a", "app-1-x")));
+    assert_eq!(record.verification.observed, Some(key(&world, "team-a", "app-1-x")));
     assert_eq!(started(&world, "team-a").await, [""; 0]);
 }
 

@@ -17,7 +17,7 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
-use trigger_event::{DeliveryId, ObjectKey};
+use trigger_core::{DeliveryId, ObjectKey};
 use trigger_journal::Record;
 
 use crate::world::{World, annotation};

@@ -15,7 +15,7 @@ use crate::soak::extent;
 
 /// What the way to the API server is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum CutKind {
     Open,
     /// Packets are dropped: connections stay, and nothing comes through.
     Silent,
@@ -26,14 +26,14 @@ enum Way {
 /// Stands between a replica and the API server.
 struct Proxy {
     address: SocketAddr,
-    way: watch::Sender<Way>,
+    way: watch::Sender<CutKind>,
 }
 
 impl Proxy {
     async fn start(to: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (way, told) = watch::channel(Way::Open);
+        let (way, told) = watch::channel(CutKind::Open);
         tokio::spawn(async move {
             while let Ok((inward, _)) = listener.accept().await {
                 let way = told.clone();
@@ -47,7 +47,7 @@ impl Proxy {
                     };
                     tokio::select! {
                         () = connection => {}
-                        _ = closed.wait_for(|way| *way == Way::Closed) => {}
+                        _ = closed.wait_for(|way| *way == CutKind::Closed) => {}
                     }
                 });
             }
@@ -57,11 +57,11 @@ impl Proxy {
 }
 
 /// Passes on what comes, as long as the way is open; what comes meanwhile is passed on later.
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<CutKind>) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let Ok(count) = from.read(&mut buffer).await else { return };
-        if way.wait_for(|way| *way == Way::Open).await.is_err() || count == 0 {
+        if way.wait_for(|way| *way == CutKind::Open).await.is_err() || count == 0 {
             return;
         }
         if to.write_all(&buffer[..count]).await.is_err() {
@@ -70,7 +70,7 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::R
     }
 }
 
-async fn endure(test: &str, cut: Way) {
+async fn endure(test: &str, cut: CutKind) {
     let Some(fleet) = Fleet::new(test).await else { return };
     let kubeconfig = fleet.dev.kubeconfig();
     let address = fleet.dev.address();
@@ -95,7 +95,7 @@ async fn endure(test: &str, cut: Way) {
     let cut_for = Duration::from_secs(extent(0, 60));
     until("the cut is over", async || begun.elapsed() >= cut_for).await;
     let afterwards = load.acknowledged() + 30;
-    proxy.way.send_replace(Way::Open);
+    proxy.way.send_replace(CutKind::Open);
 
     // Without a restart it takes deliveries in again, and leads again when the other is gone.
     load.wait_for(afterwards).await;
@@ -115,10 +115,10 @@ async fn endure(test: &str, cut: Way) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_whose_packets_are_dropped_leads_no_more_and_recovers() {
-    endure("a_replica_whose_packets_are_dropped_leads_no_more_and_recovers", Way::Silent).await;
+    endure("a_replica_whose_packets_are_dropped_leads_no_more_and_recovers", CutKind::Silent).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_whose_connections_are_closed_leads_no_more_and_recovers() {
-    endure("a_replica_whose_connections_are_closed_leads_no_more_and_recovers", Way::Closed).await;
+    endure("a_replica_whose_connections_are_closed_leads_no_more_and_recovers", CutKind::Closed).await;
 }

@@ -34,7 +34,7 @@ async fn registries_are_asked_by_the_leader_and_by_whoever_hears_of_a_change() {
     })
     .await;
     let base = format!("{}/base", registry.host());
-    let image = trigger_event::ImageRef::parse(&base).unwrap();
+    let image = trigger_core::ImageRef::parse(&base).unwrap();
     let asked = || registry.requests().iter().filter(|seen| seen.path.contains("/manifests/")).count();
     build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
     standing(&world, &base, |standing| standing.digest.is_some()).await;
@@ -118,7 +118,7 @@ async fn a_broken_rule_is_told_of_by_the_leader_alone() {
     let (one, other) = (world.replica().await, world.replica().await);
     leader(&world, &[&world.program, &one, &other]).await;
     world.build("team-a", "broken", json!([rule("open", &["Push"], &["release-["])])).await;
-    let key = trigger_event::ObjectKey::new(world.namespace("team-a"), "broken");
+    let key = trigger_core::ObjectKey::new(world.namespace("team-a"), "broken");
     for program in [&one, &other] {
         world
             .until("each knows the Build", || async {

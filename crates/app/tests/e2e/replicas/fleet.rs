@@ -57,13 +57,13 @@ impl Fleet {
         let file = self.folder.path().join(format!("kubeconfig-{}", hooks.port()));
         std::fs::write(&file, kubeconfig).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
-        command.args(["serve", "--log", "off", "--lease", "5"]);
+        command.args(["serve", "--log", "off", "--claim-timeout", "5"]);
         command.args(["--lease-name", &self.lease_name()]);
         if let Some(namespace) = self.dev.watched() {
             command.args(["--namespace", namespace]);
         }
         command.args(["--drain-delay", &DRAIN_DELAY.as_secs().to_string()]);
-        command.args(["--listen", &hooks.to_string(), "--admin", &admin.to_string()]);
+        command.args(["--listen", &hooks.to_string(), "--admin-listen", &admin.to_string()]);
         command.env("SHIPWRIGHT_TRIGGER_JOURNAL", &self.journal).env("KUBECONFIG", file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let replica = Replica { process: command.spawn().unwrap(), hooks, admin, http: self.http.clone() };

@@ -23,7 +23,7 @@ async fn world(test: &str, lease: u64) -> Option<World> {
     let journal = postgres::database(test)?;
     let world = World::with(|options| {
         options.journal = journal.parse().unwrap();
-        options.work.lease = lease;
+        options.work.claim_timeout = lease;
     })
     .await;
     world.build("team-a", "web", usual_rules()).await;
@@ -68,7 +68,7 @@ async fn a_database_that_crashes_is_told_and_waited_for() {
     let world = World::with(|options| {
         options.journal = server.url("journal").parse().unwrap();
         // A claim whose answer the crash has swallowed comes back when its lease has run out.
-        options.work.lease = 5;
+        options.work.claim_timeout = 5;
     })
     .await;
     world.build("team-a", "web", usual_rules()).await;

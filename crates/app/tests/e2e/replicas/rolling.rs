@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use trigger_event::RepoId;
+use trigger_core::RepoId;
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 
 use super::fleet::{Fleet, Replica, until};

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use futures::future::join_all;
-use trigger_event::ObjectKey;
-use trigger_journal::{Appended, Replayed, Settlement, State, Stats};
+use trigger_core::ObjectKey;
+use trigger_journal::{AppendOutcome, ReplayOutcome, Settlement, State, Stats};
 
 use super::{append, claim_one, failure, settle_all};
 use crate::Store;
@@ -9,7 +9,7 @@ use crate::delivery::{launched, push, skipped, verified, verified_by};
 
 pub(crate) async fn a_delivery_is_found_as_it_was_appended(store: &mut impl Store) {
     let sent = push("a", 0);
-    assert_eq!(append(store.journal(), &sent).await, Appended::New);
+    assert_eq!(append(store.journal(), &sent).await, AppendOutcome::New);
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
     let kept = &found.delivery;
     assert_eq!(kept.id, sent.id);
@@ -17,7 +17,7 @@ pub(crate) async fn a_delivery_is_found_as_it_was_appended(store: &mut impl Stor
     assert_eq!((&kept.provider_id, &kept.event), (&sent.provider_id, &sent.event));
     assert_eq!((&kept.repository, &kept.headers), (&sent.repository, &sent.headers));
     assert_eq!((kept.received_at, &kept.body), (sent.received_at, &sent.body));
-    assert_eq!(found.proof, *verified(sent).proof());
+    assert_eq!(found.verification, *verified(sent).verification());
     assert_eq!((found.state, found.attempts), (State::Pending, 0));
     assert!(found.due.is_some());
     assert_eq!((found.settled_at, found.fault), (None, None));
@@ -27,8 +27,8 @@ pub(crate) async fn a_delivery_is_found_as_it_was_appended(store: &mut impl Stor
 pub(crate) async fn of_fifty_calls_at_once_one_is_new(store: &mut impl Store) {
     let sent = push("a", 0);
     let answers = join_all((0..50).map(|_| append(store.journal(), &sent))).await;
-    let new = answers.iter().filter(|answer| **answer == Appended::New).count();
-    let others = answers.iter().filter(|answer| **answer == Appended::InProgress).count();
+    let new = answers.iter().filter(|answer| **answer == AppendOutcome::New).count();
+    let others = answers.iter().filter(|answer| **answer == AppendOutcome::InProgress).count();
     assert_eq!((new, others), (1, 49));
     claim_one(store.journal()).await;
 }
@@ -36,18 +36,18 @@ pub(crate) async fn of_fifty_calls_at_once_one_is_new(store: &mut impl Store) {
 pub(crate) async fn a_delivery_in_progress_is_not_taken_twice(store: &mut impl Store) {
     let sent = push("a", 0);
     append(store.journal(), &sent).await;
-    assert_eq!(append(store.journal(), &sent).await, Appended::InProgress);
+    assert_eq!(append(store.journal(), &sent).await, AppendOutcome::InProgress);
     claim_one(store.journal()).await;
-    assert_eq!(append(store.journal(), &push("a", 9)).await, Appended::InProgress);
+    assert_eq!(append(store.journal(), &push("a", 9)).await, AppendOutcome::InProgress);
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
-    assert_eq!((found.state, found.delivery.received_at), (State::Claimed, sent.received_at));
+    assert_eq!((found.state, found.delivery.received_at), (State::ClaimedDelivery, sent.received_at));
 }
 
 pub(crate) async fn a_settled_delivery_never_runs_again(store: &mut impl Store) {
     let sent = push("a", 0);
     append(store.journal(), &sent).await;
     settle_all(store.journal(), &Settlement::default()).await;
-    assert_eq!(append(store.journal(), &sent).await, Appended::Settled);
+    assert_eq!(append(store.journal(), &sent).await, AppendOutcome::Settled);
     assert!(super::claim_all(store.journal()).await.is_empty());
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn a_delivery_that_is_decided_already_is_settled_at_once(store:
     arrivals.mark_unchanged();
     let decide = |reason| Some(vec![skipped(reason)]);
     let appended = store.journal().append_decided(verified(sent.clone()), decide("r")).await.unwrap();
-    assert_eq!(appended, Appended::New);
+    assert_eq!(appended, AppendOutcome::New);
     assert!(!arrivals.has_changed().unwrap(), "it is no work");
     assert!(super::claim_all(store.journal()).await.is_empty());
     assert_eq!(store.journal().stats().await.unwrap(), Stats::default());
@@ -69,10 +69,10 @@ pub(crate) async fn a_delivery_that_is_decided_already_is_settled_at_once(store:
     assert_eq!((found.decisions, found.launches.len()), (vec![skipped("r")], 0));
 
     let again = store.journal().append_decided(verified(sent.clone()), decide("other")).await.unwrap();
-    assert_eq!(again, Appended::Settled);
+    assert_eq!(again, AppendOutcome::Settled);
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
     assert_eq!(found.decisions, [skipped("r")], "what is known stays");
-    assert!(matches!(super::replay(store.journal(), &sent.id, "once").await, Replayed::New(_)));
+    assert!(matches!(super::replay(store.journal(), &sent.id, "once").await, ReplayOutcome::New(_)));
     assert_eq!(claim_one(store.journal()).await.delivery.body, sent.body, "it can be replayed");
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn what_had_failed_is_opened_again_whatever_was_decided(store: 
     settle_all(store.journal(), &failure("quota exceeded")).await;
     let decisions = Some(vec![skipped("r")]);
     let appended = store.journal().append_decided(verified(sent.clone()), decisions).await.unwrap();
-    assert_eq!(appended, Appended::Reopened);
+    assert_eq!(appended, AppendOutcome::Reopened);
     assert_eq!(claim_one(store.journal()).await.ticket.attempt, 2);
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn decided_ones_and_others_share_a_commit(store: &mut impl Stor
         async move { journal.append_decided(delivery, decisions).await.unwrap() }
     });
     let answers = join_all(appends).await;
-    assert!(answers.iter().all(|answer| *answer == Appended::New), "{answers:?}");
+    assert!(answers.iter().all(|answer| *answer == AppendOutcome::New), "{answers:?}");
     assert_eq!(super::claim_all(journal).await.len(), 20);
 }
 
@@ -111,7 +111,7 @@ pub(crate) async fn a_failed_delivery_is_opened_again(store: &mut impl Store) {
     again.provider_id = Some("another guid".to_owned());
     let secret = ObjectKey::new("team-b", "rotated");
     let answer = store.journal().append(verified_by(again.clone(), &secret)).await.unwrap();
-    assert_eq!(answer, Appended::Reopened);
+    assert_eq!(answer, AppendOutcome::Reopened);
 
     let found = store.journal().find(&again.id).await.unwrap().unwrap();
     assert_eq!((found.state, found.attempts, found.settled_at), (State::Pending, 1, None));
@@ -122,7 +122,7 @@ pub(crate) async fn a_failed_delivery_is_opened_again(store: &mut impl Store) {
     assert_eq!((found.decisions, found.launches), (settlement.decisions, settlement.launches));
     let claimed = claim_one(store.journal()).await;
     assert_eq!(claimed.ticket.attempt, 2);
-    assert_eq!(claimed.proof.secrets, [secret], "the proof that holds today");
+    assert_eq!(claimed.verification.secrets, [secret], "the proof that holds today");
 }
 
 pub(crate) async fn an_empty_body_and_a_large_one_survive(store: &mut impl Store) {
@@ -143,7 +143,7 @@ pub(crate) async fn what_was_appended_survives_the_end_of_the_process(store: &mu
     let sent = push("a", 0);
     append(store.journal(), &sent).await;
     store.reopen().await;
-    assert_eq!(append(store.journal(), &sent).await, Appended::InProgress);
+    assert_eq!(append(store.journal(), &sent).await, AppendOutcome::InProgress);
     assert_eq!(claim_one(store.journal()).await.delivery.body, sent.body);
-    assert_eq!(append(store.journal(), &failed).await, Appended::Reopened);
+    assert_eq!(append(store.journal(), &failed).await, AppendOutcome::Reopened);
 }

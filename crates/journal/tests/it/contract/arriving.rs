@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use trigger_journal::{Demand, JournalError, Query, Settlement};
+use trigger_journal::{ClaimRequest, JournalError, Query, Settlement};
 
 use super::{LONG, append, claim_one, failure, replay, settle_all};
 use crate::Store;
@@ -52,7 +52,7 @@ pub(crate) async fn closing_wakes_those_who_wait_and_refuses_the_rest(store: &mu
     let journal = store.journal();
     let unavailable = |error| matches!(error, Some(JournalError::Unavailable { .. }));
     assert!(unavailable(journal.append(verified(push("a", 0))).await.err()));
-    assert!(unavailable(journal.claim(Demand::any(1, LONG)).await.err()));
+    assert!(unavailable(journal.claim(ClaimRequest::any(1, LONG)).await.err()));
     assert!(unavailable(journal.find(&push("a", 0).id).await.err()));
     assert!(unavailable(journal.history(Query::default()).await.err()));
     assert!(unavailable(journal.stats().await.err()));

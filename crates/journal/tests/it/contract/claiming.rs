@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trigger_event::DeliveryId;
-use trigger_journal::{Claimed, Demand, State};
+use trigger_core::DeliveryId;
+use trigger_journal::{ClaimRequest, ClaimedDelivery, State};
 
 use super::{LONG, append, claim_all, claim_one};
 use crate::Store;
 use crate::delivery::push;
 
-fn ids(claimed: &[Claimed]) -> Vec<DeliveryId> {
+fn ids(claimed: &[ClaimedDelivery]) -> Vec<DeliveryId> {
     claimed.iter().map(|claimed| claimed.ticket.id.clone()).collect()
 }
 
@@ -31,7 +31,7 @@ pub(crate) async fn a_claim_takes_no_more_than_asked_for(store: &mut impl Store)
     let sizes = [0, 2, 2, 2, 2];
     let mut taken = Vec::new();
     for max in sizes {
-        taken.push(store.journal().claim(Demand::any(max, LONG)).await.unwrap().len());
+        taken.push(store.journal().claim(ClaimRequest::any(max, LONG)).await.unwrap().len());
     }
     assert_eq!(taken, [0, 2, 2, 1, 0]);
 }
@@ -43,14 +43,14 @@ pub(crate) async fn what_is_claimed_is_not_claimed_again(store: &mut impl Store)
     assert!(claimed.lease_until > Timestamp::now());
     assert!(claim_all(store.journal()).await.is_empty());
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
-    assert_eq!((found.state, found.attempts, found.due), (State::Claimed, 1, None));
+    assert_eq!((found.state, found.attempts, found.due), (State::ClaimedDelivery, 1, None));
 }
 
 pub(crate) async fn many_claimers_share_the_queue_without_overlap(store: &mut impl Store) {
     for n in 0..100 {
         append(store.journal(), &push(&n.to_string(), n)).await;
     }
-    let claims = join_all((0..20).map(|_| store.journal().claim(Demand::any(7, LONG)))).await;
+    let claims = join_all((0..20).map(|_| store.journal().claim(ClaimRequest::any(7, LONG)))).await;
     let claimed: Vec<_> = claims.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(claimed.len(), 100);
     assert_eq!(ids(&claimed).into_iter().collect::<HashSet<_>>().len(), 100);
@@ -58,10 +58,11 @@ pub(crate) async fn many_claimers_share_the_queue_without_overlap(store: &mut im
 
 pub(crate) async fn a_lease_that_runs_out_makes_it_claimable_again(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
-    let first = store.journal().claim(Demand::any(1, Duration::from_millis(5))).await.unwrap().remove(0);
+    let first =
+        store.journal().claim(ClaimRequest::any(1, Duration::from_millis(5))).await.unwrap().remove(0);
     let second = loop {
         // Every round trip to the store takes time of its own, so this ends.
-        if let Some(claimed) = store.journal().claim(Demand::any(1, LONG)).await.unwrap().pop() {
+        if let Some(claimed) = store.journal().claim(ClaimRequest::any(1, LONG)).await.unwrap().pop() {
             break claimed;
         }
     };
@@ -71,7 +72,7 @@ pub(crate) async fn a_lease_that_runs_out_makes_it_claimable_again(store: &mut i
 
 pub(crate) async fn a_claim_survives_the_end_of_the_process(store: &mut impl Store) {
     append(store.journal(), &push("over", 0)).await;
-    store.journal().claim(Demand::any(1, Duration::ZERO)).await.unwrap();
+    store.journal().claim(ClaimRequest::any(1, Duration::ZERO)).await.unwrap();
     store.reopen().await;
     let claimed = claim_one(store.journal()).await;
     assert_eq!((claimed.ticket.id, claimed.ticket.attempt), (push("over", 0).id, 2));

@@ -2,14 +2,16 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trigger_event::ObjectKey;
-use trigger_journal::{Demand, JournalError, LaunchRecord, OutcomeRecord, Settlement, State, Ticket};
+use trigger_core::ObjectKey;
+use trigger_journal::{
+    ClaimRequest, ClaimToken, JournalError, LaunchRecord, OutcomeRecord, Settlement, State,
+};
 
 use super::{LONG, append, claim_all, claim_one, failure, settle_all};
 use crate::Store;
 use crate::delivery::{launched, push, skipped};
 
-fn is_stale(answer: &Result<(), JournalError>, ticket: &Ticket) -> bool {
+fn is_stale(answer: &Result<(), JournalError>, ticket: &ClaimToken) -> bool {
     matches!(answer, Err(JournalError::StaleTicket { id }) if *id == ticket.id)
 }
 
@@ -91,11 +93,11 @@ pub(crate) async fn a_retry_does_not_overtake_what_waited_longer(store: &mut imp
 pub(crate) async fn a_stale_ticket_changes_nothing(store: &mut impl Store) {
     let sent = push("a", 0);
     append(store.journal(), &sent).await;
-    let unclaimed = Ticket { id: sent.id.clone(), attempt: 0 };
-    let unknown = Ticket { id: push("unknown", 0).id, attempt: 1 };
-    let lost = store.journal().claim(Demand::any(1, Duration::ZERO)).await.unwrap().remove(0).ticket;
+    let unclaimed = ClaimToken { id: sent.id.clone(), attempt: 0 };
+    let unknown = ClaimToken { id: push("unknown", 0).id, attempt: 1 };
+    let lost = store.journal().claim(ClaimRequest::any(1, Duration::ZERO)).await.unwrap().remove(0).ticket;
     let held = claim_one(store.journal()).await.ticket;
-    let future = Ticket { id: sent.id.clone(), attempt: 3 };
+    let future = ClaimToken { id: sent.id.clone(), attempt: 3 };
     for ticket in [&unclaimed, &unknown, &lost, &future] {
         let answer = store.journal().settle(ticket.clone(), failure("wrong")).await;
         assert!(is_stale(&answer, ticket), "{ticket:?}: {answer:?}");
@@ -104,7 +106,7 @@ pub(crate) async fn a_stale_ticket_changes_nothing(store: &mut impl Store) {
         assert!(is_stale(&answer, ticket), "{ticket:?}: {answer:?}");
     }
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
-    assert_eq!((found.state, found.fault), (State::Claimed, None));
+    assert_eq!((found.state, found.fault), (State::ClaimedDelivery, None));
 
     store.journal().settle(held.clone(), Settlement::default()).await.unwrap();
     let again = store.journal().settle(held.clone(), failure("wrong")).await;
@@ -115,7 +117,7 @@ pub(crate) async fn a_stale_ticket_changes_nothing(store: &mut impl Store) {
 
 pub(crate) async fn an_expired_ticket_holds_until_somebody_else_claims(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
-    let expired = store.journal().claim(Demand::any(1, Duration::ZERO)).await.unwrap().remove(0).ticket;
+    let expired = store.journal().claim(ClaimRequest::any(1, Duration::ZERO)).await.unwrap().remove(0).ticket;
     store.journal().settle(expired, Settlement::default()).await.unwrap();
 }
 
@@ -128,7 +130,7 @@ pub(crate) async fn a_stale_ticket_does_not_fail_its_neighbours(store: &mut impl
     // At once, so that a store that groups its commits has them in one group. Every second one is stale.
     let answers = join_all(tickets.iter().enumerate().map(|(n, ticket)| {
         let attempt = ticket.attempt + u32::from(n % 2 == 1);
-        store.journal().settle(Ticket { attempt, ..ticket.clone() }, Settlement::default())
+        store.journal().settle(ClaimToken { attempt, ..ticket.clone() }, Settlement::default())
     }))
     .await;
     for (n, (answer, ticket)) in answers.iter().zip(&tickets).enumerate() {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use trigger_journal::{Appended, Pruned, Query, Replayed, Retention, Settlement, State};
+use trigger_journal::{AppendOutcome, Pruned, Query, ReplayOutcome, Retention, Settlement, State};
 
 use super::{append, claim_one, failure, replay, settle_all};
 use crate::Store;
@@ -62,20 +62,28 @@ pub(crate) async fn bodies_go_first_then_decisions_then_keys(store: &mut impl St
     let found = store.journal().find(&id).await.unwrap().unwrap();
     assert!(!found.body_kept && found.delivery.body.is_empty());
     assert_eq!((found.decisions.len(), found.launches.len()), (1, 1));
-    assert_eq!(replay(store.journal(), &id, "x").await, Replayed::BodyGone);
-    assert_eq!(append(store.journal(), &push("a", 0)).await, Appended::Settled);
+    assert_eq!(replay(store.journal(), &id, "x").await, ReplayOutcome::BodyGone);
+    assert_eq!(append(store.journal(), &push("a", 0)).await, AppendOutcome::Settled);
 
     assert_eq!(prune(store, Retention { deliveries: Duration::ZERO, ..ALL }).await, pruned(0, 1, 0));
     assert_eq!(history(store).await, 0);
     let found = store.journal().find(&id).await.unwrap().unwrap();
     assert_eq!((found.state, found.decisions.len()), (State::Settled, 0));
-    assert_eq!(found.proof, *verified(push("a", 0)).proof(), "a further Secret is told from the same one");
-    assert_eq!(replay(store.journal(), &id, "x").await, Replayed::Missing);
-    assert_eq!(append(store.journal(), &push("a", 0)).await, Appended::Settled, "its key is still known");
+    assert_eq!(
+        found.verification,
+        *verified(push("a", 0)).verification(),
+        "a further Secret is told from the same one"
+    );
+    assert_eq!(replay(store.journal(), &id, "x").await, ReplayOutcome::Missing);
+    assert_eq!(
+        append(store.journal(), &push("a", 0)).await,
+        AppendOutcome::Settled,
+        "its key is still known"
+    );
 
     assert_eq!(prune(store, Retention { keys: Duration::ZERO, ..ALL }).await, pruned(0, 0, 1));
     assert!(store.journal().find(&id).await.unwrap().is_none());
-    assert_eq!(append(store.journal(), &push("a", 0)).await, Appended::New);
+    assert_eq!(append(store.journal(), &push("a", 0)).await, AppendOutcome::New);
     assert_eq!(claim_one(store.journal()).await.delivery.body, push("a", 0).body);
 }
 
@@ -115,7 +123,7 @@ pub(crate) async fn a_failed_delivery_that_was_forgotten_can_come_again(store: &
     append(store.journal(), &push("a", 0)).await;
     settle_all(store.journal(), &failure("quota")).await;
     assert_eq!(prune(store, Retention { deliveries: Duration::ZERO, ..ALL }).await.deliveries, 1);
-    assert_eq!(append(store.journal(), &push("a", 5)).await, Appended::Reopened);
+    assert_eq!(append(store.journal(), &push("a", 5)).await, AppendOutcome::Reopened);
     assert_eq!(history(store).await, 1);
     assert_eq!(claim_one(store.journal()).await.delivery.body, push("a", 0).body);
 }

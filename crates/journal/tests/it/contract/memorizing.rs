@@ -1,33 +1,33 @@
 use futures::future::join_all;
-use trigger_journal::Memo;
+use trigger_journal::Entry;
 
 use crate::Store;
 
 pub(crate) async fn a_memo_is_replaced_by_who_knows_it(store: &mut impl Store) {
     let journal = store.journal();
-    assert_eq!(journal.memo("images/team-a").await.unwrap(), None);
+    assert_eq!(journal.entry("images/team-a").await.unwrap(), None);
     let replace =
-        |after: u64, text: &'static str| journal.replace_memo("images/team-a", after, text.to_owned());
+        |after: u64, text: &'static str| journal.compare_and_swap("images/team-a", after, text.to_owned());
     assert!(!replace(7, "nobody wrote the seventh").await.unwrap());
     assert!(replace(0, "first").await.unwrap());
     assert!(!replace(0, "first again").await.unwrap());
     assert!(replace(1, "second \u{1f4e6}").await.unwrap());
     assert!(!replace(1, "late").await.unwrap());
-    let expected = Memo { revision: 2, text: "second \u{1f4e6}".to_owned() };
-    assert_eq!(journal.memo("images/team-a").await.unwrap().as_ref(), Some(&expected));
-    assert_eq!(journal.memo("images/team-b").await.unwrap(), None);
+    let expected = Entry { revision: 2, text: "second \u{1f4e6}".to_owned() };
+    assert_eq!(journal.entry("images/team-a").await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(journal.entry("images/team-b").await.unwrap(), None);
     store.reopen().await;
-    assert_eq!(store.journal().memo("images/team-a").await.unwrap(), Some(expected));
+    assert_eq!(store.journal().entry("images/team-a").await.unwrap(), Some(expected));
 }
 
 pub(crate) async fn of_many_who_replace_a_memo_one_succeeds(store: &mut impl Store) {
     let journal = store.journal();
     for after in 0..5 {
-        let all = (0..20).map(|who| journal.replace_memo("m", after, format!("{after} by {who}")));
+        let all = (0..20).map(|who| journal.compare_and_swap("m", after, format!("{after} by {who}")));
         let done: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
         let who = done.iter().position(|done| *done).unwrap();
-        let memo = journal.memo("m").await.unwrap().unwrap();
-        assert_eq!(memo, Memo { revision: after + 1, text: format!("{after} by {who}") });
+        let entry = journal.entry("m").await.unwrap().unwrap();
+        assert_eq!(entry, Entry { revision: after + 1, text: format!("{after} by {who}") });
     }
 }

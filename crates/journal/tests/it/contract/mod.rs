@@ -15,8 +15,10 @@ pub(crate) mod sharing;
 
 use std::time::Duration;
 
-use trigger_event::{Delivery, DeliveryId};
-use trigger_journal::{Appended, Claimed, Demand, Journal, ReplayOrder, Replayed, Settlement};
+use trigger_core::{Delivery, DeliveryId};
+use trigger_journal::{
+    AppendOutcome, ClaimRequest, ClaimedDelivery, Journal, ReplayOutcome, ReplayRequest, Settlement,
+};
 
 use crate::delivery::verified;
 
@@ -121,17 +123,17 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-pub(crate) async fn append(journal: &dyn Journal, delivery: &Delivery) -> Appended {
+pub(crate) async fn append(journal: &dyn Journal, delivery: &Delivery) -> AppendOutcome {
     journal.append(verified(delivery.clone())).await.unwrap()
 }
 
 /// Claims everything that is due.
-pub(crate) async fn claim_all(journal: &dyn Journal) -> Vec<Claimed> {
-    journal.claim(Demand::any(1000, LONG)).await.unwrap()
+pub(crate) async fn claim_all(journal: &dyn Journal) -> Vec<ClaimedDelivery> {
+    journal.claim(ClaimRequest::any(1000, LONG)).await.unwrap()
 }
 
 /// Claims everything that is due, which is one delivery.
-pub(crate) async fn claim_one(journal: &dyn Journal) -> Claimed {
+pub(crate) async fn claim_one(journal: &dyn Journal) -> ClaimedDelivery {
     let mut claimed = claim_all(journal).await;
     assert_eq!(claimed.len(), 1, "one delivery is due: {claimed:?}");
     claimed.remove(0)
@@ -144,9 +146,9 @@ pub(crate) async fn settle_all(journal: &dyn Journal, settlement: &Settlement) {
     }
 }
 
-pub(crate) async fn replay(journal: &dyn Journal, of: &DeliveryId, request: &str) -> Replayed {
+pub(crate) async fn replay(journal: &dyn Journal, of: &DeliveryId, request: &str) -> ReplayOutcome {
     let (request, by, from) = (request.to_owned(), "ada".to_owned(), "10.0.0.7".to_owned());
-    journal.replay(ReplayOrder { of: of.clone(), request, by, from }).await.unwrap()
+    journal.replay(ReplayRequest { of: of.clone(), request, by, from }).await.unwrap()
 }
 
 pub(crate) fn failure(fault: &str) -> Settlement {

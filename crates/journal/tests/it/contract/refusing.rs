@@ -1,12 +1,12 @@
-use trigger_event::ObjectKey;
-use trigger_journal::{REFUSALS, Refusal, TriedSecret};
+use trigger_core::ObjectKey;
+use trigger_journal::{REJECTIONS, Rejection, TriedSecret};
 
 use crate::Store;
 use crate::delivery::{moment, push};
 
-fn refusal(second: i64) -> Refusal {
+fn refusal(second: i64) -> Rejection {
     let finding = "no key in it verifies the signature".to_owned();
-    Refusal {
+    Rejection {
         at: moment(second),
         times: 2,
         delivery: push("refused", 0).id,
@@ -24,11 +24,11 @@ fn refusal(second: i64) -> Refusal {
 }
 
 pub(crate) async fn refusals_are_kept_newest_first(store: &mut impl Store) {
-    assert!(store.journal().refusals().await.unwrap().is_empty());
+    assert!(store.journal().rejections().await.unwrap().is_empty());
     store.journal().refuse(vec![refusal(1), refusal(2)]).await.unwrap();
     store.journal().refuse(vec![refusal(3)]).await.unwrap();
     store.reopen().await;
-    assert_eq!(store.journal().refusals().await.unwrap(), [refusal(3), refusal(2), refusal(1)]);
+    assert_eq!(store.journal().rejections().await.unwrap(), [refusal(3), refusal(2), refusal(1)]);
 }
 
 pub(crate) async fn the_ring_of_refusals_does_not_grow(store: &mut impl Store) {
@@ -36,9 +36,9 @@ pub(crate) async fn the_ring_of_refusals_does_not_grow(store: &mut impl Store) {
         let batch = (0..300).map(|n| refusal(batch * 300 + n)).collect();
         store.journal().refuse(batch).await.unwrap();
     }
-    let kept = store.journal().refusals().await.unwrap();
-    assert_eq!(kept.len(), REFUSALS);
-    assert_eq!((kept[0].at, kept[REFUSALS - 1].at), (moment(1499), moment(500)));
+    let kept = store.journal().rejections().await.unwrap();
+    assert_eq!(kept.len(), REJECTIONS);
+    assert_eq!((kept[0].at, kept[REJECTIONS - 1].at), (moment(1499), moment(500)));
 }
 
 pub(crate) async fn a_store_that_works_says_so(store: &mut impl Store) {

@@ -1,5 +1,5 @@
-use trigger_event::Replay;
-use trigger_journal::{Replayed, Settlement, State};
+use trigger_core::Replay;
+use trigger_journal::{ReplayOutcome, Settlement, State};
 
 use super::{append, claim_one, failure, replay, settle_all};
 use crate::Store;
@@ -11,7 +11,7 @@ pub(crate) async fn a_replay_is_a_delivery_of_its_own(store: &mut impl Store) {
     let decided =
         Settlement { decisions: vec![skipped("r")], launches: vec![launched("web-1")], fault: None };
     settle_all(store.journal(), &decided).await;
-    let Replayed::New(id) = replay(store.journal(), &old.id, "once").await else { panic!("not new") };
+    let ReplayOutcome::New(id) = replay(store.journal(), &old.id, "once").await else { panic!("not new") };
     assert_ne!(id, old.id);
 
     let found = store.journal().find(&id).await.unwrap().unwrap();
@@ -23,7 +23,7 @@ pub(crate) async fn a_replay_is_a_delivery_of_its_own(store: &mut impl Store) {
     let claimed = claim_one(store.journal()).await;
     assert_eq!((&claimed.ticket.id, claimed.delivery.replay), (&id, Some(asked)));
     assert_eq!((&claimed.delivery.body, &claimed.delivery.event), (&old.body, &old.event));
-    assert_eq!(&claimed.proof, verified(old.clone()).proof());
+    assert_eq!(&claimed.verification, verified(old.clone()).verification());
     assert!(claimed.launches.is_empty());
 
     let old = store.journal().find(&old.id).await.unwrap().unwrap();
@@ -34,29 +34,31 @@ pub(crate) async fn a_request_made_twice_makes_one_replay(store: &mut impl Store
     let old = push("a", 0);
     append(store.journal(), &old).await;
     settle_all(store.journal(), &failure("quota")).await;
-    let Replayed::New(first) = replay(store.journal(), &old.id, "once").await else { panic!("not new") };
-    assert_eq!(replay(store.journal(), &old.id, "once").await, Replayed::Known(first.clone()));
+    let ReplayOutcome::New(first) = replay(store.journal(), &old.id, "once").await else { panic!("not new") };
+    assert_eq!(replay(store.journal(), &old.id, "once").await, ReplayOutcome::KnownDelivery(first.clone()));
     settle_all(store.journal(), &Settlement::default()).await;
-    assert_eq!(replay(store.journal(), &old.id, "once").await, Replayed::Known(first.clone()));
-    let Replayed::New(second) = replay(store.journal(), &old.id, "twice").await else { panic!("not new") };
+    assert_eq!(replay(store.journal(), &old.id, "once").await, ReplayOutcome::KnownDelivery(first.clone()));
+    let ReplayOutcome::New(second) = replay(store.journal(), &old.id, "twice").await else {
+        panic!("not new")
+    };
     assert_ne!(first, second);
 }
 
 pub(crate) async fn what_cannot_be_replayed_is_told(store: &mut impl Store) {
     let sent = push("a", 0);
-    assert_eq!(replay(store.journal(), &sent.id, "x").await, Replayed::Missing);
+    assert_eq!(replay(store.journal(), &sent.id, "x").await, ReplayOutcome::Missing);
     append(store.journal(), &sent).await;
-    assert_eq!(replay(store.journal(), &sent.id, "x").await, Replayed::InProgress);
+    assert_eq!(replay(store.journal(), &sent.id, "x").await, ReplayOutcome::InProgress);
     claim_one(store.journal()).await;
-    assert_eq!(replay(store.journal(), &sent.id, "x").await, Replayed::InProgress);
+    assert_eq!(replay(store.journal(), &sent.id, "x").await, ReplayOutcome::InProgress);
 }
 
 pub(crate) async fn a_replay_can_be_replayed(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
     settle_all(store.journal(), &Settlement::default()).await;
-    let Replayed::New(first) = replay(store.journal(), &push("a", 0).id, "1").await else { panic!() };
+    let ReplayOutcome::New(first) = replay(store.journal(), &push("a", 0).id, "1").await else { panic!() };
     settle_all(store.journal(), &Settlement::default()).await;
-    let Replayed::New(second) = replay(store.journal(), &first, "2").await else { panic!() };
+    let ReplayOutcome::New(second) = replay(store.journal(), &first, "2").await else { panic!() };
     let found = store.journal().find(&second).await.unwrap().unwrap();
     assert_eq!(found.delivery.replay.map(|replay| replay.of), Some(first));
 }

@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use trigger_event::ObjectKey;
-use trigger_journal::{Claimed, Demand, Journal};
+use trigger_core::ObjectKey;
+use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal};
 
 use super::LONG;
 use crate::Store;
@@ -17,10 +17,10 @@ async fn line_up(journal: &dyn Journal, tenant: &str, count: usize) {
 }
 
 async fn take(journal: &dyn Journal, max: usize) -> Vec<String> {
-    tenants(journal.claim(Demand::any(max, LONG)).await.unwrap())
+    tenants(journal.claim(ClaimRequest::any(max, LONG)).await.unwrap())
 }
 
-fn tenants(claimed: Vec<Claimed>) -> Vec<String> {
+fn tenants(claimed: Vec<ClaimedDelivery>) -> Vec<String> {
     let mut tenants: Vec<_> = claimed.into_iter().map(|claimed| claimed.tenant.to_string()).collect();
     tenants.sort();
     tenants
@@ -48,7 +48,7 @@ pub(crate) async fn no_tenant_gets_more_than_its_room(store: &mut impl Store) {
     line_up(store.journal(), "a", 9).await;
     line_up(store.journal(), "b", 9).await;
     let held: HashMap<Arc<str>, usize> = HashMap::from([("a".into(), 3), ("other".into(), 9)]);
-    let demand = Demand { max: 20, lease: LONG, per_tenant: 4, held };
+    let demand = ClaimRequest { max: 20, lease: LONG, per_tenant: 4, held };
     let claimed = tenants(store.journal().claim(demand).await.unwrap());
     assert_eq!(claimed, ["a", "b", "b", "b", "b"]);
 }

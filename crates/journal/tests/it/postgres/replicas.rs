@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::task::JoinSet;
-use trigger_journal::{Appended, Demand, Journal as _, PostgresJournal, Query, Retention, Settlement};
+use trigger_journal::{
+    AppendOutcome, ClaimRequest, Journal as _, PostgresJournal, Query, Retention, Settlement,
+};
 
 use super::{database, open};
 use crate::contract::{LONG, append, claim_all, claim_one};
@@ -22,8 +24,8 @@ async fn of_fifty_calls_to_two_replicas_one_is_new() {
     let sent = push("a", 0);
     let calls = (0..50).map(|n| append(&*journals[n % 2], &sent));
     let answers = join_all(calls).await;
-    let new = answers.iter().filter(|answer| **answer == Appended::New).count();
-    let others = answers.iter().filter(|answer| **answer == Appended::InProgress).count();
+    let new = answers.iter().filter(|answer| **answer == AppendOutcome::New).count();
+    let others = answers.iter().filter(|answer| **answer == AppendOutcome::InProgress).count();
     assert_eq!((new, others), (1, 49));
     claim_one(&*journals[0]).await;
 }
@@ -40,7 +42,7 @@ async fn replicas_that_append_the_same_in_any_order_do_not_hold_each_other_up() 
         }
     }
     let answers = tasks.join_all().await;
-    assert_eq!(answers.iter().filter(|answer| **answer == Appended::New).count(), 200);
+    assert_eq!(answers.iter().filter(|answer| **answer == AppendOutcome::New).count(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,7 +56,7 @@ async fn claimers_of_two_replicas_share_the_queue_without_overlap() {
         tasks.spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let claimed = journal.claim(Demand::any(7, LONG)).await.unwrap();
+                let claimed = journal.claim(ClaimRequest::any(7, LONG)).await.unwrap();
                 if claimed.is_empty() {
                     return mine;
                 }
@@ -100,9 +102,9 @@ async fn what_was_told_as_a_replica_ended_is_heard() {
 async fn what_a_lost_replica_had_claimed_comes_back_when_its_lease_runs_out() {
     let Some([lost, other]) = two().await else { return };
     append(&*lost, &push("leased", 0)).await;
-    assert_eq!(lost.claim(Demand::any(1, LONG)).await.unwrap().len(), 1);
+    assert_eq!(lost.claim(ClaimRequest::any(1, LONG)).await.unwrap().len(), 1);
     append(&*lost, &push("over", 1)).await;
-    lost.claim(Demand::any(1, Duration::ZERO)).await.unwrap();
+    lost.claim(ClaimRequest::any(1, Duration::ZERO)).await.unwrap();
     drop(lost);
     let claimed = claim_one(&*other).await;
     assert_eq!((claimed.ticket.id, claimed.ticket.attempt), (push("over", 1).id, 2));

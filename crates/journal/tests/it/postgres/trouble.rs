@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use futures::future::join_all;
 use tokio::task::JoinSet;
-use trigger_event::Delivery;
-use trigger_journal::{Appended, Demand, Journal as _, JournalError, PostgresJournal, Query, State};
+use trigger_core::Delivery;
+use trigger_journal::{
+    AppendOutcome, ClaimRequest, Journal as _, JournalError, PostgresJournal, Query, State,
+};
 
 use super::{database, meddle, open, patient, server};
 use crate::contract::{LONG, append, claim_all, claim_one};
 use crate::delivery::{push, verified};
 
-async fn try_append(journal: &PostgresJournal, delivery: Delivery) -> Result<Appended, JournalError> {
+async fn try_append(journal: &PostgresJournal, delivery: Delivery) -> Result<AppendOutcome, JournalError> {
     journal.append(verified(delivery)).await
 }
 
@@ -121,7 +123,7 @@ async fn a_store_that_hangs_is_reported_within_the_patience() {
     for answer in join_all(all).await {
         assert!(reason(&answer.unwrap_err()).contains("too slow"));
     }
-    let answer = journal.claim(Demand::any(1, LONG)).await;
+    let answer = journal.claim(ClaimRequest::any(1, LONG)).await;
     assert!(reason(&answer.unwrap_err()).contains("too slow"));
     let answer = journal.history(Query::default()).await;
     assert!(reason(&answer.unwrap_err()).contains("too slow"));
@@ -140,7 +142,7 @@ async fn a_call_that_is_given_up_leaves_nothing_behind_on_its_connection() {
     append(&journal, &push("a", 0)).await;
     for _ in 0..200 {
         // Given up after one step each, wherever that is.
-        let _ = journal.claim(Demand::any(1, Duration::ZERO)).now_or_never();
+        let _ = journal.claim(ClaimRequest::any(1, Duration::ZERO)).now_or_never();
         let _ = journal.refuse(Vec::new()).now_or_never();
         let _ = journal.prune(trigger_journal::Retention::default()).now_or_never();
         tokio::task::yield_now().await;
@@ -201,7 +203,7 @@ async fn a_statement_that_is_refused_fails_alone() {
         async move { (n, try_append(journal, delivery).await) }
     });
     for (n, answer) in join_all(all).await {
-        let right = if n % 8 == 3 { answer.is_err() } else { matches!(answer, Ok(Appended::New)) };
+        let right = if n % 8 == 3 { answer.is_err() } else { matches!(answer, Ok(AppendOutcome::New)) };
         assert!(right, "{n}: {answer:?}");
     }
     assert_eq!(claim_all(&journal).await.len(), 35);
@@ -239,7 +241,7 @@ async fn an_entry_that_cannot_be_read_fails_and_holds_up_nobody() {
         assert_eq!(claimed[0].ticket.id, push("good", 1).id, "{statement}");
 
         let reopened = append(&journal, &push("bad", 2)).await;
-        assert_eq!(reopened, Appended::Reopened, "{statement}: sent again, it is whole again");
+        assert_eq!(reopened, AppendOutcome::Reopened, "{statement}: sent again, it is whole again");
         let found = journal.find(&push("bad", 2).id).await.unwrap().unwrap();
         assert!(found.fault.is_some_and(|fault| fault.contains(column)), "{statement}");
         assert_eq!(claim_all(&journal).await[0].delivery.body, push("bad", 2).body, "{statement}");
@@ -254,7 +256,7 @@ async fn a_moment_at_either_end_of_time_can_be_asked_for() {
     let ticket = claim_one(&journal).await.ticket;
     let fault = || crate::contract::failure("busy");
     journal.release(ticket, jiff::Timestamp::MIN, fault()).await.unwrap();
-    let claimed = journal.claim(Demand::any(1, Duration::MAX)).await.unwrap().remove(0);
+    let claimed = journal.claim(ClaimRequest::any(1, Duration::MAX)).await.unwrap().remove(0);
     assert_eq!(claimed.lease_until, jiff::Timestamp::MAX);
     journal.release(claimed.ticket, jiff::Timestamp::MAX, fault()).await.unwrap();
     assert!(claim_all(&journal).await.is_empty());

@@ -1,4 +1,4 @@
-use trigger_event::{Branch, Commit, GitEventKind, Origin, PullRequest, PullRequestAction, Repository, Tag};
+use trigger_core::{Branch, Commit, GitEventKind, Origin, PullRequest, PullRequestAction, Repository, Tag};
 
 use super::*;
 use fixtures::push::{AFTER, push};

@@ -6,7 +6,7 @@ mod requests;
 mod signatures;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_event::{Event, GitEvent, RepoId};
+use trigger_core::{Event, GitEvent, RepoId};
 
 use super::{GitHub, fixtures};
 use crate::{PayloadError, Provider, Selector};

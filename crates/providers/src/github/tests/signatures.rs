@@ -1,10 +1,10 @@
 use aws_lc_rs::hmac;
 use data_encoding::{HEXLOWER, HEXUPPER};
 use jiff::Timestamp;
-use trigger_event::{Delivery, DeliveryKey, ObjectKey, Unsigned, Verification};
+use trigger_core::{Delivery, DeliveryKey, ObjectKey, Unsigned, Verifier};
 
 use super::*;
-use crate::ClaimError;
+use crate::CredentialError;
 use fixtures::push::push;
 
 const KEY: &[u8] = b"correct horse battery staple";
@@ -33,8 +33,8 @@ fn signature(key: &[u8], body: &[u8]) -> String {
 }
 
 /// Whether a request with these headers passes, by the only way there is to a verified delivery.
-fn verifies(headers: &HeaderMap, body: &[u8], key: &[u8]) -> Result<bool, ClaimError> {
-    let mut verification = Verification::new(delivery(Vec::new(), body.to_vec()), GitHub.claim(headers)?);
+fn verifies(headers: &HeaderMap, body: &[u8], key: &[u8]) -> Result<bool, CredentialError> {
+    let mut verification = Verifier::new(delivery(Vec::new(), body.to_vec()), GitHub.claim(headers)?);
     let holds = verification.try_key(&ObjectKey::new("team-a", "hook"), key);
     assert_eq!(verification.finish(Unsigned::Refused).is_ok(), holds);
     Ok(holds)
@@ -96,9 +96,9 @@ fn claims_that_say_nothing_are_refused() {
     let check = |headers: &[(&'static str, &str)], expected| {
         assert_eq!(GitHub.claim(&with(headers)), Err(expected), "{headers:?}");
     };
-    check(&[], ClaimError::Missing);
-    check(&[("x-hub-signature", &sha1)], ClaimError::Weak);
-    check(&[("x-hub-signature-256", &right), ("x-hub-signature-256", &right)], ClaimError::Repeated);
+    check(&[], CredentialError::Missing);
+    check(&[("x-hub-signature", &sha1)], CredentialError::Weak);
+    check(&[("x-hub-signature-256", &right), ("x-hub-signature-256", &right)], CredentialError::Repeated);
     for bad in [
         "",
         "sha256=",
@@ -111,12 +111,12 @@ fn claims_that_say_nothing_are_refused() {
         &format!("sha256={}zz", &digits[2..]),
         &format!("{right},{right}"),
     ] {
-        check(&[("x-hub-signature-256", bad)], ClaimError::Malformed);
-        check(&[("x-hub-signature-256", bad), ("x-hub-signature", &sha1)], ClaimError::Malformed);
+        check(&[("x-hub-signature-256", bad)], CredentialError::Malformed);
+        check(&[("x-hub-signature-256", bad), ("x-hub-signature", &sha1)], CredentialError::Malformed);
     }
     let mut opaque = HeaderMap::new();
     opaque.insert("x-hub-signature-256", HeaderValue::from_bytes(&[b's', 0xff]).unwrap());
-    assert_eq!(GitHub.claim(&opaque), Err(ClaimError::Malformed));
+    assert_eq!(GitHub.claim(&opaque), Err(CredentialError::Malformed));
 }
 
 #[test]

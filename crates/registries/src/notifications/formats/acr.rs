@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::cue;
 use crate::notifications::json::parse;
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// Azure Container Registry (its webhook reference). It cannot sign; custom headers are not relied on.
 pub(in crate::notifications) struct Acr;
@@ -40,11 +40,11 @@ impl NotificationFormat for Acr {
         "Azure Container Registry"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
+    fn evidence(&self) -> &'static [CredentialLocation] {
         &[]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         if event.action != "push" {
             return Ok(Vec::new());

@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::cue;
 use crate::notifications::json::parse;
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// JFrog Artifactory (event types of its webhooks, domain `docker`).
 ///
@@ -40,11 +40,11 @@ impl NotificationFormat for Artifactory {
         "JFrog Artifactory"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
-        &[Evidence::EventAuth]
+    fn evidence(&self) -> &'static [CredentialLocation] {
+        &[CredentialLocation::EventAuth]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         if event.domain != "docker" || event.kind != "pushed" {
             return Ok(Vec::new());

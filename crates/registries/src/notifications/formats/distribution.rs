@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::cue;
 use crate::notifications::json::{Few, parse};
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// CNCF Distribution, the registry that most others are made of (its page on notifications). The name it
 /// gives itself in them is often not the one that clients use, so it is left out.
@@ -52,11 +52,11 @@ impl NotificationFormat for Distribution {
         "CNCF Distribution"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
-        &[Evidence::Authorization]
+    fn evidence(&self) -> &'static [CredentialLocation] {
+        &[CredentialLocation::Authorization]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let envelope: Envelope = parse(body)?;
         let mut cues = Vec::new();
         for event in envelope.events.0.into_iter().filter(|event| event.action == "push") {

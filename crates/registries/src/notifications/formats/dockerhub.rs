@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::cue;
 use crate::notifications::json::parse;
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// Docker Hub (its page on webhooks), which tells of pushes only and cannot sign.
 pub(in crate::notifications) struct DockerHub;
@@ -40,11 +40,11 @@ impl NotificationFormat for DockerHub {
         "Docker Hub"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
+    fn evidence(&self) -> &'static [CredentialLocation] {
         &[]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         let Some(tag) = event.push_data.tag else { return Ok(Vec::new()) };
         Ok(cue(Some(REGISTRY), &event.repository.repo_name, &tag).into_iter().collect())

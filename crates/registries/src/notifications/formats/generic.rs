@@ -1,9 +1,9 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::{ImageCue, ImageRef};
+use trigger_core::{ImageRef, PushHint};
 
 use crate::notifications::json::{Few, parse};
-use crate::notifications::{Evidence, MOST_CUES, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, MOST_CUES, NotificationError, NotificationFormat};
 
 /// A form of our own, for pipelines and registries that no other format fits:
 /// `{"image": "registry.example/team/base:1"}` or `{"images": [...]}`.
@@ -29,12 +29,12 @@ impl NotificationFormat for Generic {
         "anything that sends our own format"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
-        &[Evidence::Authorization, Evidence::HubSignature]
+    fn evidence(&self) -> &'static [CredentialLocation] {
+        &[CredentialLocation::Authorization, CredentialLocation::HubSignature]
     }
 
     /// Somebody has written this by hand, so names that are wrong are told and not left out.
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         if event.image.is_none() && event.images.is_none() {
             return Err(NotificationError::Field("image"));
@@ -46,9 +46,9 @@ impl NotificationFormat for Generic {
     }
 }
 
-fn read(image: &str, field: &'static str) -> Result<ImageCue, NotificationError> {
+fn read(image: &str, field: &'static str) -> Result<PushHint, NotificationError> {
     let image = ImageRef::parse(image).map_err(|_| NotificationError::Field(field))?;
-    Ok(ImageCue {
+    Ok(PushHint {
         registry: Some(image.registry().to_owned()),
         repository: image.repository().to_owned(),
         tag: Some(image.tag().to_owned()),

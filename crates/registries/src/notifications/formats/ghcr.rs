@@ -2,12 +2,12 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, header};
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
-use crate::notifications::claim::single;
+use crate::notifications::credential::single;
 use crate::notifications::cue::{cue, split_address};
 use crate::notifications::json::parse;
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// GitHub's container registry, by the webhook events `package` and `registry_package` of a repository or an
 /// organization (GitHub's page on webhook events).
@@ -63,15 +63,15 @@ impl NotificationFormat for Ghcr {
         "GitHub Container Registry"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
-        &[Evidence::HubSignature]
+    fn evidence(&self) -> &'static [CredentialLocation] {
+        &[CredentialLocation::HubSignature]
     }
 
     fn is_ping(&self, headers: &HeaderMap) -> bool {
         single(headers, EVENT).is_ok_and(|event| event == "ping")
     }
 
-    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event = single(headers, EVENT).map_err(|_| NotificationError::Header("x-github-event"))?;
         if event != "package" && event != "registry_package" {
             return Ok(Vec::new());

@@ -1,11 +1,11 @@
 use data_encoding::BASE64;
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::{cue, split_address};
 use crate::notifications::json::parse;
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// Google's Artifact Registry and Container Registry, by a push subscription of Pub/Sub to the topic `gcr`
 /// (their page on notifications, and that of Pub/Sub on push subscriptions).
@@ -41,11 +41,11 @@ impl NotificationFormat for Google {
         "Google Artifact Registry"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
-        &[Evidence::IdToken]
+    fn evidence(&self) -> &'static [CredentialLocation] {
+        &[CredentialLocation::IdToken]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let envelope: Envelope = parse(body)?;
         let data = BASE64.decode(envelope.message.data.as_bytes());
         let change: Change = parse(&data.map_err(|_| NotificationError::Field("message.data"))?)?;

@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::{cue, split_host};
 use crate::notifications::json::{Few, parse};
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// Harbor (its page on webhooks), in its own form and as CloudEvents. It does not sign, but sends a fixed
 /// header.
@@ -56,11 +56,11 @@ impl NotificationFormat for Harbor {
         "Harbor"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
-        &[Evidence::Authorization]
+    fn evidence(&self) -> &'static [CredentialLocation] {
+        &[CredentialLocation::Authorization]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         let data = match event.kind.as_str() {
             PUSHED => event.own.ok_or(NotificationError::Field("event_data"))?,

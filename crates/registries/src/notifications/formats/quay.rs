@@ -1,10 +1,10 @@
 use http::HeaderMap;
 use serde::Deserialize;
-use trigger_event::ImageCue;
+use trigger_core::PushHint;
 
 use crate::notifications::cue::{cue, split_host};
 use crate::notifications::json::{Names, parse};
-use crate::notifications::{Evidence, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// Quay (its page on repository notifications). It presents a client certificate, which ends at the ingress,
 /// and cannot sign.
@@ -30,11 +30,11 @@ impl NotificationFormat for Quay {
         "Quay"
     }
 
-    fn evidence(&self) -> &'static [Evidence] {
+    fn evidence(&self) -> &'static [CredentialLocation] {
         &[]
     }
 
-    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<ImageCue>, NotificationError> {
+    fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         let Some(tags) = event.updated_tags else { return Ok(Vec::new()) };
         let (host, name) = split_host(&event.docker_url).ok_or(NotificationError::Field("docker_url"))?;

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::keys::KeyCache;
 use super::{KeySource, KeySourceError};
-use crate::notifications::ClaimError;
-use crate::notifications::claim::single;
+use crate::notifications::CredentialError;
+use crate::notifications::credential::single;
 
 /// Who issues the tokens.
 const ISSUER: &str = "https://accounts.google.com";
@@ -96,14 +96,18 @@ fn invalid(error: &jsonwebtoken::errors::Error) -> IdTokenError {
 }
 
 /// The token that a request presents in `Authorization: Bearer …`.
-pub fn bearer(headers: &HeaderMap) -> Result<&str, ClaimError> {
+pub fn bearer(headers: &HeaderMap) -> Result<&str, CredentialError> {
     let value = single(headers, header::AUTHORIZATION.as_str())?;
-    let value = value.to_str().map_err(|_| ClaimError::Malformed)?;
-    let (scheme, token) = value.split_once(' ').ok_or(ClaimError::Malformed)?;
+    let value = value.to_str().map_err(|_| CredentialError::Malformed)?;
+    let (scheme, token) = value.split_once(' ').ok_or(CredentialError::Malformed)?;
     let parts = || token.split('.');
     let legal = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     let good = scheme.eq_ignore_ascii_case("bearer") && token.len() <= LONGEST_TOKEN;
-    if good && parts().count() == 3 && parts().all(legal) { Ok(token) } else { Err(ClaimError::Malformed) }
+    if good && parts().count() == 3 && parts().all(legal) {
+        Ok(token)
+    } else {
+        Err(CredentialError::Malformed)
+    }
 }

@@ -1,0 +1,162 @@
+//! Scenario 3: whatever is not signed with the Build's key starts nothing.
+
+use reqwest::StatusCode;
+use trigger_providers::{GitHub, Provider};
+
+use crate::world::{Answer, KEY, World, usual_rules};
+
+const UNAUTHORIZED: &str =
+    r#"{"status":"unauthorized","message":"the signature is missing or not accepted"}"#;
+
+#[track_caller]
+fn assert_refused(answer: &Answer) {
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::UNAUTHORIZED, UNAUTHORIZED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgeries_are_refused_alike() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let request = GitHub.compose(&world.push_main());
+    let signed = GitHub.sign("push", "id", &request.body, Some(KEY.as_bytes()));
+
+    assert_refused(&world.post("push", &request.body, Some("another key")).await);
+    assert_refused(&world.post("push", &request.body, None).await);
+
+    let mut altered = request.body.clone();
+    let place = altered.iter().position(|byte| *byte == b'0').unwrap();
+    altered[place] = b'1';
+    assert_refused(&world.post_with(signed.clone(), &altered).await);
+
+    let mut weak = signed.clone();
+    weak.remove("x-hub-signature-256");
+    weak.insert("x-hub-signature", "sha1=7d38cdd689735b008b3c702edd92eea23791c5f6".parse().unwrap());
+    assert_refused(&world.post_with(weak, &request.body).await);
+
+    let mut twice = signed.clone();
+    twice.append("x-hub-signature-256", signed["x-hub-signature-256"].clone());
+    assert_refused(&world.post_with(twice, &request.body).await);
+
+    for malformed in ["sha256=", "sha256=zz", "sha1=00", "00", "sha256=00"] {
+        let mut headers = signed.clone();
+        headers.insert("x-hub-signature-256", malformed.parse().unwrap());
+        assert_refused(&world.post_with(headers, &request.body).await);
+    }
+
+    world.delete_secret("team-a", "hook").await;
+    assert_refused(&world.post_with(signed, &request.body).await);
+    assert_eq!(world.run_counts().await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_read_one_by_one_and_only_when_needed() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let Some(dev) = world.dev_only("its requests are counted") else { return };
+    let requests = dev.requests();
+    requests.reset();
+
+    let request = GitHub.compose(&world.push_main());
+    world.post("push", &request.body, None).await;
+    assert_eq!(requests.count("get", "secrets"), 0, "nothing well-formed was presented");
+    world.deliver(&world.push_main()).await;
+    assert_eq!(requests.count("get", "secrets"), 1);
+    world.send(&world.push_main()).await;
+    assert_eq!(requests.count("get", "secrets"), 2, "nothing is kept past a verification");
+    assert_eq!(requests.count("list", "secrets") + requests.count("watch", "secrets"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_without_a_key_verifies_nothing() {
+    let world = World::new().await;
+    world.secret("team-a", "odd", &[("password", KEY), ("github-token", "")]).await;
+    let git = serde_json::json!({"url": world.repository()});
+    let trigger = serde_json::json!({"triggerSecret": "odd", "when": usual_rules()});
+    world.build_of("team-a", "web", git, trigger).await;
+    assert_refused(&world.send(&world.push_main()).await);
+    assert_refused(&world.send_signed(&world.push_main(), "").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_keys_verify_while_they_are_rotated() {
+    let world = World::new().await;
+    world
+        .secret("team-a", "two", &[("github-token", "new key\n"), ("github-token.previous", "old key")])
+        .await;
+    let git = serde_json::json!({"url": world.repository()});
+    let trigger = serde_json::json!({"triggerSecret": "two", "when": usual_rules()});
+    world.build_of("team-a", "web", git, trigger).await;
+    for (commit, key) in [("a", "new key"), ("b", "old key"), ("c", "new key\n")] {
+        let push = world.push("refs/heads/main", &commit.repeat(40));
+        let answer = world.send_signed(&push, key).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{key:?}");
+        world.settled(&answer.delivery()).await;
+    }
+    assert_eq!(world.run_counts().await, (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_forgeries_do_not_shut_the_real_sender_out() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let push = world.push_main();
+    let forged = futures::future::join_all((0..100).map(|_| world.send_signed(&push, "guess")));
+    for answer in forged.await {
+        assert_refused(&answer);
+    }
+    world.deliver(&world.push_main()).await;
+    assert_eq!(world.run_counts().await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_learns_why_and_the_sender_does_not() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let request = GitHub.compose(&world.push_main());
+    assert_refused(&world.post("push", &request.body, Some("another key")).await);
+    assert_refused(&world.post("push", &request.body, None).await);
+    assert_eq!(world.post("push", b"{}", None).await.status, StatusCode::BAD_REQUEST);
+    let unknown = GitHub.compose(&world.push_main());
+    let unknown = String::from_utf8(unknown.body).unwrap().replace("acme", "nobody");
+    assert_eq!(world.post("push", unknown.as_bytes(), None).await.status, StatusCode::NOT_FOUND);
+
+    let mut rejections = world
+        .until("all rejections are noted", || async {
+            let rejections = world.program.journal.rejections().await.unwrap();
+            (rejections.len() == 4).then_some(rejections)
+        })
+        .await;
+    rejections.reverse();
+    let [wrong_key, unsigned, malformed, unknown] = rejections.try_into().unwrap();
+    assert_eq!((wrong_key.status, wrong_key.event.as_str()), (401, "push"));
+    assert_eq!(wrong_key.reason, "no Secret of the Builds that use the repository verifies the signature");
+    assert_eq!(wrong_key.tried[0].secret.to_string(), format!("{}/hook", world.namespace("team-a")));
+    assert_eq!(wrong_key.tried[0].finding, "its key does not verify the signature");
+    assert_eq!(wrong_key.from.as_deref(), Some("127.0.0.1"));
+    assert_eq!(wrong_key.provider_id.as_deref(), Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"));
+    assert_eq!((unsigned.status, unsigned.reason.as_str()), (401, "the delivery is not signed"));
+    assert_eq!(unsigned.delivery, wrong_key.delivery, "the same body");
+    assert_eq!((malformed.status, malformed.repository), (400, None));
+    assert_eq!(unknown.status, 404);
+    assert!(
+        unknown.reason.starts_with("no Build with rules uses github.com/nobody/web"),
+        "{}",
+        unknown.reason
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refusals_does_not_fill_the_disk() {
+    let world = World::new().await;
+    let body = GitHub.compose(&world.push_main()).body;
+    for _ in 0..200 {
+        assert_eq!(world.post("push", &body, None).await.status, StatusCode::NOT_FOUND);
+    }
+    let rejections = world
+        .until("all are noted", || async {
+            let rejections = world.program.journal.rejections().await.unwrap();
+            (rejections.iter().map(|refusal| refusal.times).sum::<u64>() == 200).then_some(rejections)
+        })
+        .await;
+    assert!(rejections.len() < 20, "equal ones are one, as far as they came together: {}", rejections.len());
+}

@@ -1,0 +1,156 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use trigger_api::Target;
+use trigger_core::{ImageRef, ObjectKey};
+use trigger_dispatch::{CriticalTasks, ImageWarnings, LeakyBuckets};
+use trigger_targets::ResourceType;
+
+use crate::MANAGER;
+use crate::builds::BUILD;
+use crate::client::Connection;
+
+/// Events wait here for the API server. They are for people, so when there are too many, news is dropped
+/// and logged rather than work delayed.
+const WAITING: usize = 1024;
+/// So many Events of one reason an object gets at once: who looks at it reads no more, and in a storm each would cost
+/// the API server as much as the run that it tells of. client-go's recorder has a limit, too.
+const AT_ONCE: f64 = 25.0;
+/// And so many in a minute from then on.
+const A_MINUTE: f64 = 6.0;
+/// The API server refuses longer notes.
+const LONGEST_NOTE: usize = 1000;
+
+/// Writes Kubernetes Events in the background. Cheap to clone.
+#[derive(Clone)]
+pub struct EventRecorder {
+    queue: mpsc::Sender<ObjectEvent>,
+    /// By `metadata.uid` and reason: no kind of news is to hide another.
+    written: Arc<LeakyBuckets<(String, &'static str)>>,
+}
+
+/// Something to tell people about an object.
+#[derive(Debug, Clone)]
+pub struct ObjectEvent {
+    /// What kind of object it is.
+    pub about: ResourceType,
+    /// The object.
+    pub key: ObjectKey,
+    /// `metadata.uid` of the object.
+    pub uid: String,
+    /// The other object that it is about, if any.
+    pub related: Option<(ResourceType, ObjectKey)>,
+    /// Whether something is wrong.
+    pub warning: bool,
+    /// The reason, one CamelCase word.
+    pub reason: &'static str,
+    /// What was being done, one CamelCase word.
+    pub action: &'static str,
+    /// What there is to say.
+    pub note: String,
+}
+
+impl EventRecorder {
+    /// Starts to write over `connection`. The task ends when the last clone is gone.
+    pub fn start(connection: &Connection, tasks: &CriticalTasks) -> Self {
+        let (queue, mut waiting) = mpsc::channel::<ObjectEvent>(WAITING);
+        let client = connection.client.clone();
+        tasks.spawn("Events", async move {
+            while let Some(report) = waiting.recv().await {
+                write(&client, report).await;
+            }
+        });
+        Self { queue, written: Arc::new(LeakyBuckets::sinking(A_MINUTE / 60.0)) }
+    }
+
+    /// Tells people about an object, soon.
+    pub fn report(&self, report: ObjectEvent) {
+        let of = (report.uid.clone(), report.reason);
+        if self.written.take(of, 1, AT_ONCE, Instant::now()) == 0 {
+            debug!(about = %report.key, note = report.note, "this object has had enough Events; one is left out");
+        } else if let Err(error) = self.queue.try_send(report) {
+            debug!(error = %error, "too many Events at once; one is dropped");
+        }
+    }
+}
+
+/// Wrong images are told of on the Builds that wait for them.
+impl ImageWarnings for EventRecorder {
+    fn image_unknown(&self, build: &Target, image: &ImageRef, why: &str) {
+        let note = format!("the image {image} cannot be looked at: {why}");
+        self.report(about(build, true, "ImageCheckFailed", note));
+    }
+
+    fn image_known(&self, build: &Target, image: &ImageRef) {
+        self.report(about(
+            build,
+            false,
+            "ImageCheckRecovered",
+            format!("the image {image} is looked at again"),
+        ));
+    }
+}
+
+fn about(build: &Target, warning: bool, reason: &'static str, note: String) -> ObjectEvent {
+    ObjectEvent {
+        about: BUILD,
+        key: build.key.clone(),
+        uid: build.uid.to_string(),
+        related: None,
+        warning,
+        reason,
+        action: "CheckImage",
+        note,
+    }
+}
+
+/// Creates the Event. kube's own recorder would count equal Events in a series, for which it looks through
+/// all of the last minutes every time; ours are hardly ever equal.
+async fn write(client: &Client, report: ObjectEvent) {
+    let now = Timestamp::now();
+    let namespace = report.key.namespace.as_ref();
+    let event = Event {
+        metadata: ObjectMeta {
+            namespace: Some(namespace.to_owned()),
+            name: Some(format!("{}.{:x}", report.key.name, now.as_nanosecond())),
+            ..ObjectMeta::default()
+        },
+        event_time: Some(MicroTime(now)),
+        regarding: Some(ObjectReference { uid: Some(report.uid), ..reference(&report.about, &report.key) }),
+        related: report.related.map(|(about, key)| reference(&about, &key)),
+        type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(report.reason.to_owned()),
+        note: Some(one_line(&report.note)),
+        action: Some(report.action.to_owned()),
+        reporting_controller: Some(MANAGER.to_owned()),
+        reporting_instance: Some(MANAGER.to_owned()),
+        ..Event::default()
+    };
+    let events: Api<Event> = Api::namespaced(client.clone(), namespace);
+    if let Err(error) = events.create(&PostParams::default(), &event).await {
+        warn!(about = %report.key, error = %error, "an Event cannot be written");
+    }
+}
+
+/// A note that is shown as it is: without what could begin a line of its own or move somebody's cursor.
+fn one_line(note: &str) -> String {
+    note.chars().take(LONGEST_NOTE).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn reference(about: &ResourceType, key: &ObjectKey) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(format!("{}/{}", about.group, about.version)),
+        kind: Some(about.kind.to_owned()),
+        namespace: Some(key.namespace.as_ref().to_owned()),
+        name: Some(key.name.as_ref().to_owned()),
+        ..ObjectReference::default()
+    }
+}

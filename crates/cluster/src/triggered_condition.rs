@@ -1,0 +1,74 @@
+//! The condition that tells why a run exists, beside those that its own controller writes.
+
+use jiff::Timestamp;
+use kube::Api;
+use kube::api::{DynamicObject, Patch};
+use serde_json::{Value, json};
+use tracing::warn;
+use trigger_targets::Condition;
+
+use crate::patch::patch_status;
+
+/// The run's controller writes the same list; whoever comes second has to look again. It writes a handful
+/// of times in the first second.
+const TRIES: usize = 8;
+
+/// Adds `condition` to the status of the run, if it has none of this type. `run` is the run as it was last
+/// seen, if at all. Returns the run's `metadata.uid`, unless it is gone.
+///
+/// Conditions are one list that is replaced as a whole, so the patch carries the resource version it was
+/// made for and is made anew when somebody else was faster.
+pub(crate) async fn ensure_condition(
+    runs: &Api<DynamicObject>,
+    name: &str,
+    mut run: Option<DynamicObject>,
+    condition: &Condition,
+) -> Result<Option<String>, kube::Error> {
+    let mut conflict = None;
+    for _ in 0..TRIES {
+        let seen = match run.take() {
+            Some(run) => run,
+            None => match runs.get_opt(name).await? {
+                Some(run) => run,
+                // Somebody deleted the run; that is theirs to decide.
+                None => return Ok(None),
+            },
+        };
+        let uid = seen.metadata.uid.clone();
+        let Some(patch) = patch(&seen, condition) else { return Ok(uid) };
+        match patch_status(runs, name, &Patch::Merge(patch)).await {
+            Ok(()) => return Ok(uid),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 409 => conflict = Some(status),
+            Err(kube::Error::Api(status)) if matches!(status.code, 400..=499) && status.code != 429 => {
+                // The run exists and is what matters; trying again would not help.
+                warn!(run = name, reason = status.message, "the condition cannot be set");
+                return Ok(uid);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    conflict.map_or(Ok(None), |status| Err(kube::Error::Api(status)))
+}
+
+/// `None` if the run has the condition already.
+fn patch(run: &DynamicObject, condition: &Condition) -> Option<Value> {
+    let conditions = run.data.pointer("/status/conditions").and_then(Value::as_array);
+    let mut conditions = conditions.cloned().unwrap_or_default();
+    if conditions.iter().any(|existing| existing["type"] == condition.kind) {
+        return None;
+    }
+    // RFC 3339 in whole seconds, as Kubernetes writes times.
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    conditions.push(json!({
+        "type": condition.kind,
+        "status": "True",
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": now,
+    }));
+    Some(json!({
+        "metadata": {"resourceVersion": run.metadata.resource_version},
+        "status": {"conditions": conditions},
+    }))
+}

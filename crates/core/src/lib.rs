@@ -1,0 +1,31 @@
+//! What happened.
+//!
+//! This crate knows the words everything else speaks: [`Event`] (the provider-neutral meaning),
+//! [`Delivery`] (the bytes that reached us, under an id of their own), [`RepoId`] and [`ImageRef`] (one name
+//! for every spelling of a repository, and of an image) and [`Verified`] (a value whose origin has been proven).
+//!
+//! It is pure: no I/O, no clock, no Kubernetes, no JSON of any provider.
+#![forbid(unsafe_code)]
+
+mod delivery;
+mod event;
+mod git;
+mod image;
+mod object_key;
+mod repository;
+mod trace_parent;
+mod verification;
+
+pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
+pub use event::{
+    Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, Repository,
+    RunClass,
+};
+pub use git::{Branch, Commit, GitRef, InvalidGitName, Tag};
+pub use image::{
+    Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
+};
+pub use object_key::ObjectKey;
+pub use repository::{RepoId, RepoIdError, RepoKey};
+pub use trace_parent::{NoTraceParent, TraceParent};
+pub use verification::{Credential, Unsigned, Verification, Verified, Verifier};

@@ -1,0 +1,55 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use trigger_journal::{Journal, JournalError, Pruned, Retention};
+
+use crate::metrics::Metrics;
+
+/// How often is looked for what is to be forgotten. Ages are counted in days.
+const EVERY: Duration = Duration::from_mins(1);
+/// Between two batches, so that those who keep and settle deliveries come first.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Keeps the journal within `retention` until `shutdown`. One replica is enough for a journal; more do no harm.
+pub async fn run_pruner(
+    journal: Arc<dyn Journal>,
+    retention: Retention,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) {
+    let work = async {
+        loop {
+            match prune(journal.as_ref(), retention, &metrics).await {
+                Ok(pruned) if pruned.is_empty() => {}
+                Ok(Pruned { payloads, deliveries, keys }) => {
+                    info!(payloads, deliveries, keys, "the journal has forgotten what is old");
+                }
+                // Those who keep deliveries report the same trouble louder.
+                Err(error) => warn!(error = %error, "the journal cannot be pruned now"),
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    };
+    tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }
+}
+
+async fn prune(
+    journal: &dyn Journal,
+    retention: Retention,
+    metrics: &Metrics,
+) -> Result<Pruned, JournalError> {
+    let mut total = Pruned::default();
+    loop {
+        let Pruned { payloads, deliveries, keys } = journal.prune(retention).await?;
+        if payloads + deliveries + keys == 0 {
+            return Ok(total);
+        }
+        metrics.forgotten(payloads, deliveries, keys);
+        total.payloads += payloads;
+        total.deliveries += deliveries;
+        total.keys += keys;
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,93 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Whose turn it is: tenants are served round, those first who have waited longest since their last turn.
+///
+/// Kept in memory only. Who is forgotten in a restart is served first.
+#[derive(Debug, Default)]
+pub(crate) struct RoundRobin {
+    turn: u64,
+    last: HashMap<Arc<str>, u64>,
+}
+
+/// Beyond so many tenants their turns are forgotten, and the round begins anew.
+const REMEMBERED: usize = 10_000;
+
+impl RoundRobin {
+    /// Shares `max` places out between tenants that wait, each with the moment since which it does and how
+    /// many places it may take. The result is in the order of their turns and holds no zeros.
+    pub(crate) fn share(
+        &mut self,
+        mut waiting: Vec<(Arc<str>, i64)>,
+        max: usize,
+        room: impl Fn(&str) -> usize,
+    ) -> Vec<(Arc<str>, usize)> {
+        waiting.sort_by_key(|(tenant, since)| (self.last.get(tenant).copied().unwrap_or(0), *since));
+        let mut shares: Vec<_> = waiting
+            .into_iter()
+            .map(|(tenant, _)| {
+                let room = room(&tenant);
+                (tenant, 0, room)
+            })
+            .collect();
+        let mut left = max;
+        loop {
+            let mut given = 0;
+            for (_, share, _) in shares.iter_mut().filter(|(_, share, room)| share < room) {
+                if given == left {
+                    break;
+                }
+                *share += 1;
+                given += 1;
+            }
+            left -= given;
+            if given == 0 || left == 0 {
+                break;
+            }
+        }
+        shares
+            .into_iter()
+            .filter(|(_, share, _)| *share > 0)
+            .map(|(tenant, share, _)| (tenant, share))
+            .collect()
+    }
+
+    /// Notes that it was this tenant's turn.
+    pub(crate) fn served(&mut self, tenant: &Arc<str>) {
+        if self.last.len() >= REMEMBERED {
+            self.last.clear();
+        }
+        self.turn += 1;
+        self.last.insert(Arc::clone(tenant), self.turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(shares: &[(Arc<str>, usize)]) -> Vec<(&str, usize)> {
+        shares.iter().map(|(tenant, share)| (tenant.as_ref(), *share)).collect()
+    }
+
+    fn waiting() -> Vec<(Arc<str>, i64)> {
+        vec![("a".into(), 3), ("b".into(), 1), ("c".into(), 2)]
+    }
+
+    #[test]
+    fn places_go_round() {
+        let mut turns = RoundRobin::default();
+        assert_eq!(names(&turns.share(waiting(), 2, |_| 9)), [("b", 1), ("c", 1)], "who waits longest first");
+        turns.served(&"b".into());
+        turns.served(&"c".into());
+        assert_eq!(names(&turns.share(waiting(), 2, |_| 9)), [("a", 1), ("b", 1)], "then the others");
+        assert_eq!(names(&turns.share(waiting(), 7, |_| 9)), [("a", 3), ("b", 2), ("c", 2)]);
+    }
+
+    #[test]
+    fn who_has_no_room_gets_no_place() {
+        let mut turns = RoundRobin::default();
+        let room = |tenant: &str| usize::from(tenant != "b") * 2;
+        assert_eq!(names(&turns.share(waiting(), 100, room)), [("c", 2), ("a", 2)]);
+    }
+}

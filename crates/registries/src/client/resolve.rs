@@ -1,0 +1,249 @@
+use aws_lc_rs::digest::{SHA512, digest};
+use data_encoding::HEXLOWER;
+use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use reqwest::{Response, Url};
+use trigger_core::{Digest, ImageRef};
+use zeroize::Zeroizing;
+
+use super::Shared;
+use super::answer;
+use super::challenge::{Bearer, Challenge};
+use super::connections::HttpRequest;
+use super::resolve_error::{ResolveError, ResolveErrorKind, cleaned};
+use super::settings::host_of;
+use super::tokens::{TokenKey, secret};
+use crate::RegistryCredential;
+
+/// The kinds of manifests that a tag may stand for: an index of OCI or a list of Docker, for several platforms,
+/// or an image of either.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/// Where registries say which digest the manifest has. The specification leaves it to them whether they do.
+const DIGEST: &str = "docker-content-digest";
+
+/// Registries refuse larger manifests (the specification has them take 4 MiB).
+const LONGEST_MANIFEST: usize = 4 * 1024 * 1024;
+
+const MOST_REDIRECTS: usize = 3;
+
+/// Refused first without a token, then with an old one, then answered.
+const MOST_ATTEMPTS: usize = 3;
+
+/// One question to one registry.
+pub(super) struct DigestRequest<'a> {
+    shared: &'a Shared,
+    image: &'a ImageRef,
+    credential: Option<&'a RegistryCredential>,
+    url: Url,
+}
+
+/// What a registry is shown.
+enum Shown {
+    Nothing,
+    Basic(Zeroizing<String>),
+    Token(TokenKey, Zeroizing<String>),
+}
+
+/// An answer, and whether it is the registry's own and not one that it redirected to.
+struct Answer {
+    response: Response,
+    own: bool,
+}
+
+impl<'a> DigestRequest<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        image: &'a ImageRef,
+        credential: Option<&'a RegistryCredential>,
+    ) -> Result<Self, ResolveError> {
+        let host = host_of(image.registry());
+        let scheme = shared.connections.guard().scheme(host);
+        let url = format!("{scheme}://{host}/v2/{}/manifests/{}", image.repository(), image.tag());
+        let unusable =
+            |_| ResolveError::new(ResolveErrorKind::Refused, format!("`{host}` is no usable host"));
+        Ok(Self { shared, image, credential, url: Url::parse(&url).map_err(unusable)? })
+    }
+
+    pub(super) async fn digest(self) -> Result<Digest, ResolveError> {
+        // A HEAD is free where a GET is counted as a pull, as on Docker Hub.
+        let head = self.ask(&Method::HEAD).await?;
+        match head.status() {
+            StatusCode::OK => {
+                self.check_content_type(head.headers(), false)?;
+                match self.named(head.headers())? {
+                    Some(digest) => Ok(digest),
+                    None => self.digest_of_body().await,
+                }
+            }
+            StatusCode::METHOD_NOT_ALLOWED => self.digest_of_body().await,
+            _ => Err(self.refusal(head).await),
+        }
+    }
+
+    async fn digest_of_body(&self) -> Result<Digest, ResolveError> {
+        let get = self.ask(&Method::GET).await?;
+        if get.status() != StatusCode::OK {
+            return Err(self.refusal(get).await);
+        }
+        self.check_content_type(get.headers(), true)?;
+        let named = self.named(get.headers())?;
+        let body = answer::body(get, LONGEST_MANIFEST).await?;
+        match named {
+            Some(named) if !is_digest_of(&named, &body) => {
+                Err(self.garbled("sends a manifest that has not the digest it names"))
+            }
+            Some(named) => Ok(named),
+            None => Ok(Digest::of(&body)),
+        }
+    }
+
+    /// The digest that the head of an answer names.
+    fn named(&self, headers: &HeaderMap) -> Result<Option<Digest>, ResolveError> {
+        let Some(value) = headers.get(DIGEST) else { return Ok(None) };
+        let digest = value.to_str().ok().and_then(|text| Digest::parse(text).ok());
+        digest.map(Some).ok_or_else(|| self.garbled("names a digest that is none"))
+    }
+
+    /// A page to log in at, say, is no manifest. Where a digest is named, it may be left out what it is of.
+    fn check_content_type(&self, headers: &HeaderMap, needed: bool) -> Result<(), ResolveError> {
+        match answer::content_type(headers) {
+            Some(found) if MANIFESTS.contains(&found.as_str()) => Ok(()),
+            Some(found) => {
+                Err(self.garbled(&format!("sends `{}`, which is no manifest of an image", cleaned(&found))))
+            }
+            None if needed => Err(self.garbled("does not say what it sends")),
+            None => Ok(()),
+        }
+    }
+
+    fn garbled(&self, what: &str) -> ResolveError {
+        let message = format!("`{}` {what}; check that it is a registry", self.image.registry());
+        ResolveError::new(ResolveErrorKind::Garbled, message)
+    }
+
+    async fn refusal(&self, response: Response) -> ResolveError {
+        let what = format!("a question for {}:{}", self.image.repository(), self.image.tag());
+        answer::refusal(response, self.image.registry(), &what).await
+    }
+
+    /// Asks, with as much authentication as the registry wants.
+    async fn ask(&self, method: &Method) -> Result<Response, ResolveError> {
+        let mut fetched = Vec::new();
+        let mut shown = match self.shared.challenges.get(self.image) {
+            // It may have another token service by now: the next look asks it.
+            Some(challenge) => self
+                .answer_to(challenge, &mut fetched)
+                .await
+                .inspect_err(|_| self.shared.challenges.forget(self.image))?
+                .unwrap_or(Shown::Nothing),
+            None => Shown::Nothing,
+        };
+        let mut attempt = 1;
+        loop {
+            let Answer { response, own } = self.follow(method, &shown).await?;
+            if let (Shown::Token(key, _), StatusCode::UNAUTHORIZED) = (&shown, response.status()) {
+                self.shared.tokens.remove(key);
+            }
+            // Who it redirected to gets no answer to a challenge: the credentials are the registry's.
+            if response.status() != StatusCode::UNAUTHORIZED || !own || attempt == MOST_ATTEMPTS {
+                return Ok(response);
+            }
+            let Some(challenge) = self.challenge(&response) else { return Ok(response) };
+            self.shared.challenges.keep(self.image, challenge.clone());
+            match (self.answer_to(challenge, &mut fetched).await?, &shown) {
+                (None, _) | (Some(Shown::Basic(_)), Shown::Basic(_)) => return Ok(response),
+                (Some(next), _) => shown = next,
+            }
+            attempt += 1;
+        }
+    }
+
+    fn challenge(&self, response: &Response) -> Option<Challenge> {
+        let challenge = Challenge::of(response.headers())?;
+        Some(match challenge {
+            Challenge::Bearer(bearer @ Bearer { scope: None, .. }) => {
+                let scope = Some(format!("repository:{}:pull", self.image.repository()));
+                Challenge::Bearer(Bearer { scope, ..bearer })
+            }
+            challenge => challenge,
+        })
+    }
+
+    /// What to show, if there is anything that was not fetched for this question and refused.
+    async fn answer_to(
+        &self,
+        challenge: Challenge,
+        fetched: &mut Vec<TokenKey>,
+    ) -> Result<Option<Shown>, ResolveError> {
+        let bearer = match challenge {
+            Challenge::Basic => {
+                return Ok(self.credential.and_then(RegistryCredential::basic).map(Shown::Basic));
+            }
+            Challenge::Bearer(bearer) => bearer,
+        };
+        let key = TokenKey::new(&bearer, self.credential);
+        let tokens = &self.shared.tokens;
+        if let Some(token) = tokens.get(&key) {
+            return Ok(Some(Shown::Token(key, token)));
+        }
+        if fetched.contains(&key) {
+            return Ok(None);
+        }
+        let token = tokens.fetch(&self.shared.connections, &bearer, self.credential).await?;
+        fetched.push(key.clone());
+        Ok(Some(Shown::Token(key, token)))
+    }
+
+    /// Sends the question, and sends it again where the registry says. Only the registry itself is shown
+    /// anything.
+    async fn follow(&self, method: &Method, shown: &Shown) -> Result<Answer, ResolveError> {
+        let mut url = self.url.clone();
+        let mut own = true;
+        for _ in 0..=MOST_REDIRECTS {
+            own = own && url.origin() == self.url.origin();
+            let mut headers = HeaderMap::from_iter([(ACCEPT, accepted())]);
+            if own {
+                headers.extend(header(shown).map(|value| (AUTHORIZATION, value)));
+            }
+            let asked = HttpRequest { method: method.clone(), url: url.clone(), headers, body: None };
+            let response = self.shared.connections.send(asked).await?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(Answer { response, own });
+            }
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let next = location.and_then(|location| url.join(location).ok()).filter(is_plain_place);
+            url = next.ok_or_else(|| self.garbled("redirects to nowhere"))?;
+        }
+        Err(self.garbled("redirects again and again"))
+    }
+}
+
+/// Whether a URL names a host and no user: a user's name would be sent as a credential.
+fn is_plain_place(url: &Url) -> bool {
+    url.has_host() && url.username().is_empty() && url.password().is_none()
+}
+
+fn accepted() -> HeaderValue {
+    HeaderValue::from_str(&MANIFESTS.join(", ")).unwrap_or(HeaderValue::from_static("*/*"))
+}
+
+fn header(shown: &Shown) -> Option<HeaderValue> {
+    match shown {
+        Shown::Nothing => None,
+        Shown::Basic(basic) => secret(basic),
+        Shown::Token(_, token) => secret(&Zeroizing::new(format!("Bearer {}", token.as_str()))),
+    }
+}
+
+fn is_digest_of(named: &Digest, body: &[u8]) -> bool {
+    match named.as_str().strip_prefix("sha512:") {
+        Some(value) => value == HEXLOWER.encode(digest(&SHA512, body).as_ref()),
+        None => *named == Digest::of(body),
+    }
+}
