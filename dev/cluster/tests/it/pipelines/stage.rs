@@ -13,9 +13,9 @@ pub(super) const ENDLESS: Duration = Duration::from_mins(10);
 
 pub(super) fn definitions() -> [Value; 3] {
     [
-        include_str!("../../../../api/crds/pipelines.yaml"),
-        include_str!("../../../../api/crds/pipelineruns.yaml"),
-        include_str!("../../../../api/crds/customruns.yaml"),
+        include_str!("../../../../../crates/api/crds/pipelines.yaml"),
+        include_str!("../../../../../crates/api/crds/pipelineruns.yaml"),
+        include_str!("../../../../../crates/api/crds/customruns.yaml"),
     ]
     .map(|text| serde_saphyr::from_str(text).unwrap())
 }
