@@ -323,7 +323,7 @@ mod tests {
     /// Ends as if killed: what was not written is forgotten.
     async fn begin_again(keeper: ImageTracker, folder: &TempDir) -> ImageTracker {
         keeper.journal.close().await;
-        let mut keeper = self::tracker(folder).await;
+        let mut keeper = self::keeper(folder).await;
         keeper.read_all().await;
         keeper
     }
