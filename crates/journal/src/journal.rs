@@ -186,7 +186,7 @@ pub enum ReplayOutcome {
     /// It is in the queue now, under this id.
     New(DeliveryId),
     /// The same request was made before; this is what it made.
-    KnownDelivery(DeliveryId),
+    Known(DeliveryId),
     /// The earlier delivery is not known, or not any more.
     Missing,
     /// The earlier delivery is not settled yet, so there is nothing to repeat.

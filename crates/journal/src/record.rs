@@ -37,7 +37,7 @@ pub enum State {
     /// It waits to be worked on.
     Pending,
     /// Somebody works on it.
-    ClaimedDelivery,
+    Claimed,
     /// Every rule is decided and everything due is started.
     Settled,
     /// It cannot succeed: see the fault.
@@ -49,7 +49,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
-            Self::ClaimedDelivery => "claimed",
+            Self::Claimed => "claimed",
             Self::Settled => "settled",
             Self::Failed => "failed",
         }
@@ -57,7 +57,7 @@ impl State {
 
     /// The state that [`State::name`] calls so.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::ClaimedDelivery, Self::Settled, Self::Failed]
+        [Self::Pending, Self::Claimed, Self::Settled, Self::Failed]
             .into_iter()
             .find(|state| state.name() == name)
     }

@@ -78,7 +78,7 @@ pub(super) async fn replay(
     }
     Ok(match (column(row, "state")?, u8::try_from(column::<i16>(row, "tier")?)) {
         ("pending" | "claimed", _) => ReplayOutcome::InProgress,
-        (_, Ok(tier::WHOLE)) => ReplayOutcome::KnownDelivery(id),
+        (_, Ok(tier::WHOLE)) => ReplayOutcome::Known(id),
         _ => ReplayOutcome::BodyGone,
     })
 }

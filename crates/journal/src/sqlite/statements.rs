@@ -145,7 +145,7 @@ pub(super) fn replay(
             ":seq": sequence,
         })?;
     if inserted == 0 {
-        return Ok(ReplayOutcome::KnownDelivery(id));
+        return Ok(ReplayOutcome::Known(id));
     }
     store
         .prepare_cached(

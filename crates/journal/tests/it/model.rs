@@ -58,7 +58,7 @@ impl Model {
             return AppendOutcome::New;
         };
         match entry.state {
-            State::Pending | State::ClaimedDelivery => AppendOutcome::InProgress,
+            State::Pending | State::Claimed => AppendOutcome::InProgress,
             State::Settled => AppendOutcome::Settled,
             State::Failed => {
                 (entry.second, entry.state, entry.ready) = (second, State::Pending, ready);
@@ -74,7 +74,7 @@ impl Model {
         due.truncate(max);
         let mut tickets = Vec::new();
         for entry in due {
-            entry.state = State::ClaimedDelivery;
+            entry.state = State::Claimed;
             entry.attempts += 1;
             entry.ready = expired.then_some(Ready::Since(clock));
             tickets.push(ClaimToken { id: push_named(entry.name, 0).id, attempt: entry.attempts });
@@ -85,7 +85,7 @@ impl Model {
 
     /// A journal of one process that is opened again belongs to somebody else: nothing is claimed any more.
     fn take_back(&mut self, clock: usize) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.state == State::ClaimedDelivery) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.state == State::Claimed) {
             entry.state = State::Pending;
             entry.ready.get_or_insert(Ready::Since(clock));
         }
@@ -94,7 +94,7 @@ impl Model {
     /// The entry whose claim the ticket proves.
     fn held(&mut self, ticket: &ClaimToken) -> Option<&mut NewDelivery> {
         self.entries.iter_mut().find(|entry| {
-            entry.state == State::ClaimedDelivery
+            entry.state == State::Claimed
                 && entry.attempts == ticket.attempt
                 && push_named(entry.name, 0).id == ticket.id
         })
@@ -102,11 +102,10 @@ impl Model {
 
     fn stats(&self) -> Stats {
         let count = |state| self.entries.iter().filter(|entry| entry.state == state).count() as u64;
-        let unsettled =
-            self.entries.iter().filter(|e| matches!(e.state, State::Pending | State::ClaimedDelivery));
+        let unsettled = self.entries.iter().filter(|e| matches!(e.state, State::Pending | State::Claimed));
         Stats {
             pending: count(State::Pending),
-            claimed: count(State::ClaimedDelivery),
+            claimed: count(State::Claimed),
             oldest_unsettled: unsettled.map(|entry| moment(entry.second)).min(),
         }
     }

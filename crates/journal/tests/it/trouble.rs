@@ -184,6 +184,6 @@ fn a_full_volume_refuses_and_recovers_when_there_is_room_again() {
         let pending = journal.claim(ClaimRequest::any(100_000, LONG)).await.unwrap();
         assert_eq!(pending.len(), usize::try_from(kept + 1).unwrap(), "nothing acknowledged is lost");
         let found = journal.find(&delivery(kept).id).await.unwrap().unwrap();
-        assert_eq!(found.state, State::ClaimedDelivery);
+        assert_eq!(found.state, State::Claimed);
     });
 }

@@ -146,13 +146,13 @@ mod tests {
         let id = |number: usize| DeliveryId::derive(&[&number.to_be_bytes()]);
         assert!(seen.note(&id(0), (State::Pending, 0)));
         assert!(!seen.note(&id(0), (State::Pending, 0)));
-        assert!(seen.note(&id(0), (State::ClaimedDelivery, 1)));
-        assert!(seen.note(&id(0), (State::ClaimedDelivery, 2)), "another attempt");
+        assert!(seen.note(&id(0), (State::Claimed, 1)));
+        assert!(seen.note(&id(0), (State::Claimed, 2)), "another attempt");
         for number in 1..=REMEMBERED {
             seen.note(&id(number), (State::Settled, 1));
         }
         assert_eq!(seen.standing.len(), REMEMBERED);
         assert_eq!(seen.order.len(), REMEMBERED);
-        assert!(seen.note(&id(0), (State::ClaimedDelivery, 2)), "the oldest is forgotten");
+        assert!(seen.note(&id(0), (State::Claimed, 2)), "the oldest is forgotten");
     }
 }

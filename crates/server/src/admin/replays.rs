@@ -135,7 +135,7 @@ async fn carry_out(
             info!(delivery = %id, %of, by = caller.name(), from = caller.from, "replayed because a user asked");
             ReplayResult::New { delivery: id.to_string() }
         }
-        Kept::KnownDelivery(id) => ReplayResult::KnownDelivery { delivery: id.to_string() },
+        Kept::Known(id) => ReplayResult::Known { delivery: id.to_string() },
         Kept::Missing => ReplayResult::Missing,
         Kept::InProgress => ReplayResult::InProgress,
         Kept::BodyGone => ReplayResult::BodyGone,

@@ -128,7 +128,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "get",
         path: "/api/v1/stream",
         id: "streamDeliveries",
-        summary: "Server-ApiJson Events: `delivery` with a delivery as in the list, whenever one appears or its \
+        summary: "Server-Sent Events: `delivery` with a delivery as in the list, whenever one appears or its \
                   state changes. `lagged` is the last event of a client that was too slow. A stream ends \
                   after 15 minutes; connect again.",
         query: None,

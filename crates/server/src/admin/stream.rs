@@ -1,4 +1,4 @@
-//! What changes, as Server-ApiJson Events.
+//! What changes, as Server-Sent Events.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -63,7 +63,7 @@ pub enum State {
     /// It waits to be worked on.
     Pending,
     /// Somebody works on it.
-    ClaimedDelivery,
+    Claimed,
     /// Every rule is decided and everything due is started.
     Settled,
     /// It cannot succeed: see the fault.
@@ -188,7 +188,7 @@ impl From<trigger_journal::State> for State {
         use trigger_journal::State as Kept;
         match state {
             Kept::Pending => Self::Pending,
-            Kept::ClaimedDelivery => Self::ClaimedDelivery,
+            Kept::Claimed => Self::Claimed,
             Kept::Settled => Self::Settled,
             Kept::Failed => Self::Failed,
         }
@@ -199,7 +199,7 @@ impl From<State> for trigger_journal::State {
     fn from(state: State) -> Self {
         match state {
             State::Pending => Self::Pending,
-            State::ClaimedDelivery => Self::ClaimedDelivery,
+            State::Claimed => Self::Claimed,
             State::Settled => Self::Settled,
             State::Failed => Self::Failed,
         }

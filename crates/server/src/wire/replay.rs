@@ -59,7 +59,7 @@ pub enum ReplayResult {
         delivery: String,
     },
     /// The same request was made before.
-    KnownDelivery {
+    Known {
         /// The id of the replay that it made.
         delivery: String,
     },

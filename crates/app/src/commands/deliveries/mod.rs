@@ -72,7 +72,7 @@ enum StateName {
     /// It waits to be worked on.
     Pending,
     /// Somebody works on it.
-    ClaimedDelivery,
+    Claimed,
     /// Every rule is decided and everything due is started.
     Settled,
     /// It cannot succeed.
@@ -121,7 +121,7 @@ impl From<StateName> for wire::State {
     fn from(name: StateName) -> Self {
         match name {
             StateName::Pending => Self::Pending,
-            StateName::ClaimedDelivery => Self::ClaimedDelivery,
+            StateName::Claimed => Self::Claimed,
             StateName::Settled => Self::Settled,
             StateName::Failed => Self::Failed,
         }

@@ -76,7 +76,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     for one in send(client, &possible, Some(&request)).await? {
         match &one.result {
             ReplayResult::New { delivery } => println!("{} -> {}", one.id, delivery.green()),
-            ReplayResult::KnownDelivery { delivery } => {
+            ReplayResult::Known { delivery } => {
                 println!("{} -> {} (made by the same request before)", one.id, delivery.green());
             }
             other => {
@@ -173,9 +173,7 @@ fn obstacle(result: &ReplayResult) -> String {
                 .to_owned()
         }
         ReplayResult::Meaningless { reason } => format!("it is not understood any more: {reason}"),
-        ReplayResult::New { .. } | ReplayResult::KnownDelivery { .. } | ReplayResult::DryRun { .. } => {
-            String::new()
-        }
+        ReplayResult::New { .. } | ReplayResult::Known { .. } | ReplayResult::DryRun { .. } => String::new(),
     }
 }
 

@@ -96,7 +96,7 @@ pub(super) fn state(state: State) -> Cell {
     match state {
         State::Settled => Cell::good(name),
         State::Failed => Cell::bad(name),
-        State::Pending | State::ClaimedDelivery => Cell::waiting(name),
+        State::Pending | State::Claimed => Cell::waiting(name),
     }
 }
 
@@ -117,7 +117,7 @@ fn result(item: &Delivery) -> Cell {
             format!("{fault}{}", again.unwrap_or_default())
         }
         (State::Pending, None) => "waits".to_owned(),
-        (State::ClaimedDelivery, _) => "is being worked on".to_owned(),
+        (State::Claimed, _) => "is being worked on".to_owned(),
         (State::Settled, _) if summary.started > 0 => {
             let counts = [
                 (summary.started, "started"),

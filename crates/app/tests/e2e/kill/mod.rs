@@ -120,10 +120,10 @@ fn what_a_dead_replica_had_claimed_another_finishes_within_the_lease() {
         let dev = cluster().await;
         let stage = Stage::new(test, &dev, journal, 2);
         let _survivor = Life::start(&stage, 1, &Death::Never);
-        let victim = Life::start(&stage, 0, &Death::At(Step::ClaimedDelivery, 1));
+        let victim = Life::start(&stage, 0, &Death::At(Step::Claimed, 1));
         // Only the victim is sent anything, and hears of it before the other.
         let load = Load::start(&stage.hooks[..1], "https://github.com/acme/web");
-        victim.until_dead(&Death::At(Step::ClaimedDelivery, 1), || 0).await;
+        victim.until_dead(&Death::At(Step::Claimed, 1), || 0).await;
         let died = Instant::now();
         let ids = load.stop().await;
         let missing = settle(&dev, &ids).await;

@@ -27,7 +27,7 @@ pub(crate) enum Step {
     /// It is on disk; the sender knows nothing of it yet.
     Committed,
     /// It is claimed; nothing is decided yet.
-    ClaimedDelivery,
+    Claimed,
     /// A run was created; the journal knows nothing of it yet.
     Launched,
     /// It is settled.
@@ -36,7 +36,7 @@ pub(crate) enum Step {
 
 impl Step {
     pub(super) const ALL: [Self; 5] =
-        [Self::Accepted, Self::Committed, Self::ClaimedDelivery, Self::Launched, Self::Settled];
+        [Self::Accepted, Self::Committed, Self::Claimed, Self::Launched, Self::Settled];
 }
 
 /// Kills the process when it comes to a step for so manyeth time.
@@ -118,7 +118,7 @@ impl Journal for SuicidalJournal {
         async move {
             let claimed = self.inner.claim(demand).await;
             if claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty()) {
-                self.trap.pass(Step::ClaimedDelivery);
+                self.trap.pass(Step::Claimed);
             }
             claimed
         }

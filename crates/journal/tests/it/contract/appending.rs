@@ -40,7 +40,7 @@ pub(crate) async fn a_delivery_in_progress_is_not_taken_twice(store: &mut impl S
     claim_one(store.journal()).await;
     assert_eq!(append(store.journal(), &push("a", 9)).await, AppendOutcome::InProgress);
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
-    assert_eq!((found.state, found.delivery.received_at), (State::ClaimedDelivery, sent.received_at));
+    assert_eq!((found.state, found.delivery.received_at), (State::Claimed, sent.received_at));
 }
 
 pub(crate) async fn a_settled_delivery_never_runs_again(store: &mut impl Store) {

@@ -43,7 +43,7 @@ pub(crate) async fn what_is_claimed_is_not_claimed_again(store: &mut impl Store)
     assert!(claimed.lease_until > Timestamp::now());
     assert!(claim_all(store.journal()).await.is_empty());
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
-    assert_eq!((found.state, found.attempts, found.due), (State::ClaimedDelivery, 1, None));
+    assert_eq!((found.state, found.attempts, found.due), (State::Claimed, 1, None));
 }
 
 pub(crate) async fn many_claimers_share_the_queue_without_overlap(store: &mut impl Store) {

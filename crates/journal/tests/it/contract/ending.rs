@@ -106,7 +106,7 @@ pub(crate) async fn a_stale_ticket_changes_nothing(store: &mut impl Store) {
         assert!(is_stale(&answer, ticket), "{ticket:?}: {answer:?}");
     }
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
-    assert_eq!((found.state, found.fault), (State::ClaimedDelivery, None));
+    assert_eq!((found.state, found.fault), (State::Claimed, None));
 
     store.journal().settle(held.clone(), Settlement::default()).await.unwrap();
     let again = store.journal().settle(held.clone(), failure("wrong")).await;

@@ -35,9 +35,9 @@ pub(crate) async fn a_request_made_twice_makes_one_replay(store: &mut impl Store
     append(store.journal(), &old).await;
     settle_all(store.journal(), &failure("quota")).await;
     let ReplayOutcome::New(first) = replay(store.journal(), &old.id, "once").await else { panic!("not new") };
-    assert_eq!(replay(store.journal(), &old.id, "once").await, ReplayOutcome::KnownDelivery(first.clone()));
+    assert_eq!(replay(store.journal(), &old.id, "once").await, ReplayOutcome::Known(first.clone()));
     settle_all(store.journal(), &Settlement::default()).await;
-    assert_eq!(replay(store.journal(), &old.id, "once").await, ReplayOutcome::KnownDelivery(first.clone()));
+    assert_eq!(replay(store.journal(), &old.id, "once").await, ReplayOutcome::Known(first.clone()));
     let ReplayOutcome::New(second) = replay(store.journal(), &old.id, "twice").await else {
         panic!("not new")
     };

@@ -64,7 +64,7 @@ pub(crate) async fn every_filter_narrows_the_history(store: &mut impl Store) {
         (Query { event: Some("push".to_owned()), ..all() }, vec![&pending, &settled, &failed]),
         (Query { event: Some("pull_request".to_owned()), ..all() }, vec![&claimed]),
         (Query { state: Some(State::Pending), ..all() }, vec![&pending]),
-        (Query { state: Some(State::ClaimedDelivery), ..all() }, vec![&claimed]),
+        (Query { state: Some(State::Claimed), ..all() }, vec![&claimed]),
         (Query { state: Some(State::Settled), ..all() }, vec![&settled]),
         (Query { state: Some(State::Failed), ..all() }, vec![&failed]),
         (Query { since, ..all() }, vec![&pending, &claimed]),
