@@ -59,7 +59,7 @@ impl Journal for Measured {
     }
 
     fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
-        self.counted(Call::Credential, self.inner.claim(demand))
+        self.counted(Call::Claim, self.inner.claim(demand))
     }
 
     fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {

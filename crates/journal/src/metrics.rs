@@ -20,7 +20,7 @@ struct CallLabels {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Append,
-    Credential,
+    Claim,
     Settle,
     Read,
     Prune,
@@ -28,13 +28,12 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 6] =
-        [Self::Append, Self::Credential, Self::Settle, Self::Read, Self::Prune, Self::Note];
+    const ALL: [Self; 6] = [Self::Append, Self::Claim, Self::Settle, Self::Read, Self::Prune, Self::Note];
 
     fn name(self) -> &'static str {
         match self {
             Self::Append => "append",
-            Self::Credential => "claim",
+            Self::Claim => "claim",
             Self::Settle => "settle",
             Self::Read => "read",
             Self::Prune => "prune",

@@ -12,7 +12,7 @@ use trigger_core::{Digest, ImageChange, ImageRef, ImageSource};
 /// and then nowhere: whoever finds one repeats the step that was interrupted, with the same outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ledger {
-    images: BTreeMap<ImageRef, KnownDelivery>,
+    images: BTreeMap<ImageRef, KnownImage>,
     /// Changes of which each bundle is to become one delivery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     open: Vec<Vec<ImageChange>>,
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
 
 /// What is known of one image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KnownDelivery {
+pub(super) struct KnownImage {
     /// What it stands for.
     pub(super) digest: Digest,
     /// When that was first seen.
@@ -81,7 +81,7 @@ impl Ledger {
             let news = if *pushed { ObservationOutcome::Changed } else { ObservationOutcome::First };
             let told = BTreeMap::from([(*source, digest.clone())]);
             self.images
-                .insert(image.clone(), KnownDelivery { digest: digest.clone(), since: *since, told, change });
+                .insert(image.clone(), KnownImage { digest: digest.clone(), since: *since, told, change });
             return news;
         };
         let repeats_itself = known.told.insert(*source, digest.clone()).as_ref() == Some(digest);
@@ -165,7 +165,7 @@ impl Ledger {
     }
 
     /// What is known of an image.
-    pub(super) fn known(&self, image: &ImageRef) -> Option<&KnownDelivery> {
+    pub(super) fn known(&self, image: &ImageRef) -> Option<&KnownImage> {
         self.images.get(image)
     }
 

@@ -167,7 +167,7 @@ impl Poller {
     fn note(&mut self, looked: Looked) {
         let Looked { image, begun, answers, changed } = looked;
         let now = Instant::now();
-        let mut ending = Ending::KnownDelivery;
+        let mut ending = Ending::Known;
         for (namespace, answer) in &answers.by_namespace {
             let fault = answer.as_ref().err();
             self.metrics.image_looked(fault.map_or("known", |fault| fault.kind.name()));
@@ -286,8 +286,8 @@ fn of(fault: &ResolveError) -> Ending {
 /// Of two endings that which wants more patience.
 fn worse(one: Ending, other: Ending) -> Ending {
     match (one, other) {
-        (Ending::KnownDelivery, other) => other,
-        (one, Ending::KnownDelivery) => one,
+        (Ending::Known, other) => other,
+        (one, Ending::Known) => one,
         (Ending::Failed { lasting: a, hold: one }, Ending::Failed { lasting: b, hold: other }) => {
             Ending::Failed { lasting: a && b, hold: one.max(other) }
         }

@@ -53,7 +53,7 @@ pub(super) enum Next {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     /// It is known what the image stands for.
-    KnownDelivery,
+    Known,
     /// It is not known. If the fault lasts until somebody acts, there is no hurry.
     Failed {
         /// Whether somebody has to act.
@@ -198,10 +198,10 @@ impl Schedule {
         load.free_from = Some(load.free_from.map_or(held, |free| (free + used).max(held)));
         let Some(entry) = self.entries.get_mut(image) else { return };
         entry.under_way = false;
-        entry.failures = if ending == Ending::KnownDelivery { 0 } else { entry.failures.saturating_add(1) };
+        entry.failures = if ending == Ending::Known { 0 } else { entry.failures.saturating_add(1) };
         let again = std::mem::take(&mut entry.again);
         // What a hint was about is found out, however often that has to be tried.
-        let wait = entry.wait(image, ending).filter(|_| self.by_time || ending != Ending::KnownDelivery);
+        let wait = entry.wait(image, ending).filter(|_| self.by_time || ending != Ending::Known);
         if again {
             self.enqueue(image, now + AT_LEAST_APART);
         } else if let Some(wait) = wait {
@@ -233,7 +233,7 @@ impl Entry {
     fn wait(&self, image: &ImageRef, ending: Ending) -> Option<Duration> {
         let usual = self.interval.unwrap_or(WITHOUT_INTERVAL);
         let wait = match ending {
-            Ending::KnownDelivery => self.interval?,
+            Ending::Known => self.interval?,
             Ending::Failed { lasting, hold } => {
                 let first = if lasting { usual } else { FIRST_RETRY.min(usual) };
                 let doublings = self.failures.saturating_sub(1).min(16);
@@ -307,7 +307,7 @@ mod tests {
             schedule.set(&image(&format!("registry.example/team/image-{n}")), Some(interval), began);
         }
         let until = began + seconds(3600);
-        let asked = play(&mut schedule, began, until, Duration::from_millis(50), |_| Ending::KnownDelivery);
+        let asked = play(&mut schedule, began, until, Duration::from_millis(50), |_| Ending::Known);
         let mut last = HashMap::new();
         for (n, (at, image)) in asked.iter().enumerate() {
             let before = last.insert(image.clone(), *at);
@@ -353,7 +353,7 @@ mod tests {
         let asked = play(&mut schedule, began, began + seconds(100), Duration::ZERO, |image| {
             match image.registry() {
                 "a.example" => Ending::Failed { lasting: false, hold: Some(seconds(99)) },
-                _ => Ending::KnownDelivery,
+                _ => Ending::Known,
             }
         });
         let count = |registry| asked.iter().filter(|(_, image)| image.registry() == registry).count();
@@ -368,7 +368,7 @@ mod tests {
             schedule.set(&image(&format!("slow.example/i{n}")), MINUTE, began);
         }
         schedule.set(&image("zz.example/quick"), MINUTE, began);
-        let asked = play(&mut schedule, began, began + seconds(1), seconds(15), |_| Ending::KnownDelivery);
+        let asked = play(&mut schedule, began, began + seconds(1), seconds(15), |_| Ending::Known);
         assert_eq!(asked.len(), PER_REGISTRY + 1, "{asked:?}");
     }
 
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(schedule.next(began), Next::Ask(base.clone()));
         assert!(schedule.hurry(&base, began));
         assert_eq!(schedule.next(began), Next::Wait(None), "it is being asked about");
-        schedule.ended(&base, Ending::KnownDelivery, 1, began);
+        schedule.ended(&base, Ending::Known, 1, began);
         assert_eq!(
             schedule.due(&base),
             Some(began + AT_LEAST_APART),
@@ -390,7 +390,7 @@ mod tests {
         );
         let later = began + seconds(2);
         assert_eq!(schedule.next(later), Next::Ask(base.clone()));
-        schedule.ended(&base, Ending::KnownDelivery, 1, later);
+        schedule.ended(&base, Ending::Known, 1, later);
         assert_eq!(schedule.next(later + seconds(9999)), Next::Wait(None), "without an interval that is all");
         for _ in 0..5 {
             schedule.hurry(&base, later);
@@ -412,7 +412,7 @@ mod tests {
         schedule.ended(&base, BUSY, 1, began);
         let Next::Wait(Some(retry)) = schedule.next(began) else { panic!("a hint is not given up") };
         assert_eq!(schedule.next(retry), Next::Ask(base.clone()));
-        schedule.ended(&base, Ending::KnownDelivery, 1, retry);
+        schedule.ended(&base, Ending::Known, 1, retry);
         assert_eq!(schedule.next(retry + seconds(9999)), Next::Wait(None));
 
         // Whoever begins to lead looks at everything, once, and then from time to time.
@@ -421,7 +421,7 @@ mod tests {
             schedule.go_by_time(true, led);
         }
         assert_eq!(schedule.next(led), Next::Ask(base.clone()));
-        schedule.ended(&base, Ending::KnownDelivery, 1, led);
+        schedule.ended(&base, Ending::Known, 1, led);
         let Next::Wait(Some(next)) = schedule.next(led) else { panic!("by its interval") };
         assert!(next >= led + seconds(60) && next <= led + seconds(66));
         schedule.go_by_time(false, led);

@@ -16,7 +16,7 @@ use crate::{Sqlite, Store};
 #[derive(Debug, Clone)]
 enum Call {
     Append { name: u8, second: i64 },
-    Credential { max: usize, expired: bool },
+    Claim { max: usize, expired: bool },
     Settle { ticket: usize, failed: bool },
     Release { ticket: usize, due: bool },
     Look { name: u8 },
@@ -118,7 +118,7 @@ fn push_named(name: u8, second: i64) -> trigger_core::Delivery {
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         6 => (0..12u8, 0..6i64).prop_map(|(name, second)| Call::Append { name, second }),
-        4 => (0..5usize, any::<bool>()).prop_map(|(max, expired)| Call::Credential { max, expired }),
+        4 => (0..5usize, any::<bool>()).prop_map(|(max, expired)| Call::Claim { max, expired }),
         3 => (any::<usize>(), any::<bool>()).prop_map(|(ticket, failed)| Call::Settle { ticket, failed }),
         2 => (any::<usize>(), any::<bool>()).prop_map(|(ticket, due)| Call::Release { ticket, due }),
         2 => (0..12u8).prop_map(|name| Call::Look { name }),
@@ -161,7 +161,7 @@ async fn check<S: Store>(store: &mut S, calls: Vec<Call>) {
                 let answer = append(store.journal(), &push_named(name, second)).await;
                 assert_eq!(answer, model.append(name, second, clock));
             }
-            Call::Credential { max, expired } => {
+            Call::Claim { max, expired } => {
                 // A lease of nothing has run out at once; a long one does not within the test.
                 let lease = if expired { Duration::ZERO } else { LONG };
                 let claimed = store.journal().claim(ClaimRequest::any(max, lease)).await.unwrap();
