@@ -6,8 +6,9 @@ use tracing::warn;
 use trigger_cluster::{
     Connection, ImageFollowers, LeaseElector, PipelineRunFollowers, STEP_DOWN_GRACE, Scope, carry_out_tasks,
 };
-use trigger_dispatch::{Leadership, Metrics, restart_on_panic, run_pruner};
+use trigger_dispatch::{Metrics, run_pruner};
 use trigger_journal::{Journal, Retention};
+use trigger_runtime::{Leadership, restart_on_panic};
 
 /// What one of several replicas is enough for: following PipelineRuns and what BuildRuns push, carrying out tasks
 /// of Tekton, forgetting what is old. (Asking registries and reporting broken rules look after this themselves:
@@ -101,9 +102,10 @@ mod tests {
     use tokio::time::{Instant, sleep};
     use trigger_cluster::{CoalescingSecretReader, EventRecorder, connect};
     use trigger_devcluster::DevCluster;
-    use trigger_dispatch::{CriticalTasks, ImageParts, Images, Lead};
+    use trigger_dispatch::{ImageParts, Images};
     use trigger_journal::Address;
     use trigger_rules::Inventory;
+    use trigger_runtime::{CriticalTasks, Lead};
 
     use super::*;
     use crate::options::{ImageOptions, RetentionOptions};

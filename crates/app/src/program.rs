@@ -11,12 +11,11 @@ use trigger_cluster::{
     AccessReviewer, BuildWatch, CoalescingSecretReader, Connection, EventRecorder, ImageFollowers,
     KubeLauncher, KubeRuns, LeaseElector, PipelineRunFollowers, Scope, watch_builds,
 };
-use trigger_dispatch::{
-    CriticalTasks, Dispatcher, ImageParts, Images, Launcher, Leadership, Secrets, Settings,
-};
+use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher, Settings};
 use trigger_journal::{Address, Journal, Measured};
 use trigger_providers::{Provider, by_name};
 use trigger_rules::Inventory;
+use trigger_runtime::{CriticalTasks, Leadership, Secrets};
 use trigger_server::{
     Admin, AdminParts, Authenticator, HookSettings, Hooks, Limits, Readiness, RecentFailure, Route, serve,
 };
@@ -324,10 +323,10 @@ impl Program {
     /// Returns when a part has panicked that it cannot do without, if ever. It is to be ended then, and started anew.
     pub async fn broken(&self) {
         tokio::select! {
-            () = self.stop.listening.broken() => {}
-            () = self.stop.dispatching.broken() => {}
-            () = self.stop.serving.broken() => {}
-            () = self.stop.background.broken() => {}
+            () = self.stop.listening.failed() => {}
+            () = self.stop.dispatching.failed() => {}
+            () = self.stop.serving.failed() => {}
+            () = self.stop.background.failed() => {}
             () = self.journal.broken() => {}
         }
     }

@@ -8,18 +8,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("trigger-core", &[]),
     ("trigger-api", &["core"]),
+    ("trigger-runtime", &["core"]),
     ("trigger-providers", &["core"]),
     ("trigger-registries", &["core"]),
     ("trigger-journal", &["core"]),
     ("trigger-rules", &["api", "core"]),
     ("trigger-targets", &["api", "core"]),
     ("trigger-tasks", &["api", "core", "targets"]),
-    ("trigger-dispatch", &["api", "core", "journal", "providers", "registries", "rules", "targets"]),
-    ("trigger-cluster", &["api", "dispatch", "core", "journal", "rules", "targets", "tasks"]),
-    ("trigger-server", &["api", "dispatch", "core", "journal", "providers", "registries", "rules"]),
+    (
+        "trigger-dispatch",
+        &["api", "core", "journal", "providers", "registries", "rules", "runtime", "targets"],
+    ),
+    ("trigger-cluster", &["api", "dispatch", "core", "journal", "rules", "runtime", "targets", "tasks"]),
+    (
+        "trigger-server",
+        &["api", "dispatch", "core", "journal", "providers", "registries", "rules", "runtime"],
+    ),
     ("trigger-devcluster", &[]),
     ("trigger-devapiserver", &[]),
     ("trigger-devpostgres", &[]),
@@ -37,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "providers",
             "registries",
             "rules",
+            "runtime",
             "server",
         ],
     ),
@@ -52,6 +60,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "core",
             "journal",
             "rules",
+            "runtime",
             "shipwright-trigger",
         ],
     ),

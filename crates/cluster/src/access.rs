@@ -12,7 +12,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
 use trigger_api::shipwright;
-use trigger_dispatch::{Access, AccessError, Action, User, error_chain};
+use trigger_runtime::{Access, AccessError, Action, User, error_chain};
 
 use crate::client::Connection;
 

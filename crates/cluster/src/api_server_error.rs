@@ -1,4 +1,4 @@
-use trigger_dispatch::error_chain;
+use trigger_runtime::error_chain;
 
 /// What the API server, or the way to it, says against a request.
 pub(crate) struct ApiServerError {

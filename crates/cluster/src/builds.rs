@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trigger_api::shipwright::{self, Build};
 use trigger_core::ObjectKey;
-use trigger_dispatch::{CriticalTasks, Leadership, error_chain};
 use trigger_rules::{Applied, Inventory};
+use trigger_runtime::{CriticalTasks, Leadership, error_chain};
 use trigger_targets::ResourceType;
 
 use crate::client::{ClientError, Connection};

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 use trigger_api::Target;
 use trigger_core::{ImageRef, ObjectKey};
-use trigger_dispatch::{CriticalTasks, ImageWarnings, LeakyBuckets};
+use trigger_dispatch::ImageWarnings;
+use trigger_runtime::{CriticalTasks, LeakyBuckets};
 use trigger_targets::ResourceType;
 
 use crate::MANAGER;
@@ -68,7 +69,7 @@ impl EventRecorder {
                 write(&client, report).await;
             }
         });
-        Self { queue, written: Arc::new(LeakyBuckets::sinking(A_MINUTE / 60.0)) }
+        Self { queue, written: Arc::new(LeakyBuckets::new(A_MINUTE / 60.0)) }
     }
 
     /// Tells people about an object, soon.

@@ -9,7 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use trigger_dispatch::SecretError;
+use trigger_runtime::SecretError;
 
 /// What a [`crate::Connection`] counts. Cheap to clone; clones count together.
 ///

@@ -5,7 +5,8 @@ use kube::{Api, Client};
 use serde_json::json;
 use tracing::{debug, warn};
 use trigger_api::tekton::PipelineRun;
-use trigger_dispatch::{Note, error_chain};
+use trigger_dispatch::Note;
+use trigger_runtime::error_chain;
 
 use crate::api_server_error::is_status;
 use crate::patch::patch_parameters;

@@ -7,8 +7,7 @@ use k8s_openapi::Resource;
 use kube::{Api, Client};
 use serde_json::Value;
 use trigger_api::shipwright::BuildRun;
-use trigger_dispatch::{RunState, Runs, error_chain};
-use trigger_journal::LaunchRecord;
+use trigger_runtime::{RunRef, RunState, Runs, error_chain};
 
 use crate::client::Connection;
 
@@ -26,14 +25,14 @@ impl KubeRuns {
         Self { client: connection.client.clone() }
     }
 
-    async fn state(&self, launch: &LaunchRecord) -> RunState {
-        if launch.kind != BuildRun::KIND {
-            return unknown(format!("this version does not know how a {} stands", launch.kind));
+    async fn read(&self, wanted: RunRef<'_>) -> RunState {
+        if wanted.kind != BuildRun::KIND {
+            return unknown(format!("this version does not know how a {} stands", wanted.kind));
         }
-        let runs: Api<BuildRun> = Api::namespaced(self.client.clone(), &launch.run.namespace);
-        match tokio::time::timeout(ANSWERS_WITHIN, runs.get_opt(&launch.run.name)).await {
+        let runs: Api<BuildRun> = Api::namespaced(self.client.clone(), &wanted.key.namespace);
+        match tokio::time::timeout(ANSWERS_WITHIN, runs.get_opt(&wanted.key.name)).await {
             Ok(Ok(None)) => RunState::Gone,
-            Ok(Ok(Some(run))) if is_other(&run, launch.uid.as_deref()) => RunState::Gone,
+            Ok(Ok(Some(run))) if is_other(&run, wanted.uid) => RunState::Gone,
             Ok(Ok(Some(run))) => standing(run.status.as_ref()),
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
                 unknown("this program may not get BuildRuns there".to_owned())
@@ -45,8 +44,8 @@ impl KubeRuns {
 }
 
 impl Runs for KubeRuns {
-    fn look<'a>(&'a self, launch: &'a LaunchRecord) -> BoxFuture<'a, RunState> {
-        self.state(launch).boxed()
+    fn state<'a>(&'a self, run: RunRef<'a>) -> BoxFuture<'a, RunState> {
+        self.read(run).boxed()
     }
 }
 

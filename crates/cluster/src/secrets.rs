@@ -12,7 +12,7 @@ use kube::{Client, Resource};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use trigger_core::ObjectKey;
-use trigger_dispatch::{SecretData, SecretError, Secrets, error_chain};
+use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::client::Connection;
 use crate::metrics::Metrics;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher;
 use tracing::{info, warn};
-use trigger_dispatch::error_chain;
+use trigger_runtime::error_chain;
 
 use crate::metrics::Watch;
 

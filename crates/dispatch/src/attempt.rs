@@ -11,9 +11,9 @@ use trigger_api::Cause;
 use trigger_core::{Delivery, Event, ObjectKey};
 use trigger_journal::{ClaimedDelivery, DecisionRecord, LaunchRecord};
 use trigger_rules::{Decision, Outcome, RuleSet, decide};
+use trigger_runtime::error_chain;
 use trigger_targets::{Plan, RenderError, Request, render};
 
-use crate::error_chain::error_chain;
 use crate::events::meaning;
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;

@@ -12,9 +12,9 @@ use tracing::{Instrument, error, info, info_span, warn};
 use trigger_core::TraceParent;
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
 use trigger_rules::{Inventory, RuleSet};
+use trigger_runtime::Backoff;
 
 use crate::attempt::{Attempt, Deadlines, attempt};
-use crate::backoff::Backoff;
 use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::leaky_buckets::LeakyBuckets;
+use trigger_runtime::LeakyBuckets;
 
 /// Keeps a namespace from being flooded: an image that hundreds of Builds stand on would start them all at once,
 /// and nobody waits for any one of them.
@@ -31,7 +31,7 @@ impl NamespaceLimiter {
     /// `runs` at once and a minute.
     pub(crate) fn new(runs: u32) -> Self {
         let runs = runs.max(1);
-        Self { runs, spent: LeakyBuckets::sinking(f64::from(runs) / MINUTE) }
+        Self { runs, spent: LeakyBuckets::new(f64::from(runs) / MINUTE) }
     }
 
     /// How many runs a minute.

@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use trigger_core::{Delivery, Verification};
 use trigger_journal::DecisionRecord;
 use trigger_rules::{RuleSet, decide};
+use trigger_runtime::error_chain;
 
-use crate::error_chain::error_chain;
 use crate::events::meaning;
 use crate::record;
 

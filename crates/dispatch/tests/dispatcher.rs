@@ -17,12 +17,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
 use trigger_core::{Credential, Delivery, DeliveryId, DeliveryKey, ObjectKey, RepoId, Unsigned, Verifier};
-use trigger_dispatch::{
-    Backoff, Dispatcher, LaunchError, Launched, Launcher, Metrics, Note, Retry, Settings,
-};
+use trigger_dispatch::{Dispatcher, LaunchError, Launched, Launcher, Metrics, Note, Retry, Settings};
 use trigger_journal::{AppendOutcome, Journal, Record, SqliteJournal, State, sqlite};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 use trigger_rules::Inventory;
+use trigger_runtime::Backoff;
 use trigger_targets::Plan;
 
 const KEY: &[u8] = b"key";

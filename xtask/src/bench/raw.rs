@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_cluster::{CoalescingSecretReader, connect};
 use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
-use trigger_dispatch::Secrets as _;
 use trigger_journal::{Address, AppendOutcome, Journal};
+use trigger_runtime::Secrets as _;
 
 use super::api::{Api, Ask};
 use super::load::{Load, Pace};

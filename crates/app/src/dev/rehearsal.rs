@@ -3,9 +3,9 @@ use data_encoding::BASE64;
 use serde_json::Value;
 use trigger_api::shipwright::{Build, Condition};
 use trigger_core::{DeliveryId, ObjectKey, RepoId};
-use trigger_dispatch::SecretData;
 use trigger_journal::{OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind, SampleRequest};
+use trigger_runtime::SecretData;
 
 use super::playground::{Playground, builds};
 use super::story::{self, Story};

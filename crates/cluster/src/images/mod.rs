@@ -9,8 +9,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::{CriticalTasks, Images, Leadership, restart_on_panic};
+use trigger_dispatch::Images;
 use trigger_journal::Journal;
+use trigger_runtime::{CriticalTasks, Leadership, restart_on_panic};
 
 use self::build_runs::Pushes;
 use self::objects::Objects;

@@ -11,7 +11,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
 use trigger_core::{Digest, ImageRef, ImageSource, ObjectKey};
-use trigger_dispatch::{Images, Leadership, Observation};
+use trigger_dispatch::{Images, Observation};
+use trigger_runtime::Leadership;
 
 use crate::metrics::Watch;
 use crate::watch_backoff::{Complaint, WatchBackoff};

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
-use trigger_dispatch::{Lead, Leadership, error_chain};
+use trigger_runtime::{Lead, Leadership, error_chain};
 
 use super::RETRY;
 use super::election::{ElectionState, Seen, Step};

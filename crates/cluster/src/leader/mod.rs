@@ -8,7 +8,7 @@
 //! takes it 15 seconds later; whoever holds it counts from before it sent its last renewal, and lets go after
 //! 10. The five seconds between are for putting down what a leader does. A process that is stopped and goes on
 //! later, or a request that is long on its way, may still come too late: what leaders do is safe to be done by
-//! two, see [`trigger_dispatch::Leadership`].
+//! two, see [`trigger_runtime::Leadership`].
 
 mod election;
 mod elector;

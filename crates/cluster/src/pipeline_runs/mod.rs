@@ -18,9 +18,10 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::{Metrics, restart_on_panic};
+use trigger_dispatch::Metrics;
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
+use trigger_runtime::restart_on_panic;
 
 use self::follower::Follower;
 use crate::builds::Scope;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 use trigger_api::tekton::{CustomRun, Run};
-use trigger_dispatch::restart_on_panic;
+use trigger_runtime::restart_on_panic;
 
 use self::kind::TaskObject;
 use crate::builds::Scope;

@@ -13,7 +13,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use trigger_api::annotations;
-use trigger_dispatch::{Backoff, error_chain};
+use trigger_runtime::{Backoff, error_chain};
 
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tracing::{debug, info};
 use trigger_api::shipwright::{self, Build, BuildRun};
 use trigger_core::ObjectKey;
-use trigger_dispatch::error_chain;
+use trigger_runtime::error_chain;
 use trigger_tasks::{
     Attempt, BuildChoice, CancelCause, Creation, ObservedRun, StatusWrite, Step, Task, step,
 };

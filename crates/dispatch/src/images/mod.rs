@@ -24,6 +24,7 @@ use trigger_core::{ImageRef, PushHint};
 use trigger_journal::Journal;
 use trigger_registries::Registries;
 use trigger_rules::Inventory;
+use trigger_runtime::{CriticalTasks, Leadership, Secrets};
 
 pub(crate) use self::delivery::read;
 pub use self::delivery::{IMAGES, image_changes};
@@ -37,10 +38,7 @@ use self::tracker::{ImageTracker, ObservedImages};
 pub use self::warnings::ImageWarnings;
 use self::warnings::WarningWindows;
 use crate::hint::ImageNotifier;
-use crate::leadership::Leadership;
 use crate::metrics::Metrics;
-use crate::secrets::Secrets;
-use crate::supervisor::CriticalTasks;
 
 /// Sightings that wait to be kept; more have their sources wait.
 const WAITING: usize = 1024;

@@ -12,6 +12,7 @@ use tracing::{debug, info};
 use trigger_core::{ImageRef, ImageSource};
 use trigger_registries::{ResolveError, ResolveErrorKind};
 use trigger_rules::{Inventory, RuleSet};
+use trigger_runtime::Leadership;
 
 use super::ledger::{Observation, ObservationOutcome};
 use super::resolver::{Answers, Asker, Resolver};
@@ -19,7 +20,6 @@ use super::schedule::{Ending, Next, Schedule};
 use super::status::{ImageError, ImageStatusCache, Look, Wanted};
 use super::tracker::ObservedImages;
 use super::warnings::{ImageWarnings, WarningWindows};
-use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 
 /// How often the rules are looked through for images that are new.

@@ -9,7 +9,7 @@ use tracing::error;
 use trigger_core::{Digest, ImageRef, ObjectKey};
 use trigger_registries::{Registries, RegistryCredential, ResolveError, ResolveErrorKind, credential_for};
 
-use crate::secrets::Secrets;
+use trigger_runtime::Secrets;
 
 /// A Secret that held nothing for a registry is not read again for so long.
 const NOTHING_THERE: Duration = Duration::from_mins(10);
@@ -188,9 +188,9 @@ fn is_refused(kind: ResolveErrorKind) -> bool {
 mod tests {
     use futures::future::BoxFuture;
     use trigger_registries::RegistrySettings;
+    use trigger_runtime::{SecretData, SecretError};
 
     use super::*;
-    use crate::secrets::{SecretData, SecretError};
 
     struct Broken;
 

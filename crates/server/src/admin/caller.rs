@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
-use trigger_dispatch::{Access, AccessError, Action, User};
+use trigger_runtime::{Access, AccessError, Action, User};
 
 use super::Api;
 use super::error::ApiError;

@@ -3,8 +3,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::error;
-use trigger_dispatch::AccessError;
 use trigger_journal::JournalError;
+use trigger_runtime::AccessError;
 
 use crate::wire::Problem;
 

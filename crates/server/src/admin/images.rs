@@ -10,7 +10,8 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use tracing::info;
 use trigger_core::ImageRef;
-use trigger_dispatch::{Action, ImageStatus};
+use trigger_dispatch::ImageStatus;
+use trigger_runtime::Action;
 
 use super::Api;
 use super::caller::Caller;

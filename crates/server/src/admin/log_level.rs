@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
-use trigger_dispatch::Action;
+use trigger_runtime::Action;
 
 use super::Api;
 use super::caller::Caller;

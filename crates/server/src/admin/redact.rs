@@ -2,8 +2,9 @@
 
 use futures::StreamExt;
 use futures::stream;
-use trigger_dispatch::{Runs, image_changes};
+use trigger_dispatch::image_changes;
 use trigger_journal::{DecisionRecord, LaunchRecord, OutcomeRecord, Record};
+use trigger_runtime::{RunRef, Runs};
 
 use super::visibility::Visibility;
 use crate::wire::{
@@ -186,7 +187,8 @@ async fn launches(record: &Record, sight: &Visibility<'_>, runs: &dyn Runs) -> V
 
 async fn launch_now(launch: &LaunchRecord, place: usize, runs: &dyn Runs) -> Launch {
     let is_there = launch.fault.is_none() && place < RUNS_LOOKED_AFTER;
-    let now = if is_there { Some(RunNow::from(runs.look(launch).await)) } else { None };
+    let run = RunRef { kind: &launch.kind, key: &launch.run, uid: launch.uid.as_deref() };
+    let now = if is_there { Some(RunNow::from(runs.state(run).await)) } else { None };
     Launch {
         kind: launch.kind.clone(),
         run: (&launch.run).into(),

@@ -7,8 +7,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use tracing::info;
 use trigger_core::DeliveryId;
-use trigger_dispatch::{Action, preview};
+use trigger_dispatch::preview;
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, ReplayOutcome as Kept, State as Stands};
+use trigger_runtime::Action;
 
 use super::caller::Caller;
 use super::error::ApiError;

@@ -1,8 +1,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use trigger_dispatch::{AccessError, Action};
 use trigger_journal::{Record, Rejection};
+use trigger_runtime::{AccessError, Action};
 
 use super::caller::Caller;
 

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use trigger_dispatch::LeakyBuckets;
+use trigger_runtime::LeakyBuckets;
 
 use super::response::HookResponse;
 
@@ -30,7 +30,7 @@ pub(super) struct FailureLimiter {
 
 impl FailureLimiter {
     pub(super) fn new() -> Self {
-        let failures = LeakyBuckets::sinking(FORGIVEN_PER_SECOND);
+        let failures = LeakyBuckets::new(FORGIVEN_PER_SECOND);
         Self { began: Instant::now(), failures, waiting: AtomicUsize::new(0) }
     }
 
@@ -53,11 +53,11 @@ impl FailureLimiter {
 
     /// Notes that a delivery for `repository`, one that a Build uses, was not verified.
     pub(super) fn failed(&self, repository: &str) {
-        self.failures.raise(repository.into(), BURST * 2.0, Instant::now());
+        self.failures.fill(repository.into(), BURST * 2.0, Instant::now());
     }
 
     fn is_paced(&self, repository: &str, now: Instant) -> bool {
-        self.failures.height(repository, now) >= BURST
+        self.failures.level(repository, now) >= BURST
     }
 }
 

@@ -11,10 +11,11 @@ use trigger_api::{SecretBinding, SecretOrigin};
 use trigger_core::{
     Credential, Delivery, DeliveryId, DeliveryKey, Event, ObjectKey, Unsigned, Verified, Verifier,
 };
-use trigger_dispatch::{DecisionCounts, InlineDecision, SecretData, SecretError, Secrets};
+use trigger_dispatch::{DecisionCounts, InlineDecision};
 use trigger_journal::{AppendOutcome, DecisionRecord, Journal, JournalError};
 use trigger_providers::{CredentialError, PayloadError, Provider, RequestPayload, Selector};
 use trigger_rules::{Inventory, RuleSet, WebhookCandidates};
+use trigger_runtime::{SecretData, SecretError, Secrets};
 
 use super::failure_limiter::FailureLimiter;
 use super::rejections::{KeyCheck, Rejected, RequestContext};

@@ -19,10 +19,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tracing::{Instrument, Span, field, info_span};
-use trigger_dispatch::Secrets;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_rules::Inventory;
+use trigger_runtime::Secrets;
 
 use self::body::BodyBudget;
 use self::intake::{Intake, delivery_id};

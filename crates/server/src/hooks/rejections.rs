@@ -6,8 +6,8 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tracing::warn;
 use trigger_core::{DeliveryId, ObjectKey};
-use trigger_dispatch::SecretError;
 use trigger_journal::{Journal, Rejection, TriedSecret};
+use trigger_runtime::SecretError;
 
 use super::response::HookResponse;
 

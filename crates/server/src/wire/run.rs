@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trigger_dispatch::RunState;
+use trigger_runtime::RunState;
 
 use super::{Moment, ObjectName};
 

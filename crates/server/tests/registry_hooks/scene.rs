@@ -14,10 +14,11 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trigger_core::{ObjectKey, PushHint};
-use trigger_dispatch::{ImageNotifier, SecretData, SecretError, Secrets};
+use trigger_dispatch::ImageNotifier;
 use trigger_journal::{Address, Journal, Rejection};
 use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
 use trigger_rules::Inventory;
+use trigger_runtime::{SecretData, SecretError, Secrets};
 use trigger_server::{
     HookSettings, Hooks, Limits, Metrics, RecentFailure, RegistryHook, RegistryHooks, Route, serve,
 };

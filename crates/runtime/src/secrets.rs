@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 /// Reads Secrets, one at a time, when they are needed.
 pub trait Secrets: Send + Sync + 'static {
-    /// Reads a Secret now. Callers that wait at the same moment share one read; nothing is kept past it.
+    /// Reads a Secret now. Concurrent callers share one read; the result is not cached.
     fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>>;
 }
 
-/// The data of a Secret. Wiped from memory when the last holder lets go; never printed.
+/// The data of a Secret. Wiped from memory when the last reference is dropped; never printed.
 #[derive(Default)]
 pub struct SecretData(BTreeMap<String, Zeroizing<Vec<u8>>>);
 
@@ -20,35 +20,35 @@ pub struct SecretData(BTreeMap<String, Zeroizing<Vec<u8>>>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// There is no such Secret.
+    /// The Secret does not exist.
     #[error("the Secret {0} does not exist")]
     Missing(ObjectKey),
-    /// We may not read it.
+    /// The API server forbids the read.
     #[error("reading the Secret {0} is forbidden: allow the service account to get it")]
     Forbidden(ObjectKey),
-    /// It cannot be read now. Trying again later may help.
+    /// The read failed and may succeed later.
     #[error("the Secret {secret} cannot be read now: {reason}")]
     Unavailable {
         /// The Secret.
         secret: ObjectKey,
-        /// What is the matter. Holds nothing of the Secret.
+        /// The cause. Contains nothing of the Secret.
         reason: String,
     },
 }
 
-/// Follows the name of a key: the value that was in force before, still accepted while keys are rotated.
+/// The suffix of the entry with the previous key, which is still accepted during rotation.
 const PREVIOUS: &str = ".previous";
 
 impl SecretData {
-    /// Takes the data of a Secret.
+    /// The data of a Secret.
     pub fn new(data: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         Self(data.into_iter().map(|(key, value)| (key, Zeroizing::new(value))).collect())
     }
 
-    /// The webhook keys in force: the value of the first of `names` that is there, and its previous one.
+    /// The valid webhook keys: the value of the first of `names` that exists, and its previous value.
     ///
-    /// A value that ends in a line break (`echo … | kubectl create secret`) is tried with and without it.
-    /// Values that are empty but for that are left out: anybody could sign with them.
+    /// A value that ends in a line break (`echo … | kubectl create secret`) is returned with and without it.
+    /// Empty values are left out: any sender could sign with them.
     pub fn webhook_keys(&self, names: &[String]) -> Vec<&[u8]> {
         let Some(name) = names.iter().find(|name| self.0.contains_key(*name)) else { return Vec::new() };
         let previous = format!("{name}{PREVIOUS}");
@@ -63,20 +63,18 @@ impl SecretData {
         }
         keys
     }
+
+    /// Registry credentials: the value of a Secret of type `kubernetes.io/dockerconfigjson`, or of the older
+    /// `kubernetes.io/dockercfg`.
+    pub fn docker_config(&self) -> Option<&[u8]> {
+        let value = self.0.get(".dockerconfigjson").or_else(|| self.0.get(".dockercfg"))?;
+        Some(value.as_slice())
+    }
 }
 
 fn without_line_break(value: &[u8]) -> &[u8] {
     let Some(value) = value.strip_suffix(b"\n") else { return value };
     value.strip_suffix(b"\r").unwrap_or(value)
-}
-
-impl SecretData {
-    /// Credentials for registries: the value of a Secret of type `kubernetes.io/dockerconfigjson`, or of the
-    /// older `kubernetes.io/dockercfg`.
-    pub fn docker_config(&self) -> Option<&[u8]> {
-        let value = self.0.get(".dockerconfigjson").or_else(|| self.0.get(".dockercfg"))?;
-        Some(value.as_slice())
-    }
 }
 
 impl fmt::Debug for SecretData {
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_that_is_there_counts() {
+    fn the_first_name_that_exists_counts() {
         let data = SecretData::new([
             ("webhook-secret".to_owned(), b"other".to_vec()),
             ("github-token".to_owned(), b"new\n".to_vec()),

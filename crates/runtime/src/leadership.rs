@@ -2,33 +2,32 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Whether this process leads: whether it is up to it to do what one of several replicas is enough for. Cheap
-/// to clone.
+/// Whether this replica leads, that is, does the work that one of several replicas is enough for. Cheap to clone.
 ///
-/// Nothing that must not be done twice rests on this alone: a leader that hangs may go on for a moment after
-/// another has taken over. It keeps work from being done by every replica; that nothing *runs* twice follows
-/// from names, and from ledgers that are replaced by compare-and-set.
+/// Leadership saves work; correctness does not depend on it. A leader that hangs may continue for a moment after
+/// another has taken over. Nothing runs twice because run names are derived and ledgers are replaced by
+/// compare-and-swap.
 #[derive(Debug, Clone)]
 pub struct Leadership(watch::Receiver<Lead>);
 
-/// Who leads, as far as this process knows.
+/// The leader, as far as this process knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lead {
-    /// Whether it is this process.
+    /// Whether this process leads.
     pub ours: bool,
-    /// The identity of whoever leads, if anybody does, and if there is more than one who could.
+    /// The identity of the leader; `None` if there is none, or no election.
     pub leader: Option<Arc<str>>,
 }
 
 impl Leadership {
-    /// That of a process that is the only one.
+    /// The leadership of the only replica.
     pub fn always() -> Self {
         Self::by(watch::channel(Lead { ours: true, leader: None }).1)
     }
 
-    /// What the other end of a channel tells. What it told last stays true when it is gone.
-    pub fn by(told: watch::Receiver<Lead>) -> Self {
-        Self(told)
+    /// The leadership that a channel publishes. Its last value stays valid when the sender is gone.
+    pub fn by(published: watch::Receiver<Lead>) -> Self {
+        Self(published)
     }
 
     /// Whether this process leads now.
@@ -36,29 +35,29 @@ impl Leadership {
         self.0.borrow().ours
     }
 
-    /// Who leads.
+    /// The current leader.
     pub fn lead(&self) -> Lead {
         self.0.borrow().clone()
     }
 
     /// Returns when this process leads.
     pub async fn begins(&mut self) {
-        self.comes_to(true).await;
+        self.becomes(true).await;
     }
 
-    /// Returns when it does not.
+    /// Returns when this process does not lead.
     pub async fn ends(&mut self) {
-        self.comes_to(false).await;
+        self.becomes(false).await;
     }
 
-    /// Returns when this process leads, or leads no more, if before it was as `before` says.
+    /// Returns when "this process leads" is no longer `before`.
     pub async fn changes_from(&mut self, before: bool) {
-        self.comes_to(!before).await;
+        self.becomes(!before).await;
     }
 
-    async fn comes_to(&mut self, ours: bool) {
+    async fn becomes(&mut self, ours: bool) {
         if self.0.wait_for(|lead| lead.ours == ours).await.is_err() {
-            // Nobody is left who could change it.
+            // The sender is gone, so the value can never change.
             std::future::pending::<()>().await;
         }
     }
@@ -71,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_only_process_leads_for_ever() {
+    fn the_only_replica_leads_for_ever() {
         let mut leadership = Leadership::always();
         assert!(leadership.is_ours());
         assert!(leadership.begins().now_or_never().is_some());
@@ -79,14 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_last_stays_true() {
-        let (tell, told) = watch::channel(Lead::default());
-        let mut leadership = Leadership::by(told);
+    fn the_last_published_value_stays_valid() {
+        let (publish, published) = watch::channel(Lead::default());
+        let mut leadership = Leadership::by(published);
         assert!(leadership.begins().now_or_never().is_none());
-        tell.send_replace(Lead { ours: true, leader: None });
+        publish.send_replace(Lead { ours: true, leader: None });
         assert!(leadership.begins().now_or_never().is_some());
-        tell.send_replace(Lead { ours: false, leader: Some("another".into()) });
-        drop(tell);
+        publish.send_replace(Lead { ours: false, leader: Some("another".into()) });
+        drop(publish);
         assert!(leadership.ends().now_or_never().is_some());
         assert!(leadership.begins().now_or_never().is_none());
         assert_eq!(leadership.lead().leader.as_deref(), Some("another"));

@@ -1,8 +1,8 @@
 use futures::future::BoxFuture;
 
-/// Who may look and who may act: asked of the API server, so that the cluster's own roles decide.
+/// Authenticates and authorizes callers of the admin API. The API server decides, so the cluster's own roles apply.
 pub trait Access: Send + Sync + 'static {
-    /// Whose token it is; nobody's if the API server does not accept it.
+    /// The user of a bearer token; `None` if the API server rejects the token.
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Option<User>, AccessError>>;
 
     /// Whether `user` may do `action` in `namespace`, or in every namespace if none is named.
@@ -19,28 +19,28 @@ pub trait Access: Send + Sync + 'static {
 pub struct User {
     /// The name, such as `system:serviceaccount:team-a:robot`.
     pub name: String,
-    /// The groups it is in.
+    /// The groups the user is in.
     pub groups: Vec<String>,
     /// `uid`, where there is one.
     pub uid: Option<String>,
 }
 
-/// What somebody wants to do.
+/// An action that the admin API offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// See the deliveries that concern a namespace: for those who may `get` its Builds.
+    /// See the deliveries that concern a namespace: for users who may `get` its Builds.
     Read,
-    /// Have a delivery worked on once more: for those who may `create` BuildRuns there.
+    /// Replay a delivery: for users who may `create` BuildRuns in the namespace.
     Replay,
-    /// Change how the program itself works: for those who may `update` `loglevels.trigger.shipwright.io`, a
-    /// resource that exists for this question only.
+    /// Change the log level: for users who may `update` `loglevels.trigger.shipwright.io`, a resource that
+    /// exists for this check only.
     Administer,
 }
 
-/// Why it cannot be told who may do what.
+/// The API server could not answer a review.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("access cannot be reviewed: {reason}")]
 pub struct AccessError {
-    /// What is the matter, in a sentence. Nothing of the token.
+    /// The cause, in a sentence. Contains nothing of the token.
     pub reason: String,
 }

@@ -1,0 +1,30 @@
+//! What the long-running parts of the program share, below all of them.
+//!
+//! - [`CriticalTasks`], [`restart_on_panic`]: tasks that end the process, or restart, when they panic.
+//! - [`Leadership`]: whether this replica leads.
+//! - [`Backoff`], [`LeakyBuckets`]: when to try again, and how often at most.
+//! - [`error_chain`]: an error with its sources, for logs and messages.
+//! - The ports [`Secrets`], [`Access`] and [`Runs`]: everything that the server and the dispatcher read from
+//!   a cluster. `trigger-cluster` implements them; tests implement them in memory.
+//!
+//! Invariant: this crate knows no Kubernetes client, no HTTP and no store. Of our crates it uses
+//! `trigger-core` only, so every other crate with I/O may depend on it.
+#![forbid(unsafe_code)]
+
+mod access;
+mod backoff;
+mod error_chain;
+mod leadership;
+mod leaky_buckets;
+mod runs;
+mod secrets;
+mod supervisor;
+
+pub use access::{Access, AccessError, Action, User};
+pub use backoff::Backoff;
+pub use error_chain::error_chain;
+pub use leadership::{Lead, Leadership};
+pub use leaky_buckets::LeakyBuckets;
+pub use runs::{RunRef, RunState, Runs};
+pub use secrets::{SecretData, SecretError, Secrets};
+pub use supervisor::{CriticalTasks, restart_on_panic};
