@@ -106,7 +106,7 @@ fn ports_are_those_that_the_program_listens_on() {
 
 #[test]
 fn the_end_gets_as_long_as_it_may_take() {
-    // The sum of what docs/operating.md has under "When a replica ends".
+    // The sum of the table in docs/operating.md, "Shutdown".
     let needed = seconds("SHIPWRIGHT_TRIGGER_DRAIN_DELAY") + 23.0;
     for overlay in overlays("the_end_gets_as_long_as_it_may_take") {
         let given = &overlay.workload()["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
