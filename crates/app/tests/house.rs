@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-core", &[]),
     ("trigger-api", &["core"]),
     ("trigger-runtime", &["core"]),
@@ -28,9 +28,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         &["api", "dispatch", "core", "journal", "providers", "registries", "rules", "runtime"],
     ),
     ("trigger-devcluster", &[]),
-    ("trigger-devapiserver", &[]),
-    ("trigger-devpostgres", &[]),
     ("trigger-devregistry", &[]),
+    ("trigger-testkit", &[]),
     (
         "shipwright-trigger",
         &[
@@ -53,7 +52,6 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         &[
             "api",
             "cluster",
-            "devapiserver",
             "devcluster",
             "devregistry",
             "dispatch",
@@ -62,12 +60,13 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "rules",
             "runtime",
             "shipwright-trigger",
+            "testkit",
         ],
     ),
 ];
 
 /// Crates from elsewhere that only these of ours may name.
-const ONLY_IN: [(&str, &[&str]); 11] = [
+const ONLY_IN: &[(&str, &[&str])] = &[
     ("kube", &["trigger-cluster"]),
     ("rusqlite", &["trigger-journal"]),
     ("tokio-postgres", &["trigger-journal"]),
@@ -77,7 +76,7 @@ const ONLY_IN: [(&str, &[&str]); 11] = [
     ("gix-url", &["trigger-core"]),
     ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster", "trigger-devregistry"]),
-    ("reqwest", &["shipwright-trigger", "trigger-devapiserver", "trigger-registries", "xtask"]),
+    ("reqwest", &["shipwright-trigger", "trigger-registries", "trigger-testkit", "xtask"]),
     ("schemars", &["trigger-server"]),
 ];
 
@@ -125,6 +124,31 @@ fn dependencies_point_one_way() {
         let uses: BTreeSet<_> = found[name].iter().filter(|used| known.contains(*used)).cloned().collect();
         let extra: Vec<_> = uses.difference(&may_use).collect();
         assert!(extra.is_empty(), "{name} must not use {extra:?}");
+    }
+}
+
+#[test]
+fn nothing_under_crates_uses_dev_but_the_subcommand_dev_and_tests() {
+    let metadata = metadata();
+    let is_under = |package: &Package, folder: &str| {
+        package.manifest_path.starts_with(metadata.workspace_root.join(folder))
+    };
+    let tools: BTreeSet<_> = metadata
+        .packages
+        .iter()
+        .filter(|package| is_under(package, "dev"))
+        .map(|package| &package.name)
+        .collect();
+    assert!(!tools.is_empty());
+    for package in metadata.packages.iter().filter(|package| is_under(package, "crates")) {
+        for used in package.dependencies.iter().filter(|used| tools.iter().any(|tool| **tool == used.name)) {
+            let enabled = format!("dep:{}", used.name);
+            let features = package.features.iter().filter(|(_, enables)| enables.contains(&enabled));
+            let features: Vec<_> = features.map(|(feature, _)| feature.as_str()).collect();
+            let is_subcommand = package.name == "shipwright-trigger" && used.optional && features == ["dev"];
+            let is_for_tests = used.kind == DependencyKind::Development;
+            assert!(is_for_tests || is_subcommand, "{} must not use {}", package.name, used.name);
+        }
     }
 }
 

@@ -66,7 +66,7 @@ fn append(criterion: &mut Criterion) {
 }
 
 fn append_to_postgres(criterion: &mut Criterion) {
-    let Some(server) = trigger_devpostgres::shared() else { return };
+    let Some(server) = trigger_testkit::postgres::shared() else { return };
     let runtime = Runtime::new().unwrap();
     let mut group = criterion.benchmark_group("postgres");
     group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5)).sample_size(20);

@@ -19,7 +19,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Reads a kubeconfig as `devapiserver` writes it: JSON, with one cluster and one user, who has a token.
+    /// Reads a kubeconfig as `ApiServer` writes it: JSON, with one cluster and one user, who has a token.
     pub(super) fn read(kubeconfig: &str) -> anyhow::Result<Self> {
         let kubeconfig: Value = serde_json::from_str(kubeconfig)?;
         let text = |pointer: &str| {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use tempfile::NamedTempFile;
-use trigger_devapiserver::Server;
+use trigger_testkit::api_server::ApiServer;
 
 use self::audit::{Asked, Granted};
 use self::suite::Suite;
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let begin = Instant::now();
-    let server = Server::start(&components).await?;
+    let server = ApiServer::start(&components).await?;
     anstream::println!("{} serves ({:.1?})", server.url(), begin.elapsed());
     let file = NamedTempFile::new()?;
     std::fs::write(file.path(), server.kubeconfig()?)?;
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Tells what the roles grant and what was asked for. False if they differ, where every scenario was played.
-fn privileges(server: &Server, all: bool) -> anyhow::Result<bool> {
+fn privileges(server: &ApiServer, all: bool) -> anyhow::Result<bool> {
     let granted = Granted::shipped()?;
     let asked = Asked::read(&server.audit_log())?;
     let verdict = granted.compare(&asked);

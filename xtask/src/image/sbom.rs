@@ -176,7 +176,7 @@ mod tests {
             assert!(named(linked).is_some(), "{linked} is missing");
         }
         for other in
-            ["serde_derive", "cc", "proptest", "criterion", "trigger-devpostgres", "xtask", "windows-sys"]
+            ["serde_derive", "cc", "proptest", "criterion", "trigger-testkit", "xtask", "windows-sys"]
         {
             assert!(named(other).is_none(), "{other} is not linked");
         }

@@ -8,7 +8,7 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 /// The address of an empty database. Without PostgreSQL on this machine none, and `test` is said to be
 /// skipped; where the tests are required to have it, its absence fails them.
 pub fn database(test: &str) -> Option<String> {
-    let Some(server) = trigger_devpostgres::shared() else {
+    let Some(server) = trigger_testkit::postgres::shared() else {
         let line = format!("skipped for want of PostgreSQL: {test}\n");
         // Past the test runner, which shows what tests print only if they fail.
         stderr().write_all(line.as_bytes()).unwrap();

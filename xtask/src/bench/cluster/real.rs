@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
-use trigger_devapiserver::{Purpose, Server};
+use trigger_testkit::api_server::{ApiServer, Purpose};
 
 use super::metrics::Requests;
 use crate::bench::access::Access;
@@ -27,13 +27,13 @@ const AT_A_TIME: usize = 16;
 
 /// A real API server with the scene on it.
 struct Real {
-    server: Server,
+    server: ApiServer,
     access: Access,
     client: reqwest::Client,
 }
 
 pub(super) async fn run(components: &Path, data: &Path, repositories: usize) -> anyhow::Result<()> {
-    let server = Server::start_for(components, Purpose::Measurements(data)).await?;
+    let server = ApiServer::start_for(components, Purpose::Measurements(data)).await?;
     let access = Access::read(&server.kubeconfig()?)?;
     let cluster = Real { client: access.client()?, server, access };
     cluster.set(repositories).await?;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use reqwest::StatusCode;
-use trigger_devpostgres::Server;
 use trigger_journal::State;
 use trigger_providers::{GitHub, Provider};
+use trigger_testkit::postgres::PostgresServer;
 
 use crate::outages::endure;
 use crate::postgres;
@@ -63,7 +63,7 @@ async fn a_database_that_crashes_is_told_and_waited_for() {
     if postgres::database(test).is_none() {
         return;
     }
-    let server = Server::start().unwrap();
+    let server = PostgresServer::start().unwrap();
     server.create_database("journal").unwrap();
     let world = World::with(|options| {
         options.journal = server.url("journal").parse().unwrap();

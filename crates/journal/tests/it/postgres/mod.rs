@@ -8,9 +8,9 @@ mod trouble;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use trigger_devpostgres::Server;
 use trigger_journal::postgres::Options;
 use trigger_journal::{Journal, PostgresJournal};
+use trigger_testkit::postgres::{PostgresServer, shared};
 
 use crate::Store;
 
@@ -25,17 +25,17 @@ pub(crate) fn patient() -> Options {
 /// The address of an empty database on a server that all tests share; nothing if there is no PostgreSQL.
 pub(crate) fn database() -> Option<String> {
     static USED: AtomicUsize = AtomicUsize::new(0);
-    let server = trigger_devpostgres::shared()?;
+    let server = shared()?;
     let name = format!("test_{}", USED.fetch_add(1, Ordering::Relaxed));
     server.create_database(&name).unwrap();
     Some(server.url(&name))
 }
 
 /// A server of the test's own; nothing if there is no PostgreSQL.
-pub(crate) fn server() -> Option<(Server, String)> {
+pub(crate) fn server() -> Option<(PostgresServer, String)> {
     // The shared one is not needed, but says whether one has to be there.
-    trigger_devpostgres::shared()?;
-    let server = Server::start().unwrap();
+    shared()?;
+    let server = PostgresServer::start().unwrap();
     server.create_database("journal").unwrap();
     let url = server.url("journal");
     Some((server, url))

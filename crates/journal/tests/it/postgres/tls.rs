@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
-use trigger_devpostgres::Server;
 use trigger_journal::postgres::OpenError;
 use trigger_journal::{Journal as _, PostgresJournal};
+use trigger_testkit::postgres::PostgresServer;
 
 use super::{open, patient, server};
 
@@ -25,7 +25,7 @@ fn openssl(directory: &Path, arguments: &str) {
 }
 
 /// An authority, and a certificate of it for `localhost` that the server uses from now on.
-fn certify(server: &Server) -> TempDir {
+fn certify(server: &PostgresServer) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";

@@ -1,20 +1,17 @@
-//! A server is there when it should be, and gone when it should be.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::net::TcpStream;
 
-use trigger_devpostgres::{Server, shared};
+use trigger_testkit::postgres::{PostgresServer, shared};
 
 fn answers(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 #[test]
-fn a_server_stops_crashes_comes_back_and_leaves_nothing() {
+fn a_server_stops_crashes_starts_again_and_leaves_no_files() {
     if shared().is_none() {
         return;
     }
-    let server = Server::start().unwrap();
+    let server = PostgresServer::start().unwrap();
     server.create_database("one").unwrap();
     assert!(server.url("one").ends_with(&format!("@127.0.0.1:{}/one", server.port())));
     assert!(answers(server.port()));
