@@ -239,8 +239,8 @@ impl DevCluster {
         }
     }
 
-    /// Runs `task` until it ends or the cluster does.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs `task` until it ends or the cluster shuts down.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let end = self.end.clone();
         self.tasks.spawn(async move {
             tokio::select! {

@@ -6,9 +6,7 @@
 //! with field ownership, the status subresource, finalizers and owner references, structural schemas.
 //!
 //! Start at [`DevCluster::builder`]. [`DevCluster::faults`] makes the API misbehave on purpose,
-//! [`DevCluster::requests`] tells what clients asked for, [`DevCluster::store`] reaches the objects directly,
-//! [`DevCluster::simulate_builds`] plays the Shipwright build controller and [`DevCluster::simulate_pipelines`]
-//! that of Tekton's pipelines.
+//! [`DevCluster::requests`] tells what clients asked for, [`DevCluster::store`] reaches the objects directly.
 //!
 //! # What it does not do
 //!
@@ -32,14 +30,13 @@ mod handle;
 mod http;
 mod identity;
 mod json_path;
-mod names;
+pub mod names;
 mod operations;
 mod patch;
 mod resources;
 mod reviews;
 mod schema;
 mod selector;
-mod simulation;
 mod status;
 mod store;
 
@@ -49,6 +46,5 @@ pub use faults::{Fault, Faults};
 pub use handle::{Link, Objects, StoreHandle, StoreWatch, WatchEvent};
 pub use resources::Gvr;
 pub use reviews::{AccessRule, User};
-pub use simulation::SimulationOptions;
 pub use status::ApiError;
 pub use store::PersistError;

@@ -22,7 +22,7 @@ pub(crate) fn subdomain_fault(name: &str) -> Option<&'static str> {
 }
 
 /// Why `name` is not a DNS-1123 label.
-pub(crate) fn label_fault(name: &str) -> Option<&'static str> {
+pub fn label_fault(name: &str) -> Option<&'static str> {
     if name.len() > 63 {
         return Some("must be no more than 63 characters");
     }
@@ -35,7 +35,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// Why `value` is not a legal label value.
-pub(crate) fn label_value_fault(value: &str) -> Option<&'static str> {
+pub fn label_value_fault(value: &str) -> Option<&'static str> {
     if value.len() > 63 {
         return Some("must be no more than 63 bytes");
     }

@@ -11,9 +11,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use trigger_cluster::connect;
 use trigger_core::{DeliveryId, Digest, ImageRef, ObjectKey};
-use trigger_devcluster::{DevCluster, Gvr, SimulationOptions, User};
+use trigger_devcluster::{DevCluster, Gvr, User};
 use trigger_dispatch::IMAGES;
 use trigger_journal::{Address, Query, Record, State};
+use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines};
 
 use super::images::first_versions;
 use super::registry::Registry;
@@ -77,8 +78,10 @@ impl Playground {
             let what = format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
             cluster.store().apply(object).await.with_context(|| format!("{what} is refused"))?;
         }
-        cluster.simulate_builds(SimulationOptions { duration: BUILD_TAKES });
-        cluster.simulate_pipelines(SimulationOptions { duration: TASK_TAKES });
+        let (builds, tasks) =
+            (SimulationOptions { duration: BUILD_TAKES }, SimulationOptions { duration: TASK_TAKES });
+        cluster.spawn(simulate_builds(cluster.store(), "", builds));
+        cluster.spawn(simulate_pipelines(cluster.store(), "", tasks));
         let kubeconfig = cluster.kubeconfig();
         std::fs::write(own.path().join("kubeconfig"), &kubeconfig)?;
 

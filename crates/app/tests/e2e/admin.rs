@@ -60,7 +60,7 @@ async fn strangers_are_told_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_sees_what_is_theirs() {
     let world = two_teams().await;
-    world.simulate_builds(trigger_devcluster::SimulationOptions::default());
+    world.simulate_builds(trigger_simulation::SimulationOptions::default());
     let sample = world.push_main();
     let id = world.deliver(&sample).await.delivery.id;
     let (team_a, team_b) = (world.namespace("team-a"), world.namespace("team-b"));

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use kube::config::Kubeconfig;
 use serde_json::{Value, json};
-use trigger_devcluster::{DevCluster, SimulationOptions, StoreHandle};
+use trigger_devcluster::{DevCluster, StoreHandle};
+use trigger_simulation::{SimulationOptions, simulate_builds};
 
 use crate::elsewhere::{self, Elsewhere, Simulations};
 use crate::prepare;
@@ -63,7 +64,7 @@ impl Cluster {
     }
 
     pub fn simulate_builds(&self, options: SimulationOptions) {
-        self.simulations.begin(self.store.simulate_builds(&self.namespace, options));
+        self.simulations.begin(simulate_builds(&self.store, &self.namespace, options));
     }
 
     /// Creates an object in the namespace, or changes it.

@@ -50,7 +50,7 @@ fn assert_lines(text: &str, lines: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     let world = World::with_users().await;
-    world.simulate_builds(trigger_devcluster::SimulationOptions::default());
+    world.simulate_builds(trigger_simulation::SimulationOptions::default());
     world.build("team-a", "web", usual_rules()).await;
     let team = world.namespace("team-a");
     let wrong = world.deliver(&world.push("refs/heads/dev", &"a".repeat(40))).await.delivery.id;

@@ -58,7 +58,7 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
         return;
     }
     let world = World::new().await;
-    world.simulate_builds(trigger_devcluster::SimulationOptions::default());
+    world.simulate_builds(trigger_simulation::SimulationOptions::default());
     world.build("team-a", "web", usual_rules()).await;
     let kubectl = Kubectl::new(&world.stage.admin_kubeconfig);
     let namespace = world.namespace("team-a");

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use trigger_devcluster::{AccessRule, DevCluster, Fault, SimulationOptions, User};
+use trigger_devcluster::{AccessRule, DevCluster, Fault, User};
+use trigger_simulation::{SimulationOptions, simulate_builds};
 
 use crate::custom_tasks::{FOREVER, by_name};
 use crate::images;
@@ -72,7 +73,7 @@ async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
     let granted = granted(&rules());
     let world = world_under(rules()).await;
     let Some(dev) = world.dev_only("its requests are counted") else { return };
-    dev.simulate_builds(SimulationOptions::default());
+    dev.spawn(simulate_builds(dev.store(), "", SimulationOptions::default()));
     world.program.ready().await;
 
     world.secret("team-a", "hook", &[("github-token", KEY)]).await;

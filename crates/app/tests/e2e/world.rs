@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use shipwright_trigger::{Program, ProgramOptions};
 use tempfile::TempDir;
 use trigger_core::{DeliveryId, RepoId};
-use trigger_devcluster::{AccessRule, DevCluster, SimulationOptions, StoreHandle, User};
+use trigger_devcluster::{AccessRule, DevCluster, StoreHandle, User};
 use trigger_journal::{Address, OutcomeRecord, Record, State};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines};
 
 use crate::elsewhere::{self, Elsewhere, Login, Simulations};
 use crate::prepare;
@@ -187,7 +188,7 @@ impl World {
     /// Plays the Build controller in this world's namespaces.
     pub fn simulate_builds(&self, options: SimulationOptions) {
         for team in ["team-a", "team-b"] {
-            let simulation = self.stage.store.simulate_builds(&self.namespace(team), options);
+            let simulation = simulate_builds(&self.stage.store, &self.namespace(team), options);
             self.stage.simulations.begin(simulation);
         }
     }
@@ -195,7 +196,7 @@ impl World {
     /// Plays Tekton in this world's namespaces.
     pub fn simulate_pipelines(&self, options: SimulationOptions) {
         for team in ["team-a", "team-b"] {
-            let simulation = self.stage.store.simulate_pipelines(&self.namespace(team), options);
+            let simulation = simulate_pipelines(&self.stage.store, &self.namespace(team), options);
             self.stage.simulations.begin(simulation);
         }
     }

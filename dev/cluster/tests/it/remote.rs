@@ -2,16 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use trigger_devcluster::{
-    ApiError, DevCluster, Gvr, Link, Objects, SimulationOptions, StoreHandle, WatchEvent,
-};
+use trigger_devcluster::{ApiError, DevCluster, Gvr, Link, Objects, StoreHandle, WatchEvent};
 
-use crate::scene::{builder, client_for, eventually};
+use crate::scene::{builder, client_for, run};
 
 struct Carrier(kube::Client);
 
@@ -91,31 +88,15 @@ async fn objects_are_reached_over_a_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn builds_are_played_over_a_link_in_their_namespace_only() {
+async fn a_status_is_replaced_over_a_link() {
     let cluster = builder().start().await.unwrap();
-    let far = over_http(&cluster);
-    let options = SimulationOptions { duration: Duration::from_millis(20) };
-    let played = tokio::spawn(far.simulate_builds("team-a", options));
-    for team in ["team-a", "team-b"] {
-        let spec = json!({
-            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
-            "strategy": {"name": "buildah"}, "output": {"image": "registry.example/web"},
-        });
-        for (kind, name, spec) in
-            [("Build", "web", spec), ("BuildRun", "web-1", json!({"build": {"name": "web"}}))]
-        {
-            let metadata = json!({"namespace": team, "name": name});
-            let object = json!({"apiVersion": "shipwright.io/v1beta1", "kind": kind, "metadata": metadata, "spec": spec});
-            far.apply(object).await.unwrap();
-        }
-    }
+    let (far, near) = (over_http(&cluster), cluster.store());
     let runs = gvr("shipwright.io/v1beta1/buildruns");
-    let ended = eventually("the run has ended", || async {
-        let run = far.get(&runs, "team-a", "web-1").await.unwrap()?;
-        (run["status"]["conditions"][0]["status"] == "True").then_some(run)
-    })
-    .await;
-    assert_eq!(ended["status"]["conditions"][0]["reason"], "Succeeded");
-    assert!(far.get(&runs, "team-b", "web-1").await.unwrap().unwrap()["status"].is_null());
-    played.abort();
+    let mut run = far.create(&runs, "default", run("r", &json!({"build": {"name": "web"}}))).await.unwrap();
+    run["status"] = json!({"startTime": "2026-01-01T00:00:00Z"});
+    far.replace_status(&runs, run.clone()).await.unwrap();
+    let status = near.get(&runs, "default", "r").await.unwrap().unwrap()["status"].take();
+    assert_eq!(status, run["status"]);
+    let stale = far.replace_status(&runs, run).await.unwrap_err();
+    assert_eq!((stale.code, stale.reason.as_str()), (409, "Conflict"));
 }

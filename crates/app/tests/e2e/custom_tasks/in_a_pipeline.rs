@@ -2,7 +2,8 @@
 //! results in is there for the next one, and the end of the PipelineRun is the end of the build.
 
 use serde_json::{Value, json};
-use trigger_devcluster::{Gvr, SimulationOptions};
+use trigger_devcluster::Gvr;
+use trigger_simulation::SimulationOptions;
 
 use super::scene::{FOREVER, simulated};
 use crate::world::{World, annotation};

@@ -1,7 +1,7 @@
 //! Tekton may come later than we, and old Tektons have Runs.
 
 use serde_json::json;
-use trigger_devcluster::SimulationOptions;
+use trigger_simulation::{SimulationOptions, simulate_builds};
 
 use super::scene::{by_name, result};
 use crate::roles;
@@ -13,7 +13,7 @@ async fn work_begins_when_tekton_is_installed() {
     let world = World::on(roles::builder().crds(crds).start().await.unwrap(), |_| {}).await;
     let Some(dev) = world.dev_only("definitions are installed while it runs") else { return };
     world.program.ready().await;
-    dev.simulate_builds(SimulationOptions::default());
+    dev.spawn(simulate_builds(dev.store(), "", SimulationOptions::default()));
     world.plain_build().await;
     for definition in trigger_api::crds::tekton().unwrap() {
         dev.store().apply(definition).await.unwrap();

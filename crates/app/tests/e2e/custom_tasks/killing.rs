@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trigger_devcluster::{Gvr, SimulationOptions, WatchEvent};
+use trigger_devcluster::{Gvr, WatchEvent};
+use trigger_simulation::SimulationOptions;
 
 use super::scene::{build_spec, by_name, check_status, is_final};
 use crate::apart::Cluster;

@@ -6,7 +6,8 @@ use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
-use trigger_devcluster::{Faults, SimulationOptions};
+use trigger_devcluster::Faults;
+use trigger_simulation::SimulationOptions;
 
 use crate::world::World;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use trigger_devcluster::SimulationOptions;
+use trigger_simulation::SimulationOptions;
 
 use super::{all_seen, build, built, objects, on};
 use crate::pipelines::started;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use shipwright_trigger::Program;
-use trigger_devcluster::SimulationOptions;
 use trigger_devregistry::DevRegistry;
+use trigger_simulation::{SimulationOptions, simulate_builds};
 
 use crate::images::{build, built, may_ask, on, standing};
 use crate::pipelines::{on as on_pipeline, settled, started, tekton};
@@ -76,7 +76,8 @@ async fn pipelines_and_tasks_go_on_under_the_next_leader_and_are_followed_by_one
     let Some(journal) = postgres::database(test) else { return };
     let world = World::with(|options| options.journal = journal.parse().unwrap()).await;
     let Some(dev) = world.dev_only("its requests are counted") else { return };
-    dev.simulate_builds(SimulationOptions { duration: std::time::Duration::from_millis(50) });
+    let options = SimulationOptions { duration: std::time::Duration::from_millis(50) };
+    dev.spawn(simulate_builds(dev.store(), "", options));
     let (one, other) = (world.replica().await, world.replica().await);
     assert_eq!(leader(&world, &[&world.program, &one, &other]).await.hooks, world.program.hooks);
     world.build("team-a", "after", json!([on_pipeline("ci", &["Succeeded"])])).await;

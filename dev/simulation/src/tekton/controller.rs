@@ -9,19 +9,14 @@ use serde_json::Value;
 use super::custom_run::owner;
 use super::visit::visit;
 use super::{custom_run_resource, pipeline_resource, run_resource};
-use crate::handle::{StoreHandle, StoreWatch};
-use crate::simulation::{RETRY, SimulationOptions};
-use crate::status::ApiError;
+use crate::{RETRY, SimulationOptions};
+use trigger_devcluster::{ApiError, StoreHandle, StoreWatch};
 
 /// Namespace and name of a PipelineRun.
 type Key = (String, String);
 
 /// Runs every PipelineRun of a namespace, or of all where it is empty, for as long as the store lives.
-pub(in crate::simulation) async fn pipeline_runs(
-    store: StoreHandle,
-    namespace: String,
-    options: SimulationOptions,
-) {
+pub(crate) async fn pipeline_runs(store: StoreHandle, namespace: String, options: SimulationOptions) {
     loop {
         if let Ok((runs, custom_runs)) = begin(&store, &namespace).await {
             Controller { store: &store, options, due: BTreeMap::new() }.follow(runs, custom_runs).await;

@@ -9,7 +9,7 @@ use super::progress::{Results, States, TaskState};
 use super::run::{PipelineRun, Succeeded};
 use super::variables::Variables;
 use super::{LAST_APPLIED, SIMULATE};
-use crate::simulation::SIMULATED;
+use crate::SIMULATED;
 
 /// The longest name, so that it is a legal value of a label.
 const NAME_BYTES: usize = 63;
@@ -192,7 +192,7 @@ fn workspace(run: &PipelineRun, wanted: &TaskWorkspace) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::label_fault;
+    use trigger_devcluster::names::label_fault;
 
     #[test]
     fn names_are_legal_and_told_apart() {

@@ -21,7 +21,7 @@ mod work;
 
 pub(super) use controller::pipeline_runs;
 
-use crate::resources::Gvr;
+use trigger_devcluster::Gvr;
 
 /// Names the ordinary tasks of a PipelineRun that shall fail: `fail: build, test`.
 const SIMULATE: &str = "dev.shipwright.io/simulate";

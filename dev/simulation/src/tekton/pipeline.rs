@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::reference::{self, Reference};
-use crate::names::label_fault;
-use crate::simulation::duration::go_duration;
+use crate::go_time::go_duration;
+use trigger_devcluster::names::label_fault;
 
 /// The spec of a Pipeline. Its tasks stand in an order in which they can be started.
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use trigger_devcluster::DevCluster;
 
 use self::stage::{ENDLESS, QUICK, Stage, condition, definitions, runs};
-use crate::scene::eventually;
+use crate::poll::eventually;
 
 /// A task with more fields.
 fn with(mut task: Value, more: Value) -> Value {

@@ -11,11 +11,11 @@ use super::pipeline::Pipeline;
 use super::run::{PipelineRun, Request, Succeeded};
 use super::variables::Variables;
 use super::{LAST_APPLIED, pipeline_resource, run_resource};
-use crate::handle::StoreHandle;
-use crate::identity;
-use crate::names::label_value_fault;
-use crate::simulation::{SIMULATED, SimulationOptions};
-use crate::status::ApiError;
+use crate::go_time::current_time;
+use crate::{SIMULATED, SimulationOptions};
+use trigger_devcluster::ApiError;
+use trigger_devcluster::StoreHandle;
+use trigger_devcluster::names::label_value_fault;
 
 /// Takes a run as far as it can go now. Returns when it can go further by itself.
 pub(super) async fn visit(
@@ -31,7 +31,7 @@ pub(super) async fn visit(
         Err(Halt::Refused(error)) => Err(error),
         Err(Halt::End(ending)) => {
             visit.run.set_condition(ending.succeeded, ending.reason, &ending.message);
-            visit.run.set_status("completionTime", identity::now());
+            visit.run.set_status("completionTime", current_time());
             visit.save().await?;
             Ok(None)
         }
@@ -106,7 +106,7 @@ impl Visit<'_> {
     }
 
     async fn begin(&mut self) -> Result<(), ApiError> {
-        self.run.set_status("startTime", identity::now());
+        self.run.set_status("startTime", current_time());
         let mut record = self.run.record();
         record.started = Some(self.now);
         self.run.set_record(&record);

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::SIMULATE;
 use super::pipeline::{NamedValue, without_nulls};
 use super::record::{RECORD, Record};
-use crate::identity;
-use crate::simulation::duration::go_duration;
+use crate::go_time::current_time;
+use crate::go_time::go_duration;
 
 /// A run that names no timeout has this long; Tekton's `default-timeout-minutes`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -179,7 +179,7 @@ impl PipelineRun {
         let since = before.and_then(|c| c.get("lastTransitionTime")).filter(|_| is_same).cloned();
         let next = json!({
             "type": "Succeeded", "status": status.as_str(), "reason": reason, "message": message,
-            "lastTransitionTime": since.unwrap_or_else(|| identity::now().into()),
+            "lastTransitionTime": since.unwrap_or_else(|| current_time().into()),
         });
         let known = self.0["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let others = known.into_iter().filter(|c| c["type"] != "Succeeded");

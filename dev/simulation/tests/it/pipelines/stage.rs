@@ -3,21 +3,17 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use trigger_devcluster::{DevCluster, DevClusterBuilder, Gvr, SimulationOptions, StoreHandle};
+use trigger_devcluster::{DevCluster, DevClusterBuilder, Gvr, StoreHandle};
+use trigger_simulation::{SimulationOptions, simulate_pipelines};
 
-use crate::scene::eventually;
+use crate::poll::{self, eventually};
 
 pub(super) const QUICK: Duration = Duration::from_millis(20);
 /// Longer than any test waits.
 pub(super) const ENDLESS: Duration = Duration::from_mins(10);
 
-pub(super) fn definitions() -> [Value; 3] {
-    [
-        include_str!("../../../../../crates/api/crds/pipelines.yaml"),
-        include_str!("../../../../../crates/api/crds/pipelineruns.yaml"),
-        include_str!("../../../../../crates/api/crds/customruns.yaml"),
-    ]
-    .map(|text| serde_saphyr::from_str(text).unwrap())
+pub(super) fn definitions() -> Vec<Value> {
+    trigger_api::crds::tekton().unwrap()
 }
 
 pub(super) fn runs() -> Gvr {
@@ -39,7 +35,7 @@ impl Stage {
 
     pub(super) async fn of(builder: DevClusterBuilder, duration: Duration) -> Self {
         let cluster = builder.start().await.unwrap();
-        cluster.simulate_pipelines(SimulationOptions { duration });
+        cluster.spawn(simulate_pipelines(cluster.store(), "", SimulationOptions { duration }));
         Self { cluster }
     }
 
@@ -127,6 +123,5 @@ impl Stage {
 }
 
 pub(super) fn condition(run: &Value) -> &Value {
-    let conditions = run["status"]["conditions"].as_array();
-    conditions.and_then(|all| all.iter().find(|c| c["type"] == "Succeeded")).unwrap_or(&Value::Null)
+    poll::condition(run, "Succeeded")
 }

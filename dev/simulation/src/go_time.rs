@@ -1,8 +1,14 @@
-//! Durations as Go writes them, the form of all of Shipwright's and Tekton's.
+//! Times and durations in the formats of Kubernetes, Shipwright and Tekton, which are Go's.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::fmt::friendly::SpanParser;
+
+/// The current time as `metav1.Time` prints it: whole seconds in UTC.
+pub(super) fn current_time() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
 
 /// A duration as Go writes it: `1m30s`, `1.5h`, `0`. `None` if it is none, or negative.
 pub(super) fn go_duration(text: &str) -> Option<Duration> {

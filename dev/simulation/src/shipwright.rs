@@ -11,13 +11,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::duration::go_duration;
+use super::go_time::{current_time, go_duration};
 use super::{RETRY, SIMULATED, SimulationOptions};
-use crate::handle::{StoreHandle, WatchEvent};
-use crate::identity;
-use crate::names::label_value_fault;
-use crate::resources::Gvr;
-use crate::status::ApiError;
+use trigger_devcluster::names::label_value_fault;
+use trigger_devcluster::{ApiError, Gvr, StoreHandle, WatchEvent};
 
 /// How often a run waits for its Build to be registered before it gives up; times [`RETRY`].
 const REGISTRATION_ATTEMPTS: u32 = 200;
@@ -235,7 +232,7 @@ async fn drive(
     store.merge(&run_resource(), namespace, name, &mark).await?;
     let pending = json!({"buildSpec": spec});
     advance(store, run, "Unknown", "Pending", "waiting for the build to start", &pending).await?;
-    let running = json!({"startTime": identity::now()});
+    let running = json!({"startTime": current_time()});
     advance(store, run, "Unknown", "Running", "not all steps have finished", &running).await?;
     let takes = note(&build, DURATION).and_then(duration).unwrap_or(options.duration);
     let timeout = [&run["spec"], spec].into_iter().find_map(|spec| duration(spec["timeout"].as_str()?));
@@ -362,7 +359,7 @@ async fn finish(
     let mark = json!({"metadata": {"annotations": {SIMULATED: "true"}}});
     store.merge(&run_resource(), namespace, name, &mark).await?;
     let mut extra = extra.clone();
-    extra["completionTime"] = identity::now().into();
+    extra["completionTime"] = current_time().into();
     advance(store, run, status, reason, message, &extra).await
 }
 
@@ -384,7 +381,7 @@ async fn advance(
         }
         let next = json!({
             "type": "Succeeded", "status": status, "reason": reason,
-            "message": format!("simulated: {message}"), "lastTransitionTime": identity::now(),
+            "message": format!("simulated: {message}"), "lastTransitionTime": current_time(),
         });
         let known = now["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let others = known.into_iter().filter(|c| c["type"] != "Succeeded");

@@ -2,7 +2,7 @@
 
 use super::progress::MissingResult;
 use super::run::Succeeded;
-use crate::status::ApiError;
+use trigger_devcluster::ApiError;
 
 /// How a run ends.
 #[derive(Debug)]

@@ -1,9 +1,11 @@
-//! Serves a dev cluster until interrupted: `cargo run -p trigger-devcluster --example serve -- [CRD.yaml]...`
+//! Serves a dev cluster with simulated builds until interrupted:
+//! `cargo run -p trigger-simulation --example serve -- [CRD.yaml]...`
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use std::time::Duration;
 
-use trigger_devcluster::{DevCluster, SimulationOptions};
+use trigger_devcluster::DevCluster;
+use trigger_simulation::{SimulationOptions, simulate_builds};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,7 +14,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         builder = builder.crd(serde_saphyr::from_str(&std::fs::read_to_string(path)?)?);
     }
     let cluster = builder.start().await?;
-    cluster.simulate_builds(SimulationOptions { duration: Duration::from_secs(3) });
+    let options = SimulationOptions { duration: Duration::from_secs(3) };
+    cluster.spawn(simulate_builds(cluster.store(), "", options));
     println!("{}", cluster.kubeconfig());
     tokio::signal::ctrl_c().await?;
     cluster.shutdown().await?;
