@@ -6,51 +6,50 @@ use tokio::runtime::{Builder, Handle, Runtime};
 #[cfg(target_os = "linux")]
 use tracing::debug;
 
-/// By how much these threads stand back, as `nice` counts it: where there is too little processor time for
-/// all, they get about a quarter of it; by 10 it would be a tenth, and a backlog would hardly shrink beside
-/// other programs.
+/// The nice value of dispatcher threads. On a machine that is short of processor time they get about a quarter
+/// of it. At 10 it would be a tenth, and a backlog would hardly shrink beside other programs.
 #[cfg(target_os = "linux")]
-const STAND_BACK: i32 = 5;
+const NICE: i32 = 5;
 
-/// Threads of their own for working deliveries off, which stand back behind those that take deliveries in.
+/// The dispatcher's own threads, at a lower priority than the threads that receive deliveries.
 ///
-/// A provider gives up on an answer after ten seconds and does not ask again; a run that is created a moment
-/// later is missed by nobody. When nothing comes in, all the processor time is theirs.
-pub(crate) struct Workers(Option<Runtime>);
+/// A provider gives up on a webhook after ten seconds and does not retry, while a run may start a moment
+/// later. When no requests arrive, dispatcher threads get all the processor time.
+pub(crate) struct DispatcherRuntime(Option<Runtime>);
 
-impl Workers {
-    /// Starts as many threads as there are processors.
+impl DispatcherRuntime {
+    /// Starts one thread per processor.
     pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .thread_name("dispatcher")
-            .on_thread_start(stand_back)
+            .on_thread_start(lower_priority)
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))
     }
 
-    /// Does something that belongs to these threads: what it spawns is theirs.
-    pub(crate) fn within<T>(&self, make: impl FnOnce() -> T) -> T {
+    /// Calls `make` inside the runtime: what it spawns runs on these threads.
+    pub(crate) fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
         let _inside = self.handle().map(Handle::enter);
         make()
     }
 
-    /// Where work is spawned.
+    /// The handle to spawn tasks with.
     pub(crate) fn handle(&self) -> Option<&Handle> {
         self.0.as_ref().map(Runtime::handle)
     }
 }
 
-/// On Linux a priority is a thread's own; elsewhere it is the whole process's, and is left as it is.
-fn stand_back() {
+/// Lowers the priority of the calling thread. Linux only: elsewhere a priority belongs to the whole process.
+fn lower_priority() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = setpriority_process(Some(gettid()), STAND_BACK) {
-        debug!(error = %error, "a thread that works deliveries off has the priority of all others");
+    if let Err(error) = setpriority_process(Some(gettid()), NICE) {
+        debug!(error = %error, "cannot lower the priority of a dispatcher thread");
     }
 }
 
-impl Drop for Workers {
-    /// Without waiting, which async code must not do: what mattered has ended before.
+impl Drop for DispatcherRuntime {
+    /// Does not wait, since async code must not block. The dispatcher has stopped by then.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -65,12 +64,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_stand_back_behind_the_others() {
-        let workers = Workers::start().unwrap();
-        let theirs = || getpriority_process(Some(gettid())).unwrap();
-        let ours = theirs();
-        let (tell, told) = std::sync::mpsc::channel();
-        workers.handle().unwrap().spawn(async move { tell.send(theirs()) });
-        assert_eq!(told.recv().unwrap(), (ours + STAND_BACK).min(19));
+    fn dispatcher_threads_have_a_lower_priority() {
+        let dispatcher = DispatcherRuntime::start().unwrap();
+        let priority = || getpriority_process(Some(gettid())).unwrap();
+        let own = priority();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        dispatcher.handle().unwrap().spawn(async move { sender.send(priority()) });
+        assert_eq!(receiver.recv().unwrap(), (own + NICE).min(19));
     }
 }

@@ -10,13 +10,13 @@ use trigger_dispatch::{Metrics, run_pruner};
 use trigger_journal::{Journal, Retention};
 use trigger_runtime::{Leadership, restart_on_panic};
 
-/// What one of several replicas is enough for: following PipelineRuns and what BuildRuns push, carrying out tasks
-/// of Tekton, forgetting what is old. (Asking registries and reporting broken rules look after this themselves:
-/// parts of them are every replica's.)
+/// The tasks that only one of several replicas runs: following PipelineRuns and the images that BuildRuns push,
+/// carrying out custom tasks of Tekton, and pruning the journal. (Registry polling and warnings about rules ask
+/// [`Leadership`] themselves, since every replica runs parts of them.)
 ///
-/// Each can be begun and ended any number of times. What is begun anew goes on where the journal and the cluster
-/// say that it was left, by this process or another.
-pub(crate) struct Duties {
+/// Each can start and stop any number of times, and resumes from the journal and the cluster where this or
+/// another replica stopped.
+pub(crate) struct LeaderTasks {
     pub(crate) connection: Connection,
     pub(crate) scope: Scope,
     pub(crate) pipeline_runs: PipelineRunFollowers,
@@ -26,69 +26,69 @@ pub(crate) struct Duties {
     pub(crate) metrics: Metrics,
 }
 
-/// The time from the moment at which this process leads until it does not.
+/// The tasks of one term as leader, from winning the election to losing it.
 struct LeaderTerm {
     tasks: TaskTracker,
-    end: DropGuard,
+    stop: DropGuard,
 }
 
-impl Duties {
-    /// Does them whenever this process leads, until `ending`. The Lease of `campaign` is given back when they are
-    /// put down.
-    pub(crate) async fn perform(
+impl LeaderTasks {
+    /// Runs the tasks whenever this replica leads, until `stop`. Releases the Lease of `elector` after the tasks
+    /// have stopped.
+    pub(crate) async fn run(
         self,
         leadership: Leadership,
-        campaign: Option<LeaseElector>,
-        ending: CancellationToken,
+        elector: Option<LeaseElector>,
+        stop: CancellationToken,
     ) {
-        let resign = CancellationToken::new();
+        let step_down = CancellationToken::new();
         let terms = async {
-            self.serve_terms(leadership, &ending).await;
-            resign.cancel();
+            self.run_terms(leadership, &stop).await;
+            step_down.cancel();
         };
-        match campaign {
-            Some(campaign) => drop(tokio::join!(campaign.run(resign.clone()), terms)),
+        match elector {
+            Some(elector) => drop(tokio::join!(elector.run(step_down.clone()), terms)),
             None => terms.await,
         }
     }
 
-    async fn serve_terms(&self, mut leadership: Leadership, ending: &CancellationToken) {
-        while !ending.is_cancelled() {
+    async fn run_terms(&self, mut leadership: Leadership, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
             tokio::select! {
                 biased;
-                () = ending.cancelled() => return,
+                () = stop.cancelled() => return,
                 () = leadership.begins() => {}
             }
             self.metrics.leads(true);
-            let term = self.begin();
-            tokio::select! { () = leadership.ends() => {}, () = ending.cancelled() => {} }
+            let term = self.start_term();
+            tokio::select! { () = leadership.ends() => {}, () = stop.cancelled() => {} }
             self.metrics.leads(false);
-            term.end().await;
+            term.stop().await;
         }
     }
 
-    fn begin(&self) -> LeaderTerm {
-        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        carry_out_tasks(&self.connection, &self.scope, &tasks, &end);
-        self.pipeline_runs.start(&self.connection, &tasks, &end);
-        self.images.follow_pushes(&self.connection, &tasks, &end);
+    fn start_term(&self) -> LeaderTerm {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        carry_out_tasks(&self.connection, &self.scope, &tasks, &stop);
+        self.pipeline_runs.start(&self.connection, &tasks, &stop);
+        self.images.follow_pushes(&self.connection, &tasks, &stop);
         let (journal, retention) = (Arc::clone(&self.journal), self.retention);
-        let (metrics, ending) = (self.metrics.clone(), end.clone());
+        let (metrics, pruner_stop) = (self.metrics.clone(), stop.clone());
         tasks.spawn(restart_on_panic("retention", move || {
-            run_pruner(Arc::clone(&journal), retention, metrics.clone(), ending.clone())
+            run_pruner(Arc::clone(&journal), retention, metrics.clone(), pruner_stop.clone())
         }));
         tasks.close();
-        LeaderTerm { tasks, end: end.drop_guard() }
+        LeaderTerm { tasks, stop: stop.drop_guard() }
     }
 }
 
 impl LeaderTerm {
-    /// Returns when all that was begun has ended.
-    async fn end(self) {
-        drop(self.end);
+    /// Returns when all tasks of the term have ended.
+    async fn stop(self) {
+        drop(self.stop);
         if tokio::time::timeout(STEP_DOWN_GRACE, self.tasks.wait()).await.is_err() {
-            warn!("what a leader does was put down late");
-            // Nothing of it may go on beside the next term.
+            warn!(grace = ?STEP_DOWN_GRACE, "leader tasks did not stop in time");
+            // The tasks of two terms must not overlap in one process.
             self.tasks.wait().await;
         }
     }
@@ -110,18 +110,22 @@ mod tests {
     use super::*;
     use crate::options::{ImageOptions, RetentionOptions};
 
-    /// So many tasks more or less are connections that happen to be open.
+    /// Tasks of connections that happen to be open.
     const SLACK: usize = 10;
 
     async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !holds() {
-            assert!(Instant::now() < deadline, "gave up waiting: {what}");
+            assert!(Instant::now() < deadline, "timed out: {what}");
             sleep(Duration::from_millis(5)).await;
         }
     }
 
-    async fn duties(dev: &DevCluster, folder: &tempfile::TempDir, tasks: &CriticalTasks) -> Duties {
+    async fn leader_tasks(
+        dev: &DevCluster,
+        folder: &tempfile::TempDir,
+        tasks: &CriticalTasks,
+    ) -> LeaderTasks {
         let connection = connect(Some(&dev.kubeconfig())).await.unwrap();
         let journal =
             trigger_journal::open(&Address::Sqlite(folder.path().join("journal.db"))).await.unwrap();
@@ -139,7 +143,7 @@ mod tests {
             settings: ImageOptions::default().settings(),
             leadership: Leadership::always(),
         };
-        Duties {
+        LeaderTasks {
             pipeline_runs: PipelineRunFollowers {
                 scope: scope.clone(),
                 inventory,
@@ -162,30 +166,30 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn terms_that_have_ended_leave_nothing_behind() {
+    async fn ended_terms_leave_no_task_behind() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let duties = duties(&dev, &folder, &CriticalTasks::default()).await;
-        let (tell, told) = watch::channel(Lead::default());
-        let ending = CancellationToken::new();
-        let performed = tokio::spawn(duties.perform(Leadership::by(told), None, ending.clone()));
+        let leader_tasks = leader_tasks(&dev, &folder, &CriticalTasks::default()).await;
+        let (elect, elected) = watch::channel(Lead::default());
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(leader_tasks.run(Leadership::by(elected), None, stop.clone()));
         let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-        let mut after_the_first = 0;
+        let mut after_warm_up = 0;
         for term in 1..=25 {
-            tell.send_replace(Lead { ours: true, leader: None });
+            elect.send_replace(Lead { ours: true, leader: None });
             for kind in ["pipelineruns.tekton.dev", "customruns.tekton.dev", "buildruns.shipwright.io"] {
-                until("all is followed again", || dev.requests().count("watch", kind) >= term).await;
+                until("every kind is watched again", || dev.requests().count("watch", kind) >= term).await;
             }
             let while_leading = alive();
-            tell.send_replace(Lead::default());
-            until("the term has ended", || alive() < while_leading).await;
+            elect.send_replace(Lead::default());
+            until("the term ends", || alive() < while_leading).await;
             if term == 3 {
-                after_the_first = alive();
+                after_warm_up = alive();
             }
         }
-        until("what was begun has ended", || alive() <= after_the_first + SLACK).await;
-        ending.cancel();
-        performed.await.unwrap();
+        until("the tasks of all terms end", || alive() <= after_warm_up + SLACK).await;
+        stop.cancel();
+        running.await.unwrap();
     }
 }

@@ -21,7 +21,7 @@ mod program;
 mod render_decisions;
 mod sanitize;
 mod sender;
-mod shutdown;
+mod signals;
 #[cfg(feature = "otel")]
 mod traces;
 #[cfg(not(feature = "otel"))]
@@ -31,7 +31,7 @@ mod traces;
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};
 pub use options::{
-    AdminAuth, AdminOptions, ImageOptions, LeaseOptions, RegistryHook, RegistryHookOptions, RetentionOptions,
-    WorkOptions,
+    AdminAuth, AdminOptions, HookPath, ImageOptions, LeaseOptions, ProgramOptions, RegistryHook,
+    RegistryHookOptions, RetentionOptions, WorkOptions,
 };
-pub use program::{HookPath, Program, ProgramOptions};
+pub use program::Program;

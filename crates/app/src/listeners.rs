@@ -5,50 +5,56 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use tokio::net::TcpListener;
 
-/// The two ports of the program, which listen already: connections wait until they are served.
-pub(crate) struct Ports {
-    /// Where webhooks come in.
+/// The two bound ports of the program. Connections queue in the kernel until they are served.
+pub(crate) struct Listeners {
+    /// The port for webhooks.
     pub(crate) hooks: TcpListener,
-    /// Where health, readiness, metrics and the admin API are served.
+    /// The port for health, readiness, metrics and the admin API.
     pub(crate) admin: TcpListener,
 }
 
-impl Ports {
-    /// Listens.
+impl Listeners {
+    /// Binds both ports.
     pub(crate) async fn bind(hooks: SocketAddr, admin: SocketAddr) -> anyhow::Result<Self> {
         Ok(Self {
-            hooks: listen(hooks, "webhooks", "--listen").await?,
-            admin: listen(admin, "the admin port", "--admin-listen").await?,
+            hooks: bind(hooks, "webhooks", "--listen").await?,
+            admin: bind(admin, "the admin API", "--admin-listen").await?,
         })
     }
 
-    /// Listens on loopback: on these addresses, or without one on the usual port, or on any if somebody else has
-    /// that.
+    /// Binds on loopback: the given addresses, else ports 8080 and 9090, else free ports if these are in use.
     #[cfg(feature = "dev")]
     pub(crate) async fn on_loopback(
         hooks: Option<SocketAddr>,
         admin: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            hooks: usual(hooks, 8080, "webhooks", "--listen").await?,
-            admin: usual(admin, 9090, "the admin port", "--admin-listen").await?,
+            hooks: bind_or_default(hooks, 8080, "webhooks", "--listen").await?,
+            admin: bind_or_default(admin, 9090, "the admin API", "--admin-listen").await?,
         })
     }
 }
 
-async fn listen(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("{what} cannot listen on {address}: is another program using it? Choose another with {flag}")
+        format!(
+            "cannot listen on {address} for {purpose}: stop the program that uses it or choose another with {flag}"
+        )
     })
 }
 
 #[cfg(feature = "dev")]
-async fn usual(wanted: Option<SocketAddr>, port: u16, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    if let Some(wanted) = wanted {
-        return listen(wanted, what, flag).await;
+async fn bind_or_default(
+    address: Option<SocketAddr>,
+    default_port: u16,
+    purpose: &str,
+    flag: &str,
+) -> anyhow::Result<TcpListener> {
+    if let Some(address) = address {
+        return bind(address, purpose, flag).await;
     }
-    if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+    if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, default_port)).await {
         return Ok(listener);
     }
-    listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), what, flag).await
+    bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), purpose, flag).await
 }

@@ -133,8 +133,12 @@ fn dev_says_what_is_wrong_with_a_folder() {
 #[test]
 fn errors_say_what_to_do() {
     check(&["serve"], false, &["set KUBECONFIG"]);
-    check(&["serve", "--hook-path", "gitlab=/x"], false, &["`gitlab` is no provider; known are: github"]);
-    check(&["serve", "--hook-path", "github=x"], false, &["begin with `/`"]);
+    check(
+        &["serve", "--hook-path", "nowhere=/x"],
+        false,
+        &["unknown provider `nowhere`; use one of: github"],
+    );
+    check(&["serve", "--hook-path", "github=x"], false, &["must start with `/`"]);
     check(&["serve", "--registry-hook", "ecr=/x"], false, &["`ecr` is no format of notifications", "quay"]);
     check(&["serve", "--admin-auth", "some"], false, &["kubernetes, none"]);
     check(&["deliveries", "list", "--server", "http://127.0.0.1:1"], false, &["kubectl port-forward"]);
@@ -148,7 +152,7 @@ fn errors_say_what_to_do() {
         false,
         &["40 or 64 hexadecimal digits"],
     );
-    check(&["send", "push", "--repo", "github.com/a/b", "--provider", "x"], false, &["`x` is no provider"]);
+    check(&["send", "push", "--repo", "github.com/a/b", "--provider", "x"], false, &["unknown provider `x`"]);
 }
 
 #[test]

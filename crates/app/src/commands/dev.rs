@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::dev::{ImageRehearsal, PipelineRehearsal, Playground, Rehearsal, Story, story};
-use crate::shutdown::asked_to_end;
+use crate::signals::termination;
 
 /// Flags of `dev`.
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         story::end(good);
     } else {
         story.invite(&playground, rehearsals.first(), images.as_ref());
-        asked_to_end().await.context("signals cannot be received")?;
+        termination().await.context("signals cannot be received")?;
         story::goodbye();
     }
     playground.stop().await;

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use trigger_core::{Commit, RepoId};
-use trigger_providers::{Provider, Sample, SampleKind, by_name};
+use trigger_providers::{Provider, Sample, SampleKind};
 
+use crate::options::{default_provider, provider_by_name};
 use crate::sender::fresh_commit;
 
 /// The flags by which an event is taken from a file, instead of being composed from a few facts.
@@ -18,7 +19,7 @@ pub(crate) struct EventArgs {
     #[arg(long, value_name = "NAME", requires = "payload")]
     event: Option<String>,
     /// The provider to play.
-    #[arg(long, default_value = "github", value_name = "NAME", global = true)]
+    #[arg(long, default_value = default_provider(), value_name = "NAME", global = true)]
     provider: String,
 }
 
@@ -87,10 +88,7 @@ pub(crate) struct About {
 impl EventArgs {
     /// The event: the sample, or what is in the file.
     pub(crate) fn compose(self, sample: Option<SampleCommand>) -> anyhow::Result<Composed> {
-        let provider = by_name(&self.provider).with_context(|| {
-            let known: Vec<_> = trigger_providers::ALL.iter().map(|provider| provider.name()).collect();
-            format!("`{}` is no provider; known are: {}", self.provider, known.join(", "))
-        })?;
+        let provider = provider_by_name(&self.provider)?;
         match (sample, self.payload, self.event) {
             (Some(sample), None, None) => {
                 let request = provider.compose(&sample.into_sample()?);

@@ -2,8 +2,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use owo_colors::OwoColorize;
+use trigger_providers::Provider;
 
 use super::event_args::{EventArgs, SampleCommand, read};
+use crate::options::HookPath;
 use crate::sanitize::plain_lines;
 use crate::sender::post;
 
@@ -27,15 +29,9 @@ pub struct Args {
 
 #[derive(Debug, clap::Args)]
 struct To {
-    /// The address of the hook.
-    #[arg(
-        long,
-        env = "SHIPWRIGHT_TRIGGER_URL",
-        default_value = "http://127.0.0.1:8080/hooks/github",
-        value_name = "URL",
-        global = true
-    )]
-    url: String,
+    /// URL of the hook. Default: `http://127.0.0.1:8080/hooks/PROVIDER`.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_URL", value_name = "URL", global = true)]
+    url: Option<String>,
     /// The key to sign with. Other users of this machine may see it; prefer the environment or a file.
     #[arg(
         long,
@@ -54,12 +50,17 @@ struct To {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let composed = args.event.compose(args.sample)?;
     let key = args.to.key()?;
-    let answer =
-        post(&args.to.url, composed.provider, &composed.event, composed.body, key.as_deref()).await?;
+    let url = args.to.url.unwrap_or_else(|| default_url(composed.provider));
+    let answer = post(&url, composed.provider, &composed.event, composed.body, key.as_deref()).await?;
     let good = answer.status.is_success();
     let status = if good { answer.status.green().to_string() } else { answer.status.red().to_string() };
     anstream::println!("{status}\n{}", plain_lines(answer.body.trim_end()));
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The hook of a `serve` or `dev` on this machine that runs with default flags.
+fn default_url(provider: &'static dyn Provider) -> String {
+    format!("http://127.0.0.1:8080{}", HookPath::default_of(provider).path)
 }
 
 impl To {

@@ -5,8 +5,9 @@ use anyhow::{Context, bail};
 use tracing::info;
 use trigger_cluster::connect;
 
-use crate::program::{Program, ProgramOptions};
-use crate::shutdown::asked_to_end;
+use crate::options::ProgramOptions;
+use crate::program::Program;
+use crate::signals::termination;
 
 /// Flags of `serve`.
 #[derive(Debug, clap::Args)]
@@ -25,8 +26,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let program = Program::start(&connection, &args.program).await?;
     info!(hooks = %program.hooks, admin = %program.admin, "listening");
     tokio::select! {
-        asked = asked_to_end() => asked.context("signals cannot be received")?,
-        () = program.broken() => {
+        asked = termination() => asked.context("signals cannot be received")?,
+        () = program.failed() => {
             program.stop().await;
             bail!("a part of the program has panicked; nothing that was acknowledged is lost, start it anew");
         }
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     program.drain();
     // A second request ends the wait.
     let delay = tokio::time::sleep(Duration::from_secs(args.drain_delay));
-    tokio::select! { () = delay => {}, _ = asked_to_end() => {} }
+    tokio::select! { () = delay => {}, _ = termination() => {} }
     program.stop().await;
     info!("ended");
     Ok(ExitCode::SUCCESS)

@@ -19,9 +19,10 @@ use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines}
 use super::images::first_versions;
 use super::registry::Registry;
 use super::story::while_waiting;
-use crate::listeners::Ports;
+use crate::listeners::Listeners;
 use crate::manifests;
-use crate::program::{Program, ProgramOptions};
+use crate::options::ProgramOptions;
+use crate::program::Program;
 
 /// Everything in the story happens within this time, or something is wrong.
 const SOON: Duration = Duration::from_secs(30);
@@ -68,9 +69,9 @@ impl Playground {
         let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).user(administrator).start();
         let cluster = while_waiting("starting the dev cluster", cluster).await?;
 
-        let ports = Ports::on_loopback(listen, admin).await?;
+        let listeners = Listeners::on_loopback(listen, admin).await?;
         let key = random_token()?;
-        let hook = format!("http://{}{REGISTRY_HOOK}", ports.hooks.local_addr()?);
+        let hook = format!("http://{}{REGISTRY_HOOK}", listeners.hooks.local_addr()?);
         let registry = while_waiting("starting the registry", Registry::start(&hook, &key)).await?;
         let objects = manifests::objects(folder, Some(registry.host()))?;
         let first_versions = first_versions(&registry, &objects).await?;
@@ -87,15 +88,15 @@ impl Playground {
 
         let connection = connect(Some(&kubeconfig)).await?;
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(own.path().join("journal.db")));
-        options.listen = ports.hooks.local_addr()?;
-        options.admin_listen = ports.admin.local_addr()?;
+        options.listen = listeners.hooks.local_addr()?;
+        options.admin_listen = listeners.admin.local_addr()?;
         options.images.registry_private.push(registry.host().parse()?);
         options.images.insecure_registry.push(registry.host().to_owned());
         options.images.image_window = IMAGE_WINDOW;
         let key_file = own.path().join("registry-key");
         std::fs::write(&key_file, &key)?;
         options.registries.registry_hooks.push(format!("distribution={}", key_file.display()).parse()?);
-        let program = Program::start_on(ports, &connection, &options);
+        let program = Program::start_on(listeners, &connection, &options);
         let program = while_waiting("starting the program", program).await?;
         while_waiting("reading the Builds", program.ready()).await;
         Ok(Self { cluster, registry, first_versions, program, token, folder: own })

@@ -49,7 +49,7 @@ async fn the_program_does_not_start_open_to_everybody() {
     options.access.admin_auth = AdminAuth::None;
     options.admin_listen = "0.0.0.0:0".parse().unwrap();
     let refused = Program::start(&connection, &options).await.err().unwrap().to_string();
-    assert!(refused.contains("everybody who can reach 0.0.0.0:0 could read and replay"), "{refused}");
+    assert!(refused.contains("anyone who can reach 0.0.0.0:0 could read and replay"), "{refused}");
     assert!(!folder.path().join("journal.db").exists(), "nothing was begun");
     options.access.allow_open_admin = true;
     Program::start(&connection, &options).await.unwrap().stop().await;

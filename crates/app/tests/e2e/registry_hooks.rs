@@ -71,7 +71,7 @@ async fn what_could_not_be_verified_keeps_the_program_from_starting() {
     options.registries = RegistryHookOptions::default();
     options.hook_paths = vec!["github=/hooks/registry/generic".parse().unwrap()];
     let refused = Program::start(&connection, &options).await.err().expect("the path is taken");
-    assert!(refused.to_string().contains("is for notifications of registries"), "{refused}");
+    assert!(refused.to_string().contains("is reserved for registry notifications"), "{refused}");
 }
 
 /// CNCF Distribution tells of a push before it moves the tag.

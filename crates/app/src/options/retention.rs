@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use clap::Args;
+use trigger_journal::Retention;
+
+/// Retention of deliveries in the journal.
+#[derive(Debug, Clone, Args)]
+pub struct RetentionOptions {
+    /// Days to keep the bodies of settled deliveries. A delivery without its body cannot be replayed.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_RETAIN_PAYLOADS",
+        default_value_t = RETAIN_PAYLOADS,
+        value_name = "DAYS"
+    )]
+    pub retain_payloads: u16,
+    /// Days to keep settled deliveries with their decisions.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_RETAIN_DELIVERIES",
+        default_value_t = RETAIN_DELIVERIES,
+        value_name = "DAYS"
+    )]
+    pub retain_deliveries: u16,
+    /// Days to recognise a redelivery. After this time, the same request starts its runs again.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RETAIN_KEYS", default_value_t = RETAIN_KEYS, value_name = "DAYS")]
+    pub retain_keys: u16,
+    /// Maximum number of settled deliveries to keep. The oldest are deleted first.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_MAX_DELIVERIES",
+        default_value_t = MAX_DELIVERIES,
+        value_name = "COUNT"
+    )]
+    pub max_deliveries: u64,
+    /// Maximum total size of the bodies of settled deliveries, compressed, in MiB. The oldest are deleted
+    /// first.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_PAYLOADS", default_value_t = MAX_PAYLOADS, value_name = "MIB")]
+    pub max_payloads: u64,
+}
+
+const DAY: Duration = Duration::from_hours(24);
+const MIB: u64 = 1024 * 1024;
+
+/// Long enough to replay on Monday what failed on Friday.
+const RETAIN_PAYLOADS: u16 = 3;
+const RETAIN_DELIVERIES: u16 = 7;
+/// Longer than any provider keeps a log from which a person can redeliver (14 days at most).
+const RETAIN_KEYS: u16 = 30;
+const MAX_DELIVERIES: u64 = 1_000_000;
+const MAX_PAYLOADS: u64 = 4096;
+
+impl RetentionOptions {
+    pub(crate) fn retention(&self) -> Retention {
+        Retention {
+            payloads: DAY * u32::from(self.retain_payloads),
+            deliveries: DAY * u32::from(self.retain_deliveries),
+            keys: DAY * u32::from(self.retain_keys),
+            max_deliveries: self.max_deliveries,
+            max_payload_bytes: self.max_payloads.saturating_mul(MIB),
+        }
+    }
+}
+
+impl Default for RetentionOptions {
+    fn default() -> Self {
+        Self {
+            retain_payloads: RETAIN_PAYLOADS,
+            retain_deliveries: RETAIN_DELIVERIES,
+            retain_keys: RETAIN_KEYS,
+            max_deliveries: MAX_DELIVERIES,
+            max_payloads: MAX_PAYLOADS,
+        }
+    }
+}

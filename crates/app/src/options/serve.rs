@@ -1,0 +1,200 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use trigger_cluster::{AccessReviewer, Connection, LeaseElector, Scope};
+use trigger_dispatch::Settings;
+use trigger_journal::{Address, Journal};
+use trigger_runtime::Leadership;
+use trigger_server::{Authenticator, HookSettings, Limits, Route};
+
+use super::{
+    AdminAuth, AdminOptions, HookPath, ImageOptions, LeaseOptions, RegistryHookOptions, RetentionOptions,
+    WorkOptions,
+};
+
+/// The configuration of the program: the flags of `serve`, and the base on which `dev` builds its own.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ProgramOptions {
+    /// Address for webhooks. This port may face the internet: it serves nothing else.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Address for health, readiness, metrics and the admin API. Keep this port inside the cluster.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_ADMIN_LISTEN",
+        default_value = "0.0.0.0:9090",
+        value_name = "ADDRESS"
+    )]
+    pub admin_listen: SocketAddr,
+    /// Access to the admin API.
+    #[command(flatten)]
+    pub access: AdminOptions,
+    /// Address of the journal, which stores every delivery. `sqlite:PATH` is a file on a local volume (not
+    /// NFS), for one replica. `postgres://USER@HOST/DATABASE` is for several replicas. Set passwords in the
+    /// environment: other users of the machine can read the arguments of a process.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_JOURNAL",
+        hide_env_values = true,
+        default_value = "sqlite:shipwright-trigger.db",
+        value_name = "ADDRESS"
+    )]
+    pub journal: Address,
+    /// Retention.
+    #[command(flatten)]
+    pub retention: RetentionOptions,
+    /// Processing of deliveries.
+    #[command(flatten)]
+    pub work: WorkOptions,
+    /// Image polling.
+    #[command(flatten)]
+    pub images: ImageOptions,
+    /// Leader election.
+    #[command(flatten)]
+    pub lease: LeaseOptions,
+    /// Namespaces to watch. Repeat the flag or separate values with commas. Default: all namespaces.
+    #[arg(
+        long = "namespace",
+        short = 'n',
+        env = "SHIPWRIGHT_TRIGGER_NAMESPACE",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub namespaces: Vec<String>,
+    /// URL path for a provider's webhooks, as PROVIDER=PATH. Repeat the flag or separate values with commas.
+    /// Providers that are not listed have no path then.
+    #[arg(
+        long = "hook-path",
+        env = "SHIPWRIGHT_TRIGGER_HOOK_PATH",
+        value_delimiter = ',',
+        default_values_t = HookPath::defaults(),
+        value_name = "PROVIDER=PATH"
+    )]
+    pub hook_paths: Vec<HookPath>,
+    /// Registry notifications.
+    #[command(flatten)]
+    pub registries: RegistryHookOptions,
+    /// Accept unsigned deliveries for Builds that name no Secret. Anyone who reaches the webhook port can then
+    /// start these Builds.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
+    pub allow_unsigned: bool,
+    /// Maximum size of a request body in MiB. The default is the largest payload that a provider sends.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub max_body: u16,
+    /// Maximum total size of the request bodies held in memory at one time, in MiB. Requests beyond this
+    /// limit are answered with 503.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_bodies: u16,
+    /// Maximum number of open connections on each port. Further connections wait.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections: u16,
+    /// Seconds within which a client must send the request headers.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub header_timeout: u64,
+    /// Seconds within which a client must send the request body.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub body_timeout: u64,
+}
+
+const MIB: usize = 1024 * 1024;
+/// The largest payload that a provider sends, in MiB: GitHub's limit.
+const MAX_BODY: u16 = 25;
+/// Half of the memory limit in the manifests, in MiB.
+const MAX_BODIES: u16 = 128;
+const MAX_CONNECTIONS: u16 = 1024;
+/// Seconds.
+const HEADER_TIMEOUT: u64 = 10;
+/// Seconds: 25 MiB need a connection of 7 Mbit/s.
+const BODY_TIMEOUT: u64 = 30;
+
+impl ProgramOptions {
+    /// Loopback addresses with free ports, and the journal in `journal`: for `dev` and tests.
+    pub fn on_loopback(journal: Address) -> Self {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            listen: any_port,
+            admin_listen: any_port,
+            access: AdminOptions::default(),
+            journal,
+            retention: RetentionOptions::default(),
+            work: WorkOptions::default(),
+            images: ImageOptions::default(),
+            lease: LeaseOptions::default(),
+            namespaces: Vec::new(),
+            hook_paths: HookPath::defaults(),
+            registries: RegistryHookOptions::default(),
+            allow_unsigned: false,
+            max_body: MAX_BODY,
+            max_bodies: MAX_BODIES,
+            max_connections: MAX_CONNECTIONS,
+            header_timeout: HEADER_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+        }
+    }
+
+    /// Rejects combinations of flags that are unsafe or contradict each other.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.access.check(self.admin_listen)?;
+        self.registries.check()?;
+        HookPath::check(&self.hook_paths)
+    }
+
+    pub(crate) async fn open_journal(&self) -> anyhow::Result<Arc<dyn Journal>> {
+        let journal = trigger_journal::open(&self.journal).await;
+        journal.with_context(|| format!("cannot open the journal {}", self.journal))
+    }
+
+    /// How this replica learns whether it leads. Several replicas need PostgreSQL, so a program with a SQLite
+    /// journal always leads and needs no Lease.
+    pub(crate) fn leadership(
+        &self,
+        connection: &Connection,
+    ) -> anyhow::Result<(Leadership, Option<LeaseElector>)> {
+        if matches!(self.journal, Address::Sqlite(_)) {
+            return Ok((Leadership::always(), None));
+        }
+        // On a connection of its own, so that renewals do not queue behind other requests.
+        let (elector, leadership) = LeaseElector::new(&connection.apart()?, &self.lease.place());
+        Ok((leadership, Some(elector)))
+    }
+
+    /// The authentication of the admin API, which listens on `admin`.
+    pub(crate) fn authenticator(&self, connection: &Connection, admin: SocketAddr) -> Authenticator {
+        match self.access.admin_auth {
+            AdminAuth::Kubernetes => Authenticator::Cluster(Arc::new(AccessReviewer::new(connection))),
+            AdminAuth::None => Authenticator::Nobody { under_any_name: !admin.ip().is_loopback() },
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings { image_run_rate: self.images.image_run_rate, ..self.work.settings() }
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::of(&self.namespaces)
+    }
+
+    pub(crate) fn routes(&self) -> Vec<Route<'_>> {
+        self.hook_paths.iter().map(|hook| Route { path: &hook.path, provider: hook.provider }).collect()
+    }
+
+    pub(crate) fn hook_settings(&self) -> HookSettings {
+        HookSettings {
+            largest_body: usize::from(self.max_body) * MIB,
+            bodies_in_flight: usize::from(self.max_bodies.max(self.max_body)) * MIB,
+            body: Duration::from_secs(self.body_timeout),
+            allow_unsigned: self.allow_unsigned,
+            ..HookSettings::default()
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections: usize::from(self.max_connections),
+            headers: Duration::from_secs(self.header_timeout),
+            ..Limits::default()
+        }
+    }
+}

@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use clap::Args;
+use trigger_dispatch::Settings;
+
+/// Processing of deliveries by the dispatcher.
+#[derive(Debug, Clone, Args)]
+pub struct WorkOptions {
+    /// Number of deliveries to process concurrently.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CONCURRENCY", default_value_t = CONCURRENCY, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// Seconds for which a replica claims a delivery. If the replica dies, another one takes the delivery over
+    /// after this time.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CLAIM_TIMEOUT", default_value_t = CLAIM_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub claim_timeout: u64,
+    /// Hours to retry a delivery whose runs cannot be created, for example while the API server is down. After
+    /// this time the delivery fails.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = GIVE_UP_AFTER, value_name = "HOURS")]
+    pub give_up_after: u32,
+}
+
+const CONCURRENCY: u16 = 32;
+const CLAIM_TIMEOUT: u64 = 60;
+/// An outage of the API server that lasts longer needs a person, who can replay what failed.
+const GIVE_UP_AFTER: u32 = 24;
+
+impl WorkOptions {
+    pub(crate) fn settings(&self) -> Settings {
+        let lease = Duration::from_secs(self.claim_timeout);
+        let concurrency = usize::from(self.concurrency);
+        Settings {
+            concurrency,
+            // No tenant can occupy more than three quarters of the slots.
+            per_tenant: (concurrency * 3).div_ceil(4),
+            lease,
+            attempt: lease.mul_f64(0.75),
+            launch: lease.div_f64(3.0),
+            give_up_after: Duration::from_hours(self.give_up_after.into()),
+            ..Settings::default()
+        }
+    }
+}
+
+impl Default for WorkOptions {
+    fn default() -> Self {
+        Self { concurrency: CONCURRENCY, claim_timeout: CLAIM_TIMEOUT, give_up_after: GIVE_UP_AFTER }
+    }
+}

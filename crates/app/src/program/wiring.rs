@@ -1,0 +1,249 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use trigger_cluster::{
+    BuildWatch, CoalescingSecretReader, Connection, EventRecorder, ImageFollowers, KubeRuns, LeaseElector,
+    PipelineRunFollowers, watch_builds,
+};
+use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher};
+use trigger_journal::{Journal, Measured};
+use trigger_rules::Inventory;
+use trigger_runtime::{Leadership, Secrets};
+use trigger_server::{Admin, AdminParts, Hooks, Readiness, RecentFailure, serve};
+
+use super::Program;
+use super::shutdown::Shutdown;
+use crate::dispatcher_runtime::DispatcherRuntime;
+use crate::leader_tasks::LeaderTasks;
+use crate::listeners::Listeners;
+use crate::logging::log_filter;
+use crate::metrics;
+use crate::options::ProgramOptions;
+
+/// Starts every part of the program, each after the parts that it needs.
+pub(super) fn assemble(
+    listeners: Listeners,
+    connection: &Connection,
+    options: &ProgramOptions,
+    journal: Arc<dyn Journal>,
+    launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
+) -> anyhow::Result<Program> {
+    let shutdown =
+        Shutdown::new(DispatcherRuntime::start().context("cannot start the dispatcher's threads")?);
+    let mut registry = metrics::registry();
+    connection.metrics.register(&mut registry);
+
+    // Stores.
+    let journal = measured(journal, &mut registry);
+    let inventory = Arc::new(Inventory::new());
+
+    // Cluster.
+    let dispatch_metrics = dispatch_metrics(&mut registry);
+    let secrets: Arc<dyn Secrets> = Arc::new(CoalescingSecretReader::new(connection));
+    let recorder = EventRecorder::start(connection, &shutdown.background);
+    let (leadership, elector) = options.leadership(connection)?;
+    let shared = Shared {
+        connection,
+        options,
+        shutdown: &shutdown,
+        journal: &journal,
+        inventory: &inventory,
+        secrets: &secrets,
+        recorder: &recorder,
+        leadership: &leadership,
+        metrics: &dispatch_metrics,
+    };
+
+    // Rules.
+    let builds = shared.watch_builds();
+
+    // Images.
+    let images = shared.follow_images(&builds)?;
+
+    // Dispatcher.
+    shared.start_dispatcher(&builds, launcher)?;
+
+    // Leader tasks.
+    shared.start_leader_tasks(&builds, &images, elector);
+
+    // Server.
+    let (hooks, admin) = (listeners.hooks.local_addr()?, listeners.admin.local_addr()?);
+    let draining = Arc::new(AtomicBool::new(false));
+    shared.start_server(listeners, registry, &builds, &images, &draining)?;
+
+    Ok(Program { hooks, admin, journal, inventory, images, leadership, builds, draining, shutdown })
+}
+
+/// The parts that most of the others need.
+struct Shared<'a> {
+    connection: &'a Connection,
+    options: &'a ProgramOptions,
+    shutdown: &'a Shutdown,
+    journal: &'a Arc<dyn Journal>,
+    inventory: &'a Arc<Inventory>,
+    secrets: &'a Arc<dyn Secrets>,
+    recorder: &'a EventRecorder,
+    leadership: &'a Leadership,
+    metrics: &'a trigger_dispatch::Metrics,
+}
+
+impl Shared<'_> {
+    /// Feeds the inventory from the Builds of the cluster.
+    fn watch_builds(&self) -> BuildWatch {
+        watch_builds(
+            self.connection,
+            &self.options.scope(),
+            self.inventory,
+            self.recorder,
+            self.leadership,
+            &self.shutdown.background,
+            &self.shutdown.rest,
+        )
+    }
+
+    /// Polls registries and follows Image objects.
+    fn follow_images(&self, builds: &BuildWatch) -> anyhow::Result<Images> {
+        let parts = ImageParts {
+            inventory: Arc::clone(self.inventory),
+            journal: Arc::clone(self.journal),
+            secrets: Arc::clone(self.secrets),
+            registries: self.options.images.registries()?,
+            complaints: Arc::new(self.recorder.clone()),
+            metrics: self.metrics.clone(),
+            settings: self.options.images.settings(),
+            leadership: self.leadership.clone(),
+        };
+        let (background, rest) = (&self.shutdown.background, &self.shutdown.rest);
+        let images = Images::start(parts, builds.synced(), background, rest);
+        self.image_followers(builds, &images).follow_objects(
+            self.connection,
+            self.leadership,
+            background,
+            rest,
+        );
+        Ok(images)
+    }
+
+    fn start_dispatcher(
+        &self,
+        builds: &BuildWatch,
+        launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
+    ) -> anyhow::Result<()> {
+        let launcher = self.shutdown.dispatcher_runtime.enter(|| launcher(self.recorder.clone()))?;
+        let (journal, inventory) = (Arc::clone(self.journal), Arc::clone(self.inventory));
+        let dispatcher =
+            Dispatcher::new(journal, inventory, launcher, self.options.settings(), self.metrics.clone());
+        self.shutdown.spawn_dispatcher(dispatcher.run(builds.synced(), self.shutdown.dispatching.clone()));
+        Ok(())
+    }
+
+    fn start_leader_tasks(&self, builds: &BuildWatch, images: &Images, elector: Option<LeaseElector>) {
+        let leader_tasks = LeaderTasks {
+            connection: self.connection.clone(),
+            scope: self.options.scope(),
+            pipeline_runs: PipelineRunFollowers {
+                scope: self.options.scope(),
+                inventory: Arc::clone(self.inventory),
+                journal: Arc::clone(self.journal),
+                synced: builds.synced(),
+                metrics: self.metrics.clone(),
+            },
+            images: self.image_followers(builds, images),
+            journal: Arc::clone(self.journal),
+            retention: self.options.retention.retention(),
+            metrics: self.metrics.clone(),
+        };
+        let work = leader_tasks.run(self.leadership.clone(), elector, self.shutdown.leading.clone());
+        self.shutdown.leader_tasks.spawn("leader-tasks", work);
+    }
+
+    /// Serves webhooks on one port, health, metrics and the admin API on the other.
+    fn start_server(
+        &self,
+        listeners: Listeners,
+        mut registry: Registry,
+        builds: &BuildWatch,
+        images: &Images,
+        draining: &Arc<AtomicBool>,
+    ) -> anyhow::Result<()> {
+        let (options, shutdown) = (self.options, self.shutdown);
+        let failure = RecentFailure::default();
+        let (hooks, rejections) = Hooks::new(
+            options.hook_settings(),
+            Arc::clone(self.inventory),
+            Arc::clone(self.secrets),
+            Arc::clone(self.journal),
+            failure.clone(),
+            server_metrics(&mut registry),
+            self.metrics.clone(),
+        );
+        let hook_routes =
+            hooks.router(&options.routes(), options.registries.hooks(Arc::new(images.clone()))?);
+        // Ends by itself after the listener, when the last rejections are written.
+        shutdown.background.spawn("rejections", rejections.run());
+
+        let admin_address = listeners.admin.local_addr()?;
+        let admin_routes = Admin::new(AdminParts {
+            ready: readiness(builds.clone(), failure, Arc::clone(draining)),
+            journal: Arc::clone(self.journal),
+            registry,
+            inventory: Arc::clone(self.inventory),
+            images: images.clone(),
+            runs: Arc::new(KubeRuns::new(self.connection)),
+            doorkeeper: options.authenticator(self.connection, admin_address),
+            log_filter: log_filter(),
+            shutdown: shutdown.listening.clone(),
+        })
+        .router();
+
+        for (listener, routes) in [(listeners.hooks, hook_routes), (listeners.admin, admin_routes)] {
+            let (draining, closed) = (shutdown.leading.clone(), shutdown.listening.clone());
+            let work = serve(listener, routes, options.limits(), draining, closed);
+            shutdown.listener_tasks.spawn("listener", work);
+        }
+        Ok(())
+    }
+
+    fn image_followers(&self, builds: &BuildWatch, images: &Images) -> ImageFollowers {
+        ImageFollowers {
+            scope: self.options.scope(),
+            images: images.clone(),
+            journal: Arc::clone(self.journal),
+            synced: builds.synced(),
+        }
+    }
+}
+
+/// The journal, with its calls counted.
+fn measured(journal: Arc<dyn Journal>, registry: &mut Registry) -> Arc<dyn Journal> {
+    let metrics = trigger_journal::Metrics::default();
+    metrics.register(registry);
+    Arc::new(Measured::new(journal, metrics))
+}
+
+fn dispatch_metrics(registry: &mut Registry) -> trigger_dispatch::Metrics {
+    let metrics = trigger_dispatch::Metrics::default();
+    metrics.register(registry);
+    metrics
+}
+
+fn server_metrics(registry: &mut Registry) -> trigger_server::Metrics {
+    let metrics = trigger_server::Metrics::default();
+    metrics.register(registry);
+    metrics
+}
+
+/// The answer of `/readyz`: the first reason why this replica should get no deliveries.
+fn readiness(builds: BuildWatch, failure: RecentFailure, draining: Arc<AtomicBool>) -> Readiness {
+    Arc::new(move || {
+        if draining.load(Ordering::Relaxed) {
+            return Err("shutting down".to_owned());
+        }
+        if !*builds.synced().borrow() {
+            return Err(format!("waiting for {}", builds.waiting_for()));
+        }
+        failure.recent().map_or(Ok(()), Err)
+    })
+}
