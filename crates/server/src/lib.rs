@@ -1,10 +1,10 @@
 //! HTTP.
 //!
-//! [`Hooks`] takes deliveries in on the port that faces the internet; [`Admin`] serves health, readiness,
-//! metrics and the admin API, whose words are in [`wire`], on another. [`serve`] is the accept loop under both.
+//! [`Hooks`] accepts deliveries on the port that faces the internet. [`Admin`] serves health, readiness, metrics
+//! and the admin API on another port; [`wire`] holds the types of that API. [`serve`] is the accept loop of both.
 //!
-//! This crate knows no Kubernetes type: the inventory, the Secrets and the journal reach it as traits and
-//! plain values. What it answers to senders tells nothing about the cluster.
+//! This crate names no Kubernetes type: it reaches the inventory, Secrets and the journal through traits and plain
+//! values. Responses on the hook port reveal nothing about the cluster.
 #![forbid(unsafe_code)]
 
 mod admin;

@@ -19,15 +19,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// What one listener allows.
+/// The limits of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at the same time. More wait in the kernel's queue until one ends.
+    /// Concurrent connections. Further ones wait in the kernel's accept queue.
     pub connections: usize,
-    /// How long a client may take to send the headers of a request, the wait for its first byte included.
+    /// How long a client may take to send the headers of a request, including the wait for its first byte.
     pub headers: Duration,
-    /// How long requests that are under way may take to end after a shutdown. Providers wait no longer for an
-    /// answer than the default.
+    /// How long requests in progress may take after a shutdown. The default is the longest time that a provider
+    /// waits for a response.
     pub drain: Duration,
 }
 
@@ -37,21 +37,21 @@ impl Default for Limits {
     }
 }
 
-/// Who is at the other end of the connection: the client, or a proxy before us. An extension of every request.
+/// The remote address of the connection: the client, or a proxy in front of us. An extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// After this the kernel has usually taken back what was lacking (file descriptors, memory).
-const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
-/// Providers send a dozen headers.
-const MOST_HEADERS: usize = 64;
-/// Request line and headers together.
-const LARGEST_HEAD: usize = 32 * 1024;
+/// The pause after a failed accept, so that the kernel can reclaim file descriptors or memory.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// Per request. Providers send about a dozen headers.
+const MAX_HEADERS: usize = 64;
+/// The size of request line and headers together, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
 
-/// Serves `router` on `listener` until `shutdown`, then lets the requests that are under way end.
+/// Serves `router` on `listener` until `shutdown`, then waits for the requests in progress.
 ///
-/// From `draining` on every answer is the last on its connection: who keeps connections for later opens the next one
-/// elsewhere, and does not send into one that is just being closed.
+/// Once `draining` is cancelled, every response closes its connection. Clients with keep-alive then open their next
+/// connection to another replica, instead of sending a request into a connection that is being closed.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -66,41 +66,41 @@ pub async fn serve(
         std::future::ready(response)
     }));
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(limits.connections));
+    let slots = Arc::new(Semaphore::new(limits.connections));
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &slots) => accepted,
             () = shutdown.cancelled() => break,
         };
         let Some((stream, peer, permit)) = accepted else { continue };
         let connection = graceful.watch(connection(stream, peer, router.clone(), &limits));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                debug!(error = %error, "a connection ended early");
+                debug!(error = %error, "a connection ended with an error");
             }
             drop(permit);
         });
     }
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        warn!("requests were still under way when the time to end them was up");
+        warn!("shutdown timed out while requests were in progress; providers can redeliver them");
     }
 }
 
 async fn accept(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
 ) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    let permit = Arc::clone(slots).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, address)) => {
-            // Answers are small and should not wait for more to come.
+            // Responses are small; Nagle's algorithm would only delay them.
             let _ = stream.set_nodelay(true);
             Some((stream, Peer(address), permit))
         }
         Err(error) => {
-            warn!(error = %error, "a connection cannot be accepted");
-            tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+            warn!(error = %error, "cannot accept a connection; retrying");
+            tokio::time::sleep(ACCEPT_BACKOFF).await;
             None
         }
     }
@@ -115,12 +115,12 @@ fn connection(
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
-        .max_headers(MOST_HEADERS)
-        .max_buf_size(LARGEST_HEAD)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), WithPeer { peer, routes: TowerToHyperService::new(router) })
 }
 
-/// The routes, told of each request where it comes from.
+/// Adds the [`Peer`] to every request.
 struct WithPeer {
     peer: Peer,
     routes: TowerToHyperService<Router>,

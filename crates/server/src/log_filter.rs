@@ -1,11 +1,11 @@
-/// What is logged, changeable while the program runs.
+/// The log filter of the process, which can be changed at run time.
 pub trait LogFilter: Send + Sync + 'static {
-    /// What is logged now: a level such as `info`, or a list such as `info,trigger_server=debug`.
+    /// The filter in force: a level such as `info`, or a list such as `info,trigger_server=debug`.
     fn current(&self) -> String;
 
-    /// What was logged when the program began.
+    /// The filter that the process started with.
     fn at_start(&self) -> String;
 
-    /// Logs this from now on. `Err` says what is wrong with it.
+    /// Replaces the filter. `Err` is the reason why it cannot be parsed.
     fn set(&self, filter: &str) -> Result<(), String>;
 }

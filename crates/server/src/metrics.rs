@@ -1,11 +1,10 @@
-//! What this crate counts, and what is asked of others whenever somebody reads the metrics.
+//! The metrics of the hook port, and the gauges that are read from the journal and the inventory on each scrape.
 //!
-//! Labels come from closed sets: neither repositories, nor namespaces, nor a sender's words occur in them.
-//! Every value of a label is there from the start, as a counter at 0: a rate over a series that appears with
-//! its first event would miss that event, and the reference of the metrics is made of what a program shows
-//! that has done nothing yet.
+//! Label values come from closed sets: never from repositories, namespaces or requests. Every value exists from
+//! the start, as a counter at 0. A rate over a series that appears with its first event would miss that event,
+//! and docs/reference/metrics.md is generated from the metrics of an idle program.
 
-mod standing;
+mod state;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -17,14 +16,14 @@ use trigger_registries::notifications::FORMATS;
 
 use crate::hooks::HookResponse;
 
-pub(crate) use self::standing::Standing;
+pub(crate) use self::state::StateMetrics;
 
-/// What the hook listener counts. Cheap to clone; clones count together.
+/// The metrics of the hook port. Cheap to clone; clones share their counters.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     received: Family<ReceivedLabels, Counter>,
-    refused: Family<RefusedLabels, Counter>,
-    answered: Histogram,
+    rejected: Family<RejectedLabels, Counter>,
+    response_time: Histogram,
     rejections_dropped: Counter,
 }
 
@@ -36,11 +35,11 @@ struct ReceivedLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefusedLabels {
+struct RejectedLabels {
     reason: &'static str,
 }
 
-/// What a request was about, as far as it was read: one of a few words, whatever its sender calls it.
+/// The kind of event in a request, from a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventName(&'static str);
 
@@ -57,9 +56,9 @@ const EVENTS: [EventName; 9] = [
 ];
 
 impl EventName {
-    /// A registry tells of pushes.
+    /// A registry's notification.
     pub(crate) const NOTIFICATION: Self = Self("notification");
-    /// The request was answered before its event was known.
+    /// The response was sent before the event was known.
     pub(crate) const UNREAD: Self = Self("unread");
 
     pub(crate) fn of(event: &Event) -> Self {
@@ -73,7 +72,7 @@ impl EventName {
                 GitEventKind::Ping => "ping",
                 GitEventKind::Other { .. } => "other",
             },
-            // These do not come by HTTP.
+            // These do not arrive over HTTP.
             Event::PipelineRun(_) | Event::Image(_) => "other",
         })
     }
@@ -81,51 +80,51 @@ impl EventName {
 
 impl Default for Metrics {
     fn default() -> Self {
-        // From a tenth of a millisecond to about 13 s: GitHub waits 10 s.
-        let answered = Histogram::new(exponential_buckets(0.0001, 2.0, 18));
+        // From 0.1 ms to about 13 s: GitHub gives up after 10 s.
+        let response_time = Histogram::new(exponential_buckets(0.0001, 2.0, 18));
         let metrics = Self {
             received: Family::default(),
-            refused: Family::default(),
-            answered,
+            rejected: Family::default(),
+            response_time,
             rejections_dropped: Counter::default(),
         };
-        metrics.begin_at_nothing();
+        metrics.create_series();
         metrics
     }
 }
 
 impl Metrics {
-    /// Makes the counters known to `registry`.
+    /// Registers the metrics.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "deliveries_received",
-            "Webhook requests, by provider, by what they were about (unread: answered before that was known) \
-             and by what they were answered",
+            "Webhook requests by provider, event (unread: rejected before the event was known) and response",
             self.received.clone(),
         );
         registry.register(
             "deliveries_rejected",
-            "Webhook requests that were not taken in, by reason",
-            self.refused.clone(),
+            "Rejected webhook requests by reason",
+            self.rejected.clone(),
         );
         registry.register(
             "rejections_dropped",
-            "Refused requests that were not noted because there were too many at once",
+            "Rejected requests that were not recorded in the journal because too many arrived at once",
             self.rejections_dropped.clone(),
         );
         registry.register_with_unit(
             "delivery_answer",
-            "From the end of the request's headers to its answer",
+            "Time from the end of the request headers to the response",
             Unit::Seconds,
-            self.answered.clone(),
+            self.response_time.clone(),
         );
     }
 
-    /// Counts refused requests that were not noted because there were too many.
+    /// The counter of rejected requests that were not recorded.
     pub(crate) fn rejections_dropped(&self) -> Counter {
         self.rejections_dropped.clone()
     }
 
+    /// Counts a response, sent `seconds` after the end of the request headers.
     pub(crate) fn answered(
         &self,
         provider: &'static str,
@@ -136,29 +135,29 @@ impl Metrics {
         let labels = ReceivedLabels { provider, event: event.0, answer: answer.name() };
         self.received.get_or_create(&labels).inc();
         if let Some(reason) = answer.refusal() {
-            self.refused.get_or_create(&RefusedLabels { reason }).inc();
+            self.rejected.get_or_create(&RejectedLabels { reason }).inc();
         }
-        self.answered.observe(seconds);
+        self.response_time.observe(seconds);
     }
 
-    /// Shows every value of every label once. Not every combination: most of them never happen.
-    fn begin_at_nothing(&self) {
-        let begin = |provider, EventName(event), answer| {
+    /// Creates a series for every value of every label. Not for every combination: most never occur.
+    fn create_series(&self) {
+        let create = |provider, EventName(event), answer| {
             drop(self.received.get_or_create(&ReceivedLabels { provider, event, answer }));
         };
         for provider in trigger_providers::ALL {
             for answer in HookResponse::NAMES {
-                begin(provider.name(), EventName::UNREAD, answer);
+                create(provider.name(), EventName::UNREAD, answer);
             }
             for event in EVENTS {
-                begin(provider.name(), event, HookResponse::NAMES[0]);
+                create(provider.name(), event, HookResponse::NAMES[0]);
             }
         }
         for format in FORMATS {
-            begin(format.source(), EventName::NOTIFICATION, HookResponse::NAMES[0]);
+            create(format.source(), EventName::NOTIFICATION, HookResponse::NAMES[0]);
         }
         for reason in HookResponse::REJECTIONS {
-            drop(self.refused.get_or_create(&RefusedLabels { reason }));
+            drop(self.rejected.get_or_create(&RejectedLabels { reason }));
         }
     }
 }

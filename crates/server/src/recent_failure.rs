@@ -1,21 +1,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// RecentFailure older than this is not held against a store that nobody has tried since: without requests, as
-/// happens to a replica that is not ready, nothing would ever clear it.
+/// How long a failure counts as recent. A replica that is not ready receives no deliveries, so without this limit
+/// nothing would clear the failure.
 const RECENT: Duration = Duration::from_secs(10);
 
-/// What kept the last delivery from being kept. Cheap to clone; clones share it.
+/// Why the last delivery could not be stored. Cheap to clone; clones share the value.
 ///
-/// A volume that is nearly full takes small writes and refuses large ones, so a probe alone does not tell.
+/// A probe of the store does not replace it: a volume that is nearly full accepts small writes and rejects large ones.
 #[derive(Debug, Clone, Default)]
 pub struct RecentFailure(Arc<Mutex<Option<(Instant, String)>>>);
 
 impl RecentFailure {
-    /// What is the matter, if a delivery could not be kept lately and none was since.
+    /// The reason, if storing a delivery failed within the last ten seconds and none was stored since.
     pub fn recent(&self) -> Option<String> {
-        let trouble = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.as_ref().filter(|(since, _)| since.elapsed() < RECENT).map(|(_, reason)| reason.clone())
+        let failure = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().filter(|(since, _)| since.elapsed() < RECENT).map(|(_, reason)| reason.clone())
     }
 
     pub(crate) fn begins(&self, reason: String) {

@@ -1,4 +1,4 @@
-//! Alerts and dashboard, as they are shipped, against what the program shows.
+//! The shipped alerts and dashboard, checked against the metrics of the program.
 
 use std::collections::BTreeSet;
 use std::io::{Write, stderr};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::metrics::families;
 use crate::world::World;
 
-/// What only programs show that share a journal with others.
+/// A metric that only replicas with a shared journal expose.
 const WITH_REPLICAS_ONLY: &str = "shipwright_trigger_leader";
 
 fn shipped(path: &str) -> PathBuf {
@@ -53,7 +53,7 @@ fn under(key: &str, value: &Value, found: &mut Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alerts_and_dashboard_ask_for_metrics_that_exist() {
+async fn alerts_and_dashboard_query_metrics_that_exist() {
     let world = World::new().await;
     let families = families(&world).await;
     let mut shown: BTreeSet<_> = families.values().flat_map(|family| family.samples.clone()).collect();
@@ -64,9 +64,9 @@ async fn alerts_and_dashboard_ask_for_metrics_that_exist() {
     let mut queries = Vec::new();
     under("expr", &dashboard, &mut queries);
     assert!(queries.len() > 30, "{queries:?}");
-    let asked: BTreeSet<_> = queries.iter().flat_map(|query| metrics_in(query)).collect();
-    let missing: Vec<_> = asked.difference(&shown).collect();
-    assert!(missing.is_empty(), "the dashboard asks for what is not there: {missing:?}");
+    let queried: BTreeSet<_> = queries.iter().flat_map(|query| metrics_in(query)).collect();
+    let missing: Vec<_> = queried.difference(&shown).collect();
+    assert!(missing.is_empty(), "the dashboard queries missing metrics: {missing:?}");
     for query in &queries {
         assert!(query.contains("$namespace"), "`{query}` shows all installations");
     }
@@ -76,11 +76,11 @@ async fn alerts_and_dashboard_ask_for_metrics_that_exist() {
 
     for alert in alerts() {
         let expression = alert["expr"].as_str().unwrap();
-        let asked = metrics_in(expression);
-        assert!(!asked.is_empty(), "{expression}");
-        let missing: Vec<_> = asked.difference(&shown).collect();
-        assert!(missing.is_empty(), "{} asks for what is not there: {missing:?}", alert["alert"]);
-        // A value of a label that does not exist would never be equal to anything.
+        let queried = metrics_in(expression);
+        assert!(!queried.is_empty(), "{expression}");
+        let missing: Vec<_> = queried.difference(&shown).collect();
+        assert!(missing.is_empty(), "{} queries missing metrics: {missing:?}", alert["alert"]);
+        // An alert on a label value that does not exist would never fire.
         let known: BTreeSet<_> = families
             .values()
             .flat_map(|family| family.labels.values())
@@ -90,14 +90,18 @@ async fn alerts_and_dashboard_ask_for_metrics_that_exist() {
         for (place, _) in expression.match_indices("=~\"").chain(expression.match_indices("=\"")) {
             let values = expression[place..].split('"').nth(1).unwrap();
             for value in values.split('|') {
-                assert!(known.contains(value), "{} waits for `{value}`", alert["alert"]);
+                assert!(
+                    known.contains(value),
+                    "{} matches the unknown label value `{value}`",
+                    alert["alert"]
+                );
             }
         }
     }
 }
 
 #[test]
-fn every_alert_has_its_page() {
+fn every_alert_has_a_runbook() {
     let pages = format!("{}/blob/main/docs/runbooks/", env!("CARGO_PKG_REPOSITORY"));
     let mut named = BTreeSet::new();
     for alert in alerts() {
@@ -120,7 +124,7 @@ fn every_alert_has_its_page() {
     }
     let there = std::fs::read_dir(shipped("docs/runbooks")).unwrap();
     let there: BTreeSet<_> = there.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(named, there, "every page belongs to an alert");
+    assert_eq!(named, there, "every runbook belongs to an alert");
 }
 
 #[test]
@@ -128,9 +132,9 @@ fn alerts_fire_when_they_should() {
     let found = Command::new("promtool").arg("--version").output();
     if !found.is_ok_and(|output| output.status.success()) {
         let required = std::env::var("TRIGGER_REQUIRE_PROMTOOL").is_ok_and(|value| value == "1");
-        assert!(!required, "promtool is required and not there");
-        // Past the test runner, which shows what tests print only if they fail.
-        stderr().write_all(b"skipped for want of promtool: alerts_fire_when_they_should\n").unwrap();
+        assert!(!required, "promtool is required and missing");
+        // Directly to the standard error stream: the test runner captures the output of passing tests.
+        stderr().write_all(b"skipped because promtool is missing: alerts_fire_when_they_should\n").unwrap();
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -140,8 +144,8 @@ fn alerts_fire_when_they_should() {
     std::fs::copy(shipped("deploy/components/prometheus-rule/tests.yaml"), &tests).unwrap();
     for arguments in [["check", "rules", "rules.yaml"], ["test", "rules", "tests.yaml"]] {
         let output = Command::new("promtool").args(arguments).current_dir(folder.path()).output().unwrap();
-        let said =
-            [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-        assert!(output.status.success(), "{arguments:?}: {said}");
+        let text =
+            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        assert!(output.status.success(), "{arguments:?}: {text}");
     }
 }

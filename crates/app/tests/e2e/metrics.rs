@@ -1,4 +1,4 @@
-//! What `/metrics` shows: OpenMetrics with names, units and labels that people can rely on.
+//! `/metrics`: OpenMetrics with stable names, units and labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,13 @@ pub struct Family {
     pub kind: String,
     pub help: String,
     pub unit: String,
-    /// The names of its samples, with their endings.
+    /// The names of its samples, with their suffixes.
     pub samples: BTreeSet<String>,
-    /// The values that were seen of each label.
+    /// The values of each label.
     pub labels: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What a program shows, by the name of the family.
+/// The families that a program exposes, by name.
 pub async fn families(world: &World) -> BTreeMap<String, Family> {
     parse(&text(world).await)
 }
@@ -65,14 +65,14 @@ fn parse(text: &str) -> BTreeMap<String, Family> {
     families
 }
 
-/// Every label that there is. What a repository, a namespace, a Build or a sender is called is not among them.
+/// All labels. None holds a name of a repository, namespace, Build or sender.
 const LABELS: [&str; 13] = [
     "answer", "call", "event", "le", "method", "outcome", "provider", "reason", "resource", "state", "type",
     "version", "what",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_says_what_it_is_in_which_unit() {
+async fn every_metric_has_help_type_and_unit() {
     let world = World::new().await;
     let families = families(&world).await;
     assert!(families.len() > 30, "{families:?}");
@@ -86,13 +86,13 @@ async fn every_metric_says_what_it_is_in_which_unit() {
             assert_eq!(in_name, family.unit == unit, "{name} has the unit {:?}", family.unit);
         }
         for ending in ["_total", "_count", "_sum", "_bucket", "_info"] {
-            assert!(!name.ends_with(ending), "{name}: samples have this ending, families do not");
+            assert!(!name.ends_with(ending), "{name}: a suffix of samples, not of families");
         }
         if family.kind == "histogram" {
             assert_eq!(family.unit, "seconds", "{name}");
             assert!(family.labels["le"].contains("+Inf"), "{name}");
         }
-        assert!(!family.samples.is_empty(), "{name} shows nothing before something has happened");
+        assert!(!family.samples.is_empty(), "{name} has no sample in an idle program");
         for label in family.labels.keys() {
             assert!(LABELS.contains(&label.as_str()), "{name} has the label {label}");
         }
@@ -100,7 +100,7 @@ async fn every_metric_says_what_it_is_in_which_unit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn labels_have_no_values_but_those_they_begin_with() {
+async fn every_label_value_exists_from_the_start() {
     let world = World::new().await;
     let before = families(&world).await;
     world.build("team-a", "web", usual_rules()).await;
@@ -125,20 +125,20 @@ async fn labels_have_no_values_but_those_they_begin_with() {
     for (name, family) in &after {
         for (label, values) in &family.labels {
             let known = &before[name].labels[label];
-            assert!(values.is_subset(known), "{name}{{{label}}} has {values:?}, and began with {known:?}");
+            assert!(values.is_subset(known), "{name}{{{label}}} has {values:?}, and started with {known:?}");
         }
     }
     let text = text(&world).await;
-    // Elsewhere the two namespaces are watched one by one.
+    // On a shared cluster the program watches the two namespaces one by one.
     let watches = if world.shares_its_cluster() { 2 } else { 1 };
     for line in [
         &format!("watches{{resource=\"builds\",state=\"working\"}} {watches}"),
         "deliveries_received_total{provider=\"github\",event=\"push\",answer=\"accepted\"} 1",
         "deliveries_received_total{provider=\"github\",event=\"pull-request\",answer=\"accepted\"} 1",
         "deliveries_received_total{provider=\"github\",event=\"other\",answer=\"accepted\"} 1",
-        "deliveries_refused_total{reason=\"unproven\"} 1",
-        "deliveries_refused_total{reason=\"no-key\"} 1",
-        "deliveries_refused_total{reason=\"not-found\"} 1",
+        "deliveries_rejected_total{reason=\"unproven\"} 1",
+        "deliveries_rejected_total{reason=\"no-key\"} 1",
+        "deliveries_rejected_total{reason=\"not-found\"} 1",
         "secret_read_seconds_count{outcome=\"missing\"} 1",
         "rules{type=\"GitHub\"} 2",
         "ready 1",
@@ -152,7 +152,7 @@ async fn labels_have_no_values_but_those_they_begin_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_server_in_trouble_is_counted() {
+async fn errors_of_the_api_server_are_counted() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let Some(dev) = world.dev_only("the API server is made to fail") else { return };
@@ -163,12 +163,12 @@ async fn an_api_server_in_trouble_is_counted() {
     let counted = || async {
         let text = text(&world).await;
         let has = |line: &str| text.lines().any(|found| found.starts_with(line) && !found.ends_with(" 0"));
-        let all = has("shipwright_trigger_deliveries_refused_total{reason=\"secret-unreadable\"}")
+        let all = has("shipwright_trigger_deliveries_rejected_total{reason=\"secret-unreadable\"}")
             && has(
                 "shipwright_trigger_api_server_requests_total{method=\"GET\",resource=\"secrets\",answer=\"5xx\"}",
             )
             && has("shipwright_trigger_watches{resource=\"builds\",state=\"failing\"}");
         all.then_some(())
     };
-    world.until("what fails is counted", counted).await;
+    world.until("the errors are counted", counted).await;
 }

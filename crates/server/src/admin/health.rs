@@ -1,4 +1,4 @@
-//! What everybody may ask on the admin port: whether we are alive and ready, and what is counted.
+//! The routes without authentication: liveness, readiness and metrics.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,17 +15,17 @@ use tracing::error;
 use trigger_journal::{Journal, JournalError};
 use trigger_rules::Inventory;
 
-use crate::metrics::Standing;
+use crate::metrics::StateMetrics;
 
-/// A store that does not answer a question this fast cannot keep deliveries either.
-const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
-/// For how long one check of the store serves: it costs a write, and anybody may ask.
-const CHECK_SERVES: Duration = Duration::from_secs(1);
+/// A store slower than this cannot store deliveries within a provider's timeout either.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the result of a store check is reused: a check costs a write, and these routes are open.
+const CHECK_LIFETIME: Duration = Duration::from_secs(1);
 
-/// How old what is known of the size of the journal may be: to add it up takes longer than to read a gauge.
-const SIZE_SERVES: Duration = Duration::from_secs(30);
+/// How long the size of the journal is reused: summing it up costs a scan.
+const USAGE_LIFETIME: Duration = Duration::from_secs(30);
 
-/// Whether deliveries are taken in; `Err` says in a sentence why not.
+/// Whether deliveries are accepted. `Err` is the reason in a sentence.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// The routes `/healthz`, `/readyz`, `/metrics`.
@@ -35,12 +35,12 @@ pub(super) struct Health {
     journal: Arc<dyn Journal>,
     inventory: Arc<Inventory>,
     registry: Arc<Registry>,
-    standing: Standing,
-    measured: Arc<Mutex<Option<Instant>>>,
+    state: StateMetrics,
+    usage_read: Arc<Mutex<Option<Instant>>>,
     checked: Arc<Mutex<Option<Checked>>>,
 }
 
-/// What came of a check of the store, and when.
+/// The result of a store check, and when it was made.
 struct Checked {
     at: Instant,
     result: Result<(), String>,
@@ -53,16 +53,16 @@ impl Health {
         inventory: Arc<Inventory>,
         mut registry: Registry,
     ) -> Self {
-        let standing = Standing::default();
-        standing.register(&mut registry);
+        let state = StateMetrics::default();
+        state.register(&mut registry);
         let registry = Arc::new(registry);
         Self {
             ready,
             journal,
             inventory,
             registry,
-            standing,
-            measured: Arc::default(),
+            state,
+            usage_read: Arc::default(),
             checked: Arc::default(),
         }
     }
@@ -77,45 +77,45 @@ impl Health {
 
     async fn ready(&self) -> Result<(), String> {
         (self.ready)()?;
-        self.can_keep().await
+        self.check_store().await
     }
 
-    /// Looks how things stand. What cannot be found out stays as it was.
-    async fn look(&self) {
-        self.standing.set_ready(self.ready().await.is_ok());
-        if let Ok(stats) = in_time(self.journal.stats()).await {
-            self.standing.set_queue(&stats);
+    /// Updates the gauges. A value that cannot be read stays as it was.
+    async fn update(&self) {
+        self.state.set_ready(self.ready().await.is_ok());
+        if let Ok(stats) = within_timeout(self.journal.stats()).await {
+            self.state.set_queue(&stats);
         }
         if let Some(rules) = self.inventory.current() {
-            self.standing.set_rules(&rules);
+            self.state.set_rules(&rules);
         }
-        let mut measured = self.measured.lock().await;
-        if measured.is_none_or(|at| at.elapsed() >= SIZE_SERVES) {
-            *measured = Some(Instant::now());
-            if let Ok(usage) = in_time(self.journal.usage()).await {
-                self.standing.set_usage(&usage);
+        let mut usage_read = self.usage_read.lock().await;
+        if usage_read.is_none_or(|at| at.elapsed() >= USAGE_LIFETIME) {
+            *usage_read = Some(Instant::now());
+            if let Ok(usage) = within_timeout(self.journal.usage()).await {
+                self.state.set_usage(&usage);
             }
         }
     }
 
-    /// Whether a delivery could be kept now. Those who ask while it is being found out wait for one answer.
-    async fn can_keep(&self) -> Result<(), String> {
+    /// Whether a delivery could be stored now. Concurrent callers wait for one check.
+    async fn check_store(&self) -> Result<(), String> {
         let mut checked = self.checked.lock().await;
         if let Some(Checked { at, result }) = checked.as_ref()
-            && at.elapsed() < CHECK_SERVES
+            && at.elapsed() < CHECK_LIFETIME
         {
             return result.clone();
         }
-        let result = in_time(self.journal.check()).await;
+        let result = within_timeout(self.journal.check()).await;
         *checked = Some(Checked { at: Instant::now(), result: result.clone() });
         result
     }
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, JournalError>>) -> Result<T, String> {
-    match tokio::time::timeout(STORE_ANSWERS_WITHIN, work).await {
+async fn within_timeout<T>(work: impl Future<Output = Result<T, JournalError>>) -> Result<T, String> {
+    match tokio::time::timeout(STORE_TIMEOUT, work).await {
         Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err("the journal does not answer".to_owned()),
+        Err(_) => Err("the journal does not respond".to_owned()),
     }
 }
 
@@ -128,9 +128,9 @@ async fn readyz(State(health): State<Health>) -> Response {
 
 async fn metrics(State(health): State<Health>) -> Response {
     let mut text = String::new();
-    health.look().await;
+    health.update().await;
     if let Err(error) = encode(&mut text, &health.registry) {
-        error!(error = %error, "metrics cannot be written");
+        error!(error = %error, "cannot encode the metrics");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";

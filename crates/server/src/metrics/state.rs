@@ -8,19 +8,19 @@ use prometheus_client::registry::{Registry, Unit};
 use trigger_journal::{Stats, Usage};
 use trigger_rules::{KINDS, RuleSet};
 
-/// How things stand, found out whenever somebody reads the metrics.
+/// Gauges of the current state, updated on each scrape.
 #[derive(Clone, Default)]
-pub(crate) struct Standing {
+pub(crate) struct StateMetrics {
     ready: Gauge,
     pending: Gauge,
     claimed: Gauge,
     oldest: Gauge<f64, AtomicU64>,
     journal_size: Gauge,
     journal_payloads: Gauge,
-    journal_room: Gauge<f64, AtomicU64>,
+    journal_free: Gauge<f64, AtomicU64>,
     builds: Gauge,
     rules: Family<RuleLabels, Gauge>,
-    faults: Gauge,
+    rule_errors: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,46 +28,46 @@ struct RuleLabels {
     r#type: &'static str,
 }
 
-impl Standing {
+impl StateMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "ready",
-            "Whether /readyz says that deliveries are taken in: 1 or 0",
-            self.ready.clone(),
-        );
-        registry.register("deliveries_pending", "Deliveries that wait to be worked on", self.pending.clone());
-        registry.register("deliveries_claimed", "Deliveries being worked on", self.claimed.clone());
+        registry.register("ready", "Whether /readyz returns 200: 1 or 0", self.ready.clone());
+        registry.register("deliveries_pending", "Deliveries in the queue", self.pending.clone());
+        registry.register("deliveries_claimed", "Deliveries in progress", self.claimed.clone());
         registry.register_with_unit(
             "oldest_unsettled_delivery_age",
-            "Since the oldest delivery that is not settled was received; 0 if there is none",
+            "Age of the oldest unsettled delivery since it was received; 0 if there is none",
             Unit::Seconds,
             self.oldest.clone(),
         );
         registry.register_with_unit(
             "journal_size",
-            "What the journal takes in its file or database, without the write-ahead log",
+            "Size of the journal in its file or database, without the write-ahead log",
             Unit::Bytes,
             self.journal_size.clone(),
         );
         registry.register_with_unit(
             "journal_payload",
-            "What the bodies of settled deliveries take in the journal, compressed",
+            "Compressed size of the bodies of settled deliveries in the journal",
             Unit::Bytes,
             self.journal_payloads.clone(),
         );
-        self.journal_room.set(f64::NAN);
+        self.journal_free.set(f64::NAN);
         registry.register_with_unit(
             "journal_free",
-            "What is left on the volume of the journal's file; NaN in a database, which does not tell",
+            "Free space on the volume of the journal file; NaN for a database",
             Unit::Bytes,
-            self.journal_room.clone(),
+            self.journal_free.clone(),
         );
         registry.register("builds", "Builds with rules", self.builds.clone());
         for kind in KINDS {
             drop(self.rules.get_or_create(&RuleLabels { r#type: kind.name() }));
         }
-        registry.register("rules", "Rules, by type, broken ones included", self.rules.clone());
-        registry.register("rule_errors", "What keeps rules from working", self.faults.clone());
+        registry.register("rules", "Rules by type, including those with errors", self.rules.clone());
+        registry.register(
+            "rule_errors",
+            "Errors in rules; a rule with an error never fires",
+            self.rule_errors.clone(),
+        );
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {
@@ -84,16 +84,16 @@ impl Standing {
     pub(crate) fn set_usage(&self, usage: &Usage) {
         self.journal_size.set(gauge(usage.bytes));
         self.journal_payloads.set(gauge(usage.payload_bytes));
-        #[expect(clippy::cast_precision_loss, reason = "nobody counts the bytes of 9 petabytes")]
-        self.journal_room.set(usage.free_bytes.map_or(f64::NAN, |bytes| bytes as f64));
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 9 petabytes")]
+        self.journal_free.set(usage.free_bytes.map_or(f64::NAN, |bytes| bytes as f64));
     }
 
     pub(crate) fn set_rules(&self, rules: &RuleSet) {
         self.builds.set(gauge(rules.len()));
         let mut counts = vec![0; KINDS.len()];
-        let mut faults = 0;
+        let mut errors = 0;
         for target in rules.targets() {
-            faults += target.faults.len();
+            errors += target.faults.len();
             for (count, kind) in counts.iter_mut().zip(KINDS) {
                 *count += target.count(kind.name());
             }
@@ -101,7 +101,7 @@ impl Standing {
         for (count, kind) in counts.into_iter().zip(KINDS) {
             self.rules.get_or_create(&RuleLabels { r#type: kind.name() }).set(gauge(count));
         }
-        self.faults.set(gauge(faults));
+        self.rule_errors.set(gauge(errors));
     }
 }
 
