@@ -164,7 +164,7 @@ impl ProgramOptions {
     pub(crate) fn authenticator(&self, connection: &Connection, admin: SocketAddr) -> Authenticator {
         match self.access.admin_auth {
             AdminAuth::Kubernetes => Authenticator::Cluster(Arc::new(AccessReviewer::new(connection))),
-            AdminAuth::None => Authenticator::Nobody { under_any_name: !admin.ip().is_loopback() },
+            AdminAuth::None => Authenticator::Disabled { any_host: !admin.ip().is_loopback() },
         }
     }
 

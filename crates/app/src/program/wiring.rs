@@ -192,7 +192,7 @@ impl Shared<'_> {
             inventory: Arc::clone(self.inventory),
             images: images.clone(),
             runs: Arc::new(KubeRuns::new(self.connection)),
-            doorkeeper: options.authenticator(self.connection, admin_address),
+            authenticator: options.authenticator(self.connection, admin_address),
             log_filter: log_filter(),
             shutdown: shutdown.listening.clone(),
         })

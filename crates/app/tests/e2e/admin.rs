@@ -1,4 +1,4 @@
-//! The admin API: who sees what.
+//! The admin API: authentication, and the parts of deliveries that each user sees.
 
 use jiff::Timestamp;
 use reqwest::{StatusCode, header};
@@ -9,7 +9,7 @@ use trigger_providers::{GitHub, Provider};
 
 use crate::world::{World, usual_rules};
 
-/// An id that nothing has.
+/// A well-formed id of no delivery.
 pub const UNKNOWN: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// A world with a Build of the same repository in each team, each with a key of its own.
@@ -32,18 +32,21 @@ fn ids(list: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_told_nothing() {
+async fn callers_without_a_token_of_the_cluster_get_401() {
     let world = two_teams().await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
-    for stranger in ["", "made-up"] {
+    for token in ["", "made-up"] {
         for path in ["/deliveries".to_owned(), format!("/deliveries/{id}"), "/stream".to_owned()] {
-            let told = world.ask(stranger, &path).await;
-            assert_eq!(told.status, StatusCode::UNAUTHORIZED, "{path}");
-            assert_eq!(told.headers[header::WWW_AUTHENTICATE], "Bearer");
-            assert!(told.body["detail"].as_str().unwrap().contains("kubectl create token"), "{told:?}");
+            let response = world.ask(token, &path).await;
+            assert_eq!(response.status, StatusCode::UNAUTHORIZED, "{path}");
+            assert_eq!(response.headers[header::WWW_AUTHENTICATE], "Bearer");
+            assert!(
+                response.body["detail"].as_str().unwrap().contains("kubectl create token"),
+                "{response:?}"
+            );
         }
     }
-    // Who may see nothing is told the same of what is there and of what is not.
+    // A user without permissions gets the same response for a stored and for an unknown delivery.
     assert_eq!(world.ask("nobody", "/deliveries").await.body, json!({"items": [], "next": null}));
     for suffix in ["", "/payload"] {
         let there = world.ask("nobody", &format!("/deliveries/{id}{suffix}")).await;
@@ -58,7 +61,7 @@ async fn strangers_are_told_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_sees_what_is_theirs() {
+async fn a_user_sees_the_parts_in_their_namespaces() {
     let world = two_teams().await;
     world.simulate_builds(trigger_simulation::SimulationOptions::default());
     let sample = world.push_main();
@@ -67,29 +70,29 @@ async fn everybody_sees_what_is_theirs() {
     let path = format!("/deliveries/{id}");
 
     let ended = || async {
-        let told = world.ask("admin", &path).await.body;
-        (told["launches"][0]["now"]["state"] == "ended").then_some(told)
+        let response = world.ask("admin", &path).await.body;
+        (response["launches"][0]["state"]["phase"] == "ended").then_some(response)
     };
-    let told = world.until("the run has ended", ended).await;
-    assert_eq!(told["kind"], "delivery");
-    assert_eq!(namespaces(&told["decisions"]), [&*team_a, &*team_a, &*team_b, &*team_b]);
-    assert_eq!(told["verification"]["secrets"], json!([{"namespace": team_a, "name": "hook"}]));
-    assert_eq!(told["launches"][0]["now"]["succeeded"], true);
-    assert_eq!((&told["state"], &told["hidden"]), (&json!("settled"), &json!(false)));
-    assert_eq!(told["request"]["event"], "push");
+    let response = world.until("the run has ended", ended).await;
+    assert_eq!(response["kind"], "delivery");
+    assert_eq!(namespaces(&response["decisions"]), [&*team_a, &*team_a, &*team_b, &*team_b]);
+    assert_eq!(response["verification"]["secrets"], json!([{"namespace": team_a, "name": "hook"}]));
+    assert_eq!(response["launches"][0]["state"]["succeeded"], true);
+    assert_eq!((&response["state"], &response["hidden"]), (&json!("settled"), &json!(false)));
+    assert_eq!(response["request"]["event"], "push");
     let body = GitHub.compose(&sample).body;
-    assert_eq!(told["request"]["bodySize"], body.len());
+    assert_eq!(response["request"]["bodySize"], body.len());
 
-    let told = world.ask("reader-a", &path).await.body;
-    assert_eq!(namespaces(&told["decisions"]), [&*team_a, &*team_a]);
-    assert_eq!(told["hidden"], true);
-    assert_eq!(told["launches"][0]["run"]["namespace"], *team_a);
-    assert!(!told.to_string().contains(&team_b), "{told}");
+    let response = world.ask("reader-a", &path).await.body;
+    assert_eq!(namespaces(&response["decisions"]), [&*team_a, &*team_a]);
+    assert_eq!(response["hidden"], true);
+    assert_eq!(response["launches"][0]["run"]["namespace"], *team_a);
+    assert!(!response.to_string().contains(&team_b), "{response}");
 
-    let told = world.ask("reader-b", &path).await.body;
-    assert_eq!(namespaces(&told["decisions"]), [&*team_b, &*team_b]);
-    assert_eq!((&told["verification"]["secrets"], &told["launches"]), (&json!([]), &json!([])));
-    assert!(!told.to_string().contains(&team_a), "{told}");
+    let response = world.ask("reader-b", &path).await.body;
+    assert_eq!(namespaces(&response["decisions"]), [&*team_b, &*team_b]);
+    assert_eq!((&response["verification"]["secrets"], &response["launches"]), (&json!([]), &json!([])));
+    assert!(!response.to_string().contains(&team_a), "{response}");
 
     for (user, status) in [("admin", 200), ("reader-a", 200), ("reader-b", 403)] {
         let url = format!("{}/api/v1{path}/payload", world.admin_url());
@@ -128,7 +131,7 @@ async fn lists_are_filtered_and_paged() {
         let page = world.ask("reader-a", &format!("/deliveries?limit=3{after}")).await.body;
         found.extend(ids(&page));
         let Some(next) = page["next"].as_str() else { break };
-        assert_eq!(ids(&page).len(), 3, "no page but the last has less than what was asked for");
+        assert_eq!(ids(&page).len(), 3, "only the last page is shorter than the limit");
         after = format!("&after={next}");
     }
     assert_eq!(found, theirs);
@@ -152,19 +155,19 @@ async fn lists_are_filtered_and_paged() {
     for query in
         ["limit=0", "limit=501", "after=x", "state=odd", "since=today", "colour=red", "repository=%2F"]
     {
-        let told = world.ask("admin", &format!("/deliveries?{query}")).await;
-        assert_eq!(told.status, StatusCode::BAD_REQUEST, "{query}: {told:?}");
+        let response = world.ask("admin", &format!("/deliveries?{query}")).await;
+        assert_eq!(response.status, StatusCode::BAD_REQUEST, "{query}: {response:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_are_for_those_whose_secrets_were_tried() {
+async fn a_rejection_is_visible_where_a_secret_was_tried() {
     let world = World::with_users().await;
     let tried = |team: &str| TriedSecret {
         secret: ObjectKey::new(world.namespace(team), "hook"),
         finding: format!("the signature is not one of this key ({team})"),
     };
-    let refusal = |name: &str, status: u16, tried: Vec<TriedSecret>| Rejection {
+    let rejection = |name: &str, status: u16, tried: Vec<TriedSecret>| Rejection {
         at: Timestamp::now(),
         times: 2,
         delivery: DeliveryId::derive(&[name.as_bytes()]),
@@ -180,26 +183,26 @@ async fn refusals_are_for_those_whose_secrets_were_tried() {
         tried,
     };
     let all = vec![
-        refusal("nobody's", 404, vec![]),
-        refusal("both", 401, vec![tried("team-a"), tried("team-b")]),
-        refusal("a", 401, vec![tried("team-a")]),
+        rejection("nobody's", 404, vec![]),
+        rejection("both", 401, vec![tried("team-a"), tried("team-b")]),
+        rejection("a", 401, vec![tried("team-a")]),
     ];
     let (both, none) = (all[1].delivery.clone(), all[0].delivery.clone());
     world.program.journal.refuse(all).await.unwrap();
 
     assert_eq!(ids(&world.ask("admin", "/rejections").await.body).len(), 3);
     assert_eq!(ids(&world.ask("admin", "/rejections?limit=1").await.body).len(), 1);
-    let told = world.ask("reader-a", "/rejections").await.body;
-    assert_eq!(ids(&told).len(), 2);
-    assert!(!told.to_string().contains("team-b"), "{told}");
+    let response = world.ask("reader-a", "/rejections").await.body;
+    assert_eq!(ids(&response).len(), 2);
+    assert!(!response.to_string().contains("team-b"), "{response}");
     assert_eq!(ids(&world.ask("nobody", "/rejections").await.body).len(), 0);
 
-    let told = world.ask("reader-b", &format!("/deliveries/{both}")).await.body;
-    let found = &told["rejections"][0];
-    assert_eq!((&told["kind"], &found["hidden"]), (&json!("refusal"), &json!(true)));
+    let response = world.ask("reader-b", &format!("/deliveries/{both}")).await.body;
+    let found = &response["rejections"][0];
+    assert_eq!((&response["kind"], &found["hidden"]), (&json!("rejection"), &json!(true)));
     assert_eq!((&found["reason"], found["tried"].as_array().unwrap().len()), (&Value::Null, 1));
-    let told = world.ask("admin", &format!("/deliveries/{both}")).await.body;
-    assert_eq!(told["rejections"][0]["reason"], "reason of both");
+    let response = world.ask("admin", &format!("/deliveries/{both}")).await.body;
+    assert_eq!(response["rejections"][0]["reason"], "reason of both");
     assert_eq!(world.ask("reader-a", &format!("/deliveries/{none}")).await.status, StatusCode::NOT_FOUND);
     assert_eq!(world.ask("admin", &format!("/deliveries/{none}")).await.status, StatusCode::OK);
 }

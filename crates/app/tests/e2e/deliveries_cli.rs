@@ -140,10 +140,10 @@ async fn what_others_own_is_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refused_requests_are_told_of() {
+async fn rejected_requests_are_listed_and_shown() {
     let world = World::with_users().await;
-    let id = DeliveryId::derive(&[b"refused"]);
-    let refusal = Rejection {
+    let id = DeliveryId::derive(&[b"rejected"]);
+    let rejection = Rejection {
         at: Timestamp::now(),
         times: 3,
         delivery: id.clone(),
@@ -161,21 +161,21 @@ async fn refused_requests_are_told_of() {
             finding: "the signature is not one of its key".to_owned(),
         }],
     };
-    world.program.journal.refuse(vec![refusal]).await.unwrap();
+    world.program.journal.refuse(vec![rejection]).await.unwrap();
     let list = print(&world, "reader-a", &["list", "--rejected"], 0);
     assert_lines(&list, &["401 unauthorized   3 ", "no Secret verifies the signature"]);
     let story = print(&world, "reader-a", &["show", id.as_str()], 0);
     assert_lines(
         &story,
         &[
-            &format!("Refused {id}  401 unauthorized"),
+            &format!("Rejected {id}  401 unauthorized"),
             "  by way of  /hooks/github from 192.0.2.1",
             "  times      3 in a row",
             "  because    no Secret verifies the signature",
             "  did not verify: the signature is not one of its key",
         ],
     );
-    assert_lines(&print(&world, "reader-b", &["list", "--rejected"], 0), &["Nothing was refused."]);
+    assert_lines(&print(&world, "reader-b", &["list", "--rejected"], 0), &["No rejected requests."]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,7 +107,7 @@ async fn everybody_sees_the_images_of_their_builds() {
     };
     let told = world.until("the missing image fails", failing).await;
     assert_eq!((&told["items"][0]["image"], &told["items"][0]["digest"]), (&json!(missing), &Value::Null));
-    assert_eq!(told["items"][0]["fault"]["kind"], "not-found", "{told}");
+    assert_eq!(told["items"][0]["error"]["kind"], "not-found", "{told}");
 
     let told = world.ask("reader-a", "/images").await.body;
     assert_eq!(namespaces(&told), [&*team_a]);
@@ -173,7 +173,7 @@ async fn an_image_is_checked_by_those_who_may_start_what_waits_for_it() {
         })
         .await;
     let told = world.order("editor-a", "/images/check", json!({"image": base})).await;
-    assert_eq!((&told.body["asked"], &told.body["items"][0]["digest"]), (&json!(true), &json!(changed)));
+    assert_eq!((&told.body["complete"], &told.body["items"][0]["digest"]), (&json!(true), &json!(changed)));
 
     registry.faults().set("base", Fault::Status(503, None));
     let text = print(&world, "editor-a", &["images", "check", &base], 3, &["not known now: ", &changed]);
@@ -201,7 +201,7 @@ async fn who_checks_while_the_registry_is_being_asked_has_it_asked_again() {
         registry.requests().len()
     };
     let (first, requests) = tokio::join!(first, second);
-    assert_eq!(first.body["asked"], true);
+    assert_eq!(first.body["complete"], true);
     assert!(requests >= before + 2, "what it was before somebody asked is no answer");
 }
 
@@ -278,7 +278,7 @@ async fn a_delivery_tells_which_image_has_changed_and_what_waits_for_its_turn() 
     ];
     let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
     let text = print(&world, "reader-a", &["deliveries", "show", id], 0, &parts);
-    assert!(!text.contains("fault"), "{text}");
+    assert!(!text.contains("error"), "{text}");
     let told = world.ask("reader-a", &format!("/deliveries/{id}")).await.body;
     let change = &told["images"][0];
     assert_eq!(

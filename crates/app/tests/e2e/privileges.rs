@@ -82,7 +82,7 @@ async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
     world.events("team-a", "web", "BuildRunCreated").await;
     let ended = || async {
         let told = world.ask("admin", &format!("/deliveries/{id}")).await;
-        (told.body["launches"][0]["now"]["state"] == "ended").then_some(())
+        (told.body["launches"][0]["state"]["phase"] == "ended").then_some(())
     };
     world.until("the run has ended, as who asks is told", ended).await;
 

@@ -1,4 +1,4 @@
-//! The stream of what changes.
+//! The stream of changes.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use trigger_core::DeliveryId;
 
 use crate::world::{World, usual_rules};
 
-/// Listens to the stream as somebody.
-struct Ear {
+/// A client of the stream.
+struct Client {
     response: Response,
-    heard: String,
+    received: String,
 }
 
-impl Ear {
+impl Client {
     async fn of(world: &World, user: &str) -> Self {
         let url = format!("{}/api/v1/stream", world.admin_url());
         let response = world.http.get(url).bearer_auth(world.token(user)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
-        Self { response, heard: String::new() }
+        Self { response, received: String::new() }
     }
 
-    /// Listens until `wanted` has been heard.
-    async fn hear(&mut self, wanted: &str) {
-        while !self.heard.contains(wanted) {
+    /// Reads until the stream has sent `wanted`.
+    async fn read_until(&mut self, wanted: &str) {
+        while !self.received.contains(wanted) {
             let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk());
-            let chunk = chunk.await.expect("nothing more is heard").unwrap().expect("the stream ended");
-            self.heard.push_str(std::str::from_utf8(&chunk).unwrap());
+            let chunk = chunk.await.expect("the stream is silent").unwrap().expect("the stream ended");
+            self.received.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 
-    /// The states in which a delivery was heard of.
+    /// The states of a delivery in the order received.
     fn states(&self, id: &DeliveryId) -> Vec<String> {
-        let data = self.heard.lines().filter_map(|line| line.strip_prefix("data: "));
+        let data = self.received.lines().filter_map(|line| line.strip_prefix("data: "));
         data.map(|text| serde_json::from_str::<Value>(text).unwrap())
             .filter(|item| item["id"] == id.as_str())
             .map(|item| item["state"].as_str().unwrap().to_owned())
@@ -43,32 +43,32 @@ impl Ear {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_are_streamed_to_those_who_may_see_them() {
+async fn changes_are_streamed_to_users_who_may_see_them() {
     let world = World::with_users().await;
     world.build("team-a", "web", usual_rules()).await;
     let before = world.deliver(&world.push("refs/heads/main", &"a".repeat(40))).await.delivery.id;
-    let mut reader = Ear::of(&world, "reader-a").await;
-    let mut other = Ear::of(&world, "reader-b").await;
-    let mut admin = Ear::of(&world, "admin").await;
+    let mut reader = Client::of(&world, "reader-a").await;
+    let mut other = Client::of(&world, "reader-b").await;
+    let mut admin = Client::of(&world, "admin").await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
-    for ear in [&mut reader, &mut admin] {
-        ear.hear("\"state\":\"settled\"").await;
-        let states = ear.states(&id);
+    for client in [&mut reader, &mut admin] {
+        client.read_until("\"state\":\"settled\"").await;
+        let states = client.states(&id);
         assert_eq!(states.last().unwrap(), "settled");
         let mut once = states.clone();
         once.dedup();
-        assert_eq!(states, once, "each change is told once");
-        assert!(ear.states(&before).is_empty(), "what was known is no news");
+        assert_eq!(states, once, "each change is sent once");
+        assert!(client.states(&before).is_empty(), "a delivery from before the stream is no change");
     }
-    // A delivery of team-b comes behind; what the reader of team-b hears first is that.
+    // The delivery of team-b is the barrier: its reader has received everything sent before it.
     world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
     world.build("team-b", "web", usual_rules()).await;
     let answer = world.send_signed(&world.push("refs/heads/dev", &"b".repeat(40)), "the key of team-b").await;
-    other.hear("\"state\":\"settled\"").await;
+    other.read_until("\"state\":\"settled\"").await;
     assert!(!other.states(&answer.delivery()).is_empty());
-    assert!(other.states(&id).is_empty(), "{}", other.heard);
+    assert!(other.states(&id).is_empty(), "{}", other.received);
     drop((reader, admin));
-    // A stream that is open does not hold up the end.
+    // An open stream does not delay the shutdown.
     let ending = std::time::Instant::now();
     let World { program, .. } = world;
     program.stop().await;
@@ -76,16 +76,16 @@ async fn changes_are_streamed_to_those_who_may_see_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_so_many_listen() {
+async fn streams_are_limited_and_their_slots_are_freed() {
     let world = World::with_users().await;
-    let mut ears = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..64 {
-        ears.push(Ear::of(&world, "admin").await);
+        clients.push(Client::of(&world, "admin").await);
     }
     assert_eq!(world.ask("admin", "/stream").await.status, StatusCode::SERVICE_UNAVAILABLE);
-    ears.clear();
+    clients.clear();
     world
-        .until("there is room again", || async {
+        .until("a slot is free again", || async {
             let url = format!("{}/api/v1/stream", world.admin_url());
             let answer = world.http.get(url).bearer_auth(world.token("admin")).send().await.unwrap();
             (answer.status() == StatusCode::OK).then_some(())

@@ -12,47 +12,47 @@ use super::Api;
 use super::error::ApiError;
 use crate::listener::Peer;
 
-/// Who lets callers into the admin API.
+/// Authenticates callers of the admin API.
 #[derive(Clone)]
 pub enum Authenticator {
-    /// The cluster: tokens are its users', and its roles decide what each may see and do.
+    /// By the cluster: callers present its tokens, and its RBAC rules decide what each may see and do.
     Cluster(Arc<dyn Access>),
-    /// Nobody: everybody is `anonymous` and may do everything.
-    Nobody {
-        /// Whether the port is asked under any name. Otherwise only as `localhost` or by an address: a web page
-        /// in a browser on this machine could else have a name of its own lead here, and read the answers.
-        under_any_name: bool,
+    /// Not at all: every caller is `anonymous` and may do everything.
+    Disabled {
+        /// Whether any `Host` is accepted. Otherwise it must be `localhost` or an IP address: a web page could
+        /// point a name of its own at this machine (DNS rebinding) and read the responses.
+        any_host: bool,
     },
 }
 
-/// Who asks.
+/// The authenticated caller of a request.
 pub(super) struct Caller {
-    doorkeeper: Authenticator,
+    authenticator: Authenticator,
     user: User,
-    /// The address that the request came from.
+    /// The IP address of the client.
     pub(super) from: String,
 }
 
-/// Who is not asked for a name.
+/// The user name of every caller while authentication is disabled.
 const ANONYMOUS: &str = "anonymous";
-const ASKED_ELSEWHERE: &str = "where nobody is asked who they are, this API is asked as `localhost` or by an \
-                               address, so that no web page can ask it under a name of its own";
+const FOREIGN_HOST: &str = "without authentication, the `Host` of a request must be `localhost` or an IP address; \
+                            this keeps web pages with a name of their own out";
 
 impl Caller {
-    /// The user's name at the API server.
+    /// The name of the user, as the API server reports it.
     pub(super) fn name(&self) -> &str {
         &self.user.name
     }
 
-    /// Whether the caller may do `action` in `namespace`, or everywhere.
+    /// Whether the caller may do `action` in `namespace`; in all namespaces if there is none.
     pub(super) async fn may(&self, action: Action, namespace: Option<&str>) -> Result<bool, AccessError> {
-        match &self.doorkeeper {
+        match &self.authenticator {
             Authenticator::Cluster(access) => access.allows(&self.user, action, namespace).await,
-            Authenticator::Nobody { .. } => Ok(true),
+            Authenticator::Disabled { .. } => Ok(true),
         }
     }
 
-    /// Whether the caller may do `action` in all of `namespaces`; everywhere, if there are none.
+    /// Whether the caller may do `action` in each of `namespaces`. With none, it takes a cluster-wide permission.
     pub(super) async fn may_in_all(
         &self,
         action: Action,
@@ -74,40 +74,40 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let user = match &api.doorkeeper {
-            Authenticator::Nobody { under_any_name: false } if !is_asked_here(&parts.headers) => {
-                return Err(ApiError::new(StatusCode::FORBIDDEN, ASKED_ELSEWHERE));
+        let user = match &api.authenticator {
+            Authenticator::Disabled { any_host: false } if !has_local_host(&parts.headers) => {
+                return Err(ApiError::new(StatusCode::FORBIDDEN, FOREIGN_HOST));
             }
-            Authenticator::Nobody { .. } => {
+            Authenticator::Disabled { .. } => {
                 User { name: ANONYMOUS.to_owned(), groups: Vec::new(), uid: None }
             }
             Authenticator::Cluster(access) => {
                 let token = bearer(&parts.headers).ok_or_else(|| {
-                    stranger(
+                    unauthorized(
                         "send a token of the cluster as `Authorization: Bearer TOKEN`; \
-                         `kubectl create token SERVICE-ACCOUNT` makes one",
+                         create one with `kubectl create token SERVICE-ACCOUNT`",
                     )
                 })?;
                 access.authenticate(token).await?.ok_or_else(|| {
-                    stranger(
-                        "the cluster does not know this token: it may have run out, or be another cluster's; \
-                         `kubectl create token SERVICE-ACCOUNT` makes one",
+                    unauthorized(
+                        "the cluster does not accept this token: it has expired or belongs to another cluster; \
+                         create one with `kubectl create token SERVICE-ACCOUNT`",
                     )
                 })?
             }
         };
         let peer = parts.extensions.get::<Peer>();
         let from = peer.map_or_else(|| "unknown".to_owned(), |Peer(address)| address.ip().to_string());
-        Ok(Self { doorkeeper: api.doorkeeper.clone(), user, from })
+        Ok(Self { authenticator: api.authenticator.clone(), user, from })
     }
 }
 
-fn stranger(detail: &str) -> ApiError {
+fn unauthorized(detail: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, detail)
 }
 
-/// Whether the one `Host` header names this machine, or an address, which no page can call its own.
-fn is_asked_here(headers: &HeaderMap) -> bool {
+/// Whether the one `Host` header is `localhost` or an IP address. A web page cannot have either as its origin.
+fn has_local_host(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::HOST).into_iter();
     let host = match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
@@ -119,7 +119,7 @@ fn is_asked_here(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The token, if there is exactly one.
+/// The bearer token, if the request has exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_elsewhere_cannot_name_this_machine() {
+    fn a_host_name_other_than_localhost_is_foreign() {
         for (host, here) in [
             ("localhost:9090", true),
             ("LOCALHOST", true),
@@ -148,15 +148,15 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, host.parse().unwrap());
-            assert_eq!(is_asked_here(&headers), here, "{host}");
+            assert_eq!(has_local_host(&headers), here, "{host}");
             headers.append(header::HOST, "localhost".parse().unwrap());
-            assert!(!is_asked_here(&headers), "two are none");
+            assert!(!has_local_host(&headers), "two values count as none");
         }
-        assert!(!is_asked_here(&HeaderMap::new()));
+        assert!(!has_local_host(&HeaderMap::new()));
     }
 
     #[test]
-    fn a_token_comes_as_rfc_6750_says() {
+    fn a_token_is_read_as_rfc_6750_defines() {
         for (value, expected) in [
             ("Bearer abc", Some("abc")),
             ("bearer  abc", Some("abc")),
@@ -169,7 +169,7 @@ mod tests {
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
             assert_eq!(bearer(&headers), expected, "{value}");
             headers.append(header::AUTHORIZATION, "Bearer other".parse().unwrap());
-            assert_eq!(bearer(&headers), None, "two are none");
+            assert_eq!(bearer(&headers), None, "two values count as none");
         }
         assert_eq!(bearer(&HeaderMap::new()), None);
     }

@@ -1,4 +1,4 @@
-//! The history, one delivery, its body.
+//! The routes of deliveries: the history, one delivery, its body.
 
 use std::time::Duration;
 
@@ -16,24 +16,24 @@ use super::visibility::Visibility;
 use super::{Api, redact, rejections};
 use crate::wire::{Deliveries, DeliveryQuery, KnownDelivery};
 
-const USUAL_PAGE: usize = 50;
+const DEFAULT_PAGE: usize = 50;
 const LARGEST_PAGE: usize = 500;
-/// How much is read at once for those who may not see everything.
-const READ_AT_ONCE: usize = 200;
-/// After so many deliveries the search for those that the caller may see ends; the next page goes on.
-const EXAMINED_AT_MOST: usize = 5000;
+/// How many records are read at once for callers who may not see everything.
+const READ_BATCH: usize = 200;
+/// How many records one request examines for those that the caller may see. The next page continues.
+const MAX_EXAMINED: usize = 5000;
 
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     ApiQuery(query): ApiQuery<DeliveryQuery>,
 ) -> Result<Json<Deliveries>, ApiError> {
-    let limit = query.limit.unwrap_or(USUAL_PAGE);
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(ApiError::bad_request(format!("`limit` is 1 to {LARGEST_PAGE}")));
+        return Err(ApiError::bad_request(format!("`limit` must be 1 to {LARGEST_PAGE}")));
     }
-    let mut sight = Visibility::of(&caller).await?;
-    let found = gather(&api, &mut sight, history_query(query)?, limit).await?;
+    let mut visibility = Visibility::of(&caller).await?;
+    let found = gather(&api, &mut visibility, history_query(query)?, limit).await?;
     Ok(Json(found))
 }
 
@@ -43,13 +43,13 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<KnownDelivery>, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_| ApiError::unknown())?;
-    let mut sight = Visibility::of(&caller).await?;
-    if let Some(record) = find(&api, &mut sight, &id).await? {
-        let detail = redact::detail(&record, &sight, api.runs.as_ref()).await;
+    let mut visibility = Visibility::of(&caller).await?;
+    if let Some(record) = find(&api, &mut visibility, &id).await? {
+        let detail = redact::detail(&record, &visibility, api.runs.as_ref()).await;
         return Ok(Json(KnownDelivery::Delivery(Box::new(detail))));
     }
-    let refused = rejections::of(&api, &mut sight, &id).await?;
-    refused.map(|refused| Json(KnownDelivery::Rejection(refused))).ok_or_else(ApiError::unknown)
+    let rejected = rejections::of(&api, &mut visibility, &id).await?;
+    rejected.map(|detail| Json(KnownDelivery::Rejection(detail))).ok_or_else(ApiError::unknown)
 }
 
 pub(super) async fn payload(
@@ -58,15 +58,15 @@ pub(super) async fn payload(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let id: DeliveryId = id.parse().map_err(|_| ApiError::unknown())?;
-    let mut sight = Visibility::of(&caller).await?;
-    let record = find(&api, &mut sight, &id).await?.ok_or_else(ApiError::unknown)?;
-    if !sight.may_read_body(&record) {
-        let detail = "the body is for those who may read where the key is that signed it; ask for `get` on \
-                      builds.shipwright.io there";
+    let mut visibility = Visibility::of(&caller).await?;
+    let record = find(&api, &mut visibility, &id).await?.ok_or_else(ApiError::unknown)?;
+    if !visibility.can_read_body(&record) {
+        let detail = "you may not read this body; ask for `get` on builds.shipwright.io in the namespace of the \
+                      Secret that verified it";
         return Err(ApiError::new(StatusCode::FORBIDDEN, detail));
     }
     if !record.body_kept {
-        let detail = "the body is not kept any more; --retain-payloads says how long bodies are";
+        let detail = "the body was pruned; --retain-payloads sets how long bodies are stored";
         return Err(ApiError::new(StatusCode::GONE, detail));
     }
     let delivery = record.delivery;
@@ -84,21 +84,22 @@ pub(super) async fn payload(
     Ok((headers, delivery.body).into_response())
 }
 
-/// The delivery, if it is there and the caller may see something of it.
+/// The delivery, if it exists and the caller may see a part of it.
 pub(super) async fn find(
     api: &Api,
-    sight: &mut Visibility<'_>,
+    visibility: &mut Visibility<'_>,
     id: &DeliveryId,
 ) -> Result<Option<Record>, ApiError> {
     let Some(record) = api.journal.find(id).await? else { return Ok(None) };
-    Ok(sight.may_see(&record).await?.then_some(record))
+    Ok(visibility.can_see_delivery(&record).await?.then_some(record))
 }
 
 fn history_query(query: DeliveryQuery) -> Result<Query, ApiError> {
     let DeliveryQuery { repository, event, state, since, until, limit: _, after } = query;
     let repository = repository.map(|text| {
         RepoId::parse(&text).map(|name| name.to_string()).map_err(|error| {
-            let detail = format!("`repository` names no repository: {error}; write github.com/acme/web, say");
+            let detail =
+                format!("`repository` is not a repository URL: {error}; write it like github.com/acme/web");
             ApiError::bad_request(detail)
         })
     });
@@ -113,10 +114,10 @@ fn history_query(query: DeliveryQuery) -> Result<Query, ApiError> {
     })
 }
 
-/// Reads on until there are `limit` deliveries that the caller may see, or the search has gone on for long.
+/// Reads pages until `limit` deliveries are found that the caller may see, or [`MAX_EXAMINED`] is reached.
 async fn gather(
     api: &Api,
-    sight: &mut Visibility<'_>,
+    visibility: &mut Visibility<'_>,
     mut query: Query,
     limit: usize,
 ) -> Result<Deliveries, ApiError> {
@@ -124,36 +125,36 @@ async fn gather(
     let mut examined = 0;
     loop {
         let wanted = limit - items.len();
-        query.limit = if sight.is_everywhere() { wanted } else { wanted.max(READ_AT_ONCE) };
+        query.limit = if visibility.is_cluster_wide() { wanted } else { wanted.max(READ_BATCH) };
         let page = api.journal.history(query.clone()).await?;
-        for (place, record) in page.records.iter().enumerate() {
+        for (position, record) in page.records.iter().enumerate() {
             if items.len() == limit {
-                let next = cursor_behind(api, query, &page.records, place).await?;
+                let next = cursor_after(api, query, &page.records, position).await?;
                 return Ok(Deliveries { items, next });
             }
-            if sight.may_see(record).await? {
-                items.push(redact::item(record, sight));
+            if visibility.can_see_delivery(record).await? {
+                items.push(redact::item(record, visibility));
             }
         }
         examined += page.records.len();
-        if page.next.is_none() || items.len() == limit || examined >= EXAMINED_AT_MOST {
+        if page.next.is_none() || items.len() == limit || examined >= MAX_EXAMINED {
             return Ok(Deliveries { items, next: page.next });
         }
         query.after = page.next;
     }
 }
 
-/// The cursor behind the first `place` records of a page that was read further than it is needed.
-async fn cursor_behind(
+/// The cursor after the first `position` records of a page.
+async fn cursor_after(
     api: &Api,
     mut query: Query,
     page: &[Record],
-    place: usize,
+    position: usize,
 ) -> Result<Option<String>, ApiError> {
-    // What has come in since must not shift the place.
+    // Deliveries that arrived since must not shift the position.
     let newest =
         page.first().and_then(|record| record.delivery.received_at.checked_add(Duration::from_nanos(1)).ok());
     query.until = query.until.into_iter().chain(newest).min();
-    query.limit = place;
+    query.limit = position;
     Ok(api.journal.history(query).await?.next)
 }

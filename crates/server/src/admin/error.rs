@@ -1,4 +1,4 @@
-//! Answers that are not what was asked for.
+//! Error responses of the admin API.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,16 +8,16 @@ use trigger_runtime::AccessError;
 
 use crate::wire::Problem;
 
-/// Why a request is not answered as wished: a status, and a sentence that says what to do.
+/// An error response: an HTTP status and a sentence with the remedy. Written as [`Problem`].
 #[derive(Debug)]
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) detail: String,
 }
 
-/// Says nothing on whether there is such a delivery.
-const UNKNOWN: &str = "no delivery is known by this id, or you may not see it; GET /api/v1/deliveries lists \
-                       those that you may see";
+/// The same for a missing and for an invisible delivery, so that it does not reveal which ids exist.
+const UNKNOWN: &str = "there is no delivery with this id, or you may not see it; GET /api/v1/deliveries lists the \
+                       visible ones";
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
@@ -28,7 +28,7 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The one answer about a delivery that is not there or not for these eyes.
+    /// The response for a delivery that does not exist or that the caller may not see.
     pub(super) fn unknown() -> Self {
         Self::new(StatusCode::NOT_FOUND, UNKNOWN)
     }
@@ -41,12 +41,12 @@ impl ApiError {
 impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::BadCursor => {
-                Self::bad_request("`after` is not the `next` of an earlier page; leave it out to begin anew")
-            }
+            JournalError::BadCursor => Self::bad_request(
+                "`after` is not the `next` of an earlier page; leave it out to start at the newest delivery",
+            ),
             JournalError::Corrupt { .. } | JournalError::StaleTicket { .. } => {
-                error!(error = %error, "the admin API cannot answer");
-                let detail = "the journal holds something that cannot be read; the program's log tells more";
+                error!(error = %error, "the admin API cannot read the journal");
+                let detail = "the journal holds a record that cannot be read; see the log of this program";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
             _ => Self::unavailable(format!("{error}; try again later")),
@@ -55,9 +55,9 @@ impl From<JournalError> for ApiError {
 }
 
 impl From<AccessError> for ApiError {
-    fn from(fault: AccessError) -> Self {
-        error!(%fault, "the admin API lets nobody in");
-        Self::unavailable(format!("it cannot be told who you are and what you may do now: {}", fault.reason))
+    fn from(error: AccessError) -> Self {
+        error!(%error, "the admin API cannot authenticate or authorize callers");
+        Self::unavailable(format!("your identity and permissions cannot be checked now: {}", error.reason))
     }
 }
 
@@ -69,7 +69,7 @@ impl IntoResponse for ApiError {
             status: self.status.as_u16(),
             detail: self.detail,
         };
-        // Four texts and a number; there is nothing in it that could fail.
+        // Serializing strings and a number cannot fail.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
@@ -88,13 +88,10 @@ impl IntoResponse for ApiError {
 }
 
 pub(super) async fn no_such_path() -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "there is no such path; GET /api/v1/openapi.json lists those that are",
-    )
+    ApiError::new(StatusCode::NOT_FOUND, "there is no such path; GET /api/v1/openapi.json lists the paths")
 }
 
 pub(super) async fn no_such_method() -> ApiError {
-    let detail = "this path is not asked this way; GET /api/v1/openapi.json says how";
+    let detail = "this path does not support this method; GET /api/v1/openapi.json lists the methods";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }

@@ -1,4 +1,4 @@
-//! What is asked for, out of the query and the body of a request.
+//! Extractors for the query and the JSON body of a request, with error responses in our format.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-/// No request needs more: a hundred ids are three KiB.
-pub(super) const LARGEST_BODY: usize = 64 * 1024;
+/// In bytes. The largest legitimate request, a hundred ids, has 3 KiB.
+pub(super) const MAX_BODY: usize = 64 * 1024;
 
-/// A body has to be here within this time.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// How long a client may take to send the body: 64 KiB need far less on any usable connection.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The query of a request.
+/// The query of a request, deserialized.
 pub(super) struct ApiQuery<T>(pub(super) T);
 
-/// The JSON body of a request.
+/// The JSON body of a request, deserialized.
 pub(super) struct ApiJson<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
@@ -28,7 +28,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = Query::<T>::from_request_parts(parts, state).await;
         query.map(|Query(query)| Self(query)).map_err(|rejection| {
-            ApiError::bad_request(format!("the query cannot be understood: {}", rejection.body_text()))
+            ApiError::bad_request(format!("the query cannot be parsed: {}", rejection.body_text()))
         })
     }
 }
@@ -37,21 +37,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        // A page in somebody's browser can send a form or a text anywhere, but no JSON without being asked.
+        // A web page can send forms and plain text to any origin, but JSON only after a CORS preflight.
         if !is_json(request.headers()) {
             let detail = "send JSON, with the header `Content-Type: application/json`";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let body = tokio::time::timeout(BODY_WITHIN, Bytes::from_request(request, state)).await;
+        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
         let late =
-            || ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time; send it again");
+            || ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time; send it again");
         let body = body.map_err(|_| late())?.map_err(|rejection| {
             let detail = format!("the body cannot be read: {}", rejection.body_text());
             ApiError::new(rejection.status(), detail)
         })?;
         serde_json::from_slice(&body).map(Self).map_err(|error| {
-            let detail =
-                format!("the body cannot be understood: {error}; GET /api/v1/openapi.json describes it");
+            let detail = format!("the body cannot be parsed: {error}; GET /api/v1/openapi.json describes it");
             ApiError::bad_request(detail)
         })
     }
@@ -72,11 +71,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_end_is_not_waited_for() {
+    async fn a_body_that_does_not_end_times_out() {
         let begun = stream::once(async { Ok::<_, std::io::Error>("{") }).chain(stream::pending());
         let request = Request::post("/").header("content-type", "application/json");
         let request = request.body(Body::from_stream(begun)).unwrap();
-        let Err(fault) = ApiJson::<Value>::from_request(request, &()).await else { panic!("it has come") };
-        assert_eq!(fault.status, StatusCode::REQUEST_TIMEOUT);
+        let Err(error) = ApiJson::<Value>::from_request(request, &()).await else { panic!("no timeout") };
+        assert_eq!(error.status, StatusCode::REQUEST_TIMEOUT);
     }
 }

@@ -9,26 +9,26 @@ use trigger_journal::{Journal, Record};
 use super::error::ApiError;
 use super::poller::Poller;
 
-/// How many listen at the same time.
-const LISTENERS: usize = 64;
-/// How far a listener may fall behind.
-const BEHIND: usize = 1024;
-/// How often the history is looked at if nothing calls for it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How often at most, however much arrives.
-const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(50);
+/// How many streams are open at the same time. Each costs a connection and a copy of every change.
+const MAX_SUBSCRIBERS: usize = 64;
+/// How many changes a subscriber may fall behind before it is disconnected.
+const CHANNEL_CAPACITY: usize = 1024;
+/// The pause between two polls if no delivery arrives at this replica.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The shortest pause between two polls, whatever the rate of deliveries.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Tells those who listen what changes in the history. One poller serves all of them, and runs only while
-/// somebody listens.
+/// Publishes changes of the delivery history to subscribers. One poller serves all of them, and runs only while
+/// there is a subscriber.
 pub(super) struct Feed {
     journal: Arc<dyn Journal>,
     changes: broadcast::Sender<Arc<Record>>,
-    room: Arc<Semaphore>,
-    polls: Mutex<bool>,
+    slots: Arc<Semaphore>,
+    is_polling: Mutex<bool>,
     shutdown: CancellationToken,
 }
 
-/// Somebody who listens.
+/// A subscriber's end of the feed. Dropping it frees its slot.
 pub(super) struct Subscription {
     pub(super) changes: broadcast::Receiver<Arc<Record>>,
     _permit: OwnedSemaphorePermit,
@@ -38,24 +38,26 @@ impl Feed {
     pub(super) fn new(journal: Arc<dyn Journal>, shutdown: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             journal,
-            changes: broadcast::channel(BEHIND).0,
-            room: Arc::new(Semaphore::new(LISTENERS)),
-            polls: Mutex::new(false),
+            changes: broadcast::channel(CHANNEL_CAPACITY).0,
+            slots: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
+            is_polling: Mutex::new(false),
             shutdown,
         })
     }
 
-    /// Whatever changes after this has returned is told.
+    /// Subscribes to all changes after this call. Fails if all slots are in use or the journal cannot be read.
     pub(super) async fn subscribe(self: &Arc<Self>) -> Result<Subscription, ApiError> {
-        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-            ApiError::unavailable(format!("{LISTENERS} clients listen already; end one or try again later"))
+        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| {
+            ApiError::unavailable(format!(
+                "all {MAX_SUBSCRIBERS} streams are in use; close one or try again later"
+            ))
         })?;
-        let mut polls = self.polls.lock().await;
+        let mut is_polling = self.is_polling.lock().await;
         let changes = self.changes.subscribe();
-        if !*polls {
-            let poller = Poller::begin(Arc::clone(&self.journal)).await?;
+        if !*is_polling {
+            let poller = Poller::start(Arc::clone(&self.journal)).await?;
             tokio::spawn(Arc::clone(self).poll(poller));
-            *polls = true;
+            *is_polling = true;
         }
         Ok(Subscription { changes, _permit: permit })
     }
@@ -63,16 +65,16 @@ impl Feed {
     async fn poll(self: Arc<Self>, mut poller: Poller) {
         let mut arrivals = self.journal.arrivals();
         while self.is_wanted().await {
-            match poller.look().await {
-                // Nobody may be listening any more; that is found out at the next turn.
-                Ok(news) => {
-                    for record in news {
+            match poller.poll().await {
+                Ok(changed) => {
+                    for record in changed {
+                        // An error means that the last subscriber has left; the next iteration ends the task.
                         let _ = self.changes.send(Arc::new(record));
                     }
                 }
-                Err(error) => warn!(error = %error, "the history cannot be followed; trying again"),
+                Err(error) => warn!(error = %error, "cannot poll the delivery history; retrying"),
             }
-            tokio::time::sleep(LOOK_AT_MOST_EVERY).await;
+            tokio::time::sleep(MIN_POLL_INTERVAL).await;
             let arrival = async {
                 if arrivals.changed().await.is_err() {
                     std::future::pending::<()>().await;
@@ -80,16 +82,16 @@ impl Feed {
             };
             tokio::select! {
                 () = arrival => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = self.shutdown.cancelled() => {}
             }
         }
     }
 
-    /// False if nobody listens; whoever comes then starts another poller.
+    /// Whether there is a subscriber. If not, the next subscriber starts a new poller.
     async fn is_wanted(&self) -> bool {
-        let mut polls = self.polls.lock().await;
-        *polls = self.changes.receiver_count() > 0 && !self.shutdown.is_cancelled();
-        *polls
+        let mut is_polling = self.is_polling.lock().await;
+        *is_polling = self.changes.receiver_count() > 0 && !self.shutdown.is_cancelled();
+        *is_polling
     }
 }

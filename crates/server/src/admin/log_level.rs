@@ -1,5 +1,4 @@
-//! What is logged, and changing that for a while: what is turned up to look at something would otherwise stay
-//! so, and fill disks.
+//! The routes of the log filter. A change ends by itself: a forgotten `debug` would fill disks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,27 +18,28 @@ use super::extract::{ApiJson, ApiQuery};
 use crate::log_filter::LogFilter;
 use crate::wire::{LogLevel, LogLevelQuery, LogLevelRequest};
 
-/// How long a change lasts if it is not said.
-const USUAL: Duration = Duration::from_mins(15);
-const LONGEST: Duration = Duration::from_hours(24);
-/// No filter that anybody writes is longer.
-const LONGEST_FILTER: usize = 1024;
+/// How long a change lasts by default.
+const DEFAULT_DURATION: Duration = Duration::from_mins(15);
+/// A change for longer belongs into the configuration.
+const MAX_DURATION: Duration = Duration::from_hours(24);
+/// In bytes. Filters name a few dozen modules at most.
+const MAX_FILTER: usize = 1024;
 
-const FORBIDDEN: &str = "you may not change what is logged; ask for `update` on loglevels.trigger.shipwright.io \
+const FORBIDDEN: &str = "you may not change the log filter; ask for `update` on loglevels.trigger.shipwright.io \
                          in all namespaces";
 
-/// The filter, and until when it differs from that of the start.
+/// The log filter, and the change that is in force.
 #[derive(Clone)]
 pub(super) struct LogLevels {
     filter: Arc<dyn LogFilter>,
     change: Arc<Mutex<Option<Change>>>,
 }
 
-/// A change that is in force.
+/// A temporary change of the filter.
 struct Change {
     until: Timestamp,
-    /// What ends it.
-    end: AbortHandle,
+    /// The task that ends the change.
+    timer: AbortHandle,
 }
 
 impl LogLevels {
@@ -57,39 +57,39 @@ impl LogLevels {
         self.filter.set(filter)?;
         let until = Timestamp::now().checked_add(lasts).unwrap_or(Timestamp::MAX);
         let this = self.clone();
-        let end = tokio::spawn(async move {
+        let timer = tokio::spawn(async move {
             tokio::time::sleep(lasts).await;
             this.end(until);
         });
-        let before = change.replace(Change { until, end: end.abort_handle() });
+        let before = change.replace(Change { until, timer: timer.abort_handle() });
         if let Some(before) = before {
-            before.end.abort();
+            before.timer.abort();
         }
         Ok(())
     }
 
-    /// Ends the change that lasts until then, if it still is in force.
+    /// Ends the change that lasts until `until`, if it is still in force.
     fn end(&self, until: Timestamp) {
         let mut change = self.change();
         if change.as_ref().is_some_and(|change| change.until == until) {
             *change = None;
-            self.back();
+            self.restore();
         }
     }
 
     fn reset(&self) {
         let mut change = self.change();
         if let Some(before) = change.take() {
-            before.end.abort();
+            before.timer.abort();
         }
-        self.back();
+        self.restore();
     }
 
-    fn back(&self) {
+    fn restore(&self) {
         let filter = self.filter.at_start();
         match self.filter.set(&filter) {
-            Ok(()) => info!(filter, "logging as at the start"),
-            Err(reason) => error!(filter, reason, "what is logged cannot be changed back"),
+            Ok(()) => info!(filter, "restored the log filter of the start"),
+            Err(reason) => error!(filter, reason, "cannot restore the log filter of the start"),
         }
     }
 
@@ -99,7 +99,7 @@ impl LogLevels {
 }
 
 pub(super) async fn show(State(api): State<Api>, caller: Caller) -> Result<Json<LogLevel>, ApiError> {
-    administrator(&caller).await?;
+    require_administrator(&caller).await?;
     Ok(Json(api.log_levels.now()))
 }
 
@@ -109,29 +109,27 @@ pub(super) async fn change(
     ApiQuery(LogLevelQuery { r#for: lasts }): ApiQuery<LogLevelQuery>,
     ApiJson(LogLevelRequest { filter }): ApiJson<LogLevelRequest>,
 ) -> Result<Json<LogLevel>, ApiError> {
-    administrator(&caller).await?;
-    let lasts = lasts.as_deref().map_or(Ok(USUAL), duration)?;
-    if filter.trim().is_empty() || filter.len() > LONGEST_FILTER {
+    require_administrator(&caller).await?;
+    let lasts = lasts.as_deref().map_or(Ok(DEFAULT_DURATION), duration)?;
+    if filter.trim().is_empty() || filter.len() > MAX_FILTER {
         return Err(ApiError::bad_request(
-            "`filter` is a level such as `debug`, or a list such as `info,kube=warn`",
+            "`filter` must be a level such as `debug`, or a list such as `info,kube=warn`",
         ));
     }
     api.log_levels.set(&filter, lasts).map_err(|reason| {
-        ApiError::bad_request(format!(
-            "`filter` cannot be understood ({reason}): give a level such as `debug`"
-        ))
+        ApiError::bad_request(format!("`filter` cannot be parsed ({reason}); write a level such as `debug`"))
     })?;
-    warn!(filter, ?lasts, by = caller.name(), from = caller.from, "what is logged was changed");
+    warn!(filter, ?lasts, by = caller.name(), from = caller.from, "changed the log filter");
     Ok(Json(api.log_levels.now()))
 }
 
 pub(super) async fn reset(State(api): State<Api>, caller: Caller) -> Result<Json<LogLevel>, ApiError> {
-    administrator(&caller).await?;
+    require_administrator(&caller).await?;
     api.log_levels.reset();
     Ok(Json(api.log_levels.now()))
 }
 
-async fn administrator(caller: &Caller) -> Result<(), ApiError> {
+async fn require_administrator(caller: &Caller) -> Result<(), ApiError> {
     if caller.may(Action::Administer, None).await? {
         return Ok(());
     }
@@ -141,8 +139,8 @@ async fn administrator(caller: &Caller) -> Result<(), ApiError> {
 fn duration(text: &str) -> Result<Duration, ApiError> {
     let parsed = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     parsed
-        .filter(|duration| !duration.is_zero() && *duration <= LONGEST)
-        .ok_or_else(|| ApiError::bad_request("`for` is a time such as `15m`, at most `24h`"))
+        .filter(|duration| !duration.is_zero() && *duration <= MAX_DURATION)
+        .ok_or_else(|| ApiError::bad_request("`for` must be a duration such as `15m`, at most `24h`"))
 }
 
 #[cfg(test)]
@@ -150,9 +148,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Remembers(Mutex<String>);
+    struct StoredFilter(Mutex<String>);
 
-    impl LogFilter for Remembers {
+    impl LogFilter for StoredFilter {
         fn current(&self) -> String {
             self.0.lock().unwrap().clone()
         }
@@ -168,12 +166,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_change_ends_by_itself_and_the_last_one_counts() {
-        let levels = LogLevels::new(Arc::new(Remembers::default()));
+    async fn a_change_ends_by_itself_and_replaces_the_one_before() {
+        let levels = LogLevels::new(Arc::new(StoredFilter::default()));
         levels.set("debug", Duration::from_mins(1)).unwrap();
         levels.set("trace", Duration::from_mins(10)).unwrap();
         tokio::time::sleep(Duration::from_mins(5)).await;
-        assert_eq!(levels.now().filter, "trace", "the end of the first change is not that of the second");
+        assert_eq!(levels.now().filter, "trace", "the first change's timer does not end the second");
         tokio::time::sleep(Duration::from_mins(6)).await;
         assert_eq!((levels.now().filter.as_str(), levels.now().until), ("info", None));
         levels.set("debug", Duration::from_mins(1)).unwrap();

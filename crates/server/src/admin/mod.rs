@@ -1,8 +1,8 @@
-//! The admin port: health, readiness and metrics for everybody, and the admin API for those whom the cluster
-//! lets.
+//! The admin port: health, readiness and metrics without authentication, and the admin API for users of the cluster.
 //!
-//! `routes` is the table of the API, of which both the router and `openapi` are made. `caller` finds out who
-//! asks, `sight` what they may see, `describe` puts it in the words of [`crate::wire`].
+//! `routes` is the table of the API; the router and `openapi` are built from it. `caller` authenticates,
+//! `visibility` decides per namespace, and `redact` converts records of the journal to the types of
+//! [`crate::wire`] without the parts that the caller may not see.
 
 mod caller;
 mod deliveries;
@@ -43,25 +43,25 @@ use crate::log_filter::LogFilter;
 pub use self::caller::Authenticator;
 pub use self::health::Readiness;
 
-/// What the admin port is made of.
+/// The parts of the admin port.
 pub struct AdminParts {
-    /// Whether deliveries are taken in.
+    /// Whether deliveries are accepted.
     pub ready: Readiness,
-    /// What is kept.
+    /// The stored deliveries and rejections.
     pub journal: Arc<dyn Journal>,
-    /// What is counted.
+    /// The metrics.
     pub registry: Registry,
     /// Today's rules, for dry runs.
     pub inventory: Arc<Inventory>,
-    /// What is known of images, and has their registries asked.
+    /// The status of images, and resolving them on request.
     pub images: Images,
-    /// Looks after the runs of a delivery.
+    /// Reads the current state of runs.
     pub runs: Arc<dyn Runs>,
-    /// Who lets callers in.
-    pub doorkeeper: Authenticator,
-    /// What is logged.
+    /// Authenticates and authorizes callers of the API.
+    pub authenticator: Authenticator,
+    /// The log filter of this process.
     pub log_filter: Arc<dyn LogFilter>,
-    /// Ends the streams, which would otherwise hold up the end of the program.
+    /// Ends the streams, which would otherwise delay the shutdown.
     pub shutdown: CancellationToken,
 }
 
@@ -71,21 +71,21 @@ pub struct Admin {
     api: Api,
 }
 
-/// What the handlers of the API share.
+/// The state of the handlers.
 #[derive(Clone)]
 struct Api {
     journal: Arc<dyn Journal>,
     inventory: Arc<Inventory>,
     images: Images,
     runs: Arc<dyn Runs>,
-    doorkeeper: Authenticator,
+    authenticator: Authenticator,
     feed: Arc<Feed>,
     log_levels: LogLevels,
     shutdown: CancellationToken,
 }
 
 impl Admin {
-    /// An admin port over these parts.
+    /// An admin port of these parts.
     pub fn new(parts: AdminParts) -> Self {
         let AdminParts {
             ready,
@@ -94,14 +94,17 @@ impl Admin {
             inventory,
             images,
             runs,
-            doorkeeper,
+            authenticator,
             log_filter,
             shutdown,
         } = parts;
         let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
         let log_levels = LogLevels::new(log_filter);
-        Self { health, api: Api { journal, inventory, images, runs, doorkeeper, feed, log_levels, shutdown } }
+        Self {
+            health,
+            api: Api { journal, inventory, images, runs, authenticator, feed, log_levels, shutdown },
+        }
     }
 
     /// The routes.
@@ -110,21 +113,21 @@ impl Admin {
         router
             .fallback(error::no_such_path)
             .method_not_allowed_fallback(error::no_such_method)
-            .layer(axum::middleware::map_response(not_to_be_stored))
+            .layer(axum::middleware::map_response(forbid_caching))
     }
 }
 
 impl Api {
-    /// Today's rules, once all are known.
+    /// The current rules; 503 until the Builds are synced.
     fn rules(&self) -> Result<Arc<RuleSet>, ApiError> {
-        self.inventory.current().ok_or_else(|| {
-            ApiError::unavailable("the Builds have not all been seen yet; try again when /readyz says ok")
-        })
+        self.inventory
+            .current()
+            .ok_or_else(|| ApiError::unavailable("Builds are not synced yet; retry once /readyz returns 200"))
     }
 }
 
-/// What is private to its reader, or true for a moment only, is nothing for caches.
-async fn not_to_be_stored(mut response: Response) -> Response {
+/// Responses depend on the caller and on the current state, so no cache may store them.
+async fn forbid_caching(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

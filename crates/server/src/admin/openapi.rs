@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the table of routes and of the types.
+//! The OpenAPI document, built from the table of routes and the types of [`crate::wire`].
 
 use std::sync::OnceLock;
 
@@ -23,7 +23,7 @@ pub(super) fn document() -> Value {
     let mut generator = settings.into_generator();
     let problem = generator.subschema_for::<Problem>();
     let problem = json!({
-        "description": "Why it is not answered as wished, and what to do.",
+        "description": "An error and its remedy.",
         "content": {"application/problem+json": {"schema": problem}},
     });
     let mut paths = Map::new();
@@ -35,7 +35,7 @@ pub(super) fn document() -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Shipwright Trigger",
-            "summary": "What was delivered, what was decided about it and why, and doing it once more.",
+            "summary": "Deliveries, the decisions about them, and replays.",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -47,23 +47,23 @@ pub(super) fn document() -> Value {
             "securitySchemes": {"token": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A token of the cluster, such as `kubectl create token` makes.",
+                "description": "A token of the cluster, for example from `kubectl create token`.",
             }},
         },
     })
 }
 
 fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
-    let mut answers: Map<String, Value> =
-        endpoint.answers.iter().map(|one| (one.status.to_owned(), answer(one, generator))).collect();
-    answers.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
+    let mut responses: Map<String, Value> =
+        endpoint.responses.iter().map(|one| (one.status.to_owned(), response(one, generator))).collect();
+    responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
     let mut parameters: Vec<Value> = path_parameters(endpoint.path);
     parameters.extend(endpoint.query.into_iter().flat_map(query_parameters));
     let mut operation = json!({
         "operationId": endpoint.id,
         "summary": endpoint.summary,
         "parameters": parameters,
-        "responses": answers,
+        "responses": responses,
     });
     if let Some(body) = endpoint.body {
         let schema = body(generator);
@@ -73,9 +73,9 @@ fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     operation
 }
 
-fn answer(answer: &RouteResponse, generator: &mut SchemaGenerator) -> Value {
-    let schema = answer.schema.map_or(json!({}), |schema| schema(generator).to_value());
-    json!({"description": answer.description, "content": {answer.media: {"schema": schema}}})
+fn response(response: &RouteResponse, generator: &mut SchemaGenerator) -> Value {
+    let schema = response.schema.map_or(json!({}), |schema| schema(generator).to_value());
+    json!({"description": response.description, "content": {response.media: {"schema": schema}}})
 }
 
 fn path_parameters(path: &str) -> Vec<Value> {
@@ -85,7 +85,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A parameter per field of the type. Its schemas are written out where they are used.
+/// A parameter per field of the type, with inline schemas.
 fn query_parameters(schema: MakeSchema) -> Vec<Value> {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;

@@ -6,57 +6,57 @@ use jiff::Timestamp;
 use trigger_core::DeliveryId;
 use trigger_journal::{Journal, JournalError, Query, Record, State};
 
-/// How far behind the newest delivery one may still appear: replicas' clocks differ, and so do the moments
-/// of receipt and of keeping.
-const LATE_BY: Duration = Duration::from_secs(15);
-/// What was received so long ago is known from the start, so that its changes are noticed.
-const KNOWN_FROM: Duration = Duration::from_mins(15);
-/// How much is read in one look, in pages of so many.
+/// How much older than the newest one a delivery may be when it appears: the clocks of replicas differ, and a
+/// delivery is stored some time after it is received.
+const MAX_LAG: Duration = Duration::from_secs(15);
+/// How far back the poller reads at the start, so that it notices changes of recent deliveries.
+const LOOKBACK: Duration = Duration::from_mins(15);
+/// Records per page, and pages per poll.
 const PAGE: usize = 500;
 const PAGES: usize = 4;
-/// How many deliveries are remembered. More than are read in one look, so that none is taken for new twice.
-const REMEMBERED: usize = 4 * PAGE * PAGES;
-/// How many deliveries that are not settled are followed.
-const FOLLOWED: usize = 128;
-/// How often these are looked at.
-const FOLLOW_EVERY: Duration = Duration::from_millis(500);
+/// How many deliveries are remembered: more than one poll reads, so that none is reported as new twice.
+const MAX_REMEMBERED: usize = 4 * PAGE * PAGES;
+/// How many unsettled deliveries are followed one by one: each costs a query.
+const MAX_FOLLOWED: usize = 128;
+/// How often followed deliveries are read.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Finds out what has changed in the history by looking at it again and again.
+/// Detects changes of the delivery history by polling the journal.
 pub(super) struct Poller {
     journal: Arc<dyn Journal>,
     newest: Timestamp,
-    seen: Seen,
-    /// Deliveries that are not settled, with their moments of receipt.
+    known: KnownStates,
+    /// Unsettled deliveries, with the times they were received.
     followed: HashMap<DeliveryId, Timestamp>,
-    followed_at: Instant,
+    last_follow: Instant,
 }
 
 impl Poller {
-    /// A poller that knows the history as it is now.
-    pub(super) async fn begin(journal: Arc<dyn Journal>) -> Result<Self, JournalError> {
+    /// A poller that knows the current history and reports later changes.
+    pub(super) async fn start(journal: Arc<dyn Journal>) -> Result<Self, JournalError> {
         let now = Timestamp::now();
         let mut poller = Self {
             journal,
             newest: now,
-            seen: Seen::default(),
+            known: KnownStates::default(),
             followed: HashMap::new(),
-            followed_at: Instant::now(),
+            last_follow: Instant::now(),
         };
-        let recent = poller.read(before(now, KNOWN_FROM)).await?;
+        let recent = poller.read(before(now, LOOKBACK)).await?;
         poller.newest = recent.last().map_or(now, |record| record.delivery.received_at.min(now));
-        poller.news(recent);
+        poller.changed(recent);
         Ok(poller)
     }
 
-    /// What has appeared or changed since the last look, oldest first.
-    pub(super) async fn look(&mut self) -> Result<Vec<Record>, JournalError> {
-        let mut found = self.read(before(self.newest, LATE_BY)).await?;
+    /// The deliveries that appeared or changed since the last poll, oldest first.
+    pub(super) async fn poll(&mut self) -> Result<Vec<Record>, JournalError> {
+        let mut found = self.read(before(self.newest, MAX_LAG)).await?;
         if let Some(last) = found.last() {
-            // A clock that is ahead must not make us look where nothing is yet.
+            // A replica whose clock is ahead must not move the window into the future.
             self.newest = self.newest.max(last.delivery.received_at).min(Timestamp::now());
         }
-        if self.followed_at.elapsed() >= FOLLOW_EVERY {
-            self.followed_at = Instant::now();
+        if self.last_follow.elapsed() >= FOLLOW_INTERVAL {
+            self.last_follow = Instant::now();
             let read: HashSet<_> = found.iter().map(|record| record.delivery.id.clone()).collect();
             let others: Vec<_> = self.followed.iter().filter(|(id, _)| !read.contains(*id)).collect();
             let others: Vec<_> = others.into_iter().map(|(id, at)| (id.clone(), *at)).collect();
@@ -67,10 +67,10 @@ impl Poller {
                 }
             }
         }
-        Ok(self.news(found))
+        Ok(self.changed(found))
     }
 
-    /// What was received since, oldest first, without bodies.
+    /// The deliveries received since `since`, oldest first, without bodies.
     async fn read(&self, since: Timestamp) -> Result<Vec<Record>, JournalError> {
         let mut query = Query { since: Some(since), limit: PAGE, ..Query::default() };
         let mut records = Vec::new();
@@ -84,53 +84,53 @@ impl Poller {
         Ok(records)
     }
 
-    /// One delivery, by a way that does not read its body.
+    /// One delivery received at `at`, without its body.
     async fn read_one(&self, id: &DeliveryId, at: Timestamp) -> Result<Option<Record>, JournalError> {
         let until = at.checked_add(Duration::from_nanos(1)).ok();
         let page = self.journal.history(Query { since: Some(at), until, ..Query::default() }).await?;
         Ok(page.records.into_iter().find(|record| record.delivery.id == *id))
     }
 
-    /// Those that are not as they were when last seen.
-    fn news(&mut self, records: Vec<Record>) -> Vec<Record> {
-        let mut news = Vec::new();
+    /// The records whose state differs from the one last read.
+    fn changed(&mut self, records: Vec<Record>) -> Vec<Record> {
+        let mut changed = Vec::new();
         for record in records {
             let id = &record.delivery.id;
             if matches!(record.state, State::Settled | State::Failed) {
                 self.followed.remove(id);
-            } else if self.followed.len() < FOLLOWED {
+            } else if self.followed.len() < MAX_FOLLOWED {
                 self.followed.insert(id.clone(), record.delivery.received_at);
             }
-            if self.seen.note(id, (record.state, record.attempts)) {
-                news.push(record);
+            if self.known.update(id, (record.state, record.attempts)) {
+                changed.push(record);
             }
         }
-        news
+        changed
     }
 }
 
-fn before(moment: Timestamp, by: Duration) -> Timestamp {
-    moment.checked_sub(by).unwrap_or(Timestamp::MIN)
+fn before(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-/// How the last deliveries stood when they were seen.
+/// The last read state and attempt count of each remembered delivery.
 #[derive(Default)]
-struct Seen {
-    standing: HashMap<DeliveryId, (State, u32)>,
+struct KnownStates {
+    states: HashMap<DeliveryId, (State, u32)>,
     order: VecDeque<DeliveryId>,
 }
 
-impl Seen {
-    /// Notes how a delivery stands. True if that is new.
-    fn note(&mut self, id: &DeliveryId, standing: (State, u32)) -> bool {
-        if let Some(before) = self.standing.insert(id.clone(), standing) {
-            return before != standing;
+impl KnownStates {
+    /// Remembers the state of a delivery. Returns whether it is new or changed.
+    fn update(&mut self, id: &DeliveryId, state: (State, u32)) -> bool {
+        if let Some(before) = self.states.insert(id.clone(), state) {
+            return before != state;
         }
         self.order.push_back(id.clone());
-        if self.order.len() > REMEMBERED
+        if self.order.len() > MAX_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
-            self.standing.remove(&oldest);
+            self.states.remove(&oldest);
         }
         true
     }
@@ -141,18 +141,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_as_before_is_no_news_and_memory_has_an_end() {
-        let mut seen = Seen::default();
+    fn only_changes_are_reported_and_memory_is_bounded() {
+        let mut known = KnownStates::default();
         let id = |number: usize| DeliveryId::derive(&[&number.to_be_bytes()]);
-        assert!(seen.note(&id(0), (State::Pending, 0)));
-        assert!(!seen.note(&id(0), (State::Pending, 0)));
-        assert!(seen.note(&id(0), (State::Claimed, 1)));
-        assert!(seen.note(&id(0), (State::Claimed, 2)), "another attempt");
-        for number in 1..=REMEMBERED {
-            seen.note(&id(number), (State::Settled, 1));
+        assert!(known.update(&id(0), (State::Pending, 0)));
+        assert!(!known.update(&id(0), (State::Pending, 0)));
+        assert!(known.update(&id(0), (State::Claimed, 1)));
+        assert!(known.update(&id(0), (State::Claimed, 2)), "another attempt");
+        for number in 1..=MAX_REMEMBERED {
+            known.update(&id(number), (State::Settled, 1));
         }
-        assert_eq!(seen.standing.len(), REMEMBERED);
-        assert_eq!(seen.order.len(), REMEMBERED);
-        assert!(seen.note(&id(0), (State::Claimed, 2)), "the oldest is forgotten");
+        assert_eq!(known.states.len(), MAX_REMEMBERED);
+        assert_eq!(known.order.len(), MAX_REMEMBERED);
+        assert!(known.update(&id(0), (State::Claimed, 2)), "the oldest is forgotten");
     }
 }

@@ -1,4 +1,4 @@
-//! Records of the journal in the words of the API, without what the caller may not see.
+//! Converts records of the journal to the types of the API, without the parts that the caller may not see.
 
 use futures::StreamExt;
 use futures::stream;
@@ -9,44 +9,44 @@ use trigger_runtime::{RunRef, Runs};
 use super::visibility::Visibility;
 use crate::wire::{
     Decision, Delivery, DeliveryDetail, Header, ImageChange, Launch, ObjectName, Rejection, ReplayOrigin,
-    Request, RunNow, Summary, Tried, Verification,
+    Request, RunState, Summary, TriedSecret, Verification,
 };
 
-/// The predicate whose finding names Secrets.
-const SECRET: &str = "secret";
-/// How many runs of one delivery are looked after.
-const RUNS_LOOKED_AFTER: usize = 100;
-/// How many of them side by side.
-const SIDE_BY_SIDE: usize = 8;
+/// The predicate whose found value lists Secrets.
+const SECRET_PREDICATE: &str = "secret";
+/// How many runs of one delivery are read from the API server.
+const MAX_RUN_READS: usize = 100;
+/// How many runs are read concurrently.
+const CONCURRENT_RUN_READS: usize = 8;
 
 /// A delivery in a list.
-pub(super) fn item(record: &Record, sight: &Visibility<'_>) -> Delivery {
+pub(super) fn item(record: &Record, visibility: &Visibility<'_>) -> Delivery {
     let delivery = &record.delivery;
-    let hidden = hides(record, sight);
+    let hidden = is_partly_hidden(record, visibility);
     Delivery {
         id: delivery.id.to_string(),
         source: delivery.source.to_string(),
         event: delivery.event.clone(),
         repository: delivery.repository.as_ref().map(ToString::to_string),
-        object: observed(record, sight),
+        object: observed(record, visibility),
         received_at: delivery.received_at,
         state: record.state.into(),
         attempts: record.attempts,
         settled_at: record.settled_at,
         due: record.due,
-        fault: record.fault.clone().filter(|_| !hidden),
-        summary: summary(seen(&record.decisions, sight)),
+        error: record.fault.clone().filter(|_| !hidden),
+        summary: summary(visible(&record.decisions, visibility)),
         replay_of: delivery.replay.as_ref().map(|replay| replay.of.to_string()),
         hidden,
     }
 }
 
-/// Everything known about a delivery.
-pub(super) async fn detail(record: &Record, sight: &Visibility<'_>, runs: &dyn Runs) -> DeliveryDetail {
+/// A delivery with its request, verification, decisions and runs.
+pub(super) async fn detail(record: &Record, visibility: &Visibility<'_>, runs: &dyn Runs) -> DeliveryDetail {
     let (delivery, verification) = (&record.delivery, &record.verification);
-    let hidden = hides(record, sight);
+    let hidden = is_partly_hidden(record, visibility);
     let names = |keys: &[trigger_core::ObjectKey]| -> Vec<ObjectName> {
-        keys.iter().filter(|key| sight.sees(&key.namespace)).map(ObjectName::from).collect()
+        keys.iter().filter(|key| visibility.can_see(&key.namespace)).map(ObjectName::from).collect()
     };
     DeliveryDetail {
         id: delivery.id.to_string(),
@@ -55,52 +55,62 @@ pub(super) async fn detail(record: &Record, sight: &Visibility<'_>, runs: &dyn R
             secrets: names(&verification.secrets),
             unsigned: verification.unsigned,
             without_entry: names(&verification.without_entry),
-            observed: observed(record, sight),
+            observed: observed(record, visibility),
         },
         state: record.state.into(),
         attempts: record.attempts,
         settled_at: record.settled_at,
         due: record.due,
-        fault: record.fault.clone().filter(|_| !hidden),
-        images: images(record, sight),
-        decisions: decisions(&record.decisions, sight),
-        launches: launches(record, sight, runs).await,
+        error: record.fault.clone().filter(|_| !hidden),
+        images: images(record, visibility),
+        decisions: decisions(&record.decisions, visibility),
+        launches: launches(record, visibility, runs).await,
         replay: delivery.replay.as_ref().map(ReplayOrigin::from),
         replays: record.replays.iter().map(ToString::to_string).collect(),
         hidden,
     }
 }
 
-/// The object that it was seen to happen to.
-fn observed(record: &Record, sight: &Visibility<'_>) -> Option<ObjectName> {
-    record.verification.observed.as_ref().filter(|object| sight.sees(&object.namespace)).map(ObjectName::from)
+/// The observed object, if the caller may see its namespace.
+fn observed(record: &Record, visibility: &Visibility<'_>) -> Option<ObjectName> {
+    record
+        .verification
+        .observed
+        .as_ref()
+        .filter(|object| visibility.can_see(&object.namespace))
+        .map(ObjectName::from)
 }
 
-/// The images that have changed, for those who may see where that was seen.
-fn images(record: &Record, sight: &Visibility<'_>) -> Vec<ImageChange> {
-    let is_seen = observed(record, sight).is_some();
-    if is_seen { image_changes(&record.delivery).iter().map(ImageChange::from).collect() } else { Vec::new() }
+/// The changed images, if the caller may see the namespace in which the change was observed.
+fn images(record: &Record, visibility: &Visibility<'_>) -> Vec<ImageChange> {
+    let is_visible = observed(record, visibility).is_some();
+    if is_visible {
+        image_changes(&record.delivery).iter().map(ImageChange::from).collect()
+    } else {
+        Vec::new()
+    }
 }
 
-/// A request that was refused.
-pub(super) fn refusal(refusal: &trigger_journal::Rejection, sight: &Visibility<'_>) -> Rejection {
-    let seen = refusal.tried.iter().filter(|tried| sight.sees(&tried.secret.namespace));
-    let tried: Vec<_> =
-        seen.map(|tried| Tried { secret: (&tried.secret).into(), finding: tried.finding.clone() }).collect();
-    let hidden = tried.len() < refusal.tried.len();
+/// A rejected request.
+pub(super) fn rejection(rejection: &trigger_journal::Rejection, visibility: &Visibility<'_>) -> Rejection {
+    let visible = rejection.tried.iter().filter(|tried| visibility.can_see(&tried.secret.namespace));
+    let tried: Vec<_> = visible
+        .map(|tried| TriedSecret { secret: (&tried.secret).into(), finding: tried.finding.clone() })
+        .collect();
+    let hidden = tried.len() < rejection.tried.len();
     Rejection {
-        id: refusal.delivery.to_string(),
-        at: refusal.at,
-        times: refusal.times,
-        status: refusal.status,
-        answer: refusal.answer.clone(),
-        reason: Some(refusal.reason.clone()).filter(|_| !hidden),
-        source: refusal.source.clone(),
-        path: refusal.path.clone(),
-        event: refusal.event.clone(),
-        provider_id: refusal.provider_id.clone(),
-        repository: refusal.repository.clone(),
-        from: refusal.from.clone(),
+        id: rejection.delivery.to_string(),
+        at: rejection.at,
+        times: rejection.times,
+        status: rejection.status,
+        answer: rejection.answer.clone(),
+        reason: Some(rejection.reason.clone()).filter(|_| !hidden),
+        source: rejection.source.clone(),
+        path: rejection.path.clone(),
+        event: rejection.event.clone(),
+        provider_id: rejection.provider_id.clone(),
+        repository: rejection.repository.clone(),
+        from: rejection.from.clone(),
         tried,
         hidden,
     }
@@ -122,80 +132,80 @@ fn request(record: &Record) -> Request {
     }
 }
 
-/// Whether the record has something that the caller may not see.
-fn hides(record: &Record, sight: &Visibility<'_>) -> bool {
-    !super::visibility::concerned(record).iter().all(|namespace| sight.sees(namespace))
+/// Whether the record concerns a namespace that the caller may not see.
+fn is_partly_hidden(record: &Record, visibility: &Visibility<'_>) -> bool {
+    !super::visibility::namespaces_of(record).iter().all(|namespace| visibility.can_see(namespace))
 }
 
-fn seen<'a>(
+fn visible<'a>(
     decisions: &'a [DecisionRecord],
-    sight: &'a Visibility<'_>,
+    visibility: &'a Visibility<'_>,
 ) -> impl Iterator<Item = &'a DecisionRecord> {
-    decisions.iter().filter(|decision| sight.sees(&decision.target.namespace))
+    decisions.iter().filter(|decision| visibility.can_see(&decision.target.namespace))
 }
 
-/// The decisions about what the caller may see.
-pub(super) fn decisions(decisions: &[DecisionRecord], sight: &Visibility<'_>) -> Vec<Decision> {
-    let mut decisions: Vec<_> = seen(decisions, sight).map(Decision::from).collect();
-    // Which Secrets did verify the delivery is said to everybody's rules, also to those of other tenants.
+/// The decisions about rules that the caller may see.
+pub(super) fn decisions(decisions: &[DecisionRecord], visibility: &Visibility<'_>) -> Vec<Decision> {
+    let mut decisions: Vec<_> = visible(decisions, visibility).map(Decision::from).collect();
+    // This predicate lists every Secret that verified the delivery, also those of other tenants.
     let checks = decisions.iter_mut().flat_map(|decision| &mut decision.checks);
-    for check in checks.filter(|check| check.predicate == SECRET) {
-        check.found = seen_secrets(&check.found, sight);
+    for check in checks.filter(|check| check.predicate == SECRET_PREDICATE) {
+        check.found = redacted_secrets(&check.found, visibility);
     }
     decisions
 }
 
-/// The names of Secrets, `another` for those that the caller may not see.
-fn seen_secrets(names: &str, sight: &Visibility<'_>) -> String {
-    let shown = |name| match str::split_once(name, '/') {
-        Some((namespace, _)) if !sight.sees(namespace) => "another",
+/// The names of Secrets, with `another` in place of those that the caller may not see.
+fn redacted_secrets(names: &str, visibility: &Visibility<'_>) -> String {
+    let redact = |name| match str::split_once(name, '/') {
+        Some((namespace, _)) if !visibility.can_see(namespace) => "another",
         _ => name,
     };
-    let mut names: Vec<&str> = names.split(", ").map(shown).collect();
+    let mut names: Vec<&str> = names.split(", ").map(redact).collect();
     names.dedup();
     names.join(", ")
 }
 
 fn summary<'a>(decisions: impl Iterator<Item = &'a DecisionRecord>) -> Summary {
     let mut summary = Summary::default();
-    let mut furthest = None;
+    let mut nearest = None;
     for decision in decisions {
         match &decision.outcome {
             OutcomeRecord::Fired { .. } => summary.started += 1,
             OutcomeRecord::AlsoMatched { .. } => summary.also_matched += 1,
             OutcomeRecord::Skipped { message, .. } => {
                 summary.skipped += 1;
-                // The rule that held longest is the one its owner meant.
-                let held = decision.checks.iter().filter(|check| check.passed).count();
-                if furthest.is_none_or(|(longest, _)| held > longest) {
-                    furthest = Some((held, message));
+                // With several skipped rules, the one with the most passed checks is most likely the intended one.
+                let passed = decision.checks.iter().filter(|check| check.passed).count();
+                if nearest.is_none_or(|(most, _)| passed > most) {
+                    nearest = Some((passed, message));
                 }
             }
         }
     }
     if summary.started == 0 {
-        summary.nearest = furthest.map(|(_, message)| message.clone());
+        summary.nearest = nearest.map(|(_, message)| message.clone());
     }
     summary
 }
 
-async fn launches(record: &Record, sight: &Visibility<'_>, runs: &dyn Runs) -> Vec<Launch> {
-    let seen = record.launches.iter().filter(|launch| sight.sees(&launch.run.namespace));
-    let looks: Vec<_> = seen.enumerate().map(|(place, launch)| launch_now(launch, place, runs)).collect();
-    stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+async fn launches(record: &Record, visibility: &Visibility<'_>, runs: &dyn Runs) -> Vec<Launch> {
+    let visible = record.launches.iter().filter(|launch| visibility.can_see(&launch.run.namespace));
+    let reads: Vec<_> = visible.enumerate().map(|(position, one)| launch(one, position, runs)).collect();
+    stream::iter(reads).buffered(CONCURRENT_RUN_READS).collect().await
 }
 
-async fn launch_now(launch: &LaunchRecord, place: usize, runs: &dyn Runs) -> Launch {
-    let is_there = launch.fault.is_none() && place < RUNS_LOOKED_AFTER;
+async fn launch(launch: &LaunchRecord, position: usize, runs: &dyn Runs) -> Launch {
+    let is_read = launch.fault.is_none() && position < MAX_RUN_READS;
     let run = RunRef { kind: &launch.kind, key: &launch.run, uid: launch.uid.as_deref() };
-    let now = if is_there { Some(RunNow::from(runs.state(run).await)) } else { None };
+    let state = if is_read { Some(RunState::from(runs.state(run).await)) } else { None };
     Launch {
         kind: launch.kind.clone(),
         run: (&launch.run).into(),
         uid: launch.uid.clone(),
         existed: launch.existed,
-        fault: launch.fault.clone(),
-        now,
+        error: launch.fault.clone(),
+        state,
     }
 }
 
@@ -206,14 +216,14 @@ mod tests {
 
     use super::*;
 
-    fn skipped(message: &str, held: usize) -> DecisionRecord {
+    fn skipped(message: &str, passed: usize) -> DecisionRecord {
         let check = |passed| CheckRecord {
             predicate: "branch".to_owned(),
             passed,
             expected: String::new(),
             found: String::new(),
         };
-        let checks = std::iter::repeat_n(check(true), held).chain([check(false)]);
+        let checks = std::iter::repeat_n(check(true), passed).chain([check(false)]);
         DecisionRecord {
             kind: "Build".to_owned(),
             target: ObjectKey::new("team-a", "web"),
@@ -225,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_that_came_closest_is_the_one_to_hear_of() {
+    fn the_summary_names_the_rule_with_the_most_passed_checks() {
         let far = skipped("another tenant's key", 0);
         let near = skipped("the branch is dev", 2);
-        let as_near = skipped("the branch is dev, said by a later rule", 2);
+        let as_near = skipped("the branch is dev, for a later rule", 2);
         let found = summary([&far, &near, &as_near].into_iter());
         assert_eq!((found.skipped, found.nearest.as_deref()), (3, Some("the branch is dev")));
         let run = ObjectKey::new("team-a", "web-1");

@@ -1,4 +1,4 @@
-//! Requests that were refused.
+//! The routes of rejected requests.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,42 +10,42 @@ use super::error::ApiError;
 use super::extract::ApiQuery;
 use super::visibility::Visibility;
 use super::{Api, redact};
-use crate::wire::{RefusalQuery, RejectionDetail, Rejections};
+use crate::wire::{RejectionDetail, RejectionQuery, Rejections};
 
-const USUAL: usize = 50;
+const DEFAULT_LIMIT: usize = 50;
 
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    ApiQuery(query): ApiQuery<RefusalQuery>,
+    ApiQuery(query): ApiQuery<RejectionQuery>,
 ) -> Result<Json<Rejections>, ApiError> {
-    let limit = query.limit.unwrap_or(USUAL);
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=REJECTIONS).contains(&limit) {
-        return Err(ApiError::bad_request(format!("`limit` is 1 to {REJECTIONS}")));
+        return Err(ApiError::bad_request(format!("`limit` must be 1 to {REJECTIONS}")));
     }
-    let mut sight = Visibility::of(&caller).await?;
+    let mut visibility = Visibility::of(&caller).await?;
     let mut items = Vec::new();
-    for refusal in api.journal.rejections().await? {
+    for rejection in api.journal.rejections().await? {
         if items.len() == limit {
             break;
         }
-        if sight.may_see_refusal(&refusal).await? {
-            items.push(redact::refusal(&refusal, &sight));
+        if visibility.can_see_rejection(&rejection).await? {
+            items.push(redact::rejection(&rejection, &visibility));
         }
     }
     Ok(Json(Rejections { items }))
 }
 
-/// The refused requests that would have been this delivery, if the caller may see any.
+/// The rejected requests with this delivery id, if the caller may see any.
 pub(super) async fn of(
     api: &Api,
-    sight: &mut Visibility<'_>,
+    visibility: &mut Visibility<'_>,
     id: &DeliveryId,
 ) -> Result<Option<RejectionDetail>, ApiError> {
     let mut rejections = Vec::new();
-    for refusal in api.journal.rejections().await? {
-        if refusal.delivery == *id && sight.may_see_refusal(&refusal).await? {
-            rejections.push(redact::refusal(&refusal, sight));
+    for rejection in api.journal.rejections().await? {
+        if rejection.delivery == *id && visibility.can_see_rejection(&rejection).await? {
+            rejections.push(redact::rejection(&rejection, visibility));
         }
     }
     Ok((!rejections.is_empty()).then(|| RejectionDetail { id: id.to_string(), rejections }))

@@ -1,49 +1,49 @@
-//! Having deliveries worked on once more.
+//! The routes of replays.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{self, Path};
 use axum::http::StatusCode;
 use tracing::info;
 use trigger_core::DeliveryId;
 use trigger_dispatch::preview;
-use trigger_journal::{DecisionRecord, OutcomeRecord, Record, ReplayOutcome as Kept, State as Stands};
+use trigger_journal::{DecisionRecord, OutcomeRecord, Record, ReplayOutcome as Outcome, State};
 use trigger_runtime::Action;
 
 use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::ApiJson;
-use super::visibility::{Visibility, concerned};
+use super::visibility::{Visibility, namespaces_of};
 use super::{Api, deliveries, redact};
 use crate::wire::{ReplayOutcome, ReplayOutcomes, ReplayRequest, ReplayRequests, ReplayResult};
 
-const MOST_AT_ONCE: usize = 100;
-const LONGEST_REQUEST: usize = 200;
+const MAX_BATCH: usize = 100;
+const MAX_KEY: usize = 200;
 
 pub(super) async fn one(
-    State(api): State<Api>,
+    extract::State(api): extract::State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    ApiJson(order): ApiJson<ReplayRequest>,
+    ApiJson(request): ApiJson<ReplayRequest>,
 ) -> Result<(StatusCode, Json<ReplayOutcome>), ApiError> {
-    let wish = Wish::of(order.request, order.dry_run)?;
-    let result = replay(&api, &caller, &id, &wish).await?;
+    let mode = Mode::of(request.request, request.dry_run)?;
+    let result = replay(&api, &caller, &id, &mode).await?;
     let status = match &result {
         ReplayResult::New { .. } => StatusCode::ACCEPTED,
         ReplayResult::Missing => return Err(ApiError::unknown()),
         ReplayResult::Forbidden => {
-            let detail = "this delivery concerns namespaces in which you may not start runs; ask for `create` \
-                          on buildruns.shipwright.io in all of them";
+            let detail = "the delivery concerns a namespace in which you may not start runs; ask for `create` on \
+                          buildruns.shipwright.io in all its namespaces";
             return Err(ApiError::new(StatusCode::FORBIDDEN, detail));
         }
         ReplayResult::InProgress => {
-            let detail = "the delivery is still being worked on; wait until it is settled";
+            let detail = "the delivery is not settled yet; retry once it is";
             return Err(ApiError::new(StatusCode::CONFLICT, detail));
         }
         ReplayResult::BodyGone => {
-            let detail = "the body is not kept any more, so there is nothing to replay; have the provider \
-                          send the event again";
+            let detail =
+                "the body was pruned, so the delivery cannot be replayed; redeliver it at the provider";
             return Err(ApiError::new(StatusCode::GONE, detail));
         }
         _ => StatusCode::OK,
@@ -52,100 +52,98 @@ pub(super) async fn one(
 }
 
 pub(super) async fn several(
-    State(api): State<Api>,
+    extract::State(api): extract::State<Api>,
     caller: Caller,
-    ApiJson(orders): ApiJson<ReplayRequests>,
+    ApiJson(requests): ApiJson<ReplayRequests>,
 ) -> Result<Json<ReplayOutcomes>, ApiError> {
-    let wish = Wish::of(orders.request, orders.dry_run)?;
-    if orders.ids.is_empty() || orders.ids.len() > MOST_AT_ONCE {
+    let mode = Mode::of(requests.request, requests.dry_run)?;
+    if requests.ids.is_empty() || requests.ids.len() > MAX_BATCH {
         return Err(ApiError::bad_request(format!(
-            "`ids` are 1 to {MOST_AT_ONCE}; send more in several requests"
+            "`ids` must hold 1 to {MAX_BATCH} ids; send more in several requests"
         )));
     }
-    let mut items = Vec::with_capacity(orders.ids.len());
-    for id in orders.ids {
-        let result = replay(&api, &caller, &id, &wish).await?;
+    let mut items = Vec::with_capacity(requests.ids.len());
+    for id in requests.ids {
+        let result = replay(&api, &caller, &id, &mode).await?;
         items.push(ReplayOutcome { id, result });
     }
     Ok(Json(ReplayOutcomes { items }))
 }
 
-/// What is to be done with each delivery.
-enum Wish {
+/// Whether to replay, and with which idempotency key.
+enum Mode {
     DryRun,
-    Replay { request: String },
+    Replay { key: String },
 }
 
-impl Wish {
+impl Mode {
     fn of(request: Option<String>, dry_run: bool) -> Result<Self, ApiError> {
         if dry_run {
             return Ok(Self::DryRun);
         }
         match request {
-            Some(request) if (1..=LONGEST_REQUEST).contains(&request.chars().count()) => {
-                Ok(Self::Replay { request })
-            }
+            Some(key) if (1..=MAX_KEY).contains(&key.chars().count()) => Ok(Self::Replay { key }),
             _ => Err(ApiError::bad_request(format!(
-                "`request` is a text of 1 to {LONGEST_REQUEST} characters that tells this request from others: \
-                 sent again with the same text, it starts nothing twice"
+                "`request` must be an idempotency key of 1 to {MAX_KEY} characters: a repeated request with the \
+                 same key creates no second replay"
             ))),
         }
     }
 }
 
-async fn replay(api: &Api, caller: &Caller, id: &str, wish: &Wish) -> Result<ReplayResult, ApiError> {
+async fn replay(api: &Api, caller: &Caller, id: &str, mode: &Mode) -> Result<ReplayResult, ApiError> {
     let Ok(id) = id.parse::<DeliveryId>() else { return Ok(ReplayResult::Missing) };
-    let mut sight = Visibility::of(caller).await?;
-    let Some(record) = deliveries::find(api, &mut sight, &id).await? else {
+    let mut visibility = Visibility::of(caller).await?;
+    let Some(record) = deliveries::find(api, &mut visibility, &id).await? else {
         return Ok(ReplayResult::Missing);
     };
-    let today = today(api, &record)?;
-    let mut namespaces = concerned(&record);
-    namespaces.extend(today.iter().flatten().filter(|decision| fires(decision)).map(namespace));
+    let preview = preview_now(api, &record)?;
+    let mut namespaces = namespaces_of(&record);
+    namespaces.extend(preview.iter().flatten().filter(|decision| fires(decision)).map(namespace));
     if !caller.may_in_all(Action::Replay, &namespaces).await? {
         return Ok(ReplayResult::Forbidden);
     }
-    match wish {
-        Wish::DryRun if !matches!(record.state, Stands::Settled | Stands::Failed) => {
+    match mode {
+        Mode::DryRun if !matches!(record.state, State::Settled | State::Failed) => {
             Ok(ReplayResult::InProgress)
         }
-        Wish::DryRun if !record.body_kept => Ok(ReplayResult::BodyGone),
-        Wish::DryRun => match today {
+        Mode::DryRun if !record.body_kept => Ok(ReplayResult::BodyGone),
+        Mode::DryRun => match preview {
             Ok(decisions) => {
-                sight.look_at(&decisions.iter().map(namespace).collect()).await?;
-                let seen = redact::decisions(&decisions, &sight);
-                let hidden = seen.len() < decisions.len();
-                Ok(ReplayResult::DryRun { decisions: seen, hidden })
+                visibility.load(&decisions.iter().map(namespace).collect()).await?;
+                let visible = redact::decisions(&decisions, &visibility);
+                let hidden = visible.len() < decisions.len();
+                Ok(ReplayResult::DryRun { decisions: visible, hidden })
             }
-            Err(reason) => Ok(ReplayResult::Meaningless { reason }),
+            Err(reason) => Ok(ReplayResult::Unparsable { reason }),
         },
-        Wish::Replay { request } => carry_out(api, caller, id, request).await,
+        Mode::Replay { key } => create_replay(api, caller, id, key).await,
     }
 }
 
-async fn carry_out(
+async fn create_replay(
     api: &Api,
     caller: &Caller,
     of: DeliveryId,
-    request: &str,
+    key: &str,
 ) -> Result<ReplayResult, ApiError> {
     let (by, from) = (caller.name().to_owned(), caller.from.clone());
-    let order = trigger_journal::ReplayRequest { of: of.clone(), request: request.to_owned(), by, from };
-    Ok(match api.journal.replay(order).await? {
-        Kept::New(id) => {
-            info!(delivery = %id, %of, by = caller.name(), from = caller.from, "replayed because a user asked");
+    let request = trigger_journal::ReplayRequest { of: of.clone(), request: key.to_owned(), by, from };
+    Ok(match api.journal.replay(request).await? {
+        Outcome::New(id) => {
+            info!(delivery = %id, %of, by = caller.name(), from = caller.from, "replayed a delivery on request");
             ReplayResult::New { delivery: id.to_string() }
         }
-        Kept::Known(id) => ReplayResult::Known { delivery: id.to_string() },
-        Kept::Missing => ReplayResult::Missing,
-        Kept::InProgress => ReplayResult::InProgress,
-        Kept::BodyGone => ReplayResult::BodyGone,
+        Outcome::Known(id) => ReplayResult::Known { delivery: id.to_string() },
+        Outcome::Missing => ReplayResult::Missing,
+        Outcome::InProgress => ReplayResult::InProgress,
+        Outcome::BodyGone => ReplayResult::BodyGone,
     })
 }
 
-/// What today's rules would decide. Of a delivery that nobody signed they may start more than was started
-/// then, so this is looked at before it is known whether the caller may ask for it.
-fn today(api: &Api, record: &Record) -> Result<Result<Vec<DecisionRecord>, String>, ApiError> {
+/// The decisions of today's rules. They may start runs in other namespaces than the delivery once did, so the
+/// caller's permissions are checked against them too.
+fn preview_now(api: &Api, record: &Record) -> Result<Result<Vec<DecisionRecord>, String>, ApiError> {
     if !record.body_kept {
         return Ok(Ok(Vec::new()));
     }

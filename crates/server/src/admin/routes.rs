@@ -1,11 +1,11 @@
-//! The table of the admin API. The router and the OpenAPI document are both made of it.
+//! The table of the admin API. The router and the OpenAPI document are built from it.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::extract::LARGEST_BODY;
+use super::extract::MAX_BODY;
 use super::{Api, deliveries, images, log_level, openapi, rejections, replays, stream};
 use crate::wire;
 
@@ -14,16 +14,16 @@ pub(super) struct Endpoint {
     /// `get`, `post`, `put` or `delete`.
     pub(super) method: &'static str,
     pub(super) path: &'static str,
-    /// Its name in the OpenAPI document.
+    /// `operationId` in the OpenAPI document.
     pub(super) id: &'static str,
     pub(super) summary: &'static str,
     pub(super) query: Option<MakeSchema>,
     pub(super) body: Option<MakeSchema>,
-    pub(super) answers: &'static [RouteResponse],
+    pub(super) responses: &'static [RouteResponse],
     handler: fn() -> MethodRouter<Api>,
 }
 
-/// What is answered if all is well.
+/// A success response.
 pub(super) struct RouteResponse {
     pub(super) status: &'static str,
     pub(super) media: &'static str,
@@ -40,34 +40,38 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "get",
         path: "/api/v1/deliveries",
         id: "listDeliveries",
-        summary: "The history, newest first.",
+        summary: "List deliveries, newest first.",
         query: Some(schema::<wire::DeliveryQuery>),
         body: None,
-        answers: &[answer("200", schema::<wire::Deliveries>, "A page of the history.")],
+        responses: &[response("200", schema::<wire::Deliveries>, "A page of deliveries.")],
         handler: || get(deliveries::list),
     },
     Endpoint {
         method: "get",
         path: "/api/v1/deliveries/{id}",
         id: "showDelivery",
-        summary: "One delivery with everything known about it, or the refused requests of this id.",
+        summary: "Show a delivery with its decisions and runs, or the rejected requests with this id.",
         query: None,
         body: None,
-        answers: &[answer("200", schema::<wire::KnownDelivery>, "What is known; `kind` tells what it is.")],
+        responses: &[response(
+            "200",
+            schema::<wire::KnownDelivery>,
+            "The delivery or the rejected requests, as `kind` says.",
+        )],
         handler: || get(deliveries::show),
     },
     Endpoint {
         method: "get",
         path: "/api/v1/deliveries/{id}/payload",
         id: "showPayload",
-        summary: "The body of a delivery, byte for byte.",
+        summary: "Read the body of a delivery, byte for byte.",
         query: None,
         body: None,
-        answers: &[RouteResponse {
+        responses: &[RouteResponse {
             status: "200",
             media: "*/*",
             schema: None,
-            description: "The body, with the content type it came with.",
+            description: "The body, with the content type of the request.",
         }],
         handler: || get(deliveries::payload),
     },
@@ -75,12 +79,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "post",
         path: "/api/v1/deliveries/{id}/replay",
         id: "replayDelivery",
-        summary: "Have a delivery worked on once more, by today's rules; or say what they would decide.",
+        summary: "Replay a delivery with today's rules, or only return their decisions (dry run).",
         query: None,
         body: Some(schema::<wire::ReplayRequest>),
-        answers: &[
-            answer("200", schema::<wire::ReplayOutcome>, "A dry run, or the same request was made before."),
-            answer("202", schema::<wire::ReplayOutcome>, "It is in the queue once more."),
+        responses: &[
+            response("200", schema::<wire::ReplayOutcome>, "A dry run, or a repeated request."),
+            response("202", schema::<wire::ReplayOutcome>, "The replay is in the queue."),
         ],
         handler: || post(replays::one),
     },
@@ -88,56 +92,60 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "post",
         path: "/api/v1/replays",
         id: "replayDeliveries",
-        summary: "Have up to 100 deliveries worked on once more; or say what the rules would decide.",
+        summary: "Replay up to 100 deliveries, or only return the decisions (dry run).",
         query: None,
         body: Some(schema::<wire::ReplayRequests>),
-        answers: &[answer("200", schema::<wire::ReplayOutcomes>, "What became of each.")],
+        responses: &[response("200", schema::<wire::ReplayOutcomes>, "The outcome for each delivery.")],
         handler: || post(replays::several),
     },
     Endpoint {
         method: "get",
         path: "/api/v1/rejections",
-        id: "listRefusals",
-        summary: "Requests that were refused, newest first. The newest thousand are kept.",
-        query: Some(schema::<wire::RefusalQuery>),
+        id: "listRejections",
+        summary: "List rejected requests, newest first. The newest 1000 are stored.",
+        query: Some(schema::<wire::RejectionQuery>),
         body: None,
-        answers: &[answer("200", schema::<wire::Rejections>, "The requests.")],
+        responses: &[response("200", schema::<wire::Rejections>, "The rejected requests.")],
         handler: || get(rejections::list),
     },
     Endpoint {
         method: "get",
         path: "/api/v1/images",
         id: "listImages",
-        summary: "The images that Builds wait for, with what they stand for and when their registries are asked.",
+        summary: "List the images that Builds have rules for, with their digests and poll times.",
         query: Some(schema::<wire::ImageQuery>),
         body: None,
-        answers: &[answer("200", schema::<wire::Images>, "The images, by reference and namespace.")],
+        responses: &[response("200", schema::<wire::Images>, "The images, by reference and namespace.")],
         handler: || get(images::list),
     },
     Endpoint {
         method: "post",
         path: "/api/v1/images/check",
         id: "checkImage",
-        summary: "Have the registry of an image asked now. The answer waits for it for up to 20 seconds.",
+        summary: "Resolve an image at its registry now. The response waits for up to 20 seconds.",
         query: None,
-        body: Some(schema::<wire::ImageCheck>),
-        answers: &[answer("200", schema::<wire::ImageChecked>, "How the image stands afterwards.")],
+        body: Some(schema::<wire::ImageCheckRequest>),
+        responses: &[response(
+            "200",
+            schema::<wire::ImageCheckOutcome>,
+            "The image, one item per namespace.",
+        )],
         handler: || post(images::check),
     },
     Endpoint {
         method: "get",
         path: "/api/v1/stream",
         id: "streamDeliveries",
-        summary: "Server-Sent Events: `delivery` with a delivery as in the list, whenever one appears or its \
-                  state changes. `lagged` is the last event of a client that was too slow. A stream ends \
-                  after 15 minutes; connect again.",
+        summary: "Stream changes as Server-Sent Events. Event `delivery` carries a delivery as in the list, \
+                  whenever one appears or its state changes. Event `lagged` ends the stream of a client that is \
+                  too slow. Every stream ends after 15 minutes; connect again.",
         query: None,
         body: None,
-        answers: &[RouteResponse {
+        responses: &[RouteResponse {
             status: "200",
             media: "text/event-stream",
             schema: Some(schema::<wire::Delivery>),
-            description: "The events; their data is of this schema.",
+            description: "The events. The data of `delivery` has this schema.",
         }],
         handler: || get(stream::open),
     },
@@ -145,40 +153,40 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "get",
         path: "/api/v1/log-level",
         id: "showLogLevel",
-        summary: "What is logged, and until when if it was changed.",
+        summary: "Show the log filter of this replica.",
         query: None,
         body: None,
-        answers: &[answer("200", schema::<wire::LogLevel>, "What is logged.")],
+        responses: &[response("200", schema::<wire::LogLevel>, "The log filter.")],
         handler: || get(log_level::show),
     },
     Endpoint {
         method: "put",
         path: "/api/v1/log-level",
         id: "changeLogLevel",
-        summary: "Log more, or less, for a while, at this replica.",
+        summary: "Change the log filter of this replica for a limited time.",
         query: Some(schema::<wire::LogLevelQuery>),
         body: Some(schema::<wire::LogLevelRequest>),
-        answers: &[answer("200", schema::<wire::LogLevel>, "What is logged now.")],
+        responses: &[response("200", schema::<wire::LogLevel>, "The log filter now in force.")],
         handler: || put(log_level::change),
     },
     Endpoint {
         method: "delete",
         path: "/api/v1/log-level",
         id: "resetLogLevel",
-        summary: "Log as at the start again.",
+        summary: "Restore the log filter that this replica started with.",
         query: None,
         body: None,
-        answers: &[answer("200", schema::<wire::LogLevel>, "What is logged now.")],
+        responses: &[response("200", schema::<wire::LogLevel>, "The log filter now in force.")],
         handler: || delete(log_level::reset),
     },
     Endpoint {
         method: "get",
         path: "/api/v1/openapi.json",
         id: "openapi",
-        summary: "This document.",
+        summary: "Show this document.",
         query: None,
         body: None,
-        answers: &[RouteResponse {
+        responses: &[RouteResponse {
             status: "200",
             media: JSON,
             schema: None,
@@ -193,10 +201,10 @@ pub(super) fn router() -> Router<Api> {
     for endpoint in ENDPOINTS {
         router = router.route(endpoint.path, (endpoint.handler)());
     }
-    router.layer(DefaultBodyLimit::max(LARGEST_BODY))
+    router.layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-const fn answer(status: &'static str, schema: MakeSchema, description: &'static str) -> RouteResponse {
+const fn response(status: &'static str, schema: MakeSchema, description: &'static str) -> RouteResponse {
     RouteResponse { status, media: JSON, schema: Some(schema), description }
 }
 

@@ -1,4 +1,4 @@
-//! What changes, as Server-Sent Events.
+//! The route of the stream of changes, as Server-Sent Events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,42 +20,44 @@ use super::feed::Subscription;
 use super::visibility::Visibility;
 use super::{Api, redact};
 
+/// Below the idle timeouts of common proxies, which start at 30 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// A stream ends after this time, and whoever comes back shows the token again: it may have run out.
-const LASTS: Duration = Duration::from_mins(15);
+/// How long a stream lasts. A client that reconnects is authenticated again: its token may have expired.
+const MAX_DURATION: Duration = Duration::from_mins(15);
 
 pub(super) async fn open(
     State(api): State<Api>,
     caller: Caller,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let subscription = api.feed.subscribe().await?;
-    let listener = Listener { subscription, caller, ends: Instant::now() + LASTS, shutdown: api.shutdown };
-    let events = stream::unfold(Some(listener), next);
+    let subscriber =
+        Subscriber { subscription, caller, ends: Instant::now() + MAX_DURATION, shutdown: api.shutdown };
+    let events = stream::unfold(Some(subscriber), next);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
-struct Listener {
+struct Subscriber {
     subscription: Subscription,
     caller: Caller,
     ends: Instant,
     shutdown: CancellationToken,
 }
 
-/// The next event, and who goes on to listen.
-async fn next(listener: Option<Listener>) -> Option<(Result<Event, Infallible>, Option<Listener>)> {
-    let mut listener = listener?;
+/// The next event, and the subscriber unless the stream ends with that event.
+async fn next(subscriber: Option<Subscriber>) -> Option<(Result<Event, Infallible>, Option<Subscriber>)> {
+    let mut subscriber = subscriber?;
     loop {
         let change = tokio::select! {
-            change = listener.subscription.changes.recv() => change,
-            () = tokio::time::sleep_until(listener.ends) => return None,
-            () = listener.shutdown.cancelled() => return None,
+            change = subscriber.subscription.changes.recv() => change,
+            () = tokio::time::sleep_until(subscriber.ends) => return None,
+            () = subscriber.shutdown.cancelled() => return None,
         };
         match change {
-            Ok(record) => match listener.event(&record).await {
-                Ok(Some(event)) => return Some((Ok(event), Some(listener))),
+            Ok(record) => match subscriber.event(&record).await {
+                Ok(Some(event)) => return Some((Ok(event), Some(subscriber))),
                 Ok(None) => {}
-                Err(fault) => {
-                    debug!(detail = fault.detail, "a stream ends");
+                Err(error) => {
+                    debug!(detail = error.detail, "ending a stream");
                     return None;
                 }
             },
@@ -68,14 +70,14 @@ async fn next(listener: Option<Listener>) -> Option<(Result<Event, Infallible>, 
     }
 }
 
-impl Listener {
-    /// The event for this listener, if the caller may see anything of it.
+impl Subscriber {
+    /// The event for this subscriber, if the caller may see a part of the delivery.
     async fn event(&self, record: &Arc<Record>) -> Result<Option<Event>, ApiError> {
-        let mut sight = Visibility::of(&self.caller).await?;
-        if !sight.may_see(record).await? {
+        let mut visibility = Visibility::of(&self.caller).await?;
+        if !visibility.can_see_delivery(record).await? {
             return Ok(None);
         }
-        let event = Event::default().event("delivery").json_data(redact::item(record, &sight));
+        let event = Event::default().event("delivery").json_data(redact::item(record, &visibility));
         Ok(event.ok())
     }
 }

@@ -6,65 +6,66 @@ use trigger_runtime::{AccessError, Action};
 
 use super::caller::Caller;
 
-/// What one caller may see, found out as it is needed and remembered for one request.
+/// The namespaces that one caller may see, checked on demand and cached for one request.
 pub(super) struct Visibility<'a> {
     caller: &'a Caller,
-    everywhere: bool,
+    cluster_wide: bool,
     namespaces: HashMap<Arc<str>, bool>,
 }
 
 impl<'a> Visibility<'a> {
     pub(super) async fn of(caller: &'a Caller) -> Result<Self, AccessError> {
-        let everywhere = caller.may(Action::Read, None).await?;
-        Ok(Self { caller, everywhere, namespaces: HashMap::new() })
+        let cluster_wide = caller.may(Action::Read, None).await?;
+        Ok(Self { caller, cluster_wide, namespaces: HashMap::new() })
     }
 
-    /// Whether the caller may see everything.
-    pub(super) fn is_everywhere(&self) -> bool {
-        self.everywhere
+    /// Whether the caller may see all namespaces.
+    pub(super) fn is_cluster_wide(&self) -> bool {
+        self.cluster_wide
     }
 
-    /// Whether the caller may see what is in `namespace`, which has been looked at.
-    pub(super) fn sees(&self, namespace: &str) -> bool {
-        self.everywhere || self.namespaces.get(namespace) == Some(&true)
+    /// Whether the caller may see `namespace`. False unless [`Visibility::load`] has checked it.
+    pub(super) fn can_see(&self, namespace: &str) -> bool {
+        self.cluster_wide || self.namespaces.get(namespace) == Some(&true)
     }
 
-    /// Finds out about these namespaces. True if the caller may see one of them.
-    pub(super) async fn look_at(&mut self, namespaces: &BTreeSet<Arc<str>>) -> Result<bool, AccessError> {
-        if self.everywhere {
+    /// Checks these namespaces. Returns whether the caller may see at least one of them.
+    pub(super) async fn load(&mut self, namespaces: &BTreeSet<Arc<str>>) -> Result<bool, AccessError> {
+        if self.cluster_wide {
             return Ok(true);
         }
         for namespace in namespaces {
             if !self.namespaces.contains_key(namespace) {
-                let sees = self.caller.may(Action::Read, Some(namespace)).await?;
-                self.namespaces.insert(Arc::clone(namespace), sees);
+                let can_see = self.caller.may(Action::Read, Some(namespace)).await?;
+                self.namespaces.insert(Arc::clone(namespace), can_see);
             }
         }
-        Ok(namespaces.iter().any(|namespace| self.sees(namespace)))
+        Ok(namespaces.iter().any(|namespace| self.can_see(namespace)))
     }
 
-    /// Whether the caller may see something of this delivery.
-    pub(super) async fn may_see(&mut self, record: &Record) -> Result<bool, AccessError> {
-        self.look_at(&concerned(record)).await
+    /// Whether the caller may see a part of this delivery.
+    pub(super) async fn can_see_delivery(&mut self, record: &Record) -> Result<bool, AccessError> {
+        self.load(&namespaces_of(record)).await
     }
 
-    /// Whether the caller may see something of this refusal. What no Secret was tried for is nobody's.
-    pub(super) async fn may_see_refusal(&mut self, refusal: &Rejection) -> Result<bool, AccessError> {
-        let tried = refusal.tried.iter().map(|tried| Arc::clone(&tried.secret.namespace));
-        self.look_at(&tried.collect()).await
+    /// Whether the caller may see a part of this rejection. If no Secret was tried, it takes a cluster-wide
+    /// permission: the request belongs to no namespace.
+    pub(super) async fn can_see_rejection(&mut self, rejection: &Rejection) -> Result<bool, AccessError> {
+        let tried = rejection.tried.iter().map(|tried| Arc::clone(&tried.secret.namespace));
+        self.load(&tried.collect()).await
     }
 
-    /// Whether the caller may read the body of a delivery: it belongs to those whose key signed it, or in
-    /// whose namespace it was seen.
-    pub(super) fn may_read_body(&self, record: &Record) -> bool {
+    /// Whether the caller may read the body of a delivery: the body belongs to the namespaces whose Secrets verified
+    /// it, or in which the change was observed.
+    pub(super) fn can_read_body(&self, record: &Record) -> bool {
         let verification = &record.verification;
         let owners = verification.secrets.iter().chain(&verification.observed);
-        self.everywhere || owners.into_iter().any(|owner| self.sees(&owner.namespace))
+        self.cluster_wide || owners.into_iter().any(|owner| self.can_see(&owner.namespace))
     }
 }
 
-/// The namespaces that a delivery concerns. If there are none, it is everybody's.
-pub(super) fn concerned(record: &Record) -> BTreeSet<Arc<str>> {
+/// The namespaces of the Secrets and rules of a delivery. With none, only cluster-wide readers see it.
+pub(super) fn namespaces_of(record: &Record) -> BTreeSet<Arc<str>> {
     let verification = &record.verification;
     let origins =
         verification.secrets.iter().chain(&verification.without_entry).chain(&verification.observed);

@@ -4,42 +4,42 @@ use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 
 use super::ObjectName;
 
-/// What was decided about one rule, and why.
+/// The decision about one rule, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// The kind of the object that carries the rule, such as `Build`.
+    /// The kind of the owner, such as `Build`.
     pub kind: String,
-    /// That object.
+    /// The owner: the object that carries the rule.
     pub target: ObjectName,
     /// The name of the rule: `when[].name` of a Build.
     pub rule: String,
-    /// The place of the rule in that object, from 0.
+    /// The position of the rule in its owner, from 0.
     pub index: usize,
-    /// What was decided.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The predicates that were looked at, in order; the last one failed if the rule was skipped.
+    /// The predicates that were checked, in order. If the rule was skipped, the last one failed.
     #[serde(default)]
     pub checks: Vec<Check>,
 }
 
-/// What was decided about one rule.
+/// The outcome for one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Outcome {
-    /// It fired; in a dry run, it would.
+    /// The rule fired; in a dry run, it would fire.
     Fired {
-        /// The run that it started; absent in a dry run.
+        /// The run that the rule started; absent in a dry run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<ObjectName>,
     },
-    /// It matched too, but an earlier rule of the same object fires already.
+    /// The rule matched, but an earlier rule of the same target fires for this event.
     AlsoMatched {
         /// The run that the earlier rule started; absent in a dry run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<ObjectName>,
     },
-    /// It did not fire.
+    /// The rule did not fire.
     Skipped {
         /// The machine name of the reason, such as `branch-not-listed`.
         reason: String,
@@ -48,23 +48,23 @@ pub enum Outcome {
     },
 }
 
-/// One predicate of a rule, with what it expected and what it found.
+/// One predicate of a rule, with the expected and the found value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
     /// The machine name of the predicate, such as `branch`.
     pub predicate: String,
-    /// Whether it held.
+    /// Whether the predicate passed.
     pub passed: bool,
-    /// What the rule wants.
+    /// The value that the rule expects.
     pub expected: String,
-    /// What the event has.
+    /// The value that the event has.
     pub found: String,
 }
 
 impl From<&DecisionRecord> for Decision {
     fn from(record: &DecisionRecord) -> Self {
-        // A decision of a dry run names no run: its name follows from the id that a replay would get.
+        // The decision of a dry run has no run: a run's name is derived from the id of the replay.
         let named = |run: &trigger_core::ObjectKey| (!run.name.is_empty()).then(|| ObjectName::from(run));
         let outcome = match &record.outcome {
             OutcomeRecord::Fired { run } => Outcome::Fired { run: named(run) },

@@ -2,16 +2,16 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, ImageChange, Launch, Moment, ObjectName, RejectionDetail, ReplayOrigin};
+use super::{DateTime, Decision, ImageChange, Launch, ObjectName, RejectionDetail, ReplayOrigin};
 
-/// A part of the history, newest first.
+/// A page of the delivery history, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deliveries {
-    /// The deliveries. There may be fewer than asked for, or none, although there are more pages: the search
-    /// for what the caller may see ends somewhere.
+    /// The deliveries. A page may hold fewer than `limit` although `next` is set: the server examines a bounded
+    /// number of deliveries per request for those that the caller may see.
     pub items: Vec<Delivery>,
-    /// What to give as `after` for the next page; null on the last one.
+    /// The `after` of the next page; null on the last page.
     pub next: Option<String>,
 }
 
@@ -19,178 +19,177 @@ pub struct Deliveries {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// Its id: 26 characters.
+    /// The id: 26 characters of a-z and 2-7.
     pub id: String,
-    /// Who told us: the name of a provider, such as `github`, or `tekton` or `images` for what we saw
-    /// ourselves.
+    /// The source: a provider such as `github`, or `tekton` or `images` for changes that this program observed.
     pub source: String,
-    /// The sender's name of the event, such as `push`.
+    /// The provider's name of the event, such as `push`.
     pub event: String,
-    /// The repository it is about.
+    /// The repository of the event.
     pub repository: Option<String>,
-    /// The object on the cluster it is about, such as a PipelineRun; or, by its reference, the first of the images
-    /// that have changed for the Builds of a namespace.
+    /// The observed object on the cluster, such as a PipelineRun. For source `images`: the namespace, with the
+    /// reference of the first changed image as name.
     #[serde(default)]
     pub object: Option<ObjectName>,
-    /// When it was taken in.
-    #[schemars(with = "Moment")]
+    /// When the delivery was received.
+    #[schemars(with = "DateTime")]
     pub received_at: Timestamp,
-    /// Where it stands.
+    /// The state.
     pub state: State,
-    /// How often somebody began to work on it.
+    /// How many attempts the dispatcher has started.
     pub attempts: u32,
-    /// When it was settled or failed.
-    #[schemars(with = "Option<Moment>")]
+    /// When the delivery was settled or failed.
+    #[schemars(with = "Option<DateTime>")]
     pub settled_at: Option<Timestamp>,
     /// When the next attempt is due.
-    #[schemars(with = "Option<Moment>")]
+    #[schemars(with = "Option<DateTime>")]
     pub due: Option<Timestamp>,
-    /// What the last attempt ran into, in a sentence.
-    pub fault: Option<String>,
-    /// What was decided, in numbers.
+    /// The error of the last attempt, in a sentence.
+    pub error: Option<String>,
+    /// The decisions, counted.
     pub summary: Summary,
-    /// The earlier delivery, if this one replays it.
+    /// The id of the replayed delivery, if this one is a replay.
     pub replay_of: Option<String>,
     /// Whether something is left out because the caller may not see it.
     #[serde(default)]
     pub hidden: bool,
 }
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It waits to be worked on.
+    /// The delivery waits in the queue.
     Pending,
-    /// Somebody works on it.
+    /// A dispatcher processes the delivery.
     Claimed,
-    /// Every rule is decided and everything due is started.
+    /// Every rule is decided, and every run that is due has been created.
     Settled,
-    /// It cannot succeed: see the fault.
+    /// The delivery cannot succeed: see `error`.
     Failed,
 }
 
-/// What was decided about a delivery, in numbers.
+/// The decisions about a delivery, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Rules that fired.
+    /// How many rules fired.
     pub started: usize,
-    /// Rules that matched too.
+    /// How many rules matched, but started nothing because an earlier rule of their target fired.
     pub also_matched: usize,
-    /// Rules that did not fire.
+    /// How many rules did not fire.
     pub skipped: usize,
-    /// If none fired: why not the one that came closest, in a sentence.
+    /// If no rule fired: why the rule with the most passed checks was skipped, in a sentence.
     pub nearest: Option<String>,
 }
 
-/// What is known under an id: a delivery that is kept, or requests that were refused.
+/// What the journal holds for an id: a delivery, or only rejected requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum KnownDelivery {
-    /// A delivery.
+    /// A stored delivery.
     Delivery(Box<DeliveryDetail>),
-    /// Nothing but requests that were refused.
+    /// Only rejected requests.
     Rejection(RejectionDetail),
 }
 
-/// Everything known about a delivery.
+/// A delivery with its request, verification, decisions and runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryDetail {
-    /// Its id.
+    /// The id: 26 characters of a-z and 2-7.
     pub id: String,
-    /// How it came in.
+    /// The request that brought the delivery.
     pub request: Request,
-    /// What proved where it comes from.
+    /// How the sender was authenticated.
     pub verification: Verification,
-    /// Where it stands.
+    /// The state.
     pub state: State,
-    /// How often somebody began to work on it.
+    /// How many attempts the dispatcher has started.
     pub attempts: u32,
-    /// When it was settled or failed.
-    #[schemars(with = "Option<Moment>")]
+    /// When the delivery was settled or failed.
+    #[schemars(with = "Option<DateTime>")]
     pub settled_at: Option<Timestamp>,
     /// When the next attempt is due.
-    #[schemars(with = "Option<Moment>")]
+    #[schemars(with = "Option<DateTime>")]
     pub due: Option<Timestamp>,
-    /// What the last attempt ran into, in a sentence.
-    pub fault: Option<String>,
-    /// What has changed, if it is about images and its body is still kept.
+    /// The error of the last attempt, in a sentence.
+    pub error: Option<String>,
+    /// The changed images, if the source is `images` and the body is still stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageChange>,
-    /// What was decided about each rule that could have fired.
+    /// The decision about each rule that could have fired.
     pub decisions: Vec<Decision>,
-    /// What was started, with how it stands now.
+    /// The runs, with their current states.
     pub launches: Vec<Launch>,
-    /// If this delivery replays another one: which, and who asked.
+    /// The origin, if this delivery is a replay.
     pub replay: Option<ReplayOrigin>,
-    /// The deliveries that replay this one, oldest first.
+    /// The ids of the replays of this delivery, oldest first.
     pub replays: Vec<String>,
     /// Whether something is left out because the caller may not see it.
     #[serde(default)]
     pub hidden: bool,
 }
 
-/// How a delivery came in.
+/// The request that brought a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// Who told us: the name of a provider, such as `github`.
+    /// The source: a provider such as `github`, or `tekton` or `images`.
     pub source: String,
-    /// The path of the hook; of what we saw ourselves, where.
+    /// The URL path of the hook; for observed changes, the resource that was watched.
     pub path: String,
-    /// The sender's name of the event.
+    /// The provider's name of the event.
     pub event: String,
-    /// The sender's own id.
+    /// The provider's id of the delivery.
     pub provider_id: Option<String>,
-    /// The repository it is about.
+    /// The repository of the event.
     pub repository: Option<String>,
-    /// When it was taken in.
-    #[schemars(with = "Moment")]
+    /// When the delivery was received.
+    #[schemars(with = "DateTime")]
     pub received_at: Timestamp,
-    /// The headers that were kept.
+    /// The stored headers.
     pub headers: Vec<Header>,
-    /// Whether the body is still kept. Without it the delivery cannot be replayed.
+    /// Whether the body is still stored. A delivery without a body cannot be replayed.
     pub body_kept: bool,
-    /// The size of the body in bytes, as long as it is kept.
+    /// The size of the body in bytes, while it is stored.
     pub body_size: Option<usize>,
 }
 
-/// A header of a request.
+/// An HTTP header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {
-    /// Its name, in lower case.
+    /// The name, in lower case.
     pub name: String,
-    /// Its value.
+    /// The value.
     pub value: String,
 }
 
-/// What proved where a delivery comes from.
+/// How the sender of a delivery was authenticated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-    /// The Secrets whose key verifies it.
+    /// The Secrets whose key verifies the delivery.
     pub secrets: Vec<ObjectName>,
-    /// Whether rules without any Secret may act on it.
+    /// Whether rules without a Secret may act on the delivery.
     pub unsigned: bool,
-    /// Clone Secrets that hold no webhook key: with `unsigned`, their rules may act on it.
+    /// Clone Secrets without a webhook key. If `unsigned` is set, their rules may act on the delivery.
     #[serde(default)]
     pub without_entry: Vec<ObjectName>,
-    /// The object on the cluster, or the image, that it was seen to happen to; then no Secret is concerned.
+    /// The object or image in which this program observed the change. Then no Secret is involved.
     #[serde(default)]
     pub observed: Option<ObjectName>,
 }
 
 impl From<trigger_journal::State> for State {
     fn from(state: trigger_journal::State) -> Self {
-        use trigger_journal::State as Kept;
+        use trigger_journal::State as Stored;
         match state {
-            Kept::Pending => Self::Pending,
-            Kept::Claimed => Self::Claimed,
-            Kept::Settled => Self::Settled,
-            Kept::Failed => Self::Failed,
+            Stored::Pending => Self::Pending,
+            Stored::Claimed => Self::Claimed,
+            Stored::Settled => Self::Settled,
+            Stored::Failed => Self::Failed,
         }
     }
 }
@@ -207,7 +206,7 @@ impl From<State> for trigger_journal::State {
 }
 
 impl State {
-    /// The state as one lower-case word.
+    /// The name: one lower-case word.
     pub fn name(self) -> &'static str {
         trigger_journal::State::from(self).name()
     }

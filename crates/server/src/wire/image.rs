@@ -3,128 +3,126 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trigger_core::ImageSource;
 use trigger_dispatch::ImageStatus;
 
-use super::Moment;
+use super::DateTime;
 
-/// Which images are wanted. Conditions that are absent let everything pass.
+/// Selects images. All given conditions must hold; an absent condition always holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageQuery {
-    /// Only as they stand in this namespace.
+    /// Only images in this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Only this image, in any spelling.
+    /// Only this image, in any spelling of its reference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Only those of which it is not known what they stand for now.
+    /// Only images whose current digest is unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failing: bool,
 }
 
-/// Images that Builds wait for, by reference and namespace.
+/// The images that Builds have rules for, sorted by reference and namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// How each stands.
+    /// The images.
     pub items: Vec<Image>,
-    /// The replica that asks registries from time to time, if it is another than the one that answers. Then
-    /// `checked`, `next` and `fault` tell of what this one has asked because something hinted at a change; the
-    /// digests are known to both.
+    /// The replica that polls the registries, if it is not the one that answers. Then `checked`, `next` and
+    /// `error` cover only the digests that this replica resolved itself, after a push or a request. All replicas
+    /// share the digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_by: Option<Arc<str>>,
+    pub polled_by: Option<Arc<str>>,
 }
 
-/// How an image stands in a namespace whose Builds wait for it.
+/// An image in a namespace whose Builds have rules for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// The image, with registry and tag, such as `docker.io/library/node:20`.
+    /// The reference with registry and tag, such as `docker.io/library/node:20`.
     pub image: String,
     /// The namespace.
     pub namespace: Arc<str>,
-    /// The digest of what it stands for, as far as is known.
+    /// The digest that the tag points to, if known.
     pub digest: Option<String>,
-    /// Since when, as far as is known.
-    #[schemars(with = "Option<Moment>")]
+    /// Since when the tag points to that digest, if known.
+    #[schemars(with = "Option<DateTime>")]
     pub since: Option<Timestamp>,
-    /// When its registry was last asked.
-    #[schemars(with = "Option<Moment>")]
+    /// When the tag was last resolved at its registry.
+    #[schemars(with = "Option<DateTime>")]
     pub checked: Option<Timestamp>,
-    /// When its registry is asked next.
-    #[schemars(with = "Option<Moment>")]
+    /// When the tag is resolved next.
+    #[schemars(with = "Option<DateTime>")]
     pub next: Option<Timestamp>,
-    /// Whether an Image object in the namespace says what it stands for. Then its registry is not asked.
+    /// Whether an Image object in the namespace provides the digest. Then the registry is not polled.
     pub by_object: bool,
-    /// Why it is not known what it stands for now. The digest, if there is one, is what it stood for before.
-    pub fault: Option<ImageError>,
-    /// The Builds in the namespace that wait for it, by name.
+    /// Why the current digest is unknown. `digest` is then the last known one.
+    pub error: Option<ImageError>,
+    /// The names of the Builds in the namespace with rules for the image.
     pub builds: Vec<Arc<str>>,
 }
 
-/// Why it is not known what an image stands for.
+/// Why the current digest of an image is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageError {
-    /// The machine name of its kind, such as `unauthorized`.
+    /// The machine name, such as `unauthorized`.
     pub kind: String,
-    /// In one sentence, with what to do.
+    /// The error and its remedy, in a sentence.
     pub message: String,
 }
 
-/// Asks for the registry of an image to be asked now.
+/// Resolves a tag at its registry now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ImageCheck {
-    /// The image, in any spelling.
+pub struct ImageCheckRequest {
+    /// The image, in any spelling of its reference.
     pub image: String,
 }
 
-/// How an image stands after its registry was asked.
+/// The outcome of resolving a tag now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ImageChecked {
-    /// Whether it was asked in time for every namespace in which it is to be asked. If not (it is slow, or has had
-    /// too many requests), it is asked a little later.
-    pub asked: bool,
-    /// How it stands, by namespace.
+pub struct ImageCheckOutcome {
+    /// Whether the tag was resolved, or failed to resolve, for every namespace. If not, the registry is slow or
+    /// rate limited, and the request continues in the background.
+    pub complete: bool,
+    /// The image, one item per namespace.
     pub items: Vec<Image>,
 }
 
-/// A tag that stands for another image than before.
+/// A tag that points to another digest than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageChange {
-    /// The image, with registry and tag.
+    /// The reference with registry and tag.
     pub image: String,
-    /// The digest of what it stood for; absent if that was not known.
+    /// The digest before; absent if unknown.
     pub from: Option<String>,
-    /// The digest of what it stands for since.
+    /// The digest since the change.
     pub to: String,
-    /// Who told us.
-    pub source: ImageTeller,
-    /// When it changed, as far as is known.
-    #[schemars(with = "Moment")]
+    /// The source of the new digest.
+    pub source: ImageSource,
+    /// When the tag changed, as far as is known.
+    #[schemars(with = "DateTime")]
     pub since: Timestamp,
 }
 
-/// Who tells what an image stands for.
+/// The source of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum ImageTeller {
-    /// The registry, asked by us.
+pub enum ImageSource {
+    /// The registry.
     Registry,
     /// An Image object of Shipwright.
     Image,
-    /// A BuildRun that has pushed it.
+    /// A BuildRun that pushed the image.
     BuildRun,
 }
 
 impl From<ImageStatus> for Image {
-    fn from(standing: ImageStatus) -> Self {
-        let ImageStatus { namespace, image, digest, since, checked, next, by_object, fault, builds } =
-            standing;
+    fn from(status: ImageStatus) -> Self {
+        let ImageStatus { namespace, image, digest, since, checked, next, by_object, fault, builds } = status;
         Self {
             image: image.to_string(),
             namespace,
@@ -133,7 +131,7 @@ impl From<ImageStatus> for Image {
             checked,
             next,
             by_object,
-            fault: fault.map(|fault| ImageError { kind: fault.kind.to_owned(), message: fault.message }),
+            error: fault.map(|error| ImageError { kind: error.kind.to_owned(), message: error.message }),
             builds: builds.into_iter().map(|build| build.name).collect(),
         }
     }
@@ -151,7 +149,18 @@ impl From<&trigger_core::ImageChange> for ImageChange {
     }
 }
 
-impl From<ImageSource> for ImageTeller {
+impl From<trigger_core::ImageSource> for ImageSource {
+    fn from(source: trigger_core::ImageSource) -> Self {
+        use trigger_core::ImageSource as Observed;
+        match source {
+            Observed::Registry => Self::Registry,
+            Observed::Image => Self::Image,
+            Observed::BuildRun => Self::BuildRun,
+        }
+    }
+}
+
+impl From<ImageSource> for trigger_core::ImageSource {
     fn from(source: ImageSource) -> Self {
         match source {
             ImageSource::Registry => Self::Registry,
@@ -161,20 +170,10 @@ impl From<ImageSource> for ImageTeller {
     }
 }
 
-impl From<ImageTeller> for ImageSource {
-    fn from(teller: ImageTeller) -> Self {
-        match teller {
-            ImageTeller::Registry => Self::Registry,
-            ImageTeller::Image => Self::Image,
-            ImageTeller::BuildRun => Self::BuildRun,
-        }
-    }
-}
-
 impl Image {
-    /// Whether it is known what the image stands for now.
+    /// Whether the current digest is known.
     pub fn is_known(&self) -> bool {
-        self.digest.is_some() && self.fault.is_none()
+        self.digest.is_some() && self.error.is_none()
     }
 }
 
@@ -185,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    fn standing() -> ImageStatus {
+    fn status() -> ImageStatus {
         ImageStatus {
             namespace: "team-a".into(),
             image: ImageRef::parse("node:20").unwrap(),
@@ -200,8 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_is_told_in_the_words_of_the_api() {
-        let told = serde_json::to_value(Image::from(standing())).unwrap();
+    fn an_image_is_written_with_the_field_names_of_the_api() {
+        let written = serde_json::to_value(Image::from(status())).unwrap();
         let expected = json!({
             "image": "docker.io/library/node:20",
             "namespace": "team-a",
@@ -210,38 +209,39 @@ mod tests {
             "checked": null,
             "next": null,
             "byObject": false,
-            "fault": null,
+            "error": null,
             "builds": ["api", "web"],
         });
-        assert_eq!(told, expected);
-        assert_eq!(serde_json::from_value::<Image>(told).unwrap(), Image::from(standing()));
+        assert_eq!(written, expected);
+        assert_eq!(serde_json::from_value::<Image>(written).unwrap(), Image::from(status()));
     }
 
     #[test]
-    fn what_is_known_is_known_now() {
-        let fault = Some(trigger_dispatch::ImageError { kind: "unauthorized", message: "no".to_owned() });
-        let digest = standing().digest;
-        for (digest, fault, known) in [
+    fn a_digest_with_an_error_is_not_the_current_one() {
+        let error = || Some(ImageError { kind: "unauthorized".to_owned(), message: "no".to_owned() });
+        let digest = Image::from(status()).digest;
+        for (digest, error, known) in [
             (digest.clone(), None, true),
-            (digest, fault.clone(), false),
+            (digest, error(), false),
             (None, None, false),
-            (None, fault, false),
+            (None, error(), false),
         ] {
-            assert_eq!(Image::from(ImageStatus { digest, fault, ..standing() }).is_known(), known);
+            assert_eq!(Image { digest, error, ..Image::from(status()) }.is_known(), known);
         }
     }
 
     #[test]
-    fn tellers_have_the_names_that_deliveries_are_kept_with() {
-        for source in [ImageSource::Registry, ImageSource::Image, ImageSource::BuildRun] {
-            let teller = ImageTeller::from(source);
-            assert_eq!(serde_json::to_value(teller).unwrap(), source.name());
-            assert_eq!(ImageSource::from(teller), source);
+    fn sources_are_written_with_the_names_that_the_journal_stores() {
+        use trigger_core::ImageSource as Observed;
+        for observed in [Observed::Registry, Observed::Image, Observed::BuildRun] {
+            let source = ImageSource::from(observed);
+            assert_eq!(serde_json::to_value(source).unwrap(), observed.name());
+            assert_eq!(Observed::from(source), observed);
         }
     }
 
     #[test]
-    fn a_query_is_read_as_it_is_written() {
+    fn a_query_omits_absent_conditions_and_rejects_unknown_ones() {
         let query = ImageQuery { failing: true, ..ImageQuery::default() };
         assert_eq!(serde_json::to_value(&query).unwrap(), json!({"failing": true}));
         assert_eq!(serde_json::to_value(ImageQuery::default()).unwrap(), json!({}));

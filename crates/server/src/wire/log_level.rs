@@ -2,22 +2,22 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
+use super::DateTime;
 
-/// What is logged.
+/// The log filter of this replica.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLevel {
-    /// What is logged now: a level such as `info`, or a list such as `info,trigger_server=debug`.
+    /// The filter in force: a level such as `info`, or a list such as `info,trigger_server=debug`.
     pub filter: String,
-    /// What was logged when the program began, and is again when `until` has come.
+    /// The filter that the process started with. It returns at `until`.
     pub at_start: String,
-    /// How long it stays so; absent if it was not changed.
-    #[schemars(with = "Option<Moment>")]
+    /// When the filter returns to `atStart`; absent if the filter was not changed.
+    #[schemars(with = "Option<DateTime>")]
     pub until: Option<Timestamp>,
 }
 
-/// What shall be logged.
+/// A new log filter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogLevelRequest {
@@ -25,11 +25,11 @@ pub struct LogLevelRequest {
     pub filter: String,
 }
 
-/// For how long.
+/// How long a new log filter stays in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogLevelQuery {
-    /// How long it stays so, such as `15m`, which it is if it is not said; 24 hours at most.
+    /// How long the filter stays in force, such as `30m`. Default: `15m`; at most `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#for: Option<String>,
 }

@@ -1,8 +1,8 @@
-//! What the admin API says, as types: for the server that writes it, for clients that read it, and for the
-//! OpenAPI document, which is made of them.
+//! The types of the admin API: the server writes them, clients read them, and the OpenAPI document is generated
+//! from them.
 //!
-//! Names are camelCase. Fields that are absent or null mean that there is nothing to say. Clients should
-//! let pass what they do not know.
+//! Field names are camelCase. An absent field and `null` mean the same: no value. Clients should ignore fields
+//! that they do not know.
 
 mod decision;
 mod delivery;
@@ -12,56 +12,34 @@ mod problem;
 mod query;
 mod rejection;
 mod replay;
+mod resource;
 mod run;
 
 pub use decision::{Check, Decision, Outcome};
 pub use delivery::{
     Deliveries, Delivery, DeliveryDetail, Header, KnownDelivery, Request, State, Summary, Verification,
 };
-pub use image::{Image, ImageChange, ImageCheck, ImageChecked, ImageError, ImageQuery, ImageTeller, Images};
+pub use image::{
+    Image, ImageChange, ImageCheckOutcome, ImageCheckRequest, ImageError, ImageQuery, ImageSource, Images,
+};
 pub use log_level::{LogLevel, LogLevelQuery, LogLevelRequest};
 pub use problem::Problem;
-pub use query::{DeliveryQuery, RefusalQuery};
-pub use rejection::{Rejection, RejectionDetail, Rejections, Tried};
+pub use query::{DeliveryQuery, RejectionQuery};
+pub use rejection::{Rejection, RejectionDetail, Rejections, TriedSecret};
 pub use replay::{ReplayOrigin, ReplayOutcome, ReplayOutcomes, ReplayRequest, ReplayRequests, ReplayResult};
-pub use run::{Launch, RunNow};
+pub use resource::ObjectName;
+pub use run::{Launch, RunState};
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-use trigger_core::ObjectKey;
 
-/// A namespaced object of a kind known from the context.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ObjectName {
-    /// The namespace it lives in.
-    pub namespace: Arc<str>,
-    /// `metadata.name`.
-    pub name: Arc<str>,
-}
+/// The schema of a [`jiff::Timestamp`]: a date and time as of RFC 3339.
+struct DateTime;
 
-impl From<&ObjectKey> for ObjectName {
-    fn from(key: &ObjectKey) -> Self {
-        Self { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }
-    }
-}
-
-impl fmt::Display for ObjectName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
-
-/// The schema of a [`jiff::Timestamp`].
-struct Moment;
-
-impl JsonSchema for Moment {
+impl JsonSchema for DateTime {
     fn schema_name() -> Cow<'static, str> {
-        "Moment".into()
+        "DateTime".into()
     }
 
     fn inline_schema() -> bool {

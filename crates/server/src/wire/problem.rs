@@ -1,17 +1,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Why a request was not answered as wished (RFC 9457).
+/// An error response (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the HTTP status is the only classification.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// The reason phrase of the HTTP status.
     pub title: String,
-    /// The status.
+    /// The HTTP status code.
     pub status: u16,
-    /// What is the matter and what to do, in a sentence.
+    /// The error and its remedy, in a sentence.
     pub detail: String,
 }

@@ -2,42 +2,42 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, State};
+use super::{DateTime, State};
 
-/// Which part of the history is wanted. Conditions that are absent let everything pass.
+/// Selects deliveries. All given conditions must hold; an absent condition always holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeliveryQuery {
-    /// Only deliveries about this repository, in any spelling.
+    /// Only deliveries for this repository, in any spelling of its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// Only deliveries of this event, by the sender's name of it.
+    /// Only deliveries with this event name, as the provider spells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Only deliveries in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Only deliveries received at or after this moment (RFC 3339).
+    /// Only deliveries received at or after this time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Moment>")]
+    #[schemars(with = "Option<DateTime>")]
     pub since: Option<Timestamp>,
-    /// Only deliveries received before this moment (RFC 3339).
+    /// Only deliveries received before this time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Moment>")]
+    #[schemars(with = "Option<DateTime>")]
     pub until: Option<Timestamp>,
-    /// How many at most: 1 to 500, 50 if it is not said.
+    /// The size of the page: 1 to 500. Default: 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// Where the previous page ended: its `next`.
+    /// The `next` of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
-/// Which refused requests are wanted.
+/// Selects rejected requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RefusalQuery {
-    /// How many at most: 1 to 1000, 50 if it is not said.
+pub struct RejectionQuery {
+    /// How many requests to return: 1 to 1000. Default: 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }

@@ -2,9 +2,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Moment, ObjectName};
+use super::{DateTime, ObjectName};
 
-/// Requests that were refused, newest first.
+/// Rejected requests, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejections {
@@ -12,58 +12,58 @@ pub struct Rejections {
     pub items: Vec<Rejection>,
 }
 
-/// What is known of a delivery that was refused, newest first.
+/// The rejected requests of one delivery id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RejectionDetail {
     /// The id that the delivery would have.
     pub id: String,
-    /// The requests that would have been this delivery.
+    /// The rejected requests, newest first.
     pub rejections: Vec<Rejection>,
 }
 
-/// A request that was not taken in.
+/// A rejected request. Equal requests with the same reason are counted, not listed one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// The id that the delivery would have.
     pub id: String,
-    /// When it came in.
-    #[schemars(with = "Moment")]
+    /// When the request arrived.
+    #[schemars(with = "DateTime")]
     pub at: Timestamp,
-    /// How often the same request was refused in a row for the same reason.
+    /// How many equal requests in a row were rejected for this reason.
     pub times: u64,
-    /// The status it was answered with, such as 401.
+    /// The HTTP status of the response, such as 401.
     pub status: u16,
-    /// The machine name of the answer, such as `unauthorized`.
+    /// The machine name of the response, such as `unauthorized`.
     pub answer: String,
-    /// Why, in a sentence; absent if it may be about what the caller may not see.
+    /// The reason in a sentence; absent if it may name a namespace that the caller may not see.
     pub reason: Option<String>,
-    /// The provider whose path it came in by.
+    /// The provider or registry format whose hook received the request, such as `github`.
     pub source: String,
-    /// The path of the hook.
+    /// The URL path of the hook.
     pub path: String,
-    /// The sender's name of the event, if it could be read.
+    /// The provider's name of the event; empty if it could not be read.
     pub event: String,
-    /// The sender's own id.
+    /// The provider's id of the delivery.
     pub provider_id: Option<String>,
-    /// The repository it was about.
+    /// The repository in the request.
     pub repository: Option<String>,
-    /// The address of the client, or of the proxy before us.
+    /// The IP address of the client, or of the proxy in front of this program.
     pub from: Option<String>,
-    /// The Secrets that were tried, and what came of each.
-    pub tried: Vec<Tried>,
+    /// The Secrets that were tried, each with its result.
+    pub tried: Vec<TriedSecret>,
     /// Whether something is left out because the caller may not see it.
     #[serde(default)]
     pub hidden: bool,
 }
 
-/// A Secret that should have verified a delivery and did not.
+/// A Secret that did not verify a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Tried {
+pub struct TriedSecret {
     /// The Secret.
     pub secret: ObjectName,
-    /// What came of it, in a sentence.
+    /// Why it did not verify the request, in a sentence.
     pub finding: String,
 }

@@ -4,74 +4,74 @@ use trigger_core::Replay;
 
 use super::Decision;
 
-/// Asks for one delivery to be worked on once more.
+/// Replays one delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayRequest {
-    /// Tells this request from others: repeated with the same text, it makes no second replay. Any text of up
-    /// to 200 characters. A dry run needs none.
+    /// The idempotency key: 1 to 200 characters. A repeated request with the same key creates no second replay.
+    /// A dry run needs none.
     #[serde(default)]
     pub request: Option<String>,
-    /// Only say what today's rules would decide; start nothing.
+    /// Only return the decisions of today's rules; start nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
 
-/// Asks for several deliveries to be worked on once more.
+/// Replays several deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayRequests {
-    /// The deliveries, at most 100.
+    /// The ids of the deliveries: 1 to 100.
     pub ids: Vec<String>,
-    /// As for one delivery.
+    /// The idempotency key, as for one delivery.
     #[serde(default)]
     pub request: Option<String>,
-    /// As for one delivery.
+    /// Only return the decisions of today's rules; start nothing.
     #[serde(default)]
     pub dry_run: bool,
 }
 
-/// What became of each delivery, in the order asked for.
+/// The outcome for each delivery, in the order of the request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayOutcomes {
-    /// One entry per delivery.
+    /// One item per delivery.
     pub items: Vec<ReplayOutcome>,
 }
 
-/// What became of one delivery.
+/// The outcome for one delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayOutcome {
-    /// The earlier delivery.
+    /// The id of the replayed delivery.
     pub id: String,
-    /// What became of it.
+    /// The result.
     pub result: ReplayResult,
 }
 
-/// What became of a delivery that was to be replayed.
+/// The result of replaying one delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum ReplayResult {
-    /// It is in the queue once more.
+    /// The replay is in the queue.
     New {
         /// The id of the replay.
         delivery: String,
     },
-    /// The same request was made before.
+    /// An earlier request with the same key created the replay.
     Known {
-        /// The id of the replay that it made.
+        /// The id of that replay.
         delivery: String,
     },
-    /// It is not known, or not any more, or the caller may not see it.
+    /// The delivery does not exist, was pruned, or is not visible to the caller.
     Missing,
-    /// It is not settled yet, so there is nothing to repeat.
+    /// The delivery is not settled yet. Replay it once it is.
     InProgress,
-    /// Its body is not kept any more.
+    /// The body was pruned.
     BodyGone,
-    /// The caller may not replay it.
+    /// The caller may not replay the delivery.
     Forbidden,
-    /// A dry run: what today's rules would decide.
+    /// A dry run: the decisions of today's rules.
     DryRun {
         /// The decisions.
         decisions: Vec<Decision>,
@@ -79,22 +79,22 @@ pub enum ReplayResult {
         #[serde(default)]
         hidden: bool,
     },
-    /// A dry run: this version does not understand the delivery.
-    Meaningless {
+    /// A dry run: this version cannot parse the delivery.
+    Unparsable {
         /// Why, in a sentence.
         reason: String,
     },
 }
 
-/// Where a replay comes from.
+/// The origin of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayOrigin {
-    /// The earlier delivery.
+    /// The id of the replayed delivery.
     pub of: String,
-    /// Who asked.
+    /// The user who requested the replay.
     pub by: String,
-    /// From where: the address of the client.
+    /// The IP address of the client.
     pub from: String,
 }
 

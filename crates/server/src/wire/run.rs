@@ -1,11 +1,10 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trigger_runtime::RunState;
 
-use super::{Moment, ObjectName};
+use super::{DateTime, ObjectName};
 
-/// One run that was started, or could not be.
+/// A run that a delivery started, or failed to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Launch {
@@ -13,62 +12,61 @@ pub struct Launch {
     pub kind: String,
     /// The run.
     pub run: ObjectName,
-    /// `metadata.uid` of the run, where it is known.
+    /// `metadata.uid` of the run, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
-    /// Whether it had been there already: an earlier attempt had created it.
+    /// Whether the run existed already because an earlier attempt created it.
     pub existed: bool,
-    /// Why it could not be created, in the API server's words.
+    /// Why the API server did not create the run, in the API server's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// How it stands now; absent if it was not created or was not looked after.
+    pub error: Option<String>,
+    /// The current state of the run; absent if the run was not created or its state was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub now: Option<RunNow>,
+    pub state: Option<RunState>,
 }
 
-/// How a run stands now.
+/// The current state of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "state", rename_all = "camelCase")]
-pub enum RunNow {
-    /// It is not there any more, or another run bears its name.
+#[serde(tag = "phase", rename_all = "camelCase")]
+pub enum RunState {
+    /// The run was deleted, or another run has its name now.
     Gone,
-    /// Nobody has begun to carry it out.
+    /// No controller has started the run.
     Waiting,
-    /// It is being carried out.
+    /// The run is in progress.
     Running {
-        /// The reason its controller gives, one CamelCase word.
+        /// The reason of its condition: one CamelCase word.
         reason: String,
     },
-    /// It has ended.
+    /// The run has ended.
     Ended {
-        /// Whether it succeeded.
+        /// Whether the run succeeded.
         succeeded: bool,
-        /// The reason its controller gives, one CamelCase word.
+        /// The reason of its condition: one CamelCase word.
         reason: String,
-        /// What its controller says about it.
+        /// The message of its condition.
         message: String,
-        /// When it ended.
+        /// When the run ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<Moment>")]
+        #[schemars(with = "Option<DateTime>")]
         at: Option<Timestamp>,
     },
-    /// It could not be looked after.
+    /// The run could not be read.
     Unknown {
         /// Why, in a sentence.
         reason: String,
     },
 }
 
-impl From<RunState> for RunNow {
-    fn from(state: RunState) -> Self {
+impl From<trigger_runtime::RunState> for RunState {
+    fn from(state: trigger_runtime::RunState) -> Self {
+        use trigger_runtime::RunState as Read;
         match state {
-            RunState::Gone => Self::Gone,
-            RunState::Waiting => Self::Waiting,
-            RunState::Running { reason } => Self::Running { reason },
-            RunState::Ended { succeeded, reason, message, at } => {
-                Self::Ended { succeeded, reason, message, at }
-            }
-            RunState::Unknown { reason } => Self::Unknown { reason },
+            Read::Gone => Self::Gone,
+            Read::Waiting => Self::Waiting,
+            Read::Running { reason } => Self::Running { reason },
+            Read::Ended { succeeded, reason, message, at } => Self::Ended { succeeded, reason, message, at },
+            Read::Unknown { reason } => Self::Unknown { reason },
         }
     }
 }

@@ -20,8 +20,8 @@ pub(super) fn way(delivery: &DeliveryDetail) -> Option<String> {
         return None;
     }
     let sources = [ImageSource::Registry, ImageSource::Image, ImageSource::BuildRun];
-    let teller = sources.into_iter().find(|source| source.name() == request.path);
-    Some(teller.map_or_else(|| request.path.clone(), |teller| teller.to_string()))
+    let source = sources.into_iter().find(|source| source.name() == request.path);
+    Some(source.map_or_else(|| request.path.clone(), |source| source.to_string()))
 }
 
 /// Where such a change was seen; `None` of any other delivery.
@@ -32,11 +32,11 @@ pub(super) fn place(delivery: &DeliveryDetail) -> Option<String> {
 
 /// What has changed, as lines with their titles.
 pub(super) fn lines(change: &ImageChange) -> [(&'static str, String); 3] {
-    let teller = ImageSource::from(change.source);
+    let source = ImageSource::from(change.source);
     let since = change.since;
     [
         ("image", change.image.clone()),
         ("was", change.from.clone().unwrap_or_else(|| "not known".to_owned())),
-        ("is", format!("{}, says {teller}, since {} ({} ago)", change.to, whole_seconds(since), age(since))),
+        ("is", format!("{}, says {source}, since {} ({} ago)", change.to, whole_seconds(since), age(since))),
     ]
 }

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Go on and show what changes, until Ctrl-C.
     #[arg(long, short = 'w')]
     watch: bool,
-    /// List the requests that were refused instead.
+    /// List rejected requests instead.
     #[arg(long, conflicts_with_all = ["watch", "repository", "event", "state", "since", "until"])]
     rejected: bool,
 }
@@ -32,7 +32,7 @@ const MOST_REJECTIONS: u32 = 1000;
 pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
     let format = args.output.format();
     if args.rejected {
-        return refused(client, args.limit, &format).await;
+        return rejected(client, args.limit, &format).await;
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let query = args.filters.query()?;
@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     match format {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
         Format::Table(_) if found.items.is_empty() => {
-            anstream::eprintln!("No deliveries. `deliveries list --rejected` shows what was refused.");
+            anstream::eprintln!("No deliveries. `deliveries list --rejected` lists rejected requests.");
         }
         Format::Table(width) => {
             let rows = found.items.iter().map(|item| rows::delivery(item, width)).collect();
@@ -58,14 +58,14 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-async fn refused(client: &Client, limit: u32, format: &Format) -> anyhow::Result<ExitCode> {
+async fn rejected(client: &Client, limit: u32, format: &Format) -> anyhow::Result<ExitCode> {
     let limit = usize::try_from(limit.min(MOST_REJECTIONS)).ok();
-    let found: wire::Rejections = client.get("/rejections", &wire::RefusalQuery { limit }).await?;
+    let found: wire::Rejections = client.get("/rejections", &wire::RejectionQuery { limit }).await?;
     match format {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
-        Format::Table(_) if found.items.is_empty() => anstream::eprintln!("Nothing was refused."),
+        Format::Table(_) if found.items.is_empty() => anstream::eprintln!("No rejected requests."),
         Format::Table(_) => {
-            Table::print_all(rows::REFUSAL_COLUMNS, found.items.iter().map(rows::refusal).collect());
+            Table::print_all(rows::REJECTION_COLUMNS, found.items.iter().map(rows::rejection).collect());
         }
     }
     Ok(ExitCode::SUCCESS)

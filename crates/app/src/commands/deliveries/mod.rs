@@ -81,7 +81,7 @@ enum StateName {
 
 const NOT_FOUND: NotFound = NotFound(
     "no delivery is known by this id, or you may not see it: `shipwright-trigger deliveries list` shows those that \
-     you may see, and with --rejected what was refused",
+     you may see, and with --rejected the rejected requests",
 );
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {

@@ -123,12 +123,12 @@ async fn chosen(
 async fn send(client: &Client, ids: &[String], request: Option<&str>) -> anyhow::Result<Vec<ReplayOutcome>> {
     let mut all = Vec::with_capacity(ids.len());
     for batch in ids.chunks(BATCH) {
-        let orders = ReplayRequests {
+        let requests = ReplayRequests {
             ids: batch.to_vec(),
             request: request.map(ToOwned::to_owned),
             dry_run: request.is_none(),
         };
-        let answer: ReplayOutcomes = client.post("/replays", &orders).await?;
+        let answer: ReplayOutcomes = client.post("/replays", &requests).await?;
         all.extend(answer.items);
     }
     Ok(all)
@@ -172,7 +172,7 @@ fn obstacle(result: &ReplayResult) -> String {
                                     for `create` on buildruns.shipwright.io there"
                 .to_owned()
         }
-        ReplayResult::Meaningless { reason } => format!("it is not understood any more: {reason}"),
+        ReplayResult::Unparsable { reason } => format!("it is not understood any more: {reason}"),
         ReplayResult::New { .. } | ReplayResult::Known { .. } | ReplayResult::DryRun { .. } => String::new(),
     }
 }

@@ -62,8 +62,8 @@ pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
     }
 }
 
-/// The columns of [`refusal`].
-pub(super) const REFUSAL_COLUMNS: &[Column] = &[
+/// The columns of [`rejection`].
+pub(super) const REJECTION_COLUMNS: &[Column] = &[
     AGE,
     Column::of("ID"),
     Column::of("ANSWER"),
@@ -73,8 +73,8 @@ pub(super) const REFUSAL_COLUMNS: &[Column] = &[
     Column::of("REASON"),
 ];
 
-/// A refused request as a row.
-pub(super) fn refusal(item: &Rejection) -> Vec<Cell> {
+/// A rejected request as a row.
+pub(super) fn rejection(item: &Rejection) -> Vec<Cell> {
     let reason = match &item.reason {
         Some(reason) => Cell::plain(reason),
         None => Cell::faint("partly about what you may not see; see `show`"),
@@ -102,19 +102,19 @@ pub(super) fn state(state: State) -> Cell {
 
 /// Whether what a delivery ran into is only that some of its runs have to wait for their turn. The sentence is
 /// all that is kept of it.
-pub(super) fn is_held_back(state: State, fault: &str) -> bool {
-    state == State::Pending && fault.contains("held back")
+pub(super) fn is_held_back(state: State, error: &str) -> bool {
+    state == State::Pending && error.contains("held back")
 }
 
 /// What became of a delivery, in a line.
 fn result(item: &Delivery) -> Cell {
     let summary = &item.summary;
-    let mut text = match (item.state, &item.fault) {
-        (State::Failed, fault) => fault.clone().unwrap_or_else(|| "why is not for you to see".to_owned()),
-        (State::Pending, Some(fault)) => {
-            let how = if is_held_back(item.state, fault) { "goes on" } else { "tried again" };
+    let mut text = match (item.state, &item.error) {
+        (State::Failed, error) => error.clone().unwrap_or_else(|| "why is not for you to see".to_owned()),
+        (State::Pending, Some(error)) => {
+            let how = if is_held_back(item.state, error) { "goes on" } else { "tried again" };
             let again = item.due.map(|due| format!("; {how} in {}", age(due)));
-            format!("{fault}{}", again.unwrap_or_default())
+            format!("{error}{}", again.unwrap_or_default())
         }
         (State::Pending, None) => "waits".to_owned(),
         (State::Claimed, _) => "is being worked on".to_owned(),
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    fn item(state: State, fault: Option<&str>, summary: Summary) -> Delivery {
+    fn item(state: State, error: Option<&str>, summary: Summary) -> Delivery {
         Delivery {
             id: "a".to_owned(),
             source: "github".to_owned(),
@@ -163,7 +163,7 @@ mod tests {
             attempts: 1,
             settled_at: None,
             due: None,
-            fault: fault.map(ToOwned::to_owned),
+            error: error.map(ToOwned::to_owned),
             summary,
             replay_of: None,
             hidden: false,
@@ -175,7 +175,7 @@ mod tests {
         let nothing = Summary::default;
         let some = Summary { started: 2, skipped: 1, ..nothing() };
         let wrong = Summary { skipped: 3, nearest: Some("the branch is dev".to_owned()), ..nothing() };
-        for (state, fault, summary, expected) in [
+        for (state, error, summary, expected) in [
             (State::Settled, None, some.clone(), "2 started, 1 skipped"),
             (State::Settled, None, wrong, "the branch is dev"),
             (State::Settled, None, nothing(), "no rule is for it"),
@@ -183,14 +183,14 @@ mod tests {
             (State::Pending, Some("away"), nothing(), "away"),
             (State::Pending, None, nothing(), "waits"),
         ] {
-            assert_eq!(result(&item(state, fault, summary)).text(), expected);
+            assert_eq!(result(&item(state, error, summary)).text(), expected);
         }
         let due = Some(jiff::Timestamp::now() + std::time::Duration::from_secs(90));
-        for (fault, expected) in [
+        for (error, expected) in [
             ("2 of 5 runs are held back for now", "2 of 5 runs are held back for now; goes on in "),
             ("the API server is away", "the API server is away; tried again in "),
         ] {
-            let waiting = Delivery { due, ..item(State::Pending, Some(fault), nothing()) };
+            let waiting = Delivery { due, ..item(State::Pending, Some(error), nothing()) };
             assert!(result(&waiting).text().starts_with(expected), "{}", result(&waiting).text());
         }
     }

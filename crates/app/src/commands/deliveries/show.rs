@@ -5,8 +5,8 @@ use anstream::println;
 use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
 use trigger_server::wire::{
-    Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, ObjectName, Outcome, RefusalQuery,
-    Rejection, Rejections, RunNow,
+    Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, ObjectName, Outcome, Rejection,
+    RejectionQuery, Rejections, RunState,
 };
 
 use super::NOT_FOUND;
@@ -47,7 +47,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     match (args.output, &known) {
         (Some(notation), known) => println!("{}", notation.write(known)?),
         (None, KnownDelivery::Delivery(delivery)) => tell(delivery),
-        (None, KnownDelivery::Rejection(detail)) => detail.rejections.iter().for_each(tell_refusal),
+        (None, KnownDelivery::Rejection(detail)) => detail.rejections.iter().for_each(tell_rejection),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,9 +65,9 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
         return Ok(text.to_owned());
     }
     let listed = deliveries(client, DeliveryQuery::default(), LOOKED_THROUGH).await?;
-    let refused: Rejections = client.get("/rejections", &RefusalQuery { limit: Some(1000) }).await?;
+    let rejected: Rejections = client.get("/rejections", &RejectionQuery { limit: Some(1000) }).await?;
     let mut ids: Vec<String> = listed.items.into_iter().map(|item| item.id).collect();
-    ids.extend(refused.items.into_iter().map(|item| item.id));
+    ids.extend(rejected.items.into_iter().map(|item| item.id));
     ids.retain(|id| id.starts_with(text));
     ids.sort();
     ids.dedup();
@@ -109,10 +109,10 @@ fn tell(delivery: &DeliveryDetail) {
         line("replayed", &format!("as {replay}"));
     }
     line("worked on", &worked_on(delivery));
-    let is_held_back = delivery.fault.as_deref().is_some_and(|fault| is_held_back(delivery.state, fault));
-    if let Some(fault) = &delivery.fault {
-        let what = if is_held_back { "waits".yellow().to_string() } else { "fault".red().to_string() };
-        println!("  {what}      {}", plain(fault));
+    let is_held_back = delivery.error.as_deref().is_some_and(|error| is_held_back(delivery.state, error));
+    if let Some(error) = &delivery.error {
+        let what = if is_held_back { "waits".yellow().to_string() } else { "error".red().to_string() };
+        println!("  {what}      {}", plain(error));
     }
     render_decisions::tell(delivery.decisions.iter().map(|decision| {
         let mut told = render_decisions::of_wire(decision);
@@ -175,46 +175,50 @@ fn worked_on(delivery: &DeliveryDetail) -> String {
 }
 
 fn tell_launch(launch: &Launch) {
-    let (mark, how) = match (&launch.fault, &launch.now) {
-        (Some(fault), _) => ("not created".red().to_string(), format!(": {fault}")),
-        (None, Some(RunNow::Ended { succeeded, reason, message, at })) => {
+    let (mark, how) = match (&launch.error, &launch.state) {
+        (Some(error), _) => ("not created".red().to_string(), format!(": {error}")),
+        (None, Some(RunState::Ended { succeeded, reason, message, at })) => {
             let reason = plain(reason);
             let word = if *succeeded { reason.green().to_string() } else { reason.red().to_string() };
             let at = at.map(|at| format!(" {} ago", age(at))).unwrap_or_default();
             let message = if message.is_empty() { String::new() } else { format!(": {message}") };
             (word, format!("{at}{message}"))
         }
-        (None, Some(RunNow::Running { reason })) => (plain(reason).yellow().to_string(), String::new()),
-        (None, Some(RunNow::Waiting)) => {
+        (None, Some(RunState::Running { reason })) => (plain(reason).yellow().to_string(), String::new()),
+        (None, Some(RunState::Waiting)) => {
             ("waiting".yellow().to_string(), ": nobody has begun to carry it out".to_owned())
         }
-        (None, Some(RunNow::Gone)) => ("gone".dimmed().to_string(), ": it was deleted since".to_owned()),
-        (None, Some(RunNow::Unknown { reason })) => ("unknown".yellow().to_string(), format!(": {reason}")),
+        (None, Some(RunState::Gone)) => ("gone".dimmed().to_string(), ": it was deleted since".to_owned()),
+        (None, Some(RunState::Unknown { reason })) => ("unknown".yellow().to_string(), format!(": {reason}")),
         (None, None) => ("created".to_owned(), String::new()),
     };
     println!("{} {}  {mark}{}", launch.kind, launch.run.bold(), plain(&how));
 }
 
-fn tell_refusal(refusal: &Rejection) {
-    println!("Refused {}  {}", refusal.id.bold(), format!("{} {}", refusal.status, refusal.answer).red());
-    let about = refusal.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
-    let event = if refusal.event.is_empty() { "something" } else { &refusal.event };
-    line("received", &format!("{event}{about}, {} ago, {}", age(refusal.at), whole_seconds(refusal.at)));
-    let from = refusal.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
-    let sender = refusal.provider_id.as_deref();
-    let sender = sender.map(|id| format!(", {} calls it {id}", refusal.source)).unwrap_or_default();
-    line("by way of", &format!("{}{from}{sender}", refusal.path));
-    if refusal.times > 1 {
-        line("times", &format!("{} in a row", refusal.times));
+fn tell_rejection(rejection: &Rejection) {
+    println!(
+        "Rejected {}  {}",
+        rejection.id.bold(),
+        format!("{} {}", rejection.status, rejection.answer).red()
+    );
+    let about = rejection.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
+    let event = if rejection.event.is_empty() { "something" } else { &rejection.event };
+    line("received", &format!("{event}{about}, {} ago, {}", age(rejection.at), whole_seconds(rejection.at)));
+    let from = rejection.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
+    let sender = rejection.provider_id.as_deref();
+    let sender = sender.map(|id| format!(", {} calls it {id}", rejection.source)).unwrap_or_default();
+    line("by way of", &format!("{}{from}{sender}", rejection.path));
+    if rejection.times > 1 {
+        line("times", &format!("{} in a row", rejection.times));
     }
-    if let Some(reason) = &refusal.reason {
+    if let Some(reason) = &rejection.reason {
         line("because", reason);
     }
-    for tried in &refusal.tried {
+    for tried in &rejection.tried {
         println!("Secret {}", tried.secret.bold());
         println!("  {} {}", "did not verify:".yellow(), plain(&tried.finding));
     }
-    if refusal.hidden {
+    if rejection.hidden {
         println!("{}", "There is more, in namespaces in which you may not see Builds.".dimmed());
     }
 }

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use anstream::println;
 use owo_colors::OwoColorize;
 use trigger_core::ImageRef;
-use trigger_server::wire::{Image, ImageCheck, ImageChecked, ImageQuery, Images};
+use trigger_server::wire::{Image, ImageCheckOutcome, ImageCheckRequest, ImageQuery, Images};
 
 use super::rows;
 use crate::admin_client::{Client, Notation};
@@ -35,8 +35,8 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
         unknown(&image, &all.items);
         return Ok(ExitCode::from(NOT_KNOWN));
     }
-    let checked: ImageChecked =
-        client.post("/images/check", &ImageCheck { image: image.to_string() }).await?;
+    let checked: ImageCheckOutcome =
+        client.post("/images/check", &ImageCheckRequest { image: image.to_string() }).await?;
     match output {
         Some(notation) => println!("{}", notation.write(&checked)?),
         None => tell(&image, &checked),
@@ -45,12 +45,12 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::from(NOT_KNOWN) })
 }
 
-fn tell(image: &ImageRef, checked: &ImageChecked) {
+fn tell(image: &ImageRef, checked: &ImageCheckOutcome) {
     println!("{}", image.bold());
     for item in &checked.items {
         println!("  {}: {}", item.namespace, plain(&rows::standing(item)));
     }
-    if !checked.asked {
+    if !checked.complete {
         anstream::eprintln!(
             "The registry has not been asked by now, or is slow; it goes on in the background. `images list` shows \
              what comes of it."

@@ -41,7 +41,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
             Table::print_all(rows::IMAGE_COLUMNS, rows);
         }
     }
-    if let (Format::Table(_), Some(replica)) = (output.format(), &found.asked_by) {
+    if let (Format::Table(_), Some(replica)) = (output.format(), &found.polled_by) {
         anstream::eprintln!(
             "Registries are asked by another replica, {replica}: when, and what was wrong, only that one knows."
         );

@@ -36,7 +36,7 @@ pub(super) fn image(item: &Image, width: Width) -> Vec<Cell> {
         Cell::or_dash(checked),
         Cell::or_dash(item.next.map(moment)),
         Cell::plain(builds),
-        item.fault.as_ref().map_or_else(|| Cell::or_dash(None::<String>), |fault| Cell::bad(&fault.message)),
+        item.error.as_ref().map_or_else(|| Cell::or_dash(None::<String>), |error| Cell::bad(&error.message)),
     ]
 }
 
@@ -44,10 +44,10 @@ pub(super) fn image(item: &Image, width: Width) -> Vec<Cell> {
 pub(super) fn standing(item: &Image) -> String {
     let since = item.since.map(|since| format!(" since {}", around(since))).unwrap_or_default();
     let known = item.digest.as_deref().map(|digest| format!("{digest}{since}"));
-    let stands = match (known, &item.fault) {
+    let stands = match (known, &item.error) {
         (Some(known), None) => known,
-        (Some(known), Some(fault)) => format!("not known now: {}; it was {known}", fault.message),
-        (None, Some(fault)) => format!("not known: {}", fault.message),
+        (Some(known), Some(error)) => format!("not known now: {}; it was {known}", error.message),
+        (None, Some(error)) => format!("not known: {}", error.message),
         (None, None) if item.by_object => "not known: its Image object has not imported it yet".to_owned(),
         (None, None) => "not known yet".to_owned(),
     };
@@ -91,7 +91,7 @@ mod tests {
             checked: Some(now - Duration::from_secs(30)),
             next: Some(now + Duration::from_secs(270)),
             by_object: false,
-            fault: None,
+            error: None,
             builds: vec!["api".into(), "web".into()],
         }
     }
@@ -117,19 +117,19 @@ mod tests {
     #[test]
     fn a_standing_is_one_line() {
         let digest = Digest::of(b"image");
-        let fault =
+        let error =
             || Some(ImageError { kind: "unauthorized".to_owned(), message: "give a Secret".to_owned() });
         let unknown = || Image { digest: None, since: None, checked: None, ..item() };
         for (item, expected) in [
             (item(), format!("{digest} since 3h ago (the registry was asked 30s ago)")),
             (
-                Image { fault: fault(), ..item() },
+                Image { error: error(), ..item() },
                 format!(
                     "not known now: give a Secret; it was {digest} since 3h ago (the registry was asked 30s ago)"
                 ),
             ),
             (
-                Image { fault: fault(), checked: item().checked, ..unknown() },
+                Image { error: error(), checked: item().checked, ..unknown() },
                 "not known: give a Secret (the registry was asked 30s ago)".to_owned(),
             ),
             (unknown(), "not known yet (the registry was not asked yet)".to_owned()),
