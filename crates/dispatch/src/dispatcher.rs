@@ -194,7 +194,7 @@ impl Dispatcher {
         let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
         let Attempt { decisions, launches, postponed, refused, held_back } = attempt;
         if let (None, Some((wait, message))) = (&postponed, held_back) {
-            info!(message, "taken up again later");
+            info!(reason = message, "taken up again later");
             self.metrics.attempted(AttemptEnd::HeldBack, age.as_secs_f64());
             let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
             let came_to = Settlement { decisions, launches, fault: Some(message) };

@@ -17,14 +17,17 @@ pub(crate) fn decisions(decisions: &[Decision], runs: &HashMap<ObjectKey, Object
 pub(crate) fn log(decisions: &[DecisionRecord]) -> usize {
     let mut fired = 0;
     for decision in decisions {
-        let (target, rule) = (&decision.target, &decision.rule);
+        let (owner, rule) = (&decision.target, &decision.rule);
         match &decision.outcome {
             OutcomeRecord::Fired { run } => {
                 fired += 1;
-                info!(%target, rule, %run, "fired");
+                info!(%owner, rule, %run, "fired");
             }
-            OutcomeRecord::AlsoMatched { run } => debug!(%target, rule, %run, "matched too"),
-            OutcomeRecord::Skipped { reason, message } => debug!(%target, rule, reason, message, "skipped"),
+            OutcomeRecord::AlsoMatched { run } => debug!(%owner, rule, %run, "matched too"),
+            // In the JSON log `target` and `message` are the names of the module and of the text.
+            OutcomeRecord::Skipped { reason, message } => {
+                debug!(%owner, rule, reason, detail = message, "skipped");
+            }
         }
     }
     fired

@@ -34,6 +34,7 @@ mod kill;
 mod kubectl;
 mod load;
 mod log_level;
+mod log_lines;
 mod matching;
 mod metrics;
 mod outages;
