@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use trigger_core::ImageRef;
-use trigger_registries::notifications::{FORMATS, MOST_CUES, bearer, claims};
+use trigger_registries::notifications::{FORMATS, MOST_HINTS, bearer, claims};
 
 /// Stands in for a registry that is not named.
 const UNNAMED: &str = "registry.invalid";
@@ -16,14 +16,14 @@ pub(crate) fn check(data: &[u8]) {
     let format = FORMATS[usize::from(choice.wrapping_sub(b'a')) % FORMATS.len()];
     let (headers, body) = split(rest);
     match format.read(&headers, body) {
-        Ok(cues) => {
-            assert!(cues.len() <= MOST_CUES, "{} cues", cues.len());
-            for cue in cues {
-                let tag = cue.tag.as_deref().expect("every format tells of tags");
-                let registry = cue.registry.as_deref().unwrap_or(UNNAMED);
-                let image = ImageRef::of(registry, &cue.repository, tag);
-                let image = image.unwrap_or_else(|error| panic!("{cue:?} is no image: {error}"));
-                assert!(cue.registry.is_none() || cue.concerns(&image), "{cue:?} is not about {image:?}");
+        Ok(hints) => {
+            assert!(hints.len() <= MOST_HINTS, "{} hints", hints.len());
+            for hint in hints {
+                let tag = hint.tag.as_deref().expect("every format tells of tags");
+                let registry = hint.registry.as_deref().unwrap_or(UNNAMED);
+                let image = ImageRef::of(registry, &hint.repository, tag);
+                let image = image.unwrap_or_else(|error| panic!("{hint:?} is no image: {error}"));
+                assert!(hint.registry.is_none() || hint.concerns(&image), "{hint:?} is not about {image:?}");
             }
         }
         Err(error) => {

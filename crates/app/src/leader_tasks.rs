@@ -102,7 +102,7 @@ mod tests {
     use tokio::time::{Instant, sleep};
     use trigger_cluster::{CoalescingSecretReader, EventRecorder, connect};
     use trigger_devcluster::DevCluster;
-    use trigger_dispatch::{ImageParts, Images};
+    use trigger_images::{ImageParts, Images};
     use trigger_journal::Address;
     use trigger_rules::Inventory;
     use trigger_runtime::{CriticalTasks, Lead};
@@ -138,8 +138,8 @@ mod tests {
             journal: Arc::clone(&journal),
             secrets: Arc::new(CoalescingSecretReader::new(&connection)),
             registries: ImageOptions::default().registries().unwrap(),
-            complaints: Arc::new(EventRecorder::start(&connection, tasks)),
-            metrics: metrics.clone(),
+            warnings: Arc::new(EventRecorder::start(&connection, tasks)),
+            metrics: trigger_images::Metrics::default(),
             settings: ImageOptions::default().settings(),
             leadership: Leadership::always(),
         };

@@ -18,14 +18,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-rules", &["api", "core"]),
     ("trigger-targets", &["api", "core"]),
     ("trigger-tasks", &["api", "core", "targets"]),
+    ("trigger-images", &["api", "core", "journal", "registries", "rules", "runtime"]),
+    // Of images only `IMAGES` and `read`: images are one source of deliveries.
+    ("trigger-dispatch", &["api", "core", "images", "journal", "providers", "rules", "runtime", "targets"]),
     (
-        "trigger-dispatch",
-        &["api", "core", "journal", "providers", "registries", "rules", "runtime", "targets"],
+        "trigger-cluster",
+        &["api", "dispatch", "core", "images", "journal", "rules", "runtime", "targets", "tasks"],
     ),
-    ("trigger-cluster", &["api", "dispatch", "core", "journal", "rules", "runtime", "targets", "tasks"]),
     (
         "trigger-server",
-        &["api", "dispatch", "core", "journal", "providers", "registries", "rules", "runtime"],
+        &["api", "dispatch", "core", "images", "journal", "providers", "registries", "rules", "runtime"],
     ),
     // Those under dev/, which the product uses in the subcommand `dev` and in tests only: see below.
     ("trigger-devcluster", &[]),
@@ -39,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cluster",
             "dispatch",
             "core",
+            "images",
             "journal",
             "providers",
             "registries",

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 use trigger_api::Target;
 use trigger_core::{ImageRef, ObjectKey};
-use trigger_dispatch::ImageWarnings;
+use trigger_images::ImageWarnings;
 use trigger_runtime::{CriticalTasks, LeakyBuckets};
 use trigger_targets::ResourceType;
 

@@ -1,7 +1,7 @@
 use trigger_core::{Delivery, Event};
+use trigger_images::IMAGES;
 use trigger_providers::{PayloadError, by_name};
 
-use crate::images::{self, IMAGES};
 use crate::pipeline_runs::{self, TEKTON};
 
 /// Why a delivery has no meaning.
@@ -27,7 +27,7 @@ pub(crate) fn meaning(delivery: &Delivery) -> Result<Event, MeaningError> {
         return pipeline_runs::read(delivery).ok_or(MeaningError::NoPipelineRun);
     }
     if *delivery.source == *IMAGES {
-        return images::read(delivery).ok_or(MeaningError::NoImage);
+        return trigger_images::read(delivery).ok_or(MeaningError::NoImage);
     }
     let provider = by_name(&delivery.source);
     let provider = provider.ok_or_else(|| MeaningError::UnknownSource(delivery.source.to_string()))?;

@@ -8,28 +8,19 @@
 mod attempt;
 mod dispatcher;
 mod events;
-mod hint;
-mod images;
 mod inline;
 mod launcher;
 mod metrics;
 mod namespace_limiter;
-mod observed;
 mod pipeline_runs;
 mod preview;
 mod pruner;
 mod record;
 
 pub use dispatcher::{Dispatcher, Settings};
-pub use hint::ImageNotifier;
-pub use images::{
-    IMAGES, ImageError, ImageParts, ImageSettings, ImageStatus, ImageWarnings, Images, Observation,
-    ObservationOutcome, image_changes,
-};
 pub use inline::{DecisionCounts, InlineDecision};
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use metrics::Metrics;
-pub use observed::append as append_observed;
 pub use pipeline_runs::{Note, PipelineRunChange, TEKTON};
 pub use preview::preview;
 pub use pruner::run_pruner;

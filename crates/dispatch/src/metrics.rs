@@ -4,10 +4,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use trigger_registries::ResolveErrorKind;
 use trigger_rules::Reason;
-
-use crate::images::ObservationOutcome;
 
 /// What the dispatcher counts. Cheap to clone; clones count together.
 ///
@@ -22,9 +19,6 @@ pub struct Metrics {
     launches: Family<LaunchLabels, Counter>,
     forgotten: Family<ForgottenLabels, Counter>,
     observed: Family<ObservedLabels, Counter>,
-    images_seen: Family<ImageLabels, Counter>,
-    image_digest_requests: Family<ImageLabels, Counter>,
-    images_watched: Gauge,
     held_back: Counter,
     leader: Gauge,
 }
@@ -61,11 +55,6 @@ struct AttemptLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ImageLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ObservedLabels {
     outcome: &'static str,
 }
@@ -97,9 +86,6 @@ impl Default for Metrics {
             launches: Family::default(),
             forgotten: Family::default(),
             observed: Family::default(),
-            images_seen: Family::default(),
-            image_digest_requests: Family::default(),
-            images_watched: Gauge::default(),
             held_back: Counter::default(),
             leader: Gauge::default(),
         };
@@ -121,12 +107,6 @@ impl Metrics {
         }
         for outcome in ["kept", "known", "unconcerned"] {
             drop(self.observed.get_or_create(&ObservedLabels { outcome }));
-        }
-        for outcome in ["first", "same", "changed"] {
-            drop(self.images_seen.get_or_create(&ImageLabels { outcome }));
-        }
-        for outcome in ["known"].into_iter().chain(ResolveErrorKind::ALL.map(ResolveErrorKind::name)) {
-            drop(self.image_digest_requests.get_or_create(&ImageLabels { outcome }));
         }
         self.forgotten(0, 0, 0);
     }
@@ -168,21 +148,6 @@ impl Metrics {
             self.observed.clone(),
         );
         registry.register(
-            "image_observations",
-            "What was seen of images, by any source, by outcome: first, same, changed",
-            self.images_seen.clone(),
-        );
-        registry.register(
-            "image_digest_requests",
-            "Answers of registries about images, by outcome: known, or the kind of the fault",
-            self.image_digest_requests.clone(),
-        );
-        registry.register(
-            "images_watched",
-            "Images that registries are asked about",
-            self.images_watched.clone(),
-        );
-        registry.register(
             "image_runs_throttled",
             "Attempts at a delivery of images that left runs for later, so that a namespace is not flooded",
             self.held_back.clone(),
@@ -217,23 +182,6 @@ impl Metrics {
     /// A PipelineRun has changed the class of its status.
     pub fn observed(&self, outcome: &'static str) {
         self.observed.get_or_create(&ObservedLabels { outcome }).inc();
-    }
-
-    pub(crate) fn image_seen(&self, news: ObservationOutcome) {
-        let outcome = match news {
-            ObservationOutcome::First => "first",
-            ObservationOutcome::Same => "same",
-            ObservationOutcome::Changed => "changed",
-        };
-        self.images_seen.get_or_create(&ImageLabels { outcome }).inc();
-    }
-
-    pub(crate) fn image_looked(&self, outcome: &'static str) {
-        self.image_digest_requests.get_or_create(&ImageLabels { outcome }).inc();
-    }
-
-    pub(crate) fn images_watched(&self, count: usize) {
-        self.images_watched.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn held_back(&self) {

@@ -15,6 +15,7 @@ mod journal;
 mod measured;
 mod metrics;
 mod new_delivery;
+mod observed;
 mod open;
 mod panic_flag;
 pub mod postgres;
@@ -35,6 +36,7 @@ pub use journal::{
 };
 pub use measured::Measured;
 pub use metrics::Metrics;
+pub use observed::append_observed;
 pub use open::{OpenError, open};
 pub use postgres::PostgresJournal;
 pub use record::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State};

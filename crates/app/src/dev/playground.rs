@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use trigger_cluster::connect;
 use trigger_core::{DeliveryId, Digest, ImageRef, ObjectKey};
 use trigger_devcluster::{DevCluster, Gvr, User};
-use trigger_dispatch::IMAGES;
+use trigger_images::IMAGES;
 use trigger_journal::{Address, Query, Record, State};
 use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines};
 
@@ -132,7 +132,7 @@ impl Playground {
         let work = async {
             let deadline = Instant::now() + SOON;
             loop {
-                let mut standings = self.program.images.standings().into_iter();
+                let mut standings = self.program.images.statuses().into_iter();
                 if standings.any(|shown| shown.image == *image && shown.digest.as_ref() == Some(digest)) {
                     return Ok(());
                 }

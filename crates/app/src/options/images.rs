@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use trigger_dispatch::ImageSettings;
+use trigger_images::ImageSettings;
 use trigger_registries::{PrivateAllowed, Registries, RegistrySettings};
 
 /// How images are followed, and how their registries are asked.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use trigger_dispatch::ImageNotifier;
+use trigger_images::ImageNotifier;
 use trigger_registries::notifications::{
     FORMATS, GOOGLE_KEYS, IdTokens, KeyFile, KeysByHttp, NotificationFormat, by_name,
 };
@@ -57,15 +57,15 @@ impl RegistryHookOptions {
         Ok(())
     }
 
-    /// What takes notifications in and has `watch` look at the images.
-    pub(crate) fn hooks(&self, watch: Arc<dyn ImageNotifier>) -> anyhow::Result<RegistryHooks> {
+    /// The routes for notifications, whose push hints go to `notifier`.
+    pub(crate) fn hooks(&self, notifier: Arc<dyn ImageNotifier>) -> anyhow::Result<RegistryHooks> {
         let hook = |hook: &RegistryHook| trigger_server::RegistryHook {
             format: hook.format,
             key_file: hook.key_file.clone(),
         };
         Ok(RegistryHooks {
             formats: self.registry_hooks.iter().map(hook).collect(),
-            watch,
+            notifier,
             id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(&self.google_keys_url)?))),
         })
     }

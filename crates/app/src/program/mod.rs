@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use trigger_cluster::{BuildWatch, Connection, EventRecorder, KubeLauncher};
-use trigger_dispatch::{Images, Launcher};
+use trigger_dispatch::Launcher;
+use trigger_images::Images;
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
 use trigger_runtime::Leadership;

@@ -7,7 +7,8 @@ use trigger_cluster::{
     BuildWatch, CoalescingSecretReader, Connection, EventRecorder, ImageFollowers, KubeRuns, LeaseElector,
     PipelineRunFollowers, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, ImageParts, Images, Launcher};
+use trigger_dispatch::{Dispatcher, Launcher};
+use trigger_images::{ImageParts, Images};
 use trigger_journal::{Journal, Measured};
 use trigger_rules::Inventory;
 use trigger_runtime::{Leadership, Secrets};
@@ -60,7 +61,7 @@ pub(super) fn assemble(
     let builds = shared.watch_builds();
 
     // Images.
-    let images = shared.follow_images(&builds)?;
+    let images = shared.follow_images(&mut registry, &builds)?;
 
     // Dispatcher.
     shared.start_dispatcher(&builds, launcher)?;
@@ -104,14 +105,14 @@ impl Shared<'_> {
     }
 
     /// Polls registries and follows Image objects.
-    fn follow_images(&self, builds: &BuildWatch) -> anyhow::Result<Images> {
+    fn follow_images(&self, registry: &mut Registry, builds: &BuildWatch) -> anyhow::Result<Images> {
         let parts = ImageParts {
             inventory: Arc::clone(self.inventory),
             journal: Arc::clone(self.journal),
             secrets: Arc::clone(self.secrets),
             registries: self.options.images.registries()?,
-            complaints: Arc::new(self.recorder.clone()),
-            metrics: self.metrics.clone(),
+            warnings: Arc::new(self.recorder.clone()),
+            metrics: image_metrics(registry),
             settings: self.options.images.settings(),
             leadership: self.leadership.clone(),
         };
@@ -225,6 +226,12 @@ fn measured(journal: Arc<dyn Journal>, registry: &mut Registry) -> Arc<dyn Journ
 
 fn dispatch_metrics(registry: &mut Registry) -> trigger_dispatch::Metrics {
     let metrics = trigger_dispatch::Metrics::default();
+    metrics.register(registry);
+    metrics
+}
+
+fn image_metrics(registry: &mut Registry) -> trigger_images::Metrics {
+    let metrics = trigger_images::Metrics::default();
     metrics.register(registry);
     metrics
 }

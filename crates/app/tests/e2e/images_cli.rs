@@ -71,7 +71,7 @@ async fn known(world: &World, team: &str, image: &str, digest: &str) {
     let namespace = world.namespace(team);
     world
         .until("it is known what the image stands for", || async {
-            let standings = world.program.images.standings();
+            let standings = world.program.images.statuses();
             let here = standings
                 .iter()
                 .find(|standing| *standing.namespace == namespace && standing.image.as_str() == image)?;

@@ -11,7 +11,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
 use trigger_core::{ImageRef, ImageSource};
-use trigger_dispatch::{Images, Observation};
+use trigger_images::{Images, Observation};
 use trigger_journal::Journal;
 
 use crate::metrics::Watch;
@@ -90,7 +90,7 @@ impl Pushes {
     async fn somebody_waits(&mut self, raise: &mut Interval) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while !self.images.any_are_waited_for() {
+        while !self.images.is_any_watched() {
             self.horizon = this_second();
             tokio::select! {
                 _ = look.tick() => {}
@@ -125,7 +125,7 @@ impl Pushes {
 
     async fn look(&mut self, namespace: &Arc<str>, push: Push) {
         let Push { image, digest, at } = push;
-        if at < self.horizon || !self.images.are_waited_for(namespace, &image) {
+        if at < self.horizon || !self.images.is_watched(namespace, &image) {
             return;
         }
         let newest = self.newest.entry((Arc::clone(namespace), image.clone())).or_insert(Timestamp::MIN);
@@ -133,8 +133,9 @@ impl Pushes {
             return;
         }
         *newest = at;
-        let sighting = Observation { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
-        self.images.saw(namespace, sighting).await;
+        let observation =
+            Observation { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
+        self.images.observe(namespace, observation).await;
     }
 }
 

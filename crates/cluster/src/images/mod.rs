@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trigger_dispatch::Images;
+use trigger_images::Images;
 use trigger_journal::Journal;
 use trigger_runtime::{CriticalTasks, Leadership, restart_on_panic};
 

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
 use trigger_core::{Digest, ImageRef, ImageSource, ObjectKey};
-use trigger_dispatch::{Images, Observation};
+use trigger_images::{Images, Observation};
 use trigger_runtime::Leadership;
 
 use crate::metrics::Watch;
@@ -116,7 +116,7 @@ impl Objects {
         if known.is_some_and(|known| known.image != image) {
             self.forget(&key);
         }
-        self.images.has_object(&key.namespace, &image, true);
+        self.images.set_object(&key.namespace, &image, true);
         self.known.insert(key.clone(), Object { image, digest, told: false });
         self.tell(&key).await;
     }
@@ -127,7 +127,7 @@ impl Objects {
             other.0.namespace == key.namespace && other.1.image == object.image
         };
         if !self.known.iter().any(same) {
-            self.images.has_object(&key.namespace, &object.image, false);
+            self.images.set_object(&key.namespace, &object.image, false);
         }
     }
 
@@ -145,12 +145,12 @@ impl Objects {
             return;
         }
         let Some(object) = self.known.get_mut(key) else { return };
-        let is_wanted = self.images.are_waited_for(&key.namespace, &object.image);
+        let is_wanted = self.images.is_watched(&key.namespace, &object.image);
         let was_told = std::mem::replace(&mut object.told, is_wanted);
         let Some(digest) = object.digest.clone().filter(|_| is_wanted && !was_told) else { return };
         let (image, since) = (object.image.clone(), Timestamp::now());
-        let sighting = Observation { image, digest, source: ImageSource::Image, since, pushed: false };
-        self.images.saw(&Arc::clone(&key.namespace), sighting).await;
+        let observation = Observation { image, digest, source: ImageSource::Image, since, pushed: false };
+        self.images.observe(&Arc::clone(&key.namespace), observation).await;
     }
 }
 

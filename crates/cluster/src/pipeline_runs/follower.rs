@@ -14,8 +14,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 use trigger_api::tekton::PipelineRun;
 use trigger_core::Event;
-use trigger_dispatch::{Metrics, PipelineRunChange, append_observed};
-use trigger_journal::Journal;
+use trigger_dispatch::{Metrics, PipelineRunChange};
+use trigger_journal::{Journal, append_observed};
 use trigger_rules::Inventory;
 
 use super::observed::{News, Seen};

@@ -23,7 +23,7 @@ pub trait NotificationFormat: Send + Sync + 'static {
         false
     }
 
-    /// The tags that may stand for another image now, at most [`MOST_CUES`](super::MOST_CUES). None if
+    /// The tags that may stand for another image now, at most [`MOST_HINTS`](super::MOST_HINTS). None if
     /// something else happened than the push of a tag.
     ///
     /// What cannot be the name of an image is left out, since no Build can name it either.

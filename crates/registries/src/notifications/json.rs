@@ -3,19 +3,19 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{MOST_CUES, NotificationError};
+use super::{MOST_HINTS, NotificationError};
 
 /// Reads JSON.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, NotificationError> {
     Ok(serde_json::from_slice(body)?)
 }
 
-/// A list that is not longer than [`MOST_CUES`]. Nothing beyond that is read into memory, so that a small
+/// A list that is not longer than [`MOST_HINTS`]. Nothing beyond that is read into memory, so that a small
 /// body cannot become large structures.
 #[derive(Debug)]
 pub(super) struct Few<T>(pub(super) Vec<T>);
 
-/// Names in a list, or the keys of an object. Not more than [`MOST_CUES`] either.
+/// Names in a list, or the keys of an object. Not more than [`MOST_HINTS`] either.
 #[derive(Debug)]
 pub(super) struct Names(pub(super) Vec<String>);
 
@@ -26,7 +26,7 @@ impl<T> Default for Few<T> {
 }
 
 fn room<E: Error>(taken: usize) -> Result<(), E> {
-    if taken < MOST_CUES { Ok(()) } else { Err(E::custom("the list is too long")) }
+    if taken < MOST_HINTS { Ok(()) } else { Err(E::custom("the list is too long")) }
 }
 
 fn list<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(mut items: A) -> Result<Vec<T>, A::Error> {

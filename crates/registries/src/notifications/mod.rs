@@ -1,6 +1,6 @@
 //! What registries' notifications say.
 //!
-//! A notification is a cue to look at the registry, never a source of digests: most registries cannot sign,
+//! A notification is a hint to look at the registry, never a source of digests: most registries cannot sign,
 //! and those that can repeat and reorder. So a format only has to find out which tags it may be about.
 //!
 //! Start at [`NotificationFormat`]. A file per format in `formats/` implements it, and [`FORMATS`] lists them.
@@ -14,10 +14,10 @@
 //! 2. Add one line to [`FORMATS`]. A test compares it with the files.
 
 mod credential;
-mod cue;
 mod error;
 mod format;
 mod formats;
+mod hint;
 mod id_token;
 mod json;
 mod key_file;
@@ -36,4 +36,4 @@ pub use key_file::{KeyFile, KeyFileError, Keys};
 pub use registry::{FORMATS, by_name};
 
 /// How many tags a notification may be about. Registries tell of one push at a time, some of a few together.
-pub const MOST_CUES: usize = 1000;
+pub const MOST_HINTS: usize = 1000;

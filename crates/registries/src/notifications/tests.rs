@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use http::HeaderMap;
 
-use crate::notifications::{FORMATS, MOST_CUES, NotificationError, by_name};
+use crate::notifications::{FORMATS, MOST_HINTS, NotificationError, by_name};
 
 fn headers(event: Option<&str>) -> HeaderMap {
     event
@@ -12,14 +12,14 @@ fn headers(event: Option<&str>) -> HeaderMap {
         .collect()
 }
 
-/// What is read, a cue per line: the registry or `*`, the repository, the tag.
+/// What is read, a hint per line: the registry or `*`, the repository, the tag.
 fn read_as(event: Option<&str>, format: &str, body: &str) -> Result<Vec<String>, NotificationError> {
-    let cues = by_name(format).unwrap().read(&headers(event), body.as_bytes())?;
-    Ok(cues
+    let hints = by_name(format).unwrap().read(&headers(event), body.as_bytes())?;
+    Ok(hints
         .into_iter()
-        .map(|cue| {
-            let registry = cue.registry.unwrap_or_else(|| "*".to_owned());
-            format!("{registry} {} {}", cue.repository, cue.tag.unwrap_or_default())
+        .map(|hint| {
+            let registry = hint.registry.unwrap_or_else(|| "*".to_owned());
+            format!("{registry} {} {}", hint.repository, hint.tag.unwrap_or_default())
         })
         .collect())
 }
@@ -31,8 +31,8 @@ fn read(format: &str, body: &str) -> Result<Vec<String>, NotificationError> {
 #[track_caller]
 fn check(format: &str, rows: &[(&str, &[&str])]) {
     for (body, expected) in rows {
-        let cues = read(format, body).unwrap_or_else(|error| panic!("{format}: {body}: {error}"));
-        assert_eq!(cues, *expected, "{format}: {body}");
+        let hints = read(format, body).unwrap_or_else(|error| panic!("{format}: {body}: {error}"));
+        assert_eq!(hints, *expected, "{format}: {body}");
     }
 }
 
@@ -275,7 +275,7 @@ fn github_tells_of_packages_of_all_kinds() {
     headers.insert("content-type", "application/x-www-form-urlencoded; charset=utf-8".parse().unwrap());
     let form: String =
         form_urlencoded::Serializer::new(String::new()).append_pair("payload", &usual).finish();
-    assert_eq!(ghcr.read(&headers, form.as_bytes()).map(|cues| cues.len()), Ok(1));
+    assert_eq!(ghcr.read(&headers, form.as_bytes()).map(|hints| hints.len()), Ok(1));
     for form in ["", "other=1", "payload={}&payload={}"] {
         assert_eq!(ghcr.read(&headers, form.as_bytes()), Err(NotificationError::Form("payload")), "{form}");
     }
@@ -375,14 +375,14 @@ fn our_own_format_names_images_as_manifests_do() {
 fn lists_have_a_length() {
     let tags = |count: usize| vec![r#""1""#; count].join(",");
     let quay = |count| format!(r#"{{"docker_url":"quay.io/a/b","updated_tags":[{}]}}"#, tags(count));
-    assert_eq!(read("quay", &quay(MOST_CUES)).map(|cues| cues.len()), Ok(MOST_CUES));
+    assert_eq!(read("quay", &quay(MOST_HINTS)).map(|hints| hints.len()), Ok(MOST_HINTS));
     let event =
         format!(r#"{{"action":"push","target":{{"mediaType":"{INDEX}","repository":"a","tag":"1"}}}}"#);
     let resource = r#"{"tag":"1"}"#;
-    let many = |item: &str| vec![item; MOST_CUES + 1].join(",");
-    let object: Vec<_> = (0..=MOST_CUES).map(|tag| format!(r#""{tag}":1"#)).collect();
+    let many = |item: &str| vec![item; MOST_HINTS + 1].join(",");
+    let object: Vec<_> = (0..=MOST_HINTS).map(|tag| format!(r#""{tag}":1"#)).collect();
     for (format, body) in [
-        ("quay", quay(MOST_CUES + 1)),
+        ("quay", quay(MOST_HINTS + 1)),
         ("quay", format!(r#"{{"docker_url":"quay.io/a/b","updated_tags":{{{}}}}}"#, object.join(","))),
         ("distribution", format!(r#"{{"events":[{}]}}"#, many(&event))),
         ("generic", format!(r#"{{"images":[{}]}}"#, many(r#""a""#))),
@@ -397,8 +397,8 @@ fn lists_have_a_length() {
         let refused = read(format, &body);
         assert!(matches!(refused, Err(NotificationError::UnexpectedJson { .. })), "{format}: {refused:?}");
     }
-    let full = format!(r#"{{"image":"a","images":[{}]}}"#, vec![r#""a""#; MOST_CUES].join(","));
-    assert_eq!(read("generic", &full).map(|cues| cues.len()), Ok(MOST_CUES));
+    let full = format!(r#"{{"image":"a","images":[{}]}}"#, vec![r#""a""#; MOST_HINTS].join(","));
+    assert_eq!(read("generic", &full).map(|hints| hints.len()), Ok(MOST_HINTS));
 }
 
 #[test]
@@ -424,7 +424,7 @@ fn what_strangers_send_is_refused_and_never_quoted() {
         for body in plain.into_iter().chain(nested.iter().map(String::as_str)) {
             let error = match read(format.name(), body) {
                 Err(error) => error,
-                Ok(cues) => panic!("{}: {body:.80} is read as {cues:?}", format.name()),
+                Ok(hints) => panic!("{}: {body:.80} is read as {hints:?}", format.name()),
             };
             let told = format!("{error} {error:?}");
             assert!(!told.contains("s3cr3t") && told.len() < 200, "{}: {told}", format.name());

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use tracing::info;
 use trigger_core::ImageRef;
-use trigger_dispatch::ImageStatus;
+use trigger_images::ImageStatus;
 use trigger_runtime::Action;
 
 use super::Api;
@@ -40,10 +40,10 @@ pub(super) async fn list(
     statuses.retain(|status| {
         namespace.as_deref().is_none_or(|wanted| *status.namespace == *wanted)
             && image.as_ref().is_none_or(|wanted| status.image == *wanted)
-            && (!failing || status.fault.is_some())
+            && (!failing || status.error.is_some())
     });
     let items = statuses.into_iter().map(Image::from).collect();
-    Ok(Json(Images { items, polled_by: api.images.asked_by() }))
+    Ok(Json(Images { items, polled_by: api.images.polled_by() }))
 }
 
 pub(super) async fn check(
@@ -106,7 +106,7 @@ async fn of(
 async fn visible(api: &Api, visibility: &mut Visibility<'_>) -> Result<Vec<ImageStatus>, ApiError> {
     // Before the Builds are synced the list would be empty, which reads as `no Build has a rule`.
     api.rules()?;
-    let mut statuses = api.images.standings();
+    let mut statuses = api.images.statuses();
     let namespaces: BTreeSet<_> = statuses.iter().map(|status| Arc::clone(&status.namespace)).collect();
     visibility.load(&namespaces).await?;
     statuses.retain(|status| visibility.can_see(&status.namespace));

@@ -28,7 +28,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
-use trigger_dispatch::Images;
+use trigger_images::Images;
 use trigger_journal::Journal;
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::Runs;

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use futures::stream;
-use trigger_dispatch::image_changes;
+use trigger_images::image_changes;
 use trigger_journal::{DecisionRecord, LaunchRecord, OutcomeRecord, Record};
 use trigger_runtime::{RunRef, Runs};
 

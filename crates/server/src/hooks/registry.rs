@@ -1,4 +1,4 @@
-//! What registries tell: from the request to the cue.
+//! Notifications of registries: from the request to the push hint.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::post;
 use tracing::{debug, error, info};
 use trigger_core::{DeliveryKey, PushHint};
-use trigger_dispatch::ImageNotifier;
+use trigger_images::ImageNotifier;
 use trigger_registries::notifications::{
     CredentialError, IdTokenError, IdTokens, KeyFile, KeyFileError, NotificationFormat, bearer, claims,
 };
@@ -43,7 +43,7 @@ pub struct RegistryHooks {
     /// The formats that the operator has set up.
     pub formats: Vec<RegistryHook>,
     /// Who looks at the images.
-    pub watch: Arc<dyn ImageNotifier>,
+    pub notifier: Arc<dyn ImageNotifier>,
     /// Who checks ID tokens.
     pub id_tokens: Arc<IdTokens>,
 }
@@ -51,7 +51,7 @@ pub struct RegistryHooks {
 /// What all formats share.
 struct Shared {
     hooks: Arc<Hooks>,
-    watch: Arc<dyn ImageNotifier>,
+    notifier: Arc<dyn ImageNotifier>,
     id_tokens: Arc<IdTokens>,
     /// Wrong keys are counted by format: it is not known whose they should be.
     pace: FailureLimiter,
@@ -68,8 +68,9 @@ struct One {
 
 /// Two routes per format, with and without a key in the path.
 pub(super) fn routes(hooks: &Arc<Hooks>, registries: RegistryHooks) -> Router {
-    let RegistryHooks { formats, watch, id_tokens } = registries;
-    let shared = Arc::new(Shared { hooks: Arc::clone(hooks), watch, id_tokens, pace: FailureLimiter::new() });
+    let RegistryHooks { formats, notifier, id_tokens } = registries;
+    let shared =
+        Arc::new(Shared { hooks: Arc::clone(hooks), notifier, id_tokens, pace: FailureLimiter::new() });
     let mut router = Router::new();
     for RegistryHook { format, key_file } in formats {
         let path = format!("/hooks/registry/{}", format.name());
@@ -143,12 +144,12 @@ impl One {
         if self.format.is_ping(headers) {
             return Ok(HookResponse::Ping);
         }
-        let cues = self.format.read(headers, body).map_err(|error| {
+        let hints = self.format.read(headers, body).map_err(|error| {
             info!(format, error = %error, "a notification cannot be read");
             Rejected::because(HookResponse::Malformed, error.to_string(), about)
         })?;
-        let Some(first) = cues.first() else { return Ok(HookResponse::Ignored) };
-        let images: usize = cues.iter().map(|cue| self.shared.watch.cue(cue)).sum();
+        let Some(first) = hints.first() else { return Ok(HookResponse::Ignored) };
+        let images: usize = hints.iter().map(|hint| self.shared.notifier.notify(hint)).sum();
         let first = name(first);
         if images == 0 {
             // A registry tells of everything that is pushed to it. Rejected, it would tell again and again, and
@@ -237,8 +238,8 @@ impl From<CredentialError> for Unproven {
 }
 
 /// The image as a person would write it.
-fn name(cue: &PushHint) -> String {
-    let registry = cue.registry.as_deref().map(|registry| format!("{registry}/")).unwrap_or_default();
-    let tag = cue.tag.as_deref().map(|tag| format!(":{tag}")).unwrap_or_default();
-    format!("{registry}{}{tag}", cue.repository)
+fn name(hint: &PushHint) -> String {
+    let registry = hint.registry.as_deref().map(|registry| format!("{registry}/")).unwrap_or_default();
+    let tag = hint.tag.as_deref().map(|tag| format!(":{tag}")).unwrap_or_default();
+    format!("{registry}{}{tag}", hint.repository)
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trigger_dispatch::ImageStatus;
+use trigger_images::ImageStatus;
 
 use super::DateTime;
 
@@ -122,7 +122,7 @@ pub enum ImageSource {
 
 impl From<ImageStatus> for Image {
     fn from(status: ImageStatus) -> Self {
-        let ImageStatus { namespace, image, digest, since, checked, next, by_object, fault, builds } = status;
+        let ImageStatus { namespace, image, digest, since, checked, next, by_object, error, builds } = status;
         Self {
             image: image.to_string(),
             namespace,
@@ -131,7 +131,7 @@ impl From<ImageStatus> for Image {
             checked,
             next,
             by_object,
-            error: fault.map(|error| ImageError { kind: error.kind.to_owned(), message: error.message }),
+            error: error.map(|error| ImageError { kind: error.kind.to_owned(), message: error.message }),
             builds: builds.into_iter().map(|build| build.name).collect(),
         }
     }
@@ -193,7 +193,7 @@ mod tests {
             checked: None,
             next: None,
             by_object: false,
-            fault: None,
+            error: None,
             builds: vec![ObjectKey::new("team-a", "api"), ObjectKey::new("team-a", "web")],
         }
     }

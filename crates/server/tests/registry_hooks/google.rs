@@ -76,7 +76,7 @@ async fn a_token_of_the_operators_own_subscription_is_accepted() {
     for _ in 0..3 {
         let token = google_cloud.token("RS256", KID, &json!({}));
         assert_eq!(scene.post("google", &token, &google()).await, (202, "accepted".to_owned()));
-        assert_eq!(scene.cued(), ["team/base:1"]);
+        assert_eq!(scene.hinted(), ["team/base:1"]);
     }
     assert_eq!(google_cloud.asked.load(Ordering::Relaxed), 1, "the keys are kept");
 }
@@ -102,7 +102,7 @@ async fn tokens_of_others_are_refused() {
     ] {
         assert_eq!(scene.post("google", &headers, &google()).await, refused, "{what}");
     }
-    assert!(scene.cued().is_empty());
+    assert!(scene.hinted().is_empty());
     let reasons: Vec<_> = scene.rejections(9).await.into_iter().map(|refusal| refusal.reason).collect();
     for expected in
         ["the ID token is not valid: it has expired", "the key or signature of the notification is malformed"]

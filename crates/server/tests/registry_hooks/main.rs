@@ -44,10 +44,10 @@ async fn every_format_comes_in_by_header_and_by_path() {
                 good,
                 "{format} {verification:?}"
             );
-            assert_eq!(scene.cued(), ["team/base:1"], "{format} {verification:?}");
+            assert_eq!(scene.hinted(), ["team/base:1"], "{format} {verification:?}");
         }
         assert_eq!(scene.post(&format!("{format}/{KEY}"), &[], &body).await, good, "{format} by path");
-        assert_eq!(scene.cued(), ["team/base:1"], "{format} by path");
+        assert_eq!(scene.hinted(), ["team/base:1"], "{format} by path");
     }
 }
 
@@ -79,7 +79,7 @@ async fn whoever_has_no_key_is_refused() {
             assert_eq!(scene.post(format, &[verification], &altered).await, refused, "{format}, altered");
         }
     }
-    assert!(scene.cued().is_empty());
+    assert!(scene.hinted().is_empty());
 }
 
 #[tokio::test]

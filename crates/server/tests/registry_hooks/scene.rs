@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trigger_core::{ObjectKey, PushHint};
-use trigger_dispatch::ImageNotifier;
+use trigger_images::ImageNotifier;
 use trigger_journal::{Address, Journal, Rejection};
 use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
 use trigger_rules::Inventory;
@@ -30,7 +30,7 @@ pub const EMAIL: &str = "push@acme.iam.gserviceaccount.com";
 pub struct Scene {
     address: SocketAddr,
     http: reqwest::Client,
-    watch: Arc<Recorder>,
+    recorder: Arc<Recorder>,
     inventory: Arc<Inventory>,
     journal: Arc<dyn Journal>,
     metrics: Registry,
@@ -46,9 +46,9 @@ struct Recorder(Mutex<Vec<PushHint>>);
 struct NoSecrets;
 
 impl ImageNotifier for Recorder {
-    fn cue(&self, cue: &PushHint) -> usize {
-        self.0.lock().unwrap().push(cue.clone());
-        usize::from(cue.repository == "team/base" && cue.tag.as_deref() == Some("1"))
+    fn notify(&self, hint: &PushHint) -> usize {
+        self.0.lock().unwrap().push(hint.clone());
+        usize::from(hint.repository == "team/base" && hint.tag.as_deref() == Some("1"))
     }
 }
 
@@ -75,7 +75,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let journal = Address::Sqlite(folder.path().join("journal.db"));
         let journal = trigger_journal::open(&journal).await.unwrap();
-        let (inventory, watch) = (Arc::new(Inventory::new()), Arc::new(Recorder::default()));
+        let (inventory, recorder) = (Arc::new(Inventory::new()), Arc::new(Recorder::default()));
         let counted = Metrics::default();
         let mut metrics = Registry::default();
         counted.register(&mut metrics);
@@ -97,13 +97,13 @@ impl Scene {
         });
         let registries = RegistryHooks {
             formats: formats.collect(),
-            watch: Arc::clone(&watch) as Arc<dyn ImageNotifier>,
+            notifier: Arc::clone(&recorder) as Arc<dyn ImageNotifier>,
             id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url).unwrap()))),
         };
         let github = Route { path: "/hooks/github", provider: trigger_providers::ALL[0] };
         let (address, ends) = run(hooks.router(&[github], registries)).await;
         let http = reqwest::Client::new();
-        Self { address, http, watch, inventory, journal, metrics, folder, _ends: ends }
+        Self { address, http, recorder, inventory, journal, metrics, folder, _ends: ends }
     }
 
     pub fn synced(&self) {
@@ -138,9 +138,9 @@ impl Scene {
     }
 
     /// What should be looked at since this was asked last.
-    pub fn cued(&self) -> Vec<String> {
-        let cues = std::mem::take(&mut *self.watch.0.lock().unwrap());
-        cues.into_iter().map(|cue| format!("{}:{}", cue.repository, cue.tag.unwrap())).collect()
+    pub fn hinted(&self) -> Vec<String> {
+        let hints = std::mem::take(&mut *self.recorder.0.lock().unwrap());
+        hints.into_iter().map(|hint| format!("{}:{}", hint.repository, hint.tag.unwrap())).collect()
     }
 
     pub fn write_key(&self, format: &str, text: Option<&str>) {

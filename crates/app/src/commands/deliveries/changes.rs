@@ -1,7 +1,7 @@
 //! Deliveries about images that have changed.
 
 use trigger_core::ImageSource;
-use trigger_dispatch::IMAGES;
+use trigger_images::IMAGES;
 use trigger_server::wire::{Delivery, DeliveryDetail, ImageChange};
 
 use crate::admin_client::{age, whole_seconds};

@@ -28,8 +28,8 @@ async fn no_fault_starts_anything_and_no_change_behind_one_is_missed() {
         registry.push("base", "latest", b"two");
         registry.faults().set("base", fault.clone());
         check(&world, &base).await;
-        let shown = standing(&world, &base, |standing| standing.fault.is_some()).await;
-        let told = shown.fault.clone().unwrap();
+        let shown = standing(&world, &base, |standing| standing.error.is_some()).await;
+        let told = shown.error.clone().unwrap();
         let expected =
             if kind == "garbled" { &["garbled", "unreachable"][..] } else { std::slice::from_ref(&kind) };
         assert!(expected.contains(&told.kind), "{fault:?}: {told:?}");
@@ -41,7 +41,7 @@ async fn no_fault_starts_anything_and_no_change_behind_one_is_missed() {
         if kind != "too-many-requests" {
             check(&world, &base).await;
             built(&world, "team-a", "app", 1).await;
-            standing(&world, &base, |standing| standing.fault.is_none()).await;
+            standing(&world, &base, |standing| standing.error.is_none()).await;
         }
     }
 }
@@ -85,8 +85,8 @@ async fn addresses_inside_are_refused_unless_allowed() {
     let metadata = "169.254.169.254/latest/meta-data";
     build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base, metadata])])).await;
     for image in [&base, metadata] {
-        let shown = standing(&world, image, |standing| standing.fault.is_some()).await;
-        let fault = shown.fault.unwrap();
+        let shown = standing(&world, image, |standing| standing.error.is_some()).await;
+        let fault = shown.error.unwrap();
         assert_eq!(fault.kind, "refused", "{fault:?}");
     }
     assert!(registry.requests().is_empty(), "{:?}", registry.requests());

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use shipwright_trigger::ProgramOptions;
 use trigger_core::{Digest, ImageRef, ObjectKey};
 use trigger_devregistry::DevRegistry;
-use trigger_dispatch::ImageStatus;
+use trigger_images::ImageStatus;
 use trigger_journal::Stats;
 
 use crate::pipelines::{now, started};
@@ -143,7 +143,7 @@ pub async fn standing(world: &World, image: &str, is: impl Fn(&ImageStatus) -> b
             world
                 .program
                 .images
-                .standings()
+                .statuses()
                 .into_iter()
                 .find(|standing| standing.image == image && is(standing))
         })

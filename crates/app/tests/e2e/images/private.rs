@@ -32,9 +32,9 @@ async fn asks_with_the_secret_of_the_build(registry: DevRegistry) {
     let is_of = |team: &str, namespace: &str| namespace == world.namespace(team);
     let known = standing(&world, &base, |standing| standing.digest.is_some()).await;
     assert_eq!(*known.namespace, *a, "team-b's password is wrong");
-    let refused = standing(&world, &base, |standing| standing.fault.is_some()).await;
+    let refused = standing(&world, &base, |standing| standing.error.is_some()).await;
     assert!(is_of("team-b", &refused.namespace), "{refused:?}");
-    let fault = refused.fault.unwrap();
+    let fault = refused.error.unwrap();
     assert_eq!(fault.kind, "unauthorized", "{fault:?}");
 
     registry.push("base", "latest", b"two");
@@ -73,12 +73,12 @@ async fn a_secret_that_is_missing_is_named_where_it_is_needed() {
     let rules = json!([on("base", &[&open, &closed])]);
     build_with(&world, "team-a", "app", "registry.example/app", rules, notes).await;
     standing(&world, &open, |standing| standing.digest.is_some()).await;
-    let refused = standing(&world, &closed, |standing| standing.fault.is_some()).await;
-    let message = refused.fault.unwrap().message;
+    let refused = standing(&world, &closed, |standing| standing.error.is_some()).await;
+    let message = refused.error.unwrap().message;
     let expected = format!("the Secret {}/pull does not exist", world.namespace("team-a"));
     assert!(message.ends_with(&expected), "{message}");
     // It is looked for again when it may have come.
     docker_secret(&world, "team-a", "pull", &private.host(), PASSWORD).await;
     check(&world, &closed).await;
-    standing(&world, &closed, |standing| standing.digest.is_some() && standing.fault.is_none()).await;
+    standing(&world, &closed, |standing| standing.digest.is_some() && standing.error.is_none()).await;
 }

@@ -61,9 +61,7 @@ async fn a_rule_can_be_suspended() {
     let suspend = |rules: Option<&str>| json!({"metadata": {"annotations": {"trigger.shipwright.io/suspend-images": rules}}});
     world.patch_build("team-a", "app", suspend(Some("base"))).await;
     world
-        .until("nothing is waited for", || async {
-            world.program.images.standings().is_empty().then_some(())
-        })
+        .until("nothing is waited for", || async { world.program.images.statuses().is_empty().then_some(()) })
         .await;
     all_seen(&world, "team-a").await;
     registry.clear_requests();

@@ -54,7 +54,7 @@ async fn no_name_of_an_image_leads_inside() {
     assert!(understood.len() >= 2, "{understood:?}");
     build(&world, "team-a", "app", "registry.example/app", json!([on("base", &understood)])).await;
     for image in &understood {
-        let shown = standing(&world, image, |standing| standing.fault.is_some()).await;
+        let shown = standing(&world, image, |standing| standing.error.is_some()).await;
         assert!(shown.digest.is_none(), "{shown:?}");
     }
     assert!(registry.requests().is_empty(), "{:?}", registry.requests());

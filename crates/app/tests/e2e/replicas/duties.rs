@@ -43,13 +43,13 @@ async fn registries_are_asked_by_the_leader_and_by_whoever_hears_of_a_change() {
     assert_eq!(leader(&world, &[&world.program, &one, &other]).await.hooks, world.program.hooks);
     world
         .until("what is known is known to all", || async {
-            let standings = other.images.standings();
+            let standings = other.images.statuses();
             standings.iter().any(|standing| standing.digest.is_some()).then_some(())
         })
         .await;
     assert_eq!(asked(), at_first, "those who do not lead have asked");
-    assert_eq!(other.images.asked_by(), world.program.leadership.lead().leader);
-    assert_eq!(world.program.images.asked_by(), None);
+    assert_eq!(other.images.polled_by(), world.program.leadership.lead().leader);
+    assert_eq!(world.program.images.polled_by(), None);
 
     // A hint is followed by whomever it reaches.
     registry.push("base", "latest", b"two");
@@ -63,7 +63,7 @@ async fn registries_are_asked_by_the_leader_and_by_whoever_hears_of_a_change() {
     let next = leader(&world, &[&one, &other]).await;
     built(&world, "team-a", "app", 2).await;
     assert!(!world.program.leadership.is_ours());
-    assert_eq!(next.images.asked_by(), None);
+    assert_eq!(next.images.polled_by(), None);
     assert_eq!(started(&world, "team-a").await, ["app", "app"]);
     for program in [one, other] {
         program.stop().await;

@@ -2,7 +2,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::cue;
+use crate::notifications::hint::hint;
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -54,6 +54,6 @@ impl NotificationFormat for Acr {
         let host = event.request.and_then(|request| request.host);
         let host = host.ok_or(NotificationError::Field("request.host"))?;
         let Some(tag) = target.tag else { return Ok(Vec::new()) };
-        Ok(cue(Some(&host), &repository, &tag).into_iter().collect())
+        Ok(hint(Some(&host), &repository, &tag).into_iter().collect())
     }
 }

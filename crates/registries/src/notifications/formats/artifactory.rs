@@ -2,14 +2,14 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::cue;
+use crate::notifications::hint::hint;
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// JFrog Artifactory (event types of its webhooks, domain `docker`).
 ///
 /// It does not say under which host it is reached, and whether its key of the repository is part of the name
-/// depends on how it is set up. So there is a cue for either name.
+/// depends on how it is set up. So there is a hint for either name.
 pub(in crate::notifications) struct Artifactory;
 
 #[derive(Deserialize)]
@@ -52,7 +52,7 @@ impl NotificationFormat for Artifactory {
         let data = event.data.ok_or(NotificationError::Field("data"))?;
         let name = data.image_name.ok_or(NotificationError::Field("data.image_name"))?;
         let tag = data.tag.ok_or(NotificationError::Field("data.tag"))?;
-        let below_key = data.repo_key.and_then(|key| cue(None, &format!("{key}/{name}"), &tag));
-        Ok(cue(None, &name, &tag).into_iter().chain(below_key).collect())
+        let below_key = data.repo_key.and_then(|key| hint(None, &format!("{key}/{name}"), &tag));
+        Ok(hint(None, &name, &tag).into_iter().chain(below_key).collect())
     }
 }

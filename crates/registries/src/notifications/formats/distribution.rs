@@ -2,7 +2,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::cue;
+use crate::notifications::hint::hint;
 use crate::notifications::json::{Few, parse};
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -58,7 +58,7 @@ impl NotificationFormat for Distribution {
 
     fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let envelope: Envelope = parse(body)?;
-        let mut cues = Vec::new();
+        let mut hints = Vec::new();
         for event in envelope.events.0.into_iter().filter(|event| event.action == "push") {
             let target = event.target.ok_or(NotificationError::Field("events[].target"))?;
             let repository =
@@ -66,9 +66,9 @@ impl NotificationFormat for Distribution {
             let is_manifest = target.media_type.is_some_and(|kind| MANIFESTS.contains(&kind.as_str()));
             // A manifest without a tag is part of an image for several platforms, or nobody's yet.
             if let Some(tag) = target.tag.filter(|_| is_manifest) {
-                cues.extend(cue(None, &repository, &tag));
+                hints.extend(hint(None, &repository, &tag));
             }
         }
-        Ok(cues)
+        Ok(hints)
     }
 }

@@ -2,7 +2,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::cue;
+use crate::notifications::hint::hint;
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -47,6 +47,6 @@ impl NotificationFormat for DockerHub {
     fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         let Some(tag) = event.push_data.tag else { return Ok(Vec::new()) };
-        Ok(cue(Some(REGISTRY), &event.repository.repo_name, &tag).into_iter().collect())
+        Ok(hint(Some(REGISTRY), &event.repository.repo_name, &tag).into_iter().collect())
     }
 }

@@ -3,7 +3,7 @@ use serde::Deserialize;
 use trigger_core::{ImageRef, PushHint};
 
 use crate::notifications::json::{Few, parse};
-use crate::notifications::{CredentialLocation, MOST_CUES, NotificationError, NotificationFormat};
+use crate::notifications::{CredentialLocation, MOST_HINTS, NotificationError, NotificationFormat};
 
 /// A form of our own, for pipelines and registries that no other format fits:
 /// `{"image": "registry.example/team/base:1"}` or `{"images": [...]}`.
@@ -42,7 +42,7 @@ impl NotificationFormat for Generic {
         let one = event.image.map(|image| read(&image, "image"));
         let several = event.images.unwrap_or_default().0;
         let several = several.iter().map(|image| read(image, "images[]"));
-        one.into_iter().chain(several).take(MOST_CUES).collect()
+        one.into_iter().chain(several).take(MOST_HINTS).collect()
     }
 }
 

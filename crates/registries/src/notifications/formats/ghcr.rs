@@ -5,7 +5,7 @@ use serde::Deserialize;
 use trigger_core::PushHint;
 
 use crate::notifications::credential::single;
-use crate::notifications::cue::{cue, split_address};
+use crate::notifications::hint::{hint, split_address};
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -97,7 +97,7 @@ impl NotificationFormat for Ghcr {
         // What is pushed without a tag has an empty one.
         let tag = tag.or(address.map(|(.., tag)| tag.to_owned())).unwrap_or_default();
         // Owners are written as they registered themselves; the registry knows lower case only.
-        Ok(cue(Some(REGISTRY), &name.to_ascii_lowercase(), &tag).into_iter().collect())
+        Ok(hint(Some(REGISTRY), &name.to_ascii_lowercase(), &tag).into_iter().collect())
     }
 }
 

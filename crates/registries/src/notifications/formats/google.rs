@@ -3,7 +3,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::{cue, split_address};
+use crate::notifications::hint::{hint, split_address};
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -51,6 +51,6 @@ impl NotificationFormat for Google {
         let change: Change = parse(&data.map_err(|_| NotificationError::Field("message.data"))?)?;
         let Some(tag) = change.tag.filter(|_| change.action == "INSERT") else { return Ok(Vec::new()) };
         let (host, name, tag) = split_address(&tag).ok_or(NotificationError::Field("tag"))?;
-        Ok(cue(Some(host), name, tag).into_iter().collect())
+        Ok(hint(Some(host), name, tag).into_iter().collect())
     }
 }

@@ -2,7 +2,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::{cue, split_host};
+use crate::notifications::hint::{hint, split_host};
 use crate::notifications::json::{Few, parse};
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -72,7 +72,7 @@ impl NotificationFormat for Harbor {
         let about = |resource: Resource| {
             let host = resource.resource_url.as_deref().and_then(|address| host(address, &name));
             // What is pushed without a tag has its digest there, which is none.
-            cue(host, &name, &resource.tag?)
+            hint(host, &name, &resource.tag?)
         };
         Ok(data.resources.0.into_iter().filter_map(about).collect())
     }

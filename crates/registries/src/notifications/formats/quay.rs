@@ -2,7 +2,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::cue::{cue, split_host};
+use crate::notifications::hint::{hint, split_host};
 use crate::notifications::json::{Names, parse};
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
@@ -38,6 +38,6 @@ impl NotificationFormat for Quay {
         let event: Event = parse(body)?;
         let Some(tags) = event.updated_tags else { return Ok(Vec::new()) };
         let (host, name) = split_host(&event.docker_url).ok_or(NotificationError::Field("docker_url"))?;
-        Ok(tags.0.iter().filter_map(|tag| cue(Some(host), name, tag)).collect())
+        Ok(tags.0.iter().filter_map(|tag| hint(Some(host), name, tag)).collect())
     }
 }

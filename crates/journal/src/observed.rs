@@ -1,10 +1,16 @@
 use tracing::{Instrument, info_span};
 use trigger_core::{Delivery, Verified};
-use trigger_journal::{Journal, JournalError};
 
-/// Puts something that we saw ourselves into the journal. False if it is known already, even if it has failed:
-/// that is tried again when somebody asks for it, not because we see it once more.
-pub async fn append(journal: &dyn Journal, delivery: Verified<Delivery>) -> Result<bool, JournalError> {
+use crate::{Journal, JournalError};
+
+/// Appends a delivery that this program observed itself: a digest that changed, or a PipelineRun.
+///
+/// False if the journal has it already, even if it has failed: a failed delivery is retried by an explicit
+/// replay, not because it is observed once more.
+pub async fn append_observed(
+    journal: &dyn Journal,
+    delivery: Verified<Delivery>,
+) -> Result<bool, JournalError> {
     if journal.find(&delivery.value().id).await?.is_some() {
         return Ok(false);
     }

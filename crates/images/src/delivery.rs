@@ -1,4 +1,4 @@
-//! Changes of images as deliveries: what is kept of them, and what that means.
+//! Deliveries of image changes: their body, and how to read it.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trigger_core::{Delivery, DeliveryId, Digest, Event, ImageChange, ImageEvent, ObjectKey, Verified};
 
-/// The source of such deliveries, beside the names of providers.
+/// The source of these deliveries, beside the names of providers.
 pub const IMAGES: &str = "images";
 
-/// The body of such a delivery.
+/// The body of such a delivery, as JSON. Stored in journals: fields must not be renamed.
 #[derive(Serialize, Deserialize)]
 struct Body {
     namespace: Arc<str>,
     changes: Vec<ImageChange>,
 }
 
-/// What is to be kept of images that have changed together. Its id follows from what they are called, what they
-/// were and are, and since when, so that whoever bundles the same changes makes the same delivery.
+/// The delivery of changes that were bundled. Its id is derived from the images, their old and new digests and the
+/// times, so every replica that bundles the same changes makes the same delivery.
 ///
-/// `None` without any change.
-pub(super) fn of(
+/// `None` if there are no changes.
+pub(crate) fn of(
     namespace: &Arc<str>,
     changes: &[ImageChange],
     now: Timestamp,
@@ -48,21 +48,21 @@ pub(super) fn of(
         repository: None,
         received_at: now,
         headers: Vec::new(),
-        // References, digests and times, which can always be written.
+        // References, digests and times always serialize.
         body: serde_json::to_vec(&body).ok()?.into(),
         replay: None,
     };
-    let seen = ObjectKey::new(Arc::clone(namespace), first.image.as_str());
-    Some(Verified::observed(delivery, seen))
+    let observed = ObjectKey::new(Arc::clone(namespace), first.image.as_str());
+    Some(Verified::observed(delivery, observed))
 }
 
-/// What a delivery of the source [`IMAGES`] means. `None` if its body holds no changes.
-pub(crate) fn read(delivery: &Delivery) -> Option<Event> {
+/// The event of a delivery from the source [`IMAGES`]; `None` if its body has no changes.
+pub fn read(delivery: &Delivery) -> Option<Event> {
     let Body { namespace, changes } = body(delivery)?;
     (!changes.is_empty()).then_some(Event::Image(ImageEvent { namespace, changes }))
 }
 
-/// The changes that a delivery is about. None if it is about something else, or its body is not kept any more.
+/// The changes in a delivery. Empty if it has another source, or if its body was pruned.
 pub fn image_changes(delivery: &Delivery) -> Vec<ImageChange> {
     body(delivery).map(|body| body.changes).unwrap_or_default()
 }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_means_what_was_seen() {
+    fn the_event_read_from_a_delivery_has_the_changes_that_made_it() {
         let changes = [change("node:20", Some("1"), "2", 5), change("tools", None, "3", 6)];
         let delivery = made("team-a", &changes);
         assert_eq!(delivery.event, "Image docker.io/library/node:20 and 1 more");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_that_of_the_change() {
+    fn the_id_is_derived_from_the_change() {
         let id = |namespace: &str, change: ImageChange| made(namespace, &[change]).id;
         let usual = id("team-a", change("node:20", Some("1"), "2", 5));
         assert_eq!(usual, id("team-a", change("docker.io/node:20", Some("1"), "2", 5)));

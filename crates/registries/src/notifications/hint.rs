@@ -3,8 +3,8 @@ use trigger_core::{ImageRef, PushHint};
 /// Stands in for a registry that is not named, while the rest is checked.
 const UNNAMED: &str = "registry.invalid";
 
-/// A cue for a tag, unless the parts cannot be those of an image.
-pub(super) fn cue(registry: Option<&str>, repository: &str, tag: &str) -> Option<PushHint> {
+/// A hint for a tag, unless the parts cannot be those of an image.
+pub(super) fn hint(registry: Option<&str>, repository: &str, tag: &str) -> Option<PushHint> {
     ImageRef::of(registry.unwrap_or(UNNAMED), repository, tag).ok()?;
     Some(PushHint {
         registry: registry.map(ToOwned::to_owned),
