@@ -61,14 +61,14 @@ async fn alerts_and_dashboard_query_metrics_that_exist() {
 
     let dashboard: Value =
         serde_json::from_str(&read("deploy/components/dashboard/shipwright-trigger.json")).unwrap();
-    let mut queries = Vec::new();
-    under("expr", &dashboard, &mut queries);
-    assert!(queries.len() > 30, "{queries:?}");
-    let queried: BTreeSet<_> = queries.iter().flat_map(|query| metrics_in(query)).collect();
+    let mut expressions = Vec::new();
+    under("expr", &dashboard, &mut expressions);
+    assert!(expressions.len() > 30, "{expressions:?}");
+    let queried: BTreeSet<_> = expressions.iter().flat_map(|one| metrics_in(one)).collect();
     let missing: Vec<_> = queried.difference(&shown).collect();
     assert!(missing.is_empty(), "the dashboard queries missing metrics: {missing:?}");
-    for query in &queries {
-        assert!(query.contains("$namespace"), "`{query}` shows all installations");
+    for expression in &expressions {
+        assert!(expression.contains("$namespace"), "`{expression}` shows all installations");
     }
     let mut sources = Vec::new();
     under("uid", &dashboard["panels"], &mut sources);

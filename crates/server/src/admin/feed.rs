@@ -15,7 +15,7 @@ const MAX_SUBSCRIBERS: usize = 64;
 const CHANNEL_CAPACITY: usize = 1024;
 /// The pause between two polls if no delivery arrives at this replica.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// The shortest pause between two polls, whatever the rate of deliveries.
+/// The shortest pause between two polls. It bounds the load at any rate of deliveries.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Publishes changes of the delivery history to subscribers. One poller serves all of them, and runs only while

@@ -61,7 +61,7 @@ pub(super) async fn check(
         return Err(ApiError::new(StatusCode::FORBIDDEN, FORBIDDEN));
     }
     let started = Timestamp::now();
-    // An Image object provides the digest, so the registry is not asked.
+    // An Image object provides the digest, so the registry is not polled.
     if statuses.iter().any(|status| !status.by_object) {
         info!(%image, by = caller.name(), from = caller.from, "resolving an image on request");
         api.images.check(&image, CHECK_TIMEOUT).await;
