@@ -72,7 +72,7 @@ pub struct ImageError {
     pub message: String,
 }
 
-/// Resolves a tag at its registry now.
+/// A request to resolve a tag at its registry now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImageCheckRequest {

@@ -4,7 +4,7 @@ use trigger_core::Replay;
 
 use super::Decision;
 
-/// Replays one delivery.
+/// A request to replay one delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayRequest {
@@ -17,7 +17,7 @@ pub struct ReplayRequest {
     pub dry_run: bool,
 }
 
-/// Replays several deliveries.
+/// A request to replay several deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReplayRequests {
