@@ -2,38 +2,31 @@
 
 use std::time::Duration;
 
-use kube::runtime::utils::Backoff;
 use kube::runtime::watcher;
 use tracing::{info, warn};
-use trigger_runtime::error_chain;
+use trigger_runtime::{Backoff, error_chain};
 
 use crate::metrics::Watch;
 
-const SHORTEST: Duration = Duration::from_millis(500);
-/// What is installed later, or comes back, is noticed after so long.
-const LONGEST: Duration = Duration::from_secs(5);
+/// A kind that is installed later, or an API server that returns, is noticed within five seconds.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(5) };
 
-/// How long a watch waits before it tries again: longer every time, until it works.
-#[derive(Debug)]
-pub(crate) struct WatchBackoff(Duration);
-
-impl Default for WatchBackoff {
-    fn default() -> Self {
-        Self(SHORTEST)
-    }
+/// [`Backoff`] as kube's watches want it: an iterator over pauses that is reset after a success.
+#[derive(Debug, Default)]
+pub(crate) struct WatchBackoff {
+    failures: u32,
 }
 
 impl Iterator for WatchBackoff {
     type Item = Duration;
 
     fn next(&mut self) -> Option<Duration> {
-        let now = self.0;
-        self.0 = (2 * now).min(LONGEST);
-        Some(now)
+        self.failures = self.failures.saturating_add(1);
+        Some(BACKOFF.pause(self.failures))
     }
 }
 
-impl Backoff for WatchBackoff {
+impl kube::runtime::utils::Backoff for WatchBackoff {
     fn reset(&mut self) {
         *self = Self::default();
     }
@@ -84,14 +77,16 @@ pub(crate) fn is_absent(error: &watcher::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::utils::Backoff as _;
+
     use super::*;
 
     #[test]
-    fn it_waits_longer_every_time_until_it_works() {
-        let mut patience = WatchBackoff::default();
-        let waits: Vec<_> = patience.by_ref().take(6).map(|wait| wait.as_millis()).collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000, 5000, 5000]);
-        patience.reset();
-        assert_eq!(patience.next(), Some(SHORTEST));
+    fn pauses_grow_until_the_watch_works() {
+        let mut backoff = WatchBackoff::default();
+        let pauses: Vec<_> = backoff.by_ref().take(6).map(|pause| pause.as_millis()).collect();
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 5000, 5000]);
+        backoff.reset();
+        assert_eq!(backoff.next(), Some(BACKOFF.first));
     }
 }

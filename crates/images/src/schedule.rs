@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use trigger_core::ImageRef;
+use trigger_runtime::Backoff;
 
 /// When which image is due to be polled. Pure: callers pass the time.
 ///
@@ -249,9 +250,8 @@ impl Entry {
             PollOutcome::Resolved => self.interval?,
             PollOutcome::Failed { permanent, retry_after } => {
                 let first = if permanent { interval } else { FIRST_RETRY.min(interval) };
-                let doublings = self.failures.saturating_sub(1).min(16);
-                let pause = (first * 2_u32.pow(doublings)).min(interval * LONGEST_PAUSE);
-                pause.max(retry_after.unwrap_or_default())
+                let backoff = Backoff { first, longest: interval.saturating_mul(LONGEST_PAUSE) };
+                backoff.pause(self.failures).max(retry_after.unwrap_or_default())
             }
         };
         Some(pause.mul_f64(1.0 + JITTER * self.spread(image)))
