@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-api", &["core"]),
     ("trigger-runtime", &["core"]),
     ("trigger-providers", &["core"]),
-    ("trigger-registries", &["core"]),
+    ("trigger-registries", &["core", "runtime"]),
     ("trigger-journal", &["core"]),
     ("trigger-rules", &["api", "core"]),
     ("trigger-targets", &["api", "core"]),

@@ -1,7 +1,4 @@
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures::FutureExt;
@@ -11,8 +8,9 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessRevie
 use kube::api::PostParams;
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use trigger_api::shipwright;
-use trigger_runtime::{Access, AccessError, Action, User, error_chain};
+use trigger_runtime::{Access, AccessError, Action, ExpiringMap, User, error_chain};
 
 use crate::client::Connection;
 
@@ -20,7 +18,7 @@ use crate::client::Connection;
 const OWN_GROUP: &str = "trigger.shipwright.io";
 /// For how long an answer is believed. Rights that were taken away last so long.
 const BELIEVED: Duration = Duration::from_secs(10);
-/// How many answers of each kind are remembered.
+/// How many answers of each kind are remembered: strangers with made-up tokens must not fill memory.
 const REMEMBERED: usize = 4096;
 /// How many reviews are asked for side by side: strangers with made-up tokens must not trouble the API server.
 const SIDE_BY_SIDE: usize = 16;
@@ -32,8 +30,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Tokens are not kept: what is remembered about one is filed under its SHA-256.
 pub struct AccessReviewer {
     client: Client,
-    users: Memory<[u8; 32], Option<User>>,
-    rights: Memory<(User, Action, Option<Box<str>>), bool>,
+    users: ExpiringMap<[u8; 32], Option<User>>,
+    rights: ExpiringMap<(User, Action, Option<Box<str>>), bool>,
     room: Semaphore,
 }
 
@@ -42,8 +40,8 @@ impl AccessReviewer {
     pub fn new(connection: &Connection) -> Self {
         Self {
             client: connection.client.clone(),
-            users: Memory::default(),
-            rights: Memory::default(),
+            users: ExpiringMap::new(REMEMBERED),
+            rights: ExpiringMap::new(REMEMBERED),
             room: Semaphore::new(SIDE_BY_SIDE),
         }
     }
@@ -51,7 +49,7 @@ impl AccessReviewer {
     async fn who(&self, token: &str) -> Result<Option<User>, AccessError> {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        if let Some(known) = self.users.recall(&key) {
+        if let Some(known) = self.users.get(&key, Instant::now()) {
             return Ok(known);
         }
         let spec = TokenReviewSpec { token: Some(token.to_owned()), ..TokenReviewSpec::default() };
@@ -64,13 +62,13 @@ impl AccessReviewer {
             groups: user.groups.unwrap_or_default(),
             uid: user.uid.filter(|uid| !uid.is_empty()),
         });
-        self.users.remember(key, user.clone());
+        self.users.insert(key, user.clone(), BELIEVED, Instant::now());
         Ok(user)
     }
 
     async fn may(&self, user: &User, action: Action, namespace: Option<&str>) -> Result<bool, AccessError> {
         let key = (user.clone(), action, namespace.map(Box::from));
-        if let Some(known) = self.rights.recall(&key) {
+        if let Some(known) = self.rights.get(&key, Instant::now()) {
             return Ok(known);
         }
         let (verb, resource, group) = match action {
@@ -96,7 +94,7 @@ impl AccessReviewer {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
         let review = self.ask(Api::all(self.client.clone()), review, "subjectaccessreviews").await?;
         let allowed = review.status.is_some_and(|status| status.allowed && status.denied != Some(true));
-        self.rights.remember(key, allowed);
+        self.rights.insert(key, allowed, BELIEVED, Instant::now());
         Ok(allowed)
     }
 
@@ -142,49 +140,4 @@ impl Access for AccessReviewer {
 
 fn fault(reason: String) -> AccessError {
     AccessError { reason }
-}
-
-/// Answers of the last seconds, so many at most.
-struct Memory<K, V>(Mutex<HashMap<K, (Instant, V)>>);
-
-impl<K, V> Default for Memory<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Eq + Hash, V: Clone> Memory<K, V> {
-    fn recall(&self, key: &K) -> Option<V> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, value) = known.get(key)?;
-        (at.elapsed() < BELIEVED).then(|| value.clone())
-    }
-
-    fn remember(&self, key: K, value: V) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.retain(|_, (at, _)| at.elapsed() < BELIEVED);
-        }
-        if known.len() >= REMEMBERED {
-            // Rather ask again than hold more.
-            known.clear();
-        }
-        known.insert(key, (Instant::now(), value));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_more_is_remembered_than_fits() {
-        let memory = Memory::default();
-        for number in 0..=REMEMBERED * 2 {
-            memory.remember(number, number);
-        }
-        assert!(memory.0.lock().unwrap().len() <= REMEMBERED);
-        assert_eq!(memory.recall(&(REMEMBERED * 2)), Some(REMEMBERED * 2));
-        assert_eq!(memory.recall(&0), None);
-    }
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -8,17 +8,19 @@ use tokio::time::Instant;
 use tracing::error;
 use trigger_core::{Digest, ImageRef, ObjectKey};
 use trigger_registries::{Registries, RegistryCredential, ResolveError, ResolveErrorKind, credential_for};
-use trigger_runtime::Secrets;
+use trigger_runtime::{ExpiringMap, Secrets};
 
 /// A Secret without an entry for an image is not read for it again within this time.
 const NO_ENTRY_TTL: Duration = Duration::from_mins(10);
+/// Secrets and images are named by many people; the cache does not grow with all of them.
+const MAX_NO_ENTRY: usize = 10_000;
 
 /// Resolves images on behalf of namespaces, with the credentials of each.
 pub(crate) struct Resolver {
     registries: Registries,
     secrets: Arc<dyn Secrets>,
-    /// Secrets without an entry for an image, and until when that is believed. Nothing else of them is kept.
-    no_entry: Mutex<HashMap<(ObjectKey, Box<str>), Instant>>,
+    /// Secrets without an entry for an image. Nothing else of them is kept.
+    no_entry: ExpiringMap<(ObjectKey, Box<str>), ()>,
 }
 
 /// A namespace that wants to resolve an image, and the Secrets that may have credentials for it.
@@ -48,7 +50,7 @@ type AnswersByCredential = HashMap<[u8; 32], Result<Digest, ResolveError>>;
 
 impl Resolver {
     pub(crate) fn new(registries: Registries, secrets: Arc<dyn Secrets>) -> Self {
-        Self { registries, secrets, no_entry: Mutex::default() }
+        Self { registries, secrets, no_entry: ExpiringMap::new(MAX_NO_ENTRY) }
     }
 
     /// Resolves an image: one request per credential, however many namespaces share it. Registries and Secrets are
@@ -155,21 +157,16 @@ impl Resolver {
     }
 
     fn has_no_entry(&self, secret: &ObjectKey, image: &ImageRef) -> bool {
-        let known = self.no_entry.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&(secret.clone(), scope(image))).is_some_and(|until| *until > Instant::now())
+        self.no_entry.get(&(secret.clone(), scope(image)), Instant::now()).is_some()
     }
 
     fn remember_no_entry(&self, secret: &ObjectKey, image: &ImageRef) {
-        let now = Instant::now();
-        let mut known = self.no_entry.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, until| *until > now);
-        known.insert((secret.clone(), scope(image)), now + NO_ENTRY_TTL);
+        self.no_entry.insert((secret.clone(), scope(image)), (), NO_ENTRY_TTL, Instant::now());
     }
 
     /// Forgets which Secrets have no entry: the user may be adding the credential that the registry asks for.
     fn reread_secrets(&self, requester: &Requester) {
-        let mut known = self.no_entry.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(secret, _), _| !requester.secrets.contains(secret));
+        self.no_entry.retain(|(secret, _)| !requester.secrets.contains(secret));
     }
 }
 

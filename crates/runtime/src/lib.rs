@@ -3,6 +3,7 @@
 //! - [`CriticalTasks`], [`restart_on_panic`]: tasks that end the process, or restart, when they panic.
 //! - [`Leadership`]: whether this replica leads.
 //! - [`Backoff`], [`LeakyBuckets`]: when to try again, and how often at most.
+//! - [`ExpiringMap`]: the one cache with a bound and a time to live.
 //! - [`error_chain`]: an error with its sources, for logs and messages.
 //! - The ports [`Secrets`], [`Access`] and [`Runs`]: everything that the server and the dispatcher read from
 //!   a cluster. `trigger-cluster` implements them; tests implement them in memory.
@@ -14,6 +15,7 @@
 mod access;
 mod backoff;
 mod error_chain;
+mod expiring_map;
 mod leadership;
 mod leaky_buckets;
 mod runs;
@@ -23,6 +25,7 @@ mod supervisor;
 pub use access::{Access, AccessError, Action, User};
 pub use backoff::Backoff;
 pub use error_chain::error_chain;
+pub use expiring_map::ExpiringMap;
 pub use leadership::{Lead, Leadership};
 pub use leaky_buckets::LeakyBuckets;
 pub use runs::{RunRef, RunState, Runs};

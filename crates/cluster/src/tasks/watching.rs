@@ -1,5 +1,4 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,10 +9,11 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::runtime::{Config, Controller};
 use kube::{Api, Client, ResourceExt};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use trigger_api::annotations;
-use trigger_runtime::{Backoff, error_chain};
+use trigger_runtime::{Backoff, ExpiringMap, error_chain};
 
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
@@ -30,13 +30,15 @@ const LOOK_FOR_KIND: Duration = Duration::from_secs(3);
 /// A task that could not be taken further is tried again after a pause that grows.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
 
-/// So many tasks that fail are counted. Those that are deleted meanwhile are forgotten with the others.
+/// The number of failing tasks whose failures are counted. Each count is a few bytes.
 const COUNTED: usize = 4096;
+/// A count is forgotten after this time without a failure: tasks may be deleted while they fail.
+const COUNT_TTL: Duration = Duration::from_mins(10);
 
 struct Context {
     worker: Worker,
     /// How often in a row a task could not be taken further, by its UID.
-    failures: Mutex<HashMap<String, u32>>,
+    failures: ExpiringMap<String, u32>,
 }
 
 /// Carries out the tasks of one kind, in each of these namespaces (`None` is all), until `shutdown`.
@@ -64,7 +66,7 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &build_runs()),
     };
     let ours = watcher::Config::default().labels(annotations::LABEL_CUSTOM_RUN_UID);
-    let context = Arc::new(Context { worker: Worker::new(client), failures: Mutex::default() });
+    let context = Arc::new(Context { worker: Worker::new(client), failures: ExpiringMap::new(COUNTED) });
     let mut broken = String::new();
     Controller::new(objects, watcher::Config::default())
         .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
@@ -127,21 +129,16 @@ async fn reconcile<K: TaskObject>(object: Arc<K>, context: Arc<Context>) -> Resu
     let uid = object.uid().unwrap_or_default();
     let carried_out = tokio::time::timeout(PATIENCE, context.worker.carry_out(object)).await;
     let action = carried_out.unwrap_or(Err(ReconcileError::Slow))?;
-    context.failures().remove(&uid);
+    context.failures.remove(&uid);
     Ok(action)
 }
 
 fn again<K: TaskObject>(object: &K, trouble: &ReconcileError, context: &Context) -> Action {
     let uid = object.uid().unwrap_or_default();
-    let failures = {
-        let mut failures = context.failures();
-        if failures.len() >= COUNTED {
-            failures.clear();
-        }
-        let count = failures.entry(uid.clone()).or_default();
-        *count = count.saturating_add(1);
-        *count
-    };
+    let now = Instant::now();
+    // The controller works on one task once at a time, so nothing counts in between.
+    let failures = context.failures.get(&uid, now).unwrap_or_default().saturating_add(1);
+    context.failures.insert(uid.clone(), failures, COUNT_TTL, now);
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let kind = K::KIND.name();
     if failures == 1 {
@@ -152,12 +149,6 @@ fn again<K: TaskObject>(object: &K, trouble: &ReconcileError, context: &Context)
     // Tasks that failed together shall not come back together.
     let spread = uid.bytes().fold(0_u8, u8::wrapping_add);
     Action::requeue(AGAIN.after(failures, f64::from(spread) / 255.0))
-}
-
-impl Context {
-    fn failures(&self) -> MutexGuard<'_, HashMap<String, u32>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]

@@ -1,48 +1,49 @@
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use trigger_core::ImageRef;
+use trigger_runtime::ExpiringMap;
 
 use super::challenge::Challenge;
 
-/// What registries asked for when they were asked last, so that it is brought along the next time.
-#[derive(Debug, Default)]
-pub(super) struct Challenges(Mutex<HashMap<String, Remembered>>);
-
+/// The last challenge of each registry, so that the next request has its token from the start.
 #[derive(Debug)]
+pub(super) struct Challenges(ExpiringMap<String, Remembered>);
+
+#[derive(Debug, Clone)]
 struct Remembered {
     challenge: Challenge,
     repository: String,
 }
 
-/// Hosts are named by many people; the memory does not grow with all of them.
-const MOST_HOSTS: usize = 4096;
+/// Hosts are named by many people; the cache does not grow with all of them.
+const MAX_HOSTS: usize = 4096;
+/// A registry that changes its challenge sends the new one with a 401, so this only drops hosts that are unused.
+const CHALLENGE_TTL: Duration = Duration::from_hours(24);
+
+impl Default for Challenges {
+    fn default() -> Self {
+        Self(ExpiringMap::new(MAX_HOSTS))
+    }
+}
 
 impl Challenges {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What the registry of `image` will ask for, as far as is known.
+    /// The challenge to expect from the registry of `image`, if one is known.
     pub(super) fn get(&self, image: &ImageRef) -> Option<Challenge> {
-        let challenges = self.lock();
-        let Remembered { challenge, repository } = challenges.get(image.registry())?;
+        let Remembered { challenge, repository } = self.0.get(image.registry(), Instant::now())?;
         Some(match challenge {
             Challenge::Basic => Challenge::Basic,
-            Challenge::Bearer(bearer) => Challenge::Bearer(bearer.moved(repository, image.repository())),
+            Challenge::Bearer(bearer) => Challenge::Bearer(bearer.moved(&repository, image.repository())),
         })
     }
 
     pub(super) fn keep(&self, image: &ImageRef, challenge: Challenge) {
-        let mut challenges = self.lock();
-        if challenges.len() >= MOST_HOSTS {
-            challenges.clear();
-        }
         let repository = image.repository().to_owned();
-        challenges.insert(image.registry().to_owned(), Remembered { challenge, repository });
+        let remembered = Remembered { challenge, repository };
+        self.0.insert(image.registry().to_owned(), remembered, CHALLENGE_TTL, Instant::now());
     }
 
     pub(super) fn forget(&self, image: &ImageRef) {
-        self.lock().remove(image.registry());
+        self.0.remove(image.registry());
     }
 }

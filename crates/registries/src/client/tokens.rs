@@ -1,14 +1,13 @@
 //! Tokens of the services that registries send us to (distribution project, "Token authentication").
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Url;
 use serde::Deserialize;
+use tokio::time::Instant;
+use trigger_runtime::ExpiringMap;
 use zeroize::Zeroizing;
 
 use super::answer;
@@ -26,14 +25,9 @@ pub(super) struct TokenKey {
     credential: Option<[u8; 32]>,
 }
 
-/// Tokens that are good for a while.
-#[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<TokenKey, Token>>);
-
-struct Token {
-    value: Zeroizing<String>,
-    until: Instant,
-}
+/// Valid tokens.
+#[derive(Debug)]
+pub(super) struct Tokens(ExpiringMap<TokenKey, Zeroizing<String>>);
 
 /// What a service gives.
 #[derive(Deserialize)]
@@ -59,11 +53,11 @@ const MARGIN: Duration = Duration::from_secs(5);
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// The names of images and registries are chosen by many people; the cache does not grow with all of them.
-const MOST_TOKENS: usize = 10_000;
+const MAX_TOKENS: usize = 10_000;
 
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tokens({})", self.lock().len())
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(ExpiringMap::new(MAX_TOKENS))
     }
 }
 
@@ -79,31 +73,14 @@ impl TokenKey {
 }
 
 impl Tokens {
-    fn lock(&self) -> MutexGuard<'_, HashMap<TokenKey, Token>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A token that is good still.
+    /// A token that is still valid.
     pub(super) fn get(&self, key: &TokenKey) -> Option<Zeroizing<String>> {
-        let tokens = self.lock();
-        tokens.get(key).filter(|token| token.until > Instant::now()).map(|token| token.value.clone())
+        self.0.get(key, Instant::now())
     }
 
-    /// Throws away a token that was refused.
+    /// Removes a token that the registry has rejected.
     pub(super) fn remove(&self, key: &TokenKey) {
-        self.lock().remove(key);
-    }
-
-    fn keep(&self, key: TokenKey, value: Zeroizing<String>, life: Duration) {
-        let now = Instant::now();
-        let mut tokens = self.lock();
-        if tokens.len() >= MOST_TOKENS {
-            tokens.retain(|_, token| token.until > now);
-        }
-        if tokens.len() >= MOST_TOKENS {
-            tokens.clear();
-        }
-        tokens.insert(key, Token { value, until: now + life });
+        self.0.remove(key);
     }
 
     /// Has a service give a new token.
@@ -140,7 +117,8 @@ impl Tokens {
         };
         let value = value.filter(legal).ok_or_else(no_token)?;
         let life = Duration::from_secs(given.expires_in.unwrap_or(USUAL_LIFE).min(LONGEST_LIFE));
-        self.keep(TokenKey::new(bearer, credential), value.clone(), life.saturating_sub(MARGIN));
+        let ttl = life.saturating_sub(MARGIN);
+        self.0.insert(TokenKey::new(bearer, credential), value.clone(), ttl, Instant::now());
         Ok(value)
     }
 }

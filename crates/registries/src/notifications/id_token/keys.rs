@@ -20,6 +20,9 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
 const MOST_KEYS: usize = 32;
 
 /// The published keys, fetched when they are needed.
+///
+/// Not an `ExpiringMap`: the whole set is replaced at once and expires at once, so that a key that is no longer
+/// published is no longer accepted, and tokens cannot add entries.
 pub(super) struct KeyCache {
     source: Arc<dyn KeySource>,
     known: RwLock<Option<Known>>,
