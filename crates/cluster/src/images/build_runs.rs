@@ -20,22 +20,22 @@ use crate::watermarks::{Marks, this_second};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
-/// How often to look whether anybody waits for an image.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the rules are checked for a Build that watches an image.
+const CHECK: Duration = Duration::from_millis(500);
 
-/// Follows what the BuildRuns of one namespace, or of all, have pushed, from when on a Build waits for an image.
+/// Follows the pushes of the BuildRuns of one namespace, or of all, once a Build watches an image.
 pub(super) struct Pushes {
     namespace: Option<String>,
     images: Images,
     marks: Marks,
-    /// What is older is over.
+    /// Older pushes are ignored.
     horizon: Timestamp,
-    /// When the newest push of an image was that is known.
+    /// The time of the newest known push of each image.
     newest: HashMap<(Arc<str>, ImageRef), Timestamp>,
-    /// What the list that is coming in has held so far.
+    /// The pushes in the list that is being received.
     listed: Vec<(Arc<str>, Push)>,
     watching: bool,
-    complaint: Complaint,
+    warning: Complaint,
 }
 
 impl Pushes {
@@ -53,7 +53,7 @@ impl Pushes {
             newest: HashMap::new(),
             listed: Vec::new(),
             watching: false,
-            complaint: Complaint::new("BuildRuns", "what they push is learnt from registries only", watch),
+            warning: Complaint::new("BuildRuns", "their pushes are found by polling registries only", watch),
         }
     }
 
@@ -61,7 +61,7 @@ impl Pushes {
         let mut raise = interval(RAISE);
         raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.horizon = self.marks.horizon().await;
-        self.somebody_waits(&mut raise).await;
+        self.wait_for_watchers(&mut raise).await;
         let runs: Api<DeserializeGuard<BuildRun>> = match &self.namespace {
             None => Api::all(client),
             Some(namespace) => Api::namespaced(client, namespace),
@@ -70,12 +70,12 @@ impl Pushes {
         pin_mut!(events);
         loop {
             tokio::select! {
-                // What is seen is kept before more is read.
+                // An observation is stored before the next event is read.
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
                     Err(error) => {
                         self.watching = false;
-                        self.complaint.begins(self.namespace.as_deref(), &error);
+                        self.warning.begins(self.namespace.as_deref(), &error);
                     }
                 },
                 _ = raise.tick() => if self.watching {
@@ -85,15 +85,14 @@ impl Pushes {
         }
     }
 
-    /// Returns when a Build waits for an image. Before, nobody need hear of every run of the cluster: what they have
-    /// pushed by then concerned nobody, and is over.
-    async fn somebody_waits(&mut self, raise: &mut Interval) {
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Returns when a Build watches an image. Until then BuildRuns are not watched, and their pushes do not matter.
+    async fn wait_for_watchers(&mut self, raise: &mut Interval) {
+        let mut check = interval(CHECK);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.images.is_any_watched() {
             self.horizon = this_second();
             tokio::select! {
-                _ = look.tick() => {}
+                _ = check.tick() => {}
                 _ = raise.tick() => self.marks.all_is_seen().await,
             }
         }
@@ -101,29 +100,29 @@ impl Pushes {
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.complaint.ends();
+        self.warning.ends();
         match event {
             watcher::Event::Init => self.listed.clear(),
-            // A list is in no order of time, and only the last push of an image tells what it stands for.
+            // A list has no order of time, and only the last push of an image gives its digest.
             watcher::Event::InitApply(run) => self.listed.extend(push(run)),
             watcher::Event::InitDone => {
                 let mut listed = std::mem::take(&mut self.listed);
                 listed.sort_by_key(|(_, push)| std::cmp::Reverse(push.at));
                 for (namespace, push) in listed {
-                    self.look(&namespace, push).await;
+                    self.report(&namespace, push).await;
                 }
-                info!(namespace = self.namespace, "what BuildRuns push is followed");
+                info!(namespace = self.namespace, "watching BuildRuns for pushes");
             }
-            // It may have ended in the moment in which it was deleted.
+            // A run may end and be deleted at the same moment.
             watcher::Event::Apply(run) | watcher::Event::Delete(run) => {
                 if let Some((namespace, push)) = push(run) {
-                    self.look(&namespace, push).await;
+                    self.report(&namespace, push).await;
                 }
             }
         }
     }
 
-    async fn look(&mut self, namespace: &Arc<str>, push: Push) {
+    async fn report(&mut self, namespace: &Arc<str>, push: Push) {
         let Push { image, digest, at } = push;
         if at < self.horizon || !self.images.is_watched(namespace, &image) {
             return;

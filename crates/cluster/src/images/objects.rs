@@ -23,18 +23,18 @@ pub(super) struct Objects {
     images: Images,
     leadership: Leadership,
     known: HashMap<ObjectKey, Object>,
-    /// What the list that is coming in has held so far.
+    /// The objects in the list that is being received.
     listed: HashSet<ObjectKey>,
-    complaint: Complaint,
+    warning: Complaint,
 }
 
-/// An Image object that is about a tag.
+/// An Image object that reports the digest of a tag.
 #[derive(PartialEq)]
 struct Object {
     image: ImageRef,
     digest: Option<Digest>,
-    /// Whether its digest was passed on. It is not as long as no Build waits for the image.
-    told: bool,
+    /// Whether its digest was reported. It is not while no Build watches the image.
+    reported: bool,
 }
 
 impl Objects {
@@ -44,8 +44,8 @@ impl Objects {
         leadership: Leadership,
         watch: Watch,
     ) -> Self {
-        let complaint = Complaint::new("Image objects", "registries are asked", watch);
-        Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), complaint }
+        let warning = Complaint::new("Image objects", "registries are asked", watch);
+        Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), warning }
     }
 
     pub(super) async fn run(mut self, client: Client) {
@@ -61,16 +61,16 @@ impl Objects {
             tokio::select! {
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
-                    Err(error) => self.complaint.begins(self.namespace.as_deref(), &error),
+                    Err(error) => self.warning.begins(self.namespace.as_deref(), &error),
                 },
-                // A Build may begin to wait for what an object has said long ago, and we may begin to lead.
-                _ = second.tick() => self.tell_all().await,
+                // A new Build may watch the image of an old object, and this replica may start to lead.
+                _ = second.tick() => self.report_all().await,
             }
         }
     }
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
-        self.complaint.ends();
+        self.warning.ends();
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {
@@ -89,7 +89,7 @@ impl Objects {
                 for key in gone {
                     self.forget(&key);
                 }
-                info!(images = self.known.len(), namespace = self.namespace, "Image objects are followed");
+                info!(images = self.known.len(), namespace = self.namespace, "watching Image objects");
             }
         }
     }
@@ -105,7 +105,7 @@ impl Objects {
         let (image, digest) = match made {
             Ok(made) => made,
             Err(reason) => {
-                debug!(image = %key, reason, "an Image object cannot be understood and is left out");
+                debug!(image = %key, reason, "an Image object is unreadable and is ignored");
                 return self.forget(&key);
             }
         };
@@ -117,8 +117,8 @@ impl Objects {
             self.forget(&key);
         }
         self.images.set_object(&key.namespace, &image, true);
-        self.known.insert(key.clone(), Object { image, digest, told: false });
-        self.tell(&key).await;
+        self.known.insert(key.clone(), Object { image, digest, reported: false });
+        self.report(&key).await;
     }
 
     fn forget(&mut self, key: &ObjectKey) {
@@ -131,23 +131,22 @@ impl Objects {
         }
     }
 
-    async fn tell_all(&mut self) {
+    async fn report_all(&mut self) {
         let keys: Vec<_> = self.known.keys().cloned().collect();
         for key in keys {
-            self.tell(&key).await;
+            self.report(&key).await;
         }
     }
 
-    /// Passes the digest of an object on, if somebody waits for its image and it was not passed on yet. A
-    /// replica that does not lead leaves that to the one that does.
-    async fn tell(&mut self, key: &ObjectKey) {
+    /// Reports the digest of an object, once, if a Build watches its image. Only the leader does.
+    async fn report(&mut self, key: &ObjectKey) {
         if !self.leadership.is_ours() {
             return;
         }
         let Some(object) = self.known.get_mut(key) else { return };
-        let is_wanted = self.images.is_watched(&key.namespace, &object.image);
-        let was_told = std::mem::replace(&mut object.told, is_wanted);
-        let Some(digest) = object.digest.clone().filter(|_| is_wanted && !was_told) else { return };
+        let is_watched = self.images.is_watched(&key.namespace, &object.image);
+        let was_reported = std::mem::replace(&mut object.reported, is_watched);
+        let Some(digest) = object.digest.clone().filter(|_| is_watched && !was_reported) else { return };
         let (image, since) = (object.image.clone(), Timestamp::now());
         let observation = Observation { image, digest, source: ImageSource::Image, since, pushed: false };
         self.images.observe(&Arc::clone(&key.namespace), observation).await;

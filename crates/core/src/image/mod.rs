@@ -1,4 +1,4 @@
-//! Images in registries: what they are called, what they are, and that they change.
+//! Images in registries: references, digests, and changes of digests.
 
 mod digest;
 mod reference;
@@ -12,47 +12,47 @@ use serde::{Deserialize, Serialize};
 pub use digest::{Digest, InvalidDigest};
 pub use reference::{ImageRef, ImageRefError};
 
-/// Tags of images that stand for other images now, seen in one namespace at about the same time.
+/// Images whose digests changed, observed for one namespace at about the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageEvent {
-    /// For whose Builds it was seen.
+    /// The namespace whose Builds watch them.
     pub namespace: Arc<str>,
-    /// What has changed, in the order of the references, each once; at least one.
+    /// The changes, ordered by reference, one per image; at least one.
     pub changes: Vec<ImageChange>,
 }
 
-/// A tag stands for another image than before.
+/// A tag has another digest than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageChange {
     /// The tag.
     pub image: ImageRef,
-    /// What it stood for; absent if that is not known.
+    /// The earlier digest; absent if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Digest>,
-    /// What it stands for now.
+    /// The digest now.
     pub to: Digest,
-    /// Who told us.
+    /// The source that reported it.
     pub source: ImageSource,
-    /// When it happened, as far as is known: when we saw it, or when the BuildRun ended that pushed it.
+    /// When it changed, as far as is known: when we observed it, or when the BuildRun that pushed it ended.
     pub since: Timestamp,
 }
 
-/// Who tells what a tag stands for.
+/// A source that reports the digest of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageSource {
-    /// The registry, asked by us.
+    /// The registry, which we poll.
     Registry,
     /// An Image object of Shipwright.
     Image,
-    /// A BuildRun that has pushed it.
+    /// A BuildRun that pushed it.
     BuildRun,
 }
 
-/// A registry's word that a tag may have changed. It is trusted for nothing but that it is worth a look.
+/// A registry's notification that a tag may have changed. Never trusted: it only makes us ask the registry sooner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushHint {
-    /// The registry, where the notification names it in a way that can be relied on.
+    /// The registry, where the notification names it reliably.
     pub registry: Option<String>,
     /// The name in the registry.
     pub repository: String,
@@ -82,7 +82,7 @@ impl fmt::Display for ImageSource {
 }
 
 impl PushHint {
-    /// Whether the cue may be about `image`.
+    /// Whether the hint may be about `image`.
     pub fn concerns(&self, image: &ImageRef) -> bool {
         let registry = self.registry.as_deref();
         registry.is_none_or(|registry| {
@@ -97,24 +97,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cue_is_about_what_it_names() {
-        let cue = |registry: Option<&str>, repository: &str, tag: Option<&str>| PushHint {
+    fn a_hint_concerns_the_images_that_it_names() {
+        let hint = |registry: Option<&str>, repository: &str, tag: Option<&str>| PushHint {
             registry: registry.map(ToOwned::to_owned),
             repository: repository.to_owned(),
             tag: tag.map(ToOwned::to_owned),
         };
         let image = ImageRef::parse("node:20").unwrap();
-        for (cue, concerns) in [
-            (cue(Some("docker.io"), "library/node", Some("20")), true),
-            (cue(Some("index.docker.io"), "node", Some("20")), true),
-            (cue(Some("docker.io"), "library/node", None), true),
-            (cue(None, "library/node", Some("20")), true),
-            (cue(None, "node", Some("20")), false),
-            (cue(Some("quay.io"), "library/node", Some("20")), false),
-            (cue(Some("docker.io"), "library/node", Some("21")), false),
-            (cue(Some("no host"), "library/node", None), false),
+        for (hint, concerns) in [
+            (hint(Some("docker.io"), "library/node", Some("20")), true),
+            (hint(Some("index.docker.io"), "node", Some("20")), true),
+            (hint(Some("docker.io"), "library/node", None), true),
+            (hint(None, "library/node", Some("20")), true),
+            (hint(None, "node", Some("20")), false),
+            (hint(Some("quay.io"), "library/node", Some("20")), false),
+            (hint(Some("docker.io"), "library/node", Some("21")), false),
+            (hint(Some("no host"), "library/node", None), false),
         ] {
-            assert_eq!(cue.concerns(&image), concerns, "{cue:?}");
+            assert_eq!(hint.concerns(&image), concerns, "{hint:?}");
         }
     }
 }
