@@ -7,16 +7,13 @@ use clap::{Parser, Subcommand};
 use crate::commands::dev;
 use crate::commands::{completions, crds, deliveries, explain, images, send, serve};
 use crate::logging::{self, LogOptions};
-use crate::sanitize::plain_lines;
+use crate::sanitize::escape_lines_for_terminal;
 
-/// Turns what happens in Git into container image builds (Shipwright) on Kubernetes.
+/// Starts Shipwright builds on Kubernetes when Git repositories, images or pipelines change.
 ///
-/// Every delivery is kept, every decision is explained, nothing runs twice.
+/// Every delivery is kept, every decision is explained, and nothing runs twice.
 #[cfg_attr(feature = "dev", doc = "")]
-#[cfg_attr(
-    feature = "dev",
-    doc = " New here? `shipwright-trigger dev` shows the whole thing on this machine, with a small cluster of its own."
-)]
+#[cfg_attr(feature = "dev", doc = " To try it, run `shipwright-trigger dev`: it needs no cluster.")]
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
@@ -26,30 +23,29 @@ pub struct Cli {
     command: Command,
 }
 
-/// What the program can do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the main job on this machine: a small cluster, example Builds, a signed push, a new
-    /// base image, the BuildRuns.
+    /// Run a demo on this machine: a small cluster, example Builds, a signed push, a new base image.
     #[cfg(feature = "dev")]
     Dev(dev::Args),
-    /// Take webhooks in and start builds, on the cluster of the current kubeconfig or the pod it runs in.
+    /// Receive webhooks and start builds, on the cluster of the current kubeconfig or of the pod it runs in.
     Serve(Box<serve::Args>),
-    /// Compose, sign and post an event, as GitHub would: to try a set-up out.
+    /// Compose, sign and post a webhook as a Git provider does, to test an installation.
     Send(Box<send::Args>),
-    /// Say what an event would start and why the other rules would not fire, without sending it.
+    /// Show which rules an event would fire and why the others would not, without sending it.
     Explain(Box<explain::Args>),
-    /// Look at what was delivered and why it built what it did, and have it worked on once more.
+    /// List, inspect and replay deliveries.
     Deliveries(Box<deliveries::Args>),
-    /// Look at the images that Builds wait for, and have their registries asked.
+    /// List and check the images that Builds wait for.
     Images(images::Args),
-    /// Print the CustomResourceDefinitions that the dev cluster uses.
+    /// Print the CustomResourceDefinitions of the dev cluster.
     Crds(crds::Args),
-    /// Print a completion script for a shell.
+    /// Print a shell completion script.
     Completions(completions::Args),
 }
 
-/// Runs a command. Errors are printed with their causes and what to do about them.
+/// Runs a command. Prints an error with its causes.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         #[cfg(feature = "dev")]
@@ -67,11 +63,11 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         let mut last = error.to_string();
-        anstream::eprintln!("error: {}", plain_lines(&last));
+        anstream::eprintln!("error: {}", escape_lines_for_terminal(&last));
         for cause in error.chain().skip(1).map(ToString::to_string) {
-            // Some errors repeat their cause.
+            // Some errors include the text of their cause.
             if !last.contains(&cause) {
-                anstream::eprintln!("  because: {}", plain_lines(&cause));
+                anstream::eprintln!("  caused by: {}", escape_lines_for_terminal(&cause));
                 last = cause;
             }
         }
@@ -79,25 +75,25 @@ pub fn run(cli: Cli) -> ExitCode {
     })
 }
 
-/// How long the end waits for threads that cannot be stopped.
-const LAST_THREADS: Duration = Duration::from_secs(1);
+/// The limit for blocking threads to end, which cannot be cancelled.
+const THREAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn with_runtime<F>(log: &LogOptions, command: impl FnOnce() -> F) -> anyhow::Result<ExitCode>
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
-    // One provider of cryptography for everything that speaks TLS. It fails only if there is one already.
+    // One cryptography provider for all TLS. The call fails only if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(async {
+    let result = runtime.block_on(async {
         let traces = logging::start(log)?;
-        let ended = command().await;
+        let result = command().await;
         if let Some(traces) = traces {
             traces.stop().await;
         }
-        ended
+        result
     });
-    // Threads that block, looking up a name, say, must not keep the process alive.
-    runtime.shutdown_timeout(LAST_THREADS);
-    ended
+    // Blocking threads, such as a name lookup, must not keep the process alive.
+    runtime.shutdown_timeout(THREAD_TIMEOUT);
+    result
 }

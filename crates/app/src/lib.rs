@@ -1,7 +1,7 @@
 //! The command line and the wiring of Shipwright Trigger.
 //!
-//! `commands` has a file per subcommand, `program` puts the parts together, `dev` tells the story of
-//! `shipwright-trigger dev`.
+//! `commands` has a file per subcommand, `options` a file per group of flags. `program` wires the parts together
+//! and stops them in order. `dev` is the demo of `shipwright-trigger dev`.
 #![forbid(unsafe_code)]
 
 mod admin_client;

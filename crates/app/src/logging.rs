@@ -11,38 +11,38 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, registry, reload};
 use trigger_server::LogFilter;
 
 use crate::panics;
-use crate::sanitize::{LogLines, Written};
+use crate::sanitize::{LineFormat, LogLines};
 use crate::traces::{SpanLayer, TARGET, Traces};
 
-/// How the program logs. Logs go to the standard error stream, one line each.
+/// Logging to standard error, one line per event.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logging")]
 pub struct LogOptions {
-    /// What is logged: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`.
-    /// Default: info for `serve`, error for the other commands, both without what the Kubernetes client says of
-    /// itself.
+    /// Log filter: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`. Default: info
+    /// for `serve`, error for other commands. The Kubernetes client's own log lines are off by default.
     #[arg(long, global = true, env = "SHIPWRIGHT_TRIGGER_LOG", value_name = "FILTER")]
     log: Option<String>,
-    /// How log lines are written. Default: text on a terminal, JSON elsewhere.
+    /// Log format. Default: text on a terminal, else JSON.
     #[arg(long, global = true, env = "SHIPWRIGHT_TRIGGER_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
     #[arg(skip)]
     quiet: bool,
 }
 
-/// The client logs every connection that fails; so do we, once and with what it means.
+/// The Kubernetes client logs every failed connection. Shipwright Trigger logs them itself, once and with their
+/// effect.
 const WITHOUT_CLIENT: &str = "kube_client=off";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line, for machines.
+    /// One JSON object per line.
     Json,
 }
 
 impl LogOptions {
-    /// For commands whose output is a text of its own: log nothing but errors unless asked to.
+    /// The options of commands that print their results: log errors only, unless a filter is set.
     pub(crate) fn quiet(mut self) -> Self {
         self.quiet = true;
         self.log.get_or_insert_with(|| format!("error,{WITHOUT_CLIENT}"));
@@ -50,18 +50,18 @@ impl LogOptions {
     }
 }
 
-/// Begins to log.
+/// Starts logging.
 pub fn start_logging(options: &LogOptions) -> anyhow::Result<()> {
     start_with(options, None)
 }
 
-/// Begins to log, panics too, and to send traces if the environment says where to and the command is not a quiet one.
-/// To be called within a tokio runtime.
+/// Starts logging, of panics too. Starts the export of traces if the environment names an endpoint and the command
+/// is not quiet. Call it inside a tokio runtime.
 pub(crate) fn start(options: &LogOptions) -> anyhow::Result<Option<Traces>> {
     let started = if options.quiet { None } else { Traces::start()? };
     let (traces, spans) = started.unzip();
     start_with(options, spans)?;
-    panics::log_from_now_on();
+    panics::install_hook();
     Ok(traces)
 }
 
@@ -69,28 +69,30 @@ fn start_with(options: &LogOptions, spans: Option<SpanLayer>) -> anyhow::Result<
     let by_default = format!("info,{WITHOUT_CLIENT}");
     let at_start = options.log.as_deref().unwrap_or(&by_default);
     let filter = EnvFilter::try_new(at_start).with_context(|| {
-        format!("`--log {at_start}` cannot be understood: give a level such as `info` or a list such as `info,kube=warn`")
+        format!(
+            "invalid filter `--log {at_start}`: use a level such as `info` or a list such as `info,kube=warn`"
+        )
     })?;
     let (filter, handle) = reload::Layer::new(filter);
-    // Spans of traces say the same as the lines, and would stand in each of them.
+    // Spans of traces repeat what the lines say, and would be part of each of them.
     let filter = filter.and(filter_fn(|metadata| metadata.target() != TARGET));
     let format = if stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
     let format = options.log_format.unwrap_or(format);
     let coloured = stderr().is_terminal();
-    let written = match format {
-        LogFormat::Text => Written::Text { coloured },
-        LogFormat::Json => Written::Json,
+    let line_format = match format {
+        LogFormat::Text => LineFormat::Text { coloured },
+        LogFormat::Json => LineFormat::Json,
     };
-    let lines = fmt::layer().with_writer(move || LogLines::new(stderr(), written));
+    let lines = fmt::layer().with_writer(move || LogLines::new(stderr(), line_format));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(coloured).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     let spans = spans.map(|spans| spans.with_filter(filter_fn(SpanLayer::wants)));
-    // Only the first call in a process counts; tests start several programs in one.
+    // Only the first call in a process takes effect: tests start several programs in one.
     if registry().with(lines.with_filter(filter)).with(spans).try_init().is_ok() {
         let at_start = at_start.to_owned();
-        let _ = IN_FORCE.set(Arc::new(Filter {
+        let _ = ACTIVE.set(Arc::new(Filter {
             current: Mutex::new(at_start.clone()),
             at_start,
             handle: Some(handle),
@@ -99,23 +101,23 @@ fn start_with(options: &LogOptions, spans: Option<SpanLayer>) -> anyhow::Result<
     Ok(())
 }
 
-/// What is logged by this process.
-static IN_FORCE: OnceLock<Arc<Filter>> = OnceLock::new();
+/// The log filter of this process.
+static ACTIVE: OnceLock<Arc<Filter>> = OnceLock::new();
 
 struct Filter {
     at_start: String,
     current: Mutex<String>,
-    /// Absent where nothing is logged, as in tests.
+    /// `None` if logging has not started, as in tests.
     handle: Option<reload::Handle<EnvFilter, Registry>>,
 }
 
-/// What is logged, to be changed while the program runs.
+/// The log filter, which the admin API can change.
 pub(crate) fn log_filter() -> Arc<dyn LogFilter> {
-    let nothing =
+    let disabled =
         || Filter { at_start: "off".to_owned(), current: Mutex::new("off".to_owned()), handle: None };
-    match IN_FORCE.get() {
+    match ACTIVE.get() {
         Some(filter) => Arc::clone(filter) as Arc<dyn LogFilter>,
-        None => Arc::new(nothing()),
+        None => Arc::new(disabled()),
     }
 }
 
@@ -129,7 +131,7 @@ impl LogFilter for Filter {
     }
 
     fn set(&self, filter: &str) -> Result<(), String> {
-        // A level alone is meant for what we say ourselves.
+        // A level alone applies to the log lines of Shipwright Trigger, not of the Kubernetes client.
         let is_level = filter != self.at_start && filter.parse::<LevelFilter>().is_ok();
         let filter = if is_level { format!("{filter},{WITHOUT_CLIENT}") } else { filter.to_owned() };
         let parsed = EnvFilter::try_new(&filter).map_err(|error| error.to_string())?;

@@ -15,11 +15,11 @@ const EXAMPLES: [(&str, &str); 4] = [
     ("examples/tekton.yaml", include_str!("../../../examples/tekton.yaml")),
 ];
 
-/// As manifests call the registry that `dev` starts, whose address nobody knows before.
+/// The name in manifests of the registry that `dev` starts. Its port is known only then.
 const DEV_REGISTRY: &str = "dev-registry.example";
 
-/// The objects to load, namespaces first. Namespaces that objects are in but nobody declares are added. Where they
-/// say `dev-registry.example`, `registry` is written instead, if there is one.
+/// The objects to load, namespaces first. Adds Namespaces that the objects use but do not declare. Replaces
+/// `dev-registry.example` with `registry`, if given.
 pub(crate) fn objects(folder: Option<&Path>, registry: Option<&str>) -> anyhow::Result<Vec<Value>> {
     let files = match folder {
         None => EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec(),
@@ -30,7 +30,7 @@ pub(crate) fn objects(folder: Option<&Path>, registry: Option<&str>) -> anyhow::
         if let Some(registry) = registry {
             text = text.replace(DEV_REGISTRY, registry);
         }
-        objects.extend(manifest::parse(&text).with_context(|| format!("{name} cannot be loaded"))?);
+        objects.extend(manifest::parse(&text).with_context(|| format!("cannot load {name}"))?);
     }
     for object in &mut objects {
         if object["metadata"]["namespace"].is_null() && object["kind"] != "Namespace" {
@@ -56,7 +56,7 @@ pub(crate) fn builds(folder: &Path) -> anyhow::Result<Vec<Build>> {
     builds
         .map(|object| {
             let name = object["metadata"]["name"].to_string();
-            serde_json::from_value(object).with_context(|| format!("the Build {name} cannot be read"))
+            serde_json::from_value(object).with_context(|| format!("the Build {name} is invalid"))
         })
         .collect()
 }
@@ -66,21 +66,21 @@ fn text(object: &Value, field: &str) -> Option<String> {
 }
 
 fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("the folder {} cannot be read", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|kind| kind == "yaml" || kind == "yml" || kind == "json"))
         .collect();
     paths.sort();
     if paths.is_empty() {
-        bail!("the folder {} holds no .yaml, .yml or .json file", folder.display());
+        bail!("the folder {} contains no .yaml, .yml or .json file", folder.display());
     }
     paths
         .into_iter()
         .map(|path| {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("{} cannot be read", path.display()))?;
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             Ok((path.display().to_string(), text))
         })
         .collect()
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_are_whole_and_namespaces_come_first() {
+    fn the_examples_are_complete_and_namespaces_come_first() {
         let objects = objects(None, Some("127.0.0.1:5000")).unwrap();
         let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         assert_eq!(kinds[..2], ["Namespace", "Namespace"]);

@@ -1,5 +1,5 @@
-//! Panics. Each is a bug: it is counted and logged like everything else, and never what it says, for that may quote
-//! what was being worked on.
+//! Panics. Each is a bug: it is counted and logged with its location. Its message is left out, since it may quote a
+//! payload.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
@@ -9,24 +9,24 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tracing::error;
 
-/// Those of this process.
+/// The panics of this process.
 static PANICS: LazyLock<Counter> = LazyLock::new(Counter::default);
 
-/// Has the panics of this process told of in the log, from now on, instead of on stderr in a form of their own.
-pub(crate) fn log_from_now_on() {
-    std::panic::set_hook(Box::new(tell));
+/// Logs panics in the format of all log lines, instead of the default text on standard error.
+pub(crate) fn install_hook() {
+    std::panic::set_hook(Box::new(log));
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.register("panics", "Panics, each of which is a bug: the log says where", PANICS.clone());
+    registry.register("panics", "Panics. Each is a bug; the log has the location", PANICS.clone());
 }
 
-fn tell(info: &PanicHookInfo<'_>) {
+fn log(info: &PanicHookInfo<'_>) {
     PANICS.inc();
-    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
-    error!(place, backtrace, "panicked, which is a bug: please report it");
+    error!(location, backtrace, "panic: this is a bug, please report it");
 }
 
 #[cfg(test)]
@@ -51,21 +51,24 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_where_and_not_what() {
+    fn a_panic_is_logged_with_its_location_and_without_its_message() {
         let (lines, before) = (Lines::default(), PANICS.get());
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
-        let theirs = std::panic::take_hook();
-        log_from_now_on();
+        let default_hook = std::panic::take_hook();
+        install_hook();
         tracing::subscriber::with_default(subscriber, || {
             let key = "a secret".to_owned();
             assert!(std::panic::catch_unwind(|| panic!("not the key: {key}")).is_err());
         });
-        std::panic::set_hook(theirs);
-        let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        let line: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
-        assert!(line["fields"]["place"].as_str().unwrap().starts_with("crates/app/src/panics.rs:"), "{line}");
-        assert!(!told.contains("a secret"), "{told}");
+        std::panic::set_hook(default_hook);
+        let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(logged.trim()).unwrap();
+        assert!(
+            line["fields"]["location"].as_str().unwrap().starts_with("crates/app/src/panics.rs:"),
+            "{line}"
+        );
+        assert!(!logged.contains("a secret"), "{logged}");
         assert!(PANICS.get() > before);
     }
 }

@@ -1,37 +1,36 @@
-//! How decisions are told to people: by `explain` before something happens, by `deliveries` afterwards, by
-//! `dev` while it does.
+//! Renders decisions for people: for `explain` before an event, for `deliveries` after it, for `dev` during it.
 
 use anstream::println;
 use owo_colors::OwoColorize;
 use trigger_server::wire;
 
-use crate::sanitize::plain;
+use crate::sanitize::escape_for_terminal;
 
-/// A decision in words.
-pub(crate) struct Told<'a> {
-    /// The object that carries the rule, with its kind: `Build team-a/web`.
+/// A decision, ready to print.
+pub(crate) struct RenderedDecision<'a> {
+    /// The kind and name of the object that carries the rule: `Build`, `team-a/web`.
     pub(crate) target: (&'a str, String),
     pub(crate) rule: &'a str,
     pub(crate) verdict: Verdict,
-    pub(crate) why: String,
+    pub(crate) reason: String,
     pub(crate) checks: Vec<wire::Check>,
 }
 
-/// What was decided, in a word.
+/// The outcome in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It would start something.
+    /// The rule would start a run.
     Fires,
-    /// It did start something.
+    /// The rule has started a run.
     Fired,
-    /// It matches, but nothing more is started for it.
+    /// The rule matches, but another rule has started the run.
     Matches,
-    /// It starts nothing.
+    /// The rule starts nothing.
     Skipped,
 }
 
 impl Verdict {
-    /// Padded, so that what follows is in line.
+    /// The coloured word, padded to the width of the longest.
     pub(crate) fn word(self) -> String {
         match self {
             Self::Fires => "fires  ".green().to_string(),
@@ -42,47 +41,49 @@ impl Verdict {
     }
 }
 
-/// So wide are the names of most predicates.
-const NAMES: usize = 8;
+/// The width of the column of predicates; most names fit.
+const PREDICATE_WIDTH: usize = 8;
 
-/// Prints decisions, with what was expected and found, under the objects that carry the rules.
-pub(crate) fn tell<'a>(decisions: impl IntoIterator<Item = Told<'a>>) {
-    let mut last = None;
-    for Told { target: (kind, target), rule, verdict, why, checks } in decisions {
-        if last.as_ref() != Some(&target) {
-            println!("{kind} {}", plain(&target).bold());
-            last = Some(target);
-        }
-        println!("  {} \"{}\": {}", verdict.word(), plain(rule), plain(&why));
-        let width = checks.iter().map(|check| check.predicate.len()).max().unwrap_or_default().max(NAMES);
-        for wire::Check { predicate, passed, expected, found } in checks {
-            let mark = if passed { "✓" } else { "✗" };
-            let (expected, found) = (plain(&expected), plain(&found));
-            println!(
-                "            {}",
-                format!("{mark} {predicate:<width$} wants {expected}, is {found}").dimmed()
-            );
+impl<'a> RenderedDecision<'a> {
+    /// A decision from the admin API.
+    pub(crate) fn from_wire(decision: &'a wire::Decision) -> Self {
+        let (verdict, reason) = match &decision.outcome {
+            wire::Outcome::Fired { run: Some(run) } => (Verdict::Fired, format!("started {}", run.name)),
+            wire::Outcome::Fired { run: None } => (Verdict::Fires, "every predicate holds".to_owned()),
+            wire::Outcome::AlsoMatched { .. } => {
+                let reason = "every predicate holds too; one run per target and delivery is enough";
+                (Verdict::Matches, reason.to_owned())
+            }
+            wire::Outcome::Skipped { message, .. } => (Verdict::Skipped, message.clone()),
+        };
+        Self {
+            target: (&decision.kind, decision.target.to_string()),
+            rule: &decision.rule,
+            verdict,
+            reason,
+            checks: decision.checks.clone(),
         }
     }
 }
 
-/// A decision as the admin API tells it.
-pub(crate) fn of_wire(decision: &wire::Decision) -> Told<'_> {
-    let started = |run: &wire::ObjectName| format!("started {}", run.name);
-    let (verdict, why) = match &decision.outcome {
-        wire::Outcome::Fired { run: Some(run) } => (Verdict::Fired, started(run)),
-        wire::Outcome::Fired { run: None } => (Verdict::Fires, "every predicate holds".to_owned()),
-        wire::Outcome::AlsoMatched { .. } => {
-            let why = "every predicate holds too; one run per target and delivery is enough";
-            (Verdict::Matches, why.to_owned())
+/// Prints decisions with their checks, grouped by the objects that carry the rules.
+pub(crate) fn print_decisions<'a>(decisions: impl IntoIterator<Item = RenderedDecision<'a>>) {
+    let mut last = None;
+    for RenderedDecision { target: (kind, target), rule, verdict, reason, checks } in decisions {
+        if last.as_ref() != Some(&target) {
+            println!("{kind} {}", escape_for_terminal(&target).bold());
+            last = Some(target);
         }
-        wire::Outcome::Skipped { message, .. } => (Verdict::Skipped, message.clone()),
-    };
-    Told {
-        target: (&decision.kind, decision.target.to_string()),
-        rule: &decision.rule,
-        verdict,
-        why,
-        checks: decision.checks.clone(),
+        println!("  {} \"{}\": {}", verdict.word(), escape_for_terminal(rule), escape_for_terminal(&reason));
+        let longest = checks.iter().map(|check| check.predicate.len()).max().unwrap_or_default();
+        let width = longest.max(PREDICATE_WIDTH);
+        for wire::Check { predicate, passed, expected, found } in checks {
+            let mark = if passed { "✓" } else { "✗" };
+            let (expected, found) = (escape_for_terminal(&expected), escape_for_terminal(&found));
+            println!(
+                "            {}",
+                format!("{mark} {predicate:<width$} expected {expected}, found {found}").dimmed()
+            );
+        }
     }
 }

@@ -59,11 +59,11 @@ fn a_proxy_of_the_environment_is_not_for_this_machine() {
         command.env(name, nobody).env(name.to_lowercase(), nobody);
     }
     let output = command.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
-    check_output(&args, &output, true, &["Everything went as it should"]);
+    check_output(&args, &output, true, &["All steps succeeded"]);
 }
 
 #[test]
-fn dev_tells_the_story() {
+fn dev_runs_the_demo() {
     check(
         &["dev", "--once"],
         true,
@@ -72,15 +72,15 @@ fn dev_tells_the_story() {
             "fired      team-a/web \"push to main\": started web-",
             "skipped    team-b/web \"push to main\": the delivery is not signed with this Build's key",
             "the branch is main, the rule is for release-*",
-            "runs the Build web by its name",
+            "runs the Build web by name",
             "pinned to commit",
             "nothing runs twice",
-            "a first sight is no change, so nothing was started",
-            "the registry told /hooks/registry/distribution",
+            "the first known digest is no change, so it started nothing",
+            "the registry called /hooks/registry/distribution",
             "fired      team-a/base \"debian has changed\": started base-",
             "fired      team-a/tools \"base has changed\": started tools-",
             "/debian:13, digest sha256:",
-            "Everything went as it should.",
+            "All steps succeeded.",
         ],
     );
 }
@@ -90,12 +90,12 @@ fn dev_has_a_registry_whether_one_is_installed_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
     let args = ["dev", "--once", "--manifests", examples];
-    let whole = "Everything went as it should.";
+    let whole = "All steps succeeded.";
     let without = command(&args).env("PATH", folder.path()).output().unwrap();
-    let own = "a small one in this process, since docker-registry is not installed";
+    let own = "a small registry in this process: docker-registry is not installed";
     check_output(&args, &without, true, &[own, whole]);
     if trigger_devregistry::Distribution::for_test("dev with docker-registry").is_some() {
-        check(&args, true, &["docker-registry, which is installed here", whole]);
+        check(&args, true, &["the installed docker-registry", whole]);
     }
 }
 
@@ -118,16 +118,20 @@ fn dev_takes_a_folder_and_the_shape_of_ship_0031() {
 #[test]
 fn dev_says_what_is_wrong_with_a_folder() {
     let broken = manifests("{");
-    check(&["dev", "--once", "--manifests", path(&broken)], false, &["build.yaml cannot be loaded", "YAML"]);
+    check(&["dev", "--once", "--manifests", path(&broken)], false, &["build.yaml", "YAML"]);
     let silent = manifests("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
-    check(&["dev", "--once", "--manifests", path(&silent)], false, &["No Build has a rule of type GitHub"]);
+    check(
+        &["dev", "--once", "--manifests", path(&silent)],
+        false,
+        &["No Build has a rule for pushes or pull requests", "github-token"],
+    );
     let refused = manifests(
         "apiVersion: shipwright.io/v1beta1\nkind: Build\nmetadata: {name: b}\nspec: {strategy: {name: s}}\n",
     );
-    check(&["dev", "--once", "--manifests", path(&refused)], false, &["Build b is refused", "output"]);
+    check(&["dev", "--once", "--manifests", path(&refused)], false, &["cannot create Build b", "output"]);
     let empty = tempfile::tempdir().unwrap();
-    check(&["dev", "--once", "--manifests", path(&empty)], false, &["holds no .yaml, .yml or .json file"]);
-    check(&["dev", "--once", "--manifests", "/nonexistent"], false, &["/nonexistent cannot be read"]);
+    check(&["dev", "--once", "--manifests", path(&empty)], false, &["contains no .yaml, .yml or .json file"]);
+    check(&["dev", "--once", "--manifests", "/nonexistent"], false, &["cannot read the folder /nonexistent"]);
 }
 
 #[test]
@@ -139,14 +143,15 @@ fn errors_say_what_to_do() {
         &["unknown provider `nowhere`; use one of: github"],
     );
     check(&["serve", "--hook-path", "github=x"], false, &["must start with `/`"]);
-    check(&["serve", "--registry-hook", "ecr=/x"], false, &["`ecr` is no format of notifications", "quay"]);
+    check(&["serve", "--registry-hook", "ecr=/x"], false, &["unknown notification format `ecr`", "quay"]);
     check(&["serve", "--admin-auth", "some"], false, &["kubernetes, none"]);
     check(&["deliveries", "list", "--server", "http://127.0.0.1:1"], false, &["kubectl port-forward"]);
-    check(&["--log", "=,", "serve"], false, &["give a level such as `info`"]);
-    let nobody = ["send", "push", "--repo", "github.com/a/b", "--url", "http://127.0.0.1:1/hooks/github"];
-    check(&nobody, false, &["cannot be reached", "Choose another address with --url"]);
-    check(&["send"], false, &["say which event"]);
-    check(&["send", "push", "--repo", "/srv/git"], false, &["`/srv/git` names no repository"]);
+    check(&["--log", "=,", "serve"], false, &["use a level such as `info`"]);
+    let unreachable =
+        ["send", "push", "--repo", "github.com/a/b", "--url", "http://127.0.0.1:1/hooks/github"];
+    check(&unreachable, false, &["cannot reach http://127.0.0.1:1", "set another address with --url"]);
+    check(&["send"], false, &["specify one event"]);
+    check(&["send", "push", "--repo", "/srv/git"], false, &["`/srv/git` is not a repository URL"]);
     check(
         &["send", "push", "--repo", "github.com/a/b", "--commit", "abc"],
         false,
@@ -163,7 +168,7 @@ fn explain_says_what_would_fire_and_why_the_rest_would_not() {
         (
             vec!["push", "--repo", "git@github.com:acme/web.git", "--ref", "release-2"],
             0,
-            vec!["fires   \"push to a release branch\"", "✗ branch   wants main, is release-2"],
+            vec!["fires   \"push to a release branch\"", "✗ branch   expected main, found release-2"],
         ),
         (
             vec!["push", "--repo", "github.com/acme/web", "--ref", "dev"],
@@ -178,10 +183,10 @@ fn explain_says_what_would_fire_and_why_the_rest_would_not() {
         (
             vec!["push", "--repo", "github.com/acme/wbe"],
             3,
-            vec!["No Build with rules uses", "in use: github.com/acme/web"],
+            vec!["No Build with rules uses the repository", "used by Builds: github.com/acme/web"],
         ),
-        (vec!["--object", "/nowhere"], 1, vec!["/nowhere cannot be read"]),
-        (vec![], 1, vec!["say which event"]),
+        (vec!["--object", "/nowhere"], 1, vec!["cannot read /nowhere"]),
+        (vec![], 1, vec!["specify one event"]),
     ] {
         let output = explain(&args);
         let text =
@@ -253,8 +258,7 @@ fn explain_says_what_a_change_of_an_image_would_start() {
                  team-b/pong -> team-a/ping -> team-b/pong";
     let own = "  skipped \"base\": registry.example/self:latest is what the Build pushes itself, so it would \
                start itself for ever";
-    let unknown =
-        ["No Build waits for docker.io/library/node:21.", "  waited for: docker.io/library/node:20"];
+    let unknown = ["No Build waits for docker.io/library/node:21.", "  followed: docker.io/library/node:20"];
     for (args, status, lines) in [
         (vec!["docker.io/node:20"], 0, vec!["Build team-a/web", FIRES, "Build team-b/api", suspended]),
         (vec!["node:20", "--digest", &digest], 0, vec![FIRES]),
@@ -296,16 +300,16 @@ fn explain_takes_images_from_objects() {
         file(name, "BuildRun", json!({"build": {"name": "base"}}), status)
     };
     let imported = image("imported", json!([{"imageReference": format!("mirror.example/node@{digest}")}]));
-    let stands = format!("docker.io/library/node:20 stands for {digest}, says an Image object");
+    let resolved = format!("docker.io/library/node:20 resolves to {digest}, according to an Image object");
     let before = "  skipped \"base\": it happened at 2026-01-01T00:00:00Z, the Build exists since \
                   2026-01-02T00:00:00Z";
     let elsewhere = [
         "No Build in the namespace team-a waits for registry.example/ping:latest.",
-        "  waited for: registry.example/pong:latest",
+        "  followed: registry.example/pong:latest",
     ];
     let ended = "2026-01-03T00:00:00Z";
     for (object, status, lines) in [
-        (imported.clone(), 0, vec![&*stands, "Build team-a/web", FIRES]),
+        (imported.clone(), 0, vec![&*resolved, "Build team-a/web", FIRES]),
         (image("fresh", json!([])), 1, vec![]),
         (build_run("pushed", "node:20", "True", ended), 0, vec!["Build team-a/web", FIRES]),
         (build_run("long-ago", "node:20", "True", "2026-01-01T00:00:00Z"), 3, vec![before]),

@@ -79,6 +79,16 @@ pub enum Condition {
     Pipeline(PipelineCondition),
 }
 
+impl Condition {
+    /// The condition of a rule about the Build's Git repository.
+    pub fn into_git(self) -> Option<GitHubCondition> {
+        match self {
+            Self::GitHub(condition) => Some(condition),
+            Self::Image(_) | Self::Pipeline(_) => None,
+        }
+    }
+}
+
 /// What a rule of type `GitHub` waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitHubCondition {

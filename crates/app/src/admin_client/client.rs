@@ -15,11 +15,11 @@ use trigger_server::wire;
 
 use crate::sender::client_for;
 
-/// Where the admin API is, and who asks.
+/// The address of the admin API, and the caller's token.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServerArgs {
-    /// The address of the admin port.
+    /// URL of the admin port.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_SERVER",
@@ -28,7 +28,7 @@ pub(crate) struct ServerArgs {
         global = true
     )]
     server: String,
-    /// A token of the cluster. Other users of this machine may see it; prefer the environment or a file.
+    /// A bearer token of the cluster. Other users of this machine can read it; prefer the environment or a file.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_TOKEN",
@@ -37,16 +37,16 @@ pub(crate) struct ServerArgs {
         global = true
     )]
     token: Option<Token>,
-    /// A file that holds a token of the cluster, and nothing else. Default: that of the pod this runs in.
+    /// A file that contains only a bearer token of the cluster. Default: the token of the pod, inside a pod.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
 }
 
-/// A token, which is never shown.
+/// A bearer token, which is never printed.
 #[derive(Clone)]
 struct Token(String);
 
-/// Asks the admin API.
+/// A client of the admin API.
 pub(crate) struct Client {
     http: reqwest::Client,
     server: String,
@@ -54,30 +54,30 @@ pub(crate) struct Client {
     not_found: NotFound,
 }
 
-/// There is no such thing, or not for these eyes: what that means to people.
+/// The message for a 404: the object does not exist, or the caller may not see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NotFound(pub(crate) &'static str);
 
-const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
-const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
-/// Where Kubernetes puts the token of a pod's service account.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// The path at which Kubernetes mounts the token of a pod's service account.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-/// How often something is sent that was not answered. Nothing in this API happens twice for that.
-const TRIES: usize = 3;
-const BETWEEN_TRIES: Duration = Duration::from_secs(1);
-const MAKE_A_TOKEN: &str = "make one with `kubectl create token -n NAMESPACE SERVICE-ACCOUNT` and give it by \
+/// Attempts for a POST without a response. Requests of this API are idempotent.
+const ATTEMPTS: usize = 3;
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+const CREATE_TOKEN: &str = "create one with `kubectl create token -n NAMESPACE SERVICE-ACCOUNT` and set it with \
                             SHIPWRIGHT_TRIGGER_TOKEN or --token-file";
 
 impl Client {
-    /// A client that says `not_found` of what is not there.
+    /// A client that reports a 404 as `not_found`.
     pub(crate) fn new(args: &ServerArgs, not_found: NotFound) -> anyhow::Result<Self> {
         let server = args.server.trim_end_matches('/').to_owned();
         if !server.starts_with("http://") && !server.starts_with("https://") {
-            bail!("`--server {server}` is no address: write http://127.0.0.1:9090, say");
+            bail!("`--server {server}` is not an HTTP URL: use one such as http://127.0.0.1:9090");
         }
         let http = client_for(&server);
-        // A token is for the server that was named, not for where that one points.
-        let http = http.connect_timeout(CONNECTS_WITHIN).redirect(Policy::none()).build()?;
+        // The token is for this server only, so redirects are not followed.
+        let http = http.connect_timeout(CONNECT_TIMEOUT).redirect(Policy::none()).build()?;
         Ok(Self { http, server, token: args.token()?, not_found })
     }
 
@@ -86,8 +86,8 @@ impl Client {
         path: &str,
         query: &impl Serialize,
     ) -> anyhow::Result<T> {
-        let request = self.request(Method::GET, &with_query(path, query)?).timeout(ANSWERS_WITHIN);
-        read(self.answer(request).await?).await
+        let request = self.request(Method::GET, &with_query(path, query)?).timeout(REQUEST_TIMEOUT);
+        read(self.send(request).await?).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -95,32 +95,32 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> anyhow::Result<T> {
-        let mut tries = 1;
+        let mut attempts = 1;
         let sent = loop {
-            let request = self.request(Method::POST, path).timeout(ANSWERS_WITHIN).json(body);
+            let request = self.request(Method::POST, path).timeout(REQUEST_TIMEOUT).json(body);
             let sent = request.send().await;
-            let passing = match &sent {
+            let is_retryable = match &sent {
                 Ok(response) => response.status() == StatusCode::SERVICE_UNAVAILABLE,
                 Err(error) => !error.is_connect(),
             };
-            if !passing || tries == TRIES {
+            if !is_retryable || attempts == ATTEMPTS {
                 break sent;
             }
-            tries += 1;
-            tokio::time::sleep(BETWEEN_TRIES).await;
+            attempts += 1;
+            tokio::time::sleep(RETRY_DELAY).await;
         };
-        read(self.accept(sent).await?).await
+        read(self.check(sent).await?).await
     }
 
-    /// The raw bytes of an answer.
+    /// The body of a response.
     pub(crate) async fn bytes(&self, path: &str) -> anyhow::Result<Bytes> {
-        let request = self.request(Method::GET, path).timeout(ANSWERS_WITHIN);
-        self.answer(request).await?.bytes().await.context("the answer broke off")
+        let request = self.request(Method::GET, path).timeout(REQUEST_TIMEOUT);
+        self.send(request).await?.bytes().await.context("the response was incomplete")
     }
 
-    /// An answer that goes on and on.
+    /// A response whose body is a stream.
     pub(crate) async fn stream(&self, path: &str) -> anyhow::Result<Response> {
-        self.answer(self.request(Method::GET, path)).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -131,13 +131,13 @@ impl Client {
         }
     }
 
-    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        self.accept(request.send().await).await
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        self.check(request.send().await).await
     }
 
-    /// The answer, if it is what was wished for.
-    async fn accept(&self, sent: reqwest::Result<Response>) -> anyhow::Result<Response> {
-        let response = sent.map_err(|error| self.out_of_reach(error))?;
+    /// The response, if its status is a success.
+    async fn check(&self, sent: reqwest::Result<Response>) -> anyhow::Result<Response> {
+        let response = sent.map_err(|error| self.unreachable(error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -145,45 +145,42 @@ impl Client {
         let problem: Option<wire::Problem> = response.json().await.ok();
         Err(match (status, problem) {
             (StatusCode::UNAUTHORIZED, _) if self.token.is_none() => {
-                anyhow!(
-                    "{} wants to know who you are, by a token of its cluster: {MAKE_A_TOKEN}",
-                    self.server
-                )
+                anyhow!("{} requires a bearer token of its cluster: {CREATE_TOKEN}", self.server)
             }
             (StatusCode::UNAUTHORIZED, _) => anyhow!(
-                "{} does not accept this token; it may have run out, or be another cluster's: {MAKE_A_TOKEN}",
+                "{} rejects this token; it may be expired or belong to another cluster: {CREATE_TOKEN}",
                 self.server
             ),
             (StatusCode::NOT_FOUND, Some(_)) => self.not_found.into(),
-            (_, Some(problem)) => anyhow!("{} answered {status}: {}", self.server, problem.detail),
+            (_, Some(problem)) => anyhow!("{} responded with {status}: {}", self.server, problem.detail),
             (_, None) => anyhow!(
-                "{} answered {status}, and not as Shipwright Trigger would: give --server the address of its \
-                 admin port (9090 by default)",
+                "{} responded with {status}, but not as Shipwright Trigger does: set --server to its admin port \
+                 (9090 by default)",
                 self.server
             ),
         })
     }
 
-    fn out_of_reach(&self, error: reqwest::Error) -> anyhow::Error {
-        let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+    fn unreachable(&self, error: reqwest::Error) -> anyhow::Error {
+        let problem = if error.is_timeout() { "timed out" } else { "cannot be reached" };
         let port = self.server.rsplit_once(':').map_or("9090", |(_, port)| port);
-        let what = format!(
-            "{} {what}: `kubectl port-forward -n NAMESPACE service/shipwright-trigger-admin {port}:9090` brings the \
-             admin port of a cluster here; choose another address with --server",
+        let message = format!(
+            "{} {problem}: forward the admin port of a cluster with `kubectl port-forward -n NAMESPACE \
+             service/shipwright-trigger-admin {port}:9090`, or set another address with --server",
             self.server
         );
-        anyhow::Error::new(error.without_url()).context(what)
+        anyhow::Error::new(error.without_url()).context(message)
     }
 }
 
 async fn read<T: DeserializeOwned>(response: Response) -> anyhow::Result<T> {
-    let text = response.bytes().await.context("the answer broke off")?;
+    let text = response.bytes().await.context("the response was incomplete")?;
     serde_json::from_slice(&text).context(
-        "the answer cannot be understood: is the server Shipwright Trigger, and of this version or a later one?",
+        "cannot parse the response: the server must be Shipwright Trigger of this version or a later one",
     )
 }
 
-/// The path with the fields of `query` behind it.
+/// The path with the fields of `query` as a query string.
 fn with_query(path: &str, query: &impl Serialize) -> anyhow::Result<String> {
     let mut text = form_urlencoded::Serializer::new(String::new());
     let fields = serde_json::to_value(query)?;
@@ -209,7 +206,7 @@ impl ServerArgs {
             (None, None) => return Ok(None),
         };
         let text = std::fs::read_to_string(file);
-        let text = text.with_context(|| format!("the token in {} cannot be read", file.display()))?;
+        let text = text.with_context(|| format!("cannot read the token in {}", file.display()))?;
         text.parse().map(Some).map_err(|error| anyhow!("{}: {error}", file.display()))
     }
 }
@@ -220,7 +217,7 @@ impl std::str::FromStr for Token {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let token = text.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a token is one word of printable characters");
+            return Err("a token consists of printable characters without spaces");
         }
         Ok(Self(token.to_owned()))
     }

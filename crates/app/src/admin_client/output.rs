@@ -3,26 +3,26 @@ use serde::Serialize;
 
 use super::table::Width;
 
-/// How a list is written.
+/// The output format of a list, as a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    /// A table.
     Table,
-    /// For people with wide terminals.
+    /// A table with more columns.
     Wide,
-    /// JSON; while watching, an object a line.
+    /// JSON; with --watch, one object per line.
     Json,
-    /// YAML; while watching, a document each.
+    /// YAML; with --watch, one document per object.
     Yaml,
 }
 
-/// What a list is written by.
+/// The output format of a list.
 pub(crate) enum Format {
     Table(Width),
     Notation(Notation),
 }
 
-/// How something is written for machines.
+/// An output format for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Notation {
     /// JSON.

@@ -1,28 +1,28 @@
 use anstream::println;
 use owo_colors::OwoColorize;
 
-use crate::sanitize::plain;
+use crate::sanitize::escape_for_terminal;
 
-/// How many columns are shown.
+/// The choice of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
     Usual,
     Wide,
 }
 
-/// Columns of text, as wide as their widest cell. What comes later is as wide as that.
+/// Columns of text, as wide as their widest cell. Rows that are printed later keep these widths.
 pub(crate) struct Table {
     widths: Vec<usize>,
 }
 
-/// A column: its title, and how wide it is at least. In a list that goes on, what comes later should fit too.
+/// A column: its title and its minimum width, so that later rows of a watch fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {
     title: &'static str,
     at_least: usize,
 }
 
-/// A cell: its text, and how it is coloured.
+/// A cell: its text and its colour.
 pub(crate) struct Cell {
     text: String,
     colour: Colour,
@@ -37,11 +37,11 @@ enum Colour {
     Faint,
 }
 
-/// What stands where there is nothing to say.
-const NOTHING: &str = "-";
+/// The text of an empty cell.
+const EMPTY: &str = "-";
 
 impl Table {
-    /// A table for these rows; prints its titles.
+    /// A table with columns that fit `rows`. Prints the titles.
     pub(crate) fn begin(columns: &[Column], rows: &[Vec<Cell>]) -> Self {
         let mut widths: Vec<_> =
             columns.iter().map(|column| column.at_least.max(column.title.len())).collect();
@@ -55,7 +55,7 @@ impl Table {
         table
     }
 
-    /// Prints a table whose rows are all there.
+    /// Prints a whole table.
     pub(crate) fn print_all(columns: &[Column], rows: Vec<Vec<Cell>>) {
         let table = Self::begin(columns, &rows);
         for row in rows {
@@ -63,7 +63,7 @@ impl Table {
         }
     }
 
-    /// Prints a row. The last cell is as long as it is.
+    /// Prints a row. The last cell is not padded.
     pub(crate) fn print(&self, row: Vec<Cell>) {
         let last = row.len().saturating_sub(1);
         let mut line = String::new();
@@ -79,12 +79,12 @@ impl Table {
 }
 
 impl Column {
-    /// A column that is as wide as what is in it.
+    /// A column as wide as its cells.
     pub(crate) const fn of(title: &'static str) -> Self {
         Self { title, at_least: 0 }
     }
 
-    /// A column that is at least so wide.
+    /// A column with a minimum width.
     pub(crate) const fn at_least(title: &'static str, at_least: usize) -> Self {
         Self { title, at_least }
     }
@@ -92,29 +92,29 @@ impl Column {
 
 impl Cell {
     pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self { text: shown(text), colour: Colour::Plain }
+        Self { text: escape(text), colour: Colour::Plain }
     }
 
     pub(crate) fn good(text: impl Into<String>) -> Self {
-        Self { text: shown(text), colour: Colour::Good }
+        Self { text: escape(text), colour: Colour::Good }
     }
 
     pub(crate) fn waiting(text: impl Into<String>) -> Self {
-        Self { text: shown(text), colour: Colour::Waiting }
+        Self { text: escape(text), colour: Colour::Waiting }
     }
 
     pub(crate) fn bad(text: impl Into<String>) -> Self {
-        Self { text: shown(text), colour: Colour::Bad }
+        Self { text: escape(text), colour: Colour::Bad }
     }
 
     pub(crate) fn faint(text: impl Into<String>) -> Self {
-        Self { text: shown(text), colour: Colour::Faint }
+        Self { text: escape(text), colour: Colour::Faint }
     }
 
     /// The text, or a dash if there is none.
     pub(crate) fn or_dash(text: Option<impl Into<String>>) -> Self {
         let text = text.map(Into::into).filter(|text: &String| !text.is_empty());
-        Self::plain(text.unwrap_or_else(|| NOTHING.to_owned()))
+        Self::plain(text.unwrap_or_else(|| EMPTY.to_owned()))
     }
 
     pub(crate) fn coloured(&self) -> String {
@@ -133,7 +133,7 @@ impl Cell {
     }
 }
 
-/// A cell is part of one line, whatever is written in it.
-fn shown(text: impl Into<String>) -> String {
-    plain(&text.into()).into_owned()
+/// Escapes the text, so that a cell stays on one line.
+fn escape(text: impl Into<String>) -> String {
+    escape_for_terminal(&text.into()).into_owned()
 }

@@ -6,7 +6,7 @@ use clap_complete::{Shell, generate};
 /// Flags of `completions`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The shell, for example: `source <(shipwright-trigger completions bash)`.
+    /// The shell. For example, `source <(shipwright-trigger completions bash)`.
     shell: Shell,
 }
 

@@ -9,84 +9,84 @@ use trigger_providers::{Provider, Sample, SampleKind};
 use crate::options::{default_provider, provider_by_name};
 use crate::sender::fresh_commit;
 
-/// The flags by which an event is taken from a file, instead of being composed from a few facts.
+/// The flags for a payload from a file, in place of a composed event.
 #[derive(Debug, Args)]
 pub(crate) struct EventArgs {
-    /// Take this file as it is (`-` for the standard input) instead of composing an event.
+    /// Read the payload from this file, or from standard input for `-`, instead of composing an event.
     #[arg(long, value_name = "FILE", requires = "event")]
     payload: Option<PathBuf>,
-    /// The provider's name of the event in the file, such as `push`.
+    /// The provider's name for the event in the file, such as `push`.
     #[arg(long, value_name = "NAME", requires = "payload")]
     event: Option<String>,
-    /// The provider to play.
+    /// The provider whose format to use.
     #[arg(long, default_value = default_provider(), value_name = "NAME", global = true)]
     provider: String,
 }
 
-/// An event as a provider would send it.
+/// An event in the format of a provider.
 pub(crate) struct Composed {
     pub(crate) provider: &'static dyn Provider,
     pub(crate) event: String,
     pub(crate) body: Vec<u8>,
 }
 
-/// An event in a few facts.
+/// An event to compose.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SampleCommand {
-    /// Commits arrive on a branch, or a tag is made.
+    /// A push of commits to a branch, or of a tag.
     Push {
         /// The branch, or a full ref such as `refs/tags/v1`.
         #[arg(long = "ref", default_value = "main", value_name = "REF")]
         reference: String,
         #[command(flatten)]
-        about: About,
+        repository: RepositoryArgs,
     },
-    /// Something happens to a pull request.
+    /// A change of a pull request.
     PullRequest {
         /// The number of the pull request.
         #[arg(long, default_value_t = 1)]
         number: u64,
-        /// What happens: opened, synchronize, reopened, ready_for_review, closed, …
+        /// The action, by the provider's name: opened, synchronize, reopened, ready_for_review, closed, …
         #[arg(long, default_value = "opened")]
         action: String,
-        /// The branch it is for.
+        /// The target branch.
         #[arg(long, default_value = "main", value_name = "BRANCH")]
         base: String,
-        /// The branch it comes from.
+        /// The source branch.
         #[arg(long, default_value = "feature", value_name = "BRANCH")]
         head: String,
-        /// The repository it comes from, if that is another one.
+        /// The source repository, if the pull request comes from a fork.
         #[arg(long, value_name = "URL")]
         fork: Option<String>,
         #[command(flatten)]
-        about: About,
+        repository: RepositoryArgs,
     },
-    /// The provider checks that the hook works.
+    /// The request by which a provider tests a hook.
     Ping {
         #[command(flatten)]
-        about: About,
+        repository: RepositoryArgs,
     },
 }
 
-/// What there is to know about any event of a repository.
+/// The repository of an event, and the change in it.
 #[derive(Debug, Args)]
-pub(crate) struct About {
-    /// The repository the event is about, as a Build spells it or in any other way.
+pub(crate) struct RepositoryArgs {
+    /// URL of the repository. It need not be spelled as in the Build.
     #[arg(long, value_name = "URL")]
     repo: String,
-    /// The full id of the commit. Default: a new one every time.
+    /// The full commit id. Default: a new one each time.
     #[arg(long, value_name = "ID")]
     commit: Option<String>,
     /// The default branch of the repository.
     #[arg(long, default_value = "main", value_name = "BRANCH")]
     default_branch: String,
-    /// Who causes the event.
-    #[arg(long, default_value = "somebody", value_name = "LOGIN")]
+    /// Login of the user who causes the event.
+    #[arg(long, default_value = "example-user", value_name = "LOGIN")]
     sender: String,
 }
 
 impl EventArgs {
-    /// The event: the sample, or what is in the file.
+    /// The event: the composed sample, or the payload in the file.
     pub(crate) fn compose(self, sample: Option<SampleCommand>) -> anyhow::Result<Composed> {
         let provider = provider_by_name(&self.provider)?;
         match (sample, self.payload, self.event) {
@@ -96,7 +96,7 @@ impl EventArgs {
             }
             (None, Some(file), Some(event)) => Ok(Composed { provider, event, body: read(&file)? }),
             _ => bail!(
-                "say which event: either `push`, `pull-request` or `ping`, or --payload FILE --event NAME"
+                "specify one event: `push`, `pull-request` or `ping`, or else --payload FILE --event NAME"
             ),
         }
     }
@@ -104,49 +104,49 @@ impl EventArgs {
 
 impl SampleCommand {
     fn into_sample(self) -> anyhow::Result<Sample> {
-        let (about, kind) = match self {
-            Self::Ping { about } => (about, SampleKind::Ping),
-            Self::Push { reference, about } => {
-                let full = reference.starts_with("refs/");
-                let full_ref = if full { reference } else { format!("refs/heads/{reference}") };
-                let commit = about.commit()?;
-                (about, SampleKind::Push { full_ref, commit })
+        let (args, kind) = match self {
+            Self::Ping { repository } => (repository, SampleKind::Ping),
+            Self::Push { reference, repository } => {
+                let is_full = reference.starts_with("refs/");
+                let full_ref = if is_full { reference } else { format!("refs/heads/{reference}") };
+                let commit = repository.commit()?;
+                (repository, SampleKind::Push { full_ref, commit })
             }
-            Self::PullRequest { number, action, base, head, fork, about } => {
-                let fork = fork.as_deref().map(repository).transpose()?;
-                let commit = about.commit()?;
-                (about, SampleKind::PullRequest { number, action, base, head, commit, fork })
+            Self::PullRequest { number, action, base, head, fork, repository } => {
+                let fork = fork.as_deref().map(parse_repository).transpose()?;
+                let commit = repository.commit()?;
+                (repository, SampleKind::PullRequest { number, action, base, head, commit, fork })
             }
         };
         Ok(Sample {
-            repository: repository(&about.repo)?,
-            default_branch: about.default_branch,
-            sender: about.sender,
+            repository: parse_repository(&args.repo)?,
+            default_branch: args.default_branch,
+            sender: args.sender,
             kind,
         })
     }
 }
 
-impl About {
+impl RepositoryArgs {
     fn commit(&self) -> anyhow::Result<String> {
         let commit = match &self.commit {
-            Some(commit) => Commit::parse(commit).with_context(|| format!("`--commit {commit}`"))?,
+            Some(commit) => Commit::parse(commit).with_context(|| format!("invalid `--commit {commit}`"))?,
             None => fresh_commit()?,
         };
         Ok(commit.to_string())
     }
 }
 
-fn repository(url: &str) -> anyhow::Result<RepoId> {
-    RepoId::parse(url).with_context(|| format!("`{url}` names no repository"))
+fn parse_repository(url: &str) -> anyhow::Result<RepoId> {
+    RepoId::parse(url).with_context(|| format!("`{url}` is not a repository URL"))
 }
 
-/// A file, or the standard input for `-`.
+/// Reads a file, or standard input for `-`.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
         let mut text = Vec::new();
-        std::io::stdin().read_to_end(&mut text).context("the standard input cannot be read")?;
+        std::io::stdin().read_to_end(&mut text).context("cannot read standard input")?;
         return Ok(text);
     }
-    std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
 }

@@ -6,7 +6,7 @@ use trigger_providers::Provider;
 
 use super::event_args::{EventArgs, SampleCommand, read};
 use crate::options::HookPath;
-use crate::sanitize::plain_lines;
+use crate::sanitize::escape_lines_for_terminal;
 use crate::sender::post;
 
 /// Flags of `send`.
@@ -17,22 +17,22 @@ Examples:
   shipwright-trigger send pull-request --repo https://github.com/acme/web --base main --head feature
   shipwright-trigger send --payload push.json --event push --secret-file key
 
-The exit status is 0 if the hook answered 2xx, else 1.")]
+The exit status is 0 if the hook responded with 2xx, else 1.")]
 pub struct Args {
     #[command(subcommand)]
     sample: Option<SampleCommand>,
     #[command(flatten)]
     event: EventArgs,
     #[command(flatten)]
-    to: To,
+    target: TargetArgs,
 }
 
 #[derive(Debug, clap::Args)]
-struct To {
+struct TargetArgs {
     /// URL of the hook. Default: `http://127.0.0.1:8080/hooks/PROVIDER`.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_URL", value_name = "URL", global = true)]
     url: Option<String>,
-    /// The key to sign with. Other users of this machine may see it; prefer the environment or a file.
+    /// The key to sign with. Other users of this machine can read it; prefer the environment or a file.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_SECRET",
@@ -42,20 +42,21 @@ struct To {
         global = true
     )]
     secret: Option<String>,
-    /// A file that holds the key to sign with, and nothing else.
+    /// A file that contains only the key to sign with.
     #[arg(long, value_name = "FILE", global = true)]
     secret_file: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let composed = args.event.compose(args.sample)?;
-    let key = args.to.key()?;
-    let url = args.to.url.unwrap_or_else(|| default_url(composed.provider));
-    let answer = post(&url, composed.provider, &composed.event, composed.body, key.as_deref()).await?;
-    let good = answer.status.is_success();
-    let status = if good { answer.status.green().to_string() } else { answer.status.red().to_string() };
-    anstream::println!("{status}\n{}", plain_lines(answer.body.trim_end()));
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let key = args.target.key()?;
+    let url = args.target.url.unwrap_or_else(|| default_url(composed.provider));
+    let response = post(&url, composed.provider, &composed.event, composed.body, key.as_deref()).await?;
+    let succeeded = response.status.is_success();
+    let status =
+        if succeeded { response.status.green().to_string() } else { response.status.red().to_string() };
+    anstream::println!("{status}\n{}", escape_lines_for_terminal(response.body.trim_end()));
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The hook of a `serve` or `dev` on this machine that runs with default flags.
@@ -63,13 +64,13 @@ fn default_url(provider: &'static dyn Provider) -> String {
     format!("http://127.0.0.1:8080{}", HookPath::default_of(provider).path)
 }
 
-impl To {
+impl TargetArgs {
     fn key(&self) -> anyhow::Result<Option<Vec<u8>>> {
         match (&self.secret, &self.secret_file) {
             (Some(secret), _) => Ok(Some(secret.clone().into_bytes())),
             (None, Some(file)) => {
                 let mut key = read(file)?;
-                // Editors and `echo` end files with a line break that is no part of the key.
+                // Editors and `echo` end a file with a line break that is not part of the key.
                 while key.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
                     key.pop();
                 }

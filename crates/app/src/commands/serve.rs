@@ -14,8 +14,8 @@ use crate::signals::termination;
 pub struct Args {
     #[command(flatten)]
     program: ProgramOptions,
-    /// How long to go on taking deliveries in after the request to end, in seconds, while `/readyz` already
-    /// says no: Kubernetes needs that long to send new ones elsewhere.
+    /// Seconds to keep accepting deliveries after SIGTERM, while `/readyz` reports not ready. Kubernetes needs
+    /// this time to route requests to other replicas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_DRAIN_DELAY", default_value_t = 5, value_name = "SECONDS")]
     drain_delay: u64,
 }
@@ -26,18 +26,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let program = Program::start(&connection, &args.program).await?;
     info!(hooks = %program.hooks, admin = %program.admin, "listening");
     tokio::select! {
-        asked = termination() => asked.context("signals cannot be received")?,
+        signal = termination() => signal.context("cannot install signal handlers")?,
         () = program.failed() => {
             program.stop().await;
-            bail!("a part of the program has panicked; nothing that was acknowledged is lost, start it anew");
+            bail!("a critical task panicked; acknowledged deliveries are safe in the journal: restart the program");
         }
     }
-    info!(delay = args.drain_delay, "ending: no longer ready, still taking deliveries in");
+    info!(delay_seconds = args.drain_delay, "draining: not ready, still accepting deliveries");
     program.drain();
-    // A second request ends the wait.
+    // A second signal ends the delay.
     let delay = tokio::time::sleep(Duration::from_secs(args.drain_delay));
     tokio::select! { () = delay => {}, _ = termination() => {} }
     program.stop().await;
-    info!("ended");
+    info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,145 +1,95 @@
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::Value;
-use trigger_api::shipwright::{Build, Condition};
 use trigger_core::{Digest, ImageRef, ObjectKey};
 
-use super::playground::{Playground, build_runs, builds};
-use super::registry::Registry;
-use super::rehearsal::all_built;
+use super::followed_images::FollowedImage;
+use super::objects::{build_runs, builds, key};
+use super::outcome::follow;
+use super::playground::{Playground, REGISTRY_HOOK};
 use super::story::{self, Story};
 
-/// An image of the playground's registry that Builds wait for, of which a new version is pushed.
-pub(crate) struct ImageRehearsal {
-    /// The image that is pushed, and after it what the Builds push that this starts, as far as others wait for it.
-    links: Vec<Link>,
-    /// What the first image is before.
+/// The push of a new version of an image that Builds wait for, and the chain of Builds that follows from it.
+pub(super) struct ImageDemo {
+    /// The image that is pushed, then the images that the started Builds push, as long as another one waits for
+    /// them.
+    chain: Vec<FollowedImage>,
+    /// The first version of the image that is pushed.
     before: Digest,
 }
 
-/// An image, and a Build that waits for it.
-struct Link {
-    image: ImageRef,
-    build: ObjectKey,
-    /// What the Build pushes itself.
-    output: Option<ImageRef>,
-}
-
-impl ImageRehearsal {
-    /// An image of the playground's registry that a rule waits for and that no Build pushes, if there is one.
-    pub(crate) async fn of(playground: &Playground) -> anyhow::Result<Option<Self>> {
-        let mut waiting = Vec::new();
+impl ImageDemo {
+    /// Finds an image of the playground's registry that a rule waits for and that no Build pushes.
+    pub(super) async fn find(playground: &Playground) -> anyhow::Result<Option<Self>> {
+        let mut followed = Vec::new();
         for build in playground.list(&builds()).await? {
-            waiting.extend(links_of(&serde_json::from_value(build)?));
+            followed.extend(FollowedImage::of(&serde_json::from_value(build)?));
         }
-        let is_pushed = |image: &ImageRef| waiting.iter().any(|link| link.output.as_ref() == Some(image));
-        let before = |link: &Link| playground.first_versions.get(&link.image).cloned();
-        let first = waiting.iter().position(|link| before(link).is_some() && !is_pushed(&link.image));
-        let Some(first) = first.map(|place| waiting.swap_remove(place)) else { return Ok(None) };
-        let Some(before) = before(&first) else { return Ok(None) };
-        let mut links = vec![first];
-        // Each is taken out, so a circle ends.
-        while let Some(last) = links.last()
-            && let Some(place) = waiting.iter().position(|link| follows(link, last))
+        let is_output =
+            |image: &ImageRef| followed.iter().any(|followed| followed.output.as_ref() == Some(image));
+        let is_first = |followed: &FollowedImage| {
+            playground.first_versions.contains_key(&followed.image) && !is_output(&followed.image)
+        };
+        let Some(first) = followed.iter().position(is_first) else { return Ok(None) };
+        let first = followed.swap_remove(first);
+        let Some(before) = playground.first_versions.get(&first.image).cloned() else { return Ok(None) };
+        let mut chain = vec![first];
+        // Each entry is removed from the rest, so a cycle ends.
+        while let Some(last) = chain.last()
+            && let Some(next) = followed.iter().position(|followed| followed.comes_after(last))
         {
-            links.push(waiting.swap_remove(place));
+            chain.push(followed.swap_remove(next));
         }
-        Ok(Some(Self { links, before }))
+        Ok(Some(Self { chain, before }))
     }
 
     /// The image that is pushed.
     pub(super) fn image(&self) -> Option<&ImageRef> {
-        self.links.first().map(|link| &link.image)
+        self.chain.first().map(|first| &first.image)
     }
 
-    /// Pushes a new version and tells what becomes of it. False if something failed.
-    pub(crate) async fn play(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<bool> {
-        let mut good = true;
-        let begun = Timestamp::now();
-        for (place, Link { image, build, .. }) in self.links.iter().enumerate() {
-            if place == 0 {
-                story.sending(&format!(
+    /// Pushes a new version and follows each Build of the chain. False if a step failed.
+    pub(super) async fn run(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<bool> {
+        let mut succeeded = true;
+        let begin = Timestamp::now();
+        for (index, FollowedImage { image, build, .. }) in self.chain.iter().enumerate() {
+            if index == 0 {
+                story.step(&format!(
                     "The image {image} changes; a rule of the Build {} waits for it",
                     build.name
                 ));
-                good &= self.begin(playground, image, build).await?;
+                succeeded &= self.push(playground, image, build).await?;
             } else {
-                story.sending(&format!(
+                story.step(&format!(
                     "Its BuildRun has pushed {image}; a rule of the Build {} waits for it",
                     build.name
                 ));
             }
-            let record = playground.image_changed(image, build, begun).await?;
-            story::kept(&record);
-            story::decided(&record);
-            good &= all_built(playground, &record).await?;
+            let record = playground.image_changed(image, build, begin).await?;
+            story::observed(&record);
+            succeeded &= follow(playground, &record).await?;
         }
-        Ok(good)
+        Ok(succeeded)
     }
 
-    /// Tells of the first version, that it has started nothing, and pushes the next one. False if it has.
-    async fn begin(
+    /// Shows that the first version started nothing, then pushes the second. False if it did start a run.
+    async fn push(
         &self,
         playground: &Playground,
         image: &ImageRef,
         build: &ObjectKey,
     ) -> anyhow::Result<bool> {
-        playground.stands_for(image, &self.before).await?;
+        playground.resolves_to(image, &self.before).await?;
         let runs = playground.list(&build_runs()).await?;
-        let runs = runs.iter().filter(|run| is_of(run, build)).count();
+        let runs = runs.iter().filter(|run| belongs_to(run, build)).count();
         story::first_version(&self.before, runs);
         let pushed = playground.registry.push(image, "the second version").await?;
         story::pushed(&pushed);
-        playground.stands_for(image, &pushed).await?;
-        story::looked(&pushed);
+        playground.resolves_to(image, &pushed).await?;
+        story::notified(REGISTRY_HOOK, &pushed);
         Ok(runs == 0)
     }
 }
 
-/// Pushes a first version of every image of the registry that rules wait for, so that there is something to compare
-/// later ones with. Tells the digests.
-pub(super) async fn first_versions(
-    registry: &Registry,
-    objects: &[Value],
-) -> anyhow::Result<BTreeMap<ImageRef, Digest>> {
-    let mut digests = BTreeMap::new();
-    for object in objects.iter().filter(|object| object["kind"] == "Build") {
-        for Link { image, .. } in links_of(&serde_json::from_value(object.clone())?) {
-            if image.registry() == registry.host() && !digests.contains_key(&image) {
-                let digest = registry.push(&image, "the first version").await?;
-                digests.insert(image, digest);
-            }
-        }
-    }
-    Ok(digests)
-}
-
-/// The images that a Build waits for.
-fn links_of(build: &Build) -> Vec<Link> {
-    let rules = build.spec.trigger.iter().flat_map(|trigger| &trigger.when);
-    let names = rules.filter_map(|rule| match rule.condition() {
-        Ok(Condition::Image(names)) => Some(names),
-        _ => None,
-    });
-    let key = ObjectKey::new(
-        build.metadata.namespace.as_deref().unwrap_or_default(),
-        build.metadata.name.as_deref().unwrap_or_default(),
-    );
-    let output = build.output_image().and_then(|image| ImageRef::parse(image).ok());
-    let link = |name: String| {
-        let image = ImageRef::parse(&name).ok()?;
-        Some(Link { image, build: key.clone(), output: output.clone() })
-    };
-    names.flatten().filter_map(link).collect()
-}
-
-/// Whether a link waits for what the Build of another one pushes.
-fn follows(link: &Link, last: &Link) -> bool {
-    Some(&link.image) == last.output.as_ref() && link.build.namespace == last.build.namespace
-}
-
-fn is_of(run: &Value, build: &ObjectKey) -> bool {
-    run["metadata"]["namespace"] == build.namespace.as_ref()
-        && run["spec"]["build"]["name"] == build.name.as_ref()
+fn belongs_to(run: &Value, build: &ObjectKey) -> bool {
+    key(run).namespace == build.namespace && run["spec"]["build"]["name"] == build.name.as_ref()
 }

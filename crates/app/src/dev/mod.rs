@@ -1,17 +1,20 @@
-//! `shipwright-trigger dev`: the whole program on one machine, and the story of what it does.
+//! `shipwright-trigger dev`: the whole program on one machine, and a demo of its work.
 //!
-//! `playground` is the cluster, the `registry` and the program on them, `rehearsal` the events that are sent,
-//! `pipelines` the pipelines that are run, `images` the images that are pushed, `story` what is printed.
+//! `playground` is the dev cluster, the `registry` and the program on them. `rehearsal` drives the demo:
+//! `webhooks`, `pipelines` and `images` are its steps, `outcome` follows each delivery to its end. `story` only
+//! prints.
 
+mod followed_images;
 mod images;
+mod objects;
+mod outcome;
 mod pipelines;
 mod playground;
 mod registry;
 mod rehearsal;
 pub(crate) mod story;
+mod webhooks;
 
-pub(crate) use images::ImageRehearsal;
-pub(crate) use pipelines::PipelineRehearsal;
 pub(crate) use playground::Playground;
 pub(crate) use rehearsal::Rehearsal;
 pub(crate) use story::Story;

@@ -14,38 +14,40 @@ use trigger_core::{DeliveryId, Digest, ImageRef, ObjectKey};
 use trigger_devcluster::{DevCluster, Gvr, User};
 use trigger_images::IMAGES;
 use trigger_journal::{Address, Query, Record, State};
+use trigger_providers::Provider;
 use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines};
 
-use super::images::first_versions;
+use super::followed_images::push_first_versions;
+use super::objects::{build_runs, condition};
 use super::registry::Registry;
 use super::story::while_waiting;
 use crate::listeners::Listeners;
 use crate::manifests;
-use crate::options::ProgramOptions;
+use crate::options::{HookPath, ProgramOptions};
 use crate::program::Program;
 
-/// Everything in the story happens within this time, or something is wrong.
-const SOON: Duration = Duration::from_secs(30);
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-/// A simulated build is over soon, but not before a person could have seen it run.
-const BUILD_TAKES: Duration = Duration::from_millis(600);
-const TASK_TAKES: Duration = Duration::from_millis(200);
-/// Only one image changes at a time here, so there is nothing to wait for, in seconds.
+/// The limit for each step of the demo.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+/// Short, but long enough for a person to see the build running.
+const BUILD_DURATION: Duration = Duration::from_millis(600);
+const TASK_DURATION: Duration = Duration::from_millis(200);
+/// Seconds. Only one image changes at a time here, so a longer window would only delay the demo.
 const IMAGE_WINDOW: u64 = 1;
 
-/// Where the registry tells of what is pushed.
+/// The path for the registry's notifications.
 pub(super) const REGISTRY_HOOK: &str = "/hooks/registry/distribution";
 
 /// A dev cluster with manifests loaded, a registry, and the program on them.
 pub(crate) struct Playground {
     pub(super) cluster: DevCluster,
     pub(super) registry: Registry,
-    /// What the images of the registry are before the story that Builds wait for.
+    /// The digests of the followed images before the demo.
     pub(super) first_versions: BTreeMap<ImageRef, Digest>,
     pub(super) program: Program,
     /// The administrator's token, for the admin API.
     pub(super) token: String,
-    /// Holds the kubeconfig, the journal and the registry's key; removed at the end.
+    /// Holds the kubeconfig, the journal and the registry's key. Removed on drop.
     folder: TempDir,
 }
 
@@ -56,7 +58,7 @@ impl Playground {
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
-        // What is wrong with them is told before anything is started.
+        // Invalid manifests are reported before anything starts.
         manifests::objects(folder, None)?;
         let own = tempfile::Builder::new().prefix("shipwright-trigger-dev-").tempdir()?;
         let token = random_token()?;
@@ -74,13 +76,13 @@ impl Playground {
         let hook = format!("http://{}{REGISTRY_HOOK}", listeners.hooks.local_addr()?);
         let registry = while_waiting("starting the registry", Registry::start(&hook, &key)).await?;
         let objects = manifests::objects(folder, Some(registry.host()))?;
-        let first_versions = first_versions(&registry, &objects).await?;
+        let first_versions = push_first_versions(&registry, &objects).await?;
         for object in objects {
-            let what = format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
-            cluster.store().apply(object).await.with_context(|| format!("{what} is refused"))?;
+            let name = format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
+            cluster.store().apply(object).await.with_context(|| format!("cannot create {name}"))?;
         }
         let (builds, tasks) =
-            (SimulationOptions { duration: BUILD_TAKES }, SimulationOptions { duration: TASK_TAKES });
+            (SimulationOptions { duration: BUILD_DURATION }, SimulationOptions { duration: TASK_DURATION });
         cluster.spawn(simulate_builds(cluster.store(), "", builds));
         cluster.spawn(simulate_pipelines(cluster.store(), "", tasks));
         let kubeconfig = cluster.kubeconfig();
@@ -98,7 +100,7 @@ impl Playground {
         options.registries.registry_hooks.push(format!("distribution={}", key_file.display()).parse()?);
         let program = Program::start_on(listeners, &connection, &options);
         let program = while_waiting("starting the program", program).await?;
-        while_waiting("reading the Builds", program.ready()).await;
+        while_waiting("syncing the Builds", program.ready()).await;
         Ok(Self { cluster, registry, first_versions, program, token, folder: own })
     }
 
@@ -107,51 +109,59 @@ impl Playground {
         self.folder.path().join("kubeconfig")
     }
 
-    /// The address of the GitHub hook.
-    pub(super) fn hook_url(&self) -> String {
-        format!("http://{}/hooks/github", self.program.hooks)
+    /// The URL for the webhooks of a provider.
+    pub(super) fn hook_url(&self, provider: &'static dyn Provider) -> String {
+        format!("http://{}{}", self.program.hooks, HookPath::default_of(provider).path)
     }
 
-    /// All objects of a kind.
+    /// The URL of the admin port.
+    pub(super) fn admin_url(&self) -> String {
+        format!("http://{}", self.program.admin)
+    }
+
+    /// All objects of a resource, in every namespace.
     pub(super) async fn list(&self, resource: &Gvr) -> anyhow::Result<Vec<Value>> {
         Ok(self.cluster.store().list(resource, "").await?)
     }
 
-    /// One object, if it is there.
+    /// One object, if it exists.
     pub(super) async fn get(&self, resource: &Gvr, key: &ObjectKey) -> anyhow::Result<Option<Value>> {
         Ok(self.cluster.store().get(resource, &key.namespace, &key.name).await?)
     }
 
-    /// A delivery that comes in by itself, once it is settled or has failed.
-    pub(super) async fn appeared(&self, id: &DeliveryId) -> anyhow::Result<Record> {
-        while_waiting("the program to notice", self.settled(id)).await
+    /// A delivery that the program makes of an observation, once it is settled or has failed.
+    pub(super) async fn observed(&self, id: &DeliveryId) -> anyhow::Result<Record> {
+        while_waiting("waiting for the program to observe the change", self.settled(id)).await
     }
 
-    /// Returns when the program knows that an image stands for `digest`.
-    pub(super) async fn stands_for(&self, image: &ImageRef, digest: &Digest) -> anyhow::Result<()> {
+    /// Returns when the program has resolved an image to `digest`.
+    pub(super) async fn resolves_to(&self, image: &ImageRef, digest: &Digest) -> anyhow::Result<()> {
         let work = async {
-            let deadline = Instant::now() + SOON;
+            let deadline = Instant::now() + STEP_TIMEOUT;
             loop {
                 let mut standings = self.program.images.statuses().into_iter();
                 if standings.any(|shown| shown.image == *image && shown.digest.as_ref() == Some(digest)) {
                     return Ok(());
                 }
                 if Instant::now() > deadline {
-                    bail!("the program did not learn within {SOON:?} that {image} is {}", digest.short());
+                    bail!(
+                        "the program did not resolve {image} to {} within {STEP_TIMEOUT:?}",
+                        digest.short()
+                    );
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(POLL).await;
             }
         };
-        while_waiting("the program to look at the registry", work).await
+        while_waiting("waiting for the program to query the registry", work).await
     }
 
-    /// The delivery that tells after `begun` that an image has changed, perhaps with others that `build` waits for,
+    /// The delivery for the change of an image after `begin`, perhaps with other images that `build` waits for,
     /// once it is settled or has failed.
     pub(super) async fn image_changed(
         &self,
         image: &ImageRef,
         build: &ObjectKey,
-        begun: Timestamp,
+        begin: Timestamp,
     ) -> anyhow::Result<Record> {
         let event = format!("Image {image}");
         let is_it = |record: &&Record| {
@@ -159,25 +169,25 @@ impl Playground {
             record.delivery.source.as_ref() == IMAGES && (record.delivery.event == event || decided)
         };
         let work = async {
-            let deadline = Instant::now() + SOON;
+            let deadline = Instant::now() + STEP_TIMEOUT;
             loop {
-                let query = Query { since: Some(begun), ..Query::default() };
+                let query = Query { since: Some(begin), ..Query::default() };
                 let page = self.program.journal.history(query).await?;
                 if let Some(found) = page.records.iter().find(is_it) {
                     return self.settled(&found.delivery.id).await;
                 }
                 if Instant::now() > deadline {
-                    bail!("no delivery says within {SOON:?} that {image} has changed");
+                    bail!("no delivery for the change of {image} within {STEP_TIMEOUT:?}");
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(POLL).await;
             }
         };
-        while_waiting("the program to notice", work).await
+        while_waiting("waiting for the program to observe the change", work).await
     }
 
     /// The delivery, once it is settled or has failed.
     pub(super) async fn settled(&self, id: &DeliveryId) -> anyhow::Result<Record> {
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + STEP_TIMEOUT;
         loop {
             if let Some(record) = self.program.journal.find(id).await?
                 && matches!(record.state, State::Settled | State::Failed)
@@ -185,21 +195,21 @@ impl Playground {
                 return Ok(record);
             }
             if Instant::now() > deadline {
-                bail!("the delivery {id} was not settled within {SOON:?}");
+                bail!("the delivery {id} was not settled within {STEP_TIMEOUT:?}");
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    /// The BuildRun, once it is over.
-    pub(super) async fn finished(&self, run: &ObjectKey) -> anyhow::Result<Value> {
-        self.over(&build_runs(), run).await
+    /// The BuildRun, once it has finished.
+    pub(super) async fn finished_build_run(&self, run: &ObjectKey) -> anyhow::Result<Value> {
+        self.finished(&build_runs(), run).await
     }
 
-    /// A run of any kind, once it is over.
-    pub(super) async fn over(&self, resource: &Gvr, run: &ObjectKey) -> anyhow::Result<Value> {
+    /// A run of any kind, once it has finished.
+    pub(super) async fn finished(&self, resource: &Gvr, run: &ObjectKey) -> anyhow::Result<Value> {
         let kind = &resource.resource;
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + STEP_TIMEOUT;
         loop {
             let object = self.get(resource, run).await?;
             let object = object.with_context(|| format!("{kind} {run} does not exist"))?;
@@ -207,47 +217,22 @@ impl Playground {
                 return Ok(object);
             }
             if Instant::now() > deadline {
-                bail!("{kind} {run} was not over within {SOON:?}");
+                bail!("{kind} {run} did not finish within {STEP_TIMEOUT:?}");
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
     pub(crate) async fn stop(self) {
         self.program.stop().await;
-        // Nothing is persisted, so nothing can go wrong that matters now.
+        // The cluster stores nothing, so an error here loses nothing.
         let _ = self.cluster.shutdown().await;
     }
 }
 
-pub(super) fn builds() -> Gvr {
-    Gvr::new("shipwright.io", "v1beta1", "builds")
-}
-
-pub(super) fn build_runs() -> Gvr {
-    Gvr::new("shipwright.io", "v1beta1", "buildruns")
-}
-
-pub(super) fn pipelines() -> Gvr {
-    Gvr::new("tekton.dev", "v1", "pipelines")
-}
-
-pub(super) fn pipeline_runs() -> Gvr {
-    Gvr::new("tekton.dev", "v1", "pipelineruns")
-}
-
-pub(super) fn custom_runs() -> Gvr {
-    Gvr::new("tekton.dev", "v1beta1", "customruns")
-}
-
-/// The condition of a type in an object's status.
-pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
-}
-
-/// A token that nobody can guess.
+/// A random token of 160 bits.
 fn random_token() -> anyhow::Result<String> {
     let mut bytes = [0; 20];
-    rand::fill(&mut bytes).map_err(|_| anyhow!("the system gives no random numbers"))?;
+    rand::fill(&mut bytes).map_err(|_| anyhow!("the operating system provides no random numbers"))?;
     Ok(BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
 }

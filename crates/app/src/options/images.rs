@@ -1,5 +1,3 @@
-//! How images are followed, and how their registries are asked.
-
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,29 +6,28 @@ use clap::Args;
 use trigger_images::ImageSettings;
 use trigger_registries::{PrivateAllowed, Registries, RegistrySettings};
 
-/// How images are followed, and how their registries are asked.
+/// Image polling and access to registries.
 #[derive(Debug, Clone, Args)]
 pub struct ImageOptions {
-    /// How often the registry of an image is asked what the image stands for, in seconds, unless a Build wants
-    /// it otherwise. 0: once at first, and then only when something hints at a change.
+    /// Seconds between polls of an image at its registry. A Build can override it with an annotation. 0: poll once,
+    /// then only after a push notification.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_INTERVAL", default_value_t = 300, value_name = "SECONDS")]
     pub image_interval: u64,
-    /// How long an image that has changed waits for others that the same Build waits for, in seconds, so that
-    /// the Build is started once.
+    /// Seconds to wait after an image change for other images of the same Build, so that one run covers all.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_WINDOW", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
     pub image_window: u64,
-    /// How many runs one namespace gets because of images, at once and then a minute. Those left over wait.
+    /// Runs per namespace that image changes may start: as a burst, then per minute. Further runs are delayed.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_RUN_RATE", default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub image_run_rate: u32,
-    /// How many requests a second one registry gets at most.
+    /// Maximum requests per second to one registry.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_RATE", default_value_t = 10, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub registry_rate: u16,
-    /// How long a registry may take to answer, in seconds.
+    /// Seconds to wait for a response of a registry.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_TIMEOUT", default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300))]
     pub registry_timeout: u64,
-    /// Registries, or networks, that may have private addresses: `registry.internal:5000` or `10.0.0.0/8`.
-    /// All others are refused there, since whoever writes a Build chooses whom we ask. Repeat it or separate by
-    /// commas.
+    /// Registries or networks that may have private addresses, such as `registry.internal:5000` or `10.0.0.0/8`.
+    /// Other private addresses are blocked: any author of a Build could otherwise reach internal services. Repeat
+    /// the flag or separate values with commas.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_REGISTRY_PRIVATE",
@@ -38,12 +35,12 @@ pub struct ImageOptions {
         value_name = "HOST|NETWORK"
     )]
     pub registry_private: Vec<PrivateAllowed>,
-    /// Registries that are asked by plain HTTP, as images name them: `localhost:5000`. Repeat it or separate by
-    /// commas.
+    /// Registries to access over plain HTTP, as image names spell them, such as `localhost:5000`. Repeat the flag
+    /// or separate values with commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_INSECURE_REGISTRY", value_delimiter = ',', value_name = "HOST")]
     pub insecure_registry: Vec<String>,
-    /// Files with certificates of further authorities (PEM) that registries may be certified by. Repeat it or
-    /// separate by commas.
+    /// PEM files with additional certificate authorities for registries. Repeat the flag or separate values with
+    /// commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_CA", value_delimiter = ',', value_name = "FILE")]
     pub registry_ca: Vec<PathBuf>,
 }
@@ -57,10 +54,10 @@ impl ImageOptions {
         }
     }
 
-    /// The client that asks.
+    /// The registry client.
     pub(crate) fn registries(&self) -> anyhow::Result<Registries> {
         let read = |file: &PathBuf| {
-            std::fs::read(file).with_context(|| format!("--registry-ca {} cannot be read", file.display()))
+            std::fs::read(file).with_context(|| format!("cannot read --registry-ca {}", file.display()))
         };
         let settings = RegistrySettings {
             authorities: self.registry_ca.iter().map(read).collect::<Result<_, _>>()?,
@@ -68,7 +65,7 @@ impl ImageOptions {
             private: self.registry_private.clone(),
             timeout: Duration::from_secs(self.registry_timeout),
         };
-        Registries::new(settings).context("registries cannot be asked like this")
+        Registries::new(settings).context("invalid registry settings")
     }
 }
 

@@ -1,23 +1,21 @@
-//! Which replica leads.
-
 use clap::Args;
 use trigger_cluster::LeasePlace;
 
-/// Which replica leads, where there can be several. They have to agree on these.
+/// Leader election among several replicas. All replicas must use the same values.
 #[derive(Debug, Clone, Args)]
 pub struct LeaseOptions {
-    /// The Lease by which replicas over one PostgreSQL agree on who leads. With a journal in a SQLite file there
-    /// is one process, which always does, and no Lease.
+    /// Name of the Lease for leader election between replicas with one PostgreSQL journal. Not used with SQLite,
+    /// where the only replica always leads.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_LEASE_NAME", default_value = NAME, value_name = "NAME", value_parser = object_name)]
     pub lease_name: String,
-    /// The namespace of the Lease. Default: that of the connection, which in a cluster is that of the pod.
+    /// Namespace of the Lease. Default: the namespace of the pod, or of the kubeconfig context.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_LEASE_NAMESPACE", value_name = "NAME", value_parser = object_name)]
     pub lease_namespace: Option<String>,
 }
 
 const NAME: &str = "shipwright-trigger";
-/// The limit of Kubernetes for names of objects.
-const LONGEST: usize = 253;
+/// The limit of Kubernetes for object names.
+const MAX_LENGTH: usize = 253;
 
 impl LeaseOptions {
     pub(crate) fn place(&self) -> LeasePlace {
@@ -31,16 +29,16 @@ impl Default for LeaseOptions {
     }
 }
 
-/// A name of RFC 1123, as the API server takes it: otherwise nobody would ever lead.
+/// Parses an RFC 1123 name. With a name that the API server rejects, no replica would ever lead.
 fn object_name(text: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_label = |label: &str| {
         label.starts_with(inner) && label.ends_with(inner) && label.chars().all(|c| inner(c) || c == '-')
     };
-    if text.len() <= LONGEST && text.split('.').all(is_label) {
+    if text.len() <= MAX_LENGTH && text.split('.').all(is_label) {
         Ok(text.to_owned())
     } else {
-        Err("use lower-case letters, digits and -, beginning and ending with a letter or digit".to_owned())
+        Err("use lower-case letters, digits and `-`, with a letter or digit at both ends".to_owned())
     }
 }
 
@@ -49,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_kubernetes() {
+    fn only_valid_object_names_are_accepted() {
         for (text, good) in [
             (NAME, true),
             ("a.b-c.7", true),

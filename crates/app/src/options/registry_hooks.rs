@@ -9,12 +9,12 @@ use trigger_registries::notifications::{
 };
 use trigger_server::RegistryHooks;
 
-/// Which registries may tell that an image was pushed.
+/// Push notifications from image registries.
 #[derive(Debug, Clone, Args)]
 pub struct RegistryHookOptions {
-    /// Take in notifications of image registries in this format, under `/hooks/registry/FORMAT`; FILE holds
-    /// the key, previous keys on further lines. Repeat it or separate by commas. docs/registries.md tells
-    /// which formats there are and how each is set up.
+    /// Accept push notifications of image registries in this format at `/hooks/registry/FORMAT`. FILE contains
+    /// the key, and previous keys on further lines. Repeat the flag or separate values with commas. Formats:
+    /// see docs/registries.md.
     #[arg(
         long = "registry-hook",
         env = "SHIPWRIGHT_TRIGGER_REGISTRY_HOOK",
@@ -22,7 +22,7 @@ pub struct RegistryHookOptions {
         value_name = "FORMAT=FILE"
     )]
     pub registry_hooks: Vec<RegistryHook>,
-    /// Where the keys are published that Google signs its ID tokens with. For tests.
+    /// URL of the keys with which Google signs ID tokens. For tests.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_GOOGLE_KEYS_URL",
@@ -43,21 +43,21 @@ pub struct RegistryHook {
 }
 
 impl RegistryHookOptions {
-    /// Refuses what could verify nothing or anything.
+    /// Rejects formats that are listed twice and key files with which nothing, or anything, would verify.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        for (place, hook) in self.registry_hooks.iter().enumerate() {
+        for (index, hook) in self.registry_hooks.iter().enumerate() {
             let name = hook.format.name();
-            if self.registry_hooks.iter().skip(place + 1).any(|other| other.format.name() == name) {
-                bail!("--registry-hook names {name} twice: put both keys into one file, a line each");
+            if self.registry_hooks.iter().skip(index + 1).any(|other| other.format.name() == name) {
+                bail!("--registry-hook lists {name} twice: put both keys into one file, one per line");
             }
             hook.key_file
                 .check(hook.format)
-                .with_context(|| format!("notifications of {} cannot be verified", hook.format.title()))?;
+                .with_context(|| format!("cannot verify notifications of {}", hook.format.title()))?;
         }
         Ok(())
     }
 
-    /// The routes for notifications, whose push hints go to `notifier`.
+    /// The routes for notifications, which pass push hints to `notifier`.
     pub(crate) fn hooks(&self, notifier: Arc<dyn ImageNotifier>) -> anyhow::Result<RegistryHooks> {
         let hook = |hook: &RegistryHook| trigger_server::RegistryHook {
             format: hook.format,
@@ -82,13 +82,13 @@ impl std::str::FromStr for RegistryHook {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, file) =
-            text.split_once('=').context("write FORMAT=FILE, such as harbor=/etc/trigger/harbor/key")?;
+            text.split_once('=').context("use FORMAT=FILE, such as harbor=/etc/trigger/harbor/key")?;
         let Some(format) = by_name(name) else {
             let known: Vec<_> = FORMATS.iter().map(|format| format.name()).collect();
-            bail!("`{name}` is no format of notifications; known are: {}", known.join(", "));
+            bail!("unknown notification format `{name}`; use one of: {}", known.join(", "));
         };
         if file.is_empty() {
-            bail!("name the file with the key after `{name}=`");
+            bail!("add the path of the key file after `{name}=`");
         }
         Ok(Self { format, key_file: KeyFile::new(PathBuf::from(file)) })
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_not_be_verified_is_refused_at_start() {
+    fn key_files_that_cannot_verify_are_rejected_at_start() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -117,7 +117,7 @@ mod tests {
         for (hooks, expected) in [
             (vec![], None),
             (vec![("harbor", &long), ("quay", &long), ("google", &policy)], None),
-            (vec![("quay", &long), ("quay", &long)], Some("names quay twice")),
+            (vec![("quay", &long), ("quay", &long)], Some("lists quay twice")),
             (vec![("quay", &short)], Some("fewer than 16 characters")),
             (vec![("generic", &empty)], Some("is empty")),
             (vec![("acr", &"/nowhere".to_owned())], Some("cannot be read")),
@@ -125,17 +125,17 @@ mod tests {
         ] {
             let hooks = hooks.into_iter().map(|(format, file)| format!("{format}={file}").parse().unwrap());
             let options = RegistryHookOptions { registry_hooks: hooks.collect(), ..Default::default() };
-            let told = options.check().err().map(|error| format!("{error:#}"));
-            match (told, expected) {
+            let error = options.check().err().map(|error| format!("{error:#}"));
+            match (error, expected) {
                 (None, None) => {}
-                (Some(told), Some(part)) => assert!(told.contains(part), "{told}"),
-                (told, _) => panic!("{told:?}, not {expected:?}"),
+                (Some(error), Some(part)) => assert!(error.contains(part), "{error}"),
+                (error, _) => panic!("{error:?}, not {expected:?}"),
             }
         }
     }
 
     #[test]
-    fn a_format_and_a_file_are_named() {
+    fn a_hook_is_a_format_and_a_file() {
         assert_eq!(format!("{:?}", "acr=/a=b".parse::<RegistryHook>().unwrap()), "acr=/a=b");
         for text in ["", "acr", "acr=", "Acr=/a", "=/a", "ecr=/a"] {
             assert!(text.parse::<RegistryHook>().is_err(), "{text}");

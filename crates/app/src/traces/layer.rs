@@ -1,8 +1,8 @@
-//! Makes spans of traces out of those of `tracing`.
+//! Makes OpenTelemetry spans from the spans of `tracing`.
 //!
-//! A trace belongs to a delivery, and its id follows from the delivery's (`TraceParent`). The delivery is known
-//! only when most of what belongs to it has happened: so spans are held back until the outermost of them ends,
-//! and are nobody's, and dropped, if none of them has named a delivery by then.
+//! A trace belongs to a delivery, and its id is derived from the delivery's id (`TraceParent`). A request becomes a
+//! delivery only near its end, so spans are held back until the outermost one ends. They are dropped if none of
+//! them has named a delivery by then.
 
 use std::cell::Cell;
 use std::fmt;
@@ -21,49 +21,49 @@ use tracing_subscriber::layer::{Context as Scope, Layer};
 use tracing_subscriber::registry::LookupSpan;
 use trigger_core::{DeliveryId, TraceParent};
 
-/// What spans of traces have as their target, so that logs can leave them out.
+/// The target of spans for traces, so that logs can leave them out.
 pub(crate) const TARGET: &str = "trigger_trace";
 
-/// Where finished spans go.
+/// The destination of finished spans.
 pub(super) struct Output {
     pub(super) tracer: SdkTracer,
     pub(super) sampler: Box<dyn ShouldSample>,
 }
 
-/// Listens to the spans of `tracing` that belong to traces.
+/// A layer that collects the spans of `tracing` with [`TARGET`].
 pub(crate) struct SpanLayer {
     output: Output,
 }
 
-/// A span that has begun.
-struct Begun {
+/// A span that has not ended.
+struct OpenSpan {
     id: SpanId,
     start: SystemTime,
-    said: Said,
-    /// Those inside it that have ended.
-    inside: Vec<Ended>,
+    fields: SpanFields,
+    /// Its descendants that have ended.
+    descendants: Vec<EndedSpan>,
 }
 
 /// A span that has ended.
-struct Ended {
+struct EndedSpan {
     id: SpanId,
-    /// The span around it; none for the outermost.
+    /// Its parent; `None` for the outermost span.
     parent: Option<SpanId>,
     name: &'static str,
     start: SystemTime,
     end: SystemTime,
-    said: Said,
+    fields: SpanFields,
 }
 
-/// What the fields of a span say.
+/// The recorded fields of a span.
 #[derive(Default)]
-struct Said {
+struct SpanFields {
     delivery: Option<DeliveryId>,
-    /// Whether the trace begins with it.
+    /// Whether this is the first span of the trace.
     is_first: bool,
-    /// What went wrong, in a word.
-    fault: Option<String>,
-    /// `traceparent` as the sender wrote it. Nobody has signed it, so it is noted and not believed.
+    /// The kind of error, in a word.
+    error: Option<String>,
+    /// The sender's `traceparent`. It is not signed, so it becomes a link, not the parent.
     link: Option<SpanContext>,
     attributes: Vec<KeyValue>,
 }
@@ -73,7 +73,7 @@ impl SpanLayer {
         Self { output }
     }
 
-    /// Whether a span is for traces.
+    /// Whether a span belongs to a trace.
     pub(crate) fn wants(metadata: &Metadata<'_>) -> bool {
         metadata.is_span() && metadata.target() == TARGET
     }
@@ -82,93 +82,101 @@ impl SpanLayer {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, scope: Scope<'_, S>) {
         let Some(span) = scope.span(id) else { return };
-        let mut said = Said::default();
-        attributes.record(&mut said);
+        let mut fields = SpanFields::default();
+        attributes.record(&mut fields);
         let id = RandomIdGenerator::default().new_span_id();
-        span.extensions_mut().insert(Begun { id, start: SystemTime::now(), said, inside: Vec::new() });
+        span.extensions_mut().insert(OpenSpan {
+            id,
+            start: SystemTime::now(),
+            fields,
+            descendants: Vec::new(),
+        });
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, scope: Scope<'_, S>) {
         let Some(span) = scope.span(id) else { return };
-        if let Some(begun) = span.extensions_mut().get_mut::<Begun>() {
-            values.record(&mut begun.said);
+        if let Some(open) = span.extensions_mut().get_mut::<OpenSpan>() {
+            values.record(&mut open.fields);
         }
     }
 
     fn on_close(&self, id: Id, scope: Scope<'_, S>) {
         let Some(span) = scope.span(&id) else { return };
-        let Some(Begun { id, start, said, mut inside }) = span.extensions_mut().remove::<Begun>() else {
+        let Some(OpenSpan { id, start, fields, mut descendants }) =
+            span.extensions_mut().remove::<OpenSpan>()
+        else {
             return;
         };
-        let mut ended = Ended { id, parent: None, name: span.name(), start, end: SystemTime::now(), said };
-        for around in span.scope().skip(1) {
-            if let Some(around) = around.extensions_mut().get_mut::<Begun>() {
-                ended.parent = Some(around.id);
-                around.inside.push(ended);
-                around.inside.append(&mut inside);
+        let mut ended =
+            EndedSpan { id, parent: None, name: span.name(), start, end: SystemTime::now(), fields };
+        for ancestor in span.scope().skip(1) {
+            if let Some(parent) = ancestor.extensions_mut().get_mut::<OpenSpan>() {
+                ended.parent = Some(parent.id);
+                parent.descendants.push(ended);
+                parent.descendants.append(&mut descendants);
                 return;
             }
         }
-        self.output.send(ended, inside);
+        self.output.send(ended, descendants);
     }
 }
 
 impl Output {
-    /// Sends a span with all that is inside it.
-    fn send(&self, outermost: Ended, inside: Vec<Ended>) {
-        let Some(delivery) = &outermost.said.delivery else { return };
-        let begins = TraceParent::of(delivery);
-        let (trace, first) = (TraceId::from_bytes(begins.trace), SpanId::from_bytes(begins.span));
+    /// Sends a span with its descendants.
+    fn send(&self, outermost: EndedSpan, descendants: Vec<EndedSpan>) {
+        let Some(delivery) = &outermost.fields.delivery else { return };
+        let root = TraceParent::of(delivery);
+        let (trace, first) = (TraceId::from_bytes(root.trace), SpanId::from_bytes(root.span));
         let sampled = self.sampler.should_sample(None, trace, outermost.name, &SpanKind::Internal, &[], &[]);
         if sampled.decision != SamplingDecision::RecordAndSample {
             return;
         }
-        // What begins the trace has the id that others know it by.
-        let renamed = outermost.said.is_first.then_some((outermost.id, first));
+        // The first span gets the id that other systems know from the `traceparent`.
+        let renamed = outermost.fields.is_first.then_some((outermost.id, first));
         let name = |id| renamed.filter(|(from, _)| *from == id).map_or(id, |(_, to)| to);
-        let outermost_parent = (!outermost.said.is_first).then_some(first);
+        let outermost_parent = (!outermost.fields.is_first).then_some(first);
         self.build(trace, name(outermost.id), outermost_parent, outermost);
-        for span in inside {
+        for span in descendants {
             self.build(trace, name(span.id), span.parent.map(name), span);
         }
     }
 
-    fn build(&self, trace: TraceId, id: SpanId, parent: Option<SpanId>, span: Ended) {
-        let Ended { name, start, end, said, .. } = span;
-        let mut attributes = said.attributes;
+    fn build(&self, trace: TraceId, id: SpanId, parent: Option<SpanId>, span: EndedSpan) {
+        let EndedSpan { name, start, end, fields, .. } = span;
+        let mut attributes = fields.attributes;
         attributes
-            .extend(said.delivery.map(|delivery| KeyValue::new("trigger.delivery", delivery.to_string())));
+            .extend(fields.delivery.map(|delivery| KeyValue::new("trigger.delivery", delivery.to_string())));
         let mut builder = SpanBuilder::from_name(name).with_start_time(start).with_attributes(attributes);
-        if said.is_first {
+        if fields.is_first {
             builder = builder.with_kind(SpanKind::Server);
         }
-        if let Some(link) = said.link {
+        if let Some(link) = fields.link {
             builder = builder.with_links(vec![Link::with_context(link)]);
         }
-        let around = parent.map_or_else(Context::new, |parent| {
+        let parent_context = parent.map_or_else(Context::new, |parent| {
             let context = SpanContext::new(trace, parent, TraceFlags::SAMPLED, true, TraceState::default());
             Context::new().with_remote_span_context(context)
         });
         NEXT.set(Some((trace, id)));
-        let mut span = self.tracer.build_with_context(builder, &around);
+        let mut span = self.tracer.build_with_context(builder, &parent_context);
         NEXT.set(None);
-        if let Some(fault) = said.fault {
-            span.set_status(Status::error(fault));
+        if let Some(error) = fields.error {
+            span.set_status(Status::error(error));
         }
         span.end_with_timestamp(end);
     }
 }
 
 thread_local! {
-    /// The ids of the span that is being built.
+    /// The ids for the span that is being built.
     static NEXT: Cell<Option<(TraceId, SpanId)>> = const { Cell::new(None) };
 }
 
-/// Gives each span the ids that were chosen for it.
+/// Gives each span the ids in `NEXT`.
 #[derive(Debug)]
-pub(super) struct Ids;
+pub(super) struct ChosenIds;
 
-impl IdGenerator for Ids {
+impl IdGenerator for ChosenIds {
     fn new_trace_id(&self) -> TraceId {
         NEXT.get().map_or_else(|| RandomIdGenerator::default().new_trace_id(), |(trace, _)| trace)
     }
@@ -178,18 +186,18 @@ impl IdGenerator for Ids {
     }
 }
 
-impl Said {
+impl SpanFields {
     fn text(&mut self, name: &'static str, value: &str) {
         match name {
             "delivery" => self.delivery = value.parse().ok(),
-            "fault" => self.fault = Some(value.to_owned()),
+            "fault" | "error" => self.error = Some(value.to_owned()),
             "link" => self.link = remote(value),
             _ => self.attributes.push(KeyValue::new(format!("trigger.{name}"), value.to_owned())),
         }
     }
 }
 
-impl Visit for Said {
+impl Visit for SpanFields {
     fn record_bool(&mut self, field: &Field, value: bool) {
         match field.name() {
             "first" => self.is_first = value,
@@ -214,7 +222,7 @@ impl Visit for Said {
     }
 }
 
-/// The span that a `traceparent` header names, if it is one.
+/// The span in a valid `traceparent` header.
 fn remote(text: &str) -> Option<SpanContext> {
     let TraceParent { trace, span, sampled } = text.parse().ok()?;
     let flags = TraceFlags::default().with_sampled(sampled);

@@ -1,4 +1,4 @@
-//! What stands in for traces in a program that was built without them.
+//! Replaces traces in a program that is built without them.
 
 use tracing::{Metadata, Subscriber};
 use tracing_subscriber::layer::Layer;
@@ -10,12 +10,12 @@ pub(crate) enum Traces {}
 pub(crate) enum SpanLayer {}
 
 impl Traces {
-    #[allow(clippy::unnecessary_wraps, reason = "as where there are traces")]
+    #[allow(clippy::unnecessary_wraps, reason = "the signature of the real one")]
     pub(crate) fn start() -> anyhow::Result<Option<(Self, SpanLayer)>> {
         Ok(None)
     }
 
-    #[allow(clippy::unused_async, reason = "as where there are traces")]
+    #[allow(clippy::unused_async, reason = "the signature of the real one")]
     pub(crate) async fn stop(self) {
         match self {}
     }

@@ -74,13 +74,13 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
         &[
             &format!("Delivery {wrong}  settled"),
             "  received   push of github.com/acme/web-",
-            "  by way of  /hooks/github, github calls it 72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            "  via        /hooks/github, github delivery 72d3162e-cc78-11e3-81ab-4c9367dc0958",
             &format!("  verified   by the Secret {team}/hook"),
-            "  worked on  once, done ",
+            "  attempts   1, finished ",
             &format!("Build {team}/web"),
             "  skipped \"push main\": the branch is dev, the rule is for main",
-            "            ✓ event    wants Push, is Push",
-            "            ✗ branch   wants main, is dev",
+            "            ✓ event    expected Push, found Push",
+            "            ✗ branch   expected main, found dev",
             "  skipped \"pr main\": the event is Push, the rule is for PullRequest",
         ],
     );
@@ -94,7 +94,7 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
         .await;
 
     let wide = print(&world, "reader-a", &["list", "-o", "wide", "--limit", "1"], 0);
-    assert_lines(&wide, &["RECEIVED", "ATTEMPTS", "There are more; --limit shows them"]);
+    assert_lines(&wide, &["RECEIVED", "ATTEMPTS", "More deliveries match: raise --limit"]);
     let found: Value =
         serde_json::from_slice(&run(&world, "reader-a", &["list", "-o", "json"]).stdout).unwrap();
     assert_eq!(found["items"][0]["id"], right.as_str());
@@ -127,14 +127,14 @@ async fn what_others_own_is_not_shown() {
     assert_lines(
         &story,
         &[
-            "  verified   by a Secret that you may not see",
-            "            ✗ secret   wants",
-            "There is more, in namespaces in which you may not see Builds.",
+            "  verified   by a Secret that is hidden from you",
+            "            ✗ secret   expected",
+            "More is hidden: it belongs to namespaces in which you may not get Builds.",
         ],
     );
     assert!(!story.contains("team-a"), "{story}");
-    assert_lines(&print(&world, "reader-b", &["list"], 0), &["(of what you may see)"]);
-    assert_lines(&print(&world, "nobody", &["show", id.as_str()], 1), &["no delivery is known by this id"]);
+    assert_lines(&print(&world, "reader-b", &["list"], 0), &["(visible to you)"]);
+    assert_lines(&print(&world, "nobody", &["show", id.as_str()], 1), &["no delivery with this id exists"]);
     assert_lines(&print(&world, "nobody", &["list"], 0), &["No deliveries."]);
     assert_lines(&print(&world, "reader-b", &["show", id.as_str(), "--payload"], 1), &["403 Forbidden"]);
 }
@@ -169,10 +169,10 @@ async fn rejected_requests_are_listed_and_shown() {
         &story,
         &[
             &format!("Rejected {id}  401 unauthorized"),
-            "  by way of  /hooks/github from 192.0.2.1",
-            "  times      3 in a row",
-            "  because    no Secret verifies the signature",
-            "  did not verify: the signature is not one of its key",
+            "  via        /hooks/github from 192.0.2.1",
+            "  repeated   3 consecutive requests",
+            "  reason     no Secret verifies the signature",
+            "  not verified: the signature is not one of its key",
         ],
     );
     assert_lines(&print(&world, "reader-b", &["list", "--rejected"], 0), &["No rejected requests."]);
@@ -197,24 +197,24 @@ async fn a_replay_is_rehearsed_and_done_once() {
     assert_eq!(record.delivery.replay.unwrap().by, world.name_of("editor-a"));
     assert_eq!(world.run_counts().await, (2, 0));
     let text = print(&world, "editor-a", &["replay", id, "--request", "once"], 0);
-    assert_lines(&text, &[&format!("{id} -> {new} (made by the same request before)")]);
+    assert_lines(&text, &[&format!("{id} -> {new} (created by an earlier request with the same key)")]);
     assert_eq!(world.run_counts().await, (2, 0));
     assert_lines(&print(&world, "reader-a", &["show", id], 0), &[&format!("  replayed   as {new}")]);
     let story = print(&world, "reader-a", &["show", &new], 0);
     assert_lines(
         &story,
-        &[&format!("  replays    {id}, because {} asked from 127.0.0.1", world.name_of("editor-a"))],
+        &[&format!("  replay of  {id}, requested by {} from 127.0.0.1", world.name_of("editor-a"))],
     );
 
     assert_lines(&print(&world, "reader-a", &["replay", id], 1), &["you may not create BuildRuns"]);
     assert_lines(&print(&world, "editor-a", &["replay", "--event", "ping"], 3), &["nothing to replay"]);
-    assert_lines(&print(&world, "editor-a", &["replay"], 1), &["say which deliveries"]);
+    assert_lines(&print(&world, "editor-a", &["replay"], 1), &["select deliveries either by id"]);
     let unknown = "abcdefghijklmnopqrstuvwxyz";
-    assert_lines(&print(&world, "editor-a", &["replay", unknown], 1), &["it is not known"]);
+    assert_lines(&print(&world, "editor-a", &["replay", unknown], 1), &["it does not exist"]);
 
     let second = world.deliver(&world.push("refs/heads/main", &"b".repeat(40))).await.delivery.id;
     let since = ["replay", "--since", "1h", "--state", "settled"];
-    assert_lines(&print(&world, "editor-a", &since, 1), &["2 deliveries would be replayed", "say --yes"]);
+    assert_lines(&print(&world, "editor-a", &since, 1), &["2 deliveries would be replayed", "add --yes"]);
     assert_eq!(world.run_counts().await, (3, 0), "nobody was there to ask");
     let text = print(&world, "editor-a", &[&since[..], &["--yes"]].concat(), 0);
     assert_lines(&text, &[&arrow, &format!("{second} -> ")]);
@@ -255,22 +255,28 @@ async fn what_changes_is_shown_while_one_watches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_say_what_to_do() {
     let world = World::with_users().await;
+    assert_lines(&print(&world, "made-up", &["list"], 1), &["rejects this token", "kubectl create token"]);
     assert_lines(
-        &print(&world, "made-up", &["list"], 1),
-        &["does not accept this token", "kubectl create token"],
+        &print(&world, "admin", &["show", "abc"], 1),
+        &["`abc` is not an id", "the first 6 may be enough"],
     );
-    assert_lines(&print(&world, "admin", &["show", "abc"], 1), &["`abc` is no id", "first 6 may be enough"]);
-    assert_lines(&print(&world, "admin", &["show", "abcdefgh"], 1), &["no delivery is known by this id"]);
+    assert_lines(&print(&world, "admin", &["show", "abcdefgh"], 1), &["no delivery with this id exists"]);
     let hooks = format!("http://{}", world.program.hooks);
-    assert_lines(&print(&world, "admin", &["list", "--server", &hooks], 1), &["give --server the address"]);
+    assert_lines(
+        &print(&world, "admin", &["list", "--server", &hooks], 1),
+        &["set --server to its admin port"],
+    );
     let nobody = ["list", "--server", "http://127.0.0.1:1"];
     assert_lines(&print(&world, "admin", &nobody, 1), &["cannot be reached", "kubectl port-forward"]);
-    assert_lines(&print(&world, "admin", &["list", "--server", "x"], 1), &["is no address"]);
+    assert_lines(&print(&world, "admin", &["list", "--server", "x"], 1), &["is not an HTTP URL"]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{}\n", world.token("admin"))).unwrap();
     let path = file.path().to_str().unwrap();
     assert_lines(&print(&world, "", &["list", "--token-file", path], 0), &["No deliveries."]);
-    assert_lines(&print(&world, "", &["list", "--token-file", "/nonexistent"], 1), &["cannot be read"]);
+    assert_lines(
+        &print(&world, "", &["list", "--token-file", "/nonexistent"], 1),
+        &["cannot read the token in /nonexistent"],
+    );
     assert_lines(&print(&world, "admin", &["list", "--since", "soon"], 2), &["such as 30m, 2h or 7d"]);
     let help = print(&world, "admin", &["list", "--help"], 0);
     assert_lines(&help, &["[env: SHIPWRIGHT_TRIGGER_TOKEN]", "--watch"]);

@@ -135,7 +135,13 @@ async fn everybody_sees_the_images_of_their_builds() {
     assert_eq!(namespaces(&serde_json::from_str(&json).unwrap()), [&*team_b, &*team_b]);
     let text = print(&world, "admin", &["images", "list", "--failing"], 0, &[&missing]);
     assert_eq!(text.lines().count(), 2, "{text}");
-    print(&world, "reader-a", &["images", "list", "--failing"], 0, &["No image fails"]);
+    print(
+        &world,
+        "reader-a",
+        &["images", "list", "--failing"],
+        0,
+        &["No image that you may see fails to resolve"],
+    );
     print(&world, "nobody", &["images", "list"], 0, &["No Build that you may see"]);
 }
 
@@ -165,7 +171,7 @@ async fn an_image_is_checked_by_those_who_may_start_what_waits_for_it() {
     let team = world.namespace("team-a");
     let line = format!("  {team}: {changed} since ");
     let text =
-        print(&world, "editor-a", &["images", "check", &base], 0, &[&base, &line, "the registry was asked "]);
+        print(&world, "editor-a", &["images", "check", &base], 0, &[&base, &line, "(registry checked "]);
     assert!(registry.requests().len() > asked, "{text}");
     world
         .until("what waits for it was started", || async {
@@ -176,12 +182,18 @@ async fn an_image_is_checked_by_those_who_may_start_what_waits_for_it() {
     assert_eq!((&told.body["complete"], &told.body["items"][0]["digest"]), (&json!(true), &json!(changed)));
 
     registry.faults().set("base", Fault::Status(503, None));
-    let text = print(&world, "editor-a", &["images", "check", &base], 3, &["not known now: ", &changed]);
+    let text = print(
+        &world,
+        "editor-a",
+        &["images", "check", &base],
+        3,
+        &["cannot be resolved: ", "; last known: ", &changed],
+    );
     assert!(!text.contains(&format!("{team}: {changed}")), "{text}");
     let nearest = format!("  {base}");
     let other = base.replace(":1", ":2");
-    print(&world, "editor-a", &["images", "check", &other], 3, &["These are waited for:", &nearest]);
-    print(&world, "nobody", &["images", "check", &base], 3, &["nor for any other image"]);
+    print(&world, "editor-a", &["images", "check", &other], 3, &["Followed images:", &nearest]);
+    print(&world, "nobody", &["images", "check", &base], 3, &["or for any other image"]);
     print(&world, "reader-a", &["images", "check", &base], 1, &["403 Forbidden", "ask for `create`"]);
     print(&world, "reader-a", &["images", "check", "node@"], 2, &["can never change"]);
 }
@@ -224,7 +236,7 @@ async fn what_an_image_object_says_is_not_asked_for() {
     known(&world, "team-a", &base, &digest).await;
     let asked = registry.requests().len();
     let line = format!("{digest} since ");
-    print(&world, "editor-a", &["images", "check", &base], 0, &[&line, "an Image object says so"]);
+    print(&world, "editor-a", &["images", "check", &base], 0, &[&line, "from an Image object"]);
     print(&world, "editor-a", &["images", "list"], 0, &["by Image object"]);
     assert_eq!(registry.requests().len(), asked);
 }
@@ -252,7 +264,7 @@ async fn a_delivery_tells_which_image_has_changed_and_what_waits_for_its_turn() 
         "   pending   Image ",
         &format!("   {base} ({team})   "),
         "1 of 2 runs are held back",
-        "; goes on in ",
+        "; continues in ",
     ] {
         assert!(row.contains(part), "`{part}` is missing: {row}");
     }
@@ -265,20 +277,20 @@ async fn a_delivery_tells_which_image_has_changed_and_what_waits_for_its_turn() 
     let parts = [
         &format!("Delivery {id}  pending"),
         &format!("  received   Image {base}, "),
-        "  by way of  the registry",
+        "  via        the registry",
         &format!("  image      {base}"),
         &format!("  was        {before}"),
-        &format!("  is         {after}, says the registry, since "),
-        &format!("  verified   it was seen for the Builds of the namespace {team}"),
-        "  worked on  once, once more in ",
-        "  waits      1 of 2 runs are held back",
+        &format!("  is         {after}, according to the registry, since "),
+        &format!("  verified   observed for Builds in the namespace {team}"),
+        "  attempts   1, next in ",
+        "  throttled  1 of 2 runs are held back",
         "  fired   \"api on base\": started api-",
         "  fires   \"web on base\": web-",
-        " waits for its turn",
+        " is throttled",
     ];
     let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
     let text = print(&world, "reader-a", &["deliveries", "show", id], 0, &parts);
-    assert!(!text.contains("error"), "{text}");
+    assert!(!text.contains("  error "), "{text}");
     let told = world.ask("reader-a", &format!("/deliveries/{id}")).await.body;
     let change = &told["images"][0];
     assert_eq!(

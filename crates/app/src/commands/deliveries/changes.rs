@@ -1,20 +1,20 @@
-//! Deliveries about images that have changed.
+//! Deliveries of image changes. Each function returns `None` for another delivery.
 
 use trigger_core::ImageSource;
 use trigger_images::IMAGES;
 use trigger_server::wire::{Delivery, DeliveryDetail, ImageChange};
 
-use crate::admin_client::{age, whole_seconds};
+use crate::admin_client::{age, rfc3339};
 
-/// What such a delivery of a list is about, and its event without that; `None` of any other.
-pub(super) fn about(item: &Delivery) -> Option<(String, String)> {
+/// The event without the image, and the image with its namespace, for a row of the list.
+pub(super) fn event_and_image(item: &Delivery) -> Option<(String, String)> {
     let first = item.object.as_ref().filter(|_| item.source == IMAGES)?;
     let event = item.event.replacen(&format!(" {}", first.name), "", 1);
     Some((event, format!("{} ({})", first.name, first.namespace)))
 }
 
-/// How such a delivery came in; `None` of any other.
-pub(super) fn way(delivery: &DeliveryDetail) -> Option<String> {
+/// The source of the digest.
+pub(super) fn source(delivery: &DeliveryDetail) -> Option<String> {
     let request = &delivery.request;
     if request.source != IMAGES {
         return None;
@@ -24,19 +24,22 @@ pub(super) fn way(delivery: &DeliveryDetail) -> Option<String> {
     Some(source.map_or_else(|| request.path.clone(), |source| source.to_string()))
 }
 
-/// Where such a change was seen; `None` of any other delivery.
-pub(super) fn place(delivery: &DeliveryDetail) -> Option<String> {
+/// The statement that stands in place of a verified signature.
+pub(super) fn verification(delivery: &DeliveryDetail) -> Option<String> {
     let object = delivery.verification.observed.as_ref().filter(|_| delivery.request.source == IMAGES)?;
-    Some(format!("it was seen for the Builds of the namespace {}", object.namespace))
+    Some(format!("observed for Builds in the namespace {}", object.namespace))
 }
 
-/// What has changed, as lines with their titles.
+/// The change, as lines with their labels.
 pub(super) fn lines(change: &ImageChange) -> [(&'static str, String); 3] {
     let source = ImageSource::from(change.source);
     let since = change.since;
     [
         ("image", change.image.clone()),
-        ("was", change.from.clone().unwrap_or_else(|| "not known".to_owned())),
-        ("is", format!("{}, says {source}, since {} ({} ago)", change.to, whole_seconds(since), age(since))),
+        ("was", change.from.clone().unwrap_or_else(|| "unknown".to_owned())),
+        (
+            "is",
+            format!("{}, according to {source}, since {} ({} ago)", change.to, rfc3339(since), age(since)),
+        ),
     ]
 }

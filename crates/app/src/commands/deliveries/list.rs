@@ -12,27 +12,27 @@ use crate::admin_client::{Client, Format, Output, Table};
 pub(super) struct Args {
     #[command(flatten)]
     filters: Filters,
-    /// How many at most.
+    /// Maximum number of entries.
     #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// How the list is written.
+    /// Output format.
     #[arg(long, short = 'o', default_value = "table", value_name = "FORMAT")]
     output: Output,
-    /// Go on and show what changes, until Ctrl-C.
+    /// Keep running and print each change, until Ctrl-C.
     #[arg(long, short = 'w')]
     watch: bool,
-    /// List rejected requests instead.
+    /// List rejected requests instead of deliveries.
     #[arg(long, conflicts_with_all = ["watch", "repository", "event", "state", "since", "until"])]
     rejected: bool,
 }
 
-/// The API keeps no more rejections.
+/// The number of rejections that the API stores.
 const MOST_REJECTIONS: u32 = 1000;
 
 pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
     let format = args.output.format();
     if args.rejected {
-        return rejected(client, args.limit, &format).await;
+        return rejections(client, args.limit, &format).await;
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let query = args.filters.query()?;
@@ -50,7 +50,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
             Table::print_all(rows::delivery_columns(width), rows);
             if found.next.is_some() {
                 anstream::eprintln!(
-                    "There are more; --limit shows them, --since and the like narrow them down."
+                    "More deliveries match: raise --limit, or narrow the list with filters such as --since."
                 );
             }
         }
@@ -58,7 +58,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-async fn rejected(client: &Client, limit: u32, format: &Format) -> anyhow::Result<ExitCode> {
+async fn rejections(client: &Client, limit: u32, format: &Format) -> anyhow::Result<ExitCode> {
     let limit = usize::try_from(limit.min(MOST_REJECTIONS)).ok();
     let found: wire::Rejections = client.get("/rejections", &wire::RejectionQuery { limit }).await?;
     match format {

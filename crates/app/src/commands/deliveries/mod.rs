@@ -1,5 +1,4 @@
-//! `deliveries`: what was delivered, what was decided about it and why, and doing it once more. A client of
-//! the admin API.
+//! `deliveries`: lists, inspects and replays deliveries. A client of the admin API.
 
 mod changes;
 mod list;
@@ -17,7 +16,7 @@ use jiff::Timestamp;
 use trigger_core::RepoId;
 use trigger_server::wire;
 
-use crate::admin_client::{Client, NotFound, ServerArgs, parse_moment};
+use crate::admin_client::{Client, NotFound, ServerArgs, parse_time};
 
 /// Flags of `deliveries`.
 #[derive(Debug, clap::Args)]
@@ -28,8 +27,8 @@ Examples:
   shipwright-trigger deliveries list --repository github.com/acme/web --since 2h
   shipwright-trigger deliveries show ID
 
-You see the deliveries that concern namespaces in which you may `get` Builds (builds.shipwright.io), and
-replay those for which you may `create` BuildRuns (buildruns.shipwright.io).")]
+You see the deliveries of namespaces in which you may `get` Builds (builds.shipwright.io), and replay
+those for which you may `create` BuildRuns (buildruns.shipwright.io).")]
 pub struct Args {
     #[command(flatten)]
     server: ServerArgs,
@@ -39,49 +38,50 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List what was delivered, newest first, with what became of it.
+    /// List deliveries with their results, newest first.
     List(list::Args),
-    /// Tell everything about one delivery: how it came in, what was decided and why, how its runs ended.
+    /// Show one delivery: its request, its decisions with their reasons, and its runs.
     Show(show::Args),
-    /// Have deliveries worked on once more, by today's rules.
+    /// Process deliveries again, with the current rules.
     Replay(replay::Args),
 }
 
-/// Which deliveries are meant.
+/// Filters for deliveries.
 #[derive(Debug, Clone, Default, clap::Args)]
 struct Filters {
-    /// Only deliveries about this repository, in any spelling.
+    /// Only deliveries of this repository. It need not be spelled as in the Build.
     #[arg(long, value_name = "URL")]
     repository: Option<String>,
-    /// Only deliveries of this event, by the provider's name of it, such as `push`.
+    /// Only deliveries of this event, by the provider's name, such as `push`.
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
-    /// Only deliveries that stand like this.
+    /// Only deliveries in this state.
     #[arg(long, value_name = "STATE")]
     state: Option<StateName>,
-    /// Only deliveries received since: a time ago (`2h`, `30m`, `7d`) or a moment (`2026-01-31T12:00:00Z`).
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    /// Only deliveries received at or after this time: an age (`2h`, `30m`, `7d`) or a timestamp
+    /// (`2026-01-31T12:00:00Z`).
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<Timestamp>,
-    /// Only deliveries received before: a time ago or a moment.
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    /// Only deliveries received before this time: an age or a timestamp.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StateName {
-    /// It waits to be worked on.
+    /// Queued, or waiting for a retry.
     Pending,
-    /// Somebody works on it.
+    /// In progress.
     Claimed,
-    /// Every rule is decided and everything due is started.
+    /// Every rule is decided and every run is created.
     Settled,
-    /// It cannot succeed.
+    /// Failed permanently, or retried for too long.
     Failed,
 }
 
 const NOT_FOUND: NotFound = NotFound(
-    "no delivery is known by this id, or you may not see it: `shipwright-trigger deliveries list` shows those that \
-     you may see, and with --rejected the rejected requests",
+    "no delivery with this id exists, or you may not see it: `shipwright-trigger deliveries list` lists the \
+     deliveries that you may see, and with --rejected the rejected requests",
 );
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -99,11 +99,11 @@ impl Filters {
         repository.is_none() && event.is_none() && state.is_none() && since.is_none() && until.is_none()
     }
 
-    /// The query, with the repository in the spelling that deliveries are listed with.
+    /// The query, with the repository in its canonical spelling.
     fn query(self) -> anyhow::Result<wire::DeliveryQuery> {
         let repository = self.repository.map(|url| {
             let name = RepoId::parse(&url);
-            name.map(|name| name.to_string()).with_context(|| format!("`{url}` names no repository"))
+            name.map(|name| name.to_string()).with_context(|| format!("`{url}` is not a repository URL"))
         });
         Ok(wire::DeliveryQuery {
             repository: repository.transpose()?,

@@ -2,10 +2,10 @@ use trigger_server::wire::{Deliveries, DeliveryQuery};
 
 use crate::admin_client::Client;
 
-/// No page of the API is larger.
-const LARGEST_PAGE: usize = 500;
+/// The largest page of the API.
+const PAGE_LIMIT: usize = 500;
 
-/// Up to `limit` deliveries, from as many pages as it takes.
+/// Up to `limit` deliveries, from as many pages as necessary.
 pub(super) async fn deliveries(
     client: &Client,
     mut query: DeliveryQuery,
@@ -13,7 +13,7 @@ pub(super) async fn deliveries(
 ) -> anyhow::Result<Deliveries> {
     let mut found = Deliveries::default();
     loop {
-        query.limit = Some((limit - found.items.len()).min(LARGEST_PAGE));
+        query.limit = Some((limit - found.items.len()).min(PAGE_LIMIT));
         let page: Deliveries = client.get("/deliveries", &query).await?;
         found.items.extend(page.items);
         found.next = page.next;

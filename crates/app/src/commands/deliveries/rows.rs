@@ -1,11 +1,11 @@
-//! Deliveries and rejections, a line each.
+//! Table rows of deliveries and rejections.
 
 use trigger_server::wire::{Delivery, Rejection, State};
 
 use super::changes;
-use crate::admin_client::{Cell, Column, Width, age, whole_seconds};
+use crate::admin_client::{Cell, Column, Width, age, rfc3339};
 
-/// Ages, states and the names of usual events fit, whatever comes later.
+/// The minimum widths fit later rows of a watch: ages, states and the names of usual events.
 const AGE: Column = Column::at_least("AGE", 4);
 const STATE: Column = Column::at_least("STATE", "settled".len());
 const EVENT: Column = Column::at_least("EVENT", "pull_request".len());
@@ -36,7 +36,7 @@ pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
     let id = Cell::plain(&item.id);
     let object = || item.object.as_ref().map(ToString::to_string);
     let other = || (item.event.clone(), item.repository.clone().or_else(object).unwrap_or_default());
-    let (event, about) = changes::about(item).unwrap_or_else(other);
+    let (event, about) = changes::event_and_image(item).unwrap_or_else(other);
     let about = Cell::or_dash(Some(about));
     match width {
         Width::Usual => vec![
@@ -48,12 +48,12 @@ pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
             result(item),
         ],
         Width::Wide => vec![
-            Cell::plain(whole_seconds(item.received_at)),
+            Cell::plain(rfc3339(item.received_at)),
             id,
             state(item.state),
             Cell::plain(item.attempts.to_string()),
             Cell::plain(&item.source),
-            // The name in full is what `--event` takes.
+            // The full name, as `--event` takes it.
             Cell::plain(&item.event),
             about,
             Cell::plain(item.replay_of.as_deref().unwrap_or("-")),
@@ -77,7 +77,7 @@ pub(super) const REJECTION_COLUMNS: &[Column] = &[
 pub(super) fn rejection(item: &Rejection) -> Vec<Cell> {
     let reason = match &item.reason {
         Some(reason) => Cell::plain(reason),
-        None => Cell::faint("partly about what you may not see; see `show`"),
+        None => Cell::faint("partly hidden; see `show`"),
     };
     vec![
         Cell::plain(age(item.at)),
@@ -90,7 +90,7 @@ pub(super) fn rejection(item: &Rejection) -> Vec<Cell> {
     ]
 }
 
-/// Where a delivery stands, coloured.
+/// The state of a delivery, coloured.
 pub(super) fn state(state: State) -> Cell {
     let name = state.name();
     match state {
@@ -100,28 +100,28 @@ pub(super) fn state(state: State) -> Cell {
     }
 }
 
-/// Whether what a delivery ran into is only that some of its runs have to wait for their turn. The sentence is
-/// all that is kept of it.
-pub(super) fn is_held_back(state: State, error: &str) -> bool {
+/// Whether the error of a delivery is only that some of its runs are throttled. The journal stores only the
+/// sentence.
+pub(super) fn is_throttled(state: State, error: &str) -> bool {
     state == State::Pending && error.contains("held back")
 }
 
-/// What became of a delivery, in a line.
+/// The result of a delivery, in a line.
 fn result(item: &Delivery) -> Cell {
     let summary = &item.summary;
     let mut text = match (item.state, &item.error) {
-        (State::Failed, error) => error.clone().unwrap_or_else(|| "why is not for you to see".to_owned()),
+        (State::Failed, error) => error.clone().unwrap_or_else(|| "the reason is hidden from you".to_owned()),
         (State::Pending, Some(error)) => {
-            let how = if is_held_back(item.state, error) { "goes on" } else { "tried again" };
+            let how = if is_throttled(item.state, error) { "continues" } else { "retry" };
             let again = item.due.map(|due| format!("; {how} in {}", age(due)));
             format!("{error}{}", again.unwrap_or_default())
         }
-        (State::Pending, None) => "waits".to_owned(),
-        (State::Claimed, _) => "is being worked on".to_owned(),
+        (State::Pending, None) => "queued".to_owned(),
+        (State::Claimed, _) => "in progress".to_owned(),
         (State::Settled, _) if summary.started > 0 => {
             let counts = [
                 (summary.started, "started"),
-                (summary.also_matched, "matched too"),
+                (summary.also_matched, "also matched"),
                 (summary.skipped, "skipped"),
             ];
             let counts = counts.iter().filter(|(count, _)| *count > 0);
@@ -130,13 +130,13 @@ fn result(item: &Delivery) -> Cell {
         }
         (State::Settled, _) => match &summary.nearest {
             Some(nearest) => nearest.clone(),
-            None if item.event == "ping" => "nothing to do for a ping".to_owned(),
-            None if item.hidden => "nothing".to_owned(),
-            None => "no rule is for it".to_owned(),
+            None if item.event == "ping" => "ping: nothing to do".to_owned(),
+            None if item.hidden => "nothing started".to_owned(),
+            None => "no rule applies".to_owned(),
         },
     };
     if item.hidden {
-        text.push_str(" (of what you may see)");
+        text.push_str(" (visible to you)");
     }
     match item.state {
         State::Settled if summary.started > 0 => Cell::plain(text),
@@ -178,17 +178,17 @@ mod tests {
         for (state, error, summary, expected) in [
             (State::Settled, None, some.clone(), "2 started, 1 skipped"),
             (State::Settled, None, wrong, "the branch is dev"),
-            (State::Settled, None, nothing(), "no rule is for it"),
+            (State::Settled, None, nothing(), "no rule applies"),
             (State::Failed, Some("quota"), some, "quota"),
             (State::Pending, Some("away"), nothing(), "away"),
-            (State::Pending, None, nothing(), "waits"),
+            (State::Pending, None, nothing(), "queued"),
         ] {
             assert_eq!(result(&item(state, error, summary)).text(), expected);
         }
         let due = Some(jiff::Timestamp::now() + std::time::Duration::from_secs(90));
         for (error, expected) in [
-            ("2 of 5 runs are held back for now", "2 of 5 runs are held back for now; goes on in "),
-            ("the API server is away", "the API server is away; tried again in "),
+            ("2 of 5 runs are held back for now", "2 of 5 runs are held back for now; continues in "),
+            ("the API server is away", "the API server is away; retry in "),
         ] {
             let waiting = Delivery { due, ..item(State::Pending, Some(error), nothing()) };
             assert!(result(&waiting).text().starts_with(expected), "{}", result(&waiting).text());

@@ -12,59 +12,61 @@ use trigger_server::wire::{
 use super::NOT_FOUND;
 use super::changes;
 use super::pages::deliveries;
-use super::rows::{is_held_back, state};
-use crate::admin_client::{Client, Notation, age, short, whole_seconds};
-use crate::render_decisions::{self, Verdict};
-use crate::sanitize::plain;
+use super::rows::{is_throttled, state};
+use crate::admin_client::{Client, Notation, age, rfc3339, short};
+use crate::render_decisions::{RenderedDecision, Verdict, print_decisions};
+use crate::sanitize::escape_for_terminal;
 
 /// Flags of `deliveries show`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The id of the delivery, or its first characters, six at least.
+    /// The id of the delivery, or its first six or more characters.
     id: String,
-    /// Write it for machines.
+    /// Output format for machines. Default: text.
     #[arg(long, short = 'o', value_name = "FORMAT", conflicts_with = "payload")]
     output: Option<Notation>,
-    /// Write the body of the delivery, byte for byte, and nothing else.
+    /// Print only the body of the request, byte for byte.
     #[arg(long)]
     payload: bool,
 }
 
+/// The note below a delivery or rejection of which the caller sees only a part.
+const HIDDEN: &str = "More is hidden: it belongs to namespaces in which you may not get Builds.";
 /// The length of an id.
-const WHOLE: usize = 26;
-const SHORTEST_PREFIX: usize = 6;
-/// How far back an id is looked for by its first characters.
-const LOOKED_THROUGH: usize = 2000;
+const ID_LENGTH: usize = 26;
+const MIN_PREFIX: usize = 6;
+/// The number of newest deliveries among which a prefix is resolved.
+const PREFIX_SCOPE: usize = 2000;
 
 pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
-    let id = whole_id(client, &args.id).await?;
+    let id = full_id(client, &args.id).await?;
     if args.payload {
         let body = client.bytes(&format!("/deliveries/{id}/payload")).await?;
-        std::io::stdout().lock().write_all(&body).context("the body cannot be written")?;
+        std::io::stdout().lock().write_all(&body).context("cannot write the body")?;
         return Ok(ExitCode::SUCCESS);
     }
     let known: KnownDelivery = client.get(&format!("/deliveries/{id}"), &()).await?;
     match (args.output, &known) {
         (Some(notation), known) => println!("{}", notation.write(known)?),
-        (None, KnownDelivery::Delivery(delivery)) => tell(delivery),
-        (None, KnownDelivery::Rejection(detail)) => detail.rejections.iter().for_each(tell_rejection),
+        (None, KnownDelivery::Delivery(delivery)) => print_delivery(delivery),
+        (None, KnownDelivery::Rejection(detail)) => detail.rejections.iter().for_each(print_rejection),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The id that begins like this.
-pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<String> {
-    let plain = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
-    if !plain || text.len() > WHOLE || text.len() < SHORTEST_PREFIX {
+/// The id that starts with `text`.
+pub(super) async fn full_id(client: &Client, text: &str) -> anyhow::Result<String> {
+    let is_base32 = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'));
+    if !is_base32 || text.len() > ID_LENGTH || text.len() < MIN_PREFIX {
         bail!(
-            "`{text}` is no id: they have {WHOLE} characters of a-z and 2-7, of which the first \
-             {SHORTEST_PREFIX} may be enough"
+            "`{text}` is not an id: ids have {ID_LENGTH} characters of a-z and 2-7, and the first {MIN_PREFIX} may \
+             be enough"
         );
     }
-    if text.len() == WHOLE {
+    if text.len() == ID_LENGTH {
         return Ok(text.to_owned());
     }
-    let listed = deliveries(client, DeliveryQuery::default(), LOOKED_THROUGH).await?;
+    let listed = deliveries(client, DeliveryQuery::default(), PREFIX_SCOPE).await?;
     let rejected: Rejections = client.get("/rejections", &RejectionQuery { limit: Some(1000) }).await?;
     let mut ids: Vec<String> = listed.items.into_iter().map(|item| item.id).collect();
     ids.extend(rejected.items.into_iter().map(|item| item.id));
@@ -74,64 +76,65 @@ pub(super) async fn whole_id(client: &Client, text: &str) -> anyhow::Result<Stri
     match ids.len() {
         0 => Err(NOT_FOUND.into()),
         1 => Ok(ids.remove(0)),
-        count => bail!("{count} ids begin with `{text}`: {}", ids.join(", ")),
+        count => bail!("{count} ids start with `{text}`: {}", ids.join(", ")),
     }
 }
 
-fn tell(delivery: &DeliveryDetail) {
+fn print_delivery(delivery: &DeliveryDetail) {
     let request = &delivery.request;
     println!("Delivery {}  {}", delivery.id.bold(), state(delivery.state).coloured());
     let about = request.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
     let at = request.received_at;
-    line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), whole_seconds(at)));
+    line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), rfc3339(at)));
     let sender = request.provider_id.as_deref();
-    let sender = sender.map(|id| format!(", {} calls it {id}", request.source)).unwrap_or_default();
-    let way = || match delivery.verification.observed {
-        Some(_) => format!("the watch on {}{sender}", request.path),
+    let sender = sender.map(|id| format!(", {} delivery {id}", request.source)).unwrap_or_default();
+    let source = || match delivery.verification.observed {
+        Some(_) => format!("a watch on {}{sender}", request.path),
         None => format!("{}{sender}", request.path),
     };
-    line("by way of", &changes::way(delivery).unwrap_or_else(way));
-    for (what, text) in delivery.images.iter().flat_map(changes::lines) {
-        line(what, &text);
+    line("via", &changes::source(delivery).unwrap_or_else(source));
+    for (label, text) in delivery.images.iter().flat_map(changes::lines) {
+        line(label, &text);
     }
     line(
         "body",
         &match request.body_size {
-            Some(size) => format!("{size} bytes, see --payload"),
-            None => "not kept any more; this delivery cannot be replayed".to_owned(),
+            Some(size) => format!("{size} bytes, print it with --payload"),
+            None => "deleted by retention; this delivery cannot be replayed".to_owned(),
         },
     );
     line("verified", &verified(delivery));
     if let Some(replay) = &delivery.replay {
-        line("replays", &format!("{}, because {} asked from {}", replay.of, replay.by, replay.from));
+        line("replay of", &format!("{}, requested by {} from {}", replay.of, replay.by, replay.from));
     }
     for replay in &delivery.replays {
         line("replayed", &format!("as {replay}"));
     }
-    line("worked on", &worked_on(delivery));
-    let is_held_back = delivery.error.as_deref().is_some_and(|error| is_held_back(delivery.state, error));
+    line("attempts", &attempts(delivery));
+    let is_throttled = delivery.error.as_deref().is_some_and(|error| is_throttled(delivery.state, error));
     if let Some(error) = &delivery.error {
-        let what = if is_held_back { "waits".yellow().to_string() } else { "error".red().to_string() };
-        println!("  {what}      {}", plain(error));
+        let label =
+            if is_throttled { "throttled  ".yellow().to_string() } else { "error      ".red().to_string() };
+        println!("  {label}{}", escape_for_terminal(error));
     }
-    render_decisions::tell(delivery.decisions.iter().map(|decision| {
-        let mut told = render_decisions::of_wire(decision);
-        if is_held_back && let Some(run) = not_launched(delivery, decision) {
-            told.verdict = Verdict::Fires;
-            told.why = format!("{} waits for its turn", run.name);
+    print_decisions(delivery.decisions.iter().map(|decision| {
+        let mut rendered = RenderedDecision::from_wire(decision);
+        if is_throttled && let Some(run) = not_launched(delivery, decision) {
+            rendered.verdict = Verdict::Fires;
+            rendered.reason = format!("{} is throttled", run.name);
         }
-        told
+        rendered
     }));
     if delivery.decisions.is_empty() && delivery.settled_at.is_some() && !delivery.hidden {
-        println!("No rule is for this event.");
+        println!("No rule applies to this event.");
     }
-    delivery.launches.iter().for_each(tell_launch);
+    delivery.launches.iter().for_each(print_launch);
     if delivery.hidden {
-        println!("{}", "There is more, in namespaces in which you may not see Builds.".dimmed());
+        println!("{}", HIDDEN.dimmed());
     }
 }
 
-/// The run that a decision is to start, as long as that has not happened.
+/// The run of a decision, if it is not created yet.
 fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Option<&'a ObjectName> {
     let Outcome::Fired { run: Some(run) } = &decision.outcome else { return None };
     let is_launched = delivery.launches.iter().any(|launch| launch.run == *run);
@@ -140,89 +143,88 @@ fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Option
 
 fn verified(delivery: &DeliveryDetail) -> String {
     let verification = &delivery.verification;
-    if let Some(place) = changes::place(delivery) {
-        return place;
+    if let Some(text) = changes::verification(delivery) {
+        return text;
     }
     if let Some(object) = &verification.observed {
-        return format!("it was seen on the cluster to happen to {object}");
+        return format!("observed on the cluster: {object}");
     }
     let names: Vec<_> = verification.secrets.iter().map(ToString::to_string).collect();
     match (names.as_slice(), verification.unsigned) {
-        ([], true) => "nobody signed it; the operator allows that".to_owned(),
-        ([], false) => "by a Secret that you may not see".to_owned(),
+        ([], true) => "not signed; allowed by --allow-unsigned".to_owned(),
+        ([], false) => "by a Secret that is hidden from you".to_owned(),
         ([one], _) => format!("by the Secret {one}"),
         (several, _) => format!("by the Secrets {}", several.join(", ")),
     }
 }
 
-fn worked_on(delivery: &DeliveryDetail) -> String {
-    let times = match delivery.attempts {
-        0 => return "not yet".to_owned(),
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        attempts => format!("{attempts} times"),
-    };
-    let until = match (delivery.settled_at, delivery.due) {
+fn attempts(delivery: &DeliveryDetail) -> String {
+    if delivery.attempts == 0 {
+        return "none yet".to_owned();
+    }
+    let progress = match (delivery.settled_at, delivery.due) {
         (Some(at), _) => {
             let took = at.duration_since(delivery.request.received_at).unsigned_abs();
-            format!(", done {} after it came in", short(took))
+            format!("finished {} after receipt", short(took))
         }
-        (None, Some(due)) if due > jiff::Timestamp::now() => format!(", once more in {}", age(due)),
-        (None, Some(_)) => ", once more right away".to_owned(),
-        (None, None) => ", under way".to_owned(),
+        (None, Some(due)) if due > jiff::Timestamp::now() => format!("next in {}", age(due)),
+        (None, Some(_)) => "next now".to_owned(),
+        (None, None) => "in progress".to_owned(),
     };
-    format!("{times}{until}")
+    format!("{}, {progress}", delivery.attempts)
 }
 
-fn tell_launch(launch: &Launch) {
-    let (mark, how) = match (&launch.error, &launch.state) {
+fn print_launch(launch: &Launch) {
+    let (mark, detail) = match (&launch.error, &launch.state) {
         (Some(error), _) => ("not created".red().to_string(), format!(": {error}")),
         (None, Some(RunState::Ended { succeeded, reason, message, at })) => {
-            let reason = plain(reason);
+            let reason = escape_for_terminal(reason);
             let word = if *succeeded { reason.green().to_string() } else { reason.red().to_string() };
             let at = at.map(|at| format!(" {} ago", age(at))).unwrap_or_default();
             let message = if message.is_empty() { String::new() } else { format!(": {message}") };
             (word, format!("{at}{message}"))
         }
-        (None, Some(RunState::Running { reason })) => (plain(reason).yellow().to_string(), String::new()),
-        (None, Some(RunState::Waiting)) => {
-            ("waiting".yellow().to_string(), ": nobody has begun to carry it out".to_owned())
+        (None, Some(RunState::Running { reason })) => {
+            (escape_for_terminal(reason).yellow().to_string(), String::new())
         }
-        (None, Some(RunState::Gone)) => ("gone".dimmed().to_string(), ": it was deleted since".to_owned()),
+        (None, Some(RunState::Waiting)) => {
+            ("waiting".yellow().to_string(), ": no controller has started it".to_owned())
+        }
+        (None, Some(RunState::Gone)) => ("deleted".dimmed().to_string(), String::new()),
         (None, Some(RunState::Unknown { reason })) => ("unknown".yellow().to_string(), format!(": {reason}")),
         (None, None) => ("created".to_owned(), String::new()),
     };
-    println!("{} {}  {mark}{}", launch.kind, launch.run.bold(), plain(&how));
+    println!("{} {}  {mark}{}", launch.kind, launch.run.bold(), escape_for_terminal(&detail));
 }
 
-fn tell_rejection(rejection: &Rejection) {
+fn print_rejection(rejection: &Rejection) {
     println!(
         "Rejected {}  {}",
         rejection.id.bold(),
         format!("{} {}", rejection.status, rejection.answer).red()
     );
     let about = rejection.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
-    let event = if rejection.event.is_empty() { "something" } else { &rejection.event };
-    line("received", &format!("{event}{about}, {} ago, {}", age(rejection.at), whole_seconds(rejection.at)));
+    let event = if rejection.event.is_empty() { "unknown event" } else { &rejection.event };
+    line("received", &format!("{event}{about}, {} ago, {}", age(rejection.at), rfc3339(rejection.at)));
     let from = rejection.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
     let sender = rejection.provider_id.as_deref();
-    let sender = sender.map(|id| format!(", {} calls it {id}", rejection.source)).unwrap_or_default();
-    line("by way of", &format!("{}{from}{sender}", rejection.path));
+    let sender = sender.map(|id| format!(", {} delivery {id}", rejection.source)).unwrap_or_default();
+    line("via", &format!("{}{from}{sender}", rejection.path));
     if rejection.times > 1 {
-        line("times", &format!("{} in a row", rejection.times));
+        line("repeated", &format!("{} consecutive requests", rejection.times));
     }
     if let Some(reason) = &rejection.reason {
-        line("because", reason);
+        line("reason", reason);
     }
     for tried in &rejection.tried {
         println!("Secret {}", tried.secret.bold());
-        println!("  {} {}", "did not verify:".yellow(), plain(&tried.finding));
+        println!("  {} {}", "not verified:".yellow(), escape_for_terminal(&tried.finding));
     }
     if rejection.hidden {
-        println!("{}", "There is more, in namespaces in which you may not see Builds.".dimmed());
+        println!("{}", HIDDEN.dimmed());
     }
 }
 
-fn line(what: &str, text: &str) {
-    println!("  {what:<11}{}", plain(text));
+fn line(label: &str, text: &str) {
+    println!("  {label:<11}{}", escape_for_terminal(text));
 }

@@ -11,24 +11,24 @@ use super::pages::deliveries;
 use super::rows;
 use crate::admin_client::{Client, Format, Notation, Table};
 
-/// How long to wait before connecting again: at first, and at most.
+/// The delay before a reconnect: at first, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// A delivery may appear so long after one that was received later.
-const LATE_BY: Duration = Duration::from_secs(15);
-/// How many deliveries are caught up with after a break.
-const CAUGHT_UP: usize = 500;
-/// How many deliveries are remembered.
+/// A delivery may appear this long after one that was received later.
+const MAX_DISORDER: Duration = Duration::from_secs(15);
+/// The number of deliveries to fetch after a reconnect.
+const CATCH_UP_LIMIT: usize = 500;
+/// The number of deliveries whose last printed state is remembered.
 const REMEMBERED: usize = 10_000;
 
-/// Shows the list, and then whatever changes. Connects again when the connection breaks.
+/// Prints the list and then each change. Reconnects when the connection breaks.
 pub(super) async fn run(
     client: &Client,
     query: DeliveryQuery,
     limit: usize,
     format: &Format,
 ) -> anyhow::Result<ExitCode> {
-    // What changes between the list and the stream must not be missed: the stream begins first.
+    // The stream is opened before the list is read, so that no change between them is lost.
     let mut stream = Stream::open(client).await?;
     let mut first = deliveries(client, query.clone(), limit).await?.items;
     first.reverse();
@@ -46,28 +46,28 @@ pub(super) async fn run(
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
-        match again(client, &query, printer.newest).await {
+        match reconnect(client, &query, printer.newest).await {
             Ok((open, missed)) => {
                 stream = open;
                 for item in missed {
                     printer.show(&item)?;
                 }
             }
-            Err(error) => anstream::eprintln!("{error}; trying again"),
+            Err(error) => anstream::eprintln!("{error}; reconnecting"),
         }
     }
 }
 
-/// A new stream, and what may have been missed before it, oldest first.
-async fn again(
+/// A new stream, and the deliveries that may have changed before it, oldest first.
+async fn reconnect(
     client: &Client,
     query: &DeliveryQuery,
     newest: Timestamp,
 ) -> anyhow::Result<(Stream, Vec<Delivery>)> {
     let stream = Stream::open(client).await?;
-    let since = newest.checked_sub(LATE_BY).unwrap_or(newest).max(query.since.unwrap_or(Timestamp::MIN));
+    let since = newest.checked_sub(MAX_DISORDER).unwrap_or(newest).max(query.since.unwrap_or(Timestamp::MIN));
     let query = DeliveryQuery { since: Some(since), ..query.clone() };
-    let mut missed = deliveries(client, query, CAUGHT_UP).await?.items;
+    let mut missed = deliveries(client, query, CATCH_UP_LIMIT).await?.items;
     missed.reverse();
     Ok((stream, missed))
 }
@@ -81,7 +81,7 @@ fn matches(query: &DeliveryQuery, item: &Delivery) -> bool {
         && until.is_none_or(|until| item.received_at < until)
 }
 
-/// Prints each change once.
+/// Prints each state of a delivery once.
 struct Printer<'a> {
     format: &'a Format,
     table: Option<Table>,
@@ -106,8 +106,8 @@ impl<'a> Printer<'a> {
             self.shown.clear();
         }
         self.newest = self.newest.max(item.received_at);
-        let standing = (item.state, item.attempts);
-        if self.shown.insert(item.id.clone(), standing) == Some(standing) {
+        let current = (item.state, item.attempts);
+        if self.shown.insert(item.id.clone(), current) == Some(current) {
             return Ok(());
         }
         match (self.format, &self.table) {
@@ -131,7 +131,7 @@ impl Stream {
         Ok(Self { response: client.stream("/stream").await?, text: Vec::new() })
     }
 
-    /// The next delivery; nothing if the stream has ended.
+    /// The next delivery; `None` at the end of the stream.
     async fn next(&mut self) -> anyhow::Result<Option<Delivery>> {
         loop {
             while let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {
@@ -148,7 +148,7 @@ impl Stream {
     }
 }
 
-/// The delivery that an event tells of, if it is such an event.
+/// The delivery in an event of type `delivery`.
 fn delivery(event: &[u8]) -> Option<Delivery> {
     let text = std::str::from_utf8(event).ok()?;
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);

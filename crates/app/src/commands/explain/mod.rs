@@ -16,13 +16,13 @@ use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs, SampleCommand};
 use crate::manifests;
-use crate::render_decisions::{self, Told, Verdict};
-use crate::sanitize::plain;
+use crate::render_decisions::{RenderedDecision, Verdict, print_decisions};
+use crate::sanitize::escape_for_terminal;
 
-/// Nothing fires: told apart from an error, for scripts.
+/// The exit status if no rule fires, so that scripts can tell it from an error.
 const NOTHING_FIRES: u8 = 3;
-/// So many repositories or images are named when the one asked for is unknown.
-const NAMED_AT_MOST: usize = 10;
+/// The number of known repositories or images to list when the given one is unknown.
+const SUGGESTIONS: usize = 10;
 
 /// Flags of `explain`.
 #[derive(Debug, clap::Args)]
@@ -33,22 +33,21 @@ Examples:
   kubectl get pipelinerun ci-1 -o yaml | shipwright-trigger explain --object -
   shipwright-trigger explain image node:20 --namespace team-a
 
-Nothing is sent and nothing is started. Signatures are not checked: every Build's own key is assumed.
-The exit status is 0 if a rule would fire, 3 if none would, 1 if something is wrong.")]
+Nothing is sent and nothing is started. Signatures are not checked: each Build's own key is assumed.
+The exit status is 0 if a rule would fire, 3 if none would, 1 after an error.")]
 pub struct Args {
     #[command(subcommand)]
     subject: Option<Subject>,
     #[command(flatten)]
     event: EventArgs,
-    /// Take the event from this object instead, YAML or JSON (`-` for the standard input): a PipelineRun of
-    /// Tekton, an Image of Shipwright, or a BuildRun that has pushed an image. What its status would start is
-    /// told.
+    /// Derive the event from the status of the object in this file (YAML or JSON), or from standard input for
+    /// `-`. The object is a PipelineRun of Tekton, an Image of Shipwright, or a BuildRun that has pushed an image.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["payload", "event"])]
     object: Option<PathBuf>,
-    /// Take the Builds from the manifests in this folder instead of the cluster.
+    /// Read the Builds from the manifests in this folder. Default: from the cluster.
     #[arg(long, value_name = "DIR", global = true, conflicts_with = "namespaces")]
     manifests: Option<PathBuf>,
-    /// Look at the Builds of these namespaces only. Repeat it or separate by commas. Default: all namespaces.
+    /// Namespaces whose Builds to read. Repeat the flag or separate values with commas. Default: all namespaces.
     #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", global = true)]
     namespaces: Vec<String>,
 }
@@ -57,26 +56,26 @@ pub struct Args {
 enum Subject {
     #[command(flatten)]
     Sample(SampleCommand),
-    /// A tag of an image stands for another image than before.
+    /// A change of the digest that an image tag resolves to.
     Image(image::Args),
 }
 
-/// What is to be explained.
-enum Asked {
+/// The input to explain.
+enum Input {
     Event(Event),
-    /// In every namespace.
+    /// An image change, for every namespace.
     Change(ImageChange),
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let asked = match (&args.object, args.subject) {
+    let input = match (&args.object, args.subject) {
         (Some(_), Some(_)) => {
-            bail!("say which event either by --object FILE or by what happens, not by both")
+            bail!("specify the event either with --object FILE or with a subcommand, not with both")
         }
-        (Some(file), None) => Asked::Event(object::event(file)?),
-        (None, Some(Subject::Image(image))) => Asked::Change(image.change()?),
-        (None, Some(Subject::Sample(sample))) => Asked::Event(meaning(args.event.compose(Some(sample))?)?),
-        (None, None) => Asked::Event(meaning(args.event.compose(None)?)?),
+        (Some(file), None) => Input::Event(object::event(file)?),
+        (None, Some(Subject::Image(image))) => Input::Change(image.change()?),
+        (None, Some(Subject::Sample(sample))) => Input::Event(parse(args.event.compose(Some(sample))?)?),
+        (None, None) => Input::Event(parse(args.event.compose(None)?)?),
     };
     let builds = match &args.manifests {
         Some(folder) => manifests::builds(folder)?,
@@ -87,39 +86,43 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         for fault in inventory.apply(build).faults {
             let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
             let name = build.metadata.name.as_deref().unwrap_or_default();
-            let fault = fault.to_string();
-            anstream::eprintln!("{} {namespace}/{name}: {}", "fault:".yellow(), plain(&fault));
+            let error = fault.to_string();
+            anstream::eprintln!(
+                "{} {namespace}/{name}: {}",
+                "invalid rule:".yellow(),
+                escape_for_terminal(&error)
+            );
         }
     }
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let decided = |event: &Event| decide(event, &assumed(event, &rules), &rules);
-    let decisions: Vec<_> = match &asked {
-        Asked::Event(event) => decided(event),
-        Asked::Change(change) => image::everywhere(change, &rules).iter().flat_map(decided).collect(),
+    let decide_one = |event: &Event| decide(event, &assumed(event, &rules), &rules);
+    let decisions: Vec<_> = match &input {
+        Input::Event(event) => decide_one(event),
+        Input::Change(change) => image::everywhere(change, &rules).iter().flat_map(decide_one).collect(),
     };
-    if let Asked::Event(Event::Image(event)) = &asked {
-        event.changes.iter().for_each(image::introduce);
+    if let Input::Event(Event::Image(event)) = &input {
+        event.changes.iter().for_each(image::print_change);
     }
-    match &asked {
-        _ if !decisions.is_empty() => tell(&decisions),
-        Asked::Event(event) => unknown(event, &rules),
-        Asked::Change(change) => image::unknown(&change.image, None, &rules),
+    match &input {
+        _ if !decisions.is_empty() => render(&decisions),
+        Input::Event(event) => print_no_rule(event, &rules),
+        Input::Change(change) => image::print_no_rule(&change.image, None, &rules),
     }
     let fires = decisions.iter().any(|decision| matches!(decision.outcome, Outcome::Fired(_)));
     Ok(if fires { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FIRES) })
 }
 
-fn meaning(composed: Composed) -> anyhow::Result<Event> {
+fn parse(composed: Composed) -> anyhow::Result<Event> {
     let Composed { provider, event, body } = composed;
     let headers = provider.sign(&event, "explain", &body, None);
     let payload = provider.payload(&headers, &body);
     payload
         .and_then(|payload| provider.event(&payload))
-        .with_context(|| format!("this is not a delivery of {}", provider.title()))
+        .with_context(|| format!("the payload is not a webhook of {}", provider.title()))
 }
 
-/// Every Build's own key verifies, and an object was seen where it is.
+/// Assumes that each Build's own key verifies and that objects are observed in their namespace.
 fn assumed(event: &Event, rules: &RuleSet) -> Verification {
     let secrets = rules.targets().filter_map(|rules| rules.target.secret.as_ref());
     let observed = match event {
@@ -131,8 +134,8 @@ fn assumed(event: &Event, rules: &RuleSet) -> Verification {
     Verification { secrets, unsigned: true, without_entry: Vec::new(), observed }
 }
 
-fn tell(decisions: &[Decision]) {
-    render_decisions::tell(decisions.iter().map(|decision| Told {
+fn render(decisions: &[Decision]) {
+    print_decisions(decisions.iter().map(|decision| RenderedDecision {
         target: (decision.target.kind, decision.target.key.to_string()),
         rule: &decision.rule,
         verdict: match &decision.outcome {
@@ -140,12 +143,12 @@ fn tell(decisions: &[Decision]) {
             Outcome::AlsoMatched(_) => Verdict::Matches,
             Outcome::Skipped(_) => Verdict::Skipped,
         },
-        why: decision.message(),
+        reason: decision.message(),
         checks: checks(decision),
     }));
 }
 
-/// The keys are assumed to be right, so there is nothing to be learnt from them.
+/// All checks but that of the key, which is only assumed to match.
 fn checks(decision: &Decision) -> Vec<wire::Check> {
     let checks = decision.checks.iter().filter(|check| check.predicate != Predicate::Secret);
     checks
@@ -158,7 +161,8 @@ fn checks(decision: &Decision) -> Vec<wire::Check> {
         .collect()
 }
 
-fn unknown(event: &Event, rules: &RuleSet) {
+/// Prints that no rule applies to an event, and some names to which rules apply.
+fn print_no_rule(event: &Event, rules: &RuleSet) {
     let event = match event {
         Event::Git(event) => event,
         Event::PipelineRun(event) => {
@@ -168,20 +172,20 @@ fn unknown(event: &Event, rules: &RuleSet) {
         }
         Event::Image(event) => {
             let images = event.changes.iter().map(|change| &change.image);
-            return images.for_each(|image| image::unknown(image, Some(&event.namespace), rules));
+            return images.for_each(|image| image::print_no_rule(image, Some(&event.namespace), rules));
         }
     };
     match event.repository.names.first() {
-        Some(name) => println!("No Build with rules uses {name}."),
-        None => println!("The event is about no repository."),
+        Some(name) => println!("No Build with rules uses the repository {name}."),
+        None => println!("The event names no repository."),
     }
     let mut used: Vec<&RepoId> = rules.targets().filter_map(|rules| rules.repository.as_ref()).collect();
     used.sort();
     used.dedup();
-    for name in used.iter().take(NAMED_AT_MOST) {
-        println!("  {} {name}", "in use:".dimmed());
+    for name in used.iter().take(SUGGESTIONS) {
+        println!("  {} {name}", "used by Builds:".dimmed());
     }
-    if used.len() > NAMED_AT_MOST {
-        println!("  and {} more", used.len() - NAMED_AT_MOST);
+    if used.len() > SUGGESTIONS {
+        println!("  and {} more", used.len() - SUGGESTIONS);
     }
 }

@@ -1,4 +1,4 @@
-//! Events out of objects of the cluster: what they would mean if they were seen now.
+//! Events from objects of the cluster, as if they were observed now.
 
 use std::path::Path;
 
@@ -13,18 +13,18 @@ use trigger_core::{Event, ImageChange, ImageEvent, ImageSource};
 
 use super::super::event_args::read;
 
-/// The kinds that are understood, with their groups.
+/// The supported kinds, with their groups.
 const KINDS: [(&str, &str); 3] =
     [("PipelineRun", tekton::GROUP), ("Image", shipwright::GROUP), ("BuildRun", shipwright::GROUP)];
 
-/// What the status of the first such object in a file means.
+/// The event from the status of the first supported object in a file.
 pub(super) fn event(file: &Path) -> anyhow::Result<Event> {
     let shown = file.display();
-    let text = String::from_utf8(read(file)?).with_context(|| format!("{shown} is no text"))?;
-    let objects = manifest::parse(&text).with_context(|| format!("{shown} cannot be understood"))?;
-    let mut object = objects.into_iter().find(is_understood).with_context(|| {
+    let text = String::from_utf8(read(file)?).with_context(|| format!("{shown} is not UTF-8 text"))?;
+    let objects = manifest::parse(&text).with_context(|| format!("cannot parse {shown}"))?;
+    let mut object = objects.into_iter().find(is_supported).with_context(|| {
         format!(
-            "{shown} holds no PipelineRun of {}, nor an Image or a BuildRun of {}",
+            "{shown} contains no PipelineRun of {} and no Image or BuildRun of {}",
             tekton::GROUP,
             shipwright::GROUP
         )
@@ -44,36 +44,38 @@ pub(super) fn event(file: &Path) -> anyhow::Result<Event> {
     Ok(Event::Image(ImageEvent { namespace: namespace.into(), changes: vec![change] }))
 }
 
-fn is_understood(object: &Value) -> bool {
+fn is_supported(object: &Value) -> bool {
     let group = object["apiVersion"].as_str().and_then(|version| version.split('/').next());
     KINDS.iter().any(|(kind, of)| object["kind"] == *kind && group == Some(of))
 }
 
 fn of_pipeline_run(object: Value, name: &str) -> anyhow::Result<Event> {
     let event = typed::<PipelineRun>(object, name)?.event(Timestamp::now());
-    event.map(Event::PipelineRun).with_context(|| format!("{name} has not started: nothing to decide"))
+    event
+        .map(Event::PipelineRun)
+        .with_context(|| format!("{name} has not started, so there is nothing to decide"))
 }
 
-/// What an Image object says is new when it is seen.
+/// The change in an Image object.
 fn of_image(object: Value, name: &str) -> anyhow::Result<ImageChange> {
     let object = typed::<Image>(object, name)?;
-    let image = object.source().with_context(|| format!("{name} is about no tag of an image"))?;
+    let image = object.source().with_context(|| format!("{name} names no image tag"))?;
     let Some(to) = object.digest() else {
-        bail!("{name} names no digest of {image}, so it was not imported yet: nothing to decide");
+        bail!("{name} has not imported {image} yet, so there is nothing to decide");
     };
     Ok(ImageChange { image, from: None, to, source: ImageSource::Image, since: Timestamp::now() })
 }
 
-/// What a BuildRun has pushed is new since it ended.
+/// The change by the push of a BuildRun, at the time when it ended.
 fn of_build_run(object: Value, name: &str) -> anyhow::Result<ImageChange> {
     let Some(Push { image, digest, at }) = typed::<BuildRun>(object, name)?.push() else {
         bail!(
-            "{name} has not succeeded, or does not say which image with which digest it has pushed: nothing to decide"
+            "{name} has not succeeded or has not recorded an image with a digest, so there is nothing to decide"
         );
     };
     Ok(ImageChange { image, from: None, to: digest, source: ImageSource::BuildRun, since: at })
 }
 
 fn typed<T: DeserializeOwned>(object: Value, name: &str) -> anyhow::Result<T> {
-    serde_json::from_value(object).with_context(|| format!("{name} cannot be read"))
+    serde_json::from_value(object).with_context(|| format!("{name} is invalid"))
 }

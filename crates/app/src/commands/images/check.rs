@@ -7,76 +7,75 @@ use trigger_server::wire::{Image, ImageCheckOutcome, ImageCheckRequest, ImageQue
 
 use super::rows;
 use crate::admin_client::{Client, Notation};
-use crate::sanitize::plain;
+use crate::sanitize::escape_for_terminal;
 
 /// Flags of `images check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The exit status is 0 if it is known now what the image stands for, at least in one namespace, 3 if it is not
-known anywhere or no Build waits for the image, 1 if something is wrong.")]
+The exit status is 0 if the image resolves to a digest in at least one namespace, 3 if it resolves in none
+or no Build waits for it, 1 after an error.")]
 pub(super) struct Args {
-    /// The image, in any spelling.
+    /// The image. Short names such as `node:20` are completed.
     #[arg(value_name = "REF")]
     image: ImageRef,
-    /// Write it for machines.
+    /// Output format for machines. Default: text.
     #[arg(long, short = 'o', value_name = "FORMAT")]
     output: Option<Notation>,
 }
 
-/// It is not known what the image stands for: told apart from an error, for scripts.
-const NOT_KNOWN: u8 = 3;
-/// So many images are named when nobody waits for the one asked for.
-const NAMED_AT_MOST: usize = 10;
+/// The exit status if the image resolves to no digest, so that scripts can tell it from an error.
+const UNRESOLVED: u8 = 3;
+/// The number of followed images to suggest when no Build waits for the given one.
+const SUGGESTIONS: usize = 10;
 
 pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
     let Args { image, output } = args;
     let all: Images = client.get("/images", &ImageQuery::default()).await?;
     if !all.items.iter().any(|item| item.image == image.as_str()) {
-        unknown(&image, &all.items);
-        return Ok(ExitCode::from(NOT_KNOWN));
+        print_suggestions(&image, &all.items);
+        return Ok(ExitCode::from(UNRESOLVED));
     }
     let checked: ImageCheckOutcome =
         client.post("/images/check", &ImageCheckRequest { image: image.to_string() }).await?;
     match output {
         Some(notation) => println!("{}", notation.write(&checked)?),
-        None => tell(&image, &checked),
+        None => print_status(&image, &checked),
     }
-    let is_known = checked.items.iter().any(Image::is_known);
-    Ok(if is_known { ExitCode::SUCCESS } else { ExitCode::from(NOT_KNOWN) })
+    let is_resolved = checked.items.iter().any(Image::is_known);
+    Ok(if is_resolved { ExitCode::SUCCESS } else { ExitCode::from(UNRESOLVED) })
 }
 
-fn tell(image: &ImageRef, checked: &ImageCheckOutcome) {
+fn print_status(image: &ImageRef, checked: &ImageCheckOutcome) {
     println!("{}", image.bold());
     for item in &checked.items {
-        println!("  {}: {}", item.namespace, plain(&rows::standing(item)));
+        println!("  {}: {}", item.namespace, escape_for_terminal(&rows::status(item)));
     }
     if !checked.complete {
         anstream::eprintln!(
-            "The registry has not been asked by now, or is slow; it goes on in the background. `images list` shows \
-             what comes of it."
+            "The registry has not responded yet. The check continues in the background: see `images list`."
         );
     }
 }
 
-/// Names some images that are waited for, those first that are most likely meant.
-fn unknown(image: &ImageRef, items: &[Image]) {
+/// Prints images that Builds wait for, those most similar to `image` first.
+fn print_suggestions(image: &ImageRef, items: &[Image]) {
     let mut known: Vec<&str> = items.iter().map(|item| item.image.as_str()).collect();
     known.dedup();
     if known.is_empty() {
-        anstream::eprintln!("No Build that you may see waits for {image}, nor for any other image.");
+        anstream::eprintln!("No Build that you may see waits for {image}, or for any other image.");
         return;
     }
-    anstream::eprintln!("No Build that you may see waits for {image}. These are waited for:");
+    anstream::eprintln!("No Build that you may see waits for {image}. Followed images:");
     known.sort_by_key(|name| distance(image, name));
-    for name in known.iter().take(NAMED_AT_MOST) {
+    for name in known.iter().take(SUGGESTIONS) {
         anstream::eprintln!("  {name}");
     }
-    if known.len() > NAMED_AT_MOST {
-        anstream::eprintln!("  and {} more; see `images list`", known.len() - NAMED_AT_MOST);
+    if known.len() > SUGGESTIONS {
+        anstream::eprintln!("  and {} more; see `images list`", known.len() - SUGGESTIONS);
     }
 }
 
-/// How unlike a name is: another tag of the same image is nearest, then one of the same name elsewhere.
+/// The distance of a name: another tag of the same image is nearest, then the same name in another place.
 fn distance(image: &ImageRef, name: &str) -> u8 {
     let last = |repository: &str| repository.rsplit('/').next().map(ToOwned::to_owned);
     match ImageRef::parse(name) {
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_most_likely_meant_is_nearest() {
+    fn the_most_similar_image_is_nearest() {
         let image = ImageRef::parse("node:21").unwrap();
         for (name, expected) in [
             ("docker.io/library/node:20", 0),

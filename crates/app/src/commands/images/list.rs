@@ -10,16 +10,16 @@ use crate::admin_client::{Client, Format, Output, Table};
 /// Flags of `images list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only as they stand in this namespace.
+    /// Only images of Builds in this namespace.
     #[arg(long, short = 'n', value_name = "NAME")]
     namespace: Option<String>,
-    /// Only this image, in any spelling.
+    /// Only this image. Short names such as `node:20` are completed.
     #[arg(long, value_name = "REF")]
     image: Option<ImageRef>,
-    /// Only those of which it is not known what they stand for now.
+    /// Only images that cannot be resolved at present.
     #[arg(long)]
     failing: bool,
-    /// How the list is written.
+    /// Output format.
     #[arg(long, short = 'o', default_value = "table", value_name = "FORMAT")]
     output: Output,
 }
@@ -31,10 +31,10 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     match output.format() {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
         Format::Table(_) if found.items.is_empty() && failing => {
-            anstream::eprintln!("No image fails of those that you may see.");
+            anstream::eprintln!("No image that you may see fails to resolve.");
         }
         Format::Table(_) if found.items.is_empty() => {
-            anstream::eprintln!("No Build that you may see waits for such an image.");
+            anstream::eprintln!("No Build that you may see waits for a matching image.");
         }
         Format::Table(width) => {
             let rows = found.items.iter().map(|item| rows::image(item, width)).collect();
@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     }
     if let (Format::Table(_), Some(replica)) = (output.format(), &found.polled_by) {
         anstream::eprintln!(
-            "Registries are asked by another replica, {replica}: when, and what was wrong, only that one knows."
+            "The replica {replica} polls registries; only that replica knows check times and errors."
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,4 @@
-//! `images`: what the images stand for that Builds wait for, and having a registry asked now. A client of the
-//! admin API.
+//! `images`: lists the images that Builds wait for, and checks one now. A client of the admin API.
 
 mod check;
 mod list;
@@ -20,8 +19,8 @@ Examples:
   shipwright-trigger images list --failing
   shipwright-trigger images check node:20
 
-You see the images that Builds wait for in namespaces in which you may `get` Builds (builds.shipwright.io), and
-have those registries asked for which you may `create` BuildRuns (buildruns.shipwright.io) in such a namespace.")]
+You see the images of Builds in namespaces in which you may `get` Builds (builds.shipwright.io), and check
+those for which you may `create` BuildRuns (buildruns.shipwright.io) in such a namespace.")]
 pub struct Args {
     #[command(flatten)]
     server: ServerArgs,
@@ -31,15 +30,15 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the images that Builds wait for, with what they stand for and what is wrong.
+    /// List the images that Builds wait for, with their digests and errors.
     List(list::Args),
-    /// Have the registry of an image asked now, and tell how the image stands then.
+    /// Resolve an image at its registry now and show its digest.
     Check(check::Args),
 }
 
 const NOT_FOUND: NotFound = NotFound(
-    "no Build waits for this image in a namespace that you may see: `shipwright-trigger images list` shows those \
-     that are waited for",
+    "no Build waits for this image in a namespace that you may see: `shipwright-trigger images list` lists the \
+     followed images",
 );
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {

@@ -1,10 +1,10 @@
-//! Images, a line each.
+//! Table rows of images.
 
 use jiff::Timestamp;
 use trigger_core::Digest;
 use trigger_server::wire::Image;
 
-use crate::admin_client::{Cell, Column, Width, age, whole_seconds};
+use crate::admin_client::{Cell, Column, Width, age, rfc3339};
 
 /// The columns of [`image`].
 pub(super) const IMAGE_COLUMNS: &[Column] = &[
@@ -21,55 +21,55 @@ pub(super) const IMAGE_COLUMNS: &[Column] = &[
 /// An image as a row.
 pub(super) fn image(item: &Image, width: Width) -> Vec<Cell> {
     let is_wide = width == Width::Wide;
-    let moment = |moment: Timestamp| if is_wide { whole_seconds(moment) } else { around(moment) };
+    let time = |time: Timestamp| if is_wide { rfc3339(time) } else { relative(time) };
     let digest = item.digest.as_deref().map(|digest| if is_wide { digest.to_owned() } else { short(digest) });
     let checked = match item.checked {
         _ if item.by_object => Some("by Image object".to_owned()),
-        checked => checked.map(moment),
+        checked => checked.map(time),
     };
     let builds = if is_wide { item.builds.join(", ") } else { item.builds.len().to_string() };
     vec![
         Cell::plain(&item.image),
         Cell::plain(item.namespace.as_ref()),
         Cell::or_dash(digest),
-        Cell::or_dash(item.since.map(moment)),
+        Cell::or_dash(item.since.map(time)),
         Cell::or_dash(checked),
-        Cell::or_dash(item.next.map(moment)),
+        Cell::or_dash(item.next.map(time)),
         Cell::plain(builds),
         item.error.as_ref().map_or_else(|| Cell::or_dash(None::<String>), |error| Cell::bad(&error.message)),
     ]
 }
 
-/// How an image stands, in a line.
-pub(super) fn standing(item: &Image) -> String {
-    let since = item.since.map(|since| format!(" since {}", around(since))).unwrap_or_default();
-    let known = item.digest.as_deref().map(|digest| format!("{digest}{since}"));
-    let stands = match (known, &item.error) {
-        (Some(known), None) => known,
-        (Some(known), Some(error)) => format!("not known now: {}; it was {known}", error.message),
-        (None, Some(error)) => format!("not known: {}", error.message),
-        (None, None) if item.by_object => "not known: its Image object has not imported it yet".to_owned(),
-        (None, None) => "not known yet".to_owned(),
+/// The status of an image, in a line.
+pub(super) fn status(item: &Image) -> String {
+    let since = item.since.map(|since| format!(" since {}", relative(since))).unwrap_or_default();
+    let digest = item.digest.as_deref().map(|digest| format!("{digest}{since}"));
+    let status = match (digest, &item.error) {
+        (Some(digest), None) => digest,
+        (Some(digest), Some(error)) => format!("cannot be resolved: {}; last known: {digest}", error.message),
+        (None, Some(error)) => format!("cannot be resolved: {}", error.message),
+        (None, None) if item.by_object => "unresolved: its Image object has not imported it yet".to_owned(),
+        (None, None) => "not resolved yet".to_owned(),
     };
     match item.checked {
-        _ if item.by_object => format!("{stands} (an Image object says so; the registry is not asked)"),
-        Some(checked) => format!("{stands} (the registry was asked {})", around(checked)),
-        None => format!("{stands} (the registry was not asked yet)"),
+        _ if item.by_object => format!("{status} (from an Image object; the registry is not polled)"),
+        Some(checked) => format!("{status} (registry checked {})", relative(checked)),
+        None => format!("{status} (registry not checked yet)"),
     }
 }
 
-/// The beginning of a digest, if it is one.
+/// The short form of a digest.
 fn short(digest: &str) -> String {
     Digest::parse(digest).map_or_else(|_| digest.to_owned(), |digest| digest.short().to_owned())
 }
 
-/// When a moment is, seen from now.
-fn around(moment: Timestamp) -> String {
-    let seconds = moment.duration_since(Timestamp::now()).as_secs();
+/// A time relative to now, such as `3h ago` or `in 4m`.
+fn relative(time: Timestamp) -> String {
+    let seconds = time.duration_since(Timestamp::now()).as_secs();
     match seconds {
         0 => "now".to_owned(),
-        1.. => format!("in {}", age(moment)),
-        _ => format!("{} ago", age(moment)),
+        1.. => format!("in {}", age(time)),
+        _ => format!("{} ago", age(time)),
     }
 }
 
@@ -115,31 +115,31 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_is_one_line() {
+    fn a_status_is_one_line() {
         let digest = Digest::of(b"image");
         let error =
             || Some(ImageError { kind: "unauthorized".to_owned(), message: "give a Secret".to_owned() });
         let unknown = || Image { digest: None, since: None, checked: None, ..item() };
         for (item, expected) in [
-            (item(), format!("{digest} since 3h ago (the registry was asked 30s ago)")),
+            (item(), format!("{digest} since 3h ago (registry checked 30s ago)")),
             (
                 Image { error: error(), ..item() },
                 format!(
-                    "not known now: give a Secret; it was {digest} since 3h ago (the registry was asked 30s ago)"
+                    "cannot be resolved: give a Secret; last known: {digest} since 3h ago (registry checked 30s ago)"
                 ),
             ),
             (
                 Image { error: error(), checked: item().checked, ..unknown() },
-                "not known: give a Secret (the registry was asked 30s ago)".to_owned(),
+                "cannot be resolved: give a Secret (registry checked 30s ago)".to_owned(),
             ),
-            (unknown(), "not known yet (the registry was not asked yet)".to_owned()),
+            (unknown(), "not resolved yet (registry not checked yet)".to_owned()),
             (
                 Image { by_object: true, checked: None, ..item() },
-                format!("{digest} since 3h ago (an Image object says so; the registry is not asked)"),
+                format!("{digest} since 3h ago (from an Image object; the registry is not polled)"),
             ),
         ] {
-            assert_eq!(standing(&item), expected);
+            assert_eq!(status(&item), expected);
         }
-        assert!(standing(&Image { by_object: true, ..unknown() }).starts_with("not known: its Image object"));
+        assert!(status(&Image { by_object: true, ..unknown() }).starts_with("unresolved: its Image object"));
     }
 }

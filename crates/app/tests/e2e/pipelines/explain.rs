@@ -74,10 +74,10 @@ async fn a_delivery_of_a_pipeline_run_is_shown() {
     assert_eq!(code, Some(0), "{text}");
     for part in [
         "PipelineRun Succeeded",
-        &format!("it was seen on the cluster to happen to {name}"),
+        &format!("observed on the cluster: {name}"),
         "fired   \"ci Succeeded\": started a-",
-        "✓ status   wants Succeeded, is Succeeded",
-        "✓ loop     wants no build of itself, is no build of itself",
+        "✓ status   expected Succeeded, found Succeeded",
+        "✓ loop     expected no build of itself, found no build of itself",
     ] {
         assert!(text.contains(part), "`{part}` is missing: {text}");
     }

@@ -1,21 +1,21 @@
-//! Moments as people write and read them.
+//! Timestamps and durations as people write and read them.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Reads a time ago, such as `2h` or `1h30m`, or a moment (RFC 3339).
-pub(crate) fn parse_moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse() {
-        return Ok(moment);
+/// Parses an age, such as `2h` or `1h30m`, or a timestamp (RFC 3339).
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(timestamp) = text.parse() {
+        return Ok(timestamp);
     }
     let ago = seconds(text).and_then(|ago| Timestamp::now().checked_sub(Duration::from_secs(ago)).ok());
     ago.ok_or_else(|| {
-        "write a time ago, such as 30m, 2h or 7d, or a moment, such as 2026-01-31T12:00:00Z".to_owned()
+        "use an age, such as 30m, 2h or 7d, or a timestamp, such as 2026-01-31T12:00:00Z".to_owned()
     })
 }
 
-/// The length of a time written as numbers with units.
+/// The seconds of a duration written as numbers with units.
 fn seconds(text: &str) -> Option<u64> {
     let mut total: u64 = 0;
     let mut number = None;
@@ -38,13 +38,13 @@ fn seconds(text: &str) -> Option<u64> {
     (number.is_none() && !text.is_empty()).then_some(total)
 }
 
-/// How long ago, or how far ahead, a moment is: `5s`, `12m`, `3h`, `9d`.
-pub(crate) fn age(moment: Timestamp) -> String {
-    let time = Timestamp::now().duration_since(moment).unsigned_abs();
+/// The distance of a timestamp from now, in either direction: `5s`, `12m`, `3h`, `9d`.
+pub(crate) fn age(timestamp: Timestamp) -> String {
+    let time = Timestamp::now().duration_since(timestamp).unsigned_abs();
     short(Duration::from_secs(time.as_secs()))
 }
 
-/// A length of time in its largest unit; more exactly where that would be rough.
+/// A duration in its largest unit, with a second unit from 2 to 10 hours.
 pub(crate) fn short(time: Duration) -> String {
     let seconds = time.as_secs();
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
@@ -58,9 +58,9 @@ pub(crate) fn short(time: Duration) -> String {
     }
 }
 
-/// A moment in whole seconds.
-pub(crate) fn whole_seconds(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// A timestamp in RFC 3339, in whole seconds.
+pub(crate) fn rfc3339(timestamp: Timestamp) -> String {
+    timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_ago_are_read() {
+    fn ages_are_parsed() {
         for (text, expected) in [
             ("90s", Some(90)),
             ("30m", Some(1800)),
@@ -85,14 +85,14 @@ mod tests {
         ] {
             assert_eq!(seconds(text), expected, "{text}");
         }
-        assert!(parse_moment("2026-01-31T12:00:00Z").is_ok());
-        assert!(parse_moment("2026-01-31T12:00:00+01:00").is_ok());
-        assert!(parse_moment("999999999w").is_err(), "before time began");
-        assert!(parse_moment("yesterday").unwrap_err().contains("such as 30m"));
+        assert!(parse_time("2026-01-31T12:00:00Z").is_ok());
+        assert!(parse_time("2026-01-31T12:00:00+01:00").is_ok());
+        assert!(parse_time("999999999w").is_err(), "before the first timestamp");
+        assert!(parse_time("yesterday").unwrap_err().contains("such as 30m"));
     }
 
     #[test]
-    fn times_are_short() {
+    fn durations_are_short() {
         for (milliseconds, expected) in [
             (0, "0s"),
             (90, "90 ms"),
