@@ -1,14 +1,14 @@
-//! Which requests arrived: counters and a bounded log, so that tests can say what must never happen.
+//! Counters and a bounded log of requests, for assertions about requests that must not happen.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// Requests that the log remembers; the oldest fall out.
-const LOGGED: usize = 10_000;
+/// Limit of requests in the log; the oldest are dropped.
+const LOG_LENGTH: usize = 10_000;
 
-/// What a request wanted, without names.
+/// Verb, resource and subresource of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct RequestKind {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or `deletecollection`.
@@ -22,7 +22,7 @@ pub struct RequestKind {
 /// One request in the log.
 #[derive(Clone, Debug, Serialize)]
 pub struct LoggedRequest {
-    /// What it wanted.
+    /// Verb, resource and subresource.
     #[serde(flatten)]
     pub kind: RequestKind,
     /// Version of the API, for example `v1beta1`.
@@ -31,66 +31,66 @@ pub struct LoggedRequest {
     pub namespace: String,
     /// Object name, empty for collections.
     pub name: String,
-    /// Who asked.
+    /// Name of the user.
     pub user: String,
     /// The `User-Agent` header.
     pub agent: String,
-    /// HTTP status of the answer.
+    /// HTTP status of the response.
     pub status: u16,
 }
 
-/// The requests seen so far. Clones share the same counters.
+/// The requests so far. Clones share the same counters.
 #[derive(Clone, Debug, Default)]
-pub struct Requests(Arc<Mutex<Seen>>);
+pub struct Requests(Arc<Mutex<RequestLog>>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct RequestLog {
     counts: BTreeMap<RequestKind, u64>,
-    log: VecDeque<LoggedRequest>,
+    entries: VecDeque<LoggedRequest>,
 }
 
 impl Requests {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, RequestLog> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request when it arrives, so that a test sees a watch that has not ended yet.
+    /// Counts a request at its arrival, so that a test also counts a watch that is still open.
     pub(crate) fn count_arrival(&self, kind: &RequestKind) {
-        let mut seen = self.lock();
-        if let Some(count) = seen.counts.get_mut(kind) {
+        let mut log = self.lock();
+        if let Some(count) = log.counts.get_mut(kind) {
             *count += 1;
         } else {
-            seen.counts.insert(kind.clone(), 1);
+            log.counts.insert(kind.clone(), 1);
         }
     }
 
-    pub(crate) fn log_answer(&self, request: LoggedRequest) {
-        let mut seen = self.lock();
-        if seen.log.len() == LOGGED {
-            seen.log.pop_front();
+    pub(crate) fn log_response(&self, request: LoggedRequest) {
+        let mut log = self.lock();
+        if log.entries.len() == LOG_LENGTH {
+            log.entries.pop_front();
         }
-        seen.log.push_back(request);
+        log.entries.push_back(request);
     }
 
-    /// Every kind of request and how often it arrived.
+    /// Number of requests of each kind.
     pub fn counts(&self) -> BTreeMap<RequestKind, u64> {
         self.lock().counts.clone()
     }
 
-    /// How often `verb` on `resource` (`secrets`, `builds.shipwright.io`) arrived, over all subresources.
+    /// Number of requests with `verb` on `resource` (`secrets`, `builds.shipwright.io`), over all subresources.
     pub fn count(&self, verb: &str, resource: &str) -> u64 {
-        let seen = self.lock();
-        let matching = seen.counts.iter().filter(|(kind, _)| kind.verb == verb && kind.resource == resource);
+        let log = self.lock();
+        let matching = log.counts.iter().filter(|(kind, _)| kind.verb == verb && kind.resource == resource);
         matching.map(|(_, count)| count).sum()
     }
 
-    /// The answered requests, oldest first. Watches appear when they begin.
+    /// The answered requests, oldest first. Watches are logged when they start.
     pub fn log(&self) -> Vec<LoggedRequest> {
-        self.lock().log.iter().cloned().collect()
+        self.lock().entries.iter().cloned().collect()
     }
 
-    /// Forgets everything seen so far.
+    /// Removes all counts and log entries.
     pub fn reset(&self) {
-        *self.lock() = Seen::default();
+        *self.lock() = RequestLog::default();
     }
 }

@@ -18,13 +18,13 @@ use crate::reviews::{User, Users};
 use crate::status::ApiError;
 use crate::store::{PersistError, Store};
 
-/// Changes remembered per resource; a watch further behind gets 410.
+/// Default number of changes kept per resource; a watch further behind gets 410.
 const WINDOW: usize = 16_384;
 
-/// How long changes gather before they are written to the file together.
+/// Delay between a change and the write to the file, which saves all changes in between.
 const SAVE_DELAY: Duration = Duration::from_millis(200);
 
-/// Why a dev cluster did not start.
+/// A dev cluster did not start or did not save its state.
 #[derive(Debug, thiserror::Error)]
 pub enum DevClusterError {
     /// The address could not be bound.
@@ -32,7 +32,7 @@ pub enum DevClusterError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -40,10 +40,10 @@ pub enum DevClusterError {
     #[error(transparent)]
     Persist(#[from] PersistError),
     /// A CustomResourceDefinition or a built-in namespace was refused.
-    #[error("cannot set up {what}")]
+    #[error("cannot create {object}")]
     Setup {
-        /// Which object.
-        what: String,
+        /// Kind and name of the object.
+        object: String,
         /// The refusal.
         #[source]
         source: ApiError,
@@ -74,31 +74,31 @@ impl DevClusterBuilder {
         self
     }
 
-    /// Adds a user who may present a token.
+    /// Adds a user with a token.
     pub fn user(mut self, user: User) -> Self {
         self.users.push(user);
         self
     }
 
-    /// Lets users do only what their rules allow. Requests without a token are the administrator's still.
+    /// Restricts users to their rules. Requests without a token remain those of the administrator.
     pub fn authorize(mut self) -> Self {
         self.authorized = true;
         self
     }
 
-    /// Where to listen; any port on loopback if not said.
+    /// The address to listen on; by default a free port of 127.0.0.1.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Keeps the objects in this file across restarts.
+    /// Saves the objects in this file, and loads them at the next start.
     pub fn persist(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// How many changes per resource are remembered for watches that come back.
+    /// Number of changes kept per resource, for watches that resume.
     pub fn window(mut self, changes: usize) -> Self {
         self.window = changes.max(1);
         self
@@ -118,7 +118,7 @@ impl DevClusterBuilder {
         for definition in self.definitions {
             set_up(&handle, definition).await?;
         }
-        let (outages, wishes) = mpsc::channel(1);
+        let (outages, outage_requests) = mpsc::channel(1);
         let shared = Arc::new(Shared {
             faults: Faults::new(Arc::clone(&store)),
             store,
@@ -136,14 +136,14 @@ impl DevClusterBuilder {
             path: self.path,
         });
         let cluster = DevCluster { inner, end: CancellationToken::new(), tasks: TaskTracker::new() };
-        cluster.spawn_background(wishes);
+        cluster.spawn_background(outage_requests);
         Ok(cluster)
     }
 }
 
-async fn set_up(handle: &StoreHandle, object: Value) -> Result<(), DevClusterError> {
-    let what = format!("{} {}", object["kind"], object["metadata"]["name"]);
-    handle.apply(object).await.map(drop).map_err(|source| DevClusterError::Setup { what, source })
+async fn set_up(handle: &StoreHandle, manifest: Value) -> Result<(), DevClusterError> {
+    let object = format!("{} {}", manifest["kind"], manifest["metadata"]["name"]);
+    handle.apply(manifest).await.map(drop).map_err(|source| DevClusterError::Setup { object, source })
 }
 
 /// A running dev cluster. Dropping it stops its server.
@@ -164,7 +164,7 @@ struct Inner {
 }
 
 impl DevCluster {
-    /// Begins to configure a cluster.
+    /// A builder with default settings.
     pub fn builder() -> DevClusterBuilder {
         DevClusterBuilder {
             definitions: Vec::new(),
@@ -181,13 +181,13 @@ impl DevCluster {
         format!("http://{}", self.inner.address)
     }
 
-    /// A kubeconfig (YAML) for this cluster, as its administrator.
+    /// A kubeconfig (YAML) of the administrator.
     pub fn kubeconfig(&self) -> String {
         self.kubeconfig_with(&json!({}))
     }
 
-    /// A kubeconfig (YAML) that presents `token`. For kube-rs: kubectl sends no token over plain HTTP and would
-    /// be taken for the administrator.
+    /// A kubeconfig (YAML) with the bearer token `token`, for kube-rs. kubectl sends no token over plain HTTP, and would
+    /// act as the administrator.
     pub fn kubeconfig_for(&self, token: &str) -> String {
         self.kubeconfig_with(&json!({"token": token}))
     }
@@ -202,17 +202,17 @@ impl DevCluster {
         )
     }
 
-    /// Makes the API misbehave.
+    /// Fault injection.
     pub fn faults(&self) -> &Faults {
         &self.inner.shared.faults
     }
 
-    /// Which requests arrived.
+    /// Counters and log of the requests.
     pub fn requests(&self) -> &Requests {
         &self.inner.shared.requests
     }
 
-    /// The objects, without HTTP and without faults.
+    /// Access to the objects, without HTTP and without faults.
     pub fn store(&self) -> &StoreHandle {
         &self.inner.handle
     }
@@ -222,12 +222,12 @@ impl DevCluster {
         self.inner.stop().await;
     }
 
-    /// Serves again on the same port. Does nothing if the server runs.
+    /// Starts the server again on the same port. Does nothing if it is running.
     pub async fn start_again(&self) -> Result<(), DevClusterError> {
         self.inner.start_again().await
     }
 
-    /// Stops for good and, if asked to persist, saves everything.
+    /// Stops the server and all tasks, and saves the objects if the cluster persists them.
     pub async fn shutdown(self) -> Result<(), DevClusterError> {
         self.end.cancel();
         self.tasks.close();
@@ -250,14 +250,14 @@ impl DevCluster {
         });
     }
 
-    fn spawn_background(&self, mut wishes: mpsc::Receiver<u64>) {
+    fn spawn_background(&self, mut outage_requests: mpsc::Receiver<u64>) {
         let inner = Arc::clone(&self.inner);
         self.spawn(async move {
-            while let Some(milliseconds) = wishes.recv().await {
+            while let Some(milliseconds) = outage_requests.recv().await {
                 inner.stop().await;
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
                 if let Err(error) = inner.start_again().await {
-                    tracing::error!(%error, "the dev cluster stays away after an outage");
+                    tracing::error!(%error, "cannot start the server again after an outage");
                 }
             }
         });
@@ -269,7 +269,7 @@ impl DevCluster {
                 tokio::time::sleep(SAVE_DELAY).await;
                 changes.mark_unchanged();
                 if let Err(error) = store.save(&path) {
-                    tracing::error!(%error, "the objects of the dev cluster could not be saved");
+                    tracing::error!(%error, "cannot save the objects of the dev cluster");
                 }
             }
         });

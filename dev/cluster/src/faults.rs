@@ -1,4 +1,4 @@
-//! Making the API misbehave on purpose.
+//! Fault injection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::identity;
 use crate::status::ApiError;
 use crate::store::Store;
 
-/// What happens to requests that match. Empty lists match everything.
+/// A fault in the requests that match. Empty lists match every request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Fault {
@@ -20,19 +20,19 @@ pub struct Fault {
     pub resources: Vec<String>,
     /// Namespaces.
     pub namespaces: Vec<String>,
-    /// Added before the request is handled, in milliseconds.
+    /// Delay before the request is handled, in milliseconds.
     pub latency_ms: u64,
-    /// HTTP status to refuse with; 0 refuses nothing.
+    /// HTTP status of the refusal; 0 for none.
     pub status: u16,
     /// Reason of the refusal; derived from the status if empty.
     pub reason: String,
     /// Message of the refusal; derived from the status if empty.
     pub message: String,
-    /// Seconds for `Retry-After`; a 429 without it says 1.
+    /// Seconds for `Retry-After`; 1 for a 429 without it.
     pub retry_after_seconds: Option<u32>,
     /// Share of the matching requests that is affected, from 0.0 to 1.0; all if absent.
     pub rate: Option<f64>,
-    /// How many more requests are affected; unlimited if absent.
+    /// Number of requests still to be affected; unlimited if absent.
     pub remaining: Option<u32>,
 }
 
@@ -53,8 +53,8 @@ impl Fault {
         Self { message, ..Self::refuse(status).on("create", resource) }
     }
 
-    /// Limits the fault to a verb on a resource. Called again it adds to both lists, so that every named verb
-    /// on every named resource matches.
+    /// Limits the fault to a verb on a resource. Further calls add to both lists: every named verb on every named
+    /// resource matches.
     pub fn on(mut self, verb: &str, resource: &str) -> Self {
         self.verbs.push(verb.to_owned());
         self.resources.push(resource.to_owned());
@@ -75,14 +75,14 @@ impl Fault {
 
     fn matches(&self, verb: &str, resource: &str, namespace: &str) -> bool {
         let has =
-            |list: &[String], wanted: &str| list.is_empty() || list.iter().any(|e| e == wanted || e == "*");
+            |list: &[String], value: &str| list.is_empty() || list.iter().any(|e| e == value || e == "*");
         let plural = resource.split('.').next().unwrap_or_default();
         has(&self.verbs, verb)
             && (has(&self.resources, resource) || has(&self.resources, plural))
             && has(&self.namespaces, namespace)
     }
 
-    fn refusal(&self) -> ApiError {
+    fn error(&self) -> ApiError {
         let (reason, message) = match self.status {
             401 => ("Unauthorized", "Unauthorized"),
             403 => ("Forbidden", "forbidden by an injected fault"),
@@ -105,14 +105,14 @@ impl Fault {
     }
 }
 
-/// What the faults do to one request.
+/// The effect of faults on a request.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct FaultEffect {
     pub(crate) delay: Duration,
-    pub(crate) refusal: Option<ApiError>,
+    pub(crate) error: Option<ApiError>,
 }
 
-/// The faults in force. Clones share them.
+/// The active faults. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Faults {
     rules: Arc<Mutex<Vec<Fault>>>,
@@ -125,7 +125,7 @@ impl Faults {
         Self { rules: Arc::default(), dropped: watch::Sender::new(0), store }
     }
 
-    /// Forgets the history of all objects: watches and list pages that continue from before now get 410.
+    /// Drops the history of all objects, as etcd's compaction does: older watches and list pages get 410.
     pub fn compact(&self) {
         self.store.compact();
     }
@@ -134,7 +134,7 @@ impl Faults {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a fault to those in force.
+    /// Adds a fault.
     pub fn add(&self, fault: Fault) {
         self.lock().push(fault);
     }
@@ -144,17 +144,17 @@ impl Faults {
         *self.lock() = faults;
     }
 
-    /// The faults in force, with what remains of limited ones.
+    /// The active faults, with the remaining counts of limited ones.
     pub fn list(&self) -> Vec<Fault> {
         self.lock().clone()
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// Ends all open watches now, without a word, as a broken connection would.
+    /// Ends all open watches without an error event, as a broken connection would.
     pub fn drop_watches(&self) {
         self.dropped.send_modify(|epoch| *epoch += 1);
     }
@@ -163,12 +163,12 @@ impl Faults {
         self.dropped.subscribe()
     }
 
-    /// Decides what happens to a request. Latencies add up; the first refusal wins.
-    pub(crate) fn judge(&self, verb: &str, resource: &str, namespace: &str) -> Verdict {
-        let mut verdict = Verdict::default();
+    /// The effect on a request. Delays add up; the first error wins.
+    pub(crate) fn effect_on(&self, verb: &str, resource: &str, namespace: &str) -> FaultEffect {
+        let mut effect = FaultEffect::default();
         let mut rules = self.lock();
         for fault in rules.iter_mut().filter(|fault| fault.matches(verb, resource, namespace)) {
-            if fault.status != 0 && verdict.refusal.is_some() {
+            if fault.status != 0 && effect.error.is_some() {
                 continue;
             }
             if fault.rate.is_some_and(|rate| identity::random_fraction() >= rate) {
@@ -179,11 +179,11 @@ impl Faults {
                 Some(remaining) => *remaining -= 1,
                 None => {}
             }
-            verdict.delay += Duration::from_millis(fault.latency_ms);
+            effect.delay += Duration::from_millis(fault.latency_ms);
             if fault.status != 0 {
-                verdict.refusal = Some(fault.refusal());
+                effect.error = Some(fault.error());
             }
         }
-        verdict
+        effect
     }
 }

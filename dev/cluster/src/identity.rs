@@ -1,21 +1,21 @@
-//! Random names and uids, and the clock in the formats of the API.
+//! Random names and uids, and times in the formats of the API.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use jiff::Timestamp;
 
-/// The alphabet of generated name suffixes: no vowels, no look-alikes, as on the real server.
+/// The alphabet of generated name suffixes, as on the real server: no vowels and no similar characters.
 const SUFFIX_ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// A generated name keeps at most this much of its prefix, so that it stays a valid label value.
+/// Limit of the prefix of a generated name, so that the name is a valid label value.
 const GENERATED_PREFIX: usize = 58;
 
-/// 64 bits that nobody can guess but that guard no secret; std seeds each `RandomState` from the system.
+/// 64 random bits, not for secrets. The standard library seeds `RandomState` from the system.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A number in 0.0..1.0.
+/// A random number in 0.0..1.0.
 pub(crate) fn random_fraction() -> f64 {
     let bits = u32::try_from(random() >> 32).unwrap_or(0);
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
@@ -34,7 +34,7 @@ pub(crate) fn uid() -> String {
     )
 }
 
-/// A name for `generateName`: the prefix, cut if need be, and five random characters.
+/// A name for `generateName`: the truncated prefix and five random characters.
 pub(crate) fn generated_name(prefix: &str) -> String {
     let mut name: String = prefix.chars().take(GENERATED_PREFIX).collect();
     let mut bits = random();
@@ -46,7 +46,7 @@ pub(crate) fn generated_name(prefix: &str) -> String {
     name
 }
 
-/// The time of day as `metav1.Time` prints it: whole seconds in UTC.
+/// The current time as `metav1.Time` prints it: whole seconds in UTC.
 pub(crate) fn now() -> String {
     format_seconds(Timestamp::now())
 }

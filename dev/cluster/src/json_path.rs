@@ -1,4 +1,4 @@
-//! The part of JSONPath that printer columns use: members, indices, wildcards and equality filters.
+//! JSONPath as far as printer columns use it: members, indices, wildcards and equality filters.
 
 use serde_json::Value;
 
@@ -36,8 +36,9 @@ impl Step {
                 Value::Object(map) => map.values().collect(),
                 _ => Vec::new(),
             },
-            Self::Filter { path, value: wanted } => {
-                let matches = |element: &&Value| find(element, path).into_iter().any(|found| found == wanted);
+            Self::Filter { path, value: expected } => {
+                let matches =
+                    |element: &&Value| find(element, path).into_iter().any(|found| found == expected);
                 value.as_array().into_iter().flatten().filter(matches).collect()
             }
             Self::Nothing => Vec::new(),
@@ -79,7 +80,7 @@ fn member(name: String) -> Step {
     if name == "*" { Step::All } else { Step::Member(name) }
 }
 
-/// The position of the bracket that closes an already opened one, outside quotes.
+/// The position of the closing bracket for one that precedes `text`, outside quotes.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (1_usize, None);
     for (index, character) in text.char_indices() {

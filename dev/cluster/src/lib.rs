@@ -1,31 +1,48 @@
-//! An in-process Kubernetes API server for trying things out and for tests.
+//! An in-process Kubernetes API server for tests and for trying the product out.
 //!
-//! It speaks real HTTP on loopback, so that unmodified clients (`kubectl`, kube-rs with its watchers, controllers
-//! and event recorders) work on it, and it keeps the rules of the Kubernetes API that controllers depend on:
-//! one rising resource version, watches from any remembered version, optimistic concurrency, server-side apply
-//! with field ownership, the status subresource, finalizers and owner references, structural schemas.
+//! It serves HTTP on loopback, so unmodified clients work: kubectl, kube-rs with its watchers, controllers and event
+//! recorders. It implements the rules of the API that controllers depend on: one rising resource version, watches
+//! from any remembered version, optimistic concurrency, server-side apply with field ownership, the status
+//! subresource, finalizers, owner references and structural schemas.
 //!
-//! Start at [`DevCluster::builder`]. [`DevCluster::faults`] makes the API misbehave on purpose,
-//! [`DevCluster::requests`] tells what clients asked for, [`DevCluster::store`] reaches the objects directly.
+//! # Contents
 //!
-//! # What it does not do
+//! - [`DevCluster`], [`DevClusterBuilder`]: starting and stopping a server, and its kubeconfig.
+//! - [`StoreHandle`]: access to objects without an HTTP client, here or on any API server behind a [`Transport`].
+//! - [`Faults`]: fault injection. [`Requests`]: counters and a log of requests.
+//! - [`User`], [`AccessRule`]: authentication, authorization and access reviews.
+//! - [`names`]: validation of labels and names.
 //!
-//! - **Authorization**, unless asked for by [`DevClusterBuilder::authorize`]. A bearer token must be one of the
-//!   builder's users, else 401; a request without one is served as the administrator. Roles and bindings are not
-//!   looked at: what a user may do is told to the builder.
-//! - **Admission**, by webhooks or policies; [`Fault::deny_admission`] stands in for a refusal.
-//! - **Conversion** between versions of a custom resource beyond changing `apiVersion` (strategy `None`).
-//! - **CEL** rules in schemas, the `scale` subresource, API aggregation, YAML answers, OpenAPI v2.
-//! - **Protobuf** beyond reading the few kinds that kubectl insists on sending; answers are JSON.
-//! - **Strategic merge** beyond the lists that the built-in kinds here have; see `patch/strategic.rs`.
-//! - **Pods** and everything else that runs: there are no nodes, no scheduler, no controllers but garbage
-//!   collection, which acts before a deletion is answered and not a moment later.
-//! - **Duplicate keys** in JSON bodies are not noticed; the last one counts.
-//! - **TLS.** It listens on loopback only, unless told otherwise.
+//! Modules, from HTTP to the errors: `http` decodes requests, `operations` applies the rules of the API, `store` keeps
+//! objects and history, `patch` computes patches and field ownership, `resources` describes kinds by `schema`,
+//! `status` has the errors. Imports point from earlier ones to later ones only.
+//!
+//! # Invariants
+//!
+//! - Product code reaches the server only through an ordinary client over HTTP.
+//! - The crate knows no kind of Shipwright, Tekton or this product; CustomResourceDefinitions describe them.
+//! - Messages and codes are those of the real server. The end-to-end scenarios also run on one, so a difference fails.
+//! - **Frozen:** the crate grows only where an end-to-end scenario that runs on the real API server needs it.
+//!
+//! # Limits
+//!
+//! - **Authorization** is off unless [`DevClusterBuilder::authorize`] is set. A bearer token must belong to a user of
+//!   the builder, else the response is 401; a request without a token is the administrator's. Rights come from the
+//!   builder; Roles and bindings have no effect.
+//! - **Admission** by webhooks or policies is missing; [`Fault::deny_admission`] simulates a refusal.
+//! - **Conversion** of custom resources changes only `apiVersion` (strategy `None`).
+//! - **CEL** rules in schemas, the `scale` subresource, API aggregation, YAML responses and OpenAPI v2 are missing.
+//! - **Protobuf** bodies are read for the few kinds that kubectl sends; responses are JSON.
+//! - **Strategic merge** knows only the lists of the built-in kinds here; see `patch/strategic.rs`.
+//! - **Pods** do not exist, nor nodes, a scheduler or controllers. Garbage collection runs before the response to a
+//!   deletion.
+//! - **Duplicate keys** in JSON bodies are not detected; the last one wins.
+//! - **TLS** is missing. The server listens on loopback unless the builder sets another address.
 
 mod audit;
 mod cluster;
 mod faults;
+mod gvr;
 mod handle;
 mod http;
 mod identity;
@@ -33,6 +50,7 @@ mod json_path;
 pub mod names;
 mod operations;
 mod patch;
+mod resource_name;
 mod resources;
 mod reviews;
 mod schema;
@@ -43,8 +61,8 @@ mod store;
 pub use audit::{LoggedRequest, RequestKind, Requests};
 pub use cluster::{DevCluster, DevClusterBuilder, DevClusterError};
 pub use faults::{Fault, Faults};
-pub use handle::{Link, Objects, StoreHandle, StoreWatch, WatchEvent};
-pub use resources::Gvr;
+pub use gvr::Gvr;
+pub use handle::{StoreHandle, StoreWatch, Transport, WatchEvent, WatchEvents};
 pub use reviews::{AccessRule, User};
 pub use status::ApiError;
 pub use store::PersistError;

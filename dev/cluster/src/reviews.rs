@@ -1,42 +1,42 @@
-//! Users from a static table: who a token is, and what a user may do.
+//! Authentication, authorization and access reviews from a static table of users.
 //!
-//! Requests are authenticated. They are authorized only if the cluster was asked to; otherwise a rule answers
-//! reviews and never stops a request.
+//! Every request is authenticated. Rules always answer reviews; they restrict requests only on a cluster that was
+//! built with `authorize`.
 
 use serde_json::{Value, json};
 
-use crate::resources::Role;
+use crate::resources::Strategy;
 use crate::status::{ApiError, Cause};
 
-/// Somebody who may present a token.
+/// A user with a bearer token.
 #[derive(Clone, Debug, Default)]
 pub struct User {
     /// The bearer token.
     pub token: String,
     /// User name, for example `system:serviceaccount:team-a:robot`.
     pub name: String,
-    /// Groups the user is in.
+    /// Groups of the user.
     pub groups: Vec<String>,
-    /// What access reviews say the user may do.
+    /// Rights of the user, in access reviews and with `authorize`.
     pub rules: Vec<AccessRule>,
 }
 
-/// Allows `verbs` on `resources` of `groups` in `namespaces`. `*` stands for all.
+/// Allows `verbs` on `resources` of `groups` in `namespaces`. `*` means all.
 #[derive(Clone, Debug, Default)]
 pub struct AccessRule {
     /// For example `get`, `list`, `create`.
     pub verbs: Vec<String>,
     /// API groups; the core group is the empty string.
     pub groups: Vec<String>,
-    /// Plural names, with a slash and the subresource if it has one.
+    /// Plural names, followed by a slash and the subresource if there is one.
     pub resources: Vec<String>,
-    /// Namespaces; an empty list means all of them and cluster-wide resources.
+    /// Namespaces; an empty list means all namespaces and cluster-wide resources.
     pub namespaces: Vec<String>,
 }
 
-/// Who makes a request.
+/// The user of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
+pub(crate) struct UserInfo {
     pub(crate) name: String,
     pub(crate) groups: Vec<String>,
 }
@@ -45,37 +45,37 @@ pub(crate) struct Identity {
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     pub(crate) known: Vec<User>,
-    /// Whether their rules decide about their requests.
+    /// Whether rules restrict requests.
     pub(crate) authorized: bool,
 }
 
 impl Users {
-    /// Who presents this `Authorization` header. Without one it is the administrator.
-    pub(crate) fn authenticate(&self, header: Option<&str>) -> Result<Identity, ApiError> {
+    /// The user of an `Authorization` header. Without the header: the administrator.
+    pub(crate) fn authenticate(&self, header: Option<&str>) -> Result<UserInfo, ApiError> {
         let Some(header) = header else {
             let groups = vec!["system:masters".to_owned(), "system:authenticated".to_owned()];
-            return Ok(Identity { name: "system:admin".to_owned(), groups });
+            return Ok(UserInfo { name: "system:admin".to_owned(), groups });
         };
         let token = header.strip_prefix("Bearer ").unwrap_or_default().trim();
-        self.by_token(token).map(User::identity).ok_or_else(ApiError::unauthorized)
+        self.by_token(token).map(User::info).ok_or_else(ApiError::unauthorized)
     }
 
     fn by_token(&self, token: &str) -> Option<&User> {
         self.known.iter().find(|user| !token.is_empty() && user.token == token)
     }
 
-    /// Whether the rules let a request through. `asked` is what a review would ask, its resource attributes.
-    pub(crate) fn permit(&self, identity: &Identity, asked: &Value) -> Result<(), ApiError> {
-        if !self.authorized || self.may(identity, asked) {
+    /// Checks a request against the rules. `attributes` are the resource attributes, as in a SubjectAccessReview.
+    pub(crate) fn authorize(&self, user: &UserInfo, attributes: &Value) -> Result<(), ApiError> {
+        if !self.authorized || self.is_allowed(user, attributes) {
             return Ok(());
         }
-        let text = |key: &str| asked[key].as_str().unwrap_or_default();
-        let resource = resource_of(asked);
+        let text = |key: &str| attributes[key].as_str().unwrap_or_default();
+        let resource = resource_of(attributes);
         let message = format!(
             "{resource} \"{}\" is forbidden: User \"{}\" cannot {} resource \"{resource}\" in API group \"{}\" in \
              the namespace \"{}\"",
             text("name"),
-            identity.name,
+            user.name,
             text("verb"),
             text("group"),
             text("namespace")
@@ -83,30 +83,30 @@ impl Users {
         Err(ApiError::new(403, "Forbidden", message))
     }
 
-    fn may(&self, identity: &Identity, asked: &Value) -> bool {
-        let is_master = identity.groups.iter().any(|group| group == "system:masters");
-        is_master || self.rules_of(identity).any(|rule| rule.allows(asked))
+    fn is_allowed(&self, user: &UserInfo, attributes: &Value) -> bool {
+        let is_master = user.groups.iter().any(|group| group == "system:masters");
+        is_master || self.rules_of(user).any(|rule| rule.allows(attributes))
     }
 
-    /// Answers a review by filling in its status.
+    /// Sets the status of a review.
     pub(crate) fn review(
         &self,
-        role: Role,
+        strategy: Strategy,
         review: &mut Value,
-        requester: &Identity,
+        requester: &UserInfo,
     ) -> Result<(), ApiError> {
         let spec = review.get("spec").cloned().unwrap_or_default();
-        check(role, &spec)?;
-        review["status"] = match role {
-            Role::TokenReview => self.token_status(&spec),
-            Role::SelfSubjectAccessReview => self.access_status(&spec, requester),
-            Role::SubjectAccessReview => {
+        check(strategy, &spec)?;
+        review["status"] = match strategy {
+            Strategy::TokenReview => self.token_status(&spec),
+            Strategy::SelfSubjectAccessReview => self.access_status(&spec, requester),
+            Strategy::SubjectAccessReview => {
                 let texts = spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let identity = Identity {
+                let user = UserInfo {
                     name: spec["user"].as_str().unwrap_or_default().to_owned(),
                     groups: texts.map(str::to_owned).collect(),
                 };
-                self.access_status(&spec, &identity)
+                self.access_status(&spec, &user)
             }
             _ => return Err(ApiError::method_not_allowed()),
         };
@@ -117,35 +117,35 @@ impl Users {
         let Some(user) = self.by_token(spec["token"].as_str().unwrap_or_default()) else {
             return json!({"authenticated": false, "user": {}, "error": "the token is not known"});
         };
-        let identity = user.identity();
+        let info = user.info();
         let audiences = spec.get("audiences").cloned().unwrap_or(json!([]));
         json!({"authenticated": true, "audiences": audiences,
-            "user": {"username": identity.name, "uid": identity.name, "groups": identity.groups}})
+            "user": {"username": info.name, "uid": info.name, "groups": info.groups}})
     }
 
-    fn access_status(&self, spec: &Value, identity: &Identity) -> Value {
-        let asked = &spec["resourceAttributes"];
-        if self.may(identity, asked) {
+    fn access_status(&self, spec: &Value, user: &UserInfo) -> Value {
+        let attributes = &spec["resourceAttributes"];
+        if self.is_allowed(user, attributes) {
             return json!({"allowed": true});
         }
-        json!({"allowed": false, "reason": format!("no rule of user \"{}\" allows it", identity.name)})
+        json!({"allowed": false, "reason": format!("no rule of user \"{}\" allows it", user.name)})
     }
 
-    fn rules_of(&self, identity: &Identity) -> impl Iterator<Item = &AccessRule> {
-        self.known.iter().filter(|user| user.name == identity.name).flat_map(|user| &user.rules)
+    fn rules_of(&self, user: &UserInfo) -> impl Iterator<Item = &AccessRule> {
+        self.known.iter().filter(|known| known.name == user.name).flat_map(|known| &known.rules)
     }
 }
 
-/// Refuses a review that asks for nothing, or for two things.
-fn check(role: Role, spec: &Value) -> Result<(), ApiError> {
-    let says =
+/// Checks that a review has exactly one subject of review, and a user where it needs one.
+fn check(strategy: Strategy, spec: &Value) -> Result<(), ApiError> {
+    let is_set =
         |key: &str| spec.get(key).is_some_and(|value| !value.is_null() && value != "" && *value != json!([]));
-    if role == Role::TokenReview {
-        let refusal = ApiError::bad_request("token is required for TokenReview in authentication");
-        return if says("token") { Ok(()) } else { Err(refusal) };
+    if strategy == Strategy::TokenReview {
+        let error = ApiError::bad_request("token is required for TokenReview in authentication");
+        return if is_set("token") { Ok(()) } else { Err(error) };
     }
     let mut causes = Vec::new();
-    match (says("resourceAttributes"), says("nonResourceAttributes")) {
+    match (is_set("resourceAttributes"), is_set("nonResourceAttributes")) {
         (true, true) => {
             let detail = "cannot be specified in combination with resourceAttributes";
             causes.push(Cause::invalid("spec.nonResourceAttributes", &spec["nonResourceAttributes"], detail));
@@ -156,7 +156,7 @@ fn check(role: Role, spec: &Value) -> Result<(), ApiError> {
         }
         _ => {}
     }
-    if role == Role::SubjectAccessReview && !says("user") && !says("groups") {
+    if strategy == Strategy::SubjectAccessReview && !is_set("user") && !is_set("groups") {
         let detail = "at least one of user or group must be specified";
         causes.push(Cause::invalid("spec.user", &"".into(), detail));
     }
@@ -164,20 +164,20 @@ fn check(role: Role, spec: &Value) -> Result<(), ApiError> {
 }
 
 impl User {
-    fn identity(&self) -> Identity {
+    fn info(&self) -> UserInfo {
         let mut groups = self.groups.clone();
         groups.push("system:authenticated".to_owned());
-        Identity { name: self.name.clone(), groups }
+        UserInfo { name: self.name.clone(), groups }
     }
 }
 
 impl AccessRule {
-    fn allows(&self, asked: &Value) -> bool {
-        let text = |key: &str| asked[key].as_str().unwrap_or_default();
-        let has = |list: &[String], wanted: &str| list.iter().any(|entry| entry == "*" || entry == wanted);
-        let resource = resource_of(asked);
+    fn allows(&self, attributes: &Value) -> bool {
+        let text = |key: &str| attributes[key].as_str().unwrap_or_default();
+        let has = |list: &[String], value: &str| list.iter().any(|entry| entry == "*" || entry == value);
+        let resource = resource_of(attributes);
         let somewhere = self.namespaces.is_empty() || has(&self.namespaces, text("namespace"));
-        asked.is_object()
+        attributes.is_object()
             && has(&self.verbs, text("verb"))
             && has(&self.groups, text("group"))
             && has(&self.resources, &resource)
@@ -185,9 +185,9 @@ impl AccessRule {
     }
 }
 
-/// The resource of a review's attributes, with a slash and the subresource if it has one.
-fn resource_of(asked: &Value) -> String {
-    let text = |key: &str| asked[key].as_str().unwrap_or_default();
+/// The resource in resource attributes, followed by a slash and the subresource if there is one.
+fn resource_of(attributes: &Value) -> String {
+    let text = |key: &str| attributes[key].as_str().unwrap_or_default();
     match text("subresource") {
         "" => text("resource").to_owned(),
         subresource => format!("{}/{subresource}", text("resource")),

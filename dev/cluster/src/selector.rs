@@ -1,10 +1,10 @@
-//! Label and field selectors, for lists and for watches.
+//! Label and field selectors of lists and watches.
 
 use serde_json::Value;
 
 use crate::status::ApiError;
 
-/// Both selectors of one request. The empty selection takes everything.
+/// Both selectors of a request. The empty selection matches every object.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     labels: Vec<Requirement>,
@@ -20,17 +20,17 @@ enum Requirement {
 }
 
 impl Selection {
-    /// Parses the query parameters `labelSelector` and `fieldSelector`. `selectable` says which field paths
-    /// the resource knows besides `metadata.name` and `metadata.namespace`.
+    /// Parses the query parameters `labelSelector` and `fieldSelector`. `selectable` is true for field paths that the
+    /// resource supports besides `metadata.name` and `metadata.namespace`.
     pub(crate) fn parse(
         labels: &str,
         fields: &str,
         selectable: impl Fn(&str) -> bool,
     ) -> Result<Self, ApiError> {
-        let refuse = |what: &str| ApiError::bad_request(format!("unable to parse requirement: {what}"));
+        let invalid = |part: &str| ApiError::bad_request(format!("unable to parse requirement: {part}"));
         let labels = split_outside_parentheses(labels)
             .into_iter()
-            .map(|part| Requirement::parse(part).ok_or_else(|| refuse(part)))
+            .map(|part| Requirement::parse(part).ok_or_else(|| invalid(part)))
             .collect::<Result<_, _>>()?;
         let mut parsed = Vec::new();
         for part in fields.split(',').map(str::trim).filter(|p| !p.is_empty()) {
@@ -45,7 +45,7 @@ impl Selection {
         Ok(Self { labels, fields: parsed })
     }
 
-    /// Whether `object` is selected.
+    /// Whether `object` matches.
     pub(crate) fn matches(&self, object: &Value) -> bool {
         self.labels.iter().all(|requirement| {
             requirement.matches(|key| object.get("metadata")?.get("labels")?.get(key)?.as_str())
@@ -60,7 +60,7 @@ impl Selection {
         })
     }
 
-    /// The name that `metadata.name=` asks for, if any: such lists need not scan.
+    /// The name required by `metadata.name=`, if any: a list of one object needs no scan.
     pub(crate) fn only_name(&self) -> Option<&str> {
         self.fields.iter().find_map(|(path, equal, value)| {
             let is_name = matches!(path.as_slice(), [a, b] if a == "metadata" && b == "name");
@@ -68,7 +68,7 @@ impl Selection {
         })
     }
 
-    /// Whether everything matches.
+    /// Whether every object matches.
     pub(crate) fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
     }
@@ -109,7 +109,7 @@ impl Requirement {
 }
 
 fn valid_key(key: &str) -> Option<String> {
-    crate::names::key_fault(key).is_none().then(|| key.to_owned())
+    crate::names::key_error(key).is_none().then(|| key.to_owned())
 }
 
 /// Splits `a=b`, `a==b` and `a!=b`.

@@ -1,17 +1,17 @@
-//! Refusals in the shape clients of Kubernetes expect: a `Status` object with a code, a reason and causes.
+//! Errors as Kubernetes clients expect them: a `Status` object with a code, a reason and causes.
 
 use serde_json::{Map, Value, json};
 
-use crate::resources::Resource;
+use crate::resource_name::ResourceName;
 
-/// One field that was refused, as it appears under `details.causes`.
+/// An invalid field, an entry of `details.causes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
     /// Path of the field, for example `spec.trigger.when[0].name`.
     pub(crate) field: String,
     /// Machine-readable reason, for example `FieldValueRequired`.
     pub(crate) reason: &'static str,
-    /// Sentence without the field's path, for example `Required value`.
+    /// Message without the field's path, for example `Required value`.
     pub(crate) message: String,
 }
 
@@ -49,7 +49,7 @@ impl Cause {
     }
 }
 
-/// A value as the real server prints it inside a message: scalars as JSON, the rest by its type.
+/// A value as the real server prints it in messages: scalars as JSON, other values by their type.
 fn shown(value: &Value) -> String {
     match value {
         Value::Object(_) => "\"object\"".to_owned(),
@@ -58,7 +58,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A refusal of the API server.
+/// An error response of the API server.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
@@ -66,7 +66,7 @@ pub struct ApiError {
     pub code: u16,
     /// Reason as in `Status.reason`, for example `AlreadyExists`.
     pub reason: String,
-    /// The sentence for people.
+    /// Human-readable message.
     pub message: String,
     /// `Status.details`, or null.
     pub details: Value,
@@ -79,7 +79,7 @@ impl ApiError {
         Self { code, reason: reason.into(), message: message.into(), details: Value::Null, retry_after: None }
     }
 
-    fn about(mut self, resource: &Resource, name: &str) -> Self {
+    fn about(mut self, resource: &ResourceName, name: &str) -> Self {
         self.details = details(&resource.plural, &resource.group, name);
         self
     }
@@ -98,7 +98,7 @@ impl ApiError {
         error
     }
 
-    pub(crate) fn not_found(resource: &Resource, name: &str) -> Self {
+    pub(crate) fn not_found(resource: &ResourceName, name: &str) -> Self {
         Self::new(404, "NotFound", format!("{} \"{name}\" not found", resource.qualified()))
             .about(resource, name)
     }
@@ -109,24 +109,24 @@ impl ApiError {
         error
     }
 
-    pub(crate) fn already_exists(resource: &Resource, name: &str) -> Self {
+    pub(crate) fn already_exists(resource: &ResourceName, name: &str) -> Self {
         Self::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", resource.qualified()))
             .about(resource, name)
     }
 
-    pub(crate) fn conflict(resource: &Resource, name: &str, detail: &str) -> Self {
+    pub(crate) fn conflict(resource: &ResourceName, name: &str, detail: &str) -> Self {
         let what = resource.qualified();
         Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {what} \"{name}\": {detail}"))
             .about(resource, name)
     }
 
-    pub(crate) fn modified(resource: &Resource, name: &str) -> Self {
+    pub(crate) fn modified(resource: &ResourceName, name: &str) -> Self {
         let detail =
             "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(resource, name, detail)
     }
 
-    pub(crate) fn forbidden(resource: &Resource, name: &str, detail: &str) -> Self {
+    pub(crate) fn forbidden(resource: &ResourceName, name: &str, detail: &str) -> Self {
         let what = resource.qualified();
         Self::new(403, "Forbidden", format!("{what} \"{name}\" is forbidden: {detail}")).about(resource, name)
     }
@@ -147,11 +147,11 @@ impl ApiError {
         Self::new(410, "Expired", message)
     }
 
-    pub(crate) fn invalid(resource: &Resource, name: &str, causes: &[Cause]) -> Self {
+    pub(crate) fn invalid(resource: &ResourceName, name: &str, causes: &[Cause]) -> Self {
         Self::invalid_kind(&resource.kind, &resource.group, name, causes)
     }
 
-    /// A refusal of a review, which the real server leaves without a kind.
+    /// An invalid access review; the real server names no kind.
     pub(crate) fn invalid_review(causes: &[Cause]) -> Self {
         Self::invalid_kind("", "authorization.k8s.io", "", causes)
     }
@@ -169,13 +169,13 @@ impl ApiError {
         error
     }
 
-    /// A refusal of what a request was asked to do, for example of its `PatchOptions`.
+    /// An invalid option of a request. `options` is the kind, for example `PatchOptions`.
     pub(crate) fn invalid_options(options: &str, cause: Cause) -> Self {
         Self::invalid_kind(options, "meta.k8s.io", "", &[cause])
     }
 
-    /// A refusal of a body that has no place in the object's type.
-    pub(crate) fn undecodable(resource: &Resource, version: &str, detail: &str) -> Self {
+    /// A body that does not decode into the resource's type.
+    pub(crate) fn undecodable(resource: &ResourceName, version: &str, detail: &str) -> Self {
         let kind = &resource.kind;
         Self::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {detail}"))
     }
@@ -193,7 +193,7 @@ impl ApiError {
         }
     }
 
-    /// The `Status` object sent as the body.
+    /// The `Status` object of the response body.
     pub fn to_value(&self) -> Value {
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
@@ -227,8 +227,8 @@ fn details(kind: &str, group: &str, name: &str) -> Value {
     Value::Object(map)
 }
 
-/// The `Status` that answers a deletion that removed the object at once.
-pub(crate) fn deleted(resource: &Resource, name: &str, uid: &str) -> Value {
+/// The `Status` of a deletion that removed the object immediately.
+pub(crate) fn deleted(resource: &ResourceName, name: &str, uid: &str) -> Value {
     let mut details = details(&resource.plural, &resource.group, name);
     if let Some(map) = details.as_object_mut() {
         map.insert("uid".to_owned(), uid.into());

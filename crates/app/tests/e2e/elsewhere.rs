@@ -12,7 +12,7 @@ use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use trigger_devcluster::{ApiError, Gvr, Link, Objects, StoreHandle, WatchEvent};
+use trigger_devcluster::{ApiError, Gvr, StoreHandle, Transport, WatchEvent, WatchEvents};
 
 use crate::prepare::KUBECONFIG;
 use crate::roles::PROGRAM;
@@ -70,7 +70,7 @@ pub async fn client(kubeconfig: &str) -> Client {
 
 /// The objects of the cluster of a client.
 pub fn store(client: &Client) -> StoreHandle {
-    StoreHandle::elsewhere(Arc::new(Carrier(client.clone())))
+    StoreHandle::remote(Arc::new(Carrier(client.clone())))
 }
 
 /// Simulations that end with the last of its clones.
@@ -192,12 +192,12 @@ impl fmt::Debug for Carrier {
     }
 }
 
-impl Link for Carrier {
+impl Transport for Carrier {
     fn send(&self, request: http::Request<Vec<u8>>) -> BoxFuture<'_, Result<Value, ApiError>> {
         self.0.request(request).map(|answer| answer.map_err(|error| refusal(&error))).boxed()
     }
 
-    fn watch(&self, request: http::Request<Vec<u8>>) -> BoxFuture<'_, Result<Objects, ApiError>> {
+    fn watch(&self, request: http::Request<Vec<u8>>) -> BoxFuture<'_, Result<WatchEvents, ApiError>> {
         async move {
             let events = self.0.request_events::<Value>(request).await.map_err(|error| refusal(&error))?;
             // It ends at the first error; a bookmark is no change.

@@ -1,5 +1,4 @@
-//! The objects of this process: everything goes through the same operations as requests do, but no fault strikes
-//! and nothing is counted.
+//! The objects of this process, through the same operations as HTTP requests but without faults and counters.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,20 +6,22 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{MANAGER, WatchEvent};
-use crate::operations::{self, DeleteOptions, FieldValidation, ListOptions, Part, Target, WriteOptions};
+use crate::gvr::Gvr;
+use crate::operations::{
+    self, DeleteOptions, FieldValidation, ListOptions, Subresource, Target, WriteOptions,
+};
 use crate::patch::PatchKind;
-use crate::resources::Gvr;
 use crate::selector::Selection;
 use crate::status::ApiError;
 use crate::store::{Cursor, Delta, DeltaKind, Store};
 
-/// Access to the objects of this process.
+/// Access to the objects of a dev cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Local {
     store: Arc<Store>,
 }
 
-/// Follows the objects of one resource.
+/// A watch on the objects of one resource.
 #[derive(Debug)]
 pub(super) struct LocalWatch {
     store: Arc<Store>,
@@ -45,7 +46,7 @@ impl Local {
             version: gvr.version.clone(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            part: Part::Whole,
+            subresource: Subresource::None,
         })
     }
 
@@ -62,10 +63,10 @@ impl Local {
         if resource.namespaced {
             self.ensure_namespace(namespace)?;
         }
-        let gvr = Gvr::new(resource.group.as_str(), version, resource.plural.as_str());
+        let gvr = Gvr::new(resource.name.group.as_str(), version, resource.name.plural.as_str());
         let target = self.target(&gvr, namespace, text("/metadata/name"))?;
         if target.name.is_empty() {
-            return Ok(self.show(
+            return Ok(presented(
                 &target,
                 operations::create(&self.store, &target, manifest, &options())?.object.value.clone(),
             ));
@@ -73,16 +74,16 @@ impl Local {
         let mut written = operations::patch(&self.store, &target, PatchKind::Apply, &manifest, &options())?;
         let has_status = target.resource.version(&target.version).is_some_and(|v| v.status);
         if has_status && target.resource.is_custom() && manifest.get("status").is_some() {
-            let target = Target { part: Part::Status, ..target.clone() };
+            let target = Target { subresource: Subresource::Status, ..target.clone() };
             written = operations::patch(&self.store, &target, PatchKind::Apply, &manifest, &options())?;
         }
-        Ok(self.show(&target, written.object.value.clone()))
+        Ok(presented(&target, written.object.value.clone()))
     }
 
     pub(super) fn create(&self, gvr: &Gvr, namespace: &str, manifest: Value) -> Result<Value, ApiError> {
         let target = self.target(gvr, namespace, "")?;
         let written = operations::create(&self.store, &target, manifest, &options())?;
-        Ok(self.show(&target, written.object.value.clone()))
+        Ok(presented(&target, written.object.value.clone()))
     }
 
     fn ensure_namespace(&self, name: &str) -> Result<(), ApiError> {
@@ -99,7 +100,7 @@ impl Local {
     pub(super) fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
         let target = self.target(gvr, namespace, name)?;
         match operations::get(&self.store, &target) {
-            Ok(object) => Ok(Some(self.show(&target, object.value.clone()))),
+            Ok(object) => Ok(Some(presented(&target, object.value.clone()))),
             Err(error) if error.code == 404 => Ok(None),
             Err(error) => Err(error),
         }
@@ -108,7 +109,7 @@ impl Local {
     pub(super) fn list(&self, gvr: &Gvr, namespace: &str) -> Result<Vec<Value>, ApiError> {
         let target = self.target(gvr, namespace, "")?;
         let listed = operations::list(&self.store, &target, &ListOptions::default())?;
-        Ok(listed.objects.iter().map(|object| self.show(&target, object.value.clone())).collect())
+        Ok(listed.objects.iter().map(|object| presented(&target, object.value.clone())).collect())
     }
 
     pub(super) fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<LocalWatch, ApiError> {
@@ -125,14 +126,17 @@ impl Local {
     ) -> Result<Value, ApiError> {
         let target = self.target(gvr, namespace, name)?;
         let written = operations::patch(&self.store, &target, PatchKind::Merge, patch, &options())?;
-        Ok(self.show(&target, written.object.value.clone()))
+        Ok(presented(&target, written.object.value.clone()))
     }
 
     pub(super) fn replace_status(&self, gvr: &Gvr, object: Value) -> Result<Value, ApiError> {
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
-        let target = Target { part: Part::Status, ..self.target(gvr, &text("namespace"), &text("name"))? };
+        let target = Target {
+            subresource: Subresource::Status,
+            ..self.target(gvr, &text("namespace"), &text("name"))?
+        };
         let written = operations::update(&self.store, &target, object, &options())?;
-        Ok(self.show(&target, written.object.value.clone()))
+        Ok(presented(&target, written.object.value.clone()))
     }
 
     pub(super) fn delete(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<bool, ApiError> {
@@ -143,12 +147,12 @@ impl Local {
             Err(error) => Err(error),
         }
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as what the handle shows")]
-    fn show(&self, target: &Target, mut stored: Value) -> Value {
-        target.resource.present(&target.version, &mut stored);
-        stored
-    }
+/// A stored object at the target's version.
+fn presented(target: &Target, mut stored: Value) -> Value {
+    target.resource.present(&target.version, &mut stored);
+    stored
 }
 
 fn options() -> WriteOptions {
@@ -165,7 +169,7 @@ impl LocalWatch {
         let listed = operations::list(&store, &target, &ListOptions::default())?;
         let cursor = store
             .follow(&target.resource.collection(), &target.namespace, Selection::default(), listed.revision)
-            .map_err(|_| ApiError::expired("the history moved on while the watch began"))?;
+            .map_err(|_| ApiError::expired("the history was compacted while the watch started"))?;
         let added = |object| Delta { kind: DeltaKind::Added, object };
         let pending = listed.objects.into_iter().map(added).collect();
         Ok(Self { store, target, cursor, pending })
@@ -173,7 +177,7 @@ impl LocalWatch {
 
     pub(super) async fn next(&mut self) -> Option<WatchEvent> {
         while self.pending.is_empty() {
-            self.cursor.rung().await;
+            self.cursor.changed().await;
             self.pending.extend(self.cursor.read(&self.store).ok()?);
         }
         let delta = self.pending.pop_front()?;

@@ -1,6 +1,6 @@
-//! The objects without HTTP requests of one's own: for setting up scenes and for simulations.
+//! Access to objects without an HTTP client, for tests and simulations.
 //!
-//! They are those of this process, or those of an API server elsewhere to which somebody else holds the [`Link`].
+//! The objects are those of a dev cluster in this process, or those of an API server behind a [`Transport`].
 
 mod local;
 mod remote;
@@ -10,38 +10,38 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use self::local::{Local, LocalWatch};
-pub use self::remote::{Link, Objects};
 use self::remote::{Remote, RemoteWatch};
-use crate::resources::Gvr;
+pub use self::remote::{Transport, WatchEvents};
+use crate::gvr::Gvr;
 use crate::status::ApiError;
 use crate::store::Store;
 
-/// The manager of what is written through a handle.
+/// Field manager of writes through a handle.
 const MANAGER: &str = "devcluster";
 
 /// Access to the objects. Clones share them.
 #[derive(Clone, Debug)]
-pub struct StoreHandle(Place);
+pub struct StoreHandle(Backend);
 
 #[derive(Clone, Debug)]
-enum Place {
-    Here(Local),
-    Elsewhere(Remote),
+enum Backend {
+    Local(Local),
+    Remote(Remote),
 }
 
-/// Something that happened to an object.
+/// A change of an object.
 #[derive(Clone, Debug)]
 pub enum WatchEvent {
-    /// The object is new to the watcher.
+    /// The object is new to the watch.
     Added(Value),
     /// The object changed.
     Modified(Value),
-    /// The object is gone; this was its last state.
+    /// The object has been deleted; its last state.
     Deleted(Value),
 }
 
 impl WatchEvent {
-    /// The object that the event is about.
+    /// The object of the event.
     pub fn object(&self) -> &Value {
         match self {
             Self::Added(object) | Self::Modified(object) | Self::Deleted(object) => object,
@@ -49,68 +49,68 @@ impl WatchEvent {
     }
 }
 
-/// Follows the objects of one resource.
+/// A watch on the objects of one resource.
 #[derive(Debug)]
-pub struct StoreWatch(Following);
+pub struct StoreWatch(WatchBackend);
 
 #[derive(Debug)]
-enum Following {
-    Here(Box<LocalWatch>),
-    Elsewhere(RemoteWatch),
+enum WatchBackend {
+    Local(Box<LocalWatch>),
+    Remote(RemoteWatch),
 }
 
 impl StoreHandle {
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self(Place::Here(Local::new(store)))
+        Self(Backend::Local(Local::new(store)))
     }
 
-    /// The objects of the API server at the other end of `link`.
-    pub fn elsewhere(link: Arc<dyn Link>) -> Self {
-        Self(Place::Elsewhere(Remote::new(link)))
+    /// The objects of the API server behind `transport`.
+    pub fn remote(transport: Arc<dyn Transport>) -> Self {
+        Self(Backend::Remote(Remote::new(transport)))
     }
 
-    /// Creates or changes an object to agree with `manifest`, its status included. A namespace that is missing
-    /// is created; a namespaced manifest without one goes to `default`.
+    /// Applies `manifest` (server-side apply, forced), including its status. Creates a missing namespace; a namespaced
+    /// manifest without one goes to `default`.
     pub async fn apply(&self, manifest: Value) -> Result<Value, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.apply(manifest),
-            Place::Elsewhere(remote) => remote.apply(manifest).await,
+            Backend::Local(local) => local.apply(manifest),
+            Backend::Remote(remote) => remote.apply(manifest).await,
         }
     }
 
-    /// Creates an object; one of its name that exists is a refusal.
+    /// Creates an object. Fails with 409 if an object of this name exists.
     pub async fn create(&self, gvr: &Gvr, namespace: &str, manifest: Value) -> Result<Value, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.create(gvr, namespace, manifest),
-            Place::Elsewhere(remote) => remote.create(gvr, namespace, &manifest).await,
+            Backend::Local(local) => local.create(gvr, namespace, manifest),
+            Backend::Remote(remote) => remote.create(gvr, namespace, &manifest).await,
         }
     }
 
     /// The object, or `None` if there is none.
     pub async fn get(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<Option<Value>, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.get(gvr, namespace, name),
-            Place::Elsewhere(remote) => remote.get(gvr, namespace, name).await,
+            Backend::Local(local) => local.get(gvr, namespace, name),
+            Backend::Remote(remote) => remote.get(gvr, namespace, name).await,
         }
     }
 
-    /// All objects of a resource; an empty namespace means all namespaces.
+    /// All objects of a resource. An empty namespace means all namespaces.
     pub async fn list(&self, gvr: &Gvr, namespace: &str) -> Result<Vec<Value>, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.list(gvr, namespace),
-            Place::Elsewhere(remote) => Ok(remote.list(gvr, namespace).await?.0),
+            Backend::Local(local) => local.list(gvr, namespace),
+            Backend::Remote(remote) => Ok(remote.list(gvr, namespace).await?.0),
         }
     }
 
-    /// Follows a resource: first every object as added, then what happens. An empty namespace means all.
+    /// Watches a resource: first every object as added, then changes. An empty namespace means all namespaces.
     pub async fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<StoreWatch, ApiError> {
         Ok(StoreWatch(match &self.0 {
-            Place::Here(local) => Following::Here(Box::new(local.watch(gvr, namespace)?)),
-            Place::Elsewhere(remote) => Following::Elsewhere(remote.watch(gvr, namespace).await?),
+            Backend::Local(local) => WatchBackend::Local(Box::new(local.watch(gvr, namespace)?)),
+            Backend::Remote(remote) => WatchBackend::Remote(remote.watch(gvr, namespace).await?),
         }))
     }
 
-    /// Changes an object by a JSON merge patch.
+    /// Patches an object with a JSON merge patch.
     pub async fn merge(
         &self,
         gvr: &Gvr,
@@ -119,36 +119,35 @@ impl StoreHandle {
         patch: &Value,
     ) -> Result<Value, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.merge(gvr, namespace, name, patch),
-            Place::Elsewhere(remote) => remote.merge(gvr, namespace, name, patch).await,
+            Backend::Local(local) => local.merge(gvr, namespace, name, patch),
+            Backend::Remote(remote) => remote.merge(gvr, namespace, name, patch).await,
         }
     }
 
     /// Replaces the status of an object. A `resourceVersion` in `object` must be the current one.
     pub async fn replace_status(&self, gvr: &Gvr, object: Value) -> Result<Value, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.replace_status(gvr, object),
-            Place::Elsewhere(remote) => remote.replace_status(gvr, &object).await,
+            Backend::Local(local) => local.replace_status(gvr, object),
+            Backend::Remote(remote) => remote.replace_status(gvr, &object).await,
         }
     }
 
-    /// Deletes an object, with everything it owns. False if there is none. Elsewhere, what it owns is the
-    /// garbage collector's, if there is one.
+    /// Deletes an object. False if there is none. A dev cluster also deletes its dependents; a remote API server
+    /// leaves them to its garbage collector.
     pub async fn delete(&self, gvr: &Gvr, namespace: &str, name: &str) -> Result<bool, ApiError> {
         match &self.0 {
-            Place::Here(local) => local.delete(gvr, namespace, name),
-            Place::Elsewhere(remote) => remote.delete(gvr, namespace, name).await,
+            Backend::Local(local) => local.delete(gvr, namespace, name),
+            Backend::Remote(remote) => remote.delete(gvr, namespace, name).await,
         }
     }
 }
 
 impl StoreWatch {
-    /// Waits for the next event. `None` if the watcher was too slow, or the connection broke, and it must begin
-    /// again.
+    /// Waits for the next event. `None` if the watch fell behind or the connection broke: start another watch.
     pub async fn next(&mut self) -> Option<WatchEvent> {
         match &mut self.0 {
-            Following::Here(watch) => watch.next().await,
-            Following::Elsewhere(watch) => watch.next().await,
+            WatchBackend::Local(watch) => watch.next().await,
+            WatchBackend::Remote(watch) => watch.next().await,
         }
     }
 }

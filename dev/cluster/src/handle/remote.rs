@@ -1,7 +1,6 @@
-//! The objects of an API server elsewhere.
+//! The objects of an API server behind a [`Transport`].
 //!
-//! This crate has no client of its own: whoever wants simulations on another server has one, and lends it as a
-//! [`Link`]. What is asked for is put together here, so that a link only carries.
+//! This crate has no HTTP client. The caller has one and implements the transport; requests are built here.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,35 +14,35 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::{MANAGER, WatchEvent};
-use crate::resources::Gvr;
+use crate::gvr::Gvr;
 use crate::status::ApiError;
 
 const MERGE: &str = "application/merge-patch+json";
-/// YAML, of which JSON is a part.
+/// YAML; JSON is valid YAML.
 const APPLY: &str = "application/apply-patch+yaml";
 const JSON: &str = "application/json";
 
-/// What happens to the objects of a watch.
-pub type Objects = BoxStream<'static, WatchEvent>;
+/// The events of a watch.
+pub type WatchEvents = BoxStream<'static, WatchEvent>;
 
-/// Carries requests to an API server, as somebody who may do everything there. Addresses are paths without a host.
-pub trait Link: fmt::Debug + Send + Sync {
-    /// The answer to a request.
+/// Sends requests to an API server, with the rights of an administrator. URIs are paths without a host.
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Sends a request and returns the JSON body of a successful response.
     fn send(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<Value, ApiError>>;
 
-    /// What a watch tells. It ends when there is an error.
-    fn watch(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<Objects, ApiError>>;
+    /// Starts a watch. The stream ends at the first error.
+    fn watch(&self, request: Request<Vec<u8>>) -> BoxFuture<'_, Result<WatchEvents, ApiError>>;
 }
 
-/// Access to the objects behind a link.
+/// Access to the objects behind a transport.
 #[derive(Clone, Debug)]
 pub(super) struct Remote {
-    link: Arc<dyn Link>,
+    transport: Arc<dyn Transport>,
 }
 
 impl Remote {
-    pub(super) fn new(link: Arc<dyn Link>) -> Self {
-        Self { link }
+    pub(super) fn new(transport: Arc<dyn Transport>) -> Self {
+        Self { transport }
     }
 
     pub(super) async fn apply(&self, manifest: Value) -> Result<Value, ApiError> {
@@ -70,13 +69,13 @@ impl Remote {
             return Ok(written);
         }
         match patch("/status").await {
-            // It has no status of its own.
+            // The resource has no subresource `status`.
             Err(error) if error.code == 404 => Ok(written),
             other => other,
         }
     }
 
-    /// The resource of a kind, and whether its objects live in namespaces.
+    /// The resource of a kind, and whether it is namespaced.
     async fn resource(&self, api_version: &str, kind: &str) -> Result<(Gvr, bool), ApiError> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let served = self.send(Method::GET, root(group, version), JSON, &Value::Null).await?;
@@ -114,11 +113,11 @@ impl Remote {
         none_if_missing(self.send(Method::GET, path(gvr, namespace, name), JSON, &Value::Null).await)
     }
 
-    /// The objects, and the version of the list.
+    /// The objects, and the resource version of the list.
     pub(super) async fn list(&self, gvr: &Gvr, namespace: &str) -> Result<(Vec<Value>, String), ApiError> {
         let mut listed = self.send(Method::GET, path(gvr, namespace, ""), JSON, &Value::Null).await?;
         let version = listed["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        // The objects of a list of built-in kinds do not say what they are.
+        // Items of lists of built-in kinds have no `kind` and `apiVersion`.
         let kind = listed["kind"].as_str().and_then(|kind| kind.strip_suffix("List")).map(str::to_owned);
         let api_version = listed["apiVersion"].take();
         let mut objects = match listed["items"].take() {
@@ -135,10 +134,14 @@ impl Remote {
     pub(super) async fn watch(&self, gvr: &Gvr, namespace: &str) -> Result<RemoteWatch, ApiError> {
         let (listed, version) = self.list(gvr, namespace).await?;
         let query = format!("?watch=true&resourceVersion={version}");
-        let objects =
-            self.link.watch(request(Method::GET, path(gvr, namespace, "") + &query, JSON, &Value::Null)?);
+        let events = self.transport.watch(request(
+            Method::GET,
+            path(gvr, namespace, "") + &query,
+            JSON,
+            &Value::Null,
+        )?);
         let pending = listed.into_iter().map(WatchEvent::Added).collect();
-        Ok(RemoteWatch { pending, objects: objects.await? })
+        Ok(RemoteWatch { pending, events: events.await? })
     }
 
     pub(super) async fn merge(
@@ -163,7 +166,7 @@ impl Remote {
     }
 
     async fn send(&self, method: Method, path: String, media: &str, body: &Value) -> Result<Value, ApiError> {
-        self.link.send(request(method, path, media, body)?).await
+        self.transport.send(request(method, path, media, body)?).await
     }
 }
 
@@ -173,8 +176,8 @@ fn request(method: Method, path: String, media: &str, body: &Value) -> Result<Re
     request.map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
-fn none_if_missing(answer: Result<Value, ApiError>) -> Result<Option<Value>, ApiError> {
-    match answer {
+fn none_if_missing(result: Result<Value, ApiError>) -> Result<Option<Value>, ApiError> {
+    match result {
         Ok(object) => Ok(Some(object)),
         Err(error) if error.code == 404 => Ok(None),
         Err(error) => Err(error),
@@ -185,7 +188,7 @@ fn root(group: &str, version: &str) -> String {
     if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
 }
 
-/// Where an object is found, or without a name all of them; without a namespace, those of all namespaces.
+/// The path of an object, or of the collection without a name. Without a namespace: of all namespaces.
 fn path(gvr: &Gvr, namespace: &str, name: &str) -> String {
     let mut path = root(&gvr.group, &gvr.version);
     if !namespace.is_empty() {
@@ -201,17 +204,17 @@ fn path(gvr: &Gvr, namespace: &str, name: &str) -> String {
     path
 }
 
-/// Follows the objects of one resource.
+/// A watch on the objects of one resource.
 pub(super) struct RemoteWatch {
     pending: VecDeque<WatchEvent>,
-    objects: Objects,
+    events: WatchEvents,
 }
 
 impl RemoteWatch {
     pub(super) async fn next(&mut self) -> Option<WatchEvent> {
         match self.pending.pop_front() {
             Some(event) => Some(event),
-            None => self.objects.next().await,
+            None => self.events.next().await,
         }
     }
 }
@@ -227,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_have_addresses() {
+    fn objects_have_paths() {
         let (builds, secrets) =
             (Gvr::new("shipwright.io", "v1beta1", "builds"), Gvr::new("", "v1", "secrets"));
         let cases = [

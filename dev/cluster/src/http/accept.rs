@@ -1,18 +1,18 @@
-//! Which shape of answer the client accepts.
+//! Content negotiation: the form of a response.
 
-/// The shape of a list, an object or a watch event.
+/// The form of a list, an object or a watch event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// The objects themselves.
+    /// Objects.
     Object,
-    /// A table for people, at `meta.k8s.io/v1` or `v1beta1`.
+    /// A `Table`, at `meta.k8s.io/v1` or `v1beta1`.
     Table,
     /// Only `metadata`.
     Metadata,
 }
 
 impl Shape {
-    /// The first acceptable shape, or `None` if the client takes nothing that is served.
+    /// The first form in `accept` that is served, or `None` if there is none.
     pub(super) fn negotiate(accept: &str) -> Option<Self> {
         if accept.trim().is_empty() {
             return Some(Self::Object);
@@ -33,7 +33,7 @@ impl Shape {
     }
 }
 
-/// The version of aggregated discovery that the client prefers over the plain one.
+/// The version of aggregated discovery that the client prefers over the unaggregated form.
 pub(super) fn aggregated_discovery(accept: &str) -> Option<&'static str> {
     for range in accept.split(',') {
         let parts: Vec<&str> = range.split(';').map(str::trim).collect();

@@ -1,4 +1,4 @@
-//! Response bodies and the few shapes of response there are.
+//! Response bodies.
 
 use std::convert::Infallible;
 
@@ -28,8 +28,8 @@ pub(super) fn json(status: u16, value: &Value) -> Response<Body> {
     respond(status, "application/json", serde_json::to_vec(value).unwrap_or_default())
 }
 
-/// A refusal.
-pub(super) fn refuse(error: &ApiError) -> Response<Body> {
+/// An error response: a `Status` object.
+pub(super) fn error(error: &ApiError) -> Response<Body> {
     let mut response = json(error.code, &error.to_value());
     if let Some(seconds) = error.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -37,7 +37,7 @@ pub(super) fn refuse(error: &ApiError) -> Response<Body> {
     response
 }
 
-/// A response whose body arrives over time.
+/// A response with a streamed body.
 pub(super) fn stream(
     content_type: &'static str,
     chunks: impl futures::Stream<Item = Bytes> + Send + 'static,
@@ -49,7 +49,7 @@ pub(super) fn stream(
     response
 }
 
-/// Adds a `Warning` header per text, as RFC 7234 and the API write it.
+/// Adds a `Warning` header per text (RFC 7234, with the API's code 299).
 pub(super) fn warn(response: &mut Response<Body>, texts: &[String]) {
     for text in texts {
         let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");

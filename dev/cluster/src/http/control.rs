@@ -1,4 +1,4 @@
-//! `/devcluster/`: what tests and people turn the knobs with.
+//! `/devcluster/`: faults and request counts over HTTP, for clients in other processes.
 
 use http::Method;
 use serde::Deserialize;
@@ -8,17 +8,17 @@ use crate::audit::Requests;
 use crate::faults::{Fault, Faults};
 use crate::status::ApiError;
 
-/// The body of `PUT /devcluster/faults`. What is absent stays as it is.
+/// The body of `PUT /devcluster/faults`. Absent fields change nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-struct Wanted {
+struct ControlRequest {
     rules: Option<Vec<Fault>>,
     drop_watches: bool,
     compact: bool,
     outage_ms: Option<u64>,
 }
 
-/// The answer and, if asked for, for how many milliseconds the server shall be away.
+/// The response body, and the length of a requested outage in milliseconds.
 pub(super) fn control(
     faults: &Faults,
     requests: &Requests,
@@ -30,24 +30,24 @@ pub(super) fn control(
         ("faults", "GET") => {}
         ("faults", "DELETE") => faults.clear(),
         ("faults", "PUT") => {
-            let wanted: Wanted = serde_json::from_slice(body)
-                .map_err(|error| ApiError::bad_request(format!("not a description of faults: {error}")))?;
-            if let Some(rules) = wanted.rules {
+            let request: ControlRequest = serde_json::from_slice(body)
+                .map_err(|error| ApiError::bad_request(format!("invalid fault configuration: {error}")))?;
+            if let Some(rules) = request.rules {
                 faults.set(rules);
             }
-            if wanted.compact {
+            if request.compact {
                 faults.compact();
             }
-            if wanted.drop_watches {
+            if request.drop_watches {
                 faults.drop_watches();
             }
-            return Ok((json!({"rules": faults.list()}), wanted.outage_ms));
+            return Ok((json!({"rules": faults.list()}), request.outage_ms));
         }
         ("requests", "GET") => {
             let counts = requests.counts();
             let list = counts.iter().map(|(kind, count)| json!({"kind": kind, "count": count}));
-            let answer = json!({"counts": list.collect::<Vec<_>>(), "log": requests.log()});
-            return Ok((answer, None));
+            let body = json!({"counts": list.collect::<Vec<_>>(), "log": requests.log()});
+            return Ok((body, None));
         }
         ("requests", "DELETE") => requests.reset(),
         ("faults" | "requests", _) => return Err(ApiError::method_not_allowed()),

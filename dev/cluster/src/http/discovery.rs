@@ -1,10 +1,10 @@
-//! Discovery: which groups, versions and resources there are.
+//! Discovery of groups, versions and resources.
 
 use serde_json::{Value, json};
 
 use crate::resources::{Registry, Resource};
 
-/// `/version`. The version names the level of the API that is imitated.
+/// `/version`: the Kubernetes version that this server imitates.
 pub(super) fn version() -> Value {
     json!({
         "major": "1", "minor": "33", "gitVersion": "v1.33.0+devcluster", "gitCommit": "", "gitTreeState": "clean",
@@ -43,14 +43,14 @@ pub(super) fn resources(registry: &Registry, group: &str, version: &str) -> Opti
     let mut list = Vec::new();
     for resource in in_version(registry, group, version) {
         list.push(json!({
-            "name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
-            "kind": resource.kind, "verbs": resource.verbs(), "shortNames": resource.short_names,
+            "name": resource.name.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
+            "kind": resource.name.kind, "verbs": resource.verbs(), "shortNames": resource.short_names,
             "categories": resource.categories,
         }));
         if has_status(resource, version) {
             list.push(json!({
-                "name": format!("{}/status", resource.plural), "singularName": "",
-                "namespaced": resource.namespaced, "kind": resource.kind, "verbs": ["get", "patch", "update"],
+                "name": format!("{}/status", resource.name.plural), "singularName": "",
+                "namespaced": resource.namespaced, "kind": resource.name.kind, "verbs": ["get", "patch", "update"],
             }));
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn resources(registry: &Registry, group: &str, version: &str) -> Opti
     })
 }
 
-/// The aggregated form of `/api` (only the core group) or `/apis` (all others).
+/// Aggregated discovery: the core group for `/api`, all other groups for `/apis`.
 pub(super) fn aggregated(registry: &Registry, core: bool, format: &str) -> Value {
     let groups = registry.groups().into_iter().filter(|group| group.is_empty() == core);
     let items: Vec<Value> = groups
@@ -82,9 +82,9 @@ pub(super) fn aggregated(registry: &Registry, core: bool, format: &str) -> Value
 }
 
 fn aggregated_resource(resource: &Resource, version: &str) -> Value {
-    let kind = json!({"group": resource.group, "version": version, "kind": resource.kind});
+    let kind = json!({"group": resource.name.group, "version": version, "kind": resource.name.kind});
     let mut value = json!({
-        "resource": resource.plural, "singularResource": resource.singular, "responseKind": kind,
+        "resource": resource.name.plural, "singularResource": resource.singular, "responseKind": kind,
         "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
         "verbs": resource.verbs(), "shortNames": resource.short_names, "categories": resource.categories,
     });
@@ -101,7 +101,7 @@ fn in_version<'a>(
     version: &'a str,
 ) -> impl Iterator<Item = &'a Resource> {
     let served = move |resource: &&Resource| {
-        resource.group == group && resource.version(version).is_some_and(|v| v.served)
+        resource.name.group == group && resource.version(version).is_some_and(|v| v.served)
     };
     registry.all().map(|resource| &**resource).filter(served)
 }

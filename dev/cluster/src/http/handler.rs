@@ -1,4 +1,4 @@
-//! One request from its head to its answer.
+//! Handling of one request.
 
 use std::sync::Arc;
 
@@ -15,51 +15,51 @@ use super::query::Query;
 use super::route::{ObjectPath, Route};
 use super::server::Shared;
 use super::table::{Include, metadata_only, table};
-use super::{control, discovery, openapi, protobuf, watching};
+use super::{control, discovery, openapi, protobuf, watch};
 use crate::audit::{LoggedRequest, RequestKind};
-use crate::operations::{self, DeleteOptions, Deleted, Part, Propagation, Target, Written};
+use crate::operations::{self, DeleteOptions, Deleted, Propagation, Subresource, Target, Written};
 use crate::patch::PatchKind;
 use crate::resources::Registry;
-use crate::reviews::Identity;
+use crate::reviews::UserInfo;
 use crate::status::{self, ApiError, Cause};
 use crate::store::Object;
 
-/// The largest body that is read, twice the largest object: patches and options are smaller.
+/// Limit of a request body: twice the largest object. Patches and options are smaller.
 const BODY_BYTES: usize = 2 * operations::OBJECT_BYTES;
 
-/// Head and body of a request.
+/// An authenticated request with its body.
 struct Call {
     method: Method,
     query: Query,
     headers: HeaderMap,
     body: Bytes,
-    identity: Identity,
+    user: UserInfo,
 }
 
-/// Answers a request; refusals become `Status` objects.
+/// Handles a request. Errors become `Status` objects.
 pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
-    match answer(&shared, request).await {
+    match route(&shared, request).await {
         Ok(response) => response,
-        Err(error) => body::refuse(&error),
+        Err(error) => body::error(&error),
     }
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, ApiError> {
+async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, ApiError> {
     let (head, incoming) = request.into_parts();
-    let identity = shared.users.authenticate(text(&head.headers, &AUTHORIZATION))?;
+    let user = shared.users.authenticate(text(&head.headers, &AUTHORIZATION))?;
     let body = Limited::new(incoming, BODY_BYTES).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
             let message = format!("Request entity too large: limit is {BODY_BYTES}");
             return ApiError::new(413, "RequestEntityTooLarge", message);
         }
-        ApiError::bad_request(format!("the body could not be read: {error}"))
+        ApiError::bad_request(format!("cannot read the request body: {error}"))
     })?;
     let call = Call {
         method: head.method,
         query: Query::parse(head.uri.query().unwrap_or_default()),
         headers: head.headers,
         body: body.to_bytes(),
-        identity,
+        user,
     };
     let registry = shared.store.registry();
     let accept = text(&call.headers, &ACCEPT).unwrap_or_default();
@@ -121,21 +121,21 @@ async fn objects(
     };
     let kind = RequestKind { verb: verb.to_owned(), resource, subresource: path.subresource.clone() };
     shared.requests.count_arrival(&kind);
-    let verdict = shared.faults.judge(verb, &kind.resource, &path.namespace);
-    if !verdict.delay.is_zero() {
-        tokio::time::sleep(verdict.delay).await;
+    let effect = shared.faults.effect_on(verb, &kind.resource, &path.namespace);
+    if !effect.delay.is_zero() {
+        tokio::time::sleep(effect.delay).await;
     }
-    let user = call.identity.name.clone();
+    let user = call.user.name.clone();
     let agent = text(&call.headers, &USER_AGENT).unwrap_or_default().to_owned();
-    let result = match verdict.refusal {
-        Some(refusal) => Err(refusal),
+    let result = match effect.error {
+        Some(error) => Err(error),
         None => shared
             .users
-            .permit(&call.identity, &attributes(verb, path))
+            .authorize(&call.user, &attributes(verb, path))
             .and_then(|()| perform(shared, registry, &call, path, verb)),
     };
     let status = result.as_ref().map_or_else(|error| error.code, |response| response.status().as_u16());
-    shared.requests.log_answer(LoggedRequest {
+    shared.requests.log_response(LoggedRequest {
         kind,
         version: path.version.clone(),
         namespace: path.namespace.clone(),
@@ -147,7 +147,7 @@ async fn objects(
     result
 }
 
-/// What an access review would ask about a request.
+/// The resource attributes of a request, as in a SubjectAccessReview.
 fn attributes(verb: &str, path: &ObjectPath) -> Value {
     json!({
         "verb": verb, "group": path.group, "resource": path.resource, "subresource": path.subresource,
@@ -185,7 +185,7 @@ fn perform(
     if target.resource.namespaced && target.namespace.is_empty() && !matches!(verb, "list" | "watch") {
         return Err(ApiError::method_not_allowed());
     }
-    if target.part == Part::Status && matches!(verb, "delete" | "watch") {
+    if target.subresource == Subresource::Status && matches!(verb, "delete" | "watch") {
         return Err(ApiError::method_not_allowed());
     }
     let accept = text(&call.headers, &ACCEPT).unwrap_or_default();
@@ -196,48 +196,63 @@ fn perform(
     let mut response = match verb {
         "get" => {
             let object = operations::get(store, &target)?;
-            one(call, &target, shape, 200, &object)
+            object_response(call, &target, shape, 200, &object)
         }
         "list" => {
             let listed = operations::list(store, &target, &call.query.list_options(&target)?)?;
-            many(call, &target, shape, &listed)
+            list_response(call, &target, shape, &listed)
         }
-        "watch" => watching::watch(store, target.clone(), &call.query, shape, shared.faults.watch_drops())?,
+        "watch" => watch::watch(store, target.clone(), &call.query, shape, shared.faults.watch_drops())?,
         "create" => {
             let options = call.query.write_options("CreateOptions", agent)?;
-            written(call, &target, shape, &operations::create(store, &target, decode(call)?, &options)?)
+            write_response(
+                call,
+                &target,
+                shape,
+                &operations::create(store, &target, decode(call)?, &options)?,
+            )
         }
         "update" => {
             let options = call.query.write_options("UpdateOptions", agent)?;
-            written(call, &target, shape, &operations::update(store, &target, decode(call)?, &options)?)
+            write_response(
+                call,
+                &target,
+                shape,
+                &operations::update(store, &target, decode(call)?, &options)?,
+            )
         }
         "patch" => {
             let content_type = text(&call.headers, &CONTENT_TYPE).unwrap_or_default();
             let kind = PatchKind::from_content_type(content_type)
                 .ok_or_else(|| ApiError::unsupported_media(content_type, PatchKind::ACCEPTED))?;
             let options = call.query.write_options("PatchOptions", agent)?;
-            let refuse = |cause| Err(ApiError::invalid_options("PatchOptions", cause));
+            let invalid = |cause| Err(ApiError::invalid_options("PatchOptions", cause));
             if kind == PatchKind::Apply && call.query.text("fieldManager").is_empty() {
-                return refuse(Cause::required("fieldManager", "is required for apply patch"));
+                return invalid(Cause::required("fieldManager", "is required for apply patch"));
             }
             if kind != PatchKind::Apply && options.force {
-                return refuse(Cause::forbidden("force", "may not be specified for non-apply patch"));
+                return invalid(Cause::forbidden("force", "may not be specified for non-apply patch"));
             }
-            written(call, &target, shape, &operations::patch(store, &target, kind, &decode(call)?, &options)?)
+            write_response(
+                call,
+                &target,
+                shape,
+                &operations::patch(store, &target, kind, &decode(call)?, &options)?,
+            )
         }
         "delete" => match operations::delete(store, &target, &delete_options(call)?)? {
-            Deleted::Terminating(object) => one(call, &target, shape, 200, &object),
+            Deleted::Terminating(object) => object_response(call, &target, shape, 200, &object),
             Deleted::Gone(object) => {
-                body::json(200, &status::deleted(&target.resource, &target.name, object.uid()))
+                body::json(200, &status::deleted(&target.resource.name, &target.name, object.uid()))
             }
         },
         "deletecollection" => {
             let selected = call.query.list_options(&target)?;
-            let gone = operations::delete_collection(store, &target, &selected, &delete_options(call)?)?;
+            let deleted = operations::delete_collection(store, &target, &selected, &delete_options(call)?)?;
             let revision = store.revision();
             let listed =
-                operations::Listed { revision, objects: gone, token: String::new(), remaining: None };
-            many(call, &target, shape, &listed)
+                operations::Listed { revision, objects: deleted, token: String::new(), remaining: None };
+            list_response(call, &target, shape, &listed)
         }
         _ => return Err(ApiError::method_not_allowed()),
     };
@@ -251,9 +266,9 @@ fn find_target(registry: &Registry, path: &ObjectPath) -> Result<Target, ApiErro
     let resource =
         registry.served(&path.group, &path.version, &path.resource).ok_or_else(ApiError::unknown_resource)?;
     let has_status = resource.version(&path.version).is_some_and(|v| v.status);
-    let part = match path.subresource.as_str() {
-        "" => Part::Whole,
-        "status" if has_status => Part::Status,
+    let subresource = match path.subresource.as_str() {
+        "" => Subresource::None,
+        "status" if has_status => Subresource::Status,
         _ => return Err(ApiError::unknown_resource()),
     };
     if !resource.namespaced && !path.namespace.is_empty() {
@@ -264,7 +279,7 @@ fn find_target(registry: &Registry, path: &ObjectPath) -> Result<Target, ApiErro
         version: path.version.clone(),
         namespace: path.namespace.clone(),
         name: path.name.clone(),
-        part,
+        subresource,
     })
 }
 
@@ -276,26 +291,26 @@ fn review(shared: &Shared, call: &Call, target: &Target, verb: &str) -> Result<R
     if !review.is_object() {
         return Err(ApiError::bad_request("the body is not an object"));
     }
-    shared.users.review(target.resource.role, &mut review, &call.identity)?;
-    review["kind"] = target.resource.kind.as_str().into();
+    shared.users.review(target.resource.strategy, &mut review, &call.user)?;
+    review["kind"] = target.resource.name.kind.as_str().into();
     review["apiVersion"] = target.api_version().into();
     Ok(body::json(201, &review))
 }
 
-/// Reads the body: JSON, or YAML where the content type says so.
+/// Decodes the body: JSON, YAML or protobuf, by content type.
 fn decode(call: &Call) -> Result<Value, ApiError> {
     let content_type = text(&call.headers, &CONTENT_TYPE).unwrap_or("application/json");
-    let refuse =
+    let undecodable =
         |error: String| ApiError::bad_request(format!("the object provided is unrecognized: {error}"));
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     match media_type {
         "application/yaml" | "application/apply-patch+yaml" => {
-            // YAML is a superset of JSON, but the JSON parser is far faster and clients mostly send JSON.
+            // YAML includes JSON. Clients mostly send JSON, and its parser is much faster.
             if let Ok(value) = serde_json::from_slice(&call.body) {
                 return Ok(value);
             }
-            let text = std::str::from_utf8(&call.body).map_err(|error| refuse(error.to_string()))?;
-            serde_saphyr::from_str(text).map_err(|error| refuse(error.to_string()))
+            let text = std::str::from_utf8(&call.body).map_err(|error| undecodable(error.to_string()))?;
+            serde_saphyr::from_str(text).map_err(|error| undecodable(error.to_string()))
         }
         other
             if other == "application/json"
@@ -303,9 +318,9 @@ fn decode(call: &Call) -> Result<Value, ApiError> {
                 || other.is_empty()
                 || other == "*/*" =>
         {
-            serde_json::from_slice(&call.body).map_err(|error| refuse(error.to_string()))
+            serde_json::from_slice(&call.body).map_err(|error| undecodable(error.to_string()))
         }
-        // Bodies of kinds that are not described, and malformed ones, are better sent as JSON.
+        // A 415 makes the client send JSON: for kinds that `protobuf` lacks, and for malformed bodies.
         "application/vnd.kubernetes.protobuf" if !call.body.is_empty() => protobuf::decode(&call.body)
             .ok_or_else(|| ApiError::unsupported_media(media_type, "application/json, application/yaml")),
         other => Err(ApiError::unsupported_media(other, "application/json, application/yaml")),
@@ -317,7 +332,7 @@ fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
         DeleteOptions::default()
     } else {
         serde_json::from_value(decode(call)?)
-            .map_err(|error| ApiError::bad_request(format!("not delete options: {error}")))?
+            .map_err(|error| ApiError::bad_request(format!("invalid DeleteOptions: {error}")))?
     };
     match call.query.text("propagationPolicy") {
         "" => {}
@@ -336,14 +351,14 @@ fn delete_options(call: &Call) -> Result<DeleteOptions, ApiError> {
     Ok(options)
 }
 
-fn written(call: &Call, target: &Target, shape: Shape, written: &Written) -> Response<Body> {
+fn write_response(call: &Call, target: &Target, shape: Shape, written: &Written) -> Response<Body> {
     let code = if written.created { 201 } else { 200 };
-    let mut response = one(call, target, shape, code, &written.object);
+    let mut response = object_response(call, target, shape, code, &written.object);
     body::warn(&mut response, &written.warnings);
     response
 }
 
-fn one(call: &Call, target: &Target, shape: Shape, code: u16, object: &Object) -> Response<Body> {
+fn object_response(call: &Call, target: &Target, shape: Shape, code: u16, object: &Object) -> Response<Body> {
     if shape == Shape::Object && target.resource.is_presented_as_stored(&target.version) {
         return body::json(code, &object.value);
     }
@@ -360,7 +375,7 @@ fn one(call: &Call, target: &Target, shape: Shape, code: u16, object: &Object) -
     body::json(code, &shaped)
 }
 
-fn many(call: &Call, target: &Target, shape: Shape, listed: &operations::Listed) -> Response<Body> {
+fn list_response(call: &Call, target: &Target, shape: Shape, listed: &operations::Listed) -> Response<Body> {
     let mut metadata = json!({"resourceVersion": listed.revision.to_string()});
     if !listed.token.is_empty() {
         metadata["continue"] = listed.token.as_str().into();
@@ -391,7 +406,7 @@ fn many(call: &Call, target: &Target, shape: Shape, listed: &operations::Listed)
     }
 }
 
-/// Writes a list without first building it: lists are the largest answers.
+/// Serializes a list item by item: lists are the largest responses.
 fn list_of<'a>(
     kind: &str,
     api_version: &str,
@@ -406,7 +421,7 @@ fn list_of<'a>(
         if index > 0 {
             bytes.push(b',');
         }
-        // Writing a JSON value into memory cannot fail.
+        // Serializing a JSON value into memory cannot fail.
         let _ = serde_json::to_writer(&mut bytes, item);
     }
     bytes.extend_from_slice(b"]}");

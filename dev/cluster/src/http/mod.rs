@@ -1,4 +1,4 @@
-//! HTTP: from bytes to operations and back.
+//! The HTTP server: requests to operations, results to responses.
 
 mod accept;
 mod body;
@@ -11,6 +11,6 @@ mod query;
 mod route;
 mod server;
 mod table;
-mod watching;
+mod watch;
 
 pub(crate) use server::{Server, Shared};

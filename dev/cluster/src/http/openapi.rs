@@ -1,4 +1,4 @@
-//! OpenAPI v3, as much as kubectl needs to explain kinds and to leave validation to the server.
+//! OpenAPI v3, as far as `kubectl explain` and server-side validation need it.
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,7 @@ pub(super) fn index(registry: &Registry) -> Value {
 pub(super) fn document(registry: &Registry, group: &str, version: &str) -> Option<Value> {
     let mut paths = Map::new();
     let mut schemas = Map::new();
-    for resource in registry.all().filter(|r| r.group == group) {
+    for resource in registry.all().filter(|r| r.name.group == group) {
         let Some(served) = resource.version(version).filter(|v| v.served) else { continue };
         let name = schema_name(resource, version);
         let mut schema = served.openapi.clone();
@@ -62,24 +62,24 @@ pub(super) fn document(registry: &Registry, group: &str, version: &str) -> Optio
 }
 
 fn kind_of(resource: &Resource, version: &str) -> Value {
-    json!({"group": resource.group, "version": version, "kind": resource.kind})
+    json!({"group": resource.name.group, "version": version, "kind": resource.name.kind})
 }
 
 fn schema_name(resource: &Resource, version: &str) -> String {
-    let mut parts: Vec<&str> = resource.group.split('.').filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<&str> = resource.name.group.split('.').filter(|part| !part.is_empty()).collect();
     parts.reverse();
-    parts.extend([version, &resource.kind]);
+    parts.extend([version, &resource.name.kind]);
     parts.join(".")
 }
 
 fn paths_of(resource: &Resource, version: &str) -> (String, String) {
-    let root = if resource.group.is_empty() {
+    let root = if resource.name.group.is_empty() {
         format!("/api/{version}")
     } else {
-        format!("/apis/{}/{version}", resource.group)
+        format!("/apis/{}/{version}", resource.name.group)
     };
     let namespace = if resource.namespaced { "/namespaces/{namespace}" } else { "" };
-    let collection = format!("{root}{namespace}/{}", resource.plural);
+    let collection = format!("{root}{namespace}/{}", resource.name.plural);
     let object = format!("{collection}/{{name}}");
     (collection, object)
 }
@@ -88,7 +88,7 @@ fn parameter(name: &str) -> Value {
     json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}})
 }
 
-/// kubectl looks for `fieldValidation` and `dryRun` here before it relies on them.
+/// kubectl uses `fieldValidation` and `dryRun` only if the document lists them.
 fn write_parameters() -> Value {
     json!([parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")])
 }

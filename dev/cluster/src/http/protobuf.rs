@@ -1,18 +1,18 @@
-//! Reading the binary bodies that kubectl sends for the kinds it knows by heart.
+//! Decoding protobuf bodies of the built-in kinds that kubectl sends.
 //!
-//! Since 1.33 kubectl's `create namespace`, `auth can-i` and the like send protobuf and accept JSON. Only those
-//! kinds are described here; everybody else can send JSON. Field numbers are those of the `generated.proto` files
+//! Since 1.33, `kubectl create namespace`, `kubectl auth can-i` and others send protobuf and accept JSON. Only those
+//! kinds are described here; other clients can send JSON. Field numbers are those of the `generated.proto` files
 //! of k8s.io/api and k8s.io/apimachinery.
 
 use data_encoding::BASE64;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// What every Kubernetes protobuf body begins with.
+/// Prefix of every Kubernetes protobuf body.
 const MAGIC: &[u8] = b"k8s\0";
 
-/// Messages in messages end somewhere; the real ones within five levels.
-const DEPTH: usize = 8;
+/// Limit of nested messages. Those described here have at most five levels.
+const MAX_DEPTH: usize = 8;
 
 /// The fields of a message: number, name in JSON, type.
 type Message = &'static [(u64, &'static str, Field)];
@@ -120,20 +120,20 @@ fn message(api_version: &str, kind: &str) -> Option<Message> {
     })
 }
 
-/// The JSON form of a protobuf body, or `None` if it is malformed or of a kind that is not described here.
+/// The JSON form of a protobuf body, or `None` if the body is malformed or of a kind that is not described here.
 pub(super) fn decode(body: &[u8]) -> Option<Value> {
     const TYPE: Message = &[(1, "apiVersion", Text), (2, "kind", Text)];
     let mut rest = body.strip_prefix(MAGIC)?;
     let (mut kind, mut raw) = (Value::Null, None);
     while !rest.is_empty() {
         match read_field(&mut rest)? {
-            (1, Wire::Bytes(bytes)) => kind = read_message(bytes, TYPE, DEPTH)?,
+            (1, Wire::Bytes(bytes)) => kind = read_message(bytes, TYPE, MAX_DEPTH)?,
             (2, Wire::Bytes(bytes)) => raw = Some(bytes),
             _ => {}
         }
     }
     let (api_version, kind) = (kind["apiVersion"].as_str()?, kind["kind"].as_str()?);
-    let mut value = read_message(raw?, message(api_version, kind)?, DEPTH)?;
+    let mut value = read_message(raw?, message(api_version, kind)?, MAX_DEPTH)?;
     value["apiVersion"] = api_version.into();
     value["kind"] = kind.into();
     Some(value)
@@ -193,7 +193,7 @@ fn read_message(mut rest: &[u8], message: Message, depth: usize) -> Option<Value
     Some(Value::Object(map))
 }
 
-/// Puts one field into `map`. Empty texts are left out, as `omitempty` leaves them out of JSON.
+/// Adds one field to `map`. Empty texts and zeros are omitted, as Go's `omitempty` does.
 fn read_value(
     map: &mut Map<String, Value>,
     name: &str,

@@ -6,7 +6,7 @@ use crate::operations::{FieldValidation, ListOptions, Target, VersionMatch, Writ
 use crate::selector::Selection;
 use crate::status::{ApiError, Cause};
 
-/// The parameters of one request. Of repeated ones the last counts.
+/// The query parameters of a request. The last of repeated parameters wins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query(HashMap<String, String>);
 
@@ -27,13 +27,13 @@ impl Query {
         match self.text(name) {
             "" => Ok(None),
             text => {
-                let refuse = |_| ApiError::bad_request(format!("invalid value for {name}: \"{text}\""));
-                text.parse().map(Some).map_err(refuse)
+                let invalid = |_| ApiError::bad_request(format!("invalid value for {name}: \"{text}\""));
+                text.parse().map(Some).map_err(invalid)
             }
         }
     }
 
-    /// Whether nothing is to be kept. `options` names the options of the request, for example `CreateOptions`.
+    /// Whether the request is a dry run. `options` is the kind of its options, for example `CreateOptions`.
     pub(super) fn is_dry_run(&self, options: &str) -> Result<bool, ApiError> {
         match self.text("dryRun") {
             "" => Ok(false),
@@ -72,7 +72,7 @@ impl Query {
         })
     }
 
-    /// The options of a write, which `options` names. Without `fieldManager` the first word of the user agent names
+    /// The options of a write; `options` is their kind. Without `fieldManager`, the user agent up to the first slash is
     /// the manager.
     pub(super) fn write_options(&self, options: &str, agent: &str) -> Result<WriteOptions, ApiError> {
         let manager = match self.text("fieldManager") {

@@ -1,4 +1,4 @@
-//! What a path means.
+//! Parsing of request paths.
 
 use percent_encoding::percent_decode_str;
 
@@ -40,7 +40,7 @@ pub(super) struct ObjectPath {
     pub(super) resource: String,
     pub(super) name: String,
     pub(super) subresource: String,
-    /// The deprecated `/watch/` paths.
+    /// Whether the path has the deprecated prefix `/watch/`.
     pub(super) is_watch: bool,
 }
 
@@ -81,7 +81,7 @@ impl Route {
             rest => (false, rest),
         };
         let (namespace, rest) = match rest {
-            // A namespace itself and its subresources; everything else below lies in the namespace.
+            // Subresources of the namespace itself. Any other path below it names objects in the namespace.
             ["namespaces", _, "status" | "finalize"] => ("", rest),
             ["namespaces", namespace, inside @ ..] if !inside.is_empty() => (*namespace, inside),
             rest => ("", rest),

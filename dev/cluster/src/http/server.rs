@@ -19,17 +19,17 @@ use crate::faults::Faults;
 use crate::reviews::Users;
 use crate::store::Store;
 
-/// A client has this long to send the head of a request.
+/// Limit for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What all requests share.
+/// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) users: Users,
     pub(crate) faults: Faults,
     pub(crate) requests: Requests,
-    /// Asks the cluster to be away for some milliseconds. Holds one wish; more at once are dropped.
+    /// Requests an outage of some milliseconds. The channel holds one request; more are dropped.
     pub(crate) outages: mpsc::Sender<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Shared {
     }
 }
 
-/// A running server. Dropping it stops it at once.
+/// A running server. Dropping it stops it without waiting for requests.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -50,7 +50,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds and serves.
+    /// Binds the address and starts to accept connections.
     pub(crate) async fn start(address: SocketAddr, shared: Arc<Shared>) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -60,7 +60,7 @@ impl Server {
         Ok(Self { address, stop, tasks })
     }
 
-    /// Closes the socket and every connection, and waits until they are closed.
+    /// Closes the socket and all connections, and waits until they are closed.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -92,7 +92,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
                 });
             }
             Err(error) => {
-                // Out of descriptors, most likely: give connections time to end.
+                // Probably out of file descriptors: wait for connections to end.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -102,7 +102,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot switch off Nagle's algorithm");
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
@@ -113,6 +113,6 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "connection ended with an error");
     }
 }

@@ -1,4 +1,4 @@
-//! Tables: what `kubectl get` prints.
+//! Tables, as `kubectl get` prints them.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::json_path;
 use crate::operations::Target;
 use crate::resources::Column;
 
-/// Which part of each object a row carries.
+/// The object in each row of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Include {
     Nothing,
@@ -25,7 +25,7 @@ impl Include {
     }
 }
 
-/// A `Table` of `objects`, with `metadata` of the list or the object.
+/// A `Table` of `objects`, with the `metadata` of the list or the object.
 pub(super) fn table(target: &Target, objects: &[Value], metadata: &Value, include: Include) -> Value {
     let columns = target.resource.version(&target.version).map(|v| v.columns.as_slice()).unwrap_or_default();
     let rows: Vec<Value> = objects.iter().map(|object| row(columns, object, include)).collect();
@@ -63,7 +63,7 @@ fn row(columns: &[Column], object: &Value, include: Include) -> Value {
 }
 
 fn cell(column: &Column, object: &Value) -> Value {
-    // Built-in columns may name alternatives, the first that exists counts.
+    // Built-in columns may have alternative paths; the first with a value is shown.
     let found = column
         .path
         .split('|')

@@ -1,40 +1,40 @@
-//! What every object that comes in must pass: identity, schema, names, size.
+//! Admission of incoming objects: identity, schema, names and size.
 
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
 use super::{FieldValidation, OBJECT_BYTES, Target};
-use crate::names::{label_fault, metadata_faults, subdomain_fault};
-use crate::resources::{Role, builtin_faults, definition_faults, meta_schema, new_event_faults};
+use crate::names::{label_error, metadata_causes, subdomain_error};
+use crate::resources::{Strategy, builtin_causes, definition_causes, meta_schema, new_event_causes};
 use crate::schema::Schema;
 use crate::status::{ApiError, Cause};
 
-/// Checks that `body` is an object of the target's kind and lies where the request says.
-pub(super) fn identify(target: &Target, body: &mut Value) -> Result<(), ApiError> {
+/// Checks that `body` is an object of the target's kind, namespace and name. Fills in what it lacks of them.
+pub(super) fn check_identity(target: &Target, body: &mut Value) -> Result<(), ApiError> {
     let resource = &target.resource;
     if !body.is_object() {
         return Err(ApiError::bad_request("the body is not an object"));
     }
     if resource.is_custom() {
-        must_be_named(target, body)?;
+        require_type_meta(target, body)?;
     }
     let expected = target.api_version();
     fill_or_compare(body, "apiVersion", &expected, |found| {
         format!("the API version in the data ({found}) does not match the expected API version ({expected})")
     })?;
-    fill_or_compare(body, "kind", &resource.kind, |found| {
+    fill_or_compare(body, "kind", &resource.name.kind, |found| {
         format!(
             "{} in version \"{}\" cannot be handled as a {}: the kind in the data is {found}",
-            found, target.version, resource.kind
+            found, target.version, resource.name.kind
         )
     })?;
     match body.get("metadata") {
         None | Some(Value::Null) => body["metadata"] = json!({}),
         Some(metadata @ Value::Object(_)) => {
-            if let Some(fault) = metadata_type_fault(metadata) {
-                let detail = format!("metadata.{}: {}", fault.field, fault.message);
-                return Err(ApiError::undecodable(resource, &target.version, &detail));
+            if let Some(cause) = metadata_type_cause(metadata) {
+                let detail = format!("metadata.{}: {}", cause.field, cause.message);
+                return Err(ApiError::undecodable(&resource.name, &target.version, &detail));
             }
         }
         Some(_) => return Err(ApiError::bad_request("metadata is not an object")),
@@ -57,33 +57,33 @@ pub(super) fn identify(target: &Target, body: &mut Value) -> Result<(), ApiError
     Ok(())
 }
 
-/// Of a custom object the server knows nothing but what the object itself says: it must say its kind and version.
-fn must_be_named(target: &Target, body: &Value) -> Result<(), ApiError> {
-    let said = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let Some(kind) = said("kind") else {
+/// A custom object must name its kind and version: the server has no Go type to fill them in.
+fn require_type_meta(target: &Target, body: &Value) -> Result<(), ApiError> {
+    let named = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let Some(kind) = named("kind") else {
         let detail = format!("unmarshalerDecoder: Object 'Kind' is missing in '{body}'");
-        return Err(ApiError::undecodable(&target.resource, &target.version, &detail));
+        return Err(ApiError::undecodable(&target.resource.name, &target.version, &detail));
     };
-    let (expected, version) = (&target.resource.kind, target.api_version());
-    let Some(said) = said("apiVersion") else {
+    let (expected, version) = (&target.resource.name.kind, target.api_version());
+    let Some(named_version) = named("apiVersion") else {
         let message =
             format!("the API version in the data () does not match the expected API version ({version})");
         return Err(ApiError::bad_request(message));
     };
-    // Another version is refused next.
-    if kind == expected || said != version {
+    // The next check refuses another version.
+    if kind == expected || named_version != version {
         return Ok(());
     }
     let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let cause = Cause::invalid("kind", &kind.into(), &format!("must be {expected}"));
-    Err(ApiError::invalid(&target.resource, name, &[cause]))
+    Err(ApiError::invalid(&target.resource.name, name, &[cause]))
 }
 
 fn fill_or_compare(
     map: &mut Value,
     key: &str,
     expected: &str,
-    refuse: impl Fn(&str) -> String,
+    mismatch: impl Fn(&str) -> String,
 ) -> Result<(), ApiError> {
     match map.get(key).and_then(Value::as_str) {
         Some(found) if found == expected => Ok(()),
@@ -91,87 +91,87 @@ fn fill_or_compare(
             map[key] = expected.into();
             Ok(())
         }
-        Some(found) => Err(ApiError::bad_request(refuse(found))),
+        Some(found) => Err(ApiError::bad_request(mismatch(found))),
     }
 }
 
-/// Removes unknown fields. Depending on `validation` they are refused or become warnings.
+/// Removes unknown fields. Depending on `validation` they become an error or warnings.
 pub(super) fn prune(
     target: &Target,
     object: &mut Value,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
     let unknown = target.served()?.schema.prune(object);
-    let sentences = unknown.iter().map(|path| format!("unknown field \"{path}\""));
+    let messages = unknown.iter().map(|path| format!("unknown field \"{path}\""));
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(sentences.collect()),
+        FieldValidation::Warn => Ok(messages.collect()),
         FieldValidation::Strict if unknown.is_empty() => Ok(Vec::new()),
         FieldValidation::Strict => {
-            let all: Vec<String> = sentences.collect();
+            let all: Vec<String> = messages.collect();
             let detail = format!("strict decoding error: {}", all.join(", "));
-            Err(ApiError::undecodable(&target.resource, &target.version, &detail))
+            Err(ApiError::undecodable(&target.resource.name, &target.version, &detail))
         }
     }
 }
 
-/// Checks a complete object, in the shape of the target's version, before it is kept.
+/// Checks a complete object at the target's version before it is stored.
 pub(super) fn validate(target: &Target, object: &Value) -> Result<(), ApiError> {
     let resource = &target.resource;
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    let mut causes = name_faults(resource.role, &object["metadata"]);
-    causes.extend(metadata_faults(&object["metadata"]));
-    causes.extend(owner_faults(object));
+    let mut causes = name_causes(resource.strategy, &object["metadata"]);
+    causes.extend(metadata_causes(&object["metadata"]));
+    causes.extend(owner_causes(object));
     let found = target.served()?.schema.validate(object);
-    if let Some(fault) = found.iter().find(|c| !resource.is_custom() && c.reason == "FieldValueTypeInvalid") {
-        let detail = format!("json: cannot unmarshal field {}: {}", fault.field, fault.message);
-        return Err(ApiError::undecodable(resource, &target.version, &detail));
+    if let Some(cause) = found.iter().find(|c| !resource.is_custom() && c.reason == "FieldValueTypeInvalid") {
+        let detail = format!("json: cannot unmarshal field {}: {}", cause.field, cause.message);
+        return Err(ApiError::undecodable(&resource.name, &target.version, &detail));
     }
     causes.extend(found.into_iter().filter(|cause| !causes.contains(cause)).collect::<Vec<_>>());
-    causes.extend(builtin_faults(resource.role, object));
-    if resource.role == Role::Definition {
-        causes.extend(definition_faults(object));
+    causes.extend(builtin_causes(resource.strategy, object));
+    if resource.strategy == Strategy::Definition {
+        causes.extend(definition_causes(object));
     }
     if !causes.is_empty() {
-        return Err(ApiError::invalid(resource, name, &causes));
+        return Err(ApiError::invalid(&resource.name, name, &causes));
     }
     Ok(())
 }
 
-/// Checks what is asked of objects that are created, and not of changed ones.
+/// Checks that apply to new objects but not to changed ones.
 pub(super) fn check_new(target: &Target, object: &Value) -> Result<(), ApiError> {
-    let causes = new_event_faults(target.resource.role, object);
+    let causes = new_event_causes(target.resource.strategy, object);
     if causes.is_empty() {
         return Ok(());
     }
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    Err(ApiError::invalid(&target.resource, name, &causes))
+    Err(ApiError::invalid(&target.resource.name, name, &causes))
 }
 
-/// What is wrong with the name, and with what it was made from.
-fn name_faults(role: Role, metadata: &Value) -> Vec<Cause> {
-    let fault = if role == Role::Namespace { label_fault } else { subdomain_fault };
+/// Errors in `name` and `generateName`.
+fn name_causes(strategy: Strategy, metadata: &Value) -> Vec<Cause> {
+    let check = if strategy == Strategy::Namespace { label_error } else { subdomain_error };
     let text = |key: &str| metadata[key].as_str().unwrap_or_default();
     let (name, prefix) = (text("name"), text("generateName"));
     let mut causes = Vec::new();
-    // What is generated follows a dash that the prefix may end with.
-    if let Some(fault) = Some(prefix.trim_end_matches('-')).filter(|p| !p.is_empty()).and_then(fault) {
-        causes.push(Cause::invalid("metadata.generateName", &Value::from(prefix), fault));
+    // The prefix may end with a dash; the generated suffix follows it.
+    if let Some(error) = Some(prefix.trim_end_matches('-')).filter(|p| !p.is_empty()).and_then(check) {
+        causes.push(Cause::invalid("metadata.generateName", &Value::from(prefix), error));
     }
     if name.is_empty() {
         causes.push(Cause::required("metadata.name", "name or generateName is required"));
-    } else if let Some(fault) = fault(name) {
-        causes.push(Cause::invalid("metadata.name", &Value::from(name), fault));
+    } else if let Some(error) = check(name) {
+        causes.push(Cause::invalid("metadata.name", &Value::from(name), error));
     }
     causes
 }
 
-/// The first field of some metadata that is not of its type. Nulls say nothing and are of every type.
-fn metadata_type_fault(metadata: &Value) -> Option<Cause> {
+/// The first field of `metadata` with a wrong type. Null is a value of every type.
+fn metadata_type_cause(metadata: &Value) -> Option<Cause> {
     static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::compile(&meta_schema()));
-    let mut said = metadata.clone();
-    drop_nulls(&mut said);
-    SCHEMA.validate(&said).into_iter().find(|cause| cause.reason == "FieldValueTypeInvalid")
+    let mut present = metadata.clone();
+    drop_nulls(&mut present);
+    SCHEMA.validate(&present).into_iter().find(|cause| cause.reason == "FieldValueTypeInvalid")
 }
 
 fn drop_nulls(value: &mut Value) {
@@ -185,20 +185,20 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// Drops what says nothing: nulls and empty lists and maps, as `omitempty` does.
-pub(super) fn tidy(metadata: &mut Value) {
-    let says_something = |value: &Value| match value {
+/// Removes nulls, empty lists and empty maps, as Go's `omitempty` does.
+pub(super) fn drop_empty_fields(metadata: &mut Value) {
+    let has_content = |value: &Value| match value {
         Value::Null => false,
         Value::Array(list) => !list.is_empty(),
         Value::Object(map) => !map.is_empty(),
         _ => true,
     };
     if let Some(map) = metadata.as_object_mut() {
-        map.retain(|_, value| says_something(value));
+        map.retain(|_, value| has_content(value));
     }
 }
 
-/// Refuses what would not fit into etcd.
+/// Refuses objects beyond etcd's size limit.
 pub(super) fn check_size(object: &Value) -> Result<(), ApiError> {
     let size = serde_json::to_vec(object).map_or(usize::MAX, |bytes| bytes.len());
     if size > OBJECT_BYTES {
@@ -208,11 +208,11 @@ pub(super) fn check_size(object: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn owner_faults(object: &Value) -> Vec<Cause> {
+fn owner_causes(object: &Value) -> Vec<Cause> {
     let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
     let owners = owners.map(Vec::as_slice).unwrap_or_default();
     let mut causes = Vec::new();
-    let mut refuse = |key: &str, value: &str, detail: &str| {
+    let mut invalid = |key: &str, value: &str, detail: &str| {
         let field = format!("metadata.ownerReferences.{key}");
         causes.push(Cause::invalid(field, &Value::from(value), detail));
     };
@@ -220,10 +220,10 @@ fn owner_faults(object: &Value) -> Vec<Cause> {
         let text = |key: &str| owner[key].as_str().unwrap_or_default();
         let version = text("apiVersion");
         if version.split('/').count() > 2 || version.rsplit('/').next().is_none_or(str::is_empty) {
-            refuse("apiVersion", version, "version must not be empty");
+            invalid("apiVersion", version, "version must not be empty");
         }
         for key in ["kind", "name", "uid"].into_iter().filter(|key| text(key).is_empty()) {
-            refuse(key, "", &format!("{key} must not be empty"));
+            invalid(key, "", &format!("{key} must not be empty"));
         }
     }
     let has_event = owners.iter().any(|owner| owner["apiVersion"] == "v1" && owner["kind"] == "Event");

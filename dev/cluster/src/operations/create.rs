@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Target, WriteOptions, Written, admit, collect, imagined};
+use super::{Target, WriteOptions, Written, admit, cascade, dry_run_object};
 use crate::identity;
 use crate::patch::{Managers, Operation, Writer};
-use crate::resources::Role;
+use crate::resources::Strategy;
 use crate::status::ApiError;
-use crate::store::{Expect, Key, Refused, Store, Write};
+use crate::store::{Expect, Key, Store, StoreError, Write};
 
 /// Creates `body`.
 pub(crate) fn create(
@@ -16,7 +16,7 @@ pub(crate) fn create(
     mut body: Value,
     options: &WriteOptions,
 ) -> Result<Written, ApiError> {
-    admit::identify(target, &mut body)?;
+    admit::check_identity(target, &mut body)?;
     if body["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty()) {
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
     }
@@ -24,7 +24,7 @@ pub(crate) fn create(
     insert(store, target, body, Managers::default(), Operation::Update, options, warnings)
 }
 
-/// Creates a pruned object; for an apply the managers are known already.
+/// Creates a pruned object. An apply passes the managers that it has computed.
 pub(super) fn insert(
     store: &Store,
     target: &Target,
@@ -36,7 +36,7 @@ pub(super) fn insert(
 ) -> Result<Written, ApiError> {
     let served = target.served()?;
     served.schema.fill_defaults(&mut object);
-    name_and_stamp(target, &mut object);
+    set_server_fields(target, &mut object);
     if target.has_status()
         && let Some(map) = object.as_object_mut()
     {
@@ -46,40 +46,40 @@ pub(super) fn insert(
     admit::check_new(target, &object)?;
     target.resource.to_stored(&mut object);
     target.resource.prepare_for_create(&mut object);
-    if target.resource.role == Role::Definition {
+    if target.resource.strategy == Strategy::Definition {
         object["status"] = crate::resources::accepted_status(&object);
     }
     if operation == Operation::Update {
         let writer = writer(target, options);
-        managers.note_update(&json!({}), &object, &served.schema, &writer);
+        managers.record_update(&json!({}), &object, &served.schema, &writer);
     }
     managers.write(&mut object);
     admit::check_size(&object)?;
     let key = Key::new(target.namespace.as_str(), object["metadata"]["name"].as_str().unwrap_or_default());
     if options.dry_run {
         if store.get(&target.resource.collection(), &key).is_some() {
-            return Err(ApiError::already_exists(&target.resource, &key.name));
+            return Err(ApiError::already_exists(&target.resource.name, &key.name));
         }
-        return Ok(Written { object: imagined(object, 0), created: true, warnings });
+        return Ok(Written { object: dry_run_object(object, 0), created: true, warnings });
     }
     let object = store
         .commit(&target.resource.collection(), &key, Expect::Absent, Write::Put(object))
-        .map_err(|refused| refusal(target, &key, &refused))?;
-    collect::after_creation(store, &object);
+        .map_err(|error| api_error(target, &key, &error))?;
+    cascade::after_creation(store, &object);
     Ok(Written { object, created: true, warnings })
 }
 
-/// Who writes, for `managedFields`.
+/// The writer of a request, for `managedFields`.
 pub(super) fn writer(target: &Target, options: &WriteOptions) -> Writer {
     Writer {
         manager: options.manager.clone(),
         api_version: target.api_version(),
-        subresource: target.subresource(),
+        subresource: target.subresource_name(),
         now: identity::now(),
     }
 }
 
-fn name_and_stamp(target: &Target, object: &mut Value) {
+fn set_server_fields(target: &Target, object: &mut Value) {
     let metadata = &mut object["metadata"];
     let unnamed = metadata["name"].as_str().is_none_or(str::is_empty);
     if let (true, Some(prefix)) = (unnamed, metadata["generateName"].as_str().filter(|p| !p.is_empty())) {
@@ -97,25 +97,25 @@ fn name_and_stamp(target: &Target, object: &mut Value) {
             map.remove(key);
         }
     }
-    admit::tidy(metadata);
+    admit::drop_empty_fields(metadata);
     metadata["uid"] = identity::uid().into();
     metadata["creationTimestamp"] = identity::now().into();
-    if target.resource.is_custom() || target.resource.role == Role::Definition {
+    if target.resource.is_custom() || target.resource.strategy == Strategy::Definition {
         metadata["generation"] = 1.into();
     }
 }
 
-fn refusal(target: &Target, key: &Key, refused: &Refused) -> ApiError {
-    match refused {
-        Refused::Exists | Refused::Stale => ApiError::already_exists(&target.resource, &key.name),
-        Refused::NamespaceMissing => ApiError::namespace_not_found(&key.namespace),
-        Refused::NamespaceTerminating => {
+fn api_error(target: &Target, key: &Key, error: &StoreError) -> ApiError {
+    match error {
+        StoreError::Exists | StoreError::Stale => ApiError::already_exists(&target.resource.name, &key.name),
+        StoreError::NamespaceMissing => ApiError::namespace_not_found(&key.namespace),
+        StoreError::NamespaceTerminating => {
             let detail = format!(
                 "unable to create new content in namespace {} because it is being terminated",
                 key.namespace
             );
-            ApiError::forbidden(&target.resource, &key.name, &detail)
+            ApiError::forbidden(&target.resource.name, &key.name, &detail)
         }
-        Refused::Unknown => ApiError::unknown_resource(),
+        StoreError::UnknownResource => ApiError::unknown_resource(),
     }
 }

@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 
 use super::read::{ListOptions, list};
 use super::update::{ATTEMPTS, check_preconditions, current};
-use super::{Target, collect};
+use super::{Target, cascade};
 use crate::identity;
-use crate::resources::Role;
+use crate::resources::Strategy;
 use crate::status::ApiError;
-use crate::store::{Expect, Object, Refused, Store, Write};
+use crate::store::{Expect, Object, Store, StoreError, Write};
 
-/// What happens to the objects that the deleted one owns.
+/// Deletion of dependents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum Propagation {
-    /// They are deleted after it.
+    /// After the owner.
     #[default]
     Background,
-    /// They are deleted before it.
+    /// Before the owner.
     Foreground,
-    /// They stay.
+    /// Dependents stay, without the reference to the owner.
     Orphan,
 }
 
@@ -35,12 +35,12 @@ pub(crate) struct DeleteOptions {
     pub(crate) dry_run: Vec<String>,
 }
 
-/// What became of a deleted object.
+/// The result of a deletion.
 #[derive(Debug)]
 pub(crate) enum Deleted {
-    /// It is gone; this was its last state.
+    /// The object has been deleted; its last state.
     Gone(Arc<Object>),
-    /// It waits for its finalizers.
+    /// The object waits for its finalizers.
     Terminating(Arc<Object>),
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn delete(store: &Store, target: &Target, options: &DeleteOptions) ->
         let terminating = terminating(target, &current, options.policy());
         if !options.dry_run.is_empty() {
             return Ok(terminating.map_or(Deleted::Gone(Arc::clone(&current)), |value| {
-                Deleted::Terminating(super::imagined(value, current.revision))
+                Deleted::Terminating(super::dry_run_object(value, current.revision))
             }));
         }
         let write = match terminating {
@@ -66,21 +66,21 @@ pub(crate) fn delete(store: &Store, target: &Target, options: &DeleteOptions) ->
         let removed = matches!(write, Write::Remove);
         match store.commit(&id, &target.key(), Expect::At(current.revision), write) {
             Ok(object) if removed => {
-                collect::after_removal(store, &object);
+                cascade::after_removal(store, &object);
                 return Ok(Deleted::Gone(object));
             }
             Ok(object) => {
-                let last = collect::after_change(store, target, &object);
+                let last = cascade::after_change(store, target, &object);
                 return Ok(last.map_or(Deleted::Terminating(object), Deleted::Gone));
             }
-            Err(Refused::Stale) => {}
+            Err(StoreError::Stale) => {}
             Err(_) => return Err(ApiError::unknown_resource()),
         }
     }
-    Err(ApiError::modified(&target.resource, &target.name))
+    Err(ApiError::modified(&target.resource.name, &target.name))
 }
 
-/// Deletes everything that a list with these options would show, and returns it.
+/// Deletes and returns all objects that a list with these options returns.
 pub(crate) fn delete_collection(
     store: &Store,
     target: &Target,
@@ -107,29 +107,36 @@ impl DeleteOptions {
 }
 
 fn check_protected(target: &Target) -> Result<(), ApiError> {
-    if target.resource.role == Role::Namespace && matches!(target.name.as_str(), "default" | "kube-system") {
-        return Err(ApiError::forbidden(&target.resource, &target.name, "this namespace may not be deleted"));
+    if target.resource.strategy == Strategy::Namespace
+        && matches!(target.name.as_str(), "default" | "kube-system")
+    {
+        return Err(ApiError::forbidden(
+            &target.resource.name,
+            &target.name,
+            "this namespace may not be deleted",
+        ));
     }
     Ok(())
 }
 
-/// The object with its deletion noted, or `None` if nothing keeps it.
+/// The object with a deletion timestamp, or `None` if no finalizer keeps it.
 fn terminating(target: &Target, current: &Object, policy: Propagation) -> Option<Value> {
     let mut value = current.value.clone();
     let mut finalizers: Vec<String> = current.finalizers().map(str::to_owned).collect();
     let add = match policy {
         Propagation::Background => None,
-        Propagation::Foreground => Some(collect::FOREGROUND),
-        Propagation::Orphan => Some(collect::ORPHAN),
+        Propagation::Foreground => Some(cascade::FOREGROUND),
+        Propagation::Orphan => Some(cascade::ORPHAN),
     };
     finalizers.extend(
         add.filter(|name| !current.is_terminating() && !current.finalizers().any(|f| f == *name))
             .map(str::to_owned),
     );
-    if target.resource.role == Role::Definition && !finalizers.iter().any(|f| f == collect::CLEAN_UP) {
-        finalizers.push(collect::CLEAN_UP.to_owned());
+    if target.resource.strategy == Strategy::Definition && !finalizers.iter().any(|f| f == cascade::CLEAN_UP)
+    {
+        finalizers.push(cascade::CLEAN_UP.to_owned());
     }
-    let is_namespace = target.resource.role == Role::Namespace;
+    let is_namespace = target.resource.strategy == Strategy::Namespace;
     if finalizers.is_empty() && !is_namespace {
         return None;
     }

@@ -1,13 +1,13 @@
-//! What can be done to objects, independent of HTTP.
+//! Operations on objects, independent of HTTP.
 
 mod admit;
-mod collect;
+mod cascade;
 mod create;
 mod delete;
 
+mod next_state;
 mod patching;
 mod read;
-mod reconcile;
 mod update;
 
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::resources::{Resource, ResourceVersion};
 use crate::status::ApiError;
 use crate::store::{Key, Object};
 
-/// The largest object that is kept, as on a real cluster.
+/// Largest object that the store accepts: etcd's default limit.
 pub(crate) const OBJECT_BYTES: usize = 1_572_864;
 
-/// What a request is about.
+/// The object or collection that a request addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) resource: Arc<Resource>,
@@ -36,13 +36,14 @@ pub(crate) struct Target {
     pub(crate) namespace: String,
     /// Empty for collections.
     pub(crate) name: String,
-    pub(crate) part: Part,
+    pub(crate) subresource: Subresource,
 }
 
-/// Which part of the object a request is about.
+/// The subresource that a request addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    Whole,
+pub(crate) enum Subresource {
+    /// The object itself.
+    None,
     Status,
 }
 
@@ -52,24 +53,24 @@ impl Target {
     }
 
     pub(crate) fn api_version(&self) -> String {
-        self.resource.api_version(&self.version)
+        self.resource.name.api_version(&self.version)
     }
 
     fn served(&self) -> Result<&ResourceVersion, ApiError> {
         self.resource.version(&self.version).ok_or_else(ApiError::unknown_resource)
     }
 
-    /// Whether the status is written through its own subresource only.
+    /// Whether only the subresource `status` writes the status.
     fn has_status(&self) -> bool {
         self.resource.version(&self.version).is_some_and(|v| v.status)
     }
 
-    fn subresource(&self) -> &'static str {
-        if self.part == Part::Status { "status" } else { "" }
+    fn subresource_name(&self) -> &'static str {
+        if self.subresource == Subresource::Status { "status" } else { "" }
     }
 }
 
-/// What to do with fields that the schema does not know.
+/// Handling of fields that the schema lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FieldValidation {
     Ignore,
@@ -78,14 +79,14 @@ pub(crate) enum FieldValidation {
     Strict,
 }
 
-/// Options that all writes share.
+/// Options of all writes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WriteOptions {
     /// The field manager.
     pub(crate) manager: String,
     pub(crate) dry_run: bool,
     pub(crate) validation: FieldValidation,
-    /// Takes fields from other managers when applying.
+    /// Whether an apply takes over fields that other managers own.
     pub(crate) force: bool,
 }
 
@@ -94,11 +95,11 @@ pub(crate) struct WriteOptions {
 pub(crate) struct Written {
     pub(crate) object: Arc<Object>,
     pub(crate) created: bool,
-    /// Texts for `Warning` headers.
+    /// Texts of `Warning` headers.
     pub(crate) warnings: Vec<String>,
 }
 
-/// An object that a dry run would have written.
-fn imagined(value: Value, revision: u64) -> Arc<Object> {
+/// The object that a dry run returns without storing it.
+fn dry_run_object(value: Value, revision: u64) -> Arc<Object> {
     Arc::new(Object { revision, value })
 }

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::update::{ATTEMPTS, check_preconditions, current, settle};
-use super::{Part, Target, WriteOptions, Written, admit, create};
+use super::update::{ATTEMPTS, check_preconditions, commit_change, current};
+use super::{Subresource, Target, WriteOptions, Written, admit, create};
 use crate::patch::{self, Conflict, Managers, Operation, PatchKind};
 use crate::status::{ApiError, Cause};
 use crate::store::Store;
 
-/// Patches an object. An apply creates it if need be.
+/// Patches an object. An apply creates a missing one.
 pub(crate) fn patch(
     store: &Store,
     target: &Target,
@@ -29,21 +29,21 @@ pub(crate) fn patch(
         let mut shown = current.value.clone();
         target.resource.present(&target.version, &mut shown);
         patch::change(kind, &mut shown, patch)?;
-        admit::identify(target, &mut shown)?;
+        admit::check_identity(target, &mut shown)?;
         let uid = shown["metadata"]["uid"].as_str().unwrap_or_default();
         if !uid.is_empty() && uid != current.uid() {
             let cause = Cause::invalid("metadata.uid", &uid.into(), "field is immutable");
-            return Err(ApiError::invalid(&target.resource, &target.name, &[cause]));
+            return Err(ApiError::invalid(&target.resource.name, &target.name, &[cause]));
         }
         check_preconditions(target, &current, &shown)?;
-        if let Some(written) = settle(store, target, &current, shown, None, options)? {
+        if let Some(written) = commit_change(store, target, &current, shown, None, options)? {
             return Ok(written);
         }
         if patch.pointer("/metadata/resourceVersion").is_some() {
             break;
         }
     }
-    Err(ApiError::modified(&target.resource, &target.name))
+    Err(ApiError::modified(&target.resource.name, &target.name))
 }
 
 fn apply(
@@ -61,17 +61,19 @@ fn apply(
     if config.pointer("/metadata/managedFields").is_some_and(|m| !m.is_null()) {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
-    admit::identify(target, &mut config)?;
+    admit::check_identity(target, &mut config)?;
     let warnings = admit::prune(target, &mut config, options.validation)?;
     let served = target.served()?;
     let writer = create::writer(target, options);
-    // Only what this endpoint writes can be owned through it.
+    // A manager owns only fields that this endpoint writes.
     let mut owned = config.clone();
     if let Some(map) = owned.as_object_mut() {
-        match target.part {
-            Part::Status => map.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "status")),
-            Part::Whole if target.has_status() => drop(map.remove("status")),
-            Part::Whole => {}
+        match target.subresource {
+            Subresource::Status => {
+                map.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "status"));
+            }
+            Subresource::None if target.has_status() => drop(map.remove("status")),
+            Subresource::None => {}
         }
     }
     for _ in 0..ATTEMPTS {
@@ -83,10 +85,10 @@ fn apply(
         }
         let merged = managers
             .apply(&live, &owned, &served.schema, &writer, options.force)
-            .map_err(|conflicts| Conflict::refusal(&conflicts))?;
+            .map_err(|conflicts| Conflict::error(&conflicts))?;
         let Some(current) = found else {
-            if target.part == Part::Status {
-                return Err(ApiError::not_found(&target.resource, &target.name));
+            if target.subresource == Subresource::Status {
+                return Err(ApiError::not_found(&target.resource.name, &target.name));
             }
             let created =
                 create::insert(store, target, merged, managers, Operation::Apply, options, warnings.clone());
@@ -96,10 +98,10 @@ fn apply(
             }
         };
         check_preconditions(target, &current, &config)?;
-        if let Some(mut written) = settle(store, target, &current, merged, Some(managers), options)? {
+        if let Some(mut written) = commit_change(store, target, &current, merged, Some(managers), options)? {
             written.warnings = warnings;
             return Ok(written);
         }
     }
-    Err(ApiError::modified(&target.resource, &target.name))
+    Err(ApiError::modified(&target.resource.name, &target.name))
 }

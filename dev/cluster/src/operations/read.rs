@@ -37,7 +37,7 @@ pub(crate) struct Listed {
     pub(crate) objects: Vec<Arc<Object>>,
     /// Empty if this is the last page.
     pub(crate) token: String,
-    /// How many come after this page; unknown if a selection has to look at them first.
+    /// Number of objects after this page; `None` with a selection, as on the real server.
     pub(crate) remaining: Option<usize>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn get(store: &Store, target: &Target) -> Result<Arc<Object>, ApiErro
     super::update::current(store, target)
 }
 
-/// A page of objects, in the order of namespace and name.
+/// A page of objects, ordered by namespace and name.
 pub(crate) fn list(store: &Store, target: &Target, options: &ListOptions) -> Result<Listed, ApiError> {
     let id = target.resource.collection();
     let (snapshot, after) = find_snapshot(store, target, options)?;
@@ -121,9 +121,9 @@ fn find_snapshot(
     Ok((now, None))
 }
 
-/// The answer to a resource version from the future.
-pub(crate) fn too_large(wanted: u64, current: u64) -> ApiError {
-    let message = format!("Too large resource version: {wanted}, current: {current}");
+/// The error for a resource version that is newer than the store's.
+pub(crate) fn too_large(requested: u64, current: u64) -> ApiError {
+    let message = format!("Too large resource version: {requested}, current: {current}");
     let mut error = ApiError::new(504, "Timeout", message);
     error.details =
         json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]});

@@ -1,30 +1,30 @@
-//! Merging an applied configuration into an object, and taking fields out again.
+//! Merging an applied configuration into an object, and removing fields from an object.
 
 use serde_json::{Map, Value};
 
 use super::fields::element_segment;
 use crate::schema::{ListKind, Schema};
 
-/// Merges `config` into `live`: maps by key, keyed lists by their keys, sets by value, the rest by replacement.
+/// Merges `config` into `live`: maps by key, keyed lists by their keys, sets by value; other values are replaced.
 pub(super) fn merge(live: &mut Value, config: &Value, schema: Option<&Schema>) {
     match config {
-        Value::Object(wanted) if !schema.is_some_and(|s| s.atomic_map) => {
+        Value::Object(fields) if !schema.is_some_and(|s| s.atomic_map) => {
             if !live.is_object() {
                 *live = Value::Object(Map::new());
             }
             let Some(map) = live.as_object_mut() else { return };
-            for (name, value) in wanted.iter().filter(|(_, value)| !value.is_null()) {
+            for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
                 let member = schema.and_then(|s| s.member(name));
                 merge(map.entry(name.clone()).or_insert(Value::Null), value, member);
             }
         }
-        Value::Array(wanted) => {
+        Value::Array(elements) => {
             let kind = schema.map_or(&ListKind::Atomic, |s| &s.list);
             let Some(list) = live.as_array_mut().filter(|_| *kind != ListKind::Atomic) else {
                 *live = config.clone();
                 return;
             };
-            for element in wanted {
+            for element in elements {
                 let segment = element_segment(element, kind);
                 match list.iter_mut().find(|e| element_segment(e, kind) == segment) {
                     Some(existing) => merge(existing, element, schema.and_then(Schema::element)),
@@ -36,7 +36,7 @@ pub(super) fn merge(live: &mut Value, config: &Value, schema: Option<&Schema>) {
     }
 }
 
-/// Removes the field at `path`, and maps and lists that this leaves empty, but never a field of the root.
+/// Removes the field at `path`, and parents that become empty, except fields of the root.
 pub(super) fn remove(object: &mut Value, path: &[String]) {
     let Some((first, rest)) = path.split_first() else { return };
     if rest.is_empty() {

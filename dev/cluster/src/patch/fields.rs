@@ -1,4 +1,4 @@
-//! Sets of fields, as `managedFields[].fieldsV1` writes them.
+//! Sets of fields in the format of `managedFields[].fieldsV1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,14 +11,14 @@ use crate::schema::{ListKind, Schema};
 /// A path of encoded segments: `f:spec`, `k:{"name":"x"}`, `v:"x"`.
 pub(super) type FieldPath = Vec<String>;
 
-/// Which fields a manager owns.
+/// The fields that a manager owns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FieldSet(pub(super) BTreeSet<FieldPath>);
 
-/// The leaves of an object, and the elements of its keyed lists (without a value: they only exist).
+/// The leaves of an object with their values, and the elements of its keyed lists without a value.
 pub(super) type Leaves<'a> = BTreeMap<FieldPath, Option<&'a Value>>;
 
-/// Fields of `metadata` that nobody owns.
+/// Fields of `metadata` that no manager owns.
 const UNOWNED: &[&str] = &[
     "name",
     "namespace",
@@ -95,7 +95,7 @@ fn extend(path: &FieldPath, segment: String) -> FieldPath {
 pub(super) fn element_segment(element: &Value, kind: &ListKind) -> String {
     match kind {
         ListKind::Map(keys) => {
-            // serde_json sorts the keys of its maps, as the real server sorts them here.
+            // serde_json sorts the keys of maps, as the real server does in this place.
             let key: Map<String, Value> =
                 keys.iter().filter_map(|k| Some((k.clone(), element.get(k)?.clone()))).collect();
             format!("k:{}", Value::Object(key))
@@ -109,14 +109,14 @@ impl FieldSet {
         Self(leaves.keys().cloned().collect())
     }
 
-    /// Reads `fieldsV1`.
+    /// Parses `fieldsV1`.
     pub(super) fn parse(fields: &Value) -> Self {
         let mut set = BTreeSet::new();
         parse_below(fields, &mut Vec::new(), &mut set);
         Self(set)
     }
 
-    /// Writes `fieldsV1`.
+    /// The set as `fieldsV1`.
     pub(super) fn to_value(&self) -> Value {
         let mut root = Value::Object(Map::new());
         for path in &self.0 {
@@ -139,7 +139,7 @@ impl FieldSet {
         self.0.is_empty()
     }
 
-    /// Whether the set has `path` or something below it.
+    /// Whether the set contains `path` or a field below it.
     pub(super) fn touches(&self, path: &[String]) -> bool {
         let next = self.0.range::<[String], _>((Bound::Included(path), Bound::Unbounded)).next();
         next.is_some_and(|found| found.starts_with(path))
@@ -158,7 +158,7 @@ fn parse_below(node: &Value, path: &mut FieldPath, set: &mut BTreeSet<FieldPath>
     }
 }
 
-/// The path as conflicts and people spell it: `.spec.ports[port=80].name`.
+/// The path in the notation of conflict messages: `.spec.ports[port=80].name`.
 pub(super) fn readable(path: &[String]) -> String {
     let mut text = String::new();
     for segment in path {

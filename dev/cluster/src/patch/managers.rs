@@ -1,4 +1,4 @@
-//! Who owns which field: `metadata.managedFields`.
+//! Field ownership: `metadata.managedFields`.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::fields::{FieldPath, FieldSet, leaves, readable};
 use crate::schema::Schema;
 use crate::status::{ApiError, Cause};
 
-/// How a manager came to own its fields.
+/// The operation by which a manager owns its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Apply,
@@ -25,7 +25,7 @@ impl Operation {
     }
 }
 
-/// Who is writing, and through what.
+/// The manager of a write, and its endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     pub(crate) manager: String,
@@ -45,7 +45,7 @@ struct Entry {
     fields: FieldSet,
 }
 
-/// A field that somebody else owns with another value.
+/// A field that another manager owns with another value.
 #[derive(Clone, Debug)]
 pub(crate) struct Conflict {
     manager: String,
@@ -57,7 +57,7 @@ pub(crate) struct Conflict {
 pub(crate) struct Managers(Vec<Entry>);
 
 impl Managers {
-    /// Reads the managers of an object. Entries that make no sense are dropped.
+    /// The managers of an object. Invalid entries are dropped.
     pub(crate) fn of(object: &Value) -> Self {
         let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
         let text = |entry: &Value, key: &str| {
@@ -102,8 +102,8 @@ impl Managers {
         object["metadata"]["managedFields"] = self.0.iter().map(entry).collect();
     }
 
-    /// Notes that `writer` turned `before` into `after` by something else than an apply.
-    pub(crate) fn note_update(&mut self, before: &Value, after: &Value, schema: &Schema, writer: &Writer) {
+    /// Records that `writer` changed `before` to `after` without an apply.
+    pub(crate) fn record_update(&mut self, before: &Value, after: &Value, schema: &Schema, writer: &Writer) {
         let (old, new) = (leaves(before, schema), leaves(after, schema));
         let removed: Vec<&FieldPath> = old.keys().filter(|path| !new.contains_key(*path)).collect();
         let written: Vec<&FieldPath> =
@@ -111,13 +111,13 @@ impl Managers {
         if removed.is_empty() && written.is_empty() {
             return;
         }
-        let mine = |entry: &Entry| entry.is_of(writer, Operation::Update);
+        let is_own = |entry: &Entry| entry.belongs_to(writer, Operation::Update);
         for entry in &mut self.0 {
             let before = entry.fields.0.len();
             for path in &removed {
                 entry.fields.0.remove(*path);
             }
-            if !mine(entry) {
+            if !is_own(entry) {
                 for path in &written {
                     entry.fields.0.remove(*path);
                 }
@@ -127,7 +127,7 @@ impl Managers {
         }
         if !written.is_empty() {
             let fields = written.into_iter().cloned();
-            if let Some(entry) = self.0.iter_mut().find(|entry| mine(entry)) {
+            if let Some(entry) = self.0.iter_mut().find(|entry| is_own(entry)) {
                 entry.fields.0.extend(fields);
                 entry.time.clone_from(&writer.now);
             } else {
@@ -137,7 +137,7 @@ impl Managers {
         self.0.retain(|entry| !entry.fields.is_empty());
     }
 
-    /// Applies `config` to `live` on behalf of `writer` and returns the result, or who is in the way.
+    /// Applies `config` to `live` on behalf of `writer`. Returns the result, or the conflicts.
     pub(crate) fn apply(
         &mut self,
         live: &Value,
@@ -146,46 +146,48 @@ impl Managers {
         writer: &Writer,
         force: bool,
     ) -> Result<Value, Vec<Conflict>> {
-        let wanted = FieldSet::of_leaves(&leaves(config, schema));
+        let applied = FieldSet::of_leaves(&leaves(config, schema));
         let mut merged = live.clone();
         apply::merge(&mut merged, config, Some(schema));
         let (old, new) = (leaves(live, schema), leaves(&merged, schema));
         let changed = |path: &FieldPath| new.get(path).is_some_and(|value| old.get(path) != Some(value));
-        let mine = |entry: &Entry| entry.is_of(writer, Operation::Apply);
+        let is_own = |entry: &Entry| entry.belongs_to(writer, Operation::Apply);
         let mut conflicts = Vec::new();
-        for entry in self.0.iter().filter(|entry| !mine(entry)) {
-            let contested = entry.fields.0.iter().filter(|path| wanted.0.contains(*path) && changed(path));
+        for entry in self.0.iter().filter(|entry| !is_own(entry)) {
+            let conflicting = entry.fields.0.iter().filter(|path| applied.0.contains(*path) && changed(path));
             conflicts
-                .extend(contested.map(|path| Conflict { manager: entry.described(), path: path.clone() }));
+                .extend(conflicting.map(|path| Conflict { manager: entry.described(), path: path.clone() }));
         }
         if !conflicts.is_empty() && !force {
             return Err(conflicts);
         }
         for entry in &mut self.0 {
-            if !mine(entry) {
+            if !is_own(entry) {
                 entry.fields.0.retain(|path| {
                     !conflicts.iter().any(|conflict| conflict.path == *path && new.contains_key(path))
                 });
             }
         }
-        let previous = self.0.iter().find(|entry| mine(entry)).map(|e| e.fields.clone()).unwrap_or_default();
-        // In order: an element goes as a whole, before its key fields could go and leave it nameless.
-        for path in previous.0.difference(&wanted.0) {
-            let held = wanted.touches(path) || self.0.iter().any(|e| !mine(e) && e.fields.touches(path));
-            if !held {
+        let previous =
+            self.0.iter().find(|entry| is_own(entry)).map(|e| e.fields.clone()).unwrap_or_default();
+        // In order of paths: a list element is removed before its key fields, which identify it.
+        for path in previous.0.difference(&applied.0) {
+            let still_owned =
+                applied.touches(path) || self.0.iter().any(|e| !is_own(e) && e.fields.touches(path));
+            if !still_owned {
                 apply::remove(&mut merged, path);
             }
         }
-        match self.0.iter_mut().find(|entry| mine(entry)) {
-            Some(entry) if entry.fields == wanted => {}
+        match self.0.iter_mut().find(|entry| is_own(entry)) {
+            Some(entry) if entry.fields == applied => {}
             Some(entry) => {
-                entry.fields = wanted;
+                entry.fields = applied;
                 entry.time.clone_from(&writer.now);
                 entry.api_version.clone_from(&writer.api_version);
             }
-            None => self.0.push(Entry::new(writer, Operation::Apply, wanted)),
+            None => self.0.push(Entry::new(writer, Operation::Apply, applied)),
         }
-        self.0.retain(|entry| !entry.fields.is_empty() || mine(entry));
+        self.0.retain(|entry| !entry.fields.is_empty() || is_own(entry));
         Ok(merged)
     }
 }
@@ -202,7 +204,7 @@ impl Entry {
         }
     }
 
-    fn is_of(&self, writer: &Writer, operation: Operation) -> bool {
+    fn belongs_to(&self, writer: &Writer, operation: Operation) -> bool {
         self.manager == writer.manager
             && self.operation == operation
             && self.subresource == writer.subresource
@@ -223,8 +225,8 @@ impl Entry {
 }
 
 impl Conflict {
-    /// The refusal that names every conflict.
-    pub(crate) fn refusal(conflicts: &[Self]) -> ApiError {
+    /// The error that names every conflict.
+    pub(crate) fn error(conflicts: &[Self]) -> ApiError {
         let causes: Vec<Cause> = conflicts
             .iter()
             .map(|c| {

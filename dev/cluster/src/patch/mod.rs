@@ -1,4 +1,4 @@
-//! The four ways of changing an object in part.
+//! The four patch formats.
 
 mod apply;
 mod fields;
@@ -11,7 +11,7 @@ pub(crate) use managers::{Conflict, Managers, Operation, Writer};
 
 use crate::status::ApiError;
 
-/// The kind of a patch, from its content type.
+/// The format of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PatchKind {
     Merge,
@@ -34,7 +34,7 @@ impl PatchKind {
     }
 }
 
-/// Changes `object` by any patch but an apply.
+/// Applies a patch of any format but server-side apply to `object`.
 pub(crate) fn change(kind: PatchKind, object: &mut Value, patch: &Value) -> Result<(), ApiError> {
     match kind {
         PatchKind::Merge | PatchKind::Apply => {

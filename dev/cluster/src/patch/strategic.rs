@@ -1,19 +1,19 @@
-//! Strategic merge patches, as far as the built-in kinds served here need them.
+//! Strategic merge patches, as far as the built-in kinds of this server need them.
 //!
-//! Maps merge; lists are replaced, except those with a known merge key or merge strategy below. The directives
-//! `$patch`, `$deleteFromPrimitiveList`, `$setElementOrder` (ignored: order is kept as found) and `$retainKeys`
-//! are understood where kubectl emits them.
+//! Maps merge; lists are replaced, except those with a merge key or a merge strategy below. The directives
+//! `$patch`, `$deleteFromPrimitiveList` and `$retainKeys` work where kubectl sends them. `$setElementOrder` is
+//! ignored: elements keep their order.
 
 use serde_json::{Map, Value};
 
-/// Lists of objects that merge by a key, by field name: no two built-in kinds served here disagree about them.
+/// Merge keys of lists of objects, by field name. The built-in kinds of this server do not contradict each other.
 const MERGE_KEYS: &[(&str, &str)] =
     &[("ownerReferences", "uid"), ("secrets", "name"), ("imagePullSecrets", "name"), ("conditions", "type")];
 
 /// Lists of scalars that merge as sets.
 const SETS: &[&str] = &["finalizers"];
 
-/// Merges `patch` into `target`; `field` is the name under which `target` is found.
+/// Merges `patch` into `target`, the value of the field `field`.
 pub(super) fn merge(target: &mut Value, patch: &Value, field: &str) {
     match patch {
         Value::Object(changes) => merge_map(target, changes),
@@ -33,12 +33,12 @@ fn merge_map(target: &mut Value, changes: &Map<String, Value>) {
     }
     for (key, change) in changes {
         if let Some(list) = key.strip_prefix("$deleteFromPrimitiveList/") {
-            let gone = change.as_array().map(Vec::as_slice).unwrap_or_default();
+            let removed = change.as_array().map(Vec::as_slice).unwrap_or_default();
             if let Some(elements) = map.get_mut(list).and_then(Value::as_array_mut) {
-                elements.retain(|element| !gone.contains(element));
+                elements.retain(|element| !removed.contains(element));
             }
         } else if key.starts_with('$') {
-            // Remaining directives order elements or were handled above.
+            // Other directives set the order of elements, or are handled above.
         } else if change.is_null() || change.get("$patch").is_some_and(|d| d == "delete") {
             map.remove(key);
         } else {

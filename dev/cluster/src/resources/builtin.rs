@@ -1,9 +1,10 @@
-//! The built-in kinds, described by the same means as custom ones: a schema and columns.
+//! The built-in kinds, described by a schema and columns as custom kinds are.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::{Column, Resource, ResourceVersion, Role};
+use super::{Column, Resource, ResourceVersion, Strategy};
+use crate::resource_name::ResourceName;
 use crate::schema::Schema;
 
 /// The schema of `Time`.
@@ -11,7 +12,7 @@ fn time() -> Value {
     json!({"type": "string", "format": "date-time", "nullable": true})
 }
 
-/// The schema of `MicroTime`, which is read with exactly six digits behind the second.
+/// The schema of `MicroTime`, which has exactly six fractional digits.
 fn micro_time() -> Value {
     json!({"type": "string", "format": "micro-time", "nullable": true})
 }
@@ -60,35 +61,35 @@ pub(super) fn resources() -> Vec<Resource> {
     let names = json!({"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
         "items": object_reference()});
     vec![
-        kind("", "v1", "Namespace", "namespaces", Role::Namespace)
+        kind("", "v1", "Namespace", "namespaces", Strategy::Namespace)
             .short("ns").cluster_wide().with_status()
             .schema(&json!({
                 "spec": {"type": "object", "properties": {"finalizers": {"type": "array", "items": {"type": "string"}}}},
                 "status": open}))
             .column("Status", "string", ".status.phase")
             .done(),
-        kind("", "v1", "Secret", "secrets", Role::Secret)
+        kind("", "v1", "Secret", "secrets", Strategy::Secret)
             .schema(&json!({"type": {"type": "string"}, "immutable": {"type": "boolean"}, "data": bytes, "stringData": texts}))
             .column("Type", "string", ".type").column("Data", "count", ".data")
             .selectable(&["type"])
             .done(),
-        kind("", "v1", "ConfigMap", "configmaps", Role::ConfigMap)
+        kind("", "v1", "ConfigMap", "configmaps", Strategy::ConfigMap)
             .short("cm")
             .schema(&json!({"immutable": {"type": "boolean"}, "data": texts, "binaryData": bytes}))
             .column("Data", "count", ".data")
             .done(),
-        kind("", "v1", "ServiceAccount", "serviceaccounts", Role::Plain)
+        kind("", "v1", "ServiceAccount", "serviceaccounts", Strategy::Plain)
             .short("sa")
             .schema(&json!({"automountServiceAccountToken": {"type": "boolean"}, "secrets": names, "imagePullSecrets": names}))
             .column("Secrets", "count", ".secrets")
             .done(),
-        kind("", "v1", "Event", "events", Role::CoreEvent)
+        kind("", "v1", "Event", "events", Strategy::CoreEvent)
             .short("ev").schema(&core_event()).selectable(EVENT_SELECTORS)
             .column("Last Seen", "date", ".lastTimestamp|.eventTime|.metadata.creationTimestamp").column("Type", "string", ".type")
             .column("Reason", "string", ".reason").column("Object", "reference", ".involvedObject")
             .column("Message", "string", ".message").without_age()
             .done(),
-        kind("events.k8s.io", "v1", "Event", "events", Role::EventsEvent)
+        kind("events.k8s.io", "v1", "Event", "events", Strategy::EventsEvent)
             .short("ev").schema(&events_event())
             .selectable(&["type", "reason", "regarding.kind", "regarding.name", "regarding.namespace", "regarding.uid",
                 "reportingController"])
@@ -96,18 +97,18 @@ pub(super) fn resources() -> Vec<Resource> {
             .column("Reason", "string", ".reason").column("Object", "reference", ".regarding")
             .column("Message", "string", ".note").without_age()
             .done(),
-        kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", Role::Definition)
+        kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", Strategy::Definition)
             .short("crd").short("crds").category("api-extensions").cluster_wide().with_status()
             .schema(&json!({"spec": open, "status": open}))
             .column("Created At", "string", ".metadata.creationTimestamp").without_age()
             .done(),
-        kind("coordination.k8s.io", "v1", "Lease", "leases", Role::Lease)
+        kind("coordination.k8s.io", "v1", "Lease", "leases", Strategy::Lease)
             .schema(&lease())
             .column("Holder", "string", ".spec.holderIdentity")
             .done(),
-        review("authentication.k8s.io", "TokenReview", "tokenreviews", Role::TokenReview),
-        review("authorization.k8s.io", "SubjectAccessReview", "subjectaccessreviews", Role::SubjectAccessReview),
-        review("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Role::SelfSubjectAccessReview),
+        review("authentication.k8s.io", "TokenReview", "tokenreviews", Strategy::TokenReview),
+        review("authorization.k8s.io", "SubjectAccessReview", "subjectaccessreviews", Strategy::SubjectAccessReview),
+        review("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Strategy::SelfSubjectAccessReview),
     ]
 }
 
@@ -151,14 +152,21 @@ fn lease() -> Value {
         "leaseTransitions": {"type": "integer"}, "preferredHolder": text, "strategy": text}}})
 }
 
-fn review(group: &str, name: &str, plural: &str, role: Role) -> Resource {
+fn review(group: &str, name: &str, plural: &str, strategy: Strategy) -> Resource {
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    kind(group, "v1", name, plural, role).cluster_wide().schema(&json!({"spec": open, "status": open})).done()
+    kind(group, "v1", name, plural, strategy)
+        .cluster_wide()
+        .schema(&json!({"spec": open, "status": open}))
+        .done()
 }
 
-struct Draft(Resource, bool);
+/// Builds a resource with one version, and with a column `Age` unless told otherwise.
+struct ResourceBuilder {
+    resource: Resource,
+    has_age: bool,
+}
 
-fn kind(group: &str, version: &str, name: &str, plural: &str, role: Role) -> Draft {
+fn kind(group: &str, version: &str, name: &str, plural: &str, strategy: Strategy) -> ResourceBuilder {
     let version = ResourceVersion {
         name: version.to_owned(),
         served: true,
@@ -170,43 +178,41 @@ fn kind(group: &str, version: &str, name: &str, plural: &str, role: Role) -> Dra
         columns: Vec::new(),
         selectable: Vec::new(),
     };
-    Draft(
-        Resource {
-            group: group.to_owned(),
-            plural: plural.to_owned(),
+    ResourceBuilder {
+        resource: Resource {
+            name: ResourceName { group: group.to_owned(), plural: plural.to_owned(), kind: name.to_owned() },
             singular: name.to_lowercase(),
-            kind: name.to_owned(),
             list_kind: format!("{name}List"),
             short_names: Vec::new(),
             categories: Vec::new(),
             namespaced: true,
-            role,
+            strategy,
             versions: vec![version],
         },
-        true,
-    )
+        has_age: true,
+    }
 }
 
-impl Draft {
+impl ResourceBuilder {
     fn version(mut self, change: impl FnOnce(&mut ResourceVersion)) -> Self {
-        if let Some(version) = self.0.versions.first_mut() {
+        if let Some(version) = self.resource.versions.first_mut() {
             change(version);
         }
         self
     }
 
     fn short(mut self, name: &str) -> Self {
-        self.0.short_names.push(name.to_owned());
+        self.resource.short_names.push(name.to_owned());
         self
     }
 
     fn category(mut self, name: &str) -> Self {
-        self.0.categories.push(name.to_owned());
+        self.resource.categories.push(name.to_owned());
         self
     }
 
     fn cluster_wide(mut self) -> Self {
-        self.0.namespaced = false;
+        self.resource.namespaced = false;
         self
     }
 
@@ -232,12 +238,14 @@ impl Draft {
     }
 
     fn without_age(mut self) -> Self {
-        self.1 = false;
+        self.has_age = false;
         self
     }
 
     fn done(self) -> Resource {
-        if self.1 { self.column("Age", "date", ".metadata.creationTimestamp").0 } else { self.0 }
+        let has_age = self.has_age;
+        let built = if has_age { self.column("Age", "date", ".metadata.creationTimestamp") } else { self };
+        built.resource
     }
 }
 

@@ -1,31 +1,31 @@
-//! What the server asks of objects of built-in kinds beyond their schemas, in the words of the real one.
+//! Validation of built-in kinds beyond their schemas, with the messages of the real server.
 
 use serde_json::Value;
 
-use super::Role;
-use crate::names::{data_key_fault, key_fault};
+use super::Strategy;
+use crate::names::{data_key_error, key_error};
 use crate::status::Cause;
 
-/// The values of a Secret or a ConfigMap may be this long together.
+/// Limit of all values of a Secret or a ConfigMap together, in bytes.
 const DATA_BYTES: usize = 1024 * 1024;
-/// The longest reason, action and reporting instance of an Event.
-const EVENT_WORD: usize = 128;
-/// The longest note of an Event.
-const EVENT_NOTE: usize = 1024;
+/// Limit of reason, action and reporting instance of an Event, in bytes.
+const MAX_EVENT_FIELD: usize = 128;
+/// Limit of the note of an Event, in bytes.
+const MAX_EVENT_NOTE: usize = 1024;
 
-/// Everything wrong with an object of a built-in kind that its schema lets through.
-pub(crate) fn builtin_faults(role: Role, object: &Value) -> Vec<Cause> {
-    match role {
-        Role::Secret => data_faults(object, "stringData", "data", "data"),
-        Role::ConfigMap => data_faults(object, "data", "binaryData", "[]"),
-        Role::Lease => lease_faults(&object["spec"]),
+/// Errors in an object of a built-in kind that its schema does not find.
+pub(crate) fn builtin_causes(strategy: Strategy, object: &Value) -> Vec<Cause> {
+    match strategy {
+        Strategy::Secret => data_causes(object, "stringData", "data", "data"),
+        Strategy::ConfigMap => data_causes(object, "data", "binaryData", "[]"),
+        Strategy::Lease => lease_causes(&object["spec"]),
         _ => Vec::new(),
     }
 }
 
-/// Everything wrong with a new Event of `events.k8s.io/v1`. The core API asks for less.
-pub(crate) fn new_event_faults(role: Role, event: &Value) -> Vec<Cause> {
-    if role != Role::EventsEvent {
+/// Errors in a new Event of `events.k8s.io/v1`. The core API has fewer rules.
+pub(crate) fn new_event_causes(strategy: Strategy, event: &Value) -> Vec<Cause> {
+    if strategy != Strategy::EventsEvent {
         return Vec::new();
     }
     let text = |key: &str| event[key].as_str().unwrap_or_default();
@@ -39,14 +39,14 @@ pub(crate) fn new_event_faults(role: Role, event: &Value) -> Vec<Cause> {
             causes.push(Cause::required(key, ""));
         }
     }
-    if let Some(fault) = key_fault(text("reportingController")) {
-        causes.push(Cause::invalid("reportingController", &text("reportingController").into(), fault));
+    if let Some(error) = key_error(text("reportingController")) {
+        causes.push(Cause::invalid("reportingController", &text("reportingController").into(), error));
     }
     for (key, field, most) in [
-        ("reportingInstance", "reportingInstance", EVENT_WORD),
-        ("action", "action", EVENT_WORD),
-        ("reason", "reason", EVENT_WORD),
-        ("note", "message", EVENT_NOTE),
+        ("reportingInstance", "reportingInstance", MAX_EVENT_FIELD),
+        ("action", "action", MAX_EVENT_FIELD),
+        ("reason", "reason", MAX_EVENT_FIELD),
+        ("note", "message", MAX_EVENT_NOTE),
     ] {
         if text(key).len() > most {
             let detail = format!("can have at most {most} characters");
@@ -59,14 +59,14 @@ pub(crate) fn new_event_faults(role: Role, event: &Value) -> Vec<Cause> {
     causes
 }
 
-/// What is wrong with the values that the field `plain` has as text and the field `encoded` has in base64. `whole` is
-/// what the server calls both.
-fn data_faults(object: &Value, plain: &str, encoded: &str, whole: &str) -> Vec<Cause> {
+/// Errors in the values of the fields `plain` (text) and `encoded` (base64). `whole` is the field that the real server
+/// names for both together.
+fn data_causes(object: &Value, plain: &str, encoded: &str, whole: &str) -> Vec<Cause> {
     let entries = |field: &str| object[field].as_object().into_iter().flatten();
     let mut causes = Vec::new();
     for (key, _) in entries(plain).chain(entries(encoded)) {
-        if let Some(fault) = data_key_fault(key) {
-            causes.push(Cause::invalid(format!("data[{key}]"), &key.as_str().into(), fault));
+        if let Some(error) = data_key_error(key) {
+            causes.push(Cause::invalid(format!("data[{key}]"), &key.as_str().into(), error));
         }
     }
     for (key, _) in entries("binaryData").filter(|(key, _)| object["data"].get(key.as_str()).is_some()) {
@@ -82,7 +82,7 @@ fn data_faults(object: &Value, plain: &str, encoded: &str, whole: &str) -> Vec<C
     causes
 }
 
-fn lease_faults(spec: &Value) -> Vec<Cause> {
+fn lease_causes(spec: &Value) -> Vec<Cause> {
     let least = |key: &str, least: i64, detail: &str| {
         let value = spec[key].as_i64().filter(|value| *value < least)?;
         Some(Cause::invalid(format!("spec.{key}"), &value.into(), detail))

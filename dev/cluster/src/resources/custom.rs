@@ -1,10 +1,11 @@
-//! Resources from CustomResourceDefinitions.
+//! Resources of CustomResourceDefinitions.
 
 use serde_json::{Map, Value, json};
 
-use super::{Column, Resource, ResourceVersion, Role, meta_schema};
+use super::{Column, Resource, ResourceVersion, Strategy, meta_schema};
 use crate::identity;
-use crate::names::{label_fault, subdomain_fault};
+use crate::names::{label_error, subdomain_error};
+use crate::resource_name::ResourceName;
 use crate::schema::Schema;
 use crate::status::{ApiError, Cause};
 
@@ -17,8 +18,8 @@ fn texts(value: &Value, pointer: &str) -> Vec<String> {
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// What is wrong with a CustomResourceDefinition.
-pub(crate) fn definition_faults(definition: &Value) -> Vec<Cause> {
+/// Errors in a CustomResourceDefinition.
+pub(crate) fn definition_causes(definition: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     for pointer in ["/spec/group", "/spec/scope", "/spec/names/plural", "/spec/names/kind"] {
         if text(definition, pointer).is_none_or(str::is_empty) {
@@ -26,11 +27,11 @@ pub(crate) fn definition_faults(definition: &Value) -> Vec<Cause> {
             causes.push(Cause::required(field, ""));
         }
     }
-    if let Some(fault) = text(definition, "/spec/group").and_then(subdomain_fault) {
-        causes.push(Cause::invalid("spec.group", &definition["spec"]["group"], fault));
+    if let Some(error) = text(definition, "/spec/group").and_then(subdomain_error) {
+        causes.push(Cause::invalid("spec.group", &definition["spec"]["group"], error));
     }
-    if let Some(fault) = text(definition, "/spec/names/plural").and_then(label_fault) {
-        causes.push(Cause::invalid("spec.names.plural", &definition["spec"]["names"]["plural"], fault));
+    if let Some(error) = text(definition, "/spec/names/plural").and_then(label_error) {
+        causes.push(Cause::invalid("spec.names.plural", &definition["spec"]["names"]["plural"], error));
     }
     if !matches!(text(definition, "/spec/scope"), None | Some("" | "Namespaced" | "Cluster")) {
         let message = format!(
@@ -58,31 +59,29 @@ pub(crate) fn definition_faults(definition: &Value) -> Vec<Cause> {
         let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
         match version.pointer("/schema/openAPIV3Schema") {
             None | Some(Value::Null) => causes.push(Cause::required(path, "schemas are required")),
-            Some(schema) => causes.extend(Schema::pattern_faults(schema, &path)),
+            Some(schema) => causes.extend(Schema::pattern_causes(schema, &path)),
         }
     }
     causes
 }
 
-/// The resource that a CustomResourceDefinition defines.
+/// The resource of a CustomResourceDefinition.
 pub(super) fn resource(definition: &Value) -> Result<Resource, ApiError> {
-    let missing = || ApiError::bad_request("the definition names no group, plural or kind");
+    let missing = || ApiError::bad_request("the definition has no group, plural or kind");
     let group = text(definition, "/spec/group").ok_or_else(missing)?;
     let plural = text(definition, "/spec/names/plural").ok_or_else(missing)?;
     let kind = text(definition, "/spec/names/kind").ok_or_else(missing)?;
     let versions = definition.pointer("/spec/versions").and_then(Value::as_array).ok_or_else(missing)?;
     let api = format!("{group}/");
     Ok(Resource {
-        group: group.to_owned(),
-        plural: plural.to_owned(),
+        name: ResourceName { group: group.to_owned(), plural: plural.to_owned(), kind: kind.to_owned() },
         singular: text(definition, "/spec/names/singular").map_or_else(|| kind.to_lowercase(), str::to_owned),
-        kind: kind.to_owned(),
         list_kind: text(definition, "/spec/names/listKind")
             .map_or_else(|| format!("{kind}List"), str::to_owned),
         short_names: texts(definition, "/spec/names/shortNames"),
         categories: texts(definition, "/spec/names/categories"),
         namespaced: text(definition, "/spec/scope") != Some("Cluster"),
-        role: Role::Custom,
+        strategy: Strategy::Custom,
         versions: versions.iter().map(|v| version(v, &api, kind)).collect(),
     })
 }
@@ -111,7 +110,7 @@ fn version(version: &Value, api: &str, kind: &str) -> ResourceVersion {
     }
 }
 
-/// The schema with `apiVersion`, `kind` and the full `metadata`, which definitions leave out or abbreviate.
+/// The schema with `apiVersion`, `kind` and the full `metadata`, which definitions omit or abbreviate.
 fn with_object_fields(schema: Option<&Value>) -> Value {
     let mut schema = schema.cloned().unwrap_or_else(|| json!({"type": "object"}));
     if !schema["properties"].is_object() {
@@ -144,7 +143,7 @@ fn columns(version: &Value) -> Vec<Column> {
     listed.iter().map(column).collect()
 }
 
-/// The status of a definition whose names were accepted. Conditions keep their first transition time.
+/// The status of an accepted definition. Conditions keep their first transition time.
 pub(crate) fn accepted_status(definition: &Value) -> Value {
     let now = identity::now();
     let condition = |kind: &str, reason: &str, message: &str| {
@@ -165,7 +164,7 @@ pub(crate) fn accepted_status(definition: &Value) -> Value {
     })
 }
 
-/// Sorts versions as Kubernetes does: GA before beta before alpha, higher numbers first, others last.
+/// Sort key of versions, as in Kubernetes: GA before beta before alpha, higher numbers first, other names last.
 pub(super) fn version_priority(name: &str) -> (u8, std::cmp::Reverse<(u32, u32)>, String) {
     let parse = || -> Option<(u8, u32, u32)> {
         let rest = name.strip_prefix('v')?;

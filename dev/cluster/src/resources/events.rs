@@ -1,8 +1,8 @@
-//! The two faces of Event: kept as core/v1, shown at events.k8s.io/v1 with the names of that group.
+//! Conversion of Events: stored as core/v1, presented at events.k8s.io/v1 with other field names.
 
 use serde_json::Value;
 
-/// Names in core/v1 and in events.k8s.io/v1.
+/// Field names in core/v1 and in events.k8s.io/v1.
 const RENAMED: &[(&str, &str)] = &[
     ("involvedObject", "regarding"),
     ("message", "note"),
@@ -13,7 +13,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("count", "deprecatedCount"),
 ];
 
-/// Turns a stored core/v1 Event into an events.k8s.io/v1 one.
+/// Converts a stored core/v1 Event to events.k8s.io/v1.
 pub(super) fn to_events_v1(event: &mut Value) {
     if let Some(map) = event.as_object_mut() {
         for (core, events) in RENAMED {
@@ -25,7 +25,7 @@ pub(super) fn to_events_v1(event: &mut Value) {
     }
 }
 
-/// Turns an events.k8s.io/v1 Event into the core/v1 one that is kept.
+/// Converts an events.k8s.io/v1 Event to core/v1.
 pub(super) fn to_core_v1(event: &mut Value) {
     if let Some(map) = event.as_object_mut() {
         for (core, events) in RENAMED {

@@ -1,4 +1,4 @@
-//! Structural schemas: what `openAPIV3Schema` says, compiled once, then used to prune, default and validate.
+//! Structural schemas: an `openAPIV3Schema`, compiled once, then used to prune, default and validate.
 //!
 //! Not evaluated: CEL rules (`x-kubernetes-validations`).
 
@@ -64,7 +64,7 @@ enum Additional {
     Of(Box<Schema>),
 }
 
-/// How server-side apply merges a list.
+/// The merge strategy of a list in server-side apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ListKind {
     #[default]
@@ -74,12 +74,12 @@ pub(crate) enum ListKind {
 }
 
 impl Schema {
-    /// A schema that takes everything.
+    /// A schema that accepts every value.
     pub(crate) fn anything() -> Self {
         Self { preserve_unknown: true, ..Self::default() }
     }
 
-    /// Compiles an `openAPIV3Schema`. What it does not understand it ignores.
+    /// Compiles an `openAPIV3Schema`. Unknown keywords are ignored.
     pub(crate) fn compile(source: &Value) -> Self {
         let number = |key: &str| source.get(key).and_then(Value::as_f64);
         let count = |key: &str| source.get(key).and_then(Value::as_u64);
@@ -130,8 +130,8 @@ impl Schema {
         }
     }
 
-    /// Patterns in `source` that are not regular expressions.
-    pub(crate) fn pattern_faults(source: &Value, path: &str) -> Vec<Cause> {
+    /// Errors for patterns in `source` that are no regular expressions.
+    pub(crate) fn pattern_causes(source: &Value, path: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
         if let Some(pattern) = source.get("pattern").and_then(Value::as_str)
             && let Err(error) = Regex::new(pattern)
@@ -140,17 +140,17 @@ impl Schema {
             causes.push(Cause::invalid(format!("{path}.pattern"), &value, &error.to_string()));
         }
         for (name, child) in source.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            causes.extend(Self::pattern_faults(child, &format!("{path}.properties[{name}]")));
+            causes.extend(Self::pattern_causes(child, &format!("{path}.properties[{name}]")));
         }
         for key in ["items", "additionalProperties"] {
             if let Some(child) = source.get(key) {
-                causes.extend(Self::pattern_faults(child, &format!("{path}.{key}")));
+                causes.extend(Self::pattern_causes(child, &format!("{path}.{key}")));
             }
         }
         causes
     }
 
-    /// The schema of a member of an object, if it is described.
+    /// The schema of a member of an object, if there is one.
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         self.properties.get(name).or(match &self.additional {
             Additional::Of(schema) => Some(schema),

@@ -1,11 +1,11 @@
-//! Removing what a schema does not know, and filling in what it presets.
+//! Removing unknown fields and setting defaults.
 
 use serde_json::{Map, Value};
 
 use super::{Additional, Kind, Schema};
 
 impl Schema {
-    /// Removes unknown fields; the paths of what was removed are returned, for `fieldValidation`.
+    /// Removes unknown fields. Returns their paths, for `fieldValidation`.
     pub(crate) fn prune(&self, value: &mut Value) -> Vec<String> {
         let mut removed = Vec::new();
         self.prune_at(value, "", &mut removed);
@@ -41,7 +41,7 @@ impl Schema {
         });
     }
 
-    /// Drops nulls where none are allowed and fills in defaults.
+    /// Sets defaults, and removes nulls from fields that are not nullable.
     pub(crate) fn fill_defaults(&self, value: &mut Value) {
         match value {
             Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! Checking a value against a schema, in the words of the real server.
+//! Validation against a schema, with the messages of the real server.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use super::{Kind, Schema};
 use crate::status::Cause;
 
 impl Schema {
-    /// Everything in `value` that the schema refuses.
+    /// Errors in `value`.
     pub(crate) fn validate(&self, value: &Value) -> Vec<Cause> {
         let mut causes = Vec::new();
         self.check(value, "", &mut causes);
@@ -135,7 +135,7 @@ impl Schema {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "belongs to the checks of one node")]
+    #[expect(clippy::unused_self, reason = "a check of one node, as the others are")]
     fn check_duplicates(
         &self,
         list: &[Value],
@@ -207,7 +207,7 @@ impl Schema {
 }
 
 impl Kind {
-    /// The type that was expected, if `value` is of another one.
+    /// The expected type, if `value` has another type.
     fn mismatch(self, value: &Value) -> Option<&'static str> {
         let integer = |value: &Value| {
             value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|n| n.fract() == 0.0)
@@ -225,14 +225,14 @@ impl Kind {
     }
 }
 
-/// Whether the real server takes `text` for a duration: one as Go writes it, or any number with a unit, up to weeks.
+/// Whether the real server accepts `text` as a duration: Go's format, or any number with a unit up to weeks.
 fn is_duration(text: &str) -> bool {
     static AMOUNT: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)\d\s*(ns|nano|us|µs|s|m|h|d|w)").ok());
     matches!(text, "0" | "+0" | "-0") || AMOUNT.as_ref().is_some_and(|amount| amount.is_match(text))
 }
 
-/// Whether `text` is a point in time with exactly six digits behind the second.
+/// Whether `text` is a time with exactly six fractional digits.
 fn is_micro_time(text: &str) -> bool {
     let digits =
         text.split_once('.').map(|(_, fraction)| fraction.bytes().take_while(u8::is_ascii_digit).count());
@@ -255,7 +255,7 @@ fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// The real server calls the root of an object `<nil>`.
+/// The path in messages. The real server calls the root `<nil>`.
 fn shown(path: &str) -> &str {
     if path.is_empty() { "<nil>" } else { path }
 }

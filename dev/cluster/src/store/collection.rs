@@ -1,4 +1,4 @@
-//! The objects of one resource and the window of their latest changes.
+//! The objects of one resource and their latest changes.
 
 use std::collections::VecDeque;
 use std::ops::Bound;
@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use serde_json::Value;
 use tokio::sync::watch as signal;
 
-/// The address of an object within its resource. Ordered by namespace, then name, as lists are.
+/// Namespace and name of an object, in the order of lists.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
     /// Empty for cluster-wide resources.
@@ -26,7 +26,7 @@ impl Key {
     }
 }
 
-/// One state of an object.
+/// An object at one revision.
 #[derive(Debug)]
 pub(crate) struct Object {
     /// The same number as `metadata.resourceVersion`.
@@ -44,7 +44,7 @@ impl Object {
         self.value.pointer("/metadata/deletionTimestamp").is_some_and(|t| !t.is_null())
     }
 
-    /// Strings of a list in `metadata`.
+    /// `metadata.finalizers`.
     pub(crate) fn finalizers(&self) -> impl Iterator<Item = &str> {
         let list = self.value.pointer("/metadata/finalizers").and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str)
@@ -68,36 +68,41 @@ pub(crate) fn in_namespace<'a>(
     Box::new(range.take_while(move |(key, _)| key.namespace == namespace))
 }
 
-/// Something that happened to an object.
+/// A change of an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) key: Key,
     pub(crate) removed: bool,
-    /// The object after the change; for a removal its last state at the removal's revision.
+    /// The object after the change; after a removal, its last state at the removal's revision.
     pub(crate) object: Arc<Object>,
     pub(crate) previous: Option<Arc<Object>>,
 }
 
-/// Objects, recent changes, and the bell that rings for watches.
+/// Objects, recent changes, and the revision channel that wakes watches.
 #[derive(Debug)]
 pub(crate) struct Collection {
     pub(crate) objects: Objects,
     window: VecDeque<Arc<Change>>,
-    /// Changes up to this revision are forgotten.
-    forgotten: u64,
-    bell: signal::Sender<u64>,
+    /// Changes up to this revision have been dropped.
+    compacted: u64,
+    revisions: signal::Sender<u64>,
 }
 
 impl Default for Collection {
     fn default() -> Self {
-        Self { objects: Objects::new(), window: VecDeque::new(), forgotten: 0, bell: signal::Sender::new(0) }
+        Self {
+            objects: Objects::new(),
+            window: VecDeque::new(),
+            compacted: 0,
+            revisions: signal::Sender::new(0),
+        }
     }
 }
 
 impl Collection {
-    /// Objects that were loaded at `revision`, without their history.
+    /// Objects loaded from a file at `revision`, without history.
     pub(crate) fn loaded(objects: Objects, revision: u64) -> Self {
-        Self { objects, forgotten: revision, ..Self::default() }
+        Self { objects, compacted: revision, ..Self::default() }
     }
 
     pub(crate) fn record(&mut self, change: Change, window: usize) {
@@ -110,20 +115,20 @@ impl Collection {
         self.window.push_back(Arc::new(change));
         while self.window.len() > window {
             if let Some(oldest) = self.window.pop_front() {
-                self.forgotten = oldest.object.revision;
+                self.compacted = oldest.object.revision;
             }
         }
-        self.bell.send_replace(revision);
+        self.revisions.send_replace(revision);
     }
 
     pub(crate) fn last_change(&self) -> u64 {
-        self.window.back().map_or(self.forgotten, |change| change.object.revision)
+        self.window.back().map_or(self.compacted, |change| change.object.revision)
     }
 
-    /// The changes after `revision`, or the revision up to which they are forgotten.
+    /// The changes after `revision`, or the compacted revision if some of them have been dropped.
     pub(crate) fn changes_after(&self, revision: u64) -> Result<Vec<Arc<Change>>, u64> {
-        if revision < self.forgotten {
-            return Err(self.forgotten);
+        if revision < self.compacted {
+            return Err(self.compacted);
         }
         let start = self.window.partition_point(|change| change.object.revision <= revision);
         Ok(self.window.range(start..).map(Arc::clone).collect())
@@ -131,10 +136,10 @@ impl Collection {
 
     pub(crate) fn compact(&mut self, revision: u64) {
         self.window.clear();
-        self.forgotten = revision;
+        self.compacted = revision;
     }
 
-    pub(crate) fn bell(&self) -> signal::Receiver<u64> {
-        self.bell.subscribe()
+    pub(crate) fn revisions(&self) -> signal::Receiver<u64> {
+        self.revisions.subscribe()
     }
 }

@@ -1,8 +1,8 @@
 //! The objects and their history.
 //!
-//! One lock guards everything and is held for map operations only: objects are shared by `Arc`, collections are
-//! persistent maps, so that a list costs one clone of a root pointer. Requests compute outside and then
-//! [`Store::commit`] on condition that nothing changed in between.
+//! One lock guards all state and is held for map operations only. Objects are shared by `Arc`; collections are
+//! persistent maps, so a list clones one root pointer. Requests compute without the lock and then
+//! [`Store::commit`], which fails if the object has changed meanwhile.
 
 mod collection;
 mod owners;
@@ -21,7 +21,7 @@ pub use persist::PersistError;
 pub(crate) use snapshots::Snapshot;
 pub(crate) use watch::{Cursor, Delta, DeltaKind};
 
-use crate::resources::{CollectionId, Registry, Role};
+use crate::resources::{CollectionId, Registry, Strategy};
 use collection::Collection;
 use owners::Owners;
 use snapshots::Snapshots;
@@ -35,17 +35,20 @@ pub(crate) enum Expect {
     At(u64),
 }
 
-/// Why a [`Store::commit`] did not happen.
+/// A failed [`Store::commit`].
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum StoreError {
+    /// An object of this name exists.
     Exists,
+    /// The object has another revision, or none any more.
     Stale,
     NamespaceMissing,
     NamespaceTerminating,
-    Unknown,
+    /// The resource is not served.
+    UnknownResource,
 }
 
-/// What a [`Store::commit`] writes.
+/// The change of a [`Store::commit`].
 #[derive(Debug)]
 pub(crate) enum Write {
     Put(Value),
@@ -70,7 +73,7 @@ struct State {
 }
 
 impl Store {
-    /// An empty store that remembers `window` changes per resource.
+    /// An empty store that keeps the last `window` changes per resource.
     pub(crate) fn new(window: usize) -> Self {
         let state = State {
             revision: 1,
@@ -83,7 +86,7 @@ impl Store {
         Self { state: Mutex::new(state), changed: signal::Sender::new(1) }
     }
 
-    /// A panic while the lock was held cannot leave half a change behind that matters to a dev cluster.
+    /// Ignores poisoning: after a panic in a test, other tests may still read the store.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,19 +103,19 @@ impl Store {
         self.lock().collections.get(id)?.objects.get(key).map(Arc::clone)
     }
 
-    /// All objects of a resource and the revision at which they are all of them.
+    /// All objects of a resource at the current revision.
     pub(crate) fn snapshot(&self, id: &CollectionId) -> Snapshot {
         let state = self.lock();
         let objects = state.collections.get(id).map(|c| c.objects.clone()).unwrap_or_default();
         Snapshot { revision: state.revision, objects }
     }
 
-    /// Keeps a snapshot for the following pages of a list.
+    /// Keeps a snapshot for later pages of a list.
     pub(crate) fn keep_snapshot(&self, id: &CollectionId, snapshot: Snapshot) {
         self.lock().snapshots.keep(id.clone(), snapshot);
     }
 
-    /// The state of a resource at an earlier revision, if it is still known.
+    /// The objects of a resource at an earlier revision, if the store still has them.
     pub(crate) fn snapshot_at(&self, id: &CollectionId, revision: u64) -> Option<Snapshot> {
         let state = self.lock();
         if let Some(kept) = state.snapshots.find(id, revision) {
@@ -126,14 +129,14 @@ impl Store {
         })
     }
 
-    /// Writes or removes one object, if `expect` holds, and tells the watches.
+    /// Writes or removes one object if `expect` holds, and notifies the watches.
     pub(crate) fn commit(
         &self,
         id: &CollectionId,
         key: &Key,
         expect: Expect,
         write: Write,
-    ) -> Result<Arc<Object>, Refused> {
+    ) -> Result<Arc<Object>, StoreError> {
         let mut guard = self.lock();
         let object = guard.commit(id, key, expect, write)?;
         let revision = guard.revision;
@@ -142,17 +145,17 @@ impl Store {
         Ok(object)
     }
 
-    /// Where the objects are that name `uid` as their owner.
+    /// The keys of objects that have `uid` as an owner.
     pub(crate) fn dependents(&self, uid: &str) -> Vec<(CollectionId, Key)> {
         self.lock().owners.dependents(uid)
     }
 
-    /// Where the object with this uid is.
+    /// The key of the object with this uid.
     pub(crate) fn locate(&self, uid: &str) -> Option<(CollectionId, Key)> {
         self.lock().owners.locate(uid)
     }
 
-    /// Everything in a namespace.
+    /// The keys of all objects in a namespace.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<(CollectionId, Key)> {
         let state = self.lock();
         let mut found = Vec::new();
@@ -163,13 +166,13 @@ impl Store {
         found
     }
 
-    /// Whether nothing is left in a namespace.
+    /// Whether a namespace has no objects.
     pub(crate) fn is_namespace_empty(&self, namespace: &str) -> bool {
         let state = self.lock();
         state.collections.values().all(|c| collection::in_namespace(&c.objects, namespace).next().is_none())
     }
 
-    /// Forgets all history: watches and list pages from before now get 410.
+    /// Drops all history, as etcd's compaction does: older watches and list pages get 410.
     pub(crate) fn compact(&self) {
         let mut state = self.lock();
         let revision = state.revision;
@@ -179,7 +182,7 @@ impl Store {
         }
     }
 
-    /// Signals every commit, with the revision.
+    /// The revision of the last commit, as it changes.
     pub(crate) fn changes(&self) -> signal::Receiver<u64> {
         self.changed.subscribe()
     }
@@ -196,14 +199,15 @@ impl State {
         key: &Key,
         expect: Expect,
         write: Write,
-    ) -> Result<Arc<Object>, Refused> {
-        let resource = self.registry.find(&id.group, &id.plural).map(Arc::clone).ok_or(Refused::Unknown)?;
+    ) -> Result<Arc<Object>, StoreError> {
+        let resource =
+            self.registry.find(&id.group, &id.plural).map(Arc::clone).ok_or(StoreError::UnknownResource)?;
         let current = self.collections.get(id).and_then(|c| c.objects.get(key)).map(Arc::clone);
         match (expect, &current) {
-            (Expect::Absent, Some(_)) => return Err(Refused::Exists),
-            (Expect::At(_), None) => return Err(Refused::Stale),
+            (Expect::Absent, Some(_)) => return Err(StoreError::Exists),
+            (Expect::At(_), None) => return Err(StoreError::Stale),
             (Expect::At(revision), Some(object)) if object.revision != revision => {
-                return Err(Refused::Stale);
+                return Err(StoreError::Stale);
             }
             (Expect::Absent, None) if resource.namespaced => self.admit_to_namespace(&key.namespace)?,
             _ => {}
@@ -213,12 +217,12 @@ impl State {
         let (mut value, removed) = match (write, &current) {
             (Write::Put(value), _) => (value, false),
             (Write::Remove, Some(object)) => (object.value.clone(), true),
-            (Write::Remove, None) => return Err(Refused::Stale),
+            (Write::Remove, None) => return Err(StoreError::Stale),
         };
         value["metadata"]["resourceVersion"] = revision.to_string().into();
         let object = Arc::new(Object { revision, value });
         self.owners.update(id, key, current.as_deref(), (!removed).then_some(&*object));
-        if resource.role == Role::Definition {
+        if resource.strategy == Strategy::Definition {
             self.redefine(&object.value, removed);
         }
         let window = self.window;
@@ -227,23 +231,26 @@ impl State {
         Ok(object)
     }
 
-    fn admit_to_namespace(&self, name: &str) -> Result<(), Refused> {
+    fn admit_to_namespace(&self, name: &str) -> Result<(), StoreError> {
         let id = CollectionId { group: String::new(), plural: "namespaces".to_owned() };
         let key = Key::cluster_wide(name);
-        let namespace =
-            self.collections.get(&id).and_then(|c| c.objects.get(&key)).ok_or(Refused::NamespaceMissing)?;
+        let namespace = self
+            .collections
+            .get(&id)
+            .and_then(|c| c.objects.get(&key))
+            .ok_or(StoreError::NamespaceMissing)?;
         let terminating = namespace.value.pointer("/metadata/deletionTimestamp").is_some();
-        if terminating { Err(Refused::NamespaceTerminating) } else { Ok(()) }
+        if terminating { Err(StoreError::NamespaceTerminating) } else { Ok(()) }
     }
 
-    /// Makes the API of a CustomResourceDefinition appear, change or disappear.
+    /// Updates the registry after a change of a CustomResourceDefinition.
     fn redefine(&mut self, definition: &Value, removed: bool) {
         let registry = Arc::make_mut(&mut self.registry);
         if removed {
             let text = |pointer| definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            registry.forget(text("/spec/group"), text("/spec/names/plural"));
+            registry.undefine(text("/spec/group"), text("/spec/names/plural"));
         } else if let Err(error) = registry.define(definition) {
-            tracing::error!(%error, "a custom resource definition passed validation but defines nothing");
+            tracing::error!(%error, "a valid CustomResourceDefinition defines no resource");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who owns whom, by uid, so that garbage collection need not scan.
+//! An index of owner references by uid, so that garbage collection does not scan.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::collection::{Key, Object};
 use crate::resources::CollectionId;
 
-/// Both directions: where an owner is, and what depends on it.
+/// Keys by uid of the object, and keys of dependents by uid of their owner.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
-    places: HashMap<String, (CollectionId, Key)>,
+    locations: HashMap<String, (CollectionId, Key)>,
     dependents: HashMap<String, BTreeSet<(CollectionId, Key)>>,
 }
 
@@ -34,11 +34,11 @@ impl Owners {
             self.dependents.entry(uid.to_owned()).or_default().insert((id.clone(), key.clone()));
         }
         match (before, after) {
-            (Some(gone), None) => {
-                self.places.remove(gone.uid());
+            (Some(deleted), None) => {
+                self.locations.remove(deleted.uid());
             }
             (None, Some(new)) => {
-                self.places.insert(new.uid().to_owned(), (id.clone(), key.clone()));
+                self.locations.insert(new.uid().to_owned(), (id.clone(), key.clone()));
             }
             _ => {}
         }
@@ -49,7 +49,7 @@ impl Owners {
     }
 
     pub(crate) fn locate(&self, uid: &str) -> Option<(CollectionId, Key)> {
-        self.places.get(uid).cloned()
+        self.locations.get(uid).cloned()
     }
 }
 

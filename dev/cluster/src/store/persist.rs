@@ -1,4 +1,4 @@
-//! The store as one JSON file, replaced atomically.
+//! Saving the store as one JSON file, replaced atomically.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,24 +13,24 @@ use super::collection::{Collection, Key, Object, Objects};
 use super::{Store, owners::Owners};
 use crate::resources::{CollectionId, Registry};
 
-/// Why the state could not be read from or written to its file.
+/// The state file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum PersistError {
     /// The file or its directory could not be read, written or renamed.
-    #[error("cannot access {path}")]
+    #[error("cannot access the state file {path}")]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The file holds something else than the state of a dev cluster.
-    #[error("{path} is not the state of a dev cluster")]
+    /// The file does not hold the state of a dev cluster.
+    #[error("{path} does not hold the state of a dev cluster; remove it to start empty")]
     Content {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
@@ -50,7 +50,7 @@ struct SavedCollection<V> {
 }
 
 impl Store {
-    /// Writes everything to `path`, by way of a temporary file beside it.
+    /// Writes all objects to `path`, through a temporary file beside it.
     pub(crate) fn save(&self, path: &Path) -> Result<(), PersistError> {
         let (revision, collections) = {
             let state = self.lock();
@@ -76,7 +76,7 @@ impl Store {
         fs::rename(&temporary, path).map_err(file)
     }
 
-    /// Replaces everything by what `path` holds. False if there is no such file.
+    /// Replaces all objects by those in the file `path`. False if there is no such file.
     pub(crate) fn load(&self, path: &Path) -> Result<bool, PersistError> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
@@ -95,7 +95,7 @@ impl Store {
                 if id.plural == "customresourcedefinitions"
                     && let Err(error) = registry.define(&value)
                 {
-                    tracing::warn!(%error, "a saved custom resource definition defines nothing");
+                    tracing::warn!(%error, "a saved CustomResourceDefinition defines no resource");
                 }
                 let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
                 let key = Key::new(text("/metadata/namespace"), text("/metadata/name"));

@@ -1,12 +1,12 @@
-//! Earlier states of resources, kept for the following pages of a list.
+//! Snapshots of resources for later pages of a list.
 
 use std::collections::VecDeque;
 
 use super::collection::Objects;
 use crate::resources::CollectionId;
 
-/// Lists that are being paged through at once; the oldest is forgotten and its token answers 410.
-const KEPT: usize = 128;
+/// Limit of paged lists in progress. A token of a dropped snapshot gets 410.
+const MAX_SNAPSHOTS: usize = 128;
 
 /// All objects of a resource at one revision.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Snapshots {
             return;
         }
         self.kept.push_back((id, snapshot));
-        if self.kept.len() > KEPT {
+        if self.kept.len() > MAX_SNAPSHOTS {
             self.kept.pop_front();
         }
     }

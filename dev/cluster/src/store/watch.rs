@@ -1,7 +1,7 @@
 //! Following the changes of one resource.
 //!
-//! A [`Cursor`] remembers how far it has read and fetches the rest from the window when the bell rings. A slow
-//! reader therefore holds nothing up; if the window moves past it, it learns that with [`Forgotten`].
+//! A [`Cursor`] has the revision up to which it has read, and fetches later changes when it is woken. A slow reader
+//! therefore blocks no writer; once its changes have been dropped, it gets [`Compacted`].
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ pub(crate) enum DeltaKind {
     Deleted,
 }
 
-/// One event as a watch with a selection sees it.
+/// A change, as seen by a watch with a selection.
 #[derive(Clone, Debug)]
 pub(crate) struct Delta {
     pub(crate) kind: DeltaKind,
     pub(crate) object: Arc<Object>,
 }
 
-/// The history was forgotten up to this revision.
+/// The history up to this revision has been dropped.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Forgotten {
+pub(crate) struct Compacted {
     pub(crate) up_to: u64,
 }
 
@@ -39,52 +39,52 @@ pub(crate) struct Cursor {
     id: CollectionId,
     namespace: String,
     selection: Selection,
-    /// Everything up to this revision was delivered.
+    /// Changes up to this revision have been read.
     pub(crate) revision: u64,
-    bell: signal::Receiver<u64>,
+    revisions: signal::Receiver<u64>,
 }
 
 impl Store {
-    /// Begins to follow `id` after `revision`. An empty namespace means all.
+    /// A cursor over the changes of `id` after `revision`. An empty namespace means all.
     pub(crate) fn follow(
         &self,
         id: &CollectionId,
         namespace: &str,
         selection: Selection,
         revision: u64,
-    ) -> Result<Cursor, Forgotten> {
+    ) -> Result<Cursor, Compacted> {
         let mut state = self.lock();
         let collection = state.collection(id);
-        collection.changes_after(revision).map_err(|up_to| Forgotten { up_to })?;
-        let mut bell = collection.bell();
-        bell.mark_changed();
-        Ok(Cursor { id: id.clone(), namespace: namespace.to_owned(), selection, revision, bell })
+        collection.changes_after(revision).map_err(|up_to| Compacted { up_to })?;
+        let mut revisions = collection.revisions();
+        revisions.mark_changed();
+        Ok(Cursor { id: id.clone(), namespace: namespace.to_owned(), selection, revision, revisions })
     }
 }
 
 impl Cursor {
-    /// Waits until something may have changed.
-    pub(crate) async fn rung(&mut self) {
-        if self.bell.changed().await.is_err() {
-            // The store is gone; nothing will ever change again.
+    /// Waits until the collection may have changed.
+    pub(crate) async fn changed(&mut self) {
+        if self.revisions.changed().await.is_err() {
+            // The store has been dropped: there are no further changes.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Reads on.
-    pub(crate) fn read(&mut self, store: &Store) -> Result<Vec<Delta>, Forgotten> {
-        self.bell.mark_unchanged();
+    /// The changes since the last call.
+    pub(crate) fn read(&mut self, store: &Store) -> Result<Vec<Delta>, Compacted> {
+        self.revisions.mark_unchanged();
         let (changes, now) = {
             let mut state = store.lock();
             let now = state.revision;
             let changes = state.collection(&self.id).changes_after(self.revision);
-            (changes.map_err(|up_to| Forgotten { up_to })?, now)
+            (changes.map_err(|up_to| Compacted { up_to })?, now)
         };
         self.revision = self.revision.max(now);
-        Ok(changes.iter().filter_map(|change| self.see(change)).collect())
+        Ok(changes.iter().filter_map(|change| self.project(change)).collect())
     }
 
-    fn see(&self, change: &Change) -> Option<Delta> {
+    fn project(&self, change: &Change) -> Option<Delta> {
         if !self.namespace.is_empty() && change.key.namespace != self.namespace {
             return None;
         }
@@ -96,7 +96,7 @@ impl Cursor {
             (None, true) => Some(Delta { kind: DeltaKind::Added, object }),
             (Some(_), true) => Some(Delta { kind: DeltaKind::Modified, object }),
             (Some(_), false) if change.removed => Some(Delta { kind: DeltaKind::Deleted, object }),
-            // It no longer matches: watchers get its last matching state, at the revision of this change.
+            // The object no longer matches: watchers get its last matching state at this change's revision.
             (Some(last), false) => {
                 let mut value = last.value.clone();
                 value["metadata"]["resourceVersion"] = object.revision.to_string().into();

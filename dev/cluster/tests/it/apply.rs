@@ -61,7 +61,7 @@ async fn equal_values_are_shared() {
 }
 
 #[tokio::test]
-async fn what_is_no_longer_applied_is_removed() {
+async fn a_field_that_is_no_longer_applied_is_removed() {
     let scene = Scene::new().await;
     scene.apply(&path(), "one", &map(&json!({"k": "1", "l": "1"}))).await.expect(201);
     scene.merge(&path(), &json!({"data": {"m": "by hand"}})).await.expect(200);

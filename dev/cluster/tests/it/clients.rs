@@ -42,7 +42,7 @@ fn config_map(name: &str) -> ConfigMap {
     }
 }
 
-/// Runs a watcher through a broken watch and a compaction; it must end up knowing everything.
+/// Breaks a watcher's watch and compacts the history. The watcher must then have all objects.
 async fn survives_everything(config: watcher::Config) {
     let scene = Scene::new().await;
     let api: Api<ConfigMap> = Api::namespaced(scene.client.clone(), "default");
@@ -74,12 +74,12 @@ async fn survives_everything(config: watcher::Config) {
 }
 
 #[tokio::test]
-async fn a_reflector_that_lists_survives_everything() {
+async fn a_reflector_that_lists_survives_faults() {
     survives_everything(watcher::Config::default()).await;
 }
 
 #[tokio::test]
-async fn a_reflector_that_streams_its_list_survives_everything() {
+async fn a_reflector_that_streams_its_list_survives_faults() {
     survives_everything(watcher::Config::default().streaming_lists()).await;
 }
 
@@ -137,7 +137,7 @@ async fn a_controller_converges() {
 }
 
 #[tokio::test]
-async fn a_recorder_writes_what_core_readers_see() {
+async fn an_event_of_a_recorder_is_read_through_the_core_api() {
     let scene = Scene::new().await;
     let recorder = Recorder::new(scene.client.clone(), Reporter::from("trigger"));
     let subject = ObjectReference {
@@ -183,7 +183,7 @@ async fn dynamic_objects_work_for_every_resource() {
 }
 
 #[tokio::test]
-async fn leases_are_taken_by_one() {
+async fn one_client_acquires_a_lease() {
     let scene = Scene::new().await;
     let resource = ApiResource::erase::<k8s_openapi::api::coordination::v1::Lease>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(scene.client.clone(), "default", &resource);

@@ -1,4 +1,4 @@
-//! Misbehaviour on purpose, and the record of what clients asked for.
+//! Fault injection and the request log.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ async fn every_status_has_its_reason() {
 }
 
 #[tokio::test]
-async fn a_rate_hits_some() {
+async fn a_rate_affects_some_requests() {
     let scene = Scene::new().await;
     scene.cluster.faults().add(Fault::refuse(500).at_rate(0.5));
     let mut refused = 0;
@@ -47,7 +47,7 @@ async fn a_rate_hits_some() {
 }
 
 #[tokio::test]
-async fn latency_delays() {
+async fn a_delay_adds_latency() {
     let scene = Scene::new().await;
     scene.cluster.faults().add(Fault::delay(Duration::from_millis(200)).on("list", "configmaps"));
     let begun = Instant::now();
@@ -81,7 +81,7 @@ async fn faults_can_be_set_over_http() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_refuses_connections_and_comes_back_with_its_data() {
+async fn a_stopped_server_refuses_connections_and_restarts_with_its_objects() {
     let scene = Scene::new().await;
     scene.made(MAPS, &config_map("a", &json!({}))).await;
     let mut watch = scene.watch(&format!("{MAPS}?watch=true&resourceVersion=1")).await;

@@ -1,6 +1,6 @@
 //! The real kubectl, verb by verb.
 //!
-//! Skipped where there is no kubectl, unless `TRIGGER_REQUIRE_KUBECTL=1`.
+//! Skipped without kubectl, unless `TRIGGER_REQUIRE_KUBECTL=1`.
 
 use std::fmt::Write as _;
 use std::io::{Write as _, stderr};
@@ -20,7 +20,7 @@ struct Kubectl {
     home: tempfile::TempDir,
 }
 
-/// Past the test runner, which shows what tests print only if they fail.
+/// Not `eprintln!`: the test runner shows the output of failed tests only.
 static SAY_ONCE: Once = Once::new();
 
 struct Output {
@@ -30,14 +30,14 @@ struct Output {
 }
 
 impl Kubectl {
-    /// A cluster and a kubectl for it, or `None` if there is no kubectl.
+    /// A cluster with its kubectl, or `None` if kubectl is missing.
     async fn new() -> Option<Self> {
         let found = Command::new("kubectl").args(["version", "--client"]).output().await;
         if !found.is_ok_and(|output| output.status.success()) {
             let required = std::env::var("TRIGGER_REQUIRE_KUBECTL").is_ok_and(|value| value == "1");
             assert!(!required, "kubectl is required and not there");
             SAY_ONCE.call_once(|| {
-                stderr().write_all(b"skipped for want of kubectl: the tests in kubectl.rs\n").unwrap();
+                stderr().write_all(b"skipped: kubectl is not installed; the tests in kubectl.rs did nothing\n").unwrap();
             });
             return None;
         }
@@ -65,14 +65,14 @@ impl Kubectl {
         }
     }
 
-    /// Runs a command that must succeed and returns what it prints.
+    /// Runs a command that must succeed and returns its output.
     async fn run(&self, line: &str) -> String {
         let output = self.output(line).await;
         assert!(output.success, "kubectl {line}: {}{}", output.text, output.error);
         output.text
     }
 
-    /// Runs a command that must fail and returns its complaint.
+    /// Runs a command that must fail and returns its error output.
     async fn fail(&self, line: &str) -> String {
         let output = self.output(line).await;
         assert!(!output.success, "kubectl {line}: {}", output.text);
@@ -285,7 +285,7 @@ async fn kubectl_watches() {
 }
 
 #[tokio::test]
-async fn kubectl_asks_what_it_can_do() {
+async fn kubectl_auth_can_i_asks_for_an_access_review() {
     let Some(kubectl) = Kubectl::new().await else { return };
     assert_eq!(kubectl.run("auth can-i create builds").await, "yes\n");
 }

@@ -20,7 +20,7 @@ async fn exists(scene: &Scene, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_finalizer_delays_the_end() {
+async fn a_finalizer_delays_the_deletion() {
     let scene = Scene::new().await;
     scene.made(MAPS, &json!({"metadata": {"name": "a", "finalizers": ["example.org/hold"]}})).await;
     let path = format!("{MAPS}/a");
@@ -35,7 +35,7 @@ async fn a_finalizer_delays_the_end() {
 }
 
 #[tokio::test]
-async fn deletion_answers_with_what_is_gone() {
+async fn a_deletion_returns_the_deleted_object() {
     let scene = Scene::new().await;
     let made = scene.made(MAPS, &config_map("a", &json!({}))).await;
     let status = scene.delete(&format!("{MAPS}/a"), &Value::Null).await.expect(200);
@@ -57,7 +57,7 @@ async fn deletion_honours_preconditions() {
 }
 
 #[tokio::test]
-async fn owned_objects_go_with_their_last_owner() {
+async fn owned_objects_are_deleted_with_their_last_owner() {
     let scene = Scene::new().await;
     let one = scene.made(MAPS, &config_map("one", &json!({}))).await;
     let two = scene.made(MAPS, &config_map("two", &json!({}))).await;
@@ -72,7 +72,7 @@ async fn owned_objects_go_with_their_last_owner() {
 }
 
 #[tokio::test]
-async fn an_object_of_a_gone_owner_is_collected() {
+async fn an_object_of_a_deleted_owner_is_collected() {
     let scene = Scene::new().await;
     let ghost = json!({"metadata": {"name": "ghost", "uid": "no-such-uid"}});
     scene.made(MAPS, &owned("orphan", &[&ghost])).await;
@@ -112,7 +112,7 @@ async fn foreground_deletion_waits_for_the_dependents() {
 }
 
 #[tokio::test]
-async fn a_namespace_takes_its_objects_along() {
+async fn a_namespace_is_deleted_with_its_objects() {
     let scene = Scene::new().await;
     scene.made("/api/v1/namespaces", &json!({"metadata": {"name": "team"}})).await;
     let maps = "/api/v1/namespaces/team/configmaps";
@@ -129,7 +129,7 @@ async fn a_namespace_takes_its_objects_along() {
 }
 
 #[tokio::test]
-async fn a_full_namespace_goes_without_nesting() {
+async fn a_full_namespace_is_deleted_without_deep_recursion() {
     let scene = Scene::new().await;
     for index in 0..3000 {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{index}"), "namespace": "full"}});

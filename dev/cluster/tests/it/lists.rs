@@ -9,7 +9,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn pages_together_are_one_moment() {
+async fn all_pages_of_a_list_have_one_version() {
     let scene = Scene::new().await;
     for name in ["a", "b", "c", "d", "e"] {
         scene.made(MAPS, &config_map(name, &json!({}))).await;
@@ -31,7 +31,7 @@ async fn pages_together_are_one_moment() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_forgotten_list_has_expired() {
+async fn a_page_of_a_compacted_list_gets_410() {
     let scene = Scene::new().await;
     for name in ["a", "b"] {
         scene.made(MAPS, &config_map(name, &json!({}))).await;
@@ -46,7 +46,7 @@ async fn a_page_of_a_forgotten_list_has_expired() {
 }
 
 #[tokio::test]
-async fn lists_know_their_version() {
+async fn lists_have_a_version() {
     let scene = Scene::new().await;
     let made = scene.made(MAPS, &config_map("a", &json!({}))).await;
     let list = scene.get(&format!("{MAPS}?resourceVersion=0")).await.expect(200);
@@ -131,7 +131,7 @@ async fn tables_have_the_columns_of_the_definition() {
 }
 
 #[tokio::test]
-async fn metadata_can_be_had_alone() {
+async fn metadata_can_be_requested_alone() {
     let scene = Scene::new().await;
     scene.made(BUILDS, &build("web")).await;
     let accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";

@@ -1,4 +1,4 @@
-//! The dev cluster as its clients see it: over HTTP, with kube-rs and with kubectl.
+//! The dev cluster over HTTP: with kube-rs, with kubectl and with raw requests.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::similar_names,
-    reason = "a test fails by panicking, and says why on standard error"
+    reason = "a test fails by panicking, and writes the reason to standard error"
 )]
 
 mod apply;
@@ -16,9 +16,9 @@ mod kubectl;
 mod lifecycle;
 mod lists;
 mod objects;
+mod persistence;
 mod remote;
 mod reviews;
 mod scene;
 mod schemas;
-mod survival;
 mod watches;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::scene::{BUILDS, MAPS, RUNS, Scene, build, config_map, version};
 
 #[tokio::test]
-async fn create_fills_in_what_the_server_owns() {
+async fn create_sets_the_fields_of_the_server() {
     let scene = Scene::new().await;
     let made = scene.made(BUILDS, &build("web")).await;
     assert_eq!(made["metadata"]["namespace"], "default");
@@ -50,7 +50,7 @@ async fn generated_names_stay_short_and_differ() {
 }
 
 #[tokio::test]
-async fn illegal_names_labels_and_annotations_are_refused() {
+async fn invalid_names_labels_and_annotations_are_refused() {
     let scene = Scene::new().await;
     let cases = [
         (json!({"name": "Not_Legal"}), "metadata.name"),
@@ -70,7 +70,7 @@ async fn illegal_names_labels_and_annotations_are_refused() {
 }
 
 #[tokio::test]
-async fn objects_have_a_greatest_size() {
+async fn too_large_objects_are_refused() {
     let scene = Scene::new().await;
     let of = |name: &str, length: usize| {
         let mut build = build(name);
@@ -113,8 +113,8 @@ async fn a_write_without_effect_changes_nothing() {
     assert_eq!(scene.put(&path, &made).await.expect(200), made);
     let same = json!({"spec": {"strategy": {"name": "buildah"}}});
     assert_eq!(scene.merge(&path, &same).await.expect(200), made);
-    let unsaid = json!({"metadata": {"uid": null}});
-    assert_eq!(scene.merge(&path, &unsaid).await.expect(200), made);
+    let null_uid = json!({"metadata": {"uid": null}});
+    assert_eq!(scene.merge(&path, &null_uid).await.expect(200), made);
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn generation_counts_changes_of_the_spec_only() {
 }
 
 #[tokio::test]
-async fn status_and_the_rest_are_written_apart() {
+async fn status_and_spec_are_written_separately() {
     let scene = Scene::new().await;
     let mut body = build("web");
     body["status"] = json!({"registered": "True"});
@@ -184,7 +184,7 @@ async fn strategic_patches_are_for_built_in_kinds() {
 }
 
 #[tokio::test]
-async fn a_dry_run_answers_and_keeps_nothing() {
+async fn a_dry_run_stores_nothing() {
     let scene = Scene::new().await;
     let made = scene.post(&format!("{BUILDS}?dryRun=All"), &build("web")).await.expect(201);
     assert_eq!(made["metadata"]["generation"], 1);
@@ -214,7 +214,7 @@ async fn secrets_encode_their_string_data() {
 }
 
 #[tokio::test]
-async fn events_show_two_faces() {
+async fn events_are_served_in_both_groups() {
     let scene = Scene::new().await;
     let event = json!({"metadata": {"name": "e"}, "regarding": {"kind": "Build", "name": "web", "namespace": "default"},
         "note": "it happened", "reason": "Fired", "type": "Normal", "reportingController": "trigger",
@@ -236,7 +236,7 @@ async fn events_show_two_faces() {
 }
 
 #[tokio::test]
-async fn every_served_version_shows_the_same_object() {
+async fn every_served_version_returns_the_same_object() {
     let scene = Scene::new().await;
     scene.made(BUILDS, &build("web")).await;
     let alpha = "/apis/shipwright.io/v1alpha1/namespaces/default/builds";

@@ -35,7 +35,7 @@ async fn with_token(scene: &Scene, token: &str, method: &str, path: &str, body: 
 }
 
 #[tokio::test]
-async fn a_token_must_be_known() {
+async fn an_unknown_token_is_refused() {
     let scene = scene().await;
     assert_eq!(with_token(&scene, "t0ken", "GET", MAPS, &Value::Null).await.0, 200);
     let (status, body) = with_token(&scene, "guess", "GET", MAPS, &Value::Null).await;
@@ -43,7 +43,7 @@ async fn a_token_must_be_known() {
 }
 
 #[tokio::test]
-async fn rules_refuse_requests_if_asked_to() {
+async fn rules_restrict_requests_with_authorize() {
     let robot = || User { token: "t0ken".to_owned(), name: "robot".to_owned(), ..User::default() };
     let rule = AccessRule {
         verbs: texts(&["list"]),
@@ -63,7 +63,7 @@ async fn rules_refuse_requests_if_asked_to() {
 }
 
 #[tokio::test]
-async fn token_reviews_say_who_it_is() {
+async fn a_token_review_returns_the_user() {
     let scene = scene().await;
     let path = "/apis/authentication.k8s.io/v1/tokenreviews";
     let known = scene.post(path, &json!({"spec": {"token": "t0ken"}})).await.expect(201);

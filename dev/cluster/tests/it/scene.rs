@@ -1,4 +1,4 @@
-//! A cluster with the definitions of Build and BuildRun, and a raw client that hides nothing.
+//! A cluster with the definitions of Build and BuildRun, and a client that returns raw responses.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use trigger_devcluster::{DevCluster, DevClusterBuilder};
 
-/// Nothing here takes this long unless it is broken.
+/// Longer than any state in these tests takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) const BUILDS: &str = "/apis/shipwright.io/v1beta1/namespaces/default/builds";
@@ -19,13 +19,13 @@ pub(crate) struct Scene {
     pub(crate) client: kube::Client,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl Response {
     /// The body, if the status is the expected one.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Value {
@@ -62,7 +62,7 @@ pub(crate) fn config_map(name: &str, data: &Value) -> Value {
 
 pub(crate) fn client_for(cluster: &DevCluster) -> kube::Client {
     let mut config = kube::Config::new(cluster.url().parse().unwrap());
-    // What the server says is under test here, not how the client copes with it.
+    // The tests check the responses of the server, not the retries of the client.
     config.default_retry = false;
     kube::Client::try_from(config).unwrap()
 }
@@ -78,49 +78,49 @@ impl Scene {
         Self { cluster, client }
     }
 
-    pub(crate) async fn call(&self, request: http::Request<Vec<u8>>) -> Answer {
+    pub(crate) async fn call(&self, request: http::Request<Vec<u8>>) -> Response {
         let response = self.client.send(request.map(Body::from)).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
+        Response { status: head.status.as_u16(), headers: head.headers, body }
     }
 
-    async fn send(&self, method: &str, path: &str, content_type: &str, body: &Value) -> Answer {
+    async fn send(&self, method: &str, path: &str, content_type: &str, body: &Value) -> Response {
         let request = http::Request::builder().method(method).uri(path).header("content-type", content_type);
         let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
         self.call(request.header("user-agent", "tester/1.0").body(body).unwrap()).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send("GET", path, "application/json", &Value::Null).await
     }
 
-    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Answer {
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Response {
         self.call(http::Request::builder().uri(path).header("accept", accept).body(Vec::new()).unwrap()).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.send("POST", path, "application/json", body).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
         self.send("PUT", path, "application/json", body).await
     }
 
-    pub(crate) async fn delete(&self, path: &str, options: &Value) -> Answer {
+    pub(crate) async fn delete(&self, path: &str, options: &Value) -> Response {
         self.send("DELETE", path, "application/json", options).await
     }
 
-    pub(crate) async fn merge(&self, path: &str, patch: &Value) -> Answer {
+    pub(crate) async fn merge(&self, path: &str, patch: &Value) -> Response {
         self.send("PATCH", path, "application/merge-patch+json", patch).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, kind: &str, patch: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, kind: &str, patch: &Value) -> Response {
         self.send("PATCH", path, &format!("application/{kind}"), patch).await
     }
 
-    pub(crate) async fn apply(&self, path: &str, manager: &str, config: &Value) -> Answer {
+    pub(crate) async fn apply(&self, path: &str, manager: &str, config: &Value) -> Response {
         let path = format!("{path}?fieldManager={manager}");
         self.patch(&path, "apply-patch+yaml", config).await
     }
@@ -174,9 +174,9 @@ impl Watch {
     }
 }
 
-/// Asks again until `check` is content.
+/// Polls until `check` returns a value.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
-    what: &str,
+    state: &str,
     mut check: impl FnMut() -> F,
 ) -> T {
     let wait = async {
@@ -187,7 +187,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("never happened: {what}"))
+    tokio::time::timeout(DEADLINE, wait).await.unwrap_or_else(|_| panic!("not within the deadline: {state}"))
 }
 
 pub(crate) fn version(object: &Value) -> u64 {

@@ -1,4 +1,4 @@
-//! Custom resources: pruning, defaults, validation, and definitions that come and go.
+//! Custom resources: pruning, defaults, validation, and changes of definitions.
 
 use serde_json::{Value, json};
 

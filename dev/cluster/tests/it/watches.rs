@@ -24,7 +24,7 @@ async fn a_watch_continues_from_any_version() {
 }
 
 #[tokio::test]
-async fn a_watch_without_a_version_begins_with_what_exists() {
+async fn a_watch_without_a_version_begins_with_the_existing_objects() {
     let scene = Scene::new().await;
     scene.made(MAPS, &config_map("a", &json!({}))).await;
     let mut watch = scene.watch(&format!("{MAPS}?watch=true")).await;
@@ -35,7 +35,7 @@ async fn a_watch_without_a_version_begins_with_what_exists() {
 }
 
 #[tokio::test]
-async fn selectors_turn_changes_into_comings_and_goings() {
+async fn a_change_of_labels_is_an_addition_or_a_deletion_for_a_selector() {
     let scene = Scene::new().await;
     let labelled = |value: &str| json!({"metadata": {"labels": {"show": value}}});
     let made = scene.made(MAPS, &config_map("a", &json!({}))).await;
@@ -89,7 +89,7 @@ async fn a_watch_ends_after_its_timeout_with_a_bookmark() {
 }
 
 #[tokio::test]
-async fn a_forgotten_version_is_gone() {
+async fn a_compacted_version_gets_410() {
     let scene = Scene::new().await;
     let first = scene.made(MAPS, &config_map("a", &json!({}))).await;
     let last = scene.made(MAPS, &config_map("b", &json!({}))).await;
@@ -105,7 +105,7 @@ async fn a_forgotten_version_is_gone() {
 }
 
 #[tokio::test]
-async fn the_window_is_bounded() {
+async fn only_the_latest_changes_are_kept() {
     let scene = Scene::of(builder().window(2)).await;
     let first = scene.made(MAPS, &config_map("a", &json!({}))).await;
     for name in ["b", "c", "d"] {
@@ -133,7 +133,7 @@ async fn tables_and_metadata_can_be_watched() {
 }
 
 #[tokio::test]
-async fn watches_drop_when_told_to() {
+async fn open_watches_are_dropped_on_request() {
     let scene = Scene::new().await;
     let mut watch = scene.watch(&format!("{MAPS}?watch=true")).await;
     assert_eq!(watch.status, 200);

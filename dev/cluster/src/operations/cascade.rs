@@ -1,7 +1,6 @@
-//! What follows from a change: finalized objects go, owned objects go with their owner, emptied namespaces and
-//! definitions go.
+//! Cascading deletion: finalized objects, dependents of deleted owners, contents of namespaces and definitions.
 //!
-//! On a real cluster controllers do this a moment later; here it is done before the request is answered.
+//! On a real cluster controllers do this after the response; here it happens before the response.
 
 use std::sync::Arc;
 
@@ -9,30 +8,30 @@ use serde_json::Value;
 
 use super::Target;
 use crate::identity;
-use crate::resources::{CollectionId, Role};
+use crate::resources::{CollectionId, Strategy};
 use crate::store::{Expect, Key, Object, Store, Write};
 
-/// Keeps an owner until its dependents are gone.
+/// Finalizer that keeps an owner until its dependents are deleted.
 pub(super) const FOREGROUND: &str = "foregroundDeletion";
-/// Keeps an owner until its dependents have forgotten it.
+/// Finalizer that keeps an owner until its dependents no longer refer to it.
 pub(super) const ORPHAN: &str = "orphan";
-/// Keeps a definition until its objects are gone.
+/// Finalizer that keeps a definition until its objects are deleted.
 pub(super) const CLEAN_UP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
-/// How often one step is tried against concurrent writers.
+/// Attempts of one step against concurrent writers.
 const ATTEMPTS: usize = 64;
 
-/// Continues a deletion after its object changed. Returns the last state if the object is gone now.
+/// Continues a deletion after its object changed. Returns the last state if the object has been deleted.
 pub(super) fn after_change(store: &Store, target: &Target, object: &Arc<Object>) -> Option<Arc<Object>> {
     if !object.is_terminating() {
         return None;
     }
-    release_contents(store, target, object);
-    advance(store, &target.resource.collection(), &target.key())
+    delete_contents(store, target, object);
+    finalize(store, &target.resource.collection(), &target.key())
 }
 
-/// Begins to delete, or let go of, everything that keeps a terminating object.
-fn release_contents(store: &Store, target: &Target, object: &Object) {
+/// Deletes or orphans the objects that block the deletion of a terminating object.
+fn delete_contents(store: &Store, target: &Target, object: &Object) {
     let uid = object.uid();
     for finalizer in object.finalizers() {
         match finalizer {
@@ -43,11 +42,11 @@ fn release_contents(store: &Store, target: &Target, object: &Object) {
             }
             ORPHAN => {
                 for (id, key) in store.dependents(uid) {
-                    release(store, &id, &key, uid);
+                    remove_owner(store, &id, &key, uid);
                 }
             }
-            CLEAN_UP if target.resource.role == Role::Definition => {
-                let id = defined_by(object);
+            CLEAN_UP if target.resource.strategy == Strategy::Definition => {
+                let id = collection_of(object);
                 for key in store.snapshot(&id).objects.keys() {
                     delete_dependent(store, &id, key, "");
                 }
@@ -55,22 +54,22 @@ fn release_contents(store: &Store, target: &Target, object: &Object) {
             _ => {}
         }
     }
-    if target.resource.role == Role::Namespace {
+    if target.resource.strategy == Strategy::Namespace {
         for (id, key) in store.in_namespace(&target.name) {
             delete_dependent(store, &id, &key, "");
         }
     }
 }
 
-/// The collection that a definition defines.
-fn defined_by(definition: &Object) -> CollectionId {
+/// The collection of a definition's objects.
+fn collection_of(definition: &Object) -> CollectionId {
     let text = |pointer| definition.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     builtin(text("/spec/group"), text("/spec/names/plural"))
 }
 
-/// Deletes a new object all of whose owners are known to be gone.
+/// Deletes a new object if all of its owners have been deleted.
 pub(super) fn after_creation(store: &Store, object: &Arc<Object>) {
-    if owners(object).is_empty() || has_living_owner(store, object) {
+    if owners(object).is_empty() || has_existing_owner(store, object) {
         return;
     }
     if let Some((id, key)) = store.locate(object.uid()) {
@@ -78,25 +77,25 @@ pub(super) fn after_creation(store: &Store, object: &Arc<Object>) {
     }
 }
 
-/// Cleans up after an object that is gone.
-pub(super) fn after_removal(store: &Store, gone: &Arc<Object>) {
-    for (id, key) in store.dependents(gone.uid()) {
-        delete_dependent(store, &id, &key, gone.uid());
+/// Cleans up after a deleted object.
+pub(super) fn after_removal(store: &Store, deleted: &Arc<Object>) {
+    for (id, key) in store.dependents(deleted.uid()) {
+        delete_dependent(store, &id, &key, deleted.uid());
     }
-    for owner in owners(gone).iter().filter_map(|owner| store.locate(owner["uid"].as_str()?)) {
-        advance(store, &owner.0, &owner.1);
+    for owner in owners(deleted).iter().filter_map(|owner| store.locate(owner["uid"].as_str()?)) {
+        finalize(store, &owner.0, &owner.1);
     }
-    let text = |pointer| gone.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer| deleted.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let namespace = text("/metadata/namespace");
     if !namespace.is_empty() {
-        advance(store, &builtin("", "namespaces"), &Key::cluster_wide(namespace));
+        finalize(store, &builtin("", "namespaces"), &Key::cluster_wide(namespace));
     }
     let registry = store.registry();
     if let Some((resource, _)) =
         registry.of_kind(text("/apiVersion"), text("/kind")).filter(|(r, _)| r.is_custom())
     {
         let definitions = builtin("apiextensions.k8s.io", "customresourcedefinitions");
-        advance(store, &definitions, &Key::cluster_wide(resource.qualified()));
+        finalize(store, &definitions, &Key::cluster_wide(resource.name.qualified()));
     }
 }
 
@@ -109,8 +108,8 @@ fn owners(object: &Object) -> Vec<&Value> {
     list.into_iter().flatten().collect()
 }
 
-/// An owner lives if its uid is known, or if nobody can tell because its kind is not served here.
-fn has_living_owner(store: &Store, object: &Object) -> bool {
+/// Whether an owner exists. An owner of a kind that is not served counts as existing.
+fn has_existing_owner(store: &Store, object: &Object) -> bool {
     let registry = store.registry();
     owners(object).iter().any(|owner| {
         let text = |key: &str| owner[key].as_str().unwrap_or_default();
@@ -118,20 +117,20 @@ fn has_living_owner(store: &Store, object: &Object) -> bool {
     })
 }
 
-/// Takes a terminating object one step further if nothing keeps it any more. It deletes nothing else, so that
-/// deletions do not nest deeper than owners do. Returns its last state if it is gone now.
-fn advance(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
+/// Removes the finalizers of a terminating object that are done, or the object if none is left. It deletes no other
+/// object, so deletions nest no deeper than owners. Returns the object's last state if it has been deleted.
+fn finalize(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
     for _ in 0..ATTEMPTS {
         let current = store.get(id, key).filter(|object| object.is_terminating())?;
         let registry = store.registry();
-        let role = registry.find(&id.group, &id.plural)?.role;
+        let strategy = registry.find(&id.group, &id.plural)?.strategy;
         let mut kept: Vec<&str> = Vec::new();
         for finalizer in current.finalizers() {
             let done = match finalizer {
                 FOREGROUND => !is_blocked(store, &current),
                 ORPHAN => true,
-                CLEAN_UP if role == Role::Definition => {
-                    store.snapshot(&defined_by(&current)).objects.is_empty()
+                CLEAN_UP if strategy == Strategy::Definition => {
+                    store.snapshot(&collection_of(&current)).objects.is_empty()
                 }
                 _ => false,
             };
@@ -139,7 +138,7 @@ fn advance(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
                 kept.push(finalizer);
             }
         }
-        if role == Role::Namespace && !store.is_namespace_empty(&key.name) {
+        if strategy == Strategy::Namespace && !store.is_namespace_empty(&key.name) {
             return None;
         }
         let write = if kept.is_empty() {
@@ -163,7 +162,7 @@ fn advance(store: &Store, id: &CollectionId, key: &Key) -> Option<Arc<Object>> {
     None
 }
 
-/// Whether an object depends on `owner` in a way that delays its foreground deletion.
+/// Whether a dependent blocks the foreground deletion of `owner`.
 fn is_blocked(store: &Store, owner: &Object) -> bool {
     let blocks = |object: &Object| {
         let mut references = owners(object).into_iter().filter(|o| o["uid"] == owner.uid());
@@ -173,13 +172,13 @@ fn is_blocked(store: &Store, owner: &Object) -> bool {
     dependents.iter().any(|(id, key)| store.get(id, key).is_some_and(|object| blocks(&object)))
 }
 
-/// Deletes an object because `owner` is gone, or only lets go of that owner if another one lives.
+/// Deletes an object whose `owner` has been deleted, or only the reference to it if another owner exists.
 fn delete_dependent(store: &Store, id: &CollectionId, key: &Key, owner: &str) {
     for _ in 0..ATTEMPTS {
         let Some(current) = store.get(id, key) else { return };
         let others = owners(&current).into_iter().filter(|o| !owner.is_empty() && o["uid"] != owner);
         if others.into_iter().any(|o| o["uid"].as_str().is_some_and(|uid| store.locate(uid).is_some())) {
-            release(store, id, key, owner);
+            remove_owner(store, id, key, owner);
             return;
         }
         if current.is_terminating() {
@@ -204,7 +203,7 @@ fn delete_dependent(store: &Store, id: &CollectionId, key: &Key, owner: &str) {
 }
 
 /// Removes the reference to `owner` from an object.
-fn release(store: &Store, id: &CollectionId, key: &Key, owner: &str) {
+fn remove_owner(store: &Store, id: &CollectionId, key: &Key, owner: &str) {
     for _ in 0..ATTEMPTS {
         let Some(current) = store.get(id, key) else { return };
         let mut value = current.value.clone();

@@ -1,4 +1,4 @@
-//! Watches: a stream of JSON lines.
+//! Watches: streams of JSON lines.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::selector::Selection;
 use crate::status::{ApiError, Cause};
 use crate::store::{Cursor, Delta, DeltaKind, Store};
 
-/// How often a quiet watch says where it is. The real server takes about a minute; tests should not have to.
+/// Interval of bookmarks. The real server sends one per minute; tests would wait too long for it.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A watch without `timeoutSeconds` ends after this long, within the range that the real server picks from.
+/// Lifetime of a watch without `timeoutSeconds`; the real server picks 30 to 60 minutes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(40);
 
-struct Watching {
+struct WatchResponse {
     store: Arc<Store>,
     target: Target,
     cursor: Cursor,
@@ -41,7 +41,7 @@ struct Watching {
     is_over: bool,
 }
 
-/// Answers a watch.
+/// The response to a watch request.
 pub(super) fn watch(
     store: &Arc<Store>,
     target: Target,
@@ -75,13 +75,13 @@ pub(super) fn watch(
     let content_type = "application/json";
     let cursor = match store.follow(&target.resource.collection(), &target.namespace, selection, start) {
         Ok(cursor) => cursor,
-        Err(forgotten) => {
-            let event = error_event(start, forgotten.up_to);
+        Err(compacted) => {
+            let event = error_event(start, compacted.up_to);
             return Ok(body::stream(content_type, futures::stream::iter([event])));
         }
     };
     let now = Instant::now();
-    let mut watching = Watching {
+    let mut response = WatchResponse {
         store: Arc::clone(store),
         target,
         cursor,
@@ -95,37 +95,37 @@ pub(super) fn watch(
         drops,
         is_over: false,
     };
-    watching.drops.mark_unchanged();
+    response.drops.mark_unchanged();
     for delta in first {
-        watching.push(&delta);
+        response.push(&delta);
     }
     if initial {
-        watching.push_bookmark(start, true);
+        response.push_bookmark(start, true);
     }
-    Ok(body::stream(content_type, watching.into_stream()))
+    Ok(body::stream(content_type, response.into_stream()))
 }
 
 fn wants_initial_events(query: &Query) -> Result<bool, ApiError> {
-    let refuse = |field: &str, detail: &str| {
+    let invalid = |field: &str, detail: &str| {
         Err(ApiError::invalid_options("ListOptions", Cause::forbidden(field, detail)))
     };
     let version_match = query.text("resourceVersionMatch");
     match (query.text("sendInitialEvents"), version_match) {
         ("", "") => Ok(false),
-        ("", _) => refuse(
+        ("", _) => invalid(
             "resourceVersionMatch",
             "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
         ),
         (flag, "NotOlderThan") => Ok(flag == "true" || flag == "1"),
-        _ => refuse(
+        _ => invalid(
             "resourceVersionMatch",
             "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         ),
     }
 }
 
-fn error_event(revision: u64, forgotten: u64) -> Bytes {
-    let error = ApiError::expired(format!("too old resource version: {revision} ({forgotten})"));
+fn error_event(revision: u64, compacted: u64) -> Bytes {
+    let error = ApiError::expired(format!("too old resource version: {revision} ({compacted})"));
     line("ERROR", &error.to_value())
 }
 
@@ -135,11 +135,11 @@ fn line(kind: &str, object: &Value) -> Bytes {
     Bytes::from(text)
 }
 
-impl Watching {
+impl WatchResponse {
     fn into_stream(self) -> impl Stream<Item = Bytes> + Send {
-        futures::stream::unfold(self, |mut watching| async move {
-            let chunk = watching.next().await?;
-            Some((chunk, watching))
+        futures::stream::unfold(self, |mut response| async move {
+            let chunk = response.next().await?;
+            Some((chunk, response))
         })
     }
 
@@ -152,7 +152,7 @@ impl Watching {
                 return None;
             }
             tokio::select! {
-                () = self.cursor.rung() => self.read(),
+                () = self.cursor.changed() => self.read(),
                 _ = self.drops.changed() => return None,
                 () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
                     self.read();
@@ -170,7 +170,7 @@ impl Watching {
         }
     }
 
-    /// All pending lines in one chunk: under load that saves most of the writes.
+    /// All pending lines in one chunk: one write to the socket instead of one per event.
     fn take_pending(&mut self) -> Option<Bytes> {
         let first = self.pending.pop_front()?;
         if self.pending.is_empty() {
@@ -186,8 +186,8 @@ impl Watching {
     fn read(&mut self) {
         match self.cursor.read(&self.store) {
             Ok(deltas) => deltas.iter().for_each(|delta| self.push(delta)),
-            Err(forgotten) => {
-                self.pending.push_back(error_event(self.cursor.revision, forgotten.up_to));
+            Err(compacted) => {
+                self.pending.push_back(error_event(self.cursor.revision, compacted.up_to));
                 self.is_over = true;
             }
         }
@@ -216,14 +216,14 @@ impl Watching {
         }
         let (kind, api_version) = match self.shape {
             Shape::Metadata => ("PartialObjectMetadata".to_owned(), "meta.k8s.io/v1".to_owned()),
-            _ => (self.target.resource.kind.clone(), self.target.api_version()),
+            _ => (self.target.resource.name.kind.clone(), self.target.api_version()),
         };
         let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
         let shaped = if self.shape == Shape::Table { self.one_row(&[object]) } else { object };
         self.pending.push_back(line("BOOKMARK", &shaped));
     }
 
-    /// Only the first table of a watch names the columns.
+    /// A table with one row. Only the first table of a watch has column definitions.
     fn one_row(&mut self, objects: &[Value]) -> Value {
         let version = objects.first().map(|o| o["metadata"]["resourceVersion"].clone()).unwrap_or_default();
         let mut table = table(&self.target, objects, &json!({"resourceVersion": version}), self.include);

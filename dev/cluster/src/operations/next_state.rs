@@ -1,16 +1,16 @@
-//! From what is kept and what a client wants instead to what is kept next.
+//! Computing the next state of an object from its stored state and a client's candidate.
 
 use serde_json::{Value, json};
 
 use super::create::writer;
-use super::{Part, Target, WriteOptions, admit};
+use super::{Subresource, Target, WriteOptions, admit};
 use crate::patch::{Managers, Operation};
-use crate::resources::Role;
+use crate::resources::Strategy;
 use crate::status::{ApiError, Cause};
 use crate::store::Object;
 
 /// Metadata that clients cannot change.
-const FIXED: &[&str] = &[
+const IMMUTABLE_METADATA: &[&str] = &[
     "name",
     "namespace",
     "uid",
@@ -25,9 +25,8 @@ const FIXED: &[&str] = &[
 
 /// The next state of an object, or `None` if nothing changes, and warnings.
 ///
-/// `candidate` is in the shape of the target's version. `managers` is given by an apply; other writes are
-/// recorded here.
-pub(super) fn next(
+/// `candidate` is at the target's version. An apply passes `managers`; other writes are recorded here.
+pub(super) fn compute(
     target: &Target,
     current: &Object,
     mut candidate: Value,
@@ -38,18 +37,18 @@ pub(super) fn next(
     let mut shown = current.value.clone();
     target.resource.present(&target.version, &mut shown);
     let operation = if managers.is_some() { Operation::Apply } else { Operation::Update };
-    let mut managers = managers.unwrap_or_else(|| claimed(&candidate, &current.value));
+    let mut managers = managers.unwrap_or_else(|| recorded_managers(&candidate, &current.value));
     let warnings = admit::prune(target, &mut candidate, options.validation)?;
     served.schema.fill_defaults(&mut candidate);
-    let mut next = select_part(target, &shown, candidate);
-    fix_metadata(&mut next, &shown);
+    let mut next = select_fields(target, &shown, candidate);
+    restore_metadata(&mut next, &shown);
     check_finalizers(target, current, &next)?;
     admit::validate(target, &next)?;
     target.resource.to_stored(&mut next);
-    // The schema is that of the shown version; objects are compared as they are kept.
+    // The schema is that of the target's version; objects are compared at the storage version.
     let before = &current.value;
     check_immutable(target, before, &next)?;
-    if target.resource.role == Role::Definition && before["spec"] != next["spec"] {
+    if target.resource.strategy == Strategy::Definition && before["spec"] != next["spec"] {
         next["status"] = crate::resources::accepted_status(&next);
     }
     if bumps_generation(target, before, &next) {
@@ -57,10 +56,10 @@ pub(super) fn next(
         next["metadata"]["generation"] = (generation + 1).into();
     }
     if operation == Operation::Update {
-        managers.note_update(before, &next, &served.schema, &writer(target, options));
+        managers.record_update(before, &next, &served.schema, &writer(target, options));
     }
     if managers == Managers::of(before) {
-        // Keep the recorded entries as they are, so that a write without effect compares equal.
+        // Unchanged entries keep their times, so a write without effect compares equal.
         restore(&mut next["metadata"], &before["metadata"], "managedFields");
     } else {
         managers.write(&mut next);
@@ -69,17 +68,17 @@ pub(super) fn next(
     Ok(((next != *before).then_some(next), warnings))
 }
 
-/// The managers that the client sent, if it did, else those on record. An empty list resets them.
-fn claimed(candidate: &Value, current: &Value) -> Managers {
+/// The managers in the candidate if it has the field, else those of the stored object. An empty list resets them.
+fn recorded_managers(candidate: &Value, current: &Value) -> Managers {
     match candidate.pointer("/metadata/managedFields") {
         Some(Value::Array(_)) => Managers::of(candidate),
         _ => Managers::of(current),
     }
 }
 
-/// Takes from the candidate only what this endpoint may write.
-fn select_part(target: &Target, shown: &Value, mut candidate: Value) -> Value {
-    if target.part == Part::Status {
+/// The candidate with only the fields that this endpoint writes.
+fn select_fields(target: &Target, shown: &Value, mut candidate: Value) -> Value {
+    if target.subresource == Subresource::Status {
         let mut next = shown.clone();
         replace(&mut next, "status", candidate.get_mut("status").map(Value::take));
         return next;
@@ -102,15 +101,15 @@ fn restore(metadata: &mut Value, from: &Value, key: &str) {
     replace(metadata, key, from.get(key).cloned());
 }
 
-fn fix_metadata(next: &mut Value, shown: &Value) {
+fn restore_metadata(next: &mut Value, shown: &Value) {
     if !next["metadata"].is_object() {
         next["metadata"] = json!({});
     }
-    for key in FIXED {
+    for key in IMMUTABLE_METADATA {
         restore(&mut next["metadata"], &shown["metadata"], key);
     }
     restore(&mut next["metadata"], &json!({}), "managedFields");
-    admit::tidy(&mut next["metadata"]);
+    admit::drop_empty_fields(&mut next["metadata"]);
 }
 
 fn check_finalizers(target: &Target, current: &Object, next: &Value) -> Result<(), ApiError> {
@@ -118,8 +117,8 @@ fn check_finalizers(target: &Target, current: &Object, next: &Value) -> Result<(
         return Ok(());
     }
     let known: Vec<&str> = current.finalizers().collect();
-    let wanted = next.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
-    let added: Vec<&str> = wanted.filter_map(Value::as_str).filter(|f| !known.contains(f)).collect();
+    let finalizers = next.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
+    let added: Vec<&str> = finalizers.filter_map(Value::as_str).filter(|f| !known.contains(f)).collect();
     if added.is_empty() {
         return Ok(());
     }
@@ -127,14 +126,16 @@ fn check_finalizers(target: &Target, current: &Object, next: &Value) -> Result<(
         "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {added:?}"
     );
     let cause = Cause::new("metadata.finalizers", "FieldValueForbidden", message);
-    Err(ApiError::invalid(&target.resource, &target.name, &[cause]))
+    Err(ApiError::invalid(&target.resource.name, &target.name, &[cause]))
 }
 
 fn check_immutable(target: &Target, before: &Value, next: &Value) -> Result<(), ApiError> {
-    let role = target.resource.role;
+    let strategy = target.resource.strategy;
     let is_changed = |key: &&&str| next.get(**key) != before.get(**key);
-    let frozen: &[&str] = match role {
-        Role::Secret | Role::ConfigMap if before["immutable"] == true => &["data", "binaryData", "immutable"],
+    let frozen: &[&str] = match strategy {
+        Strategy::Secret | Strategy::ConfigMap if before["immutable"] == true => {
+            &["data", "binaryData", "immutable"]
+        }
         _ => &[],
     };
     let mut causes: Vec<Cause> = frozen
@@ -142,16 +143,21 @@ fn check_immutable(target: &Target, before: &Value, next: &Value) -> Result<(), 
         .filter(is_changed)
         .map(|key| Cause::forbidden(*key, "field is immutable when `immutable` is set"))
         .collect();
-    if role == Role::Secret && next.get("type").is_some() && is_changed(&&"type") {
+    if strategy == Strategy::Secret && next.get("type").is_some() && is_changed(&&"type") {
         causes.push(Cause::invalid("type", &next["type"], "field is immutable"));
     }
-    if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid(&target.resource, &target.name, &causes)) }
+    if causes.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::invalid(&target.resource.name, &target.name, &causes))
+    }
 }
 
-/// Custom resources count changes of everything but metadata and, if it is a subresource, status.
+/// Whether a change increments `generation`. For custom resources, metadata does not count, nor does a status with
+/// its own subresource.
 fn bumps_generation(target: &Target, before: &Value, next: &Value) -> bool {
-    let counts = target.resource.is_custom() || target.resource.role == Role::Definition;
-    if !counts || target.part == Part::Status {
+    let counts = target.resource.is_custom() || target.resource.strategy == Strategy::Definition;
+    if !counts || target.subresource == Subresource::Status {
         return false;
     }
     let ignored = |key: &str| {

@@ -1,4 +1,4 @@
-//! Persistence, and the way into the store from within the process.
+//! Persistence, and access to objects within the process.
 
 use serde_json::json;
 use trigger_devcluster::{DevCluster, DevClusterError, Gvr, WatchEvent};
@@ -21,7 +21,7 @@ async fn objects_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_file_of_something_else_is_refused() {
+async fn a_file_with_other_contents_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cluster.json");
     std::fs::write(&path, "not a cluster").unwrap();
