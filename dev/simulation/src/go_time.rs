@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_does() {
+    fn durations_are_parsed_as_in_go() {
         let cases = [
             ("0", Some(0)),
             ("0s", Some(0)),

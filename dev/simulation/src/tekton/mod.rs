@@ -1,32 +1,32 @@
 //! Tekton's PipelineRun controller, simulated.
 //!
-//! Order, names and reasons are those of the real controller; nothing runs. An ordinary task only takes its time;
-//! a custom task becomes a CustomRun, as in earnest, and whoever serves its kind decides what becomes of it.
-//! What is known of a run stands in its objects, so a restart goes on where the last process stopped.
+//! Order, names and reasons are those of the real controller. An ordinary task only takes time. A custom task becomes
+//! a CustomRun, as in Tekton, and the controller of its kind decides its result. All state is in the objects, so a
+//! restarted simulation continues.
 //!
-//! Not played: TaskRuns, resolvers, `matrix`, `onError`, CEL in `when`, retries of ordinary tasks, pipelines in
+//! Missing: TaskRuns, resolvers, `matrix`, `onError`, CEL in `when`, retries of ordinary tasks, pipelines in
 //! pipelines, `timeouts.tasks` and `timeouts.finally`.
 
 mod controller;
 mod custom_run;
-mod ending;
 mod pipeline;
 mod progress;
-mod record;
+mod reconcile;
 mod reference;
 mod run;
+mod run_record;
+mod stop_reason;
+mod tasks;
 mod variables;
-mod visit;
-mod work;
 
 pub(super) use controller::pipeline_runs;
 
 use trigger_devcluster::Gvr;
 
-/// Names the ordinary tasks of a PipelineRun that shall fail: `fail: build, test`.
+/// On a PipelineRun: the ordinary tasks that fail, as in `fail: build, test`.
 const SIMULATE: &str = "dev.shipwright.io/simulate";
 
-/// What kubectl keeps for itself; Tekton passes it on to nobody.
+/// kubectl's own annotation, which Tekton does not propagate.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 fn pipeline_resource() -> Gvr {

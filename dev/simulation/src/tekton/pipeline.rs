@@ -1,4 +1,4 @@
-//! What a run has to do: the spec of a Pipeline, checked as Tekton's webhook would.
+//! The spec of a Pipeline, validated as Tekton's webhook does.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::reference::{self, Reference};
 use crate::go_time::go_duration;
-use trigger_devcluster::names::label_fault;
+use trigger_devcluster::names::label_error;
 
-/// The spec of a Pipeline. Its tasks stand in an order in which they can be started.
+/// The spec of a Pipeline. Every task comes after the tasks that it depends on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Pipeline {
@@ -20,14 +20,14 @@ pub(super) struct Pipeline {
     pub(super) results: Vec<NamedValue>,
 }
 
-/// A parameter that a Pipeline takes.
+/// A parameter of a Pipeline.
 #[derive(Debug, Deserialize)]
 pub(super) struct ParamSpec {
     pub(super) name: String,
     pub(super) default: Option<Value>,
 }
 
-/// A workspace that a Pipeline takes.
+/// A workspace of a Pipeline.
 #[derive(Debug, Deserialize)]
 pub(super) struct WorkspaceSpec {
     pub(super) name: String,
@@ -35,20 +35,20 @@ pub(super) struct WorkspaceSpec {
     pub(super) optional: bool,
 }
 
-/// A parameter or a result.
+/// The value of a parameter or a result.
 #[derive(Debug, Deserialize)]
 pub(super) struct NamedValue {
     pub(super) name: String,
-    #[serde(default = "no_text")]
+    #[serde(default = "empty_text")]
     pub(super) value: Value,
 }
 
-/// What Go reads where nothing is written.
-fn no_text() -> Value {
+/// The default of an absent value, as in Go.
+fn empty_text() -> Value {
     Value::String(String::new())
 }
 
-/// One task of a Pipeline.
+/// A task of a Pipeline.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PipelineTask {
@@ -68,13 +68,13 @@ pub(super) struct PipelineTask {
     pub(super) workspaces: Vec<TaskWorkspace>,
 }
 
-/// A condition on which a task is run.
+/// A condition for running a task.
 #[derive(Debug, Deserialize)]
 pub(super) struct WhenExpression {
-    /// A text, with references.
+    /// A text, possibly with references.
     pub(super) input: Value,
     pub(super) operator: Operator,
-    /// Texts, with references.
+    /// Texts, possibly with references.
     pub(super) values: Value,
 }
 
@@ -85,7 +85,7 @@ pub(super) enum Operator {
     NotIn,
 }
 
-/// A workspace of a task, and which of the Pipeline's it is.
+/// A workspace of a task, bound to one of the Pipeline.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TaskWorkspace {
@@ -94,36 +94,36 @@ pub(super) struct TaskWorkspace {
     pub(super) sub_path: Option<String>,
 }
 
-/// Who does the work of a task.
+/// The kind of a task, which decides who runs it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Work {
-    /// Tekton itself, in a pod.
+pub(super) enum TaskKind {
+    /// Tekton runs it in a pod.
     Ordinary,
-    /// The controller of this kind; `customRef` of a CustomRun.
+    /// The controller of the referenced kind runs it; `customRef` of a CustomRun.
     CustomRef(Value),
-    /// The controller of this kind, by a spec of its own; `customSpec` of a CustomRun.
+    /// The controller of the embedded kind runs it; `customSpec` of a CustomRun.
     CustomSpec(Value),
 }
 
 impl PipelineTask {
-    /// Who does it. What names an API version is custom, also one of Tekton's own (tektoncd/pipeline#6457).
-    pub(super) fn work(&self) -> Work {
+    /// The kind of the task. Any API version makes it custom, also one of Tekton's own (tektoncd/pipeline#6457).
+    pub(super) fn kind(&self) -> TaskKind {
         let is_custom = |value: &&Value| text(value, "apiVersion").is_some();
         let take = |value: &Value, keys: &[&str]| -> Value {
             let known = keys.iter().filter_map(|key| Some(((*key).to_owned(), value.get(key)?.clone())));
             known.collect()
         };
         if let Some(reference) = self.task_ref.as_ref().filter(is_custom) {
-            return Work::CustomRef(take(reference, &["apiVersion", "kind", "name"]));
+            return TaskKind::CustomRef(take(reference, &["apiVersion", "kind", "name"]));
         }
         match self.task_spec.as_ref().filter(is_custom) {
-            Some(spec) => Work::CustomSpec(take(spec, &["apiVersion", "kind", "metadata", "spec"])),
-            None => Work::Ordinary,
+            Some(spec) => TaskKind::CustomSpec(take(spec, &["apiVersion", "kind", "metadata", "spec"])),
+            None => TaskKind::Ordinary,
         }
     }
 
-    /// The results of other tasks that it needs, as task and result.
-    pub(super) fn needs(&self) -> BTreeSet<(&str, &str)> {
+    /// The results of other tasks that it uses, as task and result.
+    pub(super) fn needed_results(&self) -> BTreeSet<(&str, &str)> {
         let mut found = BTreeSet::new();
         let params = self.params.iter().map(|param| &param.value);
         let when = self.when.iter().flat_map(|when| [&when.input, &when.values]);
@@ -137,39 +137,39 @@ impl PipelineTask {
         found
     }
 
-    /// The tasks that must have ended before it begins.
-    pub(super) fn waits_for(&self) -> BTreeSet<&str> {
+    /// The tasks that must end before it starts.
+    pub(super) fn dependencies(&self) -> BTreeSet<&str> {
         let order = self.run_after.iter().map(String::as_str);
-        order.chain(self.needs().into_iter().map(|(task, _)| task)).collect()
+        order.chain(self.needed_results().into_iter().map(|(task, _)| task)).collect()
     }
 
-    fn fault(&self) -> Option<String> {
+    fn validation_error(&self) -> Option<String> {
         let name = &self.name;
-        if let Some(fault) = label_fault(name) {
-            return Some(format!("the name of task {name:?} is not valid: {fault}"));
+        if let Some(error) = label_error(name) {
+            return Some(format!("the name of task {name:?} is not valid: {error}"));
         }
         if self.task_ref.is_some() == self.task_spec.is_some() {
             return Some(format!("task {name:?} needs one of taskRef and taskSpec"));
         }
-        let fault = match self.work() {
-            Work::Ordinary if self.task_spec.is_none() => {
+        let error = match self.kind() {
+            TaskKind::Ordinary if self.task_spec.is_none() => {
                 let reference = self.task_ref.as_ref();
                 let is_named = reference.is_some_and(|r| text(r, "name").or(text(r, "resolver")).is_some());
                 (!is_named).then_some("its taskRef names no task")
             }
-            Work::Ordinary => None,
-            Work::CustomRef(custom) | Work::CustomSpec(custom) => {
+            TaskKind::Ordinary => None,
+            TaskKind::CustomRef(custom) | TaskKind::CustomSpec(custom) => {
                 text(&custom, "kind").is_none().then_some("a custom task needs a kind")
             }
         };
         let timeout = self.timeout.as_deref().is_some_and(|timeout| go_duration(timeout).is_none());
-        let fault = fault.or(timeout.then_some("its timeout is not a duration"))?;
-        Some(format!("task {name:?} is not valid: {fault}"))
+        let error = error.or(timeout.then_some("its timeout is not a duration"))?;
+        Some(format!("task {name:?} is not valid: {error}"))
     }
 }
 
 impl Pipeline {
-    /// Reads a spec. The error is a sentence that says what is wrong with it.
+    /// Parses and validates a spec. The error is the message of the run's condition.
     pub(super) fn parse(spec: &Value) -> Result<Self, String> {
         let mut pipeline: Self = serde_json::from_value(without_nulls(spec))
             .map_err(|error| format!("the pipeline cannot be read: {error}"))?;
@@ -178,8 +178,8 @@ impl Pipeline {
         }
         let mut names = BTreeSet::new();
         for task in pipeline.all_tasks() {
-            if let Some(fault) = task.fault() {
-                return Err(fault);
+            if let Some(error) = task.validation_error() {
+                return Err(error);
             }
             if !names.insert(task.name.as_str()) {
                 return Err(format!("two tasks have the name {:?}", task.name));
@@ -187,29 +187,29 @@ impl Pipeline {
         }
         let known: BTreeSet<&str> = pipeline.tasks.iter().map(|task| task.name.as_str()).collect();
         for task in pipeline.all_tasks() {
-            if let Some(unknown) = task.waits_for().into_iter().find(|other| !known.contains(other)) {
+            if let Some(unknown) = task.dependencies().into_iter().find(|other| !known.contains(other)) {
                 return Err(format!("task {:?} waits for {unknown:?}, which is no task", task.name));
             }
         }
         if let Some(task) = pipeline.finally.iter().find(|task| !task.run_after.is_empty()) {
             return Err(format!("task {:?} is among finally and cannot have runAfter", task.name));
         }
-        pipeline.tasks = in_order(pipeline.tasks)?;
+        pipeline.tasks = sort_by_dependencies(pipeline.tasks)?;
         Ok(pipeline)
     }
 
-    /// The tasks and then those of `finally`.
+    /// The tasks, followed by those of `finally`.
     pub(super) fn all_tasks(&self) -> impl Iterator<Item = &PipelineTask> {
         self.tasks.iter().chain(&self.finally)
     }
 }
 
-/// Puts every task behind those that it waits for.
-fn in_order(mut waiting: Vec<PipelineTask>) -> Result<Vec<PipelineTask>, String> {
+/// Sorts tasks so that every task comes after its dependencies.
+fn sort_by_dependencies(mut waiting: Vec<PipelineTask>) -> Result<Vec<PipelineTask>, String> {
     let mut ordered: Vec<PipelineTask> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let is_placed = |name: &str| ordered.iter().any(|task| task.name == name);
-        let next = waiting.iter().position(|task| task.waits_for().into_iter().all(is_placed));
+        let next = waiting.iter().position(|task| task.dependencies().into_iter().all(is_placed));
         let Some(next) = next else {
             let names: Vec<&str> = waiting.iter().map(|task| task.name.as_str()).collect();
             return Err(format!("tasks wait for each other in a cycle: {}", names.join(", ")));
@@ -223,12 +223,12 @@ fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// `value` without its fields that are null: they count as absent, as in Go.
+/// `value` without null fields, which Go treats as absent.
 pub(super) fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let said = fields.iter().filter(|(_, field)| !field.is_null());
-            said.map(|(key, field)| (key.clone(), without_nulls(field))).collect()
+            let present = fields.iter().filter(|(_, field)| !field.is_null());
+            present.map(|(key, field)| (key.clone(), without_nulls(field))).collect()
         }
         Value::Array(items) => items.iter().map(without_nulls).collect(),
         other => other.clone(),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_come_after_what_they_wait_for() {
+    fn tasks_come_after_their_dependencies() {
         let spec = json!({"finally": null, "tasks": [
             {"name": "c", "taskRef": {"name": "t"}, "when": [
                 {"input": "$(tasks.b.results.r)", "operator": "in", "values": ["x"]}]},
@@ -257,25 +257,25 @@ mod tests {
     }
 
     #[test]
-    fn what_names_an_api_version_is_custom() {
+    fn a_task_with_an_api_version_is_custom() {
         let spec = json!({"tasks": [
             {"name": "a", "taskRef": {"apiVersion": "x/v1", "kind": "Thing", "name": "n"}},
             {"name": "b", "taskSpec": {"apiVersion": "x/v1", "kind": "Thing", "spec": {"k": 1}}},
             {"name": "c", "taskRef": {"kind": "Task", "name": "n"}},
             {"name": "d", "taskSpec": {"steps": []}}]});
         let pipeline = Pipeline::parse(&spec).unwrap();
-        let works: Vec<_> = pipeline.tasks.iter().map(PipelineTask::work).collect();
+        let kinds: Vec<_> = pipeline.tasks.iter().map(PipelineTask::kind).collect();
         let expected = [
-            Work::CustomRef(json!({"apiVersion": "x/v1", "kind": "Thing", "name": "n"})),
-            Work::CustomSpec(json!({"apiVersion": "x/v1", "kind": "Thing", "spec": {"k": 1}})),
-            Work::Ordinary,
-            Work::Ordinary,
+            TaskKind::CustomRef(json!({"apiVersion": "x/v1", "kind": "Thing", "name": "n"})),
+            TaskKind::CustomSpec(json!({"apiVersion": "x/v1", "kind": "Thing", "spec": {"k": 1}})),
+            TaskKind::Ordinary,
+            TaskKind::Ordinary,
         ];
-        assert_eq!(works, expected);
+        assert_eq!(kinds, expected);
     }
 
     #[test]
-    fn what_is_not_valid_says_why() {
+    fn the_error_names_what_is_invalid() {
         let task = |name: &str, more: Value| {
             let mut task = json!({"name": name, "taskRef": {"name": "t"}});
             task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -1,4 +1,4 @@
-//! How the tasks of a run stand, and which may be started.
+//! The states of a run's tasks, and the tasks that can start.
 
 use std::collections::BTreeMap;
 
@@ -7,67 +7,67 @@ use serde_json::{Value, json};
 use super::pipeline::{Operator, Pipeline, PipelineTask};
 use super::variables::Variables;
 
-/// How the tasks stand, by name.
+/// The states of tasks, by name.
 pub(super) type States = BTreeMap<String, TaskState>;
 
-/// How a task stands.
+/// The state of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum TaskState {
-    /// It waits for others.
+    /// It waits for other tasks.
     Waiting,
-    /// It may be started.
+    /// It can start.
     Ready,
-    /// It is under way.
+    /// It has started and not ended.
     Running,
-    /// It ended well.
+    /// It succeeded.
     Succeeded(Results),
-    /// It ended badly.
+    /// It failed.
     Failed {
-        /// The reason that it gave.
+        /// The reason that it reported.
         reason: String,
     },
     /// It was cancelled.
     Cancelled,
-    /// It is not run.
-    Skipped(Skip),
+    /// It does not run.
+    Skipped(SkipReason),
 }
 
 /// The results of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Results {
-    /// Those of an ordinary task, which did nothing: it has whatever is asked for.
-    Invented,
-    /// Those that a CustomRun told.
-    Told(BTreeMap<String, String>),
+    /// An ordinary task runs nothing, so it has a placeholder for every name.
+    Placeholders,
+    /// The results that a CustomRun reported.
+    Reported(BTreeMap<String, String>),
 }
 
-/// Why a task is not run; Tekton's `skippedTasks[].reason`.
+/// The reason for skipping a task; Tekton's `skippedTasks[].reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Skip {
-    /// Its `when` does not hold.
+pub(super) enum SkipReason {
+    /// Its `when` is false.
     When,
-    /// A task whose result it needs gave none.
+    /// A result that it uses is missing.
     Results,
-    /// A task that it comes after was skipped, for another reason than its `when`.
+    /// A dependency was skipped, but not for its `when`.
     Parent,
     /// Another task failed.
     Stopping,
-    /// `CancelledRunFinally` was asked for.
+    /// The run has `CancelledRunFinally`.
     GracefullyCancelled,
-    /// `StoppedRunFinally` was asked for.
+    /// The run has `StoppedRunFinally`.
     GracefullyStopped,
 }
 
-/// A result that a task which ended well does not have.
+/// A task uses a result that a succeeded task does not have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("task {needy:?} needs result {result:?} of task {task:?}, which has none of this name")]
-pub(super) struct MissingResult {
-    needy: String,
+#[error("task {consumer:?} needs result {result:?} of task {task:?}, which has none of this name")]
+pub(super) struct MissingResultError {
+    consumer: String,
     task: String,
     result: String,
 }
 
-impl Skip {
+impl SkipReason {
     fn reason(self) -> &'static str {
         match self {
             Self::When => "When Expressions evaluated to false",
@@ -81,16 +81,16 @@ impl Skip {
 }
 
 impl TaskState {
-    /// Whether nothing more will become of it.
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether the state is final.
+    pub(super) fn is_final_state(&self) -> bool {
         !matches!(self, Self::Waiting | Self::Ready | Self::Running)
     }
 
-    /// The result `name`. A text that reads as a JSON array of texts is one.
+    /// The result `name`. A text that is a JSON array of texts becomes an array.
     pub(super) fn result(&self, name: &str) -> Option<Value> {
         match self {
-            Self::Succeeded(Results::Invented) => Some(format!("simulated-{name}").into()),
-            Self::Succeeded(Results::Told(results)) => {
+            Self::Succeeded(Results::Placeholders) => Some(format!("simulated-{name}").into()),
+            Self::Succeeded(Results::Reported(results)) => {
                 let text = results.get(name)?;
                 let list: Option<Vec<String>> = serde_json::from_str(text).ok();
                 let list = list.filter(|list| !list.is_empty());
@@ -101,7 +101,7 @@ impl TaskState {
     }
 
     /// `$(tasks.t.status)`.
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn status_text(&self) -> &'static str {
         match self {
             Self::Succeeded(_) => "Succeeded",
             Self::Failed { .. } | Self::Cancelled => "Failed",
@@ -110,7 +110,7 @@ impl TaskState {
     }
 }
 
-/// How the tasks of a run stand, those of `finally` too.
+/// The states of all tasks of a run.
 #[derive(Debug)]
 pub(super) struct Progress<'a> {
     pipeline: &'a Pipeline,
@@ -118,7 +118,7 @@ pub(super) struct Progress<'a> {
     pub(super) states: States,
 }
 
-/// How many tasks ended how.
+/// The number of tasks per state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) succeeded: usize,
@@ -129,49 +129,49 @@ pub(super) struct Counts {
 }
 
 impl<'a> Progress<'a> {
-    /// Judges the tasks that were not begun by those that were, `observed`. With `stop`, none but those of
-    /// `finally` is begun any more.
-    pub(super) fn judge(
+    /// Evaluates the tasks that have not started by those that have, `observed`. With `stop`, only tasks of `finally`
+    /// can still start.
+    pub(super) fn evaluate(
         pipeline: &'a Pipeline,
         observed: &States,
         variables: &Variables,
-        stop: Option<Skip>,
-    ) -> Result<Self, MissingResult> {
-        let is_bad = |task: &PipelineTask| {
+        stop: Option<SkipReason>,
+    ) -> Result<Self, MissingResultError> {
+        let has_failed = |task: &PipelineTask| {
             matches!(observed.get(&task.name), Some(TaskState::Failed { .. } | TaskState::Cancelled))
         };
-        let stop = stop.or_else(|| pipeline.tasks.iter().any(is_bad).then_some(Skip::Stopping));
+        let stop = stop.or_else(|| pipeline.tasks.iter().any(has_failed).then_some(SkipReason::Stopping));
         let mut states = States::new();
         for task in &pipeline.tasks {
             let state = match observed.get(&task.name) {
                 Some(state) => state.clone(),
-                None => judge_task(task, &states, variables, stop)?,
+                None => evaluate_task(task, &states, variables, stop)?,
             };
             states.insert(task.name.clone(), state);
         }
-        let are_over = states.values().all(TaskState::is_over);
+        let are_all_final = states.values().all(TaskState::is_final_state);
         let of_finally = pipeline.finally.iter().map(|task| {
             let state = match observed.get(&task.name) {
                 Some(state) => state.clone(),
-                None if are_over => judge_final(task, &states, variables),
+                None if are_all_final => evaluate_final(task, &states, variables),
                 None => TaskState::Waiting,
             };
             (task.name.clone(), state)
         });
         let of_finally: Vec<_> = of_finally.collect();
-        // What a task of `finally` asks for is how the others stand, not its siblings.
+        // A task of `finally` sees the states of `tasks`, not of its siblings.
         states.extend(of_finally);
         Ok(Self { pipeline, states })
     }
 
-    /// The tasks to start now, with whether they belong to `finally`.
+    /// The tasks that can start, and whether they belong to `finally`.
     pub(super) fn ready(&self) -> Vec<(&'a PipelineTask, bool)> {
         let tasks = self.pipeline.tasks.iter().map(|task| (task, false));
         let all = tasks.chain(self.pipeline.finally.iter().map(|task| (task, true)));
         all.filter(|(task, _)| self.states.get(&task.name) == Some(&TaskState::Ready)).collect()
     }
 
-    /// The states of the tasks without those of `finally`.
+    /// The states of `tasks`, without those of `finally`.
     pub(super) fn of_tasks(&self) -> States {
         let is_task = |name: &str| self.pipeline.tasks.iter().any(|task| task.name == name);
         self.states
@@ -181,11 +181,11 @@ impl<'a> Progress<'a> {
             .collect()
     }
 
-    /// Whether a task failed while others are under way.
+    /// Whether a task has failed while others are running.
     pub(super) fn is_stopping(&self) -> bool {
         let of_tasks = self.of_tasks();
-        let is_bad = |state: &TaskState| matches!(state, TaskState::Failed { .. } | TaskState::Cancelled);
-        of_tasks.values().any(is_bad) && !of_tasks.values().all(TaskState::is_over)
+        let has_failed = |state: &TaskState| matches!(state, TaskState::Failed { .. } | TaskState::Cancelled);
+        of_tasks.values().any(has_failed) && !of_tasks.values().all(TaskState::is_final_state)
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -211,7 +211,7 @@ impl<'a> Progress<'a> {
         self.pipeline.all_tasks().filter_map(skipped).collect()
     }
 
-    /// A sentence about each task that failed.
+    /// A message for each failed task.
     pub(super) fn failures(&self) -> Vec<String> {
         let failed = |(name, state): (&String, &TaskState)| match state {
             TaskState::Failed { reason } => Some(format!("task {name:?} failed: {reason}")),
@@ -221,27 +221,28 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn judge_task(
+fn evaluate_task(
     task: &PipelineTask,
     states: &States,
     variables: &Variables,
-    stop: Option<Skip>,
-) -> Result<TaskState, MissingResult> {
-    let waits_for: Vec<_> = task.waits_for().into_iter().filter_map(|name| states.get(name)).collect();
+    stop: Option<SkipReason>,
+) -> Result<TaskState, MissingResultError> {
+    let dependencies: Vec<_> = task.dependencies().into_iter().filter_map(|name| states.get(name)).collect();
     let is_passed = |state: &&TaskState| matches!(state, TaskState::Succeeded(_) | TaskState::Skipped(_));
-    if !waits_for.iter().all(is_passed) {
+    if !dependencies.iter().all(is_passed) {
         return Ok(stop.map_or(TaskState::Waiting, TaskState::Skipped));
     }
     let is_skipped = |name: &str| matches!(states.get(name), Some(TaskState::Skipped(_)));
-    if task.needs().into_iter().any(|(other, _)| is_skipped(other)) {
-        return Ok(TaskState::Skipped(stop.unwrap_or(Skip::Results)));
+    if task.needed_results().into_iter().any(|(other, _)| is_skipped(other)) {
+        return Ok(TaskState::Skipped(stop.unwrap_or(SkipReason::Results)));
     }
-    if waits_for.iter().any(|state| matches!(state, TaskState::Skipped(skip) if *skip != Skip::When)) {
-        return Ok(TaskState::Skipped(stop.unwrap_or(Skip::Parent)));
+    if dependencies.iter().any(|state| matches!(state, TaskState::Skipped(skip) if *skip != SkipReason::When))
+    {
+        return Ok(TaskState::Skipped(stop.unwrap_or(SkipReason::Parent)));
     }
     let missing = missing_result(task, states);
-    if missing.is_none() && !holds(task, states, variables) {
-        return Ok(TaskState::Skipped(Skip::When));
+    if missing.is_none() && !conditions_hold(task, states, variables) {
+        return Ok(TaskState::Skipped(SkipReason::When));
     }
     match (stop, missing) {
         (Some(skip), _) => Ok(TaskState::Skipped(skip)),
@@ -250,28 +251,32 @@ fn judge_task(
     }
 }
 
-/// A task of `finally` begins when the others are over, however they ended.
-fn judge_final(task: &PipelineTask, states: &States, variables: &Variables) -> TaskState {
+/// A task of `finally` starts when all others have ended, with any result.
+fn evaluate_final(task: &PipelineTask, states: &States, variables: &Variables) -> TaskState {
     if missing_result(task, states).is_some() {
-        TaskState::Skipped(Skip::Results)
-    } else if holds(task, states, variables) {
+        TaskState::Skipped(SkipReason::Results)
+    } else if conditions_hold(task, states, variables) {
         TaskState::Ready
     } else {
-        TaskState::Skipped(Skip::When)
+        TaskState::Skipped(SkipReason::When)
     }
 }
 
-fn missing_result(task: &PipelineTask, states: &States) -> Option<MissingResult> {
+fn missing_result(task: &PipelineTask, states: &States) -> Option<MissingResultError> {
     let has = |other: &str, name: &str| states.get(other).is_some_and(|state| state.result(name).is_some());
-    let (other, result) = task.needs().into_iter().find(|(other, name)| !has(other, name))?;
-    Some(MissingResult { needy: task.name.clone(), task: other.to_owned(), result: result.to_owned() })
+    let (other, result) = task.needed_results().into_iter().find(|(other, name)| !has(other, name))?;
+    Some(MissingResultError {
+        consumer: task.name.clone(),
+        task: other.to_owned(),
+        result: result.to_owned(),
+    })
 }
 
-/// Whether all of its `when` hold.
-fn holds(task: &PipelineTask, states: &States, variables: &Variables) -> bool {
+/// Whether all `when` expressions of a task are true.
+fn conditions_hold(task: &PipelineTask, states: &States, variables: &Variables) -> bool {
     task.when.iter().all(|when| {
-        let input = variables.fill_in(&when.input, states);
-        let values = variables.fill_in(&when.values, states);
+        let input = variables.substitute(&when.input, states);
+        let values = variables.substitute(&when.values, states);
         let is_among = values.as_array().is_some_and(|values| values.contains(&input));
         is_among == (when.operator == Operator::In)
     })

@@ -1,11 +1,11 @@
-//! References in texts, `$(…)`, and putting values in their place (Tekton docs, variables.md).
+//! References in texts, `$(…)`, and their substitution (Tekton docs, variables.md).
 
 use serde_json::Value;
 
-/// What a `$(…)` refers to.
+/// A reference, the content of `$(…)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reference<'a> {
-    /// `params.x`, also in quotes and brackets.
+    /// `params.x`, also `params["x"]`.
     Param { name: &'a str, part: Part },
     /// `tasks.t.results.r`; in the results of a Pipeline also `finally.t.results.r`.
     Result { task: &'a str, name: &'a str, part: Part },
@@ -13,14 +13,14 @@ pub(super) enum Reference<'a> {
     TaskStatus { task: &'a str },
     /// `tasks.status`.
     TasksStatus,
-    /// `context.…`, with what stands behind the dot.
+    /// `context.…`, with the path after the dot.
     Context { path: &'a str },
 }
 
-/// How much of a value is meant.
+/// The referenced part of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// All of it; `[*]` says the same.
+    /// The whole value; also `[*]`.
     Whole,
     /// One element of an array, `[n]`.
     Element(usize),
@@ -37,7 +37,7 @@ impl Part {
 }
 
 impl<'a> Reference<'a> {
-    /// Reads what stands between the parentheses.
+    /// Parses the text between the parentheses.
     fn parse(inner: &'a str) -> Option<Self> {
         let bracket = inner.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
         let (path, part) = match bracket {
@@ -70,53 +70,53 @@ fn member<'a>(path: &'a str, of: &str) -> Option<&'a str> {
     rest.strip_prefix('.').or_else(|| between("[\"", "\"]")).or_else(|| between("['", "']"))
 }
 
-/// A text taken apart.
+/// A segment of a text.
 #[derive(Debug, PartialEq, Eq)]
-enum Piece<'a> {
-    Plain(&'a str),
+enum Segment<'a> {
+    Literal(&'a str),
     Reference { written: &'a str, reference: Reference<'a> },
 }
 
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
+fn segments(text: &str) -> Vec<Segment<'_>> {
+    let mut segments = Vec::new();
     let (mut plain, mut at) = (0, 0);
     while let Some(begin) = text[at..].find("$(").map(|offset| at + offset) {
         let Some(end) = text[begin..].find(')').map(|offset| begin + offset) else { break };
         at = begin + 2;
         let Some(reference) = Reference::parse(&text[at..end]) else { continue };
         if plain < begin {
-            pieces.push(Piece::Plain(&text[plain..begin]));
+            segments.push(Segment::Literal(&text[plain..begin]));
         }
         at = end + 1;
         plain = at;
-        pieces.push(Piece::Reference { written: &text[begin..at], reference });
+        segments.push(Segment::Reference { written: &text[begin..at], reference });
     }
     if plain < text.len() {
-        pieces.push(Piece::Plain(&text[plain..]));
+        segments.push(Segment::Literal(&text[plain..]));
     }
-    pieces
+    segments
 }
 
-/// Calls `see` for every reference in the texts of `value`.
-pub(super) fn each<'a>(value: &'a Value, see: &mut impl FnMut(Reference<'a>)) {
+/// Calls `visit` for every reference in the texts of `value`.
+pub(super) fn each<'a>(value: &'a Value, visit: &mut impl FnMut(Reference<'a>)) {
     match value {
         Value::String(text) => {
-            for piece in pieces(text) {
-                if let Piece::Reference { reference, .. } = piece {
-                    see(reference);
+            for segment in segments(text) {
+                if let Segment::Reference { reference, .. } = segment {
+                    visit(reference);
                 }
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| each(item, see)),
-        Value::Object(fields) => fields.values().for_each(|field| each(field, see)),
+        Value::Array(items) => items.iter().for_each(|item| each(item, visit)),
+        Value::Object(fields) => fields.values().for_each(|field| each(field, visit)),
         _ => {}
     }
 }
 
-/// `value` with what `look_up` knows in place of the references to it; the others stay as they are written.
+/// `value` with references replaced by their values from `look_up`. References without a value stay.
 ///
-/// A text that is nothing but a reference becomes what it refers to, be that a text, an array or an object; an
-/// array among the elements of an array becomes elements of it.
+/// A text that consists of one reference becomes the referenced text, array or object. An array in place of an array
+/// element is inserted element by element.
 pub(super) fn substitute(value: &Value, look_up: &impl Fn(Reference<'_>) -> Option<Value>) -> Value {
     match value {
         Value::String(text) => in_text(text, look_up),
@@ -138,17 +138,17 @@ pub(super) fn substitute(value: &Value, look_up: &impl Fn(Reference<'_>) -> Opti
 }
 
 fn in_text(text: &str, look_up: &impl Fn(Reference<'_>) -> Option<Value>) -> Value {
-    let pieces = pieces(text);
-    if let [Piece::Reference { reference, .. }] = pieces.as_slice() {
+    let segments = segments(text);
+    if let [Segment::Reference { reference, .. }] = segments.as_slice() {
         return look_up(*reference).unwrap_or_else(|| text.into());
     }
     let mut next = String::with_capacity(text.len());
-    for piece in pieces {
-        match piece {
-            Piece::Plain(plain) => next.push_str(plain),
-            Piece::Reference { written, reference } => match look_up(reference) {
+    for segment in segments {
+        match segment {
+            Segment::Literal(plain) => next.push_str(plain),
+            Segment::Reference { written, reference } => match look_up(reference) {
                 Some(Value::String(found)) => next.push_str(&found),
-                // Tekton leaves arrays and objects alone where a text goes on around them.
+                // Tekton does not substitute arrays and objects within a longer text.
                 _ => next.push_str(written),
             },
         }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_read() {
+    fn references_are_parsed() {
         let result = |part| Some(Reference::Result { task: "t", name: "r", part });
         let cases = [
             ("params.x", Some(param("x", Part::Whole))),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn values_take_the_place_of_references() {
+    fn references_are_substituted() {
         let look_up = |reference: Reference<'_>| match reference {
             Reference::Param { name: "a", part } => part.of(&json!(["1", "2"])),
             Reference::Param { name: "s", .. } => Some("text".into()),

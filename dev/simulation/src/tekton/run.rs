@@ -1,4 +1,4 @@
-//! A PipelineRun, as it stands in the store or is about to.
+//! Reading and changing a PipelineRun.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,26 +8,26 @@ use serde_json::{Value, json};
 
 use super::SIMULATE;
 use super::pipeline::{NamedValue, without_nulls};
-use super::record::{RECORD, Record};
+use super::run_record::{RECORD, RunRecord};
 use crate::go_time::current_time;
 use crate::go_time::go_duration;
 
-/// A run that names no timeout has this long; Tekton's `default-timeout-minutes`.
+/// Timeout of a run without one; Tekton's `default-timeout-minutes`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// What `spec.status` asks for.
+/// `spec.status`, the state that the user requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
-    /// To run.
+pub(super) enum SpecStatus {
+    /// Not set: the run starts.
     Run,
-    /// Not to begin yet.
-    Wait,
-    /// To end at once.
-    Cancel,
-    /// To cancel the tasks, but run those of `finally`.
-    CancelThenFinally,
-    /// To begin no more tasks, but run those of `finally`.
-    StopThenFinally,
+    /// `PipelineRunPending`: the run does not start yet.
+    Pending,
+    /// `Cancelled`: the run ends immediately.
+    Cancelled,
+    /// `CancelledRunFinally`: tasks are cancelled, then those of `finally` run.
+    CancelledRunFinally,
+    /// `StoppedRunFinally`: no more tasks start, then those of `finally` run.
+    StoppedRunFinally,
 }
 
 /// Status of the condition `Succeeded`.
@@ -39,7 +39,7 @@ pub(super) enum Succeeded {
 }
 
 impl Succeeded {
-    /// That of `object` with its reason; `Unknown` if it has no such condition.
+    /// Status and reason of the condition of `object`; `Unknown` without one.
     pub(super) fn of(object: &Value) -> (Self, &str) {
         let Some(condition) = condition(object) else { return (Self::Unknown, "") };
         let status = match condition["status"].as_str() {
@@ -64,7 +64,7 @@ fn condition(object: &Value) -> Option<&Value> {
     conditions.iter().find(|condition| condition["type"] == "Succeeded")
 }
 
-/// A PipelineRun. Its setters change this copy only.
+/// A copy of a PipelineRun. Setters change only the copy.
 #[derive(Clone, Debug)]
 pub(super) struct PipelineRun(pub(super) Value);
 
@@ -85,19 +85,19 @@ impl PipelineRun {
         self.text("/metadata/uid")
     }
 
-    /// The map of labels or annotations.
+    /// The labels or the annotations.
     pub(super) fn metadata(&self, key: &str) -> BTreeMap<String, Value> {
         let map = self.0["metadata"].get(key).and_then(Value::as_object);
         map.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    pub(super) fn request(&self) -> Request {
+    pub(super) fn spec_status(&self) -> SpecStatus {
         match self.text("/spec/status") {
-            "PipelineRunPending" => Request::Wait,
-            "Cancelled" => Request::Cancel,
-            "CancelledRunFinally" => Request::CancelThenFinally,
-            "StoppedRunFinally" => Request::StopThenFinally,
-            _ => Request::Run,
+            "PipelineRunPending" => SpecStatus::Pending,
+            "Cancelled" => SpecStatus::Cancelled,
+            "CancelledRunFinally" => SpecStatus::CancelledRunFinally,
+            "StoppedRunFinally" => SpecStatus::StoppedRunFinally,
+            _ => SpecStatus::Run,
         }
     }
 
@@ -105,61 +105,61 @@ impl PipelineRun {
         self.0.pointer("/status/startTime").is_some_and(Value::is_string)
     }
 
-    /// Whether nobody has to care for it any more.
+    /// Whether the run has ended or is being deleted.
     pub(super) fn is_over(&self) -> bool {
         let is_terminating = self.0["metadata"].get("deletionTimestamp").is_some();
         is_terminating || Succeeded::of(&self.0).0 != Succeeded::Unknown
     }
 
-    /// A field of the spec, if it says something.
+    /// A field of the spec that is not null.
     pub(super) fn spec(&self, key: &str) -> Option<&Value> {
         self.0["spec"].get(key).filter(|value| !value.is_null())
     }
 
-    /// A text of the spec that is not empty.
+    /// A non-empty text of the spec.
     pub(super) fn spec_text(&self, pointer: &str) -> Option<&str> {
         self.0["spec"].pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
-    /// The parameters that it gives.
+    /// The parameters of the run.
     pub(super) fn params(&self) -> Result<Vec<NamedValue>, serde_json::Error> {
         self.spec("params").map_or(Ok(Vec::new()), |params| serde_json::from_value(without_nulls(params)))
     }
 
-    /// The workspace that it binds to this name.
+    /// The binding of a workspace.
     pub(super) fn workspace(&self, name: &str) -> Option<&Value> {
         self.spec("workspaces")?.as_array()?.iter().find(|workspace| workspace["name"] == name)
     }
 
-    /// When it is too late for it; `None` if never. The error is a sentence.
+    /// The time of its timeout, or `None` without one. The error is the message of the run's condition.
     pub(super) fn deadline(&self) -> Result<Option<Timestamp>, String> {
-        let written = self.spec("timeouts").and_then(|timeouts| timeouts.get("pipeline"));
-        let timeout = match written.filter(|written| !written.is_null()) {
+        let timeout = self.spec("timeouts").and_then(|timeouts| timeouts.get("pipeline"));
+        let timeout = match timeout.filter(|timeout| !timeout.is_null()) {
             None => DEFAULT_TIMEOUT,
-            Some(written) => written
+            Some(timeout) => timeout
                 .as_str()
                 .and_then(go_duration)
-                .ok_or_else(|| format!("the timeout of the pipeline is no duration: {written}"))?,
+                .ok_or_else(|| format!("the timeout of the pipeline is no duration: {timeout}"))?,
         };
-        let begin = self.record().started.or_else(|| self.text("/status/startTime").parse().ok());
-        let begin = begin.filter(|_| !timeout.is_zero());
-        Ok(begin.and_then(|begin| begin.checked_add(timeout).ok()))
+        let start = self.record().started.or_else(|| self.text("/status/startTime").parse().ok());
+        let start = start.filter(|_| !timeout.is_zero());
+        Ok(start.and_then(|start| start.checked_add(timeout).ok()))
     }
 
-    /// Whether the ordinary task `name` shall fail.
-    pub(super) fn shall_fail(&self, name: &str) -> bool {
-        let orders = self.0["metadata"]["annotations"].get(SIMULATE).and_then(Value::as_str);
-        let names = orders.and_then(|orders| orders.trim().strip_prefix("fail:"));
+    /// Whether the annotation lists the ordinary task `name` as failing.
+    pub(super) fn is_scripted_to_fail(&self, name: &str) -> bool {
+        let script = self.0["metadata"]["annotations"].get(SIMULATE).and_then(Value::as_str);
+        let names = script.and_then(|script| script.trim().strip_prefix("fail:"));
         names.is_some_and(|names| names.split(',').any(|other| other.trim() == name))
     }
 
-    /// What is on record beside Tekton's fields. What cannot be read counts as nothing.
-    pub(super) fn record(&self) -> Record {
+    /// The record in the status; empty if it is missing or invalid.
+    pub(super) fn record(&self) -> RunRecord {
         let text = self.0["status"]["annotations"].get(RECORD).and_then(Value::as_str);
         text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    pub(super) fn set_record(&mut self, record: &Record) {
+    pub(super) fn set_record(&mut self, record: &RunRecord) {
         map(map(&mut self.0, "status"), "annotations")[RECORD] = json!(record).to_string().into();
     }
 
@@ -187,7 +187,7 @@ impl PipelineRun {
     }
 }
 
-/// The map at `key` of `object`; whatever else may stand there gives way to an empty one.
+/// The map at `key` of `object`. Any other value is replaced by an empty map.
 fn map<'a>(object: &'a mut Value, key: &str) -> &'a mut Value {
     let value = &mut object[key];
     if !value.is_object() {
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_to_fail_are_read() {
+    fn the_annotation_lists_failing_tasks() {
         let cases = [
             ("fail: build, test", true),
             (" fail:test", true),
@@ -209,14 +209,14 @@ mod tests {
             ("test", false),
             ("", false),
         ];
-        for (orders, expected) in cases {
-            let run = PipelineRun(json!({"metadata": {"annotations": {SIMULATE: orders}}}));
-            assert_eq!(run.shall_fail("test"), expected, "{orders}");
+        for (script, expected) in cases {
+            let run = PipelineRun(json!({"metadata": {"annotations": {SIMULATE: script}}}));
+            assert_eq!(run.is_scripted_to_fail("test"), expected, "{script}");
         }
     }
 
     #[test]
-    fn a_condition_keeps_the_time_of_its_status() {
+    fn a_condition_keeps_its_transition_time() {
         let mut run = PipelineRun(json!({"status": {"conditions": [
             {"type": "Succeeded", "status": "Unknown", "lastTransitionTime": "2020-01-01T00:00:00Z"},
             {"type": "Other"}]}}));

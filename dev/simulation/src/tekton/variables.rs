@@ -1,4 +1,4 @@
-//! The values that references stand for.
+//! The values of references.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::pipeline::{NamedValue, Pipeline};
 use super::progress::{States, TaskState};
 use super::reference::{self, Reference};
 
-/// What a run knows before any of its tasks has ended.
+/// The values that a run has before any task has ended.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     params: BTreeMap<String, Value>,
@@ -16,7 +16,7 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// Those of a run with these parameters. The error names the parameters that are missing.
+    /// The variables of a run with these parameters. The error lists the missing ones.
     pub(super) fn new(
         pipeline: &Pipeline,
         given: Vec<NamedValue>,
@@ -37,32 +37,32 @@ impl Variables {
         Err(format!("the run does not give these parameters: {}", missing.join(", ")))
     }
 
-    /// `value` with everything in place that is known while the tasks stand like this.
-    pub(super) fn fill_in(&self, value: &Value, states: &States) -> Value {
+    /// `value` with all references substituted that have a value in these states.
+    pub(super) fn substitute(&self, value: &Value, states: &States) -> Value {
         reference::substitute(value, &|reference| self.look_up(reference, states))
     }
 
-    /// As [`Self::fill_in`], or `None` if a result is missing.
-    pub(super) fn fill_in_whole(&self, value: &Value, states: &States) -> Option<Value> {
-        let mut is_whole = true;
+    /// As [`Self::substitute`], but `None` if a result is missing.
+    pub(super) fn substitute_complete(&self, value: &Value, states: &States) -> Option<Value> {
+        let mut is_complete = true;
         reference::each(value, &mut |reference| {
             let is_result = matches!(reference, Reference::Result { .. });
-            is_whole &= !is_result || self.look_up(reference, states).is_some();
+            is_complete &= !is_result || self.look_up(reference, states).is_some();
         });
-        is_whole.then(|| self.fill_in(value, states))
+        is_complete.then(|| self.substitute(value, states))
     }
 
     fn look_up(&self, reference: Reference<'_>, states: &States) -> Option<Value> {
         match reference {
             Reference::Param { name, part } => part.of(&self.param(name)?),
             Reference::Result { task, name, part } => part.of(&states.get(task)?.result(name)?),
-            Reference::TaskStatus { task } => Some(states.get(task)?.word().into()),
+            Reference::TaskStatus { task } => Some(states.get(task)?.status_text().into()),
             Reference::TasksStatus => Some(overall(states).into()),
             Reference::Context { path } => self.context.get(path).map(|text| text.as_str().into()),
         }
     }
 
-    /// A parameter, or the field of one that is an object.
+    /// A parameter, or a field of an object parameter.
     fn param(&self, name: &str) -> Option<Value> {
         self.params.get(name).cloned().or_else(|| {
             let (object, key) = name.rsplit_once('.')?;
@@ -71,12 +71,12 @@ impl Variables {
     }
 }
 
-/// `$(tasks.status)`, which only tasks of `finally` may ask for.
+/// `$(tasks.status)`, which only tasks of `finally` can use.
 fn overall(states: &States) -> &'static str {
-    let is_bad = |state: &TaskState| matches!(state, TaskState::Failed { .. } | TaskState::Cancelled);
-    if states.values().any(is_bad) {
+    let has_failed = |state: &TaskState| matches!(state, TaskState::Failed { .. } | TaskState::Cancelled);
+    if states.values().any(has_failed) {
         "Failed"
-    } else if !states.values().all(TaskState::is_over) {
+    } else if !states.values().all(TaskState::is_final_state) {
         "None"
     } else if states.values().any(|state| matches!(state, TaskState::Skipped(_))) {
         "Completed"

@@ -62,7 +62,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_run_succeeds_by_way_of_running() {
+async fn a_run_is_pending_then_running_and_succeeds() {
     let scene = Scene::new(Duration::from_millis(20)).await;
     scene.create(build("web")).await;
     let mut watch = scene.store().watch(&runs(), "").await.unwrap();
@@ -85,7 +85,7 @@ async fn a_run_succeeds_by_way_of_running() {
 }
 
 #[tokio::test]
-async fn conditions_of_others_survive() {
+async fn conditions_of_other_types_stay() {
     let scene = Scene::new(Duration::from_millis(300)).await;
     scene.create(build("web")).await;
     scene.create(run("r", &json!({"build": {"name": "web"}}))).await;
@@ -100,7 +100,7 @@ async fn conditions_of_others_survive() {
 }
 
 #[tokio::test]
-async fn runs_that_cannot_run_say_why() {
+async fn a_run_that_cannot_start_fails_with_the_reason() {
     let scene = Scene::new(Duration::from_millis(20)).await;
     scene.create(build("web")).await;
     let mut unregistered = build("odd");
@@ -165,7 +165,7 @@ fn owned(name: &str, owners: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_runs_of_an_owner_end_in_turn_as_it_was_scripted() {
+async fn the_runs_of_an_owner_take_the_scripted_outcomes_in_order() {
     let scene = Scene::new(Duration::from_mins(10)).await;
     scene.create(scripted("Failed, PodEvicted,Succeeded", "10ms")).await;
     let mut owners = Vec::new();
@@ -188,7 +188,7 @@ async fn the_runs_of_an_owner_end_in_turn_as_it_was_scripted() {
 }
 
 #[tokio::test]
-async fn a_run_that_takes_longer_than_it_may_times_out() {
+async fn a_run_beyond_its_timeout_fails() {
     let scene = Scene::new(Duration::from_millis(10)).await;
     scene.create(scripted("Succeeded", "10m")).await;
     scene.create(run("r", &json!({"build": {"name": "web"}, "timeout": "50ms"}))).await;
@@ -201,7 +201,7 @@ async fn a_run_that_takes_longer_than_it_may_times_out() {
 }
 
 #[tokio::test]
-async fn a_build_that_takes_its_runs_along_is_their_controller() {
+async fn a_build_with_retention_becomes_the_controller_of_its_runs() {
     let scene = Scene::new(Duration::from_millis(10)).await;
     let mut web = build("web");
     web["spec"]["retention"] = json!({"atBuildDeletion": true});
@@ -222,7 +222,7 @@ async fn a_build_that_takes_its_runs_along_is_their_controller() {
 }
 
 #[tokio::test]
-async fn a_run_says_what_it_has_made_of_what() {
+async fn a_run_reports_its_image_and_its_commit() {
     let scene = Scene::new(Duration::from_millis(10)).await;
     let commit = "0123456789abcdef0123456789abcdef01234567";
     for (name, revision) in [("branch", "main"), ("pinned", commit)] {

@@ -1,4 +1,4 @@
-//! The simulated PipelineRun controller of Tekton. The tests play the controller of a custom task.
+//! The simulated PipelineRun controller. The tests act as the controller of a custom task.
 
 mod stage;
 
@@ -32,7 +32,7 @@ fn skipped(run: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_run_of_ordinary_tasks_succeeds_by_way_of_running() {
+async fn a_run_of_ordinary_tasks_is_running_and_then_succeeds() {
     let stage = Stage::new(QUICK).await;
     stage
         .pipeline("p", json!({"tasks": [ordinary("a"), with(ordinary("b"), json!({"runAfter": ["a"]}))]}))
@@ -57,7 +57,7 @@ async fn a_run_of_ordinary_tasks_succeeds_by_way_of_running() {
 }
 
 #[tokio::test]
-async fn an_embedded_pipeline_is_known_by_its_run() {
+async fn an_embedded_pipeline_has_the_name_of_its_run() {
     let stage = Stage::new(QUICK).await;
     stage.embedded("r", json!({"tasks": [{"name": "a", "taskSpec": {"steps": []}}]})).await;
     let run = stage.reaches("r", "True", "Succeeded").await;
@@ -66,7 +66,7 @@ async fn an_embedded_pipeline_is_known_by_its_run() {
 }
 
 #[tokio::test]
-async fn runs_that_cannot_run_say_why() {
+async fn a_run_that_cannot_start_fails_with_the_reason() {
     let stage = Stage::new(QUICK).await;
     let after = |name: &str, other: &str| with(ordinary(name), json!({"runAfter": [other]}));
     let workspaces = json!({"workspaces": [{"name": "w"}], "tasks": [ordinary("a")]});
@@ -185,7 +185,7 @@ async fn a_custom_task_becomes_a_custom_run() {
 }
 
 #[tokio::test]
-async fn a_custom_run_gets_the_account_and_the_claim_of_its_run() {
+async fn a_custom_run_has_the_service_account_and_the_claim_of_its_run() {
     let stage = Stage::new(QUICK).await;
     let one = with(custom("one"), json!({"workspaces": [{"name": "src"}]}));
     let two = with(custom("two"), json!({"workspaces": [{"name": "code", "workspace": "src"}]}));
@@ -204,7 +204,7 @@ async fn a_custom_run_gets_the_account_and_the_claim_of_its_run() {
 }
 
 #[tokio::test]
-async fn long_names_are_cut_legally() {
+async fn long_names_are_truncated_to_valid_names() {
     let stage = Stage::new(QUICK).await;
     let (run, task) = ("r".repeat(60), "t".repeat(60));
     stage.embedded(&run, json!({"tasks": [custom(&task)]})).await;
@@ -215,7 +215,7 @@ async fn long_names_are_cut_legally() {
 }
 
 #[tokio::test]
-async fn results_go_on_to_later_tasks_and_out_of_the_pipeline() {
+async fn results_are_passed_to_later_tasks_and_to_the_pipeline() {
     let stage = Stage::new(QUICK).await;
     let consumer = with(
         custom("deploy"),
@@ -295,7 +295,7 @@ async fn a_failed_custom_run_fails_the_run_after_finally() {
 }
 
 #[tokio::test]
-async fn tasks_fail_when_an_annotation_says_so() {
+async fn tasks_that_the_annotation_lists_fail() {
     let stage = Stage::new(QUICK).await;
     let orders = json!({"annotations": {"dev.shipwright.io/simulate": "fail: test"}});
     let later = with(ordinary("later"), json!({"runAfter": ["test"]}));
@@ -315,7 +315,7 @@ async fn a_custom_run_that_was_cancelled_cancels_the_run() {
 }
 
 #[tokio::test]
-async fn tasks_whose_when_does_not_hold_are_skipped() {
+async fn tasks_with_a_false_when_are_skipped() {
     let stage = Stage::new(QUICK).await;
     let after = |name: &str, other: &str| with(custom(name), json!({"runAfter": [other]}));
     let needy = json!({"params": [{"name": "p", "value": "$(tasks.not.results.r)"}]});
@@ -356,7 +356,7 @@ async fn a_cancelled_run_ends_at_once_and_cancels_its_custom_runs() {
         .await;
     stage.settle("r-done", "True", "Succeeded", json!([])).await;
     stage.custom_run("r-build").await;
-    stage.ask("r", "Cancelled").await;
+    stage.set_spec_status("r", "Cancelled").await;
     stage.reaches("r", "False", "Cancelled").await;
     let build = stage.custom_run("r-build").await;
     assert_eq!(build["spec"]["status"], "RunCancelled");
@@ -372,7 +372,7 @@ async fn a_cancelled_run_ends_at_once_and_cancels_its_custom_runs() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_before_it_begins_does_nothing() {
+async fn a_run_that_is_cancelled_before_its_start_starts_no_tasks() {
     let stage = Stage::new(QUICK).await;
     stage.run("r", json!({"status": "Cancelled", "pipelineSpec": {"tasks": [custom("build")]}})).await;
     stage.reaches("r", "False", "Cancelled").await;
@@ -390,7 +390,7 @@ async fn a_graceful_end_runs_finally() {
         let later = with(custom("later"), json!({"runAfter": ["build"]}));
         stage.embedded("r", json!({"tasks": [custom("build"), later], "finally": [custom("clean")]})).await;
         stage.custom_run("r-build").await;
-        stage.ask("r", request).await;
+        stage.set_spec_status("r", request).await;
         stage.reaches("r", "Unknown", reason).await;
         if request == "CancelledRunFinally" {
             stage.cancelled("r-build").await;
@@ -406,17 +406,17 @@ async fn a_graceful_end_runs_finally() {
 }
 
 #[tokio::test]
-async fn ordinary_tasks_under_way_end_when_they_are_cancelled() {
+async fn running_ordinary_tasks_end_when_they_are_cancelled() {
     let stage = Stage::new(ENDLESS).await;
     stage.embedded("r", json!({"tasks": [ordinary("slow")], "finally": [custom("clean")]})).await;
     stage.reaches("r", "Unknown", "Running").await;
-    stage.ask("r", "CancelledRunFinally").await;
+    stage.set_spec_status("r", "CancelledRunFinally").await;
     stage.settle("r-clean", "True", "Succeeded", json!([])).await;
     stage.reaches("r", "False", "Cancelled").await;
 }
 
 #[tokio::test]
-async fn a_run_that_takes_too_long_times_out() {
+async fn a_run_beyond_its_timeout_fails() {
     let stage = Stage::new(ENDLESS).await;
     let spec = json!({"timeouts": {"pipeline": "1s"},
         "pipelineSpec": {"tasks": [custom("build"), ordinary("slow")], "finally": [custom("clean")]}});
@@ -430,14 +430,14 @@ async fn a_run_that_takes_too_long_times_out() {
 }
 
 #[tokio::test]
-async fn a_timeout_of_zero_is_none() {
+async fn a_timeout_of_zero_means_no_timeout() {
     let stage = Stage::new(QUICK).await;
     stage.run("r", json!({"timeouts": {"pipeline": "0"}, "pipelineSpec": {"tasks": [ordinary("a")]}})).await;
     stage.reaches("r", "True", "Succeeded").await;
 }
 
 #[tokio::test]
-async fn a_pending_run_waits_until_it_may_begin() {
+async fn a_pending_run_starts_when_it_is_released() {
     let stage = Stage::new(QUICK).await;
     let spec = json!({"status": "PipelineRunPending", "pipelineSpec": {"tasks": [custom("build")]}});
     stage.run("r", spec).await;
@@ -453,7 +453,7 @@ async fn a_pending_run_waits_until_it_may_begin() {
 }
 
 #[tokio::test]
-async fn a_custom_run_of_somebody_else_is_left_alone() {
+async fn a_custom_run_of_another_owner_is_not_changed() {
     let stage = Stage::new(QUICK).await;
     let theirs = json!({"apiVersion": "tekton.dev/v1beta1", "kind": "CustomRun", "metadata": {"name": "r-build"},
         "spec": {"customRef": {"apiVersion": "x/v1", "kind": "Y"}}});
@@ -464,7 +464,7 @@ async fn a_custom_run_of_somebody_else_is_left_alone() {
 }
 
 #[tokio::test]
-async fn conditions_of_others_survive() {
+async fn conditions_of_other_types_stay() {
     let stage = Stage::new(QUICK).await;
     stage.embedded("r", json!({"tasks": [custom("build")]})).await;
     let mut run = stage.reaches("r", "Unknown", "Running").await;
@@ -477,7 +477,7 @@ async fn conditions_of_others_survive() {
 }
 
 #[tokio::test]
-async fn a_pipeline_that_changes_changes_no_run_under_way() {
+async fn a_change_of_a_pipeline_does_not_change_running_runs() {
     let stage = Stage::new(QUICK).await;
     let later = with(custom("later"), json!({"runAfter": ["build"]}));
     stage.pipeline("p", json!({"tasks": [custom("build"), later]})).await;
@@ -491,7 +491,7 @@ async fn a_pipeline_that_changes_changes_no_run_under_way() {
 }
 
 #[tokio::test]
-async fn the_definitions_may_come_later() {
+async fn the_simulation_waits_for_the_definitions() {
     let stage = Stage::of(DevCluster::builder(), QUICK).await;
     for definition in definitions() {
         stage.store().apply(definition).await.unwrap();
@@ -501,7 +501,7 @@ async fn the_definitions_may_come_later() {
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_where_it_stopped() {
+async fn a_restarted_simulation_continues() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cluster.json");
     let builder = DevCluster::builder().crds(definitions()).persist(&path);
@@ -535,7 +535,7 @@ async fn a_restart_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_deleted_run_takes_its_custom_runs_along() {
+async fn the_custom_runs_of_a_deleted_run_are_deleted() {
     let stage = Stage::new(QUICK).await;
     stage.embedded("r", json!({"tasks": [custom("build")]})).await;
     let before = stage.custom_run("r-build").await;
@@ -549,7 +549,7 @@ async fn a_deleted_run_takes_its_custom_runs_along() {
 }
 
 #[tokio::test]
-async fn a_status_that_is_none_gives_way() {
+async fn an_invalid_status_is_replaced() {
     let stage = Stage::new(QUICK).await;
     stage.embedded("r", json!({"tasks": [custom("build")]})).await;
     let mut run = stage.reaches("r", "Unknown", "Running").await;

@@ -1,4 +1,4 @@
-//! A cluster with Tekton's kinds, and the part of a custom task's controller to play.
+//! A cluster with Tekton's kinds, and the actions of a custom task's controller.
 
 use std::time::Duration;
 
@@ -70,8 +70,8 @@ impl Stage {
         self.store().get(&runs(), "default", name).await.unwrap().unwrap()
     }
 
-    /// Asks a run to end.
-    pub(super) async fn ask(&self, name: &str, status: &str) {
+    /// Sets `spec.status` of a run.
+    pub(super) async fn set_spec_status(&self, name: &str, status: &str) {
         let patch = json!({"spec": {"status": status}});
         self.store().merge(&runs(), "default", name, &patch).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What a visit does about the tasks of a run.
+//! Starting, observing and cancelling the tasks of a run.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,64 +6,64 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::custom_run::{self, Why};
+use super::custom_run::{self, CancelReason};
 use super::custom_run_resource;
-use super::ending::{Ending, Halt};
-use super::pipeline::{NamedValue, Pipeline, PipelineTask, Work};
-use super::progress::{Counts, Progress, Results, Skip, States, TaskState};
-use super::record::{Entry, Outcome};
-use super::run::{Request, Succeeded};
+use super::pipeline::{NamedValue, Pipeline, PipelineTask, TaskKind};
+use super::progress::{Counts, Progress, Results, SkipReason, States, TaskState};
+use super::reconcile::Reconciler;
+use super::run::{SpecStatus, Succeeded};
+use super::run_record::{Outcome, TaskRecord};
+use super::stop_reason::{Completion, StopReason};
 use super::variables::Variables;
-use super::visit::Visit;
 
-impl Visit<'_> {
-    /// Starts what may be started and tells how the run stands. Returns when the next ordinary task ends.
-    pub(super) async fn work(
+impl Reconciler<'_> {
+    /// Starts the tasks that can start and updates the status. Returns the end of the next ordinary task.
+    pub(super) async fn run_tasks(
         &mut self,
         pipeline: &Pipeline,
         variables: &Variables,
-    ) -> Result<Option<Timestamp>, Halt> {
-        let stop = match self.run.request() {
-            Request::CancelThenFinally => {
-                self.cancel(&pipeline.tasks, Why::Cancelled).await?;
+    ) -> Result<Option<Timestamp>, StopReason> {
+        let stop = match self.run.spec_status() {
+            SpecStatus::CancelledRunFinally => {
+                self.cancel(&pipeline.tasks, CancelReason::Cancelled).await?;
                 let mut record = self.run.record();
                 record.cancel(pipeline.tasks.iter().map(|task| task.name.as_str()), self.now);
                 self.run.set_record(&record);
-                Some(Skip::GracefullyCancelled)
+                Some(SkipReason::GracefullyCancelled)
             }
-            Request::StopThenFinally => Some(Skip::GracefullyStopped),
+            SpecStatus::StoppedRunFinally => Some(SkipReason::GracefullyStopped),
             _ => None,
         };
-        let mut begun = BTreeSet::new();
+        let mut started = BTreeSet::new();
         loop {
             let mut observed = self.observe(pipeline).await?;
-            for name in &begun {
-                // What was made for it is gone already if the run was deleted meanwhile.
+            for name in &started {
+                // Its CustomRun is missing if the run was deleted meanwhile.
                 observed.entry(String::clone(name)).or_insert(TaskState::Running);
             }
-            let progress = Progress::judge(pipeline, &observed, variables, stop)?;
+            let progress = Progress::evaluate(pipeline, &observed, variables, stop)?;
             let ready = progress.ready();
             if ready.is_empty() {
-                return self.conclude(pipeline, variables, &progress, stop).await;
+                return self.update_status(pipeline, variables, &progress, stop).await;
             }
             let states = progress.of_tasks();
             for (task, is_final) in ready {
                 match custom_run::render(&self.run, task, is_final, variables, &states) {
                     Some(custom_run) => self.create(custom_run).await?,
-                    None => self.note(task),
+                    None => self.start_ordinary(task),
                 }
-                begun.insert(task.name.clone());
+                started.insert(task.name.clone());
             }
         }
     }
 
-    /// How the tasks stand that were begun; those with CustomRuns are listed in the status.
-    async fn observe(&mut self, pipeline: &Pipeline) -> Result<States, Halt> {
+    /// The states of the tasks that have started. Adds their CustomRuns to the status.
+    async fn observe(&mut self, pipeline: &Pipeline) -> Result<States, StopReason> {
         let record = self.run.record();
         let (mut states, mut references) = (States::new(), Vec::new());
         for task in pipeline.all_tasks() {
-            if task.work() == Work::Ordinary {
-                let state = record.tasks.get(&task.name).map(|entry| self.stands(entry));
+            if task.kind() == TaskKind::Ordinary {
+                let state = record.tasks.get(&task.name).map(|entry| self.state_of(entry));
                 states.extend(state.map(|state| (task.name.clone(), state)));
             } else if let Some(custom_run) = self.custom_run(task).await? {
                 references.push(custom_run::reference(&custom_run, &task.name));
@@ -76,61 +76,62 @@ impl Visit<'_> {
         Ok(states)
     }
 
-    fn stands(&self, entry: &Entry) -> TaskState {
+    fn state_of(&self, entry: &TaskRecord) -> TaskState {
         match entry.outcome {
             _ if entry.end > self.now => TaskState::Running,
-            Outcome::Succeeded => TaskState::Succeeded(Results::Invented),
+            Outcome::Succeeded => TaskState::Succeeded(Results::Placeholders),
             Outcome::Failed => TaskState::Failed { reason: "simulated failure".to_owned() },
             Outcome::Cancelled => TaskState::Cancelled,
         }
     }
 
-    async fn custom_run(&self, task: &PipelineTask) -> Result<Option<Value>, Halt> {
+    async fn custom_run(&self, task: &PipelineTask) -> Result<Option<Value>, StopReason> {
         let name = custom_run::name(self.run.name(), &task.name);
         let found = self.store.get(&custom_run_resource(), self.run.namespace(), &name).await?;
-        if found.as_ref().is_some_and(|found| !custom_run::belongs(found, &self.run)) {
-            let message = format!("there is a CustomRun {name:?} that is not of this run");
-            return Err(Ending::bad("CreateRunFailed", message).into());
+        if found.as_ref().is_some_and(|found| !custom_run::belongs_to(found, &self.run)) {
+            let message = format!("there is a CustomRun {name:?} of another owner");
+            return Err(Completion::failed("CreateRunFailed", message).into());
         }
         Ok(found)
     }
 
-    async fn create(&self, custom_run: Value) -> Result<(), Halt> {
+    async fn create(&self, custom_run: Value) -> Result<(), StopReason> {
         match self.store.create(&custom_run_resource(), self.run.namespace(), custom_run).await {
             Ok(_) => Ok(()),
-            // Whose it is shows when the tasks are looked at again.
+            // The next observation checks whether the CustomRun belongs to this run.
             Err(error) if error.reason == "AlreadyExists" => Ok(()),
-            Err(error) => Err(Ending::bad("CreateRunFailed", error.message).into()),
+            Err(error) => Err(Completion::failed("CreateRunFailed", error.message).into()),
         }
     }
 
-    /// Begins an ordinary task.
-    fn note(&mut self, task: &PipelineTask) {
+    /// Starts an ordinary task.
+    fn start_ordinary(&mut self, task: &PipelineTask) {
         let duration = SignedDuration::try_from(self.options.duration).unwrap_or(SignedDuration::MAX);
         let end = self.now.saturating_add(duration).unwrap_or(Timestamp::MAX);
-        let outcome = if self.run.shall_fail(&task.name) { Outcome::Failed } else { Outcome::Succeeded };
+        let outcome =
+            if self.run.is_scripted_to_fail(&task.name) { Outcome::Failed } else { Outcome::Succeeded };
         let mut record = self.run.record();
-        record.tasks.insert(task.name.clone(), Entry { end, outcome });
+        record.tasks.insert(task.name.clone(), TaskRecord { end, outcome });
         self.run.set_record(&record);
     }
 
-    /// Tells how the run stands, or ends it. Returns when the next ordinary task ends.
-    async fn conclude(
+    /// Updates the status, or ends the run. Returns the end of the next ordinary task.
+    async fn update_status(
         &mut self,
         pipeline: &Pipeline,
         variables: &Variables,
         progress: &Progress<'_>,
-        stop: Option<Skip>,
-    ) -> Result<Option<Timestamp>, Halt> {
+        stop: Option<SkipReason>,
+    ) -> Result<Option<Timestamp>, StopReason> {
         let skipped = progress.skipped();
         if !skipped.is_empty() {
             self.run.set_status("skippedTasks", skipped);
         }
         let counts = progress.counts();
-        let message = sentence(counts, &progress.failures());
+        let message = status_message(counts, &progress.failures());
         if counts.incomplete > 0 {
             let reason = match stop {
-                Some(Skip::GracefullyCancelled) => "CancelledRunningFinally",
+                Some(SkipReason::GracefullyCancelled) => "CancelledRunningFinally",
                 Some(_) => "StoppedRunningFinally",
                 None if progress.is_stopping() => "PipelineRunStopping",
                 None => "Running",
@@ -140,7 +141,7 @@ impl Visit<'_> {
             return Ok(self.run.record().next_end(self.now));
         }
         let result = |result: &NamedValue| {
-            let value = variables.fill_in_whole(&result.value, &progress.states)?;
+            let value = variables.substitute_complete(&result.value, &progress.states)?;
             Some(json!({"name": result.name, "value": value}))
         };
         let results: Vec<Value> = pipeline.results.iter().filter_map(result).collect();
@@ -154,28 +155,27 @@ impl Visit<'_> {
             Counts { skipped: 1.., .. } => (Succeeded::True, "Completed"),
             _ => (Succeeded::True, "Succeeded"),
         };
-        Err(Ending { succeeded, reason, message }.into())
+        Err(Completion { succeeded, reason, message }.into())
     }
 
-    /// Cancels whatever of the run is under way, as far as it has come.
-    pub(super) async fn cancel_everything(&self, why: Why) -> Result<(), Halt> {
+    /// Cancels all CustomRuns of the run.
+    pub(super) async fn cancel_all(&self, why: CancelReason) -> Result<(), StopReason> {
         let Some(Ok(pipeline)) = self.run.status("pipelineSpec").map(Pipeline::parse) else { return Ok(()) };
         self.cancel(&pipeline.tasks, why).await?;
         self.cancel(&pipeline.finally, why).await
     }
 
-    /// Tells the CustomRuns of `tasks` to end.
-    async fn cancel(&self, tasks: &[PipelineTask], why: Why) -> Result<(), Halt> {
-        for task in tasks.iter().filter(|task| task.work() != Work::Ordinary) {
+    /// Cancels the CustomRuns of `tasks`.
+    async fn cancel(&self, tasks: &[PipelineTask], why: CancelReason) -> Result<(), StopReason> {
+        for task in tasks.iter().filter(|task| task.kind() != TaskKind::Ordinary) {
             let name = custom_run::name(self.run.name(), &task.name);
             let found = self.store.get(&custom_run_resource(), self.run.namespace(), &name).await?;
-            let is_due = |found: &Value| {
-                custom_run::belongs(found, &self.run) && custom_run::is_to_be_cancelled(found)
-            };
+            let is_due =
+                |found: &Value| custom_run::belongs_to(found, &self.run) && custom_run::needs_cancel(found);
             if found.as_ref().is_some_and(is_due) {
                 let (resource, namespace) = (custom_run_resource(), self.run.namespace());
                 match self.store.merge(&resource, namespace, &name, &why.patch()).await {
-                    // It was deleted meanwhile.
+                    // The CustomRun was deleted meanwhile.
                     Err(error) if error.code == 404 => {}
                     other => drop(other?),
                 }
@@ -185,19 +185,19 @@ impl Visit<'_> {
     }
 }
 
-fn sentence(counts: Counts, failures: &[String]) -> String {
+fn status_message(counts: Counts, failures: &[String]) -> String {
     let Counts { succeeded, failed, cancelled, skipped, incomplete } = counts;
     let ended = succeeded + failed + cancelled;
-    let mut sentence = format!("{ended} tasks have ended ({failed} failed, {cancelled} cancelled)");
+    let mut message = format!("{ended} tasks have ended ({failed} failed, {cancelled} cancelled)");
     if incomplete > 0 {
-        let _ = write!(sentence, ", {incomplete} are still to end");
+        let _ = write!(message, ", {incomplete} are still to end");
     }
     if skipped > 0 {
-        let _ = write!(sentence, ", {skipped} were skipped");
+        let _ = write!(message, ", {skipped} were skipped");
     }
     for failure in failures {
-        sentence.push_str("; ");
-        sentence.push_str(failure);
+        message.push_str("; ");
+        message.push_str(failure);
     }
-    sentence
+    message
 }

@@ -1,0 +1,168 @@
+//! One BuildRun, from its creation to its end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use trigger_devcluster::{ApiError, StoreHandle};
+
+use super::order::RunOrder;
+use super::resolve::resolve;
+use super::{DURATION, OUTCOMES, is_canceled, is_finished, key, output, run_resource};
+use crate::go_time::{current_time, go_duration};
+use crate::{SIMULATED, SimulationOptions};
+
+/// The condition `Succeeded` of a run, without its time.
+struct Condition<'a> {
+    status: &'static str,
+    reason: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Condition<'a> {
+    fn unknown(reason: &'a str, message: &'a str) -> Self {
+        Self { status: "Unknown", reason, message }
+    }
+
+    fn failed(reason: &'a str, message: &'a str) -> Self {
+        Self { status: "False", reason, message }
+    }
+}
+
+/// Takes a run to its end, or a canceled one to its cancellation.
+pub(super) async fn simulate(
+    store: &StoreHandle,
+    run: &Value,
+    options: SimulationOptions,
+    order: &RunOrder,
+) -> Result<(), ApiError> {
+    if is_canceled(run) {
+        let condition = Condition::failed("BuildRunCanceled", "the run was canceled");
+        return finish(store, run, &condition, &json!({})).await;
+    }
+    let index = order.index_of(run);
+    let build = match resolve(store, run).await? {
+        Ok(build) => build,
+        Err((reason, message)) => {
+            return finish(store, run, &Condition::failed(reason, &message), &json!({})).await;
+        }
+    };
+    let spec = &build["spec"];
+    if let Err(message) = set_owner(store, run, &build).await? {
+        let condition = Condition::failed("SetOwnerReferenceFailed", &message);
+        return finish(store, run, &condition, &json!({})).await;
+    }
+    mark(store, run).await?;
+    let pending = Condition::unknown("Pending", "waiting for the build to start");
+    update_status(store, run, &pending, &json!({"buildSpec": spec})).await?;
+    let running = Condition::unknown("Running", "not all steps have finished");
+    update_status(store, run, &running, &json!({"startTime": current_time()})).await?;
+
+    let duration = annotation(&build, DURATION).and_then(positive_duration).unwrap_or(options.duration);
+    let mut timeouts = [&run["spec"], spec].into_iter();
+    let timeout = timeouts.find_map(|spec| positive_duration(spec["timeout"].as_str()?));
+    if let Some(timeout) = timeout.filter(|timeout| *timeout < duration) {
+        tokio::time::sleep(timeout).await;
+        let message = format!("the run did not finish within {}s", timeout.as_secs_f64());
+        return finish(store, run, &Condition::failed("BuildRunTimeout", &message), &json!({})).await;
+    }
+    tokio::time::sleep(duration).await;
+    match outcome(&build, index) {
+        Some(reason) if reason != "Succeeded" => {
+            let condition = Condition::failed(reason, "the build failed as its annotation demands");
+            finish(store, run, &condition, &json!({})).await
+        }
+        _ => {
+            let condition =
+                Condition { status: "True", reason: "Succeeded", message: "all steps have completed" };
+            finish(store, run, &condition, &output::status_fields(spec, key(run).1)).await
+        }
+    }
+}
+
+fn annotation<'a>(build: &'a Value, key: &str) -> Option<&'a str> {
+    build["metadata"]["annotations"][key].as_str()
+}
+
+/// A duration above zero; `0` means no limit.
+fn positive_duration(text: &str) -> Option<Duration> {
+    go_duration(text).filter(|duration| !duration.is_zero())
+}
+
+/// The scripted reason of the run with this index.
+fn outcome(build: &Value, index: usize) -> Option<&str> {
+    let outcomes: Vec<&str> = annotation(build, OUTCOMES)?.split(',').map(str::trim).collect();
+    outcomes.get(index).or(outcomes.last()).copied()
+}
+
+/// Makes the Build the controller of its run if its retention demands it. Fails if the run has another controller.
+async fn set_owner(store: &StoreHandle, run: &Value, build: &Value) -> Result<Result<(), String>, ApiError> {
+    if build["metadata"]["uid"].is_null() || build["spec"]["retention"]["atBuildDeletion"] != true {
+        return Ok(Ok(()));
+    }
+    let mut owners = run["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default();
+    if owners.iter().any(|owner| owner["uid"] == build["metadata"]["uid"]) {
+        return Ok(Ok(()));
+    }
+    if let Some(other) = owners.iter().find(|owner| owner["controller"] == true) {
+        return Ok(Err(format!("the run is already owned by another {} controller", other["kind"])));
+    }
+    owners.push(json!({
+        "apiVersion": "shipwright.io/v1beta1", "kind": "Build", "controller": true, "blockOwnerDeletion": true,
+        "name": build["metadata"]["name"], "uid": build["metadata"]["uid"],
+    }));
+    let (namespace, name) = key(run);
+    let patch = json!({"metadata": {"ownerReferences": owners}});
+    store.merge(&run_resource(), namespace, name, &patch).await?;
+    Ok(Ok(()))
+}
+
+/// Adds the annotation that marks simulated objects.
+async fn mark(store: &StoreHandle, run: &Value) -> Result<(), ApiError> {
+    let (namespace, name) = key(run);
+    let patch = json!({"metadata": {"annotations": {SIMULATED: "true"}}});
+    store.merge(&run_resource(), namespace, name, &patch).await.map(drop)
+}
+
+async fn finish(
+    store: &StoreHandle,
+    run: &Value,
+    condition: &Condition<'_>,
+    fields: &Value,
+) -> Result<(), ApiError> {
+    mark(store, run).await?;
+    let mut fields = fields.clone();
+    fields["completionTime"] = current_time().into();
+    update_status(store, run, condition, &fields).await
+}
+
+/// Sets the condition `Succeeded` and other status fields, unless the run has finished or was replaced by another of
+/// the same name. Conditions of other types stay.
+async fn update_status(
+    store: &StoreHandle,
+    run: &Value,
+    condition: &Condition<'_>,
+    fields: &Value,
+) -> Result<(), ApiError> {
+    let (namespace, name) = key(run);
+    let Condition { status, reason, message } = condition;
+    loop {
+        let Some(mut current) = store.get(&run_resource(), namespace, name).await? else { return Ok(()) };
+        if current["metadata"]["uid"] != run["metadata"]["uid"] || is_finished(&current) {
+            return Ok(());
+        }
+        let succeeded = json!({
+            "type": "Succeeded", "status": status, "reason": reason,
+            "message": format!("simulated: {message}"), "lastTransitionTime": current_time(),
+        });
+        let conditions = current["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let others = conditions.into_iter().filter(|other| other["type"] != "Succeeded");
+        current["status"]["conditions"] = others.chain([succeeded]).collect();
+        for (key, value) in fields.as_object().into_iter().flatten() {
+            current["status"][key.as_str()] = value.clone();
+        }
+        match store.replace_status(&run_resource(), current).await {
+            Err(error) if error.code == 409 => {}
+            other => return other.map(drop),
+        }
+    }
+}
