@@ -1,4 +1,4 @@
-//! Who may do what: by user and password, or by tokens that are had for them.
+//! Authentication: by user and password, or by bearer tokens.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::rand;
 use data_encoding::{BASE64, HEXLOWER};
 
-/// What the registry asks of clients.
+/// The authentication that the registry requires.
 #[derive(Debug, Clone, Default)]
-pub(crate) enum Demand {
-    /// Nothing.
+pub(crate) enum Authentication {
     #[default]
-    Nothing,
-    /// A user and a password.
+    None,
+    /// User and password (HTTP basic authentication).
     Basic(Login),
-    /// A token, which the login has.
+    /// A bearer token; the token service issues it for the login.
     Token(Login),
 }
 
+/// User and password.
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
     pub(crate) user: String,
@@ -26,20 +26,21 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    /// Whether a header `Authorization` holds it.
+    /// Whether an `Authorization` header presents this login.
     pub(crate) fn is_in(&self, authorization: Option<&str>) -> bool {
         let expected = BASE64.encode(format!("{}:{}", self.user, self.password).as_bytes());
         authorization.and_then(|value| value.strip_prefix("Basic ")) == Some(&expected)
     }
 }
 
+/// The rights of a token.
 #[derive(Debug)]
 struct Grant {
     scopes: Vec<String>,
-    until: Instant,
+    expires: Instant,
 }
 
-/// The tokens that were given.
+/// The issued tokens.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens(Mutex<HashMap<String, Grant>>);
 
@@ -48,17 +49,17 @@ impl Tokens {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn give(&self, scopes: Vec<String>, life: Duration) -> String {
+    pub(crate) fn issue(&self, scopes: Vec<String>, lifetime: Duration) -> String {
         let token = random();
-        self.lock().insert(token.clone(), Grant { scopes, until: Instant::now() + life });
+        self.lock().insert(token.clone(), Grant { scopes, expires: Instant::now() + lifetime });
         token
     }
 
-    /// Whether a header `Authorization` holds a token for an action on a repository.
+    /// Whether an `Authorization` header has a valid token for an action on a repository.
     pub(crate) fn allow(&self, authorization: Option<&str>, repository: &str, action: &str) -> bool {
         let token = authorization.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let grants = self.lock();
-        let Some(grant) = grants.get(token).filter(|grant| grant.until > Instant::now()) else {
+        let Some(grant) = grants.get(token).filter(|grant| grant.expires > Instant::now()) else {
             return false;
         };
         let covers = |scope: &String| {
@@ -73,10 +74,10 @@ impl Tokens {
     }
 }
 
-/// Sixteen bytes that nobody guesses, as hexadecimal digits.
+/// 16 random bytes as hexadecimal digits.
 pub(crate) fn random() -> String {
     let mut bytes = [0; 16];
-    // It fails only where the system has no source of randomness.
+    // It fails only on a system without a source of randomness.
     let _ = rand::fill(&mut bytes);
     HEXLOWER.encode(&bytes)
 }

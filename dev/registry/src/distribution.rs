@@ -1,4 +1,4 @@
-//! The reference registry, as a process of its own.
+//! The reference registry as a child process.
 
 use std::env;
 use std::fs;
@@ -13,40 +13,40 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::auth::random;
-use crate::exchange::exchange;
+use crate::http_client::send_request;
 use crate::push::{PushError, push_image};
 
-/// As Debian names the program, and as others do.
+/// Names of the program: Debian's and the project's own.
 const PROGRAMS: [&str; 2] = ["docker-registry", "registry"];
 
-/// With this variable set, the absence of the program fails the tests that need it.
+/// If this variable is set, tests that need the program fail where it is missing.
 const REQUIRED: &str = "TRIGGER_REQUIRE_REGISTRY";
 
-/// It answers long before; on a busy machine it may take its time.
-const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// Limit for the registry to start. On an idle machine it needs less than a second.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often to look whether it answers.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Interval between two readiness checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Runs the registry, and ends it and removes its directory as soon as its own standard input is closed,
-/// which happens at the latest when our process ends, however it ends.
+/// Runs the registry until the script's standard input is closed; then kills it and removes its directory. The kernel
+/// closes the input when our process ends, also by SIGKILL.
 const WATCHDOG: &str = "trap '' INT TERM HUP; \"$0\" serve \"$1/config.yml\" >\"$1/log\" 2>&1 & \
                         read _; kill -9 $!; wait; cd /; rm -rf \"$1\"";
 
-/// The program of the distribution project, where it is installed (Debian: `docker-registry`).
+/// The installed registry of the distribution project (Debian: `docker-registry`).
 #[derive(Debug, Clone)]
 pub struct Distribution {
     program: PathBuf,
 }
 
-/// How it is run.
+/// Settings of a [`RunningDistribution`].
 #[derive(Debug, Clone, Default)]
 pub struct DistributionOptions {
-    /// Where it posts its notifications to, with which headers.
+    /// URL of the endpoint for notifications, and the headers of the requests.
     pub notifications: Option<(String, Vec<(String, String)>)>,
 }
 
-/// It runs until this is dropped, on a port of the loopback device, with data of its own.
+/// A registry process on a port of 127.0.0.1, with its own data. Dropping it ends the process and removes the data.
 #[derive(Debug)]
 pub struct RunningDistribution {
     directory: PathBuf,
@@ -55,7 +55,7 @@ pub struct RunningDistribution {
 }
 
 impl Distribution {
-    /// The program, if it is on the path.
+    /// The program, if it is on the `PATH`.
     pub fn find() -> Option<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<_> = env::split_paths(&path).collect();
@@ -63,60 +63,63 @@ impl Distribution {
         candidates.into_iter().find(|program| program.is_file()).map(|program| Self { program })
     }
 
-    /// The program for a test. Absent, with a line on standard error that `test` is skipped, where it is not
-    /// installed.
+    /// The program for a test. `None` where it is not installed; a line on standard error then says that `test` is
+    /// skipped.
     ///
     /// # Panics
     ///
-    /// If it is absent although `TRIGGER_REQUIRE_REGISTRY` is set.
+    /// If it is missing although `TRIGGER_REQUIRE_REGISTRY` is set.
     #[allow(clippy::panic, reason = "it serves tests, which fail by panicking")]
     pub fn for_test(test: &str) -> Option<Self> {
         let found = Self::find();
         if found.is_none() {
-            let line = format!("skipped for want of docker-registry: {test}\n");
+            let line = format!("skipped: docker-registry is not installed: {test}\n");
             assert!(env::var_os(REQUIRED).is_none(), "{line}");
-            // Past the test runner, which shows what tests print only if they fail. Nobody is left to be told
-            // if that fails too.
+            // `eprintln!` would write into the test's captured output, which a passing test does not show. A failed
+            // write has no remedy.
             let _ = stderr().write_all(line.as_bytes());
         }
         found
     }
 
-    /// Runs it, and waits until it answers.
+    /// Starts the registry and waits until it responds.
     pub async fn start(&self, options: &DistributionOptions) -> io::Result<RunningDistribution> {
         let directory = tempfile::Builder::new().prefix("trigger-registry-").tempdir()?;
         fs::write(directory.path().join("config.yml"), config(directory.path(), options).to_string())?;
         let mut command = Command::new("/bin/sh");
         command.args(["-c", WATCHDOG]).arg(&self.program).arg(directory.path()).current_dir("/");
-        // Its own variables would override the file.
+        // Variables of this prefix override the configuration file.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
             command.env_remove(name);
         }
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watchdog = command.spawn()?;
-        // From here on the watchdog removes it.
+        // From now on the watchdog removes the directory.
         let directory = directory.keep();
         let mut running = RunningDistribution { directory, watchdog, port: 0 };
-        let end = Instant::now() + STARTS_WITHIN;
+        let end = Instant::now() + START_TIMEOUT;
         loop {
             let log = fs::read_to_string(running.directory.join("log")).unwrap_or_default();
             if let Some(port) = port(&log) {
                 running.port = port;
                 let url = format!("http://{}/v2/", running.host());
-                let answer = exchange(Method::GET, &url, &[], Bytes::new()).await;
-                if answer.is_ok_and(|answer| answer.status.is_success()) {
+                let response = send_request(Method::GET, &url, &[], Bytes::new()).await;
+                if response.is_ok_and(|response| response.status.is_success()) {
                     return Ok(running);
                 }
             }
             if Instant::now() > end {
-                return Err(io::Error::other(format!("docker-registry does not answer: {}", log.trim())));
+                return Err(io::Error::other(format!(
+                    "docker-registry did not start in time; its log: {}",
+                    log.trim()
+                )));
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-/// JSON, which is YAML too.
+/// The configuration file. It is JSON, which is valid YAML.
 fn config(directory: &Path, options: &DistributionOptions) -> Value {
     let endpoints = options.notifications.iter().map(|(url, headers)| {
         let headers = headers.iter().map(|(name, value)| (name.clone(), json!([value])));
@@ -132,22 +135,22 @@ fn config(directory: &Path, options: &DistributionOptions) -> Value {
     })
 }
 
-/// The port that it was given, which it notes when it listens.
+/// The port from the log line that the registry writes when it listens.
 fn port(log: &str) -> Option<u16> {
     let (_, rest) = log.split_once("listening on 127.0.0.1:")?;
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    // The line may not be whole yet.
+    // The line may still be incomplete.
     rest.get(digits.len()..).filter(|rest| !rest.is_empty())?;
     digits.parse().ok()
 }
 
 impl RunningDistribution {
-    /// The registry in names of images, such as `127.0.0.1:40123`.
+    /// Host and port, as in image names: `127.0.0.1:40123`.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Pushes a small image, as [`push_image`] does.
+    /// Pushes a small image; see [`push_image`].
     pub async fn push(&self, repository: &str, tag: &str, content: &[u8]) -> Result<String, PushError> {
         push_image(&self.host(), repository, tag, content).await
     }
@@ -156,7 +159,7 @@ impl RunningDistribution {
 impl Drop for RunningDistribution {
     fn drop(&mut self) {
         drop(self.watchdog.stdin.take());
-        // If it cannot be waited for it still does its work.
+        // A failed wait changes nothing: the script has seen the end of its input.
         let _ = self.watchdog.wait();
     }
 }

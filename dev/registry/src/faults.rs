@@ -1,41 +1,41 @@
-//! Making the registry misbehave on purpose.
+//! Fault injection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What happens to a request instead of an answer.
+/// A fault in the response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// It is refused with this status, and with `Retry-After` in seconds.
+    /// An error with this status, and with `Retry-After` in seconds.
     Status(u16, Option<u32>),
-    /// The answer is nonsense: no digest, no JSON.
+    /// Neither the digest nor the body is valid.
     Garbage,
-    /// The answer comes after this time.
+    /// The response is delayed by this time.
     Slow(Duration),
-    /// The body ends before its time. A HEAD, which has none, is answered without a digest.
+    /// The body is cut off. The response to a HEAD has no digest.
     Truncated,
-    /// The answer is a web page.
+    /// The response is a web page.
     WrongContentType,
-    /// The body has no end. A HEAD is answered without a digest.
+    /// The body never ends. The response to a HEAD has no digest.
     Endless,
-    /// The answer is somewhere else.
+    /// A redirect to this URL.
     Redirect(String),
 }
 
-/// In place of a repository: the service that gives tokens.
+/// Target of a fault: the token service.
 pub const TOKENS: &str = "/token";
 
-/// In place of a repository: all of them, and the service that gives tokens.
+/// Target of a fault: all repositories and the token service.
 pub const ANYWHERE: &str = "*";
 
 #[derive(Debug)]
 struct Rule {
-    place: String,
+    target: String,
     fault: Fault,
     remaining: Option<u32>,
 }
 
-/// The faults in force. Clones share them.
+/// The active faults. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<Vec<Rule>>>);
 
@@ -44,27 +44,28 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a fault happen to all requests for a repository, or for [`TOKENS`], or [`ANYWHERE`]. Of several
-    /// faults that match, the first that was set happens.
-    pub fn set(&self, place: &str, fault: Fault) {
-        self.lock().push(Rule { place: place.to_owned(), fault, remaining: None });
+    /// Adds a fault to all requests for a repository, for [`TOKENS`] or for [`ANYWHERE`]. Of several matching faults,
+    /// the one that was set first applies.
+    pub fn set(&self, target: &str, fault: Fault) {
+        self.lock().push(Rule { target: target.to_owned(), fault, remaining: None });
     }
 
-    /// Lets a fault happen to the next `times` requests for a place.
-    pub fn set_for(&self, place: &str, fault: Fault, times: u32) {
-        self.lock().push(Rule { place: place.to_owned(), fault, remaining: Some(times) });
+    /// Adds a fault to the next `times` requests for a target.
+    pub fn set_for(&self, target: &str, fault: Fault, times: u32) {
+        self.lock().push(Rule { target: target.to_owned(), fault, remaining: Some(times) });
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// What happens to a request for `place`.
-    pub(crate) fn judge(&self, place: &str) -> Option<Fault> {
+    /// The fault of a request for `target`, counted as used.
+    pub(crate) fn take(&self, target: &str) -> Option<Fault> {
         let mut rules = self.lock();
-        let matches =
-            |rule: &&mut Rule| (rule.place == ANYWHERE || rule.place == place) && rule.remaining != Some(0);
+        let matches = |rule: &&mut Rule| {
+            (rule.target == ANYWHERE || rule.target == target) && rule.remaining != Some(0)
+        };
         let rule = rules.iter_mut().find(matches)?;
         rule.remaining = rule.remaining.map(|remaining| remaining - 1);
         Some(rule.fault.clone())

@@ -1,4 +1,4 @@
-//! What is answered to a request (OCI distribution specification, "API").
+//! Handling of requests (OCI distribution specification, "API").
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 
-use crate::auth::{Demand, Tokens, random};
+use crate::auth::{Authentication, Tokens, random};
 use crate::faults::{Fault, Faults, TOKENS};
 use crate::notifications::Notifications;
-use crate::requests::{Requests, Seen};
-use crate::responses::{self, Answer, DIGEST, error, full, status};
+use crate::requests::{RecordedRequest, Requests};
+use crate::responses::{self, DIGEST, RegistryResponse, error, full, status};
 use crate::store::{Manifest, Store};
 
-/// The largest body that is taken, in bytes.
-const LONGEST_BODY: usize = 64 * 1024 * 1024;
+/// Limit of a request body, in bytes.
+const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// What all requests share.
+/// State shared by all requests.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// With the port, as clients name it.
+    /// Host and port.
     pub(crate) host: String,
     pub(crate) scheme: &'static str,
-    pub(crate) demand: Demand,
+    pub(crate) authentication: Authentication,
     pub(crate) anonymous_pull: bool,
     pub(crate) with_digest: bool,
-    pub(crate) token_life: Duration,
+    pub(crate) token_lifetime: Duration,
     pub(crate) tokens: Tokens,
     pub(crate) store: Store,
     pub(crate) faults: Faults,
@@ -49,8 +49,8 @@ struct Call {
     body: Bytes,
 }
 
-/// What a path leads to.
-enum Place<'a> {
+/// The API endpoint of a path.
+enum Endpoint<'a> {
     Root,
     Tokens,
     Manifest { repository: &'a str, reference: &'a str },
@@ -59,7 +59,7 @@ enum Place<'a> {
     Tags { repository: &'a str },
 }
 
-impl<'a> Place<'a> {
+impl<'a> Endpoint<'a> {
     fn of(path: &'a str) -> Option<Self> {
         if path == TOKENS {
             return Some(Self::Tokens);
@@ -81,7 +81,7 @@ impl<'a> Place<'a> {
         Some(Self::Manifest { repository, reference })
     }
 
-    /// What faults and rights know it as.
+    /// The target of faults and rights.
     fn name(&self) -> &'a str {
         match self {
             Self::Root => "",
@@ -94,47 +94,47 @@ impl<'a> Place<'a> {
     }
 }
 
-pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Answer {
+pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> RegistryResponse {
     let Some(call) = receive(&shared, request).await else { return error(413, "SIZE_INVALID") };
-    let Some(place) = Place::of(&call.path) else { return error(404, "NAME_UNKNOWN") };
-    if let Some(fault) = shared.faults.judge(place.name()) {
+    let Some(endpoint) = Endpoint::of(&call.path) else { return error(404, "NAME_UNKNOWN") };
+    if let Some(fault) = shared.faults.take(endpoint.name()) {
         if let Fault::Slow(delay) = fault {
             tokio::time::sleep(delay).await;
         }
-        if let Some(answer) = responses::fault(&fault) {
-            return answer;
+        if let Some(response) = responses::fault(&fault) {
+            return response;
         }
     }
-    if let Place::Tokens = place {
-        return give_token(&shared, &call);
+    if let Endpoint::Tokens = endpoint {
+        return issue_token(&shared, &call);
     }
-    if let Some(refusal) = refuse(&shared, &call, place.name()) {
-        return refusal;
+    if let Some(unauthorized) = authenticate(&shared, &call, endpoint.name()) {
+        return unauthorized;
     }
-    match place {
-        Place::Root | Place::Tokens => responses::json(200, &json!({})),
-        Place::Manifest { repository, reference } => manifest(&shared, &call, repository, reference),
-        Place::Blob { digest, .. } => blob(&shared, &call.method, digest),
-        Place::Upload { repository, id } => upload(&shared, &call, repository, id),
-        Place::Tags { repository } => match shared.store.tags(repository) {
+    match endpoint {
+        Endpoint::Root | Endpoint::Tokens => responses::json(200, &json!({})),
+        Endpoint::Manifest { repository, reference } => manifest(&shared, &call, repository, reference),
+        Endpoint::Blob { digest, .. } => blob(&shared, &call.method, digest),
+        Endpoint::Upload { repository, id } => upload(&shared, &call, repository, id),
+        Endpoint::Tags { repository } => match shared.store.tags(repository) {
             Some(tags) => responses::json(200, &json!({"name": repository, "tags": tags})),
             None => error(404, "NAME_UNKNOWN"),
         },
     }
 }
 
-/// Notes a request and reads it; nothing if it is too long.
+/// Records a request and reads its body. `None` if the body is too long.
 async fn receive(shared: &Shared, request: Request<Incoming>) -> Option<Call> {
     let (head, body) = request.into_parts();
     let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let authorization = authorization.map(ToOwned::to_owned);
-    shared.requests.add(Seen {
+    shared.requests.add(RecordedRequest {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         authorization: authorization.clone(),
         at: Instant::now(),
     });
-    let body = Limited::new(body, LONGEST_BODY).collect().await.ok()?.to_bytes();
+    let body = Limited::new(body, MAX_BODY).collect().await.ok()?.to_bytes();
     let is_form = head.headers.get(CONTENT_TYPE).is_some_and(|t| t == "application/x-www-form-urlencoded");
     let form: &[u8] = if is_form { &body } else { b"" };
     let query = head.uri.query().unwrap_or_default().as_bytes();
@@ -153,16 +153,16 @@ async fn receive(shared: &Shared, request: Request<Incoming>) -> Option<Call> {
     })
 }
 
-/// Why a caller may not do what it wants.
-fn refuse(shared: &Shared, call: &Call, repository: &str) -> Option<Answer> {
+/// The 401 response, if the request lacks the required authentication.
+fn authenticate(shared: &Shared, call: &Call, repository: &str) -> Option<RegistryResponse> {
     let authorization = call.authorization.as_deref();
     let action = if matches!(call.method, Method::GET | Method::HEAD) { "pull" } else { "push" };
-    let challenge = match &shared.demand {
-        Demand::Nothing => return None,
-        Demand::Basic(login) if login.is_in(authorization) => return None,
-        Demand::Basic(_) => "Basic realm=\"devregistry\"".to_owned(),
-        Demand::Token(_) if shared.tokens.allow(authorization, repository, action) => return None,
-        Demand::Token(_) => {
+    let challenge = match &shared.authentication {
+        Authentication::None => return None,
+        Authentication::Basic(login) if login.is_in(authorization) => return None,
+        Authentication::Basic(_) => "Basic realm=\"devregistry\"".to_owned(),
+        Authentication::Token(_) if shared.tokens.allow(authorization, repository, action) => return None,
+        Authentication::Token(_) => {
             let actions = if action == "push" { "pull,push" } else { "pull" };
             let Shared { scheme, host, .. } = shared;
             let scope = if repository.is_empty() {
@@ -173,16 +173,16 @@ fn refuse(shared: &Shared, call: &Call, repository: &str) -> Option<Answer> {
             format!("Bearer realm=\"{scheme}://{host}{TOKENS}\",service=\"devregistry\"{scope}")
         }
     };
-    let mut answer = error(401, "UNAUTHORIZED");
+    let mut response = error(401, "UNAUTHORIZED");
     if let Ok(challenge) = challenge.parse() {
-        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    Some(answer)
+    Some(response)
 }
 
-/// The service for tokens: to the login by GET, and by POST for its password as an identity token.
-fn give_token(shared: &Shared, call: &Call) -> Answer {
-    let Demand::Token(login) = &shared.demand else { return error(404, "UNSUPPORTED") };
+/// The token service: GET with the login, or POST with the password as an identity token (`refresh_token`).
+fn issue_token(shared: &Shared, call: &Call) -> RegistryResponse {
+    let Authentication::Token(login) = &shared.authentication else { return error(404, "UNSUPPORTED") };
     let refreshes = call.method == Method::POST
         && call.query.get("grant_type").is_some_and(|grant| grant == "refresh_token")
         && call.query.get("refresh_token") == Some(&login.password);
@@ -191,13 +191,13 @@ fn give_token(shared: &Shared, call: &Call) -> Answer {
     if !(refreshes || login.is_in(call.authorization.as_deref()) || (is_anonymous && only_pulls)) {
         return error(401, "UNAUTHORIZED");
     }
-    let token = shared.tokens.give(call.scopes.clone(), shared.token_life);
-    // Those that exchange an identity token look for it under this name.
+    let token = shared.tokens.issue(call.scopes.clone(), shared.token_lifetime);
+    // Clients that exchange an identity token read this field.
     let name = if refreshes { "access_token" } else { "token" };
-    responses::json(200, &json!({name: token, "expires_in": shared.token_life.as_secs()}))
+    responses::json(200, &json!({name: token, "expires_in": shared.token_lifetime.as_secs()}))
 }
 
-fn manifest(shared: &Shared, call: &Call, repository: &str, reference: &str) -> Answer {
+fn manifest(shared: &Shared, call: &Call, repository: &str, reference: &str) -> RegistryResponse {
     match call.method {
         Method::GET | Method::HEAD => match shared.store.manifest(repository, reference) {
             Some(manifest) => responses::manifest(manifest, &call.method, shared.with_digest),
@@ -210,38 +210,38 @@ fn manifest(shared: &Shared, call: &Call, repository: &str, reference: &str) -> 
             if reference.contains(':') && reference != digest {
                 return error(400, "DIGEST_INVALID");
             }
-            if shared.keep(repository, reference, &manifest).is_err() {
+            if shared.store_manifest(repository, reference, &manifest).is_err() {
                 return error(507, "TOOMANYREQUESTS");
             }
-            let place = format!("/v2/{repository}/manifests/{digest}");
-            full(status(201).header(LOCATION, place).header(DIGEST, digest), Bytes::new())
+            let location = format!("/v2/{repository}/manifests/{digest}");
+            full(status(201).header(LOCATION, location).header(DIGEST, digest), Bytes::new())
         }
         _ => error(405, "UNSUPPORTED"),
     }
 }
 
 impl Shared {
-    /// Keeps a manifest and tells those who want to know.
-    pub(crate) fn keep(
+    /// Stores a manifest and sends notifications.
+    pub(crate) fn store_manifest(
         &self,
         repository: &str,
         reference: &str,
         manifest: &Manifest,
-    ) -> Result<(), crate::store::Full> {
+    ) -> Result<(), crate::store::StoreFull> {
         self.store.put(repository, reference, manifest.clone())?;
         self.notifications.pushed(self, repository, reference, manifest);
         Ok(())
     }
 }
 
-fn blob(shared: &Shared, method: &Method, digest: &str) -> Answer {
+fn blob(shared: &Shared, method: &Method, digest: &str) -> RegistryResponse {
     let Some(blob) = shared.store.blob(digest) else { return error(404, "BLOB_UNKNOWN") };
     let builder = status(200).header(CONTENT_TYPE, "application/octet-stream").header(DIGEST, digest);
     let builder = builder.header(CONTENT_LENGTH, blob.len());
     full(builder, if method == Method::HEAD { Bytes::new() } else { blob })
 }
 
-fn upload(shared: &Shared, call: &Call, repository: &str, id: &str) -> Answer {
+fn upload(shared: &Shared, call: &Call, repository: &str, id: &str) -> RegistryResponse {
     let store = &shared.store;
     let digest = call.query.get("digest");
     let (id, ends) = match call.method {
@@ -260,14 +260,14 @@ fn upload(shared: &Shared, call: &Call, repository: &str, id: &str) -> Answer {
         Err(_) => return error(507, "SIZE_INVALID"),
     };
     if !ends {
-        let place = format!("/v2/{repository}/blobs/uploads/{id}");
+        let location = format!("/v2/{repository}/blobs/uploads/{id}");
         let range = format!("0-{}", length.saturating_sub(1));
-        return full(status(202).header(LOCATION, place).header(RANGE, range), Bytes::new());
+        return full(status(202).header(LOCATION, location).header(RANGE, range), Bytes::new());
     }
     match digest {
         Some(digest) if store.finish(&id, digest) => {
-            let place = format!("/v2/{repository}/blobs/{digest}");
-            full(status(201).header(LOCATION, place).header(DIGEST, digest), Bytes::new())
+            let location = format!("/v2/{repository}/blobs/{digest}");
+            full(status(201).header(LOCATION, location).header(DIGEST, digest), Bytes::new())
         }
         _ => error(400, "DIGEST_INVALID"),
     }

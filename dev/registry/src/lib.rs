@@ -1,16 +1,25 @@
-//! An image registry of one's own, for trying things out and for tests.
+//! Image registries for tests and for trying the product out.
 //!
-//! [`DevRegistry`] is real HTTP on loopback in this process, keeps everything in memory, and misbehaves on
-//! request. It understands what clients of the OCI distribution specification need to push and pull; it does
-//! not delete, mount, list what refers to a manifest, or check that the blobs of a manifest are there.
-//! [`Distribution`] is the reference registry, where it is installed.
-#![forbid(unsafe_code)]
+//! - [`DevRegistry`]: a registry in this process, in memory, with fault injection and a log of requests.
+//! - [`Distribution`]: the reference registry as a child process, where it is installed.
+//! - [`push_image`]: pushes a small image to either.
+//!
+//! # Invariants
+//!
+//! - Both listen on 127.0.0.1 only and end with their handle.
+//! - [`DevRegistry`] implements pull, push, tags, tokens and notifications as the OCI distribution specification and the
+//!   distribution project describe them. The tests of both registries expect the same responses.
+//!
+//! # Limits
+//!
+//! [`DevRegistry`] has no deletion, cross-repository mounts or referrers. It stores a manifest without checking that
+//! its blobs exist.
 
 mod auth;
 mod distribution;
-mod exchange;
 mod faults;
 mod handler;
+mod http_client;
 mod notifications;
 mod push;
 mod registry;
@@ -20,8 +29,8 @@ mod server;
 mod store;
 
 pub use distribution::{Distribution, DistributionOptions, RunningDistribution};
-pub use exchange::ExchangeError;
 pub use faults::{ANYWHERE, Fault, Faults, TOKENS};
+pub use http_client::HttpError;
 pub use push::{PushError, push_image};
-pub use registry::{DevRegistry, DevRegistryBuilder, StartError};
-pub use requests::Seen;
+pub use registry::{DevRegistry, DevRegistryBuilder, DevRegistryError};
+pub use requests::RecordedRequest;

@@ -1,65 +1,66 @@
-//! Tells others of what is pushed (distribution project, "Work with notifications").
+//! Notifications of pushes (distribution project, "Work with notifications").
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::auth::random;
-use crate::exchange::exchange;
 use crate::handler::Shared;
+use crate::http_client::send_request;
 use crate::store::Manifest;
 
 const EVENTS: &str = "application/vnd.docker.distribution.events.v1+json";
 
-/// How often an event is sent to somebody who does not take it.
-const TRIES: u32 = 5;
+/// Attempts to deliver a notification.
+const ATTEMPTS: u32 = 5;
 
-/// How long to wait before it is sent again the first time; twice as long each time after.
-const REST: Duration = Duration::from_millis(100);
+/// Delay before the second attempt; doubled after each attempt.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Somebody who wants to know.
+/// A receiver of notifications.
 #[derive(Debug, Clone)]
-struct Listener {
+struct Endpoint {
     url: String,
     headers: Vec<(String, String)>,
 }
 
-/// An envelope on its way.
+/// A notification in the queue.
 #[derive(Debug)]
-pub(crate) struct Letter {
-    to: Listener,
+pub(crate) struct Notification {
+    endpoint: Endpoint,
     envelope: Value,
 }
 
-/// Who is told, and the way there.
+/// The endpoints, and the queue to the sender.
 #[derive(Debug)]
 pub(crate) struct Notifications {
-    listeners: Mutex<Vec<Listener>>,
-    letters: UnboundedSender<Letter>,
+    endpoints: Mutex<Vec<Endpoint>>,
+    queue: UnboundedSender<Notification>,
 }
 
 impl Notifications {
-    pub(crate) fn new() -> (Self, UnboundedReceiver<Letter>) {
-        let (letters, posted) = unbounded_channel();
-        (Self { listeners: Mutex::default(), letters }, posted)
+    pub(crate) fn new() -> (Self, UnboundedReceiver<Notification>) {
+        let (queue, receiver) = unbounded_channel();
+        (Self { endpoints: Mutex::default(), queue }, receiver)
     }
 
     pub(crate) fn add(&self, url: &str, headers: &[(&str, &str)]) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let listener = Listener { url: url.to_owned(), headers: headers.collect() };
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        let endpoint = Endpoint { url: url.to_owned(), headers: headers.collect() };
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).push(endpoint);
     }
 
-    /// Sends word of a push, in the background.
+    /// Queues a notification of a push to every endpoint.
     pub(crate) fn pushed(&self, shared: &Shared, repository: &str, reference: &str, manifest: &Manifest) {
-        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for to in listeners {
+        let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for endpoint in endpoints {
             let envelope = json!({"events": [event(shared, repository, reference, manifest)]});
-            // Nobody takes it any more only when the registry goes away.
-            let _ = self.letters.send(Letter { to, envelope });
+            // The receiver is dropped only with the registry.
+            let _ = self.queue.send(Notification { endpoint, envelope });
         }
     }
 }
@@ -89,19 +90,19 @@ fn event(shared: &Shared, repository: &str, reference: &str, manifest: &Manifest
     })
 }
 
-/// Delivers letters one after the other, as the distribution project's registry does.
-pub(crate) async fn deliver(mut posted: UnboundedReceiver<Letter>) {
-    while let Some(Letter { to, envelope }) = posted.recv().await {
+/// Sends notifications one after the other, as the distribution project's registry does.
+pub(crate) async fn deliver(mut queue: UnboundedReceiver<Notification>) {
+    while let Some(Notification { endpoint, envelope }) = queue.recv().await {
         let mut headers = vec![("content-type".to_owned(), EVENTS.to_owned())];
-        headers.extend(to.headers);
+        headers.extend(endpoint.headers);
         let body = envelope.to_string();
-        for attempt in 0..TRIES {
-            match exchange(Method::POST, &to.url, &headers, body.clone().into()).await {
-                Ok(answer) if answer.status.is_success() => break,
-                Ok(answer) => tracing::debug!(status = %answer.status, "a notification was refused"),
-                Err(error) => tracing::debug!(%error, "a notification did not arrive"),
+        for attempt in 0..ATTEMPTS {
+            match send_request(Method::POST, &endpoint.url, &headers, body.clone().into()).await {
+                Ok(response) if response.status.is_success() => break,
+                Ok(response) => tracing::debug!(status = %response.status, "a notification was rejected"),
+                Err(error) => tracing::debug!(%error, "cannot send a notification"),
             }
-            tokio::time::sleep(REST * 2_u32.pow(attempt)).await;
+            tokio::time::sleep(RETRY_DELAY * 2_u32.pow(attempt)).await;
         }
     }
 }

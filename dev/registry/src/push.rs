@@ -1,39 +1,39 @@
-//! Pushes small images, as a client would (OCI distribution specification, "Push").
+//! Pushing small images (OCI distribution specification, "Push").
 
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::exchange::{Answered, ExchangeError, exchange};
+use crate::http_client::{HttpError, HttpResponse, send_request};
 use crate::store::digest_of;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
-/// Why something could not be pushed.
+/// A push failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PushError {
-    /// There was no answer.
-    #[error("the registry does not answer")]
-    Exchange(#[from] ExchangeError),
-    /// It was refused.
-    #[error("the registry answers {status} to {method} {path}: {body}")]
-    Refused {
-        /// The status.
+    /// A request got no response.
+    #[error("the registry does not respond")]
+    Http(#[from] HttpError),
+    /// The registry responded with an error.
+    #[error("the registry responded {status} to {method} {path}: {body}")]
+    Rejected {
+        /// HTTP status.
         status: u16,
-        /// The method.
+        /// HTTP method.
         method: Method,
-        /// What was asked for.
+        /// Path of the request.
         path: String,
-        /// What it said.
+        /// Body of the response.
         body: String,
     },
 }
 
-/// Pushes an image without layers, which has `content` as a label, to a registry that is reached by plain HTTP and
-/// lets everybody in. Tells the digest of its manifest.
+/// Pushes an image without layers and with `content` as a label, to a registry with plain HTTP and without
+/// authentication. Returns the digest of its manifest.
 pub async fn push_image(
     host: &str,
     repository: &str,
@@ -51,11 +51,11 @@ pub async fn push_image(
         "layers": [],
     });
     let uploads = format!("/v2/{repository}/blobs/uploads/");
-    let begun = send(host, Method::POST, &uploads, &[], Bytes::new()).await?;
-    let place = begun.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let place = place.strip_prefix(&format!("http://{host}")).unwrap_or(place);
-    let joint = if place.contains('?') { '&' } else { '?' };
-    let upload = format!("{place}{joint}digest={digest}");
+    let started = send(host, Method::POST, &uploads, &[], Bytes::new()).await?;
+    let location = started.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let location = location.strip_prefix(&format!("http://{host}")).unwrap_or(location);
+    let separator = if location.contains('?') { '&' } else { '?' };
+    let upload = format!("{location}{separator}digest={digest}");
     let headers = [("content-type".to_owned(), "application/octet-stream".to_owned())];
     send(host, Method::PUT, &upload, &headers, config).await?;
     let manifest = Bytes::from(manifest.to_string());
@@ -71,12 +71,12 @@ async fn send(
     path: &str,
     headers: &[(String, String)],
     body: Bytes,
-) -> Result<Answered, PushError> {
+) -> Result<HttpResponse, PushError> {
     let url = format!("http://{host}{path}");
-    let answered = exchange(method.clone(), &url, headers, body).await?;
-    if matches!(answered.status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED) {
-        return Ok(answered);
+    let response = send_request(method.clone(), &url, headers, body).await?;
+    if matches!(response.status, StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED) {
+        return Ok(response);
     }
-    let body = String::from_utf8_lossy(&answered.body).into_owned();
-    Err(PushError::Refused { status: answered.status.as_u16(), method, path: path.to_owned(), body })
+    let body = String::from_utf8_lossy(&response.body).into_owned();
+    Err(PushError::Rejected { status: response.status.as_u16(), method, path: path.to_owned(), body })
 }

@@ -1,3 +1,5 @@
+//! Responses, with and without faults.
+
 use std::io;
 
 use bytes::Bytes;
@@ -14,24 +16,24 @@ use crate::faults::Fault;
 use crate::store::{Manifest, digest_of};
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
-pub(crate) type Answer = Response<Body>;
+pub(crate) type RegistryResponse = Response<Body>;
 
-/// The digest of a manifest or blob in an answer.
+/// Header with the digest of a manifest or blob.
 pub(crate) const DIGEST: &str = "docker-content-digest";
 
 const JSON: &str = "application/json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-pub(crate) fn full(builder: Builder, bytes: impl Into<Bytes>) -> Answer {
+pub(crate) fn full(builder: Builder, bytes: impl Into<Bytes>) -> RegistryResponse {
     with(builder, Full::new(bytes.into()).map_err(|never| match never {}).boxed())
 }
 
-/// With a status of 500 if a header cannot be sent.
-fn with(builder: Builder, body: Body) -> Answer {
+/// The response, or a 500 if a header is invalid.
+fn with(builder: Builder, body: Body) -> RegistryResponse {
     builder.body(body).unwrap_or_else(|_| {
-        let mut answer = Response::new(Full::default().map_err(|never| match never {}).boxed());
-        *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-        answer
+        let mut response = Response::new(Full::default().map_err(|never| match never {}).boxed());
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        response
     })
 }
 
@@ -39,16 +41,16 @@ pub(crate) fn status(status: u16) -> Builder {
     Response::builder().status(status)
 }
 
-pub(crate) fn json(code: u16, body: &Value) -> Answer {
+pub(crate) fn json(code: u16, body: &Value) -> RegistryResponse {
     full(status(code).header(CONTENT_TYPE, JSON), body.to_string())
 }
 
-/// A refusal as the specification has it.
-pub(crate) fn error(code: u16, name: &str) -> Answer {
+/// An error response in the format of the specification.
+pub(crate) fn error(code: u16, name: &str) -> RegistryResponse {
     json(code, &json!({"errors": [{"code": name, "message": name.to_lowercase()}]}))
 }
 
-pub(crate) fn manifest(manifest: Manifest, method: &Method, with_digest: bool) -> Answer {
+pub(crate) fn manifest(manifest: Manifest, method: &Method, with_digest: bool) -> RegistryResponse {
     let mut builder =
         status(200).header(CONTENT_TYPE, manifest.media_type).header(CONTENT_LENGTH, manifest.bytes.len());
     if with_digest {
@@ -57,28 +59,28 @@ pub(crate) fn manifest(manifest: Manifest, method: &Method, with_digest: bool) -
     full(builder, if method == Method::HEAD { Bytes::new() } else { manifest.bytes })
 }
 
-/// The answer that a fault makes; none for one that only delays.
-pub(crate) fn fault(fault: &Fault) -> Option<Answer> {
-    let like_a_manifest = || status(200).header(CONTENT_TYPE, MANIFEST);
+/// The response of a fault. `None` for one that only delays.
+pub(crate) fn fault(fault: &Fault) -> Option<RegistryResponse> {
+    let manifest_head = || status(200).header(CONTENT_TYPE, MANIFEST);
     Some(match fault {
         Fault::Slow(_) => return None,
         Fault::Status(code, retry_after) => {
-            let mut answer = error(*code, "INJECTED");
+            let mut response = error(*code, "INJECTED");
             if let Some(seconds) = retry_after {
-                answer.headers_mut().insert(RETRY_AFTER, (*seconds).into());
+                response.headers_mut().insert(RETRY_AFTER, (*seconds).into());
             }
-            answer
+            response
         }
-        Fault::Garbage => full(like_a_manifest().header(DIGEST, "sha256:garbage"), &b"\x00\xff{[garbage"[..]),
+        Fault::Garbage => full(manifest_head().header(DIGEST, "sha256:garbage"), &b"\x00\xff{[garbage"[..]),
         Fault::Truncated => {
-            let beginning = stream::iter([Ok(Frame::data(Bytes::from_static(b"{\"schemaVersion\":2,")))]);
-            // Between the two the beginning is sent; otherwise nothing at all would be.
+            let first = stream::iter([Ok(Frame::data(Bytes::from_static(b"{\"schemaVersion\":2,")))]);
+            // The yield lets hyper send the first frame; without it the error would discard that frame.
             let end = stream::once(async {
                 tokio::task::yield_now().await;
-                Err(io::Error::other("cut off on purpose"))
+                Err(io::Error::other("injected fault"))
             });
-            let cut = beginning.chain(end);
-            with(like_a_manifest().header(CONTENT_LENGTH, 1000), BodyExt::boxed(StreamBody::new(cut)))
+            let truncated = first.chain(end);
+            with(manifest_head().header(CONTENT_LENGTH, 1000), BodyExt::boxed(StreamBody::new(truncated)))
         }
         Fault::WrongContentType => {
             let page = &b"<!DOCTYPE html><title>Please log in</title>"[..];
@@ -88,8 +90,8 @@ pub(crate) fn fault(fault: &Fault) -> Option<Answer> {
         Fault::Endless => {
             let chunk = Bytes::from(vec![b' '; 16 * 1024]);
             let endless = stream::repeat(chunk).map(|chunk| Ok(Frame::data(chunk)));
-            with(like_a_manifest(), BodyExt::boxed(StreamBody::new(endless)))
+            with(manifest_head(), BodyExt::boxed(StreamBody::new(endless)))
         }
-        Fault::Redirect(place) => full(status(307).header(LOCATION, place), Bytes::new()),
+        Fault::Redirect(url) => full(status(307).header(LOCATION, url), Bytes::new()),
     })
 }

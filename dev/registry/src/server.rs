@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handler::{self, Shared};
 
-/// A client has this long to send the head of a request.
+/// Limit for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until it is told to stop, which cuts off every connection.
+/// Accepts connections until `stop`, which also closes all connections.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -30,7 +30,7 @@ pub(crate) async fn serve(
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of descriptors, most likely: give connections time to end.
+            // Probably out of file descriptors: wait for connections to end.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -38,10 +38,10 @@ pub(crate) async fn serve(
         tokio::spawn(async move {
             let connection = async {
                 match tls {
-                    None => converse(stream, shared).await,
+                    None => serve_on(stream, shared).await,
                     Some(tls) => match tls.accept(stream).await {
-                        Ok(stream) => converse(stream, shared).await,
-                        Err(error) => tracing::debug!(%error, "TLS could not be agreed on"),
+                        Ok(stream) => serve_on(stream, shared).await,
+                        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
                     },
                 }
             };
@@ -53,7 +53,7 @@ pub(crate) async fn serve(
     }
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
+async fn serve_on(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(handler::handle(shared, request).await) }
@@ -63,6 +63,6 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Share
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "connection ended with an error");
     }
 }

@@ -1,4 +1,4 @@
-//! What the registry holds, in memory.
+//! Manifests, blobs and uploads, in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,15 +8,15 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 
-/// All blobs and manifests together, in bytes: enough for the small images of tests.
-const MOST_BYTES: usize = 256 * 1024 * 1024;
+/// Limit of all blobs and manifests together, in bytes: enough for the small images of tests.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
 
-/// The type of a manifest that does not say.
-const USUAL_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Media type of a manifest that names none.
+const DEFAULT_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// The registry is full.
+/// The store has reached its limit.
 #[derive(Debug)]
-pub(crate) struct Full;
+pub(crate) struct StoreFull;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Manifest {
@@ -42,25 +42,25 @@ struct Repository {
     manifests: HashMap<String, Manifest>,
 }
 
-/// The SHA-256 of some bytes, as the specification writes it.
+/// The SHA-256 digest of `bytes`, in the specification's format.
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{}", HEXLOWER.encode(digest(&SHA256, bytes).as_ref()))
 }
 
 impl Manifest {
-    /// A manifest as it was given. What type it is it says itself, or whoever gave it.
-    pub(crate) fn new(bytes: Bytes, given: Option<&str>) -> Self {
+    /// A manifest. Its media type is the content type of the push, else the one in the manifest.
+    pub(crate) fn new(bytes: Bytes, content_type: Option<&str>) -> Self {
         let json: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let said = json["mediaType"].as_str();
-        let media_type = given.or(said).unwrap_or(USUAL_TYPE).to_owned();
+        let own = json["mediaType"].as_str();
+        let media_type = content_type.or(own).unwrap_or(DEFAULT_MEDIA_TYPE).to_owned();
         Self { digest: digest_of(&bytes), media_type, bytes }
     }
 }
 
 impl Contents {
-    fn take(&mut self, bytes: usize) -> Result<(), Full> {
-        if self.bytes + bytes > MOST_BYTES {
-            return Err(Full);
+    fn reserve(&mut self, bytes: usize) -> Result<(), StoreFull> {
+        if self.bytes + bytes > MAX_BYTES {
+            return Err(StoreFull);
         }
         self.bytes += bytes;
         Ok(())
@@ -72,10 +72,10 @@ impl Store {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a manifest, under a tag unless `reference` is its digest.
-    pub(crate) fn put(&self, repository: &str, reference: &str, manifest: Manifest) -> Result<(), Full> {
+    /// Stores a manifest, under a tag unless `reference` is its digest.
+    pub(crate) fn put(&self, repository: &str, reference: &str, manifest: Manifest) -> Result<(), StoreFull> {
         let mut contents = self.lock();
-        contents.take(manifest.bytes.len())?;
+        contents.reserve(manifest.bytes.len())?;
         let repository = contents.repositories.entry(repository.to_owned()).or_default();
         if reference != manifest.digest {
             repository.tags.insert(reference.to_owned(), manifest.digest.clone());
@@ -92,7 +92,7 @@ impl Store {
         repository.manifests.get(digest).cloned()
     }
 
-    /// The tags of a repository, if there is one.
+    /// The tags of a repository. `None` if it does not exist.
     pub(crate) fn tags(&self, repository: &str) -> Option<Vec<String>> {
         let contents = self.lock();
         contents.repositories.get(repository).map(|found| found.tags.keys().cloned().collect())
@@ -102,33 +102,33 @@ impl Store {
         self.lock().blobs.get(digest).cloned()
     }
 
-    /// Begins an upload.
+    /// Starts an upload.
     pub(crate) fn begin(&self, id: &str) {
         self.lock().uploads.insert(id.to_owned(), Vec::new());
     }
 
-    /// Adds to an upload, and says how long it is now; nothing if it was never begun.
-    pub(crate) fn extend(&self, id: &str, bytes: &[u8]) -> Result<Option<usize>, Full> {
+    /// Appends to an upload and returns its length. `None` for an unknown upload.
+    pub(crate) fn extend(&self, id: &str, bytes: &[u8]) -> Result<Option<usize>, StoreFull> {
         let mut contents = self.lock();
         if !contents.uploads.contains_key(id) {
             return Ok(None);
         }
-        contents.take(bytes.len())?;
+        contents.reserve(bytes.len())?;
         let upload = contents.uploads.entry(id.to_owned()).or_default();
         upload.extend_from_slice(bytes);
         Ok(Some(upload.len()))
     }
 
-    /// Ends an upload. It becomes a blob if it has this digest.
+    /// Ends an upload. Returns whether it has this digest and is now a blob.
     pub(crate) fn finish(&self, id: &str, digest: &str) -> bool {
         let mut contents = self.lock();
         let Some(upload) = contents.uploads.remove(id) else { return false };
-        let is_it = digest_of(&upload) == digest;
-        if is_it {
+        let matches = digest_of(&upload) == digest;
+        if matches {
             contents.blobs.insert(digest.to_owned(), upload.into());
         } else {
             contents.bytes -= upload.len();
         }
-        is_it
+        matches
     }
 }

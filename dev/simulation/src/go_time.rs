@@ -1,4 +1,4 @@
-//! Times and durations in the formats of Kubernetes, Shipwright and Tekton, which are Go's.
+//! Times as `metav1.Time` prints them, and durations in Go's format, as Shipwright and Tekton use them.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(super) fn current_time() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A duration as Go writes it: `1m30s`, `1.5h`, `0`. `None` if it is none, or negative.
+/// A duration in Go's format, such as `1m30s`, `1.5h` or `0`. `None` if it is invalid or negative.
 pub(super) fn go_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);

@@ -160,7 +160,7 @@ fn review(group: &str, name: &str, plural: &str, strategy: Strategy) -> Resource
         .done()
 }
 
-/// Builds a resource with one version, and with a column `Age` unless told otherwise.
+/// Builds a resource with one version, by default with a column `Age`.
 struct ResourceBuilder {
     resource: Resource,
     has_age: bool,

@@ -37,7 +37,9 @@ impl Kubectl {
             let required = std::env::var("TRIGGER_REQUIRE_KUBECTL").is_ok_and(|value| value == "1");
             assert!(!required, "kubectl is required and not there");
             SAY_ONCE.call_once(|| {
-                stderr().write_all(b"skipped: kubectl is not installed; the tests in kubectl.rs did nothing\n").unwrap();
+                stderr()
+                    .write_all(b"skipped: kubectl is not installed; the tests in kubectl.rs did nothing\n")
+                    .unwrap();
             });
             return None;
         }

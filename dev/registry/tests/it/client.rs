@@ -1,11 +1,11 @@
-//! A client of few words, and a server that hears notifications.
+//! A minimal HTTP client, and a receiver of notifications.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The answer as it came over the wire.
+/// The raw response.
 pub(crate) async fn ask(host: &str, method: &str, path: &str, headers: &[&str], body: &str) -> String {
     let mut stream = TcpStream::connect(host).await.unwrap();
     let headers: String = headers.iter().flat_map(|header| [*header, "\r\n"]).collect();
@@ -15,12 +15,12 @@ pub(crate) async fn ask(host: &str, method: &str, path: &str, headers: &[&str], 
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // What a fault cuts off ends with an error.
+    // A response that a fault cuts off ends with an error.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The value of a header in an answer.
+/// The value of a header in a raw response.
 pub(crate) fn header(answer: &str, name: &str) -> Option<String> {
     let lines = answer.lines().take_while(|line| !line.is_empty());
     let found =
@@ -28,7 +28,7 @@ pub(crate) fn header(answer: &str, name: &str) -> Option<String> {
     found.map(|(_, value)| value.to_owned())
 }
 
-/// Somebody who is told of pushes.
+/// A receiver of notifications.
 pub(crate) struct Listener(TcpListener);
 
 impl Listener {
@@ -40,9 +40,9 @@ impl Listener {
         format!("http://{}/events", self.0.local_addr().unwrap())
     }
 
-    /// The next request, which is answered with `status`.
+    /// The next request; the response has `status`.
     pub(crate) async fn next(&self, status: u16) -> String {
-        let heard = tokio::time::timeout(Duration::from_secs(30), async {
+        let received = tokio::time::timeout(Duration::from_secs(30), async {
             let (mut stream, _) = self.0.accept().await.unwrap();
             let mut request = String::new();
             let mut bytes = [0; 4096];
@@ -60,6 +60,6 @@ impl Listener {
             stream.write_all(answer.as_bytes()).await.unwrap();
             request
         });
-        heard.await.unwrap()
+        received.await.unwrap()
     }
 }

@@ -3,7 +3,7 @@ use trigger_devregistry::{Distribution, DistributionOptions};
 use crate::client::{Listener, ask, header};
 
 #[tokio::test]
-async fn the_reference_registry_takes_images_and_tells_of_them() {
+async fn the_reference_registry_accepts_pushes_and_sends_notifications() {
     let Some(distribution) = Distribution::for_test("the reference registry") else { return };
     let listener = Listener::new().await;
     let headers = vec![("Authorization".to_owned(), "Bearer secret".to_owned())];
@@ -20,15 +20,15 @@ async fn the_reference_registry_takes_images_and_tells_of_them() {
     .await;
     assert_eq!(header(&head, "docker-content-digest"), Some(first.clone()), "{head}");
     assert_ne!(running.push("team/base", "latest", b"two").await.unwrap(), first);
-    // The blob comes first.
+    // The notification of the blob comes first.
     loop {
-        let told = listener.next(200).await;
-        if told.contains(r#""tag": "latest""#) || told.contains(r#""tag":"latest""#) {
-            assert!(told.contains(&first) && told.contains("Bearer secret"), "{told}");
+        let event = listener.next(200).await;
+        if event.contains(r#""tag": "latest""#) || event.contains(r#""tag":"latest""#) {
+            assert!(event.contains(&first) && event.contains("Bearer secret"), "{event}");
             break;
         }
     }
     let host = running.host();
     drop(running);
-    assert!(tokio::net::TcpStream::connect(&host).await.is_err(), "it goes away");
+    assert!(tokio::net::TcpStream::connect(&host).await.is_err(), "the registry still listens");
 }

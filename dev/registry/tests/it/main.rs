@@ -1,4 +1,4 @@
-//! Both registries answer as clients expect.
+//! Both registries respond as clients expect.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client;

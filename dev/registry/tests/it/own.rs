@@ -5,7 +5,7 @@ use crate::client::{Listener, ask, header};
 const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json"}"#;
 
 #[tokio::test]
-async fn a_manifest_that_was_pushed_is_pulled_by_tag_and_digest() {
+async fn a_pushed_manifest_is_pulled_by_tag_and_by_digest() {
     let registry = DevRegistry::builder().start().await.unwrap();
     let digest = registry.push("team/base", "latest", MANIFEST.as_bytes());
     for reference in ["latest", &digest] {
@@ -30,12 +30,12 @@ async fn a_manifest_that_was_pushed_is_pulled_by_tag_and_digest() {
 async fn an_image_is_pushed_over_http() {
     let registry = DevRegistry::builder().start().await.unwrap();
     let host = registry.host();
-    let begun = ask(&host, "POST", "/v2/team/app/blobs/uploads/", &[], "").await;
-    let place = header(&begun, "location").unwrap();
-    let patched = ask(&host, "PATCH", &place, &[], "hello").await;
+    let started = ask(&host, "POST", "/v2/team/app/blobs/uploads/", &[], "").await;
+    let location = header(&started, "location").unwrap();
+    let patched = ask(&host, "PATCH", &location, &[], "hello").await;
     assert_eq!(header(&patched, "range").as_deref(), Some("0-4"));
     let digest = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-    let finished = ask(&host, "PUT", &format!("{place}?digest={digest}"), &[], "").await;
+    let finished = ask(&host, "PUT", &format!("{location}?digest={digest}"), &[], "").await;
     assert!(finished.starts_with("HTTP/1.1 201"), "{finished}");
     let blob = ask(&host, "GET", &format!("/v2/team/app/blobs/{digest}"), &[], "").await;
     assert!(blob.ends_with("\r\n\r\nhello"), "{blob}");
@@ -49,7 +49,7 @@ async fn an_image_is_pushed_over_http() {
 }
 
 #[tokio::test]
-async fn a_small_image_is_pushed_as_to_any_registry() {
+async fn push_image_pushes_a_small_image() {
     let registry = DevRegistry::builder().start().await.unwrap();
     let host = registry.host();
     let first = push_image(&host, "team/base", "1", b"one").await.unwrap();
@@ -59,21 +59,21 @@ async fn a_small_image_is_pushed_as_to_any_registry() {
     assert_eq!(header(&head, "docker-content-digest"), Some(second));
     let locked = DevRegistry::builder().basic("u", "p").start().await.unwrap();
     let refused = push_image(&locked.host(), "team/base", "1", b"one").await.unwrap_err().to_string();
-    assert!(refused.contains("answers 401 to POST /v2/team/base/blobs/uploads/"), "{refused}");
+    assert!(refused.contains("responded 401 to POST /v2/team/base/blobs/uploads/"), "{refused}");
 }
 
 #[tokio::test]
-async fn rights_are_asked_for() {
+async fn a_token_is_required_per_repository_and_action() {
     let registry = DevRegistry::builder().token("u", "p").start().await.unwrap();
     registry.push("team/base", "latest", MANIFEST.as_bytes());
     let (host, path) = (registry.host(), "/v2/team/base/manifests/latest");
     let refused = ask(&host, "HEAD", path, &[], "").await;
     let challenge = header(&refused, "www-authenticate").unwrap();
     assert!(challenge.contains(r#"service="devregistry",scope="repository:team/base:pull""#), "{challenge}");
-    let wish = "/token?service=devregistry&scope=repository:team/base:pull";
+    let token_url = "/token?service=devregistry&scope=repository:team/base:pull";
     let login = "authorization: Basic dTpw";
-    assert!(ask(&host, "GET", wish, &[], "").await.starts_with("HTTP/1.1 401"));
-    let given = ask(&host, "GET", wish, &[login], "").await;
+    assert!(ask(&host, "GET", token_url, &[], "").await.starts_with("HTTP/1.1 401"));
+    let given = ask(&host, "GET", token_url, &[login], "").await;
     let token = given.split('"').skip_while(|word| *word != "token").nth(2).unwrap();
     let shown = format!("authorization: Bearer {token}");
     for (method, path, expected) in
@@ -84,15 +84,15 @@ async fn rights_are_asked_for() {
     }
     registry.revoke_tokens();
     assert!(ask(&host, "GET", path, &[&shown], "").await.starts_with("HTTP/1.1 401"));
-    let seen = registry.requests();
-    assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("HEAD", path));
-    assert_eq!(seen[2].authorization.as_deref(), Some("Basic dTpw"));
+    let requests = registry.requests();
+    assert_eq!((requests[0].method.as_str(), requests[0].path.as_str()), ("HEAD", path));
+    assert_eq!(requests[2].authorization.as_deref(), Some("Basic dTpw"));
     registry.clear_requests();
     assert!(registry.requests().is_empty());
 }
 
 #[tokio::test]
-async fn faults_happen_as_often_and_where_they_are_wanted() {
+async fn faults_affect_their_target_as_often_as_set() {
     let registry = DevRegistry::builder().token("u", "p").start().await.unwrap();
     registry.faults().set_for("team/base", Fault::Status(429, Some(7)), 1);
     registry.faults().set(TOKENS, Fault::WrongContentType);
@@ -112,13 +112,13 @@ async fn faults_happen_as_often_and_where_they_are_wanted() {
 }
 
 #[tokio::test]
-async fn pushes_are_told_of() {
+async fn a_push_is_notified_until_the_receiver_accepts() {
     let registry = DevRegistry::builder().start().await.unwrap();
     let listener = Listener::new().await;
     registry.notify(&listener.url(), &[("authorization", "Bearer secret")]);
     let digest = registry.push("team/base", "latest", MANIFEST.as_bytes());
-    let refused = listener.next(503).await;
-    let told = listener.next(200).await;
+    let rejected = listener.next(503).await;
+    let accepted = listener.next(200).await;
     for expected in [
         "authorization: Bearer secret",
         "content-type: application/vnd.docker.distribution.events.v1+json",
@@ -127,8 +127,8 @@ async fn pushes_are_told_of() {
         r#""tag":"latest""#,
         &format!(r#""digest":"{digest}""#),
     ] {
-        assert!(told.contains(expected), "{expected} is missing: {told}");
+        assert!(accepted.contains(expected), "{expected} is missing: {accepted}");
     }
     let body = |request: &str| request.split_once("\r\n\r\n").unwrap().1.to_owned();
-    assert_eq!(body(&refused), body(&told));
+    assert_eq!(body(&rejected), body(&accepted));
 }

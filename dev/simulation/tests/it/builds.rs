@@ -149,7 +149,7 @@ async fn a_canceled_run_ends() {
     assert_eq!(condition(&ended, "Succeeded")["status"], "False");
 }
 
-/// A Build `web` with these annotations of the simulation.
+/// A Build `web` with the annotations that script its runs.
 fn scripted(outcomes: &str, takes: &str) -> Value {
     let mut build = build("web");
     build["metadata"]["annotations"] =
@@ -157,7 +157,7 @@ fn scripted(outcomes: &str, takes: &str) -> Value {
     build
 }
 
-/// A run of `web` that these own.
+/// A run of `web` with these owners.
 fn owned(name: &str, owners: &Value) -> Value {
     let mut run = run(name, &json!({"build": {"name": "web"}}));
     run["metadata"]["ownerReferences"] = owners.clone();
@@ -252,7 +252,7 @@ async fn only_the_given_namespace_is_simulated() {
             scene.store().apply(manifest).await.unwrap();
         }
     }
-    // The run in team-b was created first, so a simulation of it would have begun by the end of the other.
+    // The run in team-b was created first, so a simulation of it would have started before the end of the other.
     eventually("the run in team-a has ended", async || {
         let run = scene.store().get(&runs(), "team-a", "web-1").await.unwrap()?;
         (condition(&run, "Succeeded")["reason"] == "Succeeded").then_some(())

@@ -226,17 +226,17 @@ async fn results_are_passed_to_later_tasks_and_to_the_pipeline() {
             {"name": "commit", "value": "$(tasks.clone.results.commit)"},
         ]}),
     );
-    let last = with(custom("tell"), json!({"params": [{"name": "how", "value": "$(tasks.status)"}]}));
+    let last = with(custom("report"), json!({"params": [{"name": "how", "value": "$(tasks.status)"}]}));
     let results = json!([
         {"name": "image", "value": "$(tasks.build.results.image)"},
-        {"name": "said", "value": "$(finally.tell.results.said)"},
+        {"name": "answer", "value": "$(finally.report.results.answer)"},
         {"name": "absent", "value": "$(tasks.build.results.absent)"},
     ]);
-    // Written down in the wrong order: the results say which is the right one.
+    // The list is in the wrong order; the references to results give the right one.
     let pipeline = json!({"tasks": [consumer, ordinary("clone"), custom("build")], "finally": [last], "results": results});
     stage.embedded("r", pipeline).await;
-    let told = json!([{"name": "image", "value": "web:1"}, {"name": "tags", "value": "[\"a\",\"b\"]"}]);
-    stage.settle("r-build", "True", "Succeeded", told).await;
+    let results = json!([{"name": "image", "value": "web:1"}, {"name": "tags", "value": "[\"a\",\"b\"]"}]);
+    stage.settle("r-build", "True", "Succeeded", results).await;
     let deploy = stage.custom_run("r-deploy").await;
     let params = json!([
         {"name": "image", "value": "at web:1"},
@@ -246,11 +246,11 @@ async fn results_are_passed_to_later_tasks_and_to_the_pipeline() {
     ]);
     assert_eq!(deploy["spec"]["params"], params);
     stage.settle("r-deploy", "True", "Succeeded", json!([])).await;
-    let tell = stage.custom_run("r-tell").await;
+    let tell = stage.custom_run("r-report").await;
     assert_eq!(tell["spec"]["params"], json!([{"name": "how", "value": "Succeeded"}]));
-    stage.settle("r-tell", "True", "Succeeded", json!([{"name": "said", "value": "yes"}])).await;
+    stage.settle("r-report", "True", "Succeeded", json!([{"name": "answer", "value": "yes"}])).await;
     let run = stage.reaches("r", "True", "Succeeded").await;
-    let results = json!([{"name": "image", "value": "web:1"}, {"name": "said", "value": "yes"}]);
+    let results = json!([{"name": "image", "value": "web:1"}, {"name": "answer", "value": "yes"}]);
     assert_eq!(run["status"]["results"], results);
 }
 
@@ -272,18 +272,18 @@ async fn a_failed_custom_run_fails_the_run_after_finally() {
     let later = with(custom("later"), json!({"runAfter": ["build"]}));
     let params = json!({"params": [{"name": "how", "value": "$(tasks.build.status) $(tasks.later.status)"}]});
     let needy = json!({"params": [{"name": "image", "value": "$(tasks.build.results.image)"}]});
-    let finally = json!([with(custom("tell"), params), with(custom("needy"), needy)]);
+    let finally = json!([with(custom("report"), params), with(custom("needy"), needy)]);
     stage
         .embedded("r", json!({"tasks": [custom("build"), custom("beside"), later], "finally": finally}))
         .await;
     stage.settle("r-build", "False", "BuildRunTimeout", json!([])).await;
-    // What is under way goes on to its end.
+    // Running tasks continue to their end.
     stage.reaches("r", "Unknown", "PipelineRunStopping").await;
     assert_eq!(stage.custom_run_names().await, ["r-beside", "r-build"]);
     stage.settle("r-beside", "True", "Succeeded", json!([])).await;
-    let tell = stage.custom_run("r-tell").await;
+    let tell = stage.custom_run("r-report").await;
     assert_eq!(tell["spec"]["params"], json!([{"name": "how", "value": "Failed None"}]));
-    stage.settle("r-tell", "True", "Succeeded", json!([])).await;
+    stage.settle("r-report", "True", "Succeeded", json!([])).await;
     let run = stage.reaches("r", "False", "Failed").await;
     let message = condition(&run)["message"].as_str().unwrap();
     assert!(message.contains("BuildRunTimeout"), "{message}");
@@ -334,15 +334,15 @@ async fn tasks_with_a_false_when_are_skipped() {
     stage.settle("r-after", "True", "Succeeded", json!([])).await;
     let run = stage.reaches("r", "True", "Completed").await;
     assert_eq!(stage.custom_run_names().await, ["r-after", "r-yes"]);
-    let mut told: Vec<_> = skipped(&run).as_array().unwrap().iter().map(Value::to_string).collect();
-    told.sort();
+    let mut reasons: Vec<_> = skipped(&run).as_array().unwrap().iter().map(Value::to_string).collect();
+    reasons.sort();
     let expected = [
         json!({"name": "after-needy", "reason": "Parent Tasks were skipped"}),
         json!({"name": "needy", "reason": "Results were missing"}),
         json!({"name": "nor", "reason": "When Expressions evaluated to false"}),
         json!({"name": "not", "reason": "When Expressions evaluated to false"}),
     ];
-    assert_eq!(told, expected.map(|skipped| skipped.to_string()));
+    assert_eq!(reasons, expected.map(|skipped| skipped.to_string()));
 }
 
 #[tokio::test]
@@ -362,7 +362,7 @@ async fn a_cancelled_run_ends_at_once_and_cancels_its_custom_runs() {
     assert_eq!(build["spec"]["status"], "RunCancelled");
     assert!(build["spec"]["statusMessage"].as_str().unwrap().ends_with("has been cancelled."));
     assert!(stage.custom_run("r-done").await["spec"].get("status").is_none());
-    // What the CustomRun says later changes nothing any more.
+    // Later results of the CustomRun have no effect.
     let before = stage.get("r").await;
     stage.settle("r-build", "False", "CustomRunCancelled", json!([])).await;
     stage.embedded("next", json!({"tasks": [custom("build")]})).await;
@@ -443,7 +443,7 @@ async fn a_pending_run_starts_when_it_is_released() {
     stage.run("r", spec).await;
     let run = stage.reaches("r", "Unknown", "PipelineRunPending").await;
     assert!(run["status"].get("startTime").is_none() && run["status"].get("pipelineSpec").is_none());
-    // The other one came later, so this one was looked at.
+    // The other run was created later and has ended, so this one has been reconciled.
     stage.embedded("other", json!({"tasks": [ordinary("a")]})).await;
     stage.reaches("other", "True", "Succeeded").await;
     assert!(stage.custom_run_names().await.is_empty());
@@ -512,7 +512,7 @@ async fn a_restarted_simulation_continues() {
     let before = stage.custom_run("r-build").await;
     stage.cluster.shutdown().await.unwrap();
 
-    // If the first task were run anew, it would not end.
+    // A second start of the first task would not end.
     let stage = Stage::of(DevCluster::builder().persist(&path), ENDLESS).await;
     stage.settle("r-build", "True", "Succeeded", json!([])).await;
     let run = eventually("the last task is under way", async || {
@@ -526,7 +526,7 @@ async fn a_restarted_simulation_continues() {
     let started = run["status"]["startTime"].clone();
     stage.cluster.shutdown().await.unwrap();
 
-    // The last task is to end when it was to end, however long tasks take now.
+    // The last task keeps its end; the new duration applies to later tasks only.
     let stage = Stage::of(DevCluster::builder().persist(&path), QUICK).await;
     stage.embedded("other", json!({"tasks": [ordinary("a")]})).await;
     stage.reaches("other", "True", "Succeeded").await;

@@ -97,3 +97,45 @@ pub(super) fn test_arguments(directory: &Path) -> Vec<String> {
 fn flags<const N: usize>(flags: [(&str, String); N]) -> Vec<String> {
     flags.map(|(name, value)| format!("--{name}={value}")).to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The process that wrote its id into `file`, as a directory of `/proc`.
+    fn process_of(file: &Path) -> PathBuf {
+        for _ in 0..2000 {
+            let id = fs::read_to_string(file).unwrap_or_default();
+            if id.ends_with('\n') {
+                return Path::new("/proc").join(id.trim());
+            }
+            sleep(Duration::from_millis(5));
+        }
+        panic!("the program did not start within 10 s");
+    }
+
+    #[test]
+    fn the_program_and_its_directory_end_with_the_watchdog() {
+        let directory = tempfile::tempdir().unwrap().keep();
+        let (log, id) = (directory.join("log"), directory.join("id"));
+        let script = format!("echo $$ >'{}'; exec sleep 600", id.display());
+        let arguments = ["-c".to_owned(), script];
+        let watchdog = start(Path::new("/bin/sh"), &arguments, &log, Some(&directory)).unwrap();
+        let process = process_of(&id);
+        assert!(process.exists());
+        drop(watchdog);
+        assert!(!process.exists() && !directory.exists());
+    }
+
+    #[test]
+    fn flags_are_found_in_the_help() {
+        let cargo = Path::new(env!("CARGO"));
+        assert!(has_flag(cargo, "--offline").unwrap());
+        assert!(!has_flag(cargo, "--unsafe-no-fsync").unwrap());
+    }
+}

@@ -63,7 +63,7 @@ pub enum Purpose<'a> {
 #[derive(Debug)]
 pub struct ApiServer {
     // Fields drop in this order: etcd, whose watchdog removes the directory, goes last.
-    _api_server: Watchdog,
+    _kube_apiserver: Watchdog,
     _etcd: Watchdog,
     directory: PathBuf,
     url: String,
@@ -83,7 +83,7 @@ impl ApiServer {
             let path = components.join(name);
             if path.is_file() { Ok(path) } else { Err(ApiServerError::Missing(path)) }
         };
-        let (api_server, etcd) = (program("kube-apiserver")?, program("etcd")?);
+        let (kube_apiserver, etcd) = (program("kube-apiserver")?, program("etcd")?);
         let temporary = temporary_directory(purpose)?;
         let directory = temporary.path().to_owned();
         let token = files::token()?;
@@ -106,9 +106,9 @@ impl ApiServer {
         if purpose == Purpose::Tests {
             arguments.extend(process::test_arguments(&directory));
         }
-        let api_server = process::start(&api_server, &arguments, &log, None)?;
+        let kube_apiserver = process::start(&kube_apiserver, &arguments, &log, None)?;
         let url = format!("https://127.0.0.1:{secure_port}");
-        let server = Self { _api_server: api_server, _etcd: etcd, directory, url, token };
+        let server = Self { _kube_apiserver: kube_apiserver, _etcd: etcd, directory, url, token };
         wait_until_ready("kube-apiserver", &log, async || server.is_ready().await).await?;
         Ok(server)
     }

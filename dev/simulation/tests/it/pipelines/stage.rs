@@ -49,7 +49,7 @@ impl Stage {
         self.store().apply(manifest).await.unwrap();
     }
 
-    /// Starts a run with more in its metadata.
+    /// Starts a run with additional metadata.
     pub(super) async fn run_with(&self, name: &str, metadata: Value, spec: Value) {
         let mut manifest = json!({"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "spec": spec});
         manifest["metadata"] = metadata;
@@ -61,7 +61,7 @@ impl Stage {
         self.run_with(name, json!({}), spec).await;
     }
 
-    /// Starts a run of a pipeline of its own.
+    /// Starts a run with an embedded pipeline.
     pub(super) async fn embedded(&self, name: &str, pipeline: Value) {
         self.run(name, json!({"pipelineSpec": pipeline})).await;
     }
@@ -99,7 +99,7 @@ impl Stage {
         .await
     }
 
-    /// Waits until a CustomRun is to be cancelled.
+    /// Waits until a CustomRun is cancelled.
     pub(super) async fn cancelled(&self, name: &str) -> Value {
         eventually(&format!("{name} is cancelled"), async || {
             let found = self.custom_run(name).await;
