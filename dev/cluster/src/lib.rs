@@ -13,9 +13,14 @@
 //! - [`User`], [`AccessRule`]: authentication, authorization and access reviews.
 //! - [`names`]: validation of labels and names.
 //!
-//! Modules, from HTTP to the errors: `http` decodes requests, `operations` applies the rules of the API, `store` keeps
-//! objects and history, `patch` computes patches and field ownership, `resources` describes kinds by `schema`,
-//! `status` has the errors. Imports point from earlier ones to later ones only.
+//! Modules, of which each imports only later ones:
+//!
+//! - `http`: requests and responses.
+//! - `operations`: the rules of the API.
+//! - `store`: objects and their history.
+//! - `patch`: patches and field ownership.
+//! - `resources`: kinds, their columns and validation. `schema`: structural schemas.
+//! - `status`: errors.
 //!
 //! # Invariants
 //!

@@ -5,14 +5,14 @@
 //!
 //! A simulation watches the objects behind a [`StoreHandle`] and writes the statuses that the real controller would
 //! write. It clones, builds, pushes and runs nothing. It works on a dev cluster and, over a
-//! [`Link`](trigger_devcluster::Link), on any API server.
+//! [`Transport`](trigger_devcluster::Transport), on any API server.
 //!
 //! # Invariants
 //!
-//! - Reasons, names and their order are those of the real controllers; the sources are named where they are copied.
+//! - Reasons, names and their order are those of the real controllers.
 //! - Simulated objects are marked: by the annotation `dev.shipwright.io/simulated`, and by messages that begin with
 //!   `simulated:`.
-//! - All state is in the objects, but for the order of BuildRuns per owner, so a restarted simulation continues.
+//! - State is in the objects. After a restart, PipelineRuns continue with their times; BuildRuns start over.
 //! - This crate shares no constants with the product, so a wrong one there fails a test.
 
 mod go_time;

@@ -92,7 +92,7 @@ async fn a_token_that_is_refused_is_had_anew_once() {
 
 #[tokio::test]
 async fn a_token_that_is_about_to_expire_is_not_used() {
-    let builder = DevRegistry::builder().token("user", "password").token_life(Duration::from_secs(4));
+    let builder = DevRegistry::builder().token("user", "password").token_lifetime(Duration::from_secs(4));
     let scene = Scene::new(builder.without_digest_header()).await;
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
     assert_eq!(scene.requests(), [HEAD, TOKEN, HEAD, TOKEN, GET]);
@@ -101,7 +101,7 @@ async fn a_token_that_is_about_to_expire_is_not_used() {
 #[tokio::test]
 async fn a_registry_that_refuses_every_token_is_not_asked_for_ever() {
     // It says that a token is good for no time, and means it.
-    let builder = DevRegistry::builder().token("user", "password").token_life(Duration::ZERO);
+    let builder = DevRegistry::builder().token("user", "password").token_lifetime(Duration::ZERO);
     let scene = Scene::new(builder).await;
     for expected in [&[HEAD, TOKEN, HEAD][..], &[TOKEN, HEAD]] {
         assert_eq!(scene.kind(Some(&known())).await, ResolveErrorKind::Unauthorized);

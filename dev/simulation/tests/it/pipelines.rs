@@ -246,8 +246,8 @@ async fn results_are_passed_to_later_tasks_and_to_the_pipeline() {
     ]);
     assert_eq!(deploy["spec"]["params"], params);
     stage.settle("r-deploy", "True", "Succeeded", json!([])).await;
-    let tell = stage.custom_run("r-report").await;
-    assert_eq!(tell["spec"]["params"], json!([{"name": "how", "value": "Succeeded"}]));
+    let report = stage.custom_run("r-report").await;
+    assert_eq!(report["spec"]["params"], json!([{"name": "how", "value": "Succeeded"}]));
     stage.settle("r-report", "True", "Succeeded", json!([{"name": "answer", "value": "yes"}])).await;
     let run = stage.reaches("r", "True", "Succeeded").await;
     let results = json!([{"name": "image", "value": "web:1"}, {"name": "answer", "value": "yes"}]);
@@ -281,8 +281,8 @@ async fn a_failed_custom_run_fails_the_run_after_finally() {
     stage.reaches("r", "Unknown", "PipelineRunStopping").await;
     assert_eq!(stage.custom_run_names().await, ["r-beside", "r-build"]);
     stage.settle("r-beside", "True", "Succeeded", json!([])).await;
-    let tell = stage.custom_run("r-report").await;
-    assert_eq!(tell["spec"]["params"], json!([{"name": "how", "value": "Failed None"}]));
+    let report = stage.custom_run("r-report").await;
+    assert_eq!(report["spec"]["params"], json!([{"name": "how", "value": "Failed None"}]));
     stage.settle("r-report", "True", "Succeeded", json!([])).await;
     let run = stage.reaches("r", "False", "Failed").await;
     let message = condition(&run)["message"].as_str().unwrap();
