@@ -1,25 +1,27 @@
-use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::println;
 use jiff::Timestamp;
 use reqwest::Response;
+use tokio::time::Instant;
+use trigger_runtime::{Backoff, ExpiringMap};
 use trigger_server::wire::{Delivery, DeliveryQuery, State};
 
 use super::pages::deliveries;
 use super::rows;
 use crate::admin_client::{Client, Format, Notation, Table};
 
-/// The delay before a reconnect: at first, and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// The delays before reconnects.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
 /// A delivery may appear this long after one that was received later.
 const MAX_DISORDER: Duration = Duration::from_secs(15);
 /// The number of deliveries to fetch after a reconnect.
 const CATCH_UP_LIMIT: usize = 500;
 /// The number of deliveries whose last printed state is remembered.
 const REMEMBERED: usize = 10_000;
+/// How long that is remembered. A delivery settles, or fails, within a day.
+const REMEMBERED_FOR: Duration = Duration::from_hours(24);
 
 /// Prints the list and then each change. Reconnects when the connection breaks.
 pub(super) async fn run(
@@ -36,16 +38,16 @@ pub(super) async fn run(
     for item in first {
         printer.show(&item)?;
     }
-    let mut wait = FIRST_WAIT;
+    let mut failures = 0;
     loop {
         while let Ok(Some(item)) = stream.next().await {
-            wait = FIRST_WAIT;
+            failures = 0;
             if matches(&query, &item) {
                 printer.show(&item)?;
             }
         }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        failures += 1;
+        tokio::time::sleep(BACKOFF.pause(failures)).await;
         match reconnect(client, &query, printer.newest).await {
             Ok((open, missed)) => {
                 stream = open;
@@ -85,7 +87,7 @@ fn matches(query: &DeliveryQuery, item: &Delivery) -> bool {
 struct Printer<'a> {
     format: &'a Format,
     table: Option<Table>,
-    shown: HashMap<String, (State, u32)>,
+    shown: ExpiringMap<String, (State, u32)>,
     newest: Timestamp,
 }
 
@@ -98,18 +100,17 @@ impl<'a> Printer<'a> {
                 Some(Table::begin(rows::delivery_columns(*width), &rows))
             }
         };
-        Self { format, table, shown: HashMap::new(), newest: Timestamp::now() }
+        Self { format, table, shown: ExpiringMap::new(REMEMBERED), newest: Timestamp::now() }
     }
 
     fn show(&mut self, item: &Delivery) -> anyhow::Result<()> {
-        if self.shown.len() >= REMEMBERED {
-            self.shown.clear();
-        }
         self.newest = self.newest.max(item.received_at);
         let current = (item.state, item.attempts);
-        if self.shown.insert(item.id.clone(), current) == Some(current) {
+        let now = Instant::now();
+        if self.shown.get(&item.id, now) == Some(current) {
             return Ok(());
         }
+        self.shown.insert(item.id.clone(), current, REMEMBERED_FOR, now);
         match (self.format, &self.table) {
             (Format::Notation(Notation::Json), _) => println!("{}", serde_json::to_string(item)?),
             (Format::Notation(notation), _) => println!("---\n{}", notation.write(item)?),
