@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "dev")]
 use crate::commands::dev;
@@ -57,7 +57,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Images(args) => with_runtime(&cli.log.quiet(), || images::run(args)),
         Command::Crds(args) => crds::run(&args),
         Command::Completions(args) => {
-            completions::run(&args);
+            completions::run(&args, Cli::command());
             Ok(ExitCode::SUCCESS)
         }
     };

@@ -1,6 +1,6 @@
 use std::io::stdout;
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::{Shell, generate};
 
 /// Flags of `completions`.
@@ -10,6 +10,7 @@ pub struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) {
-    generate(args.shell, &mut crate::Cli::command(), "shipwright-trigger", &mut stdout());
+/// Prints the script for `command`.
+pub(crate) fn run(args: &Args, mut command: Command) {
+    generate(args.shell, &mut command, "shipwright-trigger", &mut stdout());
 }

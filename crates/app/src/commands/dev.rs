@@ -10,10 +10,12 @@ use crate::signals::termination;
 /// Flags of `dev`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The dev cluster is a small Kubernetes API server inside this process. It has no nodes: a simulated builder
-carries out BuildRuns and a simulated Tekton carries out PipelineRuns. Objects that they make are marked as
-simulated. The registry is Debian's docker-registry if it is installed, else one inside this process;
-manifests refer to it as dev-registry.example. Other registries that Image rules name are queried as usual.
+The dev cluster is a small Kubernetes API server inside this process. It has no nodes: a simulated builder \
+carries out BuildRuns and a simulated Tekton carries out PipelineRuns. Objects that they make are marked as \
+simulated.
+
+The registry is Debian's docker-registry if it is installed, else one inside this process. Manifests refer to it as \
+dev-registry.example. Other registries that Image rules name are queried as usual.
 
 With --once the exit status is 0 if every step succeeded, else 1.")]
 pub struct Args {

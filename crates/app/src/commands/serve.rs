@@ -16,7 +16,13 @@ pub struct Args {
     program: ProgramOptions,
     /// Seconds to keep accepting deliveries after SIGTERM, while `/readyz` reports not ready. Kubernetes needs
     /// this time to route requests to other replicas.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_DRAIN_DELAY", default_value_t = 5, value_name = "SECONDS")]
+    #[arg(
+        long,
+        help_heading = "Webhooks",
+        env = "SHIPWRIGHT_TRIGGER_DRAIN_DELAY",
+        default_value_t = 5,
+        value_name = "SECONDS"
+    )]
     drain_delay: u64,
 }
 

@@ -2,10 +2,11 @@ use serde_json::Value;
 use trigger_providers::ALL;
 
 use super::images::ImageDemo;
+use super::invitation::{Invitation, WebhookExample};
 use super::objects::{builds, key, text};
 use super::pipelines::PipelineDemo;
 use super::playground::Playground;
-use super::story::{BuildSummary, Environment, Hook, Invitation, Story, WebhookExample};
+use super::story::{BuildSummary, Environment, Hook, Story};
 use super::webhooks::WebhookDemo;
 use crate::options::default_provider;
 
@@ -51,7 +52,7 @@ impl Rehearsal {
 
     /// Shows commands to try, once the steps have run.
     pub(crate) fn invite(&self, story: &mut Story, playground: &Playground) {
-        story.invite(&Invitation {
+        let invitation = Invitation {
             kubeconfig: playground.kubeconfig(),
             admin: playground.admin_url(),
             token: &playground.token,
@@ -64,7 +65,8 @@ impl Rehearsal {
                 entry: &webhook.key.entry,
             }),
             image: self.images.as_ref().and_then(ImageDemo::image),
-        });
+        };
+        invitation.print(story);
     }
 }
 

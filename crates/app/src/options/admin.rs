@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 
 /// Access to the admin API. Health, readiness and metrics need no authentication.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Admin API")]
 pub struct AdminOptions {
     /// How callers of the admin API are authenticated. Default: `kubernetes`, so that the API server's
     /// access control decides.

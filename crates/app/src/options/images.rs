@@ -8,6 +8,7 @@ use trigger_registries::{PrivateAllowed, Registries, RegistrySettings};
 
 /// Image polling and access to registries.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Images")]
 pub struct ImageOptions {
     /// Seconds between polls of an image at its registry. A Build can override it with an annotation. 0: poll once,
     /// then only after a push notification.
@@ -16,10 +17,11 @@ pub struct ImageOptions {
     /// Seconds to wait after an image change for other images of the same Build, so that one run covers all.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_WINDOW", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
     pub image_window: u64,
-    /// Runs per namespace that image changes may start: as a burst, then per minute. Further runs are delayed.
+    /// Maximum runs per namespace that image changes start: at once, and then per minute. Further runs are
+    /// delayed. One base image can have thousands of Builds.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_RUN_RATE", default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub image_run_rate: u32,
-    /// Maximum requests per second to one registry.
+    /// Maximum requests per second to one registry. Public registries limit the rate of requests.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_RATE", default_value_t = 10, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub registry_rate: u16,
     /// Seconds to wait for a response of a registry.

@@ -3,6 +3,7 @@ use trigger_cluster::LeasePlace;
 
 /// Leader election among several replicas. All replicas must use the same values.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Leader election")]
 pub struct LeaseOptions {
     /// Name of the Lease for leader election between replicas with one PostgreSQL journal. Not used with SQLite,
     /// where the only replica always leads.

@@ -11,6 +11,7 @@ use trigger_server::RegistryHooks;
 
 /// Push notifications from image registries.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Webhooks")]
 pub struct RegistryHookOptions {
     /// Accept push notifications of image registries in this format at `/hooks/registry/FORMAT`. FILE contains
     /// the key, and previous keys on further lines. Repeat the flag or separate values with commas. Formats:

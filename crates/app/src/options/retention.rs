@@ -5,8 +5,10 @@ use trigger_journal::Retention;
 
 /// Retention of deliveries in the journal.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Journal")]
 pub struct RetentionOptions {
-    /// Days to keep the bodies of settled deliveries. A delivery without its body cannot be replayed.
+    /// Days to keep the bodies of settled deliveries, which take most of the space. A delivery without its body
+    /// cannot be replayed.
     #[arg(
         long,
         env = "SHIPWRIGHT_TRIGGER_RETAIN_PAYLOADS",

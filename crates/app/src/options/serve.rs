@@ -18,11 +18,12 @@ use super::{
 #[derive(Debug, Clone, clap::Args)]
 pub struct ProgramOptions {
     /// Address for webhooks. This port may face the internet: it serves nothing else.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
+    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// Address for health, readiness, metrics and the admin API. Keep this port inside the cluster.
     #[arg(
         long,
+        help_heading = "Admin API",
         env = "SHIPWRIGHT_TRIGGER_ADMIN_LISTEN",
         default_value = "0.0.0.0:9090",
         value_name = "ADDRESS"
@@ -36,6 +37,7 @@ pub struct ProgramOptions {
     /// environment: other users of the machine can read the arguments of a process.
     #[arg(
         long,
+        help_heading = "Journal",
         env = "SHIPWRIGHT_TRIGGER_JOURNAL",
         hide_env_values = true,
         default_value = "sqlite:shipwright-trigger.db",
@@ -57,6 +59,7 @@ pub struct ProgramOptions {
     /// Namespaces to watch. Repeat the flag or separate values with commas. Default: all namespaces.
     #[arg(
         long = "namespace",
+        help_heading = "Kubernetes",
         short = 'n',
         env = "SHIPWRIGHT_TRIGGER_NAMESPACE",
         value_delimiter = ',',
@@ -67,6 +70,7 @@ pub struct ProgramOptions {
     /// Providers that are not listed have no path then.
     #[arg(
         long = "hook-path",
+        help_heading = WEBHOOKS,
         env = "SHIPWRIGHT_TRIGGER_HOOK_PATH",
         value_delimiter = ',',
         default_values_t = HookPath::defaults(),
@@ -78,26 +82,29 @@ pub struct ProgramOptions {
     pub registries: RegistryHookOptions,
     /// Accept unsigned deliveries for Builds that name no Secret. Anyone who reaches the webhook port can then
     /// start these Builds.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
+    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,
     /// Maximum size of a request body in MiB. The default is the largest payload that a provider sends.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_body: u16,
     /// Maximum total size of the request bodies held in memory at one time, in MiB. Requests beyond this
     /// limit are answered with 503.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_bodies: u16,
     /// Maximum number of open connections on each port. Further connections wait.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
-    /// Seconds within which a client must send the request headers.
+    /// Seconds within which a client must send the request headers. A slow client would otherwise occupy a
+    /// connection.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub header_timeout: u64,
-    /// Seconds within which a client must send the request body.
+    /// Seconds within which a client must send the request body. A slow client would otherwise occupy memory.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub body_timeout: u64,
 }
 
+/// The help heading of the flags for the webhook port.
+const WEBHOOKS: &str = "Webhooks";
 const MIB: usize = 1024 * 1024;
 /// The largest payload that a provider sends, in MiB: GitHub's limit.
 const MAX_BODY: u16 = 25;

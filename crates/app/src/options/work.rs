@@ -5,8 +5,9 @@ use trigger_dispatch::Settings;
 
 /// Processing of deliveries by the dispatcher.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Processing")]
 pub struct WorkOptions {
-    /// Number of deliveries to process concurrently.
+    /// Number of deliveries to process concurrently. One tenant uses at most three quarters of it.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_CONCURRENCY", default_value_t = CONCURRENCY, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
     /// Seconds for which a replica claims a delivery. If the replica dies, another one takes the delivery over

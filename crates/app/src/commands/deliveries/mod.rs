@@ -27,7 +27,7 @@ Examples:
   shipwright-trigger deliveries list --repository github.com/acme/web --since 2h
   shipwright-trigger deliveries show ID
 
-You see the deliveries of namespaces in which you may `get` Builds (builds.shipwright.io), and replay
+You see the deliveries of namespaces in which you may `get` Builds (builds.shipwright.io), and replay \
 those for which you may `create` BuildRuns (buildruns.shipwright.io).")]
 pub struct Args {
     #[command(flatten)]

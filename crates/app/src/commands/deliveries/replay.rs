@@ -22,8 +22,9 @@ Examples:
   shipwright-trigger deliveries replay --state failed --since 2h --dry-run
   shipwright-trigger deliveries replay --repository github.com/acme/web --since 1d --yes
 
-A replay is a new delivery, decided by the current rules. Runs of the original stay as they are. Filters
-select original deliveries only; to replay a replay, give its id.
+A replay is a new delivery, decided by the current rules. Runs of the original stay as they are. Filters select \
+original deliveries only; to replay a replay, give its id.
+
 The exit status is 0 if all deliveries were replayed, 3 if none matches, 1 after an error.")]
 pub(super) struct Args {
     /// The ids of the deliveries, or their first six or more characters. Without ids, the filters select the

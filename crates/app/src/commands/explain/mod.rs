@@ -34,6 +34,7 @@ Examples:
   shipwright-trigger explain image node:20 --namespace team-a
 
 Nothing is sent and nothing is started. Signatures are not checked: each Build's own key is assumed.
+
 The exit status is 0 if a rule would fire, 3 if none would, 1 after an error.")]
 pub struct Args {
     #[command(subcommand)]

@@ -12,8 +12,7 @@ use crate::sanitize::escape_for_terminal;
 /// Flags of `images check`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The exit status is 0 if the image resolves to a digest in at least one namespace, 3 if it resolves in none
-or no Build waits for it, 1 after an error.")]
+The exit status is 0 if the image resolves to a digest in at least one namespace, 3 if it resolves in none or no Build waits for it, 1 after an error.")]
 pub(super) struct Args {
     /// The image. Short names such as `node:20` are completed.
     #[arg(value_name = "REF")]

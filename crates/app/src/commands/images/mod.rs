@@ -19,7 +19,7 @@ Examples:
   shipwright-trigger images list --failing
   shipwright-trigger images check node:20
 
-You see the images of Builds in namespaces in which you may `get` Builds (builds.shipwright.io), and check
+You see the images of Builds in namespaces in which you may `get` Builds (builds.shipwright.io), and check \
 those for which you may `create` BuildRuns (buildruns.shipwright.io) in such a namespace.")]
 pub struct Args {
     #[command(flatten)]
