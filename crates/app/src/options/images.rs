@@ -30,12 +30,7 @@ pub struct ImageOptions {
     /// Registries or networks that may have private addresses, such as `registry.internal:5000` or `10.0.0.0/8`.
     /// Other private addresses are blocked: any author of a Build could otherwise reach internal services. Repeat
     /// the flag or separate values with commas.
-    #[arg(
-        long,
-        env = "SHIPWRIGHT_TRIGGER_REGISTRY_PRIVATE",
-        value_delimiter = ',',
-        value_name = "HOST|NETWORK"
-    )]
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_PRIVATE", value_delimiter = ',', value_name = "ADDRESS")]
     pub registry_private: Vec<PrivateAllowed>,
     /// Registries to access over plain HTTP, as image names spell them, such as `localhost:5000`. Repeat the flag
     /// or separate values with commas.
