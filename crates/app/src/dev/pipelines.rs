@@ -17,7 +17,7 @@ pub(super) struct PipelineDemo {
     shows: Shows,
 }
 
-/// What the run shows.
+/// The purpose of the run.
 enum Shows {
     /// A rule of this Build fires when the run ends.
     Rule { build: String },

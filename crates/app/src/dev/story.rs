@@ -1,4 +1,4 @@
-//! What `dev` prints: numbered steps, one line for each thing that happens.
+//! The output of `dev`: numbered steps, one line per event.
 
 use std::time::Duration;
 

@@ -106,7 +106,7 @@ pub struct ProgramOptions {
 /// The help heading of the flags for the webhook port.
 const WEBHOOKS: &str = "Webhooks";
 const MIB: usize = 1024 * 1024;
-/// The largest payload that a provider sends, in MiB: GitHub's limit.
+/// The largest payload that any provider sends, in MiB.
 const MAX_BODY: u16 = 25;
 /// Half of the memory limit in the manifests, in MiB.
 const MAX_BODIES: u16 = 128;
