@@ -13,7 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-api", &["core"]),
     ("trigger-runtime", &["core"]),
     ("trigger-providers", &["core"]),
-    ("trigger-registries", &["core", "runtime"]),
+    ("trigger-egress", &[]),
+    ("trigger-registries", &["core", "egress", "runtime"]),
     ("trigger-journal", &["core"]),
     ("trigger-rules", &["api", "core"]),
     ("trigger-targets", &["api", "core"]),
@@ -41,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cluster",
             "dispatch",
             "core",
+            "egress",
             "images",
             "journal",
             "providers",
@@ -83,7 +85,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("gix-url", &["trigger-core"]),
     ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster", "trigger-devregistry"]),
-    ("reqwest", &["shipwright-trigger", "trigger-registries", "trigger-testkit", "xtask"]),
+    // The binary calls its own admin API and the OTLP collector, which the operator chose. Both are often on
+    // private addresses.
+    ("reqwest", &["shipwright-trigger", "trigger-egress", "trigger-testkit", "xtask"]),
     ("schemars", &["trigger-server"]),
 ];
 

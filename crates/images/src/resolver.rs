@@ -183,7 +183,7 @@ fn is_denied(kind: ResolveErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use futures::future::BoxFuture;
-    use trigger_registries::RegistrySettings;
+    use trigger_egress::EgressSettings;
     use trigger_runtime::{SecretData, SecretError};
 
     use super::*;
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_failed_request() {
-        let registries = Registries::new(RegistrySettings::default()).unwrap();
+        let registries = Registries::new(EgressSettings::default()).unwrap();
         let resolver = Resolver::new(registries, Arc::new(PanickingSecrets));
         let secret = ObjectKey { namespace: "team".into(), name: "login".into() };
         let requester = Requester { namespace: "team".into(), secrets: vec![secret] };

@@ -1,15 +1,16 @@
-//! Image registries: asking them what a tag stands for, and what they tell of pushes ([`notifications`]).
+//! Image registries.
 //!
-//! [`Registries`] asks a registry what a tag stands for now. `oci-client` was looked at and is not used: it
-//! tells neither `Retry-After` nor lets its resolver be replaced nor limits the size of an answer.
+//! - [`Registries`]: resolves tags to digests, over a client of `trigger-egress`.
+//! - [`RegistryCredential`], [`credential_for`]: credentials for pulling, out of Docker configurations.
+//! - [`notifications`]: the formats in which registries notify us of pushes.
+//!
+//! The crate does not use `oci-client`: it neither exposes `Retry-After` nor accepts a resolver nor limits the
+//! size of a response.
 #![forbid(unsafe_code)]
 
 mod client;
 mod credentials;
 pub mod notifications;
 
-pub use client::{
-    NotAllowable, PrivateAllowed, Registries, RegistriesError, RegistrySettings, ResolveError,
-    ResolveErrorKind,
-};
+pub use client::{Registries, ResolveError, ResolveErrorKind};
 pub use credentials::{RegistryCredential, RegistryCredentialError, credential_for};

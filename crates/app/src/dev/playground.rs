@@ -93,7 +93,7 @@ impl Playground {
         options.listen = listeners.hooks.local_addr()?;
         options.admin_listen = listeners.admin.local_addr()?;
         options.images.registry_private.push(registry.host().parse()?);
-        options.images.insecure_registry.push(registry.host().to_owned());
+        options.images.insecure_registry.push(registry.host().parse()?);
         options.images.image_window = IMAGE_WINDOW;
         let key_file = own.path().join("registry-key");
         std::fs::write(&key_file, &key)?;

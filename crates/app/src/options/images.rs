@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use trigger_egress::{EgressSettings, HostPort, PrivateAllowed};
 use trigger_images::ImageSettings;
-use trigger_registries::{PrivateAllowed, Registries, RegistrySettings};
+use trigger_registries::Registries;
 
 /// Image polling and access to registries.
 #[derive(Debug, Clone, Args)]
@@ -35,7 +36,7 @@ pub struct ImageOptions {
     /// Registries to access over plain HTTP, as image names spell them, such as `localhost:5000`. Repeat the flag
     /// or separate values with commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_INSECURE_REGISTRY", value_delimiter = ',', value_name = "HOST")]
-    pub insecure_registry: Vec<String>,
+    pub insecure_registry: Vec<HostPort>,
     /// PEM files with additional certificate authorities for registries. Repeat the flag or separate values with
     /// commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_CA", value_delimiter = ',', value_name = "FILE")]
@@ -53,16 +54,20 @@ impl ImageOptions {
 
     /// The registry client.
     pub(crate) fn registries(&self) -> anyhow::Result<Registries> {
+        Registries::new(self.egress_settings()?).context("invalid registry settings")
+    }
+
+    /// The hosts that the program may access, and how.
+    pub(crate) fn egress_settings(&self) -> anyhow::Result<EgressSettings> {
         let read = |file: &PathBuf| {
             std::fs::read(file).with_context(|| format!("cannot read --registry-ca {}", file.display()))
         };
-        let settings = RegistrySettings {
+        Ok(EgressSettings {
             authorities: self.registry_ca.iter().map(read).collect::<Result<_, _>>()?,
             plain_http: self.insecure_registry.clone(),
             private: self.registry_private.clone(),
             timeout: Duration::from_secs(self.registry_timeout),
-        };
-        Registries::new(settings).context("invalid registry settings")
+        })
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use trigger_egress::{Egress, EgressSettings};
 use trigger_images::ImageNotifier;
 use trigger_registries::notifications::{
     FORMATS, GOOGLE_KEYS, IdTokens, KeyFile, KeysByHttp, NotificationFormat, by_name,
@@ -58,8 +59,16 @@ impl RegistryHookOptions {
         Ok(())
     }
 
-    /// The routes for notifications, which pass push hints to `notifier`.
-    pub(crate) fn hooks(&self, notifier: Arc<dyn ImageNotifier>) -> anyhow::Result<RegistryHooks> {
+    /// The routes for notifications, which pass push hints to `notifier`. The keys of ID tokens are fetched from
+    /// the hosts that `egress` allows.
+    pub(crate) fn hooks(
+        &self,
+        notifier: Arc<dyn ImageNotifier>,
+        egress: EgressSettings,
+    ) -> anyhow::Result<RegistryHooks> {
+        // An authority of an internal registry must not vouch for Google's keys.
+        let egress = Egress::new(EgressSettings { authorities: Vec::new(), ..egress })?;
+        let keys = KeysByHttp::new(&self.google_keys_url, egress)?;
         let hook = |hook: &RegistryHook| trigger_server::RegistryHook {
             format: hook.format,
             key_file: hook.key_file.clone(),
@@ -67,7 +76,7 @@ impl RegistryHookOptions {
         Ok(RegistryHooks {
             formats: self.registry_hooks.iter().map(hook).collect(),
             notifier,
-            id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(&self.google_keys_url)?))),
+            id_tokens: Arc::new(IdTokens::new(Arc::new(keys))),
         })
     }
 }

@@ -180,8 +180,9 @@ impl Shared<'_> {
             server_metrics(&mut registry),
             self.metrics.clone(),
         );
-        let hook_routes =
-            hooks.router(&options.routes(), options.registries.hooks(Arc::new(images.clone()))?);
+        let registry_hooks =
+            options.registries.hooks(Arc::new(images.clone()), options.images.egress_settings()?)?;
+        let hook_routes = hooks.router(&options.routes(), registry_hooks);
         // Ends by itself after the listener, when the last rejections are written.
         shutdown.background.spawn("rejections", rejections.run());
 

@@ -19,7 +19,7 @@ async fn world_with(registry: &DevRegistry, image_run_rate: u32) -> World {
         options.images.image_interval = 0;
         options.images.image_run_rate = image_run_rate;
         options.images.registry_private = vec!["127.0.0.1".parse().unwrap()];
-        options.images.insecure_registry = vec![host];
+        options.images.insecure_registry = vec![host.parse().unwrap()];
     })
     .await
 }

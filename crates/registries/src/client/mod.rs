@@ -1,13 +1,11 @@
-//! Asks registries what tags stand for (OCI distribution specification, "Pulling manifests").
+//! Resolves tags at registries (OCI distribution specification, "Pulling manifests").
 
-mod answer;
 mod challenge;
 mod challenge_cache;
-mod connections;
-mod guard;
+mod docker_hub;
+mod error_response;
 mod resolve;
 mod resolve_error;
-mod settings;
 mod tokens;
 
 use std::fmt;
@@ -15,32 +13,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trigger_core::{Digest, ImageRef};
+use trigger_egress::{Egress, EgressSettings, EgressSettingsError};
 
 use crate::RegistryCredential;
 
 use challenge_cache::Challenges;
-use connections::Connections;
 use resolve::DigestRequest;
 use tokens::Tokens;
 
-pub use connections::RegistriesError;
 pub use resolve_error::{ResolveError, ResolveErrorKind};
-pub use settings::{NotAllowable, PrivateAllowed, RegistrySettings};
 
-/// A look is at most so many times as long as a request: it takes up to eight, with redirects more, of which
-/// none is usually slow.
-const LONGEST_LOOK: u32 = 4;
+/// The longest time to resolve a tag, in timeouts of a request. It takes up to eight requests, with redirects
+/// more, of which usually none is slow.
+const MAX_TIMEOUTS: u32 = 4;
 
-/// All registries, over shared connections. Clones share everything.
+/// The client of all registries. Clones share its connections and tokens.
 #[derive(Clone)]
 pub struct Registries(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    connections: Connections,
+    egress: Egress,
     tokens: Tokens,
     challenges: Challenges,
-    longest_look: Duration,
+    timeout: Duration,
 }
 
 impl fmt::Debug for Registries {
@@ -50,22 +46,26 @@ impl fmt::Debug for Registries {
 }
 
 impl Registries {
-    /// Gets ready to ask. Nothing is sent.
-    pub fn new(settings: RegistrySettings) -> Result<Self, RegistriesError> {
-        let longest_look = settings.timeout.saturating_mul(LONGEST_LOOK);
-        let connections = Connections::new(settings)?;
+    /// Sets up the client. Sends nothing. The settings may name Docker Hub as image references do.
+    pub fn new(settings: EgressSettings) -> Result<Self, EgressSettingsError> {
+        let timeout = settings.timeout.saturating_mul(MAX_TIMEOUTS);
+        let egress = Egress::new(EgressSettings {
+            plain_http: settings.plain_http.into_iter().map(docker_hub::api_host_of).collect(),
+            private: settings.private.into_iter().map(docker_hub::private_api_host).collect(),
+            ..settings
+        })?;
         let (tokens, challenges) = (Tokens::default(), Challenges::default());
-        Ok(Self(Arc::new(Shared { connections, tokens, challenges, longest_look })))
+        Ok(Self(Arc::new(Shared { egress, tokens, challenges, timeout })))
     }
 
-    /// What `image` stands for now. Nothing is tried again but what authentication needs.
+    /// Resolves `image` to its digest now. Repeats a request only if authentication requires it.
     pub async fn digest(
         &self,
         image: &ImageRef,
         credential: Option<&RegistryCredential>,
     ) -> Result<Digest, ResolveError> {
-        let look = Box::pin(DigestRequest::new(&self.0, image, credential)?.digest());
-        tokio::time::timeout(self.0.longest_look, look).await.unwrap_or_else(|_| {
+        let request = Box::pin(DigestRequest::new(&self.0, image, credential)?.digest());
+        tokio::time::timeout(self.0.timeout, request).await.unwrap_or_else(|_| {
             let message = format!(
                 "`{}` does not answer in time; check that it can be reached from here",
                 image.registry()

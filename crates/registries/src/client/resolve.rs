@@ -2,16 +2,15 @@ use aws_lc_rs::digest::{SHA512, digest};
 use data_encoding::HEXLOWER;
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use reqwest::{Response, Url};
 use trigger_core::{Digest, ImageRef};
+use trigger_egress::{HttpRequest, HttpResponse, Url, cleaned};
 use zeroize::Zeroizing;
 
 use super::Shared;
-use super::answer;
 use super::challenge::{Bearer, Challenge};
-use super::connections::HttpRequest;
-use super::resolve_error::{ResolveError, ResolveErrorKind, cleaned};
-use super::settings::host_of;
+use super::docker_hub::api_host;
+use super::error_response::resolve_error;
+use super::resolve_error::{ResolveError, ResolveErrorKind};
 use super::tokens::{TokenKey, secret};
 use crate::RegistryCredential;
 
@@ -52,7 +51,7 @@ enum Shown {
 
 /// An answer, and whether it is the registry's own and not one that it redirected to.
 struct Answer {
-    response: Response,
+    response: HttpResponse,
     own: bool,
 }
 
@@ -62,12 +61,16 @@ impl<'a> DigestRequest<'a> {
         image: &'a ImageRef,
         credential: Option<&'a RegistryCredential>,
     ) -> Result<Self, ResolveError> {
-        let host = host_of(image.registry());
-        let scheme = shared.connections.guard().scheme(host);
-        let url = format!("{scheme}://{host}/v2/{}/manifests/{}", image.repository(), image.tag());
-        let unusable =
-            |_| ResolveError::new(ResolveErrorKind::Refused, format!("`{host}` is no usable host"));
-        Ok(Self { shared, image, credential, url: Url::parse(&url).map_err(unusable)? })
+        let host = api_host(image.registry());
+        let url = |scheme: &str| {
+            let url = format!("{scheme}://{host}/v2/{}/manifests/{}", image.repository(), image.tag());
+            let unusable =
+                |_| ResolveError::new(ResolveErrorKind::Refused, format!("`{host}` is not a valid host"));
+            Url::parse(&url).map_err(unusable)
+        };
+        let plain = url("http")?;
+        let url = if shared.egress.allows_plain_http(&plain) { plain } else { url("https")? };
+        Ok(Self { shared, image, credential, url })
     }
 
     pub(super) async fn digest(self) -> Result<Digest, ResolveError> {
@@ -75,7 +78,7 @@ impl<'a> DigestRequest<'a> {
         let head = self.ask(&Method::HEAD).await?;
         match head.status() {
             StatusCode::OK => {
-                self.check_content_type(head.headers(), false)?;
+                self.check_content_type(&head, false)?;
                 match self.named(head.headers())? {
                     Some(digest) => Ok(digest),
                     None => self.digest_of_body().await,
@@ -91,9 +94,9 @@ impl<'a> DigestRequest<'a> {
         if get.status() != StatusCode::OK {
             return Err(self.refusal(get).await);
         }
-        self.check_content_type(get.headers(), true)?;
+        self.check_content_type(&get, true)?;
         let named = self.named(get.headers())?;
-        let body = answer::body(get, LONGEST_MANIFEST).await?;
+        let body = get.body(LONGEST_MANIFEST).await?;
         match named {
             Some(named) if !is_digest_of(&named, &body) => {
                 Err(self.garbled("sends a manifest that has not the digest it names"))
@@ -111,8 +114,8 @@ impl<'a> DigestRequest<'a> {
     }
 
     /// A page to log in at, say, is no manifest. Where a digest is named, it may be left out what it is of.
-    fn check_content_type(&self, headers: &HeaderMap, needed: bool) -> Result<(), ResolveError> {
-        match answer::content_type(headers) {
+    fn check_content_type(&self, response: &HttpResponse, needed: bool) -> Result<(), ResolveError> {
+        match response.content_type() {
             Some(found) if MANIFESTS.contains(&found.as_str()) => Ok(()),
             Some(found) => {
                 Err(self.garbled(&format!("sends `{}`, which is no manifest of an image", cleaned(&found))))
@@ -127,13 +130,13 @@ impl<'a> DigestRequest<'a> {
         ResolveError::new(ResolveErrorKind::Garbled, message)
     }
 
-    async fn refusal(&self, response: Response) -> ResolveError {
+    async fn refusal(&self, response: HttpResponse) -> ResolveError {
         let what = format!("a question for {}:{}", self.image.repository(), self.image.tag());
-        answer::refusal(response, self.image.registry(), &what).await
+        resolve_error(response, self.image.registry(), &what).await
     }
 
     /// Asks, with as much authentication as the registry wants.
-    async fn ask(&self, method: &Method) -> Result<Response, ResolveError> {
+    async fn ask(&self, method: &Method) -> Result<HttpResponse, ResolveError> {
         let mut fetched = Vec::new();
         let mut shown = match self.shared.challenges.get(self.image) {
             // It may have another token service by now: the next look asks it.
@@ -164,7 +167,7 @@ impl<'a> DigestRequest<'a> {
         }
     }
 
-    fn challenge(&self, response: &Response) -> Option<Challenge> {
+    fn challenge(&self, response: &HttpResponse) -> Option<Challenge> {
         let challenge = Challenge::of(response.headers())?;
         Some(match challenge {
             Challenge::Bearer(bearer @ Bearer { scope: None, .. }) => {
@@ -195,7 +198,7 @@ impl<'a> DigestRequest<'a> {
         if fetched.contains(&key) {
             return Ok(None);
         }
-        let token = tokens.fetch(&self.shared.connections, &bearer, self.credential).await?;
+        let token = tokens.fetch(&self.shared.egress, &bearer, self.credential).await?;
         fetched.push(key.clone());
         Ok(Some(Shown::Token(key, token)))
     }
@@ -211,8 +214,8 @@ impl<'a> DigestRequest<'a> {
             if own {
                 headers.extend(header(shown).map(|value| (AUTHORIZATION, value)));
             }
-            let asked = HttpRequest { method: method.clone(), url: url.clone(), headers, body: None };
-            let response = self.shared.connections.send(asked).await?;
+            let asked = HttpRequest { headers, ..HttpRequest::new(method.clone(), url.clone()) };
+            let response = self.shared.egress.send(asked).await?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(Answer { response, own });
             }

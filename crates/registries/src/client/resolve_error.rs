@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use trigger_egress::{EgressError, EgressErrorKind};
+
 /// Why it is not known what a tag stands for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -34,9 +36,6 @@ pub enum ResolveErrorKind {
     Garbled,
 }
 
-/// So much of what others say is repeated in a message, in characters.
-const REPEATED: usize = 200;
-
 impl ResolveError {
     pub(crate) fn new(kind: ResolveErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), retry_after: None }
@@ -64,6 +63,17 @@ impl ResolveError {
     /// What is wrong and what to do, in one sentence.
     pub fn message(&self) -> &str {
         &self.message
+    }
+}
+
+impl From<EgressError> for ResolveError {
+    fn from(error: EgressError) -> Self {
+        let kind = match error.kind {
+            EgressErrorKind::Refused => ResolveErrorKind::Refused,
+            EgressErrorKind::Unreachable | EgressErrorKind::TimedOut => ResolveErrorKind::Unreachable,
+            EgressErrorKind::TooLarge | EgressErrorKind::Interrupted => ResolveErrorKind::Garbled,
+        };
+        Self::new(kind, error.message())
     }
 }
 
@@ -103,25 +113,5 @@ impl ResolveErrorKind {
 impl fmt::Display for ResolveErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// What others say, made fit for a message: short, in one line, and of visible ASCII, so that nothing in it
-/// can steer a terminal or turn the direction of writing.
-pub(crate) fn cleaned(text: &str) -> String {
-    let visible = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-    text.chars().take(REPEATED).map(visible).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_say_is_cleaned() {
-        let said = format!("a\n\u{1b}[31mb\u{202e}{}", "x".repeat(500));
-        let cleaned = cleaned(&said);
-        assert!(cleaned.starts_with("a??[31mb?xxx"), "{cleaned}");
-        assert_eq!(cleaned.len(), REPEATED);
     }
 }

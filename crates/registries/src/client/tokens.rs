@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use reqwest::Url;
 use serde::Deserialize;
 use tokio::time::Instant;
+use trigger_egress::{Egress, HttpRequest, Url, cleaned};
 use trigger_runtime::ExpiringMap;
 use zeroize::Zeroizing;
 
-use super::answer;
 use super::challenge::Bearer;
-use super::connections::{Connections, HttpRequest};
-use super::resolve_error::{ResolveError, ResolveErrorKind, cleaned};
+use super::error_response::resolve_error;
+use super::resolve_error::{ResolveError, ResolveErrorKind};
 use crate::RegistryCredential;
 
 /// What a token is had with and for.
@@ -90,7 +89,7 @@ impl Tokens {
     /// addresses only because a registry says so.
     pub(super) async fn fetch(
         &self,
-        connections: &Connections,
+        egress: &Egress,
         bearer: &Bearer,
         credential: Option<&RegistryCredential>,
     ) -> Result<Zeroizing<String>, ResolveError> {
@@ -103,11 +102,11 @@ impl Tokens {
             Some(identity) => exchange(realm, bearer, identity),
             None => request(realm, bearer, credential),
         };
-        let response = connections.send(asked).await?;
+        let response = egress.send(asked).await?;
         if response.status() != http::StatusCode::OK {
-            return Err(answer::refusal(response, &host, "a request for a token").await);
+            return Err(resolve_error(response, &host, "a request for a token").await);
         }
-        let body = Zeroizing::new(answer::body(response, LONGEST_ANSWER).await?);
+        let body = Zeroizing::new(response.body(LONGEST_ANSWER).await?);
         let no_token = || garbled(format!("`{host}` gives no token; check that it is a token service"));
         // What serde says of it could repeat the token.
         let given: Given = serde_json::from_slice(&body).map_err(|_| no_token())?;
@@ -140,7 +139,7 @@ fn request(mut realm: Url, bearer: &Bearer, credential: Option<&RegistryCredenti
             .and_then(RegistryCredential::basic)
             .and_then(|basic| Some((AUTHORIZATION, secret(&basic)?))),
     );
-    HttpRequest { method: Method::GET, url: realm, headers, body: None }
+    HttpRequest { headers, ..HttpRequest::new(Method::GET, realm) }
 }
 
 /// By POST, in exchange for an identity token (distribution project, "OAuth2 token authentication").
@@ -154,7 +153,7 @@ fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> HttpRequest {
         (ACCEPT, HeaderValue::from_static("application/json")),
         (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
     ]);
-    HttpRequest { method: Method::POST, url: realm, headers, body: Some(form.finish()) }
+    HttpRequest { headers, body: Some(form.finish().into_bytes()), ..HttpRequest::new(Method::POST, realm) }
 }
 
 /// A header value that is not shown.

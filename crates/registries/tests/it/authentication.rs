@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use trigger_core::ImageRef;
 use trigger_devregistry::{DevRegistry, Fault, TOKENS};
-use trigger_registries::{Registries, RegistryCredential, RegistrySettings, ResolveErrorKind};
+use trigger_egress::EgressSettings;
+use trigger_registries::{Registries, RegistryCredential, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, MANIFEST, Scene, TOKEN, digest, image, known, settings, stranger};
 
@@ -144,8 +145,11 @@ async fn a_token_service_is_held_to_our_rules() {
     let image = ImageRef::of(&own, "team/base", "latest").unwrap();
     for (settings, expected) in [
         (both.clone(), Ok(digest())),
-        (RegistrySettings { plain_http: vec![own.clone()], ..both.clone() }, Err(ResolveErrorKind::Refused)),
-        (RegistrySettings { private: only_own.private, ..both }, Err(ResolveErrorKind::Refused)),
+        (
+            EgressSettings { plain_http: vec![own.parse().unwrap()], ..both.clone() },
+            Err(ResolveErrorKind::Refused),
+        ),
+        (EgressSettings { private: only_own.private, ..both }, Err(ResolveErrorKind::Refused)),
     ] {
         scene.requests();
         let found = Registries::new(settings).unwrap().digest(&image, Some(&known())).await;

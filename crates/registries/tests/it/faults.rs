@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use trigger_core::Digest;
 use trigger_devregistry::{DevRegistry, Fault};
-use trigger_registries::{Registries, RegistrySettings, ResolveErrorKind};
+use trigger_egress::EgressSettings;
+use trigger_registries::{Registries, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, Scene, digest, settings};
 
@@ -71,7 +72,7 @@ async fn nobody_is_waited_for_without_end() {
     let scene = Scene::new(DevRegistry::builder()).await;
     scene.registry.faults().set("team/base", Fault::Slow(Duration::from_hours(1)));
     let hosts = [scene.registry.host()];
-    let settings = RegistrySettings { timeout: Duration::from_millis(200), ..settings(&hosts) };
+    let settings = EgressSettings { timeout: Duration::from_millis(200), ..settings(&hosts) };
     let found = Registries::new(settings).unwrap().digest(&scene.image, None).await.unwrap_err();
     assert_eq!(found.kind, ResolveErrorKind::Unreachable, "{found}");
     assert!(found.message().contains("in time"), "{found}");

@@ -4,9 +4,8 @@
 mod asking;
 mod authentication;
 mod faults;
-mod proxy;
+mod published_keys;
 mod redirects;
 mod reference;
 mod scene;
 mod secrets;
-mod tls;

@@ -1,5 +1,6 @@
 use trigger_devregistry::{DevRegistry, Fault};
-use trigger_registries::{Registries, RegistrySettings, ResolveErrorKind};
+use trigger_egress::EgressSettings;
+use trigger_registries::{Registries, ResolveErrorKind};
 
 use crate::scene::{GET, HEAD, MANIFEST, Scene, digest, known, settings};
 
@@ -65,8 +66,8 @@ async fn a_redirect_is_held_to_our_rules() {
     let (scene, other) = two().await;
     other.push("team/base", "latest", MANIFEST);
     let own = scene.registry.host();
-    let registries = Registries::new(RegistrySettings {
-        plain_http: vec![own.clone(), other.host()],
+    let registries = Registries::new(EgressSettings {
+        plain_http: vec![own.parse().unwrap(), other.host().parse().unwrap()],
         ..settings(std::slice::from_ref(&own))
     });
     let registries = registries.unwrap();

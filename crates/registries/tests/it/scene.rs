@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use trigger_core::{Digest, ImageRef};
 use trigger_devregistry::{DevRegistry, DevRegistryBuilder};
-use trigger_registries::{
-    PrivateAllowed, Registries, RegistryCredential, RegistrySettings, ResolveError, ResolveErrorKind,
-};
+use trigger_egress::{EgressSettings, PrivateAllowed};
+use trigger_registries::{Registries, RegistryCredential, ResolveError, ResolveErrorKind};
 
 pub(crate) const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
 
@@ -16,12 +15,12 @@ pub(crate) struct Scene {
 }
 
 /// Asks `hosts` over HTTP, wherever they are. Patient enough for a busy machine.
-pub(crate) fn settings(hosts: &[String]) -> RegistrySettings {
-    RegistrySettings {
-        plain_http: hosts.to_vec(),
-        private: hosts.iter().map(|host| PrivateAllowed::Host(host.clone())).collect(),
+pub(crate) fn settings(hosts: &[String]) -> EgressSettings {
+    EgressSettings {
+        plain_http: hosts.iter().map(|host| host.parse().unwrap()).collect(),
+        private: hosts.iter().map(|host| PrivateAllowed::Host(host.parse().unwrap())).collect(),
         timeout: Duration::from_secs(30),
-        ..RegistrySettings::default()
+        ..EgressSettings::default()
     }
 }
 

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trigger_core::{ObjectKey, PushHint};
+use trigger_egress::{Egress, EgressSettings, Url};
 use trigger_images::ImageNotifier;
 use trigger_journal::{Address, Journal, Rejection};
 use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
@@ -98,7 +99,7 @@ impl Scene {
         let registries = RegistryHooks {
             formats: formats.collect(),
             notifier: Arc::clone(&recorder) as Arc<dyn ImageNotifier>,
-            id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url).unwrap()))),
+            id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url, loopback(url)).unwrap()))),
         };
         let github = Route { path: "/hooks/github", provider: trigger_providers::ALL[0] };
         let (address, ends) = run(hooks.router(&[github], registries)).await;
@@ -170,6 +171,15 @@ impl Scene {
         prometheus_client::encoding::text::encode(&mut text, &self.metrics).unwrap();
         text
     }
+}
+
+/// A client for the server at `url`, which is on loopback and has no TLS.
+fn loopback(url: &str) -> Egress {
+    let url = Url::parse(url).unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let private = vec!["127.0.0.1".parse().unwrap()];
+    let plain_http = vec![host.parse().unwrap()];
+    Egress::new(EgressSettings { plain_http, private, ..EgressSettings::default() }).unwrap()
 }
 
 /// Serves `router` on loopback until the guard is dropped.

@@ -184,7 +184,7 @@ pub async fn waiting_for_base(
 
 pub fn may_ask(options: &mut ProgramOptions, host: &str) {
     options.images.registry_private.push(host.parse().unwrap());
-    options.images.insecure_registry.push(host.to_owned());
+    options.images.insecure_registry.push(host.parse().unwrap());
     options.images.image_interval = 3600;
     options.images.registry_rate = 1000;
     options.images.image_window = 1;

@@ -3,7 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
-use serde::Deserialize;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -42,22 +42,6 @@ enum Look {
     Unknown,
     /// There are no keys that may still be used.
     Nothing,
-}
-
-#[derive(Deserialize)]
-struct Set {
-    keys: Vec<Key>,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    kid: Option<String>,
-    kty: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
 }
 
 impl KeyCache {
@@ -99,19 +83,22 @@ impl KeyCache {
     }
 }
 
-/// The RSA keys of a set. Others are left out: tokens are accepted with RS256 only.
+/// The RSA keys of a set. Others are left out, of unknown types too: tokens are accepted with RS256 only.
 fn read(fetched: &FetchedKeys) -> Result<HashMap<String, Arc<DecodingKey>>, KeySourceError> {
-    let set: Set = serde_json::from_slice(&fetched.json).map_err(|_| KeySourceError::Unreadable)?;
-    let usable = |key: Key| {
-        let signs = key.usage.is_none_or(|usage| usage == "sig") && key.alg.is_none_or(|alg| alg == "RS256");
-        if key.kty.as_deref() != Some("RSA") || !signs {
-            return None;
-        }
-        let decoding = DecodingKey::from_rsa_components(&key.n?, &key.e?).ok()?;
-        Some((key.kid?, Arc::new(decoding)))
-    };
+    let set: JwkSet = serde_json::from_slice(&fetched.json).map_err(|_| KeySourceError::Unreadable)?;
     let keys: HashMap<_, _> = set.keys.into_iter().take(MOST_KEYS).filter_map(usable).collect();
     if keys.is_empty() { Err(KeySourceError::Unreadable) } else { Ok(keys) }
+}
+
+/// The key with its name, if it verifies RS256.
+fn usable(key: Jwk) -> Option<(String, Arc<DecodingKey>)> {
+    let signs = key.common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature)
+        && key.common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256);
+    if !signs || !matches!(key.algorithm, AlgorithmParameters::RSA(_)) {
+        return None;
+    }
+    let decoding = DecodingKey::from_jwk(&key).ok()?;
+    Some((key.common.key_id?, Arc::new(decoding)))
 }
 
 /// How long keys may be used, as RFC 9111 says in `max-age`.
@@ -127,6 +114,8 @@ fn lifetime(fetched: &FetchedKeys) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -164,11 +153,23 @@ mod tests {
             {"kid":"d","kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"},
             {"kid":"e","kty":"RSA","alg":"RS512","n":"AQAB","e":"AQAB"},
             {"kid":"f","kty":"oct","k":"AQAB"},
+            {"kid":"h","kty":"AKP","alg":"ML-DSA-44","pub":"AQAB"},
+            {"kid":"i","kty":"RSA","alg":"RS256","e":"AQAB"},
+            {"kid":"j","kty":"RSA","alg":"RS256","use":"other","n":"AQAB","e":"AQAB"},
             {"kid":"g","kty":"RSA","n":"!","e":"AQAB"},
             {"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#;
         assert_eq!(read(all), Some(vec!["a".to_owned(), "b".to_owned()]));
-        for json in ["", "[]", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"kid":"f","kty":"oct"}]}"#] {
+        for json in
+            ["", "[]", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"kid":"f","kty":"oct"}]}"#, r#"{"keys":[{}]}"#]
+        {
             assert_eq!(read(json), None, "{json}");
         }
+    }
+    #[test]
+    fn of_a_large_set_only_the_first_keys_are_taken() {
+        let key = |number: usize| json!({"kid": number.to_string(), "kty": "RSA", "n": "AQAB", "e": "AQAB"});
+        let set = json!({"keys": (0..MOST_KEYS + 8).map(key).collect::<Vec<_>>()});
+        let keys = read(&FetchedKeys { json: set.to_string().into(), cache_control: None }).unwrap();
+        assert!(keys.len() == MOST_KEYS && !keys.contains_key(&MOST_KEYS.to_string()), "{}", keys.len());
     }
 }

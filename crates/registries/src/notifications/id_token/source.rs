@@ -2,17 +2,18 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::header;
+use http::{Method, StatusCode, header};
+use trigger_egress::{Egress, EgressError, HttpRequest, Url};
 
-/// Where Google publishes the keys it signs ID tokens with.
+/// The URL where Google publishes the keys that sign ID tokens.
 pub const GOOGLE_KEYS: &str = "https://www.googleapis.com/oauth2/v3/certs";
 
-/// How long the answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest answer, in bytes. Google's has 2 KiB.
-const LARGEST: usize = 64 * 1024;
+/// The longest time for a response. Senders of notifications wait for it.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest response, in bytes. Google's has 2 KiB.
+const MAX_BODY: usize = 64 * 1024;
 
-/// Where the keys come from.
+/// A source of the published keys.
 pub trait KeySource: Send + Sync + 'static {
     /// The keys that are valid now.
     fn fetch(&self) -> BoxFuture<'_, Result<FetchedKeys, KeySourceError>>;
@@ -23,23 +24,23 @@ pub trait KeySource: Send + Sync + 'static {
 pub struct FetchedKeys {
     /// A JSON Web Key Set (RFC 7517).
     pub json: Vec<u8>,
-    /// The header `Cache-Control` that came with it.
+    /// The header `Cache-Control` of the response.
     pub cache_control: Option<String>,
 }
 
-/// Why there are no keys.
+/// There are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySourceError {
-    /// No request can be made.
+    /// The URL of the keys is invalid.
+    #[error("the URL of the keys for ID tokens is invalid")]
+    Url,
+    /// The request was refused, or there is no complete response of at most 64 KiB.
     #[error("the keys for ID tokens cannot be fetched")]
-    Request(#[from] reqwest::Error),
+    Request(#[from] EgressError),
     /// Another status than 200.
     #[error("the keys for ID tokens cannot be fetched: the answer is {0}")]
     Status(u16),
-    /// More than any set of keys.
-    #[error("the keys for ID tokens cannot be fetched: the answer has more than 64 KiB")]
-    TooLarge,
-    /// The answer is no set of keys, or there is none in it that we can use.
+    /// The response is not a set of keys, or contains none that we can use.
     #[error("the keys for ID tokens cannot be read")]
     Unreadable,
     /// The last attempt failed a moment ago.
@@ -47,34 +48,27 @@ pub enum KeySourceError {
     NotNow,
 }
 
-/// Fetches keys by HTTP.
+/// Fetches keys by HTTP. Does not follow redirects.
 pub struct KeysByHttp {
-    url: String,
-    client: reqwest::Client,
+    url: Url,
+    egress: Egress,
 }
 
 impl KeysByHttp {
-    /// Fetches from `url`, which the operator has chosen. Redirections are not followed.
-    pub fn new(url: impl Into<String>) -> Result<Self, KeySourceError> {
-        let client = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
-        Ok(Self { url: url.into(), client: client.build()? })
+    /// Fetches from `url` over `egress`.
+    pub fn new(url: &str, egress: Egress) -> Result<Self, KeySourceError> {
+        Ok(Self { url: Url::parse(url).map_err(|_| KeySourceError::Url)?, egress })
     }
 
     async fn get(&self) -> Result<FetchedKeys, KeySourceError> {
-        let mut answer = self.client.get(&self.url).send().await?;
-        if answer.status() != http::StatusCode::OK {
-            return Err(KeySourceError::Status(answer.status().as_u16()));
+        let request = HttpRequest::new(Method::GET, self.url.clone());
+        let response = self.egress.send(HttpRequest { timeout: Some(TIMEOUT), ..request }).await?;
+        if response.status() != StatusCode::OK {
+            return Err(KeySourceError::Status(response.status().as_u16()));
         }
-        let cache_control = answer.headers().get(header::CACHE_CONTROL);
+        let cache_control = response.headers().get(header::CACHE_CONTROL);
         let cache_control = cache_control.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-        let mut json = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            if json.len() + chunk.len() > LARGEST {
-                return Err(KeySourceError::TooLarge);
-            }
-            json.extend_from_slice(&chunk);
-        }
-        Ok(FetchedKeys { json, cache_control })
+        Ok(FetchedKeys { json: response.body(MAX_BODY).await?, cache_control })
     }
 }
 

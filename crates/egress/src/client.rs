@@ -1,0 +1,126 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Url};
+use rustls::ClientConfig;
+
+use crate::error::{EgressError, cleaned, innermost};
+use crate::guard::{Guard, is_private_literal};
+use crate::response::HttpResponse;
+use crate::settings::{EgressSettings, EgressSettingsError};
+use crate::tls;
+
+/// The outbound HTTP client. Clones share its connections.
+///
+/// It uses the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), as clusters without another
+/// way out need. Two kinds of hosts are accessed directly: those that may have a private address by name, and
+/// private addresses in place of a name. A proxy resolves names itself, so the guard checks only the scheme and
+/// addresses in place of names for it. The operator of the proxy has to block internal addresses.
+#[derive(Clone)]
+pub struct Egress(Arc<Shared>);
+
+struct Shared {
+    guard: Guard,
+    /// For most hosts. The guard resolves their names.
+    guarded: Client,
+    /// For hosts that may have any address.
+    unguarded: Client,
+    /// For requests through a proxy. The environment chose the proxy's own name and address.
+    proxied: Client,
+    proxies: Matcher,
+    timeout: Duration,
+}
+
+/// A request.
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The URL, with `https` or `http`. A user and a password in it are sent as credentials.
+    pub url: Url,
+    /// The headers. `User-Agent` and `Host` are added.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// The longest time for the request with its response body, if shorter than that of the settings.
+    pub timeout: Option<Duration>,
+}
+
+impl HttpRequest {
+    /// A request without headers and body.
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: None, timeout: None }
+    }
+}
+
+impl fmt::Debug for Egress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Egress").field("guard", &self.0.guard).finish_non_exhaustive()
+    }
+}
+
+impl Egress {
+    /// Sets up the client. Sends nothing.
+    pub fn new(settings: EgressSettings) -> Result<Self, EgressSettingsError> {
+        let EgressSettings { authorities, plain_http, private, timeout } = settings;
+        let guard = Guard::new(private, plain_http);
+        let tls = tls::client_config(&authorities)?;
+        let direct = || client_builder(&tls, timeout).no_proxy();
+        let build = |builder: ClientBuilder| {
+            builder.build().map_err(|error| EgressSettingsError::Client(innermost(&error).to_string()))
+        };
+        Ok(Self(Arc::new(Shared {
+            guarded: build(direct().dns_resolver(Arc::new(guard.resolver())))?,
+            unguarded: build(direct())?,
+            proxied: build(client_builder(&tls, timeout))?,
+            proxies: Matcher::from_env(),
+            timeout,
+            guard,
+        })))
+    }
+
+    /// Whether the host of `url`, which has the scheme `http`, is one of the hosts for plain HTTP.
+    pub fn allows_plain_http(&self, url: &Url) -> bool {
+        self.0.guard.allows_plain_http(url)
+    }
+
+    /// Sends a request, unless the settings forbid it, and waits for the head of the response. Does not follow
+    /// redirects.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, EgressError> {
+        let HttpRequest { method, url, headers, body, timeout } = request;
+        let host = cleaned(url.host_str().unwrap_or_default());
+        self.0.guard.check(&url).map_err(|error| EgressError::from(&error))?;
+        let mut request = self.client_for(&url).request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        if let Some(timeout) = timeout {
+            request = request.timeout(timeout.min(self.0.timeout));
+        }
+        match request.send().await {
+            Ok(response) => Ok(HttpResponse::new(host, response)),
+            Err(error) => Err(EgressError::of_request(&error, &host)),
+        }
+    }
+
+    fn client_for(&self, url: &Url) -> &Client {
+        let Shared { guard, guarded, unguarded, proxied, proxies, .. } = &*self.0;
+        let has_proxy = |uri: Uri| proxies.intercept(&uri).is_some();
+        if guard.allows_by_name(url) {
+            unguarded
+        } else if !is_private_literal(url) && url.as_str().parse().is_ok_and(has_proxy) {
+            proxied
+        } else {
+            guarded
+        }
+    }
+}
+
+fn client_builder(tls: &ClientConfig, timeout: Duration) -> ClientBuilder {
+    let agent = concat!("shipwright-trigger/", env!("CARGO_PKG_VERSION"));
+    let builder = Client::builder().tls_backend_preconfigured(tls.clone());
+    builder.redirect(Policy::none()).timeout(timeout).user_agent(agent)
+}
