@@ -1,4 +1,4 @@
-//! What must hold for every text that is taken for a repository address.
+//! The properties of every text that is taken for a repository address.
 
 use trigger_core::RepoId;
 

@@ -1,15 +1,16 @@
-//! What must hold for every signature header. The input is the values of `X-Hub-Signature-256`, a line each.
+//! The properties of every signature header. The input is the values of `X-Hub-Signature-256`, a line each.
 
 use aws_lc_rs::hmac;
-use data_encoding::HEXLOWER;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use http::{HeaderMap, HeaderValue};
-use trigger_core::Credential;
-use trigger_providers::{CredentialError, GitHub, Provider};
+use jiff::Timestamp;
+use trigger_core::{Credential, CredentialError, Credentials};
+use trigger_providers::{GitHub, Provider};
 
 const KEY: &[u8] = b"key";
 const BODY: &[u8] = b"{}";
 
-/// Nothing panics; a claim says exactly what the header says; and only the right one holds.
+/// Nothing panics; the credential is the one written in the header; and only the right one is verified.
 pub(crate) fn check(data: &[u8]) {
     let mut headers = HeaderMap::new();
     let mut values = Vec::new();
@@ -19,20 +20,20 @@ pub(crate) fn check(data: &[u8]) {
             values.push(line);
         }
     }
-    match GitHub.claim(&headers) {
-        Ok(Credential::HmacSha256(tag)) => {
-            let [value] = values[..] else { panic!("{} headers make one claim", values.len()) };
-            let written = format!("sha256={}", HEXLOWER.encode(&tag));
-            assert!(value.eq_ignore_ascii_case(written.as_bytes()), "the claim is not what was written");
-            let claim = Credential::HmacSha256(tag);
+    match GitHub.credentials(&headers, Timestamp::UNIX_EPOCH) {
+        Ok(credentials) => {
+            let [value] = values[..] else { panic!("{} headers make one credential", values.len()) };
+            let digits = value.strip_prefix(b"sha256=").expect("the scheme");
+            let tag: [u8; 32] =
+                HEXLOWER_PERMISSIVE.decode(digits).expect("digits").try_into().expect("32 bytes");
+            assert_eq!(credentials, Credentials::from(Credential::hmac_sha256(tag)));
             let right = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY), BODY);
-            assert_eq!(claim.holds(KEY, BODY), right.as_ref() == tag);
-            assert!(!claim.holds(b"", BODY), "an empty key proves nothing");
+            assert_eq!(credentials.are_verified_by(KEY, BODY), right.as_ref() == tag);
+            assert!(!credentials.are_verified_by(b"", BODY), "an empty key verifies nothing");
         }
-        Ok(Credential::Token(_) | Credential::Nothing) => panic!("GitHub always claims a signature"),
         Err(CredentialError::Missing) => assert!(values.is_empty()),
         Err(CredentialError::Repeated) => assert!(values.len() > 1),
         Err(CredentialError::Malformed) => assert!(values.len() == 1),
-        Err(CredentialError::Weak) => panic!("there is no weak signature"),
+        Err(error @ (CredentialError::Weak | CredentialError::Expired)) => panic!("{error}"),
     }
 }

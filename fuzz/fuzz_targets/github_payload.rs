@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../checks/github_payload.rs"]
-mod github_payload;
+#[path = "../checks/payload.rs"]
+mod payload;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| github_payload::check(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| payload::check(&trigger_providers::GitHub, data));

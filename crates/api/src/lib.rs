@@ -10,7 +10,4 @@ pub mod crds;
 pub mod manifest;
 mod resource;
 pub mod shipwright;
-mod target;
 pub mod tekton;
-
-pub use target::{Cause, ForkPolicy, RevisionPolicy, SecretBinding, SecretOrigin, Target};

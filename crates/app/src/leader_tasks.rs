@@ -121,6 +121,11 @@ mod tests {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a test observes what it likes")]
+    fn observer() -> trigger_core::Observer {
+        trigger_core::Observer::new()
+    }
+
     async fn leader_tasks(
         dev: &DevCluster,
         folder: &tempfile::TempDir,
@@ -129,7 +134,7 @@ mod tests {
         let connection = connect(Some(&dev.kubeconfig())).await.unwrap();
         let journal =
             trigger_journal::open(&Address::Sqlite(folder.path().join("journal.db"))).await.unwrap();
-        let (inventory, metrics) = (Arc::new(Inventory::new()), Metrics::default());
+        let (inventory, metrics) = (Arc::new(Inventory::new(trigger_core::KnownHosts::NONE)), Metrics::default());
         inventory.mark_synced();
         let (_, synced) = watch::channel(true);
         let scope = Scope::of(&[]);
@@ -142,6 +147,7 @@ mod tests {
             metrics: trigger_images::Metrics::default(),
             settings: ImageOptions::default().settings(),
             leadership: Leadership::always(),
+            observer: observer(),
         };
         LeaderTasks {
             pipeline_runs: PipelineRunFollowers {
@@ -150,6 +156,7 @@ mod tests {
                 journal: Arc::clone(&journal),
                 synced: synced.clone(),
                 metrics: metrics.clone(),
+                observer: observer(),
             },
             images: ImageFollowers {
                 scope: scope.clone(),

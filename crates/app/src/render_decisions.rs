@@ -48,16 +48,21 @@ impl<'a> RenderedDecision<'a> {
     /// A decision from the admin API.
     pub(crate) fn from_wire(decision: &'a wire::Decision) -> Self {
         let (verdict, reason) = match &decision.outcome {
-            wire::Outcome::Fired { run: Some(run) } => (Verdict::Fired, format!("started {}", run.name)),
-            wire::Outcome::Fired { run: None } => (Verdict::Fires, "every predicate holds".to_owned()),
+            wire::Outcome::Fired { runs } if runs.is_empty() => {
+                (Verdict::Fires, "every predicate holds".to_owned())
+            }
+            wire::Outcome::Fired { runs } => {
+                let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+                (Verdict::Fired, format!("started {}", names.join(", ")))
+            }
             wire::Outcome::AlsoMatched { .. } => {
-                let reason = "every predicate holds too; one run per target and delivery is enough";
+                let reason = "every predicate holds too; one run per target and event is enough";
                 (Verdict::Matches, reason.to_owned())
             }
             wire::Outcome::Skipped { message, .. } => (Verdict::Skipped, message.clone()),
         };
         Self {
-            target: (&decision.kind, decision.target.to_string()),
+            target: (&decision.owner.kind, decision.owner.object_name().to_string()),
             rule: &decision.rule,
             verdict,
             reason,

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use trigger_cluster::is_loopback;
 use trigger_core::{Commit, DeliveryId};
 use trigger_providers::Provider;
@@ -27,7 +28,7 @@ pub(crate) async fn post(
     key: Option<&[u8]>,
 ) -> anyhow::Result<HookResponse> {
     let delivery = unique_id("delivery");
-    let headers: HeaderMap = provider.sign(event, delivery.as_str(), &body, key);
+    let headers: HeaderMap = provider.sign(event, delivery.as_str(), &body, key, Timestamp::now());
     let client = client_for(url).timeout(RESPONSE_TIMEOUT).build()?;
     let request = client.post(url).headers(headers).body(Bytes::from(body));
     let response = request.send().await.with_context(|| {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
@@ -15,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-providers", &["core"]),
     ("trigger-egress", &[]),
     ("trigger-registries", &["core", "egress", "runtime"]),
-    ("trigger-journal", &["core"]),
+    ("trigger-journal", &["core", "runtime"]),
     ("trigger-rules", &["api", "core"]),
     ("trigger-targets", &["api", "core"]),
     ("trigger-tasks", &["api", "core", "targets"]),
@@ -227,4 +229,51 @@ fn every_crate_holds_the_lints_and_the_licence() {
         assert!(manifest.contains("[lints]\nworkspace = true"), "{} leaves the lints out", package.name);
         assert_eq!(package.license.as_deref(), Some("Apache-2.0"), "{}", package.name);
     }
+}
+
+/// The lines that may name a provider outside its folder: those of the table and of its crate's list of modules.
+const LINES_THAT_NAME_GITLAB: [(&str, &str); 4] = [
+    ("crates/providers/src/lib.rs", "mod gitlab;"),
+    ("crates/providers/src/lib.rs", "pub use gitlab::GitLab;"),
+    ("crates/providers/src/registry.rs", "use crate::gitlab::GitLab;"),
+    ("crates/providers/src/registry.rs", "&GitLab,"),
+];
+
+/// The sources of a folder that go into a program, by their paths below `root`: no tests, and not `except`.
+fn sources_below(root: &Path, folder: &Path, except: &str, sources: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let below = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            if name != "tests" && below != except {
+                sources_below(root, &path, except, sources);
+            }
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            let text = fs::read_to_string(&path).unwrap();
+            let program = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            sources.push((below, program.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn only_its_folder_and_the_table_name_gitlab() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).canonicalize().unwrap();
+    let mut sources = Vec::new();
+    for group in ["crates", "dev", "."] {
+        for entry in fs::read_dir(root.join(group)).unwrap() {
+            let source = entry.unwrap().path().join("src");
+            if source.is_dir() {
+                sources_below(&root, &source, "crates/providers/src/gitlab", &mut sources);
+            }
+        }
+    }
+    assert!(sources.len() > 200, "{} sources", sources.len());
+    let named: BTreeSet<_> = sources
+        .iter()
+        .flat_map(|(path, text)| text.lines().map(move |line| (path.as_str(), line.trim())))
+        .filter(|(_, line)| line.to_ascii_lowercase().contains("gitlab"))
+        .collect();
+    assert_eq!(named, BTreeSet::from(LINES_THAT_NAME_GITLAB));
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,14 +10,14 @@ use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use trigger_api::Target;
-use trigger_core::{ImageRef, ObjectKey};
+use trigger_core::{ImageRef, ResourceRef};
 use trigger_images::ImageWarnings;
+use trigger_rules::OwnerRules;
 use trigger_runtime::{CriticalTasks, LeakyBuckets};
-use trigger_targets::ResourceType;
+use trigger_targets::Subject;
+use trigger_targets::build_run::BUILD;
 
 use crate::MANAGER;
-use crate::builds::BUILD;
 use crate::client::Connection;
 
 /// Events wait here for the API server. They are for people, so when there are too many, news is dropped
@@ -35,24 +36,20 @@ const LONGEST_NOTE: usize = 1000;
 pub struct EventRecorder {
     queue: mpsc::Sender<ObjectEvent>,
     /// By `metadata.uid` and reason: no kind of news is to hide another.
-    written: Arc<LeakyBuckets<(String, &'static str)>>,
+    written: Arc<LeakyBuckets<(String, Cow<'static, str>)>>,
 }
 
 /// Something to tell people about an object.
 #[derive(Debug, Clone)]
 pub struct ObjectEvent {
-    /// What kind of object it is.
-    pub about: ResourceType,
     /// The object.
-    pub key: ObjectKey,
-    /// `metadata.uid` of the object.
-    pub uid: String,
-    /// The other object that it is about, if any.
-    pub related: Option<(ResourceType, ObjectKey)>,
+    pub about: Subject,
+    /// The other object that it is about, if any, with its version.
+    pub related: Option<(ResourceRef, Arc<str>)>,
     /// Whether something is wrong.
     pub warning: bool,
     /// The reason, one CamelCase word.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What was being done, one CamelCase word.
     pub action: &'static str,
     /// What there is to say.
@@ -74,9 +71,9 @@ impl EventRecorder {
 
     /// Tells people about an object, soon.
     pub fn report(&self, report: ObjectEvent) {
-        let of = (report.uid.clone(), report.reason);
+        let of = (report.about.uid.clone(), report.reason.clone());
         if self.written.take(of, 1, AT_ONCE, Instant::now()) == 0 {
-            debug!(about = %report.key, note = report.note, "this object has had enough Events; one is left out");
+            debug!(about = %report.about.resource, note = report.note, "this object has had enough Events; one is left out");
         } else if let Err(error) = self.queue.try_send(report) {
             debug!(error = %error, "too many Events at once; one is dropped");
         }
@@ -85,12 +82,12 @@ impl EventRecorder {
 
 /// Wrong images are told of on the Builds that wait for them.
 impl ImageWarnings for EventRecorder {
-    fn image_unknown(&self, build: &Target, image: &ImageRef, why: &str) {
+    fn image_unknown(&self, build: &OwnerRules, image: &ImageRef, why: &str) {
         let note = format!("the image {image} cannot be looked at: {why}");
         self.report(about(build, true, "ImageCheckFailed", note));
     }
 
-    fn image_known(&self, build: &Target, image: &ImageRef) {
+    fn image_known(&self, build: &OwnerRules, image: &ImageRef) {
         self.report(about(
             build,
             false,
@@ -100,14 +97,16 @@ impl ImageWarnings for EventRecorder {
     }
 }
 
-fn about(build: &Target, warning: bool, reason: &'static str, note: String) -> ObjectEvent {
+fn about(build: &OwnerRules, warning: bool, reason: &'static str, note: String) -> ObjectEvent {
     ObjectEvent {
-        about: BUILD,
-        key: build.key.clone(),
-        uid: build.uid.to_string(),
+        about: Subject {
+            resource: build.owner.clone(),
+            version: BUILD.version.into(),
+            uid: build.uid.to_string(),
+        },
         related: None,
         warning,
-        reason,
+        reason: reason.into(),
         action: "CheckImage",
         note,
     }
@@ -117,18 +116,22 @@ fn about(build: &Target, warning: bool, reason: &'static str, note: String) -> O
 /// all of the last minutes every time; ours are hardly ever equal.
 async fn write(client: &Client, report: ObjectEvent) {
     let now = Timestamp::now();
-    let namespace = report.key.namespace.as_ref();
+    let about = report.about;
+    let namespace = about.resource.namespace().as_ref();
     let event = Event {
         metadata: ObjectMeta {
             namespace: Some(namespace.to_owned()),
-            name: Some(format!("{}.{:x}", report.key.name, now.as_nanosecond())),
+            name: Some(format!("{}.{:x}", about.resource.name(), now.as_nanosecond())),
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
-        regarding: Some(ObjectReference { uid: Some(report.uid), ..reference(&report.about, &report.key) }),
-        related: report.related.map(|(about, key)| reference(&about, &key)),
+        regarding: Some(ObjectReference {
+            uid: Some(about.uid.clone()),
+            ..reference(&about.resource, &about.version)
+        }),
+        related: report.related.map(|(other, version)| reference(&other, &version)),
         type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
-        reason: Some(report.reason.to_owned()),
+        reason: Some(report.reason.into_owned()),
         note: Some(one_line(&report.note)),
         action: Some(report.action.to_owned()),
         reporting_controller: Some(MANAGER.to_owned()),
@@ -137,7 +140,7 @@ async fn write(client: &Client, report: ObjectEvent) {
     };
     let events: Api<Event> = Api::namespaced(client.clone(), namespace);
     if let Err(error) = events.create(&PostParams::default(), &event).await {
-        warn!(about = %report.key, error = %error, "an Event cannot be written");
+        warn!(about = %about.resource, error = %error, "an Event cannot be written");
     }
 }
 
@@ -146,12 +149,12 @@ fn one_line(note: &str) -> String {
     note.chars().take(LONGEST_NOTE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn reference(about: &ResourceType, key: &ObjectKey) -> ObjectReference {
+fn reference(object: &ResourceRef, version: &str) -> ObjectReference {
     ObjectReference {
-        api_version: Some(format!("{}/{}", about.group, about.version)),
-        kind: Some(about.kind.to_owned()),
-        namespace: Some(key.namespace.as_ref().to_owned()),
-        name: Some(key.name.as_ref().to_owned()),
+        api_version: Some(format!("{}/{version}", object.group)),
+        kind: Some(object.kind.to_string()),
+        namespace: Some(object.namespace().to_string()),
+        name: Some(object.name().to_string()),
         ..ObjectReference::default()
     }
 }

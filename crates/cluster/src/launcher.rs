@@ -1,65 +1,99 @@
+use std::sync::Arc;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::api::DynamicObject;
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::GroupVersionKind;
 use kube::{Api, Client};
-use trigger_dispatch::{LaunchError, Launched, Launcher, Note, Retry};
-use trigger_targets::{Plan, ResourceType};
+use tracing::warn;
+use trigger_core::{ObjectKey, ResourceRef};
+use trigger_dispatch::{LaunchError, Launched, Launcher, Retry};
+use trigger_runtime::error_chain;
+use trigger_targets::{FollowUp, Plan};
 
 use crate::api_server_error::{ApiServerError, already_exists};
 use crate::client::Connection;
+use crate::discovery::{Discovered, Discovery};
 use crate::event_recorder::{EventRecorder, ObjectEvent};
+use crate::follow_up;
 use crate::patch::create;
-use crate::pipeline_run_annotations;
 use crate::triggered_condition::ensure_condition;
 
-/// Creates runs on the cluster.
+/// Creates objects on the cluster.
 ///
-/// A run that is there already counts as created: its name says that it is the one. Its condition is set
+/// An object that exists already counts as created: its name says that it is the one. Its condition is set
 /// either way, so an attempt that died in between is completed by the next.
 pub struct KubeLauncher {
     client: Client,
-    reporter: EventRecorder,
+    discovery: Discovery,
+    recorder: EventRecorder,
 }
 
 impl KubeLauncher {
-    /// Launches over `connection`; `reporter` tells of it on the target.
-    pub fn new(connection: &Connection, reporter: EventRecorder) -> Self {
-        Self { client: connection.client.clone(), reporter }
+    /// Launches over `connection`; `recorder` writes Events about it on the target.
+    pub fn new(connection: &Connection, recorder: EventRecorder) -> Self {
+        Self { client: connection.client.clone(), discovery: Discovery::default(), recorder }
     }
 
     async fn create(&self, plan: &Plan) -> Result<Launched, LaunchError> {
-        let runs: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &plan.key.namespace, &resource(&plan.kind));
-        let run = match create(&runs, &plan.object).await {
-            Ok(run) => Some(run),
+        let objects = self.objects(&plan.resource, &plan.version).await.map_err(|error| to_error(&error))?;
+        let name = plan.resource.name();
+        let object = match create(&objects, &plan.object, plan.run_as.as_ref()).await {
+            Ok(object) => Some(object),
             Err(error) if already_exists(&error) => None,
             Err(error) => {
-                let fault = fault(&error);
-                if fault.retry == Retry::Never {
-                    let note = format!("{} {} was refused: {}", plan.kind.kind, plan.key.name, fault.message);
-                    self.tell(plan, true, "BuildRunRefused", note);
+                let error = to_error(&error);
+                if error.retry == Retry::Never {
+                    let kind = &plan.resource.kind;
+                    let note = format!("the API server refused {kind} {name}: {}", error.message);
+                    self.record(plan, true, format!("{kind}Refused"), note);
                 }
-                return Err(fault);
+                return Err(error);
             }
         };
-        let existed = run.is_none();
+        let existed = object.is_none();
         if !existed {
-            let note = format!("created {} {}: {}", plan.kind.kind, plan.key.name, plan.condition.message);
-            self.tell(plan, false, "BuildRunCreated", note);
+            let kind = &plan.resource.kind;
+            let why = plan.condition.as_ref().map(|condition| format!(": {}", condition.message));
+            let note = format!("created {kind} {name}{}", why.unwrap_or_default());
+            self.record(plan, false, format!("{kind}Created"), note);
         }
-        let uid = ensure_condition(&runs, &plan.key.name, run, &plan.condition).await;
-        Ok(Launched { existed, uid: uid.map_err(|error| fault(&error))? })
+        let uid = match &plan.condition {
+            Some(condition) => ensure_condition(&objects, name, object, condition).await,
+            None => Ok(object.and_then(|object| object.metadata.uid)),
+        };
+        Ok(Launched { existed, uid: uid.map_err(|error| to_error(&error))? })
     }
 
-    fn tell(&self, plan: &Plan, warning: bool, reason: &'static str, note: String) {
-        self.reporter.report(ObjectEvent {
-            about: plan.target_kind,
-            key: plan.target.clone(),
-            uid: plan.target_uid.clone(),
-            related: Some((plan.kind, plan.key.clone())),
+    /// The API of the kind of an object, in the object's namespace.
+    async fn objects(&self, object: &ResourceRef, version: &str) -> Result<Api<DynamicObject>, kube::Error> {
+        let kind = GroupVersionKind::gvk(&object.group, version, &object.kind);
+        let Discovered { resource, namespaced } = self.discovery.find(&self.client, &kind).await?;
+        Ok(if namespaced {
+            Api::namespaced_with(self.client.clone(), object.namespace(), &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        })
+    }
+
+    async fn write_records(&self, records: &[&FollowUp]) {
+        let Some(first) = records.first() else { return };
+        let object = &first.on.resource;
+        match self.objects(object, &first.on.version).await {
+            Ok(objects) => follow_up::write(objects, records).await,
+            Err(error) => {
+                let reason = error_chain(&error);
+                warn!(%object, reason, "the objects that it started cannot be recorded on it");
+            }
+        }
+    }
+
+    fn record(&self, plan: &Plan, warning: bool, reason: String, note: String) {
+        self.recorder.report(ObjectEvent {
+            about: plan.subject.clone(),
+            related: Some((plan.resource.clone(), Arc::clone(&plan.version))),
             warning,
-            reason,
+            reason: reason.into(),
             action: "Trigger",
             note,
         });
@@ -71,17 +105,17 @@ impl Launcher for KubeLauncher {
         self.create(plan).boxed()
     }
 
-    fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()> {
-        pipeline_run_annotations::write(&self.client, note).boxed()
+    fn follow_up<'a>(&'a self, records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
+        self.write_records(records).boxed()
     }
 }
 
-fn resource(about: &ResourceType) -> ApiResource {
-    let kind = GroupVersionKind::gvk(about.group, about.version, about.kind);
-    ApiResource::from_gvk_with_plural(&kind, about.plural)
+/// The name by which the API server knows a service account.
+pub(crate) fn service_account_user(account: &ObjectKey) -> String {
+    format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }
 
-fn fault(error: &kube::Error) -> LaunchError {
+fn to_error(error: &kube::Error) -> LaunchError {
     let ApiServerError { message, lasting } = ApiServerError::of(error);
     LaunchError { message, retry: if lasting { Retry::Never } else { Retry::Later } }
 }

@@ -1,26 +1,31 @@
 //! The only crate that talks to a Kubernetes API server.
 //!
-//! [`watch_builds`] feeds the inventory, [`PipelineRunFollowers`] and [`ImageFollowers`]
-//! the journal. [`CoalescingSecretReader`] reads Secrets on
-//! demand, [`KubeLauncher`] creates runs, [`KubeRuns`] looks after them, [`EventRecorder`] writes Events about
-//! Builds, [`LeaseElector`] seeks to lead among replicas, [`AccessReviewer`] asks who may do what, [`carry_out_tasks`] runs Builds as custom tasks of Tekton.
-//! Everything else meets these through the traits of `trigger-dispatch`; no other crate names a Kubernetes
-//! client.
+//! - `feeds/`: watches that keep the inventory equal to the owners of rules.
+//! - `pipeline_runs/`, `images/`: watches that bring deliveries.
+//! - [`KubeLauncher`], `discovery`, `triggered_condition`, `follow_up`: create objects and write what belongs to it.
+//! - [`CoalescingSecretReader`], [`AccessReviewer`], [`KubeRuns`]: the ports of the other crates.
+//! - `leader/`: the election by a Lease. `tasks/`: the controller of custom tasks.
+//! - [`EventRecorder`]: Kubernetes Events.
+//! - `client`, `connector`, `metrics_layer`, `watch_backoff`: the connection.
+//!
+//! Invariants. No other crate names a Kubernetes client. Secrets are read by GET, one at a time, never listed or watched,
+//! never kept. Tokens are not kept either: answers about one are filed under its hash. An absent CRD is waited for.
 #![forbid(unsafe_code)]
 
 mod access;
 mod api_server_error;
-mod builds;
 mod client;
 mod connector;
+mod discovery;
 mod event_recorder;
+mod feeds;
+mod follow_up;
 mod images;
 mod launcher;
 mod leader;
 mod metrics;
 mod metrics_layer;
 mod patch;
-mod pipeline_run_annotations;
 mod pipeline_runs;
 mod runs;
 mod secrets;
@@ -30,10 +35,10 @@ mod watch_backoff;
 mod watermarks;
 
 pub use access::AccessReviewer;
-pub use builds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use client::{ClientError, Connection, connect};
 pub use connector::is_loopback;
 pub use event_recorder::{EventRecorder, ObjectEvent};
+pub use feeds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;
 pub use leader::{LeaseElector, LeasePlace, STEP_DOWN_GRACE};

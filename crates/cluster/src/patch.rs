@@ -1,23 +1,36 @@
 //! How we write to the API server: under our name, and without reading what need not be read.
 
+use http::HeaderValue;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::Request;
 use serde_json::Value;
+use trigger_core::ObjectKey;
 
 use crate::MANAGER;
+use crate::launcher::service_account_user;
 
 /// What every patch says of itself.
 pub(crate) fn patch_parameters() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Creates an object as it is, without taking it apart first.
-pub(crate) async fn create(api: &Api<DynamicObject>, object: &Value) -> Result<DynamicObject, kube::Error> {
+/// Creates an object as it is, without taking it apart first; as `run_as`, a service account, if one is named.
+pub(crate) async fn create(
+    api: &Api<DynamicObject>,
+    object: &Value,
+    run_as: Option<&ObjectKey>,
+) -> Result<DynamicObject, kube::Error> {
     let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
     let request = Request::new(api.resource_url()).create(&parameters, body);
-    api.clone().into_client().request(request.map_err(kube::Error::BuildRequest)?).await
+    let mut request = request.map_err(kube::Error::BuildRequest)?;
+    if let Some(account) = run_as {
+        let user = HeaderValue::from_str(&service_account_user(account));
+        let user = user.map_err(|error| kube::Error::HttpError(error.into()))?;
+        request.headers_mut().insert("impersonate-user", user);
+    }
+    api.clone().into_client().request(request).await
 }
 
 /// Like [`Api::patch_status`], but does not read what comes back, which is the whole object.

@@ -2,44 +2,54 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use jiff::Timestamp;
-use k8s_openapi::Resource;
+use kube::api::DynamicObject;
+use kube::core::GroupVersionKind;
 use kube::{Api, Client};
-use serde_json::Value;
-use trigger_api::shipwright::BuildRun;
 use trigger_runtime::{RunRef, RunState, Runs, error_chain};
+use trigger_targets::{RunStatus, status_of, version_of};
 
 use crate::client::Connection;
+use crate::discovery::Discovery;
 
-/// A person waits for the answer, who wants the rest of it even if the API server is away.
+/// A person waits for the answer, and wants the rest of it even if the API server is away.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
-/// Reads BuildRuns to see how they stand.
+/// Reads the state of runs that targets have created.
 pub struct KubeRuns {
     client: Client,
+    discovery: Discovery,
 }
 
 impl KubeRuns {
     /// Reads over `connection`.
     pub fn new(connection: &Connection) -> Self {
-        Self { client: connection.client.clone() }
+        Self { client: connection.client.clone(), discovery: Discovery::default() }
     }
 
-    async fn read(&self, wanted: RunRef<'_>) -> RunState {
-        if wanted.kind != BuildRun::KIND {
-            return unknown(format!("this version does not know how a {} stands", wanted.kind));
-        }
-        let runs: Api<BuildRun> = Api::namespaced(self.client.clone(), &wanted.key.namespace);
-        match tokio::time::timeout(ANSWERS_WITHIN, runs.get_opt(&wanted.key.name)).await {
+    async fn read(&self, run: RunRef<'_>) -> RunState {
+        let kind = &run.resource.kind;
+        let Some(version) = version_of(run.resource) else {
+            return unknown(format!("this version does not know the status of a {kind}"));
+        };
+        match tokio::time::timeout(ANSWERS_WITHIN, self.get(run, version)).await {
             Ok(Ok(None)) => RunState::Gone,
-            Ok(Ok(Some(run))) if is_other(&run, wanted.uid) => RunState::Gone,
-            Ok(Ok(Some(run))) => standing(run.status.as_ref()),
+            Ok(Ok(Some(object))) if is_other(&object, run.uid) => RunState::Gone,
+            Ok(Ok(Some(object))) => state(run, &object),
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-                unknown("this program may not get BuildRuns there".to_owned())
+                unknown(format!("this program may not get a {kind} there"))
             }
-            Ok(Err(error)) => unknown(format!("the BuildRun cannot be read: {}", error_chain(&error))),
+            Ok(Err(error)) => unknown(format!("the {kind} cannot be read: {}", error_chain(&error))),
             Err(_) => unknown("the API server does not answer".to_owned()),
         }
+    }
+
+    async fn get(&self, run: RunRef<'_>, version: &str) -> Result<Option<DynamicObject>, kube::Error> {
+        let resource = run.resource;
+        let kind = GroupVersionKind::gvk(&resource.group, version, &resource.kind);
+        let found = self.discovery.find(&self.client, &kind).await?;
+        let objects: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), resource.namespace(), &found.resource);
+        objects.get_opt(resource.name()).await
     }
 }
 
@@ -49,64 +59,23 @@ impl Runs for KubeRuns {
     }
 }
 
-/// Whether another run bears the name now.
-fn is_other(run: &BuildRun, uid: Option<&str>) -> bool {
-    uid.is_some() && run.metadata.uid.as_deref() != uid
+/// Whether another run has the name now.
+fn is_other(object: &DynamicObject, uid: Option<&str>) -> bool {
+    uid.is_some() && object.metadata.uid.as_deref() != uid
 }
 
-fn standing(status: Option<&Value>) -> RunState {
-    let status = status.unwrap_or(&Value::Null);
-    let mut conditions = status["conditions"].as_array().into_iter().flatten();
-    let Some(condition) = conditions.find(|condition| condition["type"] == "Succeeded") else {
-        return RunState::Waiting;
-    };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let reason = text(&condition["reason"]);
-    let succeeded = match condition["status"].as_str() {
-        Some("True") => true,
-        Some("False") => false,
-        _ => return RunState::Running { reason },
-    };
-    let at = status["completionTime"].as_str().or(condition["lastTransitionTime"].as_str());
-    let at = at.and_then(|at| at.parse::<Timestamp>().ok());
-    RunState::Ended { succeeded, reason, message: text(&condition["message"]), at }
+fn state(run: RunRef<'_>, object: &DynamicObject) -> RunState {
+    let status = serde_json::to_value(object).ok().and_then(|object| status_of(run.resource, &object));
+    match status {
+        None => unknown("its status cannot be read".to_owned()),
+        Some(RunStatus::Waiting) => RunState::Waiting,
+        Some(RunStatus::Running { reason }) => RunState::Running { reason },
+        Some(RunStatus::Ended { succeeded, reason, message, at }) => {
+            RunState::Ended { succeeded, reason, message, at }
+        }
+    }
 }
 
 fn unknown(reason: String) -> RunState {
     RunState::Unknown { reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_run_stands_as_its_condition_says() {
-        let at = "2026-01-02T03:04:05Z".parse::<Timestamp>().ok();
-        let ended = |succeeded, reason: &str, message: &str| RunState::Ended {
-            succeeded,
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            at,
-        };
-        let succeeded = |status: &str, reason: &str| {
-            json!([
-                {"type": "Triggered", "status": "True"},
-                {"type": "Succeeded", "status": status, "reason": reason, "message": "m"},
-            ])
-        };
-        for (conditions, expected) in [
-            (json!([]), RunState::Waiting),
-            (json!([{"type": "Triggered", "status": "True"}]), RunState::Waiting),
-            (succeeded("Unknown", "Running"), RunState::Running { reason: "Running".to_owned() }),
-            (succeeded("True", "Succeeded"), ended(true, "Succeeded", "m")),
-            (succeeded("False", "Failed"), ended(false, "Failed", "m")),
-        ] {
-            let status = json!({"conditions": conditions, "completionTime": "2026-01-02T03:04:05Z"});
-            assert_eq!(standing(Some(&status)), expected, "{status}");
-        }
-        assert_eq!(standing(None), RunState::Waiting);
-    }
 }

@@ -50,14 +50,14 @@ pub struct Replay {
 
 /// What makes two deliveries the same.
 ///
-/// Providers that sign (GitHub, Gitea, Bitbucket) sign the body but no header, so a captured delivery
-/// could be sent again under a fresh id: only the path and the body count. For those that send a bare
-/// token (GitLab) or nothing, equal bodies may be different events, so the sender's id counts too.
+/// Some providers sign the body but no header, so a captured delivery could be sent again under a fresh id: only the
+/// path and the body count. Others sign the id too, or send a bare token or nothing. There, equal bodies may be
+/// different events, so the sender's id counts too.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryKey<'a> {
     /// The path of the hook; of a provider that has several, the first.
     pub path: &'a str,
-    /// The sender's id, only for senders that do not sign.
+    /// The sender's id, for senders whose id counts.
     pub provider_id: Option<&'a str>,
     /// The body, byte for byte.
     pub body: &'a [u8],

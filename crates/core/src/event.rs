@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::{Branch, Commit, ImageEvent, ObjectKey, RepoId, Tag};
+use crate::{Branch, CommitRef, FactValue, Facts, ImageEvent, Need, ObjectKey, RepoId, Tag};
 
 /// The meaning of a delivery, the same whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +46,14 @@ pub enum GitEventKind {
         /// The branch.
         branch: Branch,
         /// The commit the branch points at now.
-        commit: Commit,
+        commit: CommitRef,
     },
     /// A tag was created or moved.
     Tag {
         /// The tag.
         tag: Tag,
         /// The commit (or annotated tag object) it points at now.
-        commit: Commit,
+        commit: CommitRef,
     },
     /// A branch was deleted. There is nothing left to build.
     BranchDeleted {
@@ -64,7 +65,7 @@ pub enum GitEventKind {
         /// The tag.
         tag: Tag,
     },
-    /// Something happened to a pull request (GitLab: merge request).
+    /// Something happened to a pull request, which some providers call a merge request.
     PullRequest(PullRequest),
     /// The provider checks that the hook works.
     Ping,
@@ -87,7 +88,7 @@ pub struct PullRequest {
     /// The branch that holds the change, in the repository of `origin`.
     pub head: Branch,
     /// The last commit of the change.
-    pub commit: Commit,
+    pub commit: CommitRef,
     /// Where the change comes from.
     pub origin: Origin,
 }
@@ -139,8 +140,10 @@ pub struct PipelineRunEvent {
     pub builds: Vec<String>,
     /// The BuildRun that it carries out, if the Build controller made it for one.
     pub carries_out: Option<String>,
-    /// The Builds that it has started in this class already, as a note on it says.
+    /// The Builds that it has started in this class already, as a record on it says.
     pub recorded: Vec<String>,
+    /// `metadata` of the run as it was seen, with the records of what it has started: a further one is added to them.
+    pub metadata: Value,
 }
 
 /// The status of a PipelineRun, reduced to what a rule can name.
@@ -156,6 +159,48 @@ pub enum RunClass {
     Cancelled,
     /// `Succeeded` is false because its time was up.
     TimedOut,
+}
+
+impl GitEvent {
+    /// The commit that a run would build, where the event has one.
+    pub fn commit(&self) -> Option<&CommitRef> {
+        match &self.kind {
+            GitEventKind::Push { commit, .. } | GitEventKind::Tag { commit, .. } => Some(commit),
+            GitEventKind::PullRequest(pull_request) => Some(&pull_request.commit),
+            _ => None,
+        }
+    }
+
+    /// The question to ask before its commit can be built; `None` if the payload holds the full id.
+    pub fn need_of_commit(&self) -> Option<Need> {
+        let CommitRef::Abbreviated(abbreviated) = self.commit()? else { return None };
+        let repository = self.repository.names.first()?.clone();
+        Some(Need::FullCommit { repository, abbreviated: abbreviated.clone() })
+    }
+
+    /// Puts the full id of its commit in the place of the first digits, if `facts` hold it.
+    fn resolve(&mut self, facts: &Facts) {
+        let Some(need) = self.need_of_commit() else { return };
+        let Some(FactValue::Commit(full)) = facts.get(&need) else { return };
+        let (GitEventKind::Push { commit, .. }
+        | GitEventKind::Tag { commit, .. }
+        | GitEventKind::PullRequest(PullRequest { commit, .. })) = &mut self.kind
+        else {
+            return;
+        };
+        *commit = CommitRef::Full(full.clone());
+    }
+}
+
+impl Event {
+    /// The event with what `facts` add to it: the full id of an abbreviated commit.
+    #[must_use]
+    pub fn resolved(mut self, facts: &Facts) -> Self {
+        if let Self::Git(event) = &mut self {
+            event.resolve(facts);
+        }
+        self
+    }
 }
 
 impl PullRequestAction {

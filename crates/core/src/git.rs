@@ -12,8 +12,8 @@ pub enum InvalidGitName {
     /// The text cannot be a ref or branch name by the rules of `git check-ref-format`.
     #[error("not a valid Git ref name")]
     Ref,
-    /// The text is not a full object id: 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.
-    #[error("not a full commit id of 40 or 64 hexadecimal digits")]
+    /// The text is not an object id: 40 (SHA-1) or 64 (SHA-256) hexadecimal digits, or the first of them.
+    #[error("not a commit id of 40 or 64 hexadecimal digits")]
     Commit,
 }
 
@@ -34,6 +34,22 @@ pub struct Tag(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Commit(Arc<str>);
+
+/// The first digits of a commit id, in lower-case hexadecimal: what some payloads hold in place of the whole.
+///
+/// Digits that are unique today can be ambiguous tomorrow, so nothing is built from them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AbbreviatedCommit(Arc<str>);
+
+/// A commit as a payload names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CommitRef {
+    /// By its full id.
+    Full(Commit),
+    /// By its first digits. A rule that would build it needs the full id first, see [`crate::Need::FullCommit`].
+    Abbreviated(AbbreviatedCommit),
+}
 
 /// A full ref (`refs/…`) as it stands in a payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +114,63 @@ impl Commit {
     }
 }
 
+impl AbbreviatedCommit {
+    /// Git abbreviates to no fewer digits.
+    const SHORTEST: usize = 7;
+
+    /// Takes 7 to 39 hexadecimal digits in either case.
+    pub fn parse(digits: &str) -> Result<Self, InvalidGitName> {
+        let legal =
+            (Self::SHORTEST..40).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        legal.then(|| Self(digits.to_ascii_lowercase().into())).ok_or(InvalidGitName::Commit)
+    }
+
+    /// The digits, lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `commit` begins with these digits.
+    pub fn abbreviates(&self, commit: &Commit) -> bool {
+        commit.as_str().starts_with(&*self.0)
+    }
+}
+
+impl CommitRef {
+    /// Takes a full id, or its first digits.
+    pub fn parse(id: &str) -> Result<Self, InvalidGitName> {
+        Commit::parse(id).map(Self::Full).or_else(|_| AbbreviatedCommit::parse(id).map(Self::Abbreviated))
+    }
+
+    /// The full id, where the payload holds it.
+    pub fn full(&self) -> Option<&Commit> {
+        match self {
+            Self::Full(commit) => Some(commit),
+            Self::Abbreviated(_) => None,
+        }
+    }
+
+    /// The digits of the payload, lower case.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Full(commit) => commit.as_str(),
+            Self::Abbreviated(digits) => digits.as_str(),
+        }
+    }
+
+    /// The first ten digits at most, for people to read.
+    pub fn short(&self) -> &str {
+        let digits = self.as_str();
+        digits.get(..10).unwrap_or(digits)
+    }
+}
+
+impl From<Commit> for CommitRef {
+    fn from(commit: Commit) -> Self {
+        Self::Full(commit)
+    }
+}
+
 impl GitRef {
     /// Takes a full ref.
     pub fn parse(full: &str) -> Result<Self, InvalidGitName> {
@@ -152,7 +225,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Branch, Tag, Commit);
+as_text!(Branch, Tag, Commit, AbbreviatedCommit);
 
 #[cfg(test)]
 mod tests {

@@ -7,25 +7,37 @@
 //! It is pure: no I/O, no clock, no Kubernetes, no JSON of any provider.
 #![forbid(unsafe_code)]
 
+mod credential;
 mod delivery;
 mod event;
+mod events;
+mod fact;
 mod git;
+mod header;
 mod image;
 mod object_key;
 mod repository;
+mod resource;
+mod target;
 mod trace_parent;
 mod verification;
 
+pub use credential::{Credential, CredentialError, Credentials, Hmac, KeyForm, sign};
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
 pub use event::{
     Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, Repository,
     RunClass,
 };
-pub use git::{Branch, Commit, GitRef, InvalidGitName, Tag};
+pub use events::{Events, EventsError, Ordinal};
+pub use fact::{Fact, FactValue, Facts, Need};
+pub use git::{AbbreviatedCommit, Branch, Commit, CommitRef, GitRef, InvalidGitName, Tag};
+pub use header::{RepeatedHeader, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };
 pub use object_key::ObjectKey;
-pub use repository::{RepoId, RepoIdError, RepoKey};
+pub use repository::{KnownHosts, RepoId, RepoIdError, RepoKey};
+pub use resource::ResourceRef;
+pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
-pub use verification::{Credential, Unsigned, Verification, Verified, Verifier};
+pub use verification::{KeyRef, Observer, Unsigned, Verification, Verified, Verifier};

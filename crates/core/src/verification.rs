@@ -1,154 +1,191 @@
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::{constant_time, hmac};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Delivery, DeliveryId, ObjectKey};
+use crate::{Credentials, Delivery, DeliveryId, ObjectKey};
 
-/// A value whose origin has been proven.
+/// A value whose origin has been verified.
 ///
-/// Only [`Verifier::finish`] and [`Verified::observed`] make one, so what is typed `Verified<Delivery>`
-/// has been checked against a secret (or let through by the operator's explicit decision), or was seen on the
-/// cluster by ourselves; and the journal accepts nothing else.
+/// Only [`Verifier::finish`] and an [`Observer`] make one. So a `Verified<Delivery>` has been checked against a secret
+/// (or let through by the operator's explicit decision), or was seen on the cluster by this program; and the journal
+/// accepts nothing else.
 #[derive(Debug, Clone)]
 pub struct Verified<T> {
     value: T,
     verification: Verification,
 }
 
-/// What proves the origin of a delivery. Kept with it for as long as the delivery is kept.
+/// What verified the origin of a delivery. Stored with it for as long as the delivery is kept.
+///
+/// Its JSON is read and written by the versions before too: `secrets` was a list of names before entries were recorded,
+/// and `unsigned` was a truth value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
-    /// The Secrets whose key verifies the delivery. Only rules bound to one of them may act on it.
-    pub secrets: Vec<ObjectKey>,
-    /// Whether rules without any secret may act on it, because the operator allowed unsigned deliveries.
+    /// The keys that verify the delivery. Only rules bound to one of them may act on it.
+    #[serde(rename = "secrets")]
+    pub keys: Vec<KeyRef>,
+    /// The route that the request came in by, as its path; empty for what was observed, and for deliveries that were
+    /// kept before routes were recorded.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub route: Arc<str>,
+    /// Whether rules without any secret may act on it, and who allowed that.
     #[serde(default)]
-    pub unsigned: bool,
+    pub unsigned: Unsigned,
     /// Clone Secrets that hold no webhook key: with `unsigned`, rules that name no other secret may act.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "keyless", skip_serializing_if = "Vec::is_empty")]
     pub without_entry: Vec<ObjectKey>,
-    /// What we saw it happen to ourselves: an object on the cluster, or an image by its reference. Then no
-    /// secret is concerned, and only rules in this namespace may act on it.
+    /// The object that this program saw the event happen to: an object on the cluster, or an image by its reference.
+    /// Then no secret is concerned, and only rules in its namespace may act on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObjectKey>,
 }
 
-/// What a sender presents to prove who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// HMAC-SHA-256 over the raw body (RFC 2104), as GitHub, Gitea and Bitbucket send it.
-    HmacSha256([u8; 32]),
-    /// The key itself, of which only the SHA-256 is kept, as registries send it in a header or a path.
-    Token([u8; 32]),
-    /// Nothing at all.
-    Nothing,
+/// A key, by the Secret and the entry that hold it. As JSON it is flat: `{"namespace", "name", "entry"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyRef {
+    /// The Secret.
+    #[serde(flatten)]
+    pub secret: ObjectKey,
+    /// The key in the Secret's `data`, such as `webhook-secret`. Empty where it was not recorded: a version before
+    /// verified the delivery with an entry that its provider reads.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub entry: Arc<str>,
 }
 
-/// Whether a rule that names no secret accepts deliveries that nobody signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether rules that name no secret accept a delivery without a signature, and who allowed it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
 pub enum Unsigned {
-    /// It refuses them. The default.
-    Refused,
-    /// The operator allowed them, and the repository has rules without a secret.
-    Allowed,
+    /// They refuse it. The default.
+    #[default]
+    No,
+    /// The operator allowed it by `--allow-unsigned`, and the repository has rules without a secret.
+    Operator,
 }
 
-/// The check of one delivery against the secrets of the rules that could care about it.
+/// The check of one delivery against the keys of the rules that could care about it.
 #[derive(Debug)]
 pub struct Verifier {
     delivery: Delivery,
-    claim: Credential,
+    credentials: Credentials,
     verification: Verification,
 }
 
-impl Credential {
-    /// The claim that somebody who has `key` makes for `body`.
-    pub fn hmac_sha256(key: &[u8], body: &[u8]) -> Self {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), body);
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(tag.as_ref());
-        Self::HmacSha256(bytes)
-    }
+/// The right to say that this program saw something happen itself, over an authenticated connection.
+///
+/// The program's wiring makes one and gives it to what watches the cluster and registries. Everything else can get a
+/// [`Verified`] delivery only from a [`Verifier`]. A lint and a test hold that nothing else calls [`Observer::new`].
+#[derive(Debug, Clone)]
+pub struct Observer(());
 
-    /// The claim of somebody who presents `token`.
-    pub fn token(token: &[u8]) -> Self {
-        Self::Token(sha256(token))
-    }
-
-    /// Whether `key` makes the claim true for `body`. Compares in constant time.
-    ///
-    /// An empty key proves nothing: anybody could sign with it.
-    pub fn holds(&self, key: &[u8], body: &[u8]) -> bool {
-        match self {
-            Self::HmacSha256(tag) if !key.is_empty() => {
-                hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), body, tag).is_ok()
-            }
-            Self::Token(presented) if !key.is_empty() => {
-                constant_time::verify_slices_are_equal(presented, &sha256(key)).is_ok()
-            }
-            Self::HmacSha256(_) | Self::Token(_) | Self::Nothing => false,
-        }
+impl KeyRef {
+    /// The key in this entry of this Secret.
+    pub fn new(secret: ObjectKey, entry: impl Into<Arc<str>>) -> Self {
+        Self { secret, entry: entry.into() }
     }
 }
 
-fn sha256(text: &[u8]) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, text).as_ref());
-    bytes
+impl Unsigned {
+    /// Whether rules without a secret may act.
+    pub fn is_allowed(self) -> bool {
+        self != Self::No
+    }
+}
+
+impl From<bool> for Unsigned {
+    fn from(allowed: bool) -> Self {
+        if allowed { Self::Operator } else { Self::No }
+    }
+}
+
+impl From<Unsigned> for bool {
+    fn from(unsigned: Unsigned) -> Self {
+        unsigned.is_allowed()
+    }
+}
+
+impl Verification {
+    /// Whether one of the keys is in `secret`.
+    pub fn is_by_secret(&self, secret: &ObjectKey) -> bool {
+        self.keys.iter().any(|key| key.secret == *secret)
+    }
+
+    /// The Secrets that hold the keys, each once, in order.
+    pub fn secrets(&self) -> Vec<&ObjectKey> {
+        let mut secrets: Vec<&ObjectKey> = Vec::new();
+        for KeyRef { secret, .. } in &self.keys {
+            if !secrets.contains(&secret) {
+                secrets.push(secret);
+            }
+        }
+        secrets
+    }
 }
 
 impl Verifier {
-    /// Begins the check of `delivery`, whose sender claims `claim`.
-    pub fn new(delivery: Delivery, claim: Credential) -> Self {
-        Self { delivery, claim, verification: Verification::default() }
+    /// Begins the check of `delivery`, whose sender presents `credentials`. The delivery's path is the route.
+    pub fn new(delivery: Delivery, credentials: Credentials) -> Self {
+        let verification = Verification { route: Arc::clone(&delivery.path), ..Verification::default() };
+        Self { delivery, credentials, verification }
     }
 
-    /// Tries one key of `secret`; several keys of one Secret may be active. True if it verifies.
-    pub fn try_key(&mut self, secret: &ObjectKey, key: &[u8]) -> bool {
-        let holds = self.claim.holds(key, &self.delivery.body);
-        if holds && !self.verification.secrets.contains(secret) {
-            self.verification.secrets.push(secret.clone());
+    /// Tries the key that `entry` of `secret` holds; several keys of one Secret may be active. True if it verifies.
+    pub fn try_key(&mut self, secret: &ObjectKey, entry: &str, key: &[u8]) -> bool {
+        let verified = self.credentials.are_verified_by(key, &self.delivery.body);
+        let is_known = |known: &KeyRef| known.secret == *secret && *known.entry == *entry;
+        if verified && !self.verification.keys.iter().any(is_known) {
+            self.verification.keys.push(KeyRef::new(secret.clone(), entry));
         }
-        holds
+        verified
     }
 
-    /// Notes that `secret`, a clone Secret, holds no webhook key.
+    /// Records that `secret`, a clone Secret, holds no webhook key.
     pub fn without_entry(&mut self, secret: &ObjectKey) {
         if !self.verification.without_entry.contains(secret) {
             self.verification.without_entry.push(secret.clone());
         }
     }
 
-    /// The proven delivery; or the delivery as it was if no key verified it.
+    /// The verified delivery; or the delivery as it was if no key verifies it.
     pub fn finish(mut self, unsigned: Unsigned) -> Result<Verified<Delivery>, Box<Delivery>> {
-        self.verification.unsigned = unsigned == Unsigned::Allowed;
-        if self.verification.secrets.is_empty() && !self.verification.unsigned {
+        self.verification.unsigned = unsigned;
+        if self.verification.keys.is_empty() && !unsigned.is_allowed() {
             return Err(Box::new(self.delivery));
         }
         Ok(Verified { value: self.delivery, verification: self.verification })
     }
 }
 
-impl Verified<Delivery> {
-    /// A delivery about something that we saw happen to `object` ourselves, over an authenticated connection:
-    /// to an object on the cluster, or to an image, named by its reference, in a registry.
-    pub fn observed(delivery: Delivery, object: ObjectKey) -> Self {
-        Self {
-            value: delivery,
-            verification: Verification { observed: Some(object), ..Verification::default() },
-        }
+impl Observer {
+    /// For the wiring of the program, and for tests.
+    #[expect(clippy::new_without_default, reason = "it must not come into being by accident")]
+    pub fn new() -> Self {
+        Self(())
     }
 
-    /// The same delivery for the rules of one of its secrets only, under an id of its own.
+    /// A delivery about something that this program saw happen to `object`: to an object on the cluster, or to an
+    /// image, named by its reference, in a registry.
+    pub fn observed(&self, delivery: Delivery, object: ObjectKey) -> Verified<Delivery> {
+        let verification = Verification { observed: Some(object), ..Verification::default() };
+        Verified { value: delivery, verification }
+    }
+}
+
+impl Verified<Delivery> {
+    /// The same delivery for the rules of one of its Secrets only, under an id of its own.
     ///
-    /// Two tenants who each made a hook at the provider get equal bodies, signed with different keys. The
-    /// second to arrive is no repetition for the tenant whose key verifies it. `None` if `secret` does not.
+    /// Two tenants who each made a hook at the provider get equal bodies, signed with different keys. The second to
+    /// arrive is no repetition for the tenant whose key verifies it. `None` if no key of `secret` does.
     pub fn narrowed_to(&self, secret: &ObjectKey) -> Option<Self> {
-        if !self.verification.secrets.contains(secret) {
+        let keys: Vec<_> =
+            self.verification.keys.iter().filter(|key| key.secret == *secret).cloned().collect();
+        if keys.is_empty() {
             return None;
         }
         let (namespace, name) = (secret.namespace.as_bytes(), secret.name.as_bytes());
         let id = DeliveryId::derive(&[self.value.id.as_str().as_bytes(), namespace, name]);
-        let verification = Verification { secrets: vec![secret.clone()], ..Verification::default() };
+        let route = Arc::clone(&self.verification.route);
+        let verification = Verification { keys, route, ..Verification::default() };
         Some(Self { value: Delivery { id, ..self.value.clone() }, verification })
     }
 }
@@ -159,13 +196,45 @@ impl<T> Verified<T> {
         &self.value
     }
 
-    /// What proves it.
+    /// What verified it.
     pub fn verification(&self) -> &Verification {
         &self.verification
     }
 
-    /// Both parts. The value is no longer marked as proven.
+    /// Both parts. The value is no longer marked as verified.
     pub fn into_parts(self) -> (T, Verification) {
         (self.value, self.verification)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_version_before_stored_is_read_and_it_reads_what_is_stored_now() {
+        let before = json!({
+            "secrets": [{"namespace": "team-a", "name": "hook"}],
+            "unsigned": true,
+            "keyless": [{"namespace": "team-a", "name": "clone"}],
+        });
+        let read: Verification = serde_json::from_value(before).unwrap();
+        assert_eq!(read.keys, [KeyRef::new(ObjectKey::new("team-a", "hook"), "")]);
+        assert_eq!((read.unsigned, &*read.route), (Unsigned::Operator, ""));
+        assert_eq!(read.without_entry, [ObjectKey::new("team-a", "clone")]);
+
+        let now = Verification {
+            keys: vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")],
+            route: "/hooks/github".into(),
+            ..read
+        };
+        let stored = serde_json::to_value(&now).unwrap();
+        assert_eq!(serde_json::from_value::<Verification>(stored.clone()).unwrap(), now);
+        // The fields that the version before asks for, by the names it knows.
+        let secrets: Vec<ObjectKey> = serde_json::from_value(stored["secrets"].clone()).unwrap();
+        assert_eq!(secrets, [ObjectKey::new("team-a", "hook")]);
+        assert_eq!(stored["unsigned"], json!(true));
     }
 }

@@ -1,5 +1,4 @@
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -7,21 +6,20 @@ use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
-use trigger_api::Cause;
-use trigger_core::{Delivery, Event, ObjectKey};
-use trigger_journal::{ClaimedDelivery, DecisionRecord, LaunchRecord};
-use trigger_rules::{Decision, Outcome, RuleSet, decide};
+use trigger_core::{Cause, Delivery, Events, Facts, ResourceRef};
+use trigger_journal::{ClaimedDelivery, DecisionRecord, JournalError, LaunchRecord, Queue};
+use trigger_rules::{Decided, Decision, Outcome, RuleSet};
 use trigger_runtime::error_chain;
-use trigger_targets::{Plan, RenderError, Request, render};
+use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
 
-use crate::events::meaning;
+use crate::facts::{FactSource, decide_with};
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
-use crate::pipeline_runs::Note;
 use crate::record;
+use crate::sources::events_of;
 
-/// How many runs of one delivery are created side by side. A monorepo can have hundreds of Builds; the
+/// How many objects of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -32,8 +30,19 @@ pub(crate) struct Deadlines {
     pub(crate) attempt: Duration,
     /// One launch of it: an admission webhook may take 30 s, and then it should not hold up the others.
     pub(crate) launch: Duration,
-    /// There is none left: the program ends.
-    pub(crate) hurry: CancellationToken,
+    /// Cancelled when there is no time left: the program ends.
+    pub(crate) abort: CancellationToken,
+}
+
+/// What an attempt works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Tools<'a> {
+    pub(crate) rules: &'a RuleSet,
+    pub(crate) queue: &'a dyn Queue,
+    pub(crate) facts: &'a dyn FactSource,
+    pub(crate) launcher: &'a dyn Launcher,
+    pub(crate) limiter: &'a NamespaceLimiter,
+    pub(crate) metrics: &'a Metrics,
 }
 
 /// How one attempt at a delivery ended.
@@ -41,187 +50,285 @@ pub(crate) struct Deadlines {
 pub(crate) struct Attempt {
     pub(crate) decisions: Vec<DecisionRecord>,
     pub(crate) launches: Vec<LaunchRecord>,
-    /// What may pass: the delivery has to be tried again.
-    pub(crate) postponed: Option<String>,
-    /// What cannot pass: the delivery has failed.
-    pub(crate) refused: Option<String>,
-    /// Runs that are left for later: the delivery has to be taken up again after so long.
-    pub(crate) held_back: Option<(Duration, String)>,
+    /// An error that may pass: the delivery has to be tried again.
+    pub(crate) retryable: Option<String>,
+    /// An error that cannot pass: the delivery has failed.
+    pub(crate) permanent: Option<String>,
+    /// Objects that are left for later: the delivery has to be claimed again after this time.
+    pub(crate) throttled: Option<(Duration, String)>,
 }
 
-/// Decides every candidate and launches what fires, save what an earlier attempt has launched: a run that
-/// has ended since may have been cleaned up, and would then be made a second time. What was launched stays
-/// on record, also if its rule is gone by now.
-pub(crate) async fn attempt(
-    claimed: &ClaimedDelivery,
-    rules: &RuleSet,
-    launcher: &dyn Launcher,
-    patience: Deadlines,
-    throttle: &NamespaceLimiter,
-    metrics: &Metrics,
-) -> Attempt {
-    let deadline = Instant::now() + patience.attempt;
-    let done: Vec<_> = claimed.launches.iter().filter(|launch| launch.fault.is_none()).cloned().collect();
-    let event = match meaning(&claimed.delivery) {
-        Ok(event) => event,
-        Err(error) => {
-            return Attempt { refused: Some(error_chain(&error)), launches: done, ..Attempt::default() };
-        }
+/// Decides every event of a delivery and launches what fires, save what an earlier attempt has launched: a run that
+/// has ended since may have been cleaned up, and would then be made a second time. An earlier launch stays on record,
+/// also if its rule is gone by now.
+pub(crate) async fn attempt(claimed: &ClaimedDelivery, tools: Tools<'_>, deadlines: Deadlines) -> Attempt {
+    let deadline = Instant::now() + deadlines.attempt;
+    let done: Vec<_> = claimed.launches.iter().filter(|launch| launch.error.is_none()).cloned().collect();
+    let ended_early =
+        |retryable, permanent| Attempt { retryable, permanent, launches: done.clone(), ..Attempt::default() };
+    let events = match events_of(&claimed.delivery) {
+        Ok(events) => events,
+        Err(error) => return ended_early(None, Some(error_chain(&error))),
     };
-    let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
-    let decisions = span.in_scope(|| decide(&event, &claimed.verification, rules));
-    span.record("rules", decisions.len());
-    drop(span);
-    for decision in &decisions {
-        metrics.decided(outcome_name(&decision.outcome));
+    let mut facts = claimed.facts.clone();
+    let decided = match decide(claimed, &events, &mut facts, tools, &deadlines, deadline).await {
+        Ok(decided) => decided,
+        Err(error) => return ended_early(Some(error_chain(&error)), None),
+    };
+    for decision in decided.iter().flat_map(|decided| &decided.decisions) {
+        tools.metrics.decided(outcome_name(&decision.outcome));
     }
-    let (plans, unrendered) = plans(claimed, &event, &decisions);
-    let runs: HashMap<ObjectKey, ObjectKey> =
-        plans.iter().map(|plan| (plan.target.clone(), plan.key.clone())).collect();
+    let (plans, unrendered) = plans(claimed, &events, &facts, &decided);
+    let undecided = decided.iter().flat_map(|decided| &decided.needs).next();
+    let undecided = undecided.map(|_| "a rule asks for further facts without end".to_owned());
     let mut attempt = Attempt {
-        decisions: record::decisions(&decisions, &runs),
-        refused: unrendered.first().map(|error| error_chain(error)),
-        postponed: None,
+        decisions: record::decisions(&decided, &plans),
+        permanent: unrendered.first().map(|error| error_chain(error)).or(undecided),
         launches: done,
-        held_back: None,
+        ..Attempt::default()
     };
-    let runs_there: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
-    let mut due: Vec<_> = plans.iter().filter(|plan| !runs_there.contains(&plan.key)).collect();
-    if let Event::Image(event) = &event {
-        attempt.hold_back(&mut due, plans.len(), &event.namespace, throttle, metrics);
-    }
-    let work: Vec<_> =
-        due.iter().copied().map(|plan| launch(launcher, plan, patience.launch, metrics)).collect();
-    let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
-    while let Some(Ok(Some((plan, result)))) =
-        patience.hurry.run_until_cancelled(timeout_at(deadline, results.next())).await
-    {
-        due.retain(|other| other.key != plan.key);
-        attempt.note(plan, result, metrics);
-    }
-    drop(results);
-    for plan in due {
-        attempt.note(plan, Err(too_slow()), metrics);
-    }
-    if let Event::PipelineRun(event) = &event
-        && attempt.postponed.is_none()
-        && let Some(note) = Note::of(&claimed.delivery, event, &attempt.started(&plans))
-    {
-        // Nobody waits longer for a note than for a run, and not beyond the attempt, whose lease ends.
-        let until = deadline.min(Instant::now() + patience.launch);
-        let _ = patience.hurry.run_until_cancelled(timeout_at(until, launcher.note(&note))).await;
+    let existing: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
+    let mut due: Vec<_> = plans.iter().filter(|plan| !existing.contains(&plan.resource)).collect();
+    attempt.throttle(&mut due, plans.len(), tools);
+    attempt.launch_all(due, tools, &deadlines, deadline).await;
+    if attempt.retryable.is_none() {
+        attempt.follow_up(&plans, tools, &deadlines, deadline).await;
     }
     attempt
 }
 
+/// Decides, and stores the facts that were gathered for it before anything is launched with them.
+async fn decide(
+    claimed: &ClaimedDelivery,
+    events: &Events,
+    facts: &mut Facts,
+    tools: Tools<'_>,
+    deadlines: &Deadlines,
+    deadline: Instant,
+) -> Result<Vec<Decided>, JournalError> {
+    let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
+    // Answers have the time of one launch, so that most of the attempt is left for what they decide.
+    let until = deadline.min(Instant::now() + deadlines.launch);
+    let (decided, added) = decide_with(events, &claimed.verification, facts, tools.rules, tools.facts, until)
+        .instrument(span.clone())
+        .await;
+    span.record("rules", decided.iter().map(|decided| decided.decisions.len()).sum::<usize>());
+    if added {
+        tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
+    }
+    Ok(decided)
+}
+
 fn launch<'a>(
-    launcher: &'a dyn Launcher,
     plan: &'a Plan,
-    patience: Duration,
-    metrics: &'a Metrics,
-) -> BoxFuture<'a, (&'a Plan, Result<Launched, LaunchError>)> {
-    let span = info_span!(target: "trigger_trace", "launch", run = %plan.key, fault = field::Empty);
+    tools: Tools<'a>,
+    within: Duration,
+) -> BoxFuture<'a, Result<Launched, LaunchError>> {
+    let span = info_span!(target: "trigger_trace", "launch", run = %plan.resource.key, error = field::Empty);
     async move {
         let began = Instant::now();
-        let answer = timeout(patience, launcher.launch(plan)).await.unwrap_or_else(|_| Err(too_slow()));
-        metrics.launch_took(began.elapsed().as_secs_f64());
-        if let Err(fault) = &answer {
-            let fault = if fault.retry == Retry::Later { "retryable" } else { "refused" };
-            Span::current().record("fault", fault);
+        let result = timeout(within, tools.launcher.launch(plan)).await.unwrap_or_else(|_| Err(timed_out()));
+        tools.metrics.launch_took(began.elapsed().as_secs_f64());
+        if let Err(error) = &result {
+            let error = if error.retry == Retry::Later { "retryable" } else { "refused" };
+            Span::current().record("error", error);
         }
-        (plan, answer)
+        result
     }
     .instrument(span)
     .boxed()
 }
 
-fn too_slow() -> LaunchError {
+/// Creates the objects of one target in order. What follows an object that could not be created is left for the next
+/// attempt.
+fn launch_in_order<'a>(
+    group: Vec<&'a Plan>,
+    tools: Tools<'a>,
+    within: Duration,
+) -> BoxFuture<'a, Vec<(&'a Plan, Result<Launched, LaunchError>)>> {
+    async move {
+        let mut results = Vec::with_capacity(group.len());
+        let mut failed: Option<LaunchError> = None;
+        for plan in group {
+            let result = match &failed {
+                None => launch(plan, tools, within).await,
+                Some(LaunchError { retry, .. }) => Err(LaunchError {
+                    message: "an object before it could not be created".to_owned(),
+                    retry: *retry,
+                }),
+            };
+            failed = failed.or_else(|| result.as_ref().err().cloned());
+            results.push((plan, result));
+        }
+        results
+    }
+    .boxed()
+}
+
+/// The plans by target and event, each group in order.
+fn by_target<'a>(plans: &[&'a Plan]) -> Vec<Vec<&'a Plan>> {
+    let mut groups: Vec<Vec<&Plan>> = Vec::new();
+    for plan in plans {
+        let is_same = |other: &&Plan| other.ordinal == plan.ordinal && other.subject == plan.subject;
+        match groups.iter_mut().find(|group| group.first().is_some_and(is_same)) {
+            Some(group) => group.push(plan),
+            None => groups.push(vec![plan]),
+        }
+    }
+    groups
+}
+
+fn timed_out() -> LaunchError {
     LaunchError { message: "the API server did not answer in time".to_owned(), retry: Retry::Later }
 }
 
-/// What is to be created, and what cannot be rendered: that stops nothing but itself.
-fn plans(claimed: &ClaimedDelivery, event: &Event, decisions: &[Decision]) -> (Vec<Plan>, Vec<RenderError>) {
-    let mut also = HashMap::<&ObjectKey, Vec<&Cause>>::new();
-    for decision in decisions {
-        if let Outcome::AlsoMatched(cause) = &decision.outcome {
-            also.entry(&decision.target.key).or_default().push(cause);
-        }
-    }
-    let (mut plans, mut errors) = (Vec::new(), Vec::new());
-    for decision in decisions {
-        let Outcome::Fired(cause) = &decision.outcome else { continue };
-        let target = &decision.target;
-        let also = also.get(&target.key).map(Vec::as_slice).unwrap_or_default();
-        let Delivery { id: delivery, replay, .. } = &claimed.delivery;
-        let request = Request { delivery, event, target, cause, also, replay: replay.as_ref() };
-        match render(&request) {
-            Ok(plan) => plans.push(plan),
-            Err(error) => errors.push(error),
+/// The objects to create, each once, and the errors of those that cannot be rendered: those stop nothing but
+/// themselves.
+fn plans(
+    claimed: &ClaimedDelivery,
+    events: &Events,
+    facts: &Facts,
+    decided: &[Decided],
+) -> (Vec<Plan>, Vec<RenderError>) {
+    let (mut plans, mut errors) = (Vec::<Plan>::new(), Vec::new());
+    for ((ordinal, event), decided) in events.iter().zip(decided) {
+        let event = event.clone().resolved(facts);
+        for decision in &decided.decisions {
+            let Outcome::Fired(cause) = &decision.outcome else { continue };
+            let target = &decision.target;
+            let also = also_matched(&decided.decisions, &target.resource);
+            let Delivery { id: delivery, replay, .. } = &claimed.delivery;
+            let request = Request {
+                delivery,
+                ordinal,
+                event: &event,
+                target,
+                cause,
+                also: &also,
+                replay: replay.as_ref(),
+            };
+            match render(&request) {
+                // Two owners may start one target; its run has one name.
+                Ok(rendered) => plans.extend(
+                    rendered
+                        .into_iter()
+                        .filter(|plan| !plans.iter().any(|known: &Plan| known.resource == plan.resource))
+                        .collect::<Vec<_>>(),
+                ),
+                Err(error) => errors.push(error),
+            }
         }
     }
     (plans, errors)
 }
 
+fn also_matched<'a>(decisions: &'a [Decision], target: &ResourceRef) -> Vec<&'a Cause> {
+    let also = decisions.iter().filter(|decision| decision.target.resource == *target);
+    also.filter_map(|decision| match &decision.outcome {
+        Outcome::AlsoMatched(cause) => Some(cause),
+        _ => None,
+    })
+    .collect()
+}
+
 impl Attempt {
     /// One in which the program failed, and not what it works with.
-    pub(crate) fn broken_off(claimed: &ClaimedDelivery) -> Self {
-        let fault = "the program panicked while it worked on this, which is a bug: please report it";
-        Self { refused: Some(fault.to_owned()), launches: claimed.launches.clone(), ..Self::default() }
+    pub(crate) fn panicked(claimed: &ClaimedDelivery) -> Self {
+        let error = "the program panicked while it worked on this, which is a bug: please report it";
+        Self { permanent: Some(error.to_owned()), launches: claimed.launches.clone(), ..Self::default() }
     }
 
-    /// Leaves those of `due` for later that the namespace may not have now, of `all` runs that fire.
-    fn hold_back(
-        &mut self,
-        due: &mut Vec<&Plan>,
-        all: usize,
-        namespace: &Arc<str>,
-        throttle: &NamespaceLimiter,
-        metrics: &Metrics,
-    ) {
-        let allowance = throttle.take(namespace, due.len(), Instant::now());
-        let left = due.len() - allowance.runs;
-        if left == 0 {
-            return;
+    /// Leaves those of `due` for later that exceed their limit, of `all` objects that are to be created.
+    fn throttle(&mut self, due: &mut Vec<&Plan>, all: usize, tools: Tools<'_>) {
+        let mut limits: Vec<LimitKey> = Vec::new();
+        for limit in due.iter().filter_map(|plan| plan.limit.as_ref()) {
+            if !limits.contains(limit) {
+                limits.push(limit.clone());
+            }
         }
-        due.truncate(allowance.runs);
-        metrics.held_back();
-        let message = format!(
-            "{left} of {all} runs are held back for now: images start up to {} runs a minute in a namespace",
-            throttle.runs()
-        );
-        self.held_back = Some((allowance.next, message));
+        for limit in limits {
+            let counted = due.iter().filter(|plan| plan.limit.as_ref() == Some(&limit)).count();
+            let grant = tools.limiter.take(&limit, counted, Instant::now());
+            let left = counted - grant.runs;
+            if left == 0 {
+                continue;
+            }
+            let mut granted = 0;
+            due.retain(|plan| {
+                let counts = plan.limit.as_ref() == Some(&limit);
+                granted += usize::from(counts);
+                !counts || granted <= grant.runs
+            });
+            tools.metrics.throttled();
+            let message = format!(
+                "{left} of {all} runs wait: {} start up to {} runs a minute in a namespace",
+                limit.name,
+                tools.limiter.runs()
+            );
+            self.throttled = Some((grant.next, message));
+        }
     }
 
-    /// Which of the plans have their run, as the names of target and run.
-    fn started(&self, plans: &[Plan]) -> Vec<(String, String)> {
-        let is_there = |plan: &&Plan| {
-            self.launches.iter().any(|launch| launch.run == plan.key && launch.fault.is_none())
+    async fn launch_all(
+        &mut self,
+        mut due: Vec<&Plan>,
+        tools: Tools<'_>,
+        deadlines: &Deadlines,
+        deadline: Instant,
+    ) {
+        let groups = by_target(&due).into_iter();
+        let work: Vec<_> = groups.map(|group| launch_in_order(group, tools, deadlines.launch)).collect();
+        let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
+        while let Some(Ok(Some(group))) =
+            deadlines.abort.run_until_cancelled(timeout_at(deadline, results.next())).await
+        {
+            for (plan, result) in group {
+                due.retain(|other| other.resource != plan.resource);
+                self.note(plan, result, tools.metrics);
+            }
+        }
+        drop(results);
+        for plan in due {
+            self.note(plan, Err(timed_out()), tools.metrics);
+        }
+    }
+
+    /// Records the starts on the objects that caused them: one write for each object.
+    async fn follow_up(&self, plans: &[Plan], tools: Tools<'_>, deadlines: &Deadlines, deadline: Instant) {
+        let exists = |plan: &&Plan| {
+            self.launches.iter().any(|launch| launch.run == plan.resource && launch.error.is_none())
         };
-        let names = |plan: &Plan| (plan.target.name.to_string(), plan.key.name.to_string());
-        plans.iter().filter(is_there).map(names).collect()
+        let mut due: Vec<&FollowUp> =
+            plans.iter().filter(exists).filter_map(|plan| plan.follow_up.as_ref()).collect();
+        while let Some(first) = due.first().map(|first| first.on.clone()) {
+            let (records, rest): (Vec<_>, Vec<_>) = due.into_iter().partition(|other| other.on == first);
+            // A record waits no longer than a run, and not beyond the attempt, whose claim ends.
+            let until = deadline.min(Instant::now() + deadlines.launch);
+            let write = timeout_at(until, tools.launcher.follow_up(&records));
+            let _ = deadlines.abort.run_until_cancelled(write).await;
+            due = rest;
+        }
     }
 
     fn note(&mut self, plan: &Plan, result: Result<Launched, LaunchError>, metrics: &Metrics) {
-        let (launched, fault) = match result {
+        let (launched, error) = match result {
             Ok(launched) => {
                 metrics.launched(if launched.existed { "existed" } else { "created" });
                 (launched, None)
             }
             Err(LaunchError { message, retry }) => {
                 let (outcome, place) = match retry {
-                    Retry::Later => ("retryable", &mut self.postponed),
-                    Retry::Never => ("refused", &mut self.refused),
+                    Retry::Later => ("retryable", &mut self.retryable),
+                    Retry::Never => ("refused", &mut self.permanent),
                 };
                 metrics.launched(outcome);
-                place.get_or_insert_with(|| {
-                    format!("{} {} could not be created: {message}", plan.kind.kind, plan.key)
-                });
+                place.get_or_insert_with(|| format!("{} could not be created: {message}", plan.resource));
                 (Launched { existed: false, uid: None }, Some(message))
             }
         };
         let Launched { existed, uid } = launched;
-        let kind = plan.kind.kind.to_owned();
-        self.launches.push(LaunchRecord { kind, run: plan.key.clone(), uid, existed, fault });
+        let (run, event) = (plan.resource.clone(), plan.ordinal);
+        self.launches.push(LaunchRecord { run, event, uid, existed, error });
     }
 }
 
@@ -230,5 +337,77 @@ pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Fired(_) => "fired",
         Outcome::AlsoMatched(_) => "also-matched",
         Outcome::Skipped(reason) => reason.name(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trigger_core::{
+        Branch, Commit, Event, GitEvent, GitEventKind, Ordinal, RepoId, Repository, Verification,
+    };
+    use trigger_journal::ClaimToken;
+    use trigger_targets::build_run::{BuildTemplate, RevisionPolicy};
+
+    use super::*;
+
+    fn push(branch: &str) -> Event {
+        let commit = Commit::parse(&"a".repeat(40)).unwrap().into();
+        let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
+        let names = vec![RepoId::parse("https://git.example.com/acme/web").unwrap()];
+        let repository = Repository { names, default_branch: None };
+        Event::Git(GitEvent { repository, sender: None, kind })
+    }
+
+    fn fired(rule: &str) -> Decision {
+        let key = trigger_core::ObjectKey::new("team-a", "web");
+        let target =
+            BuildTemplate::target(&trigger_api::shipwright::Build::default(), key, RevisionPolicy::Auto);
+        Decision {
+            owner: target.resource.clone(),
+            target: std::sync::Arc::new(target),
+            index: 0,
+            rule: rule.into(),
+            checks: Vec::new(),
+            outcome: Outcome::Fired(Cause {
+                name: rule.into(),
+                kind: "GitHub",
+                details: Vec::new(),
+                parts: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
+        let delivery = Delivery {
+            id: trigger_core::DeliveryId::derive(&[b"delivery"]),
+            source: "forge".into(),
+            path: "/hooks/forge".into(),
+            provider_id: None,
+            event: "push".to_owned(),
+            repository: None,
+            received_at: jiff::Timestamp::UNIX_EPOCH,
+            headers: Vec::new(),
+            body: bytes::Bytes::new(),
+            replay: None,
+        };
+        let claimed = ClaimedDelivery {
+            token: ClaimToken { id: delivery.id.clone(), attempt: 1 },
+            delivery,
+            verification: Verification::default(),
+            facts: Facts::default(),
+            tenant: "team-a".into(),
+            launches: Vec::new(),
+            claimed_until: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let events = Events::new(vec![push("main"), push("dev")]).unwrap();
+        // Two owners fire the one target for the first event.
+        let first = Decided { decisions: vec![fired("one"), fired("two")], needs: Vec::new() };
+        let second = Decided { decisions: vec![fired("one")], needs: Vec::new() };
+        let (plans, errors) = plans(&claimed, &events, &Facts::default(), &[first, second]);
+        assert!(errors.is_empty(), "{errors:?}");
+        let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
+        assert_eq!(ordinals, [Ordinal::FIRST, Ordinal::new(1)]);
+        assert_ne!(plans[0].resource, plans[1].resource);
     }
 }

@@ -12,28 +12,31 @@ use tracing::{Instrument, error, info, info_span, warn};
 use trigger_core::TraceParent;
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
 use trigger_rules::{Inventory, RuleSet};
+
 use trigger_runtime::Backoff;
 
-use crate::attempt::{Attempt, Deadlines, attempt};
+use crate::attempt::{Attempt, Deadlines, Tools, attempt};
+use crate::facts::FactSource;
 use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
 
-/// Works the journal's queue off: claims deliveries, decides, launches, settles.
+/// Works on the journal's queue: claims deliveries, decides, launches, settles.
 ///
-/// Any number may run over one journal, in one process or several: claims are leased, and what two of
-/// them try to create has one name.
+/// Any number may run over one journal, in one process or several: a claim belongs to one of them, and the objects that
+/// two of them try to create have one name.
 pub struct Dispatcher {
     journal: Arc<dyn Journal>,
     inventory: Arc<Inventory>,
     launcher: Arc<dyn Launcher>,
+    facts: Arc<dyn FactSource>,
     settings: Settings,
     metrics: Metrics,
-    throttle: NamespaceLimiter,
+    limiter: NamespaceLimiter,
     under_way: Arc<UnderWay>,
-    /// Attempts are to come to an end now: what they have done is kept, and the rest left to others.
-    hurry: CancellationToken,
+    /// Cancelled when attempts have to end: what they have done is kept, and the rest is given back.
+    abort: CancellationToken,
 }
 
 /// What is being worked on.
@@ -60,8 +63,8 @@ pub struct Settings {
     /// to create leaves room for the others.
     pub per_tenant: usize,
     /// How long a claim lasts. What is not settled by then may be claimed again.
-    pub lease: Duration,
-    /// How long one attempt may take; less than the lease.
+    pub claim_timeout: Duration,
+    /// How long one attempt may take; less than the claim lasts.
     pub attempt: Duration,
     /// How long creating one run may take; less than the attempt.
     pub launch: Duration,
@@ -82,7 +85,7 @@ impl Default for Settings {
         Self {
             concurrency: 32,
             per_tenant: 24,
-            lease: Duration::from_mins(1),
+            claim_timeout: Duration::from_mins(1),
             attempt: Duration::from_secs(45),
             launch: Duration::from_secs(20),
             idle: Duration::from_secs(1),
@@ -100,19 +103,21 @@ impl Dispatcher {
         journal: Arc<dyn Journal>,
         inventory: Arc<Inventory>,
         launcher: Arc<dyn Launcher>,
+        facts: Arc<dyn FactSource>,
         settings: Settings,
         metrics: Metrics,
     ) -> Self {
-        let throttle = NamespaceLimiter::new(settings.image_run_rate);
+        let limiter = NamespaceLimiter::new(settings.image_run_rate);
         Self {
             journal,
             inventory,
             launcher,
+            facts,
             settings,
             metrics,
-            throttle,
+            limiter,
             under_way: Arc::default(),
-            hurry: CancellationToken::new(),
+            abort: CancellationToken::new(),
         }
     }
 
@@ -134,10 +139,10 @@ impl Dispatcher {
             for claimed in claimed {
                 // There is room for as many as were asked for: only this loop takes permits.
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
-                let (this, id) = (Arc::clone(&this), &claimed.ticket.id);
+                let (this, id) = (Arc::clone(&this), &claimed.token.id);
                 let trace = TraceParent::of(id).trace_id();
                 let span = info_span!("delivery", delivery = %id, trace);
-                let attempt = claimed.ticket.attempt;
+                let attempt = claimed.token.attempt;
                 let traced = info_span!(target: "trigger_trace", "handle", delivery = %id, attempt);
                 let held = UnderWay::hold(&this.under_way, &claimed.tenant);
                 let shutdown = shutdown.clone();
@@ -164,7 +169,7 @@ impl Dispatcher {
         }
         tasks.close();
         if tokio::time::timeout(this.settings.ending, tasks.wait()).await.is_err() {
-            this.hurry.cancel();
+            this.abort.cancel();
             tasks.wait().await;
         }
     }
@@ -174,8 +179,8 @@ impl Dispatcher {
             return Vec::new();
         }
         let held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Settings { lease, per_tenant, .. } = self.settings;
-        match self.journal.claim(ClaimRequest { max: room, lease, per_tenant, held }).await {
+        let Settings { claim_timeout: timeout, per_tenant, .. } = self.settings;
+        match self.journal.claim(ClaimRequest { max: room, timeout, per_tenant, held }).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 error!(error = %error, "deliveries cannot be claimed; trying again");
@@ -186,33 +191,33 @@ impl Dispatcher {
 
     async fn work(&self, claimed: ClaimedDelivery, shutdown: &CancellationToken) {
         let Some(rules) = self.inventory.current() else { return };
-        // What panics once does so every time: tried again, it would come up whenever the lease runs out.
+        // A delivery that panics once does so every time: tried again, it would come up with every expired claim.
         let attempt = AssertUnwindSafe(self.attempt(&claimed, &rules)).catch_unwind().await;
-        let attempt = attempt.unwrap_or_else(|_| Attempt::broken_off(&claimed));
+        let attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
         report(&attempt);
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
-        let Attempt { decisions, launches, postponed, refused, held_back } = attempt;
-        if let (None, Some((wait, message))) = (&postponed, held_back) {
-            info!(reason = message, "taken up again later");
-            self.metrics.attempted(AttemptEnd::HeldBack, age.as_secs_f64());
+        let Attempt { decisions, launches, retryable, permanent, throttled } = attempt;
+        if let (None, Some((wait, message))) = (&retryable, throttled) {
+            info!(reason = message, "claimed again later");
+            self.metrics.attempted(AttemptEnd::Throttled, age.as_secs_f64());
             let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
-            let came_to = Settlement { decisions, launches, fault: Some(message) };
+            let came_to = Settlement { decisions, launches, error: Some(message) };
             return self.keep(&claimed, Some(due), came_to, shutdown).await;
         }
-        let due = postponed.as_ref().filter(|_| !give_up).map(|fault| self.next_try(&claimed, fault));
-        let fault = if due.is_some() { postponed } else { refused.or(postponed) };
-        let end = match (&due, &fault) {
-            (Some(_), _) => AttemptEnd::Postponed,
+        let due = retryable.as_ref().filter(|_| !give_up).map(|error| self.next_try(&claimed, error));
+        let error = if due.is_some() { retryable } else { permanent.or(retryable) };
+        let end = match (&due, &error) {
+            (Some(_), _) => AttemptEnd::Retryable,
             (None, Some(_)) => AttemptEnd::Failed,
             (None, None) => AttemptEnd::Settled,
         };
         self.metrics.attempted(end, age.as_secs_f64());
-        self.keep(&claimed, due, Settlement { decisions, launches, fault }, shutdown).await;
+        self.keep(&claimed, due, Settlement { decisions, launches, error }, shutdown).await;
     }
 
-    /// Keeps what an attempt came to. A journal that is away is waited for: while the lease lasts nobody
-    /// else works on the delivery, and after it the work would be done once more.
+    /// Stores the result of an attempt. A journal that is away is waited for: while the claim lasts no other dispatcher
+    /// works on the delivery, and after it the work would be repeated.
     async fn keep(
         &self,
         claimed: &ClaimedDelivery,
@@ -221,23 +226,23 @@ impl Dispatcher {
         shutdown: &CancellationToken,
     ) {
         for failures in 1.. {
-            let (ticket, came_to) = (claimed.ticket.clone(), came_to.clone());
+            let (token, came_to) = (claimed.token.clone(), came_to.clone());
             let kept = match due {
-                Some(due) => self.journal.release(ticket, due, came_to).await,
-                None => self.journal.settle(ticket, came_to).await,
+                Some(due) => self.journal.release(token, due, came_to).await,
+                None => self.journal.settle(token, came_to).await,
             };
             match kept {
                 Ok(()) => return,
-                Err(JournalError::StaleTicket { .. }) => {
+                Err(JournalError::StaleToken { .. }) => {
                     return info!(
                         "another dispatcher has taken the delivery over, or the outcome was kept after all"
                     );
                 }
                 Err(error) => {
                     let wait = self.settings.backoff.after(failures, spread(claimed));
-                    let lease_ends =
-                        Timestamp::now().checked_add(wait).is_ok_and(|then| then > claimed.lease_until);
-                    if lease_ends || shutdown.is_cancelled() {
+                    let claim_ends =
+                        Timestamp::now().checked_add(wait).is_ok_and(|then| then > claimed.claimed_until);
+                    if claim_ends || shutdown.is_cancelled() {
                         // The delivery is claimed again; the runs have the same names then.
                         return error!(error = %error, "the outcome cannot be kept; the delivery will be repeated");
                     }
@@ -250,14 +255,22 @@ impl Dispatcher {
 
     async fn attempt(&self, claimed: &ClaimedDelivery, rules: &RuleSet) -> Attempt {
         let Settings { attempt: whole, launch, .. } = self.settings;
-        let patience = Deadlines { attempt: whole, launch, hurry: self.hurry.clone() };
-        attempt(claimed, rules, self.launcher.as_ref(), patience, &self.throttle, &self.metrics).await
+        let deadlines = Deadlines { attempt: whole, launch, abort: self.abort.clone() };
+        let tools = Tools {
+            rules,
+            queue: self.journal.as_ref(),
+            facts: self.facts.as_ref(),
+            launcher: self.launcher.as_ref(),
+            limiter: &self.limiter,
+            metrics: &self.metrics,
+        };
+        attempt(claimed, tools, deadlines).await
     }
 
-    /// When a delivery is due again that ran into `fault`.
-    fn next_try(&self, claimed: &ClaimedDelivery, fault: &str) -> Timestamp {
-        let wait = self.settings.backoff.after(claimed.ticket.attempt, spread(claimed));
-        warn!(fault, attempt = claimed.ticket.attempt, wait = ?wait, "retryable");
+    /// When a delivery is due again whose attempt ended with `error`.
+    fn next_try(&self, claimed: &ClaimedDelivery, error: &str) -> Timestamp {
+        let wait = self.settings.backoff.after(claimed.token.attempt, spread(claimed));
+        warn!(error, attempt = claimed.token.attempt, wait = ?wait, "the attempt failed and is repeated later");
         Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 }
@@ -286,8 +299,8 @@ impl Drop for InFlight {
 
 /// A number from 0 to 1 that differs between deliveries and attempts. Ids are uniformly distributed.
 fn spread(claimed: &ClaimedDelivery) -> f64 {
-    let place = claimed.ticket.attempt as usize % claimed.ticket.id.as_str().len();
-    let letter = claimed.ticket.id.as_str().as_bytes().get(place).copied().unwrap_or(b'm');
+    let place = claimed.token.attempt as usize % claimed.token.id.as_str().len();
+    let letter = claimed.token.id.as_str().as_bytes().get(place).copied().unwrap_or(b'm');
     f64::from(letter.saturating_sub(b'a').min(25)) / 25.0
 }
 
@@ -295,7 +308,7 @@ fn report(attempt: &Attempt) {
     if record::log(&attempt.decisions) == 0 {
         info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` tells why");
     }
-    if let Some(fault) = &attempt.refused {
-        error!(fault, "this will not be tried again");
+    if let Some(error) = &attempt.permanent {
+        error!(error, "the delivery failed and is not tried again");
     }
 }

@@ -1,38 +1,45 @@
-use std::collections::HashMap;
-
 use jiff::Timestamp;
-use trigger_core::{Event, Verification};
+use trigger_core::{Events, Facts, Verification};
 use trigger_journal::DecisionRecord;
-use trigger_rules::{Outcome, RuleSet, decide};
+use trigger_rules::{Outcome, RuleSet};
 
 use crate::attempt::outcome_name;
+use crate::facts::decide_all;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::record;
 
-/// What a delivery comes to for which nothing is to be started. Most come to that, and who takes them in can know
-/// it before they are kept: one commit then keeps and settles them, and nobody has to take them up again.
+/// The decisions for a delivery that starts nothing. Most deliveries start nothing; intake knows before storing them, so
+/// they are stored and settled in one commit.
+///
+/// A delivery that does start something is decided here too, and once more by the dispatcher: nothing may be started
+/// before the delivery is stored, and the rules may have changed by then.
 pub struct InlineDecision {
     /// The decisions as the journal keeps them.
     pub decisions: Vec<DecisionRecord>,
     /// The decisions as they are counted.
-    pub tally: DecisionCounts,
+    pub counts: DecisionCounts,
 }
 
-/// The outcomes of the decisions about one delivery.
+/// The outcomes of the decisions on one delivery.
 pub struct DecisionCounts(Vec<&'static str>);
 
 impl InlineDecision {
-    /// Decides a delivery that is not kept yet. `None` if something is to be started: nothing is before the
-    /// delivery is kept, and whoever starts it decides.
-    pub fn decide(event: &Event, verification: &Verification, rules: &RuleSet) -> Option<Self> {
-        let decisions = decide(event, verification, rules);
-        if !decisions.iter().all(|decision| matches!(decision.outcome, Outcome::Skipped(_))) {
+    /// Decides a delivery that is not stored yet. `None` if it starts something, or needs facts: both are work for the
+    /// dispatcher.
+    pub fn decide(events: &Events, verification: &Verification, rules: &RuleSet) -> Option<Self> {
+        let decided = decide_all(events, verification, &Facts::default(), rules);
+        let starts_nothing = decided.iter().all(|decided| {
+            let skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped(_));
+            decided.needs.is_empty() && decided.decisions.iter().all(|decision| skipped(&decision.outcome))
+        });
+        if !starts_nothing {
             return None;
         }
-        let outcomes = decisions.iter().map(|decision| outcome_name(&decision.outcome)).collect();
-        let decisions = record::decisions(&decisions, &HashMap::new());
+        let all = decided.iter().flat_map(|decided| &decided.decisions);
+        let outcomes = all.map(|decision| outcome_name(&decision.outcome)).collect();
+        let decisions = record::decisions(&decided, &[]);
         record::log(&decisions);
-        Some(Self { decisions, tally: DecisionCounts(outcomes) })
+        Some(Self { decisions, counts: DecisionCounts(outcomes) })
     }
 }
 
@@ -42,7 +49,7 @@ impl DecisionCounts {
         self.0.len()
     }
 
-    /// Counts a delivery that was received at this moment as worked on. To be called when it is kept.
+    /// Counts a delivery that was received at this moment as worked on. To be called when it is stored.
     pub fn count(&self, received_at: Timestamp, metrics: &Metrics) {
         for outcome in &self.0 {
             metrics.decided(outcome);

@@ -19,7 +19,7 @@ pub struct Metrics {
     launches: Family<LaunchLabels, Counter>,
     forgotten: Family<ForgottenLabels, Counter>,
     observed: Family<ObservedLabels, Counter>,
-    held_back: Counter,
+    throttled: Counter,
     leader: Gauge,
 }
 
@@ -31,20 +31,20 @@ pub(crate) enum AttemptEnd {
     /// Something cannot be done, and will not be tried again.
     Failed,
     /// It is tried again later.
-    Postponed,
+    Retryable,
     /// Some runs are left for later, so that a namespace is not flooded.
-    HeldBack,
+    Throttled,
 }
 
 impl AttemptEnd {
-    const ALL: [Self; 4] = [Self::Settled, Self::Failed, Self::Postponed, Self::HeldBack];
+    const ALL: [Self; 4] = [Self::Settled, Self::Failed, Self::Retryable, Self::Throttled];
 
     fn name(self) -> &'static str {
         match self {
             Self::Settled => "settled",
             Self::Failed => "failed",
-            Self::Postponed => "retryable",
-            Self::HeldBack => "throttled",
+            Self::Retryable => "retryable",
+            Self::Throttled => "throttled",
         }
     }
 }
@@ -86,7 +86,7 @@ impl Default for Metrics {
             launches: Family::default(),
             forgotten: Family::default(),
             observed: Family::default(),
-            held_back: Counter::default(),
+            throttled: Counter::default(),
             leader: Gauge::default(),
         };
         metrics.begin_at_nothing();
@@ -96,7 +96,8 @@ impl Default for Metrics {
 
 impl Metrics {
     fn begin_at_nothing(&self) {
-        for outcome in ["fired", "also-matched"].into_iter().chain(Reason::ALL.iter().map(Reason::name)) {
+        for outcome in ["fired", "also-matched"].into_iter().chain(Reason::all().map(|reason| reason.name()))
+        {
             drop(self.decisions.get_or_create(&DecisionLabels { outcome }));
         }
         for end in AttemptEnd::ALL {
@@ -150,7 +151,7 @@ impl Metrics {
         registry.register(
             "image_runs_throttled",
             "Attempts at a delivery of images that left runs for later, so that a namespace is not flooded",
-            self.held_back.clone(),
+            self.throttled.clone(),
         );
         registry.register(
             "leader",
@@ -184,8 +185,8 @@ impl Metrics {
         self.observed.get_or_create(&ObservedLabels { outcome }).inc();
     }
 
-    pub(crate) fn held_back(&self) {
-        self.held_back.inc();
+    pub(crate) fn throttled(&self) {
+        self.throttled.inc();
     }
 
     /// An attempt has ended, at a delivery that was received so many seconds ago.

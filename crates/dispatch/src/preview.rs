@@ -1,22 +1,23 @@
-use std::collections::HashMap;
-
-use trigger_core::{Delivery, Verification};
+use trigger_core::{Delivery, Facts, Verification};
 use trigger_journal::DecisionRecord;
-use trigger_rules::{RuleSet, decide};
+use trigger_rules::RuleSet;
 use trigger_runtime::error_chain;
 
-use crate::events::meaning;
+use crate::facts::decide_all;
 use crate::record;
+use crate::sources::events_of;
 
-/// What today's rules would make of a delivery, without launching anything. The runs that would start are
-/// without names: those follow from the id that the delivery would get.
+/// The decisions that today's rules would make on a delivery, with the facts that are stored with it. Nothing is
+/// launched and no service is asked. The runs that would start are without names: those follow from the id that the
+/// delivery would get.
 ///
-/// The error says in a sentence why the delivery has no meaning.
+/// The error says in a sentence why the delivery cannot be read.
 pub fn preview(
     delivery: &Delivery,
     verification: &Verification,
+    facts: &Facts,
     rules: &RuleSet,
 ) -> Result<Vec<DecisionRecord>, String> {
-    let event = meaning(delivery).map_err(|error| error_chain(&error))?;
-    Ok(record::decisions(&decide(&event, verification, rules), &HashMap::new()))
+    let events = events_of(delivery).map_err(|error| error_chain(&error))?;
+    Ok(record::decisions(&decide_all(&events, verification, facts, rules), &[]))
 }

@@ -1,55 +1,60 @@
 //! Decisions in the words of the journal.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use tracing::{debug, info};
-use trigger_core::ObjectKey;
+use trigger_core::{Ordinal, ResourceRef};
 use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
-use trigger_rules::{Check, Decision, Outcome};
+use trigger_rules::{Check, Decided, Decision, Outcome};
+use trigger_targets::Plan;
 
-/// The decisions as records. `runs` says which run each target that fired has got.
-pub(crate) fn decisions(decisions: &[Decision], runs: &HashMap<ObjectKey, ObjectKey>) -> Vec<DecisionRecord> {
-    decisions.iter().map(|decision| record(decision, runs)).collect()
+/// The decisions on the events of a delivery as records. `plans` are the objects that they create.
+pub(crate) fn decisions(decided: &[Decided], plans: &[Plan]) -> Vec<DecisionRecord> {
+    let ordinals = (0..).map(Ordinal::new);
+    let each = ordinals.zip(decided).flat_map(|(ordinal, decided)| {
+        decided.decisions.iter().map(move |decision| record(decision, ordinal, plans))
+    });
+    each.collect()
 }
 
-/// Says in the log what was decided. Returns how many rules fired.
+/// Logs the decisions. Returns how many rules fired.
 pub(crate) fn log(decisions: &[DecisionRecord]) -> usize {
     let mut fired = 0;
     for decision in decisions {
-        let (owner, rule) = (&decision.target, &decision.rule);
+        let (owner, rule) = (&decision.owner, &decision.rule);
         match &decision.outcome {
-            OutcomeRecord::Fired { run } => {
+            OutcomeRecord::Fired { runs } => {
                 fired += 1;
-                info!(%owner, rule, %run, "fired");
+                info!(%owner, rule, runs = names(runs), "fired");
             }
-            OutcomeRecord::AlsoMatched { run } => debug!(%owner, rule, %run, "matched too"),
-            // In the JSON log `target` and `message` are the names of the module and of the text.
-            OutcomeRecord::Skipped { reason, message } => {
-                debug!(%owner, rule, reason, detail = message, "skipped");
-            }
+            OutcomeRecord::AlsoMatched { runs } => debug!(%owner, rule, runs = names(runs), "matched too"),
+            OutcomeRecord::Skipped { reason, message: why } => debug!(%owner, rule, reason, why, "skipped"),
         }
     }
     fired
 }
 
-fn record(decision: &Decision, runs: &HashMap<ObjectKey, ObjectKey>) -> DecisionRecord {
-    let target = &decision.target.key;
-    // Every target that fired has a run, or rendering has failed and the delivery with it.
-    let run =
-        || runs.get(target).cloned().unwrap_or_else(|| ObjectKey::new(Arc::clone(&target.namespace), ""));
+fn names(runs: &[ResourceRef]) -> String {
+    runs.iter().map(|run| run.key.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn record(decision: &Decision, event: Ordinal, plans: &[Plan]) -> DecisionRecord {
+    let target = &decision.target.resource;
+    // A target that fired has plans, or rendering has failed and the delivery with it.
+    let runs = || -> Vec<ResourceRef> {
+        let mine = plans.iter().filter(|plan| plan.ordinal == event && plan.subject.resource == *target);
+        mine.map(|plan| plan.resource.clone()).collect()
+    };
     let outcome = match &decision.outcome {
-        Outcome::Fired(_) => OutcomeRecord::Fired { run: run() },
-        Outcome::AlsoMatched(_) => OutcomeRecord::AlsoMatched { run: run() },
+        Outcome::Fired(_) => OutcomeRecord::Fired { runs: runs() },
+        Outcome::AlsoMatched(_) => OutcomeRecord::AlsoMatched { runs: runs() },
         Outcome::Skipped(reason) => {
             OutcomeRecord::Skipped { reason: reason.name().to_owned(), message: decision.message() }
         }
     };
     DecisionRecord {
-        kind: decision.target.kind.to_owned(),
-        target: target.clone(),
+        owner: decision.owner.clone(),
         rule: decision.rule.as_ref().to_owned(),
         index: decision.index,
+        event,
         outcome,
         checks: decision.checks.iter().map(check).collect(),
     }

@@ -16,13 +16,18 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
-use trigger_core::{Credential, Delivery, DeliveryId, DeliveryKey, ObjectKey, RepoId, Unsigned, Verifier};
-use trigger_dispatch::{Dispatcher, LaunchError, Launched, Launcher, Metrics, Note, Retry, Settings};
-use trigger_journal::{AppendOutcome, Journal, Record, SqliteJournal, State, sqlite};
+use trigger_core::{
+    Credential, Delivery, DeliveryId, DeliveryKey, KeyForm, KnownHosts, ObjectKey, RepoId, ResourceRef,
+    Unsigned, Verifier, sign,
+};
+use trigger_dispatch::{
+    Dispatcher, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry, Settings,
+};
+use trigger_journal::{AppendOutcome, History, Intake, Record, SqliteJournal, State, sqlite};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
 use trigger_rules::Inventory;
 use trigger_runtime::Backoff;
-use trigger_targets::Plan;
+use trigger_targets::{FollowUp, Plan};
 
 const KEY: &[u8] = b"key";
 
@@ -59,7 +64,7 @@ impl Script {
 
 impl Launcher for Script {
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>> {
-        let build = plan.target.name.as_ref();
+        let build = plan.subject.resource.name().as_ref();
         self.asked.lock().unwrap().push(build.to_owned());
         if self.stuck.lock().unwrap().iter().any(|stuck| stuck == build) {
             return futures::future::pending().boxed();
@@ -69,16 +74,16 @@ impl Launcher for Script {
         let told = self.answers.lock().unwrap().get_mut(build).and_then(Vec::pop);
         let answer = told.unwrap_or_else(|| {
             let mut created = self.created.lock().unwrap();
-            if created.contains(&plan.key.to_string()) {
+            if created.contains(&plan.resource.key.to_string()) {
                 return Ok(launched(true));
             }
-            created.push(plan.key.to_string());
+            created.push(plan.resource.key.to_string());
             Ok(launched(false))
         });
         async move { answer }.boxed()
     }
 
-    fn note<'a>(&'a self, _note: &'a Note) -> BoxFuture<'a, ()> {
+    fn follow_up<'a>(&'a self, _records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
         futures::future::ready(()).boxed()
     }
 }
@@ -106,7 +111,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let journal = SqliteJournal::open(folder.path().join("journal.db"), sqlite::Options::default());
         let (journal, script) = (Arc::new(journal.unwrap()), Arc::new(Script::default()));
-        let inventory = Arc::new(Inventory::new());
+        let inventory = Arc::new(Inventory::new(KnownHosts::NONE));
         for name in builds {
             let (namespace, name) = name.split_once('/').unwrap_or(("team-a", name));
             inventory.apply(&build(namespace, name));
@@ -122,6 +127,7 @@ impl World {
             Arc::clone(&journal) as _,
             Arc::clone(&inventory),
             Arc::clone(&script) as _,
+            Arc::new(NoCredentials),
             settings,
             Metrics::default(),
         );
@@ -137,10 +143,10 @@ impl World {
     /// Appends a delivery that the Secret `hook` of this namespace verifies.
     async fn append_of(&self, namespace: &str, delivery: Delivery) -> (DeliveryId, AppendOutcome) {
         let id = delivery.id.clone();
-        let claim = Credential::hmac_sha256(KEY, &delivery.body);
-        let mut verification = Verifier::new(delivery, claim);
-        assert!(verification.try_key(&ObjectKey::new(namespace, "hook"), KEY));
-        let verified = verification.finish(Unsigned::Refused).unwrap();
+        let tag = sign(KEY, KeyForm::Raw, b"", &delivery.body).unwrap();
+        let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
+        assert!(verifier.try_key(&ObjectKey::new(namespace, "hook"), "github-token", KEY));
+        let verified = verifier.finish(Unsigned::No).unwrap();
         (id, self.journal.append(verified).await.unwrap())
     }
 
@@ -182,8 +188,8 @@ fn push(commit: char) -> Delivery {
         SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit.to_string().repeat(40) };
     let sender = "ada".to_owned();
     let sample = Sample { repository: repository.clone(), default_branch: "main".to_owned(), sender, kind };
-    let request = GitHub.compose(&sample);
-    let headers = GitHub.keep(&GitHub.sign(request.event, "id", &request.body, None));
+    let request = GitHub.compose(&sample).unwrap();
+    let headers = GitHub.keep(&GitHub.sign(request.event, "id", &request.body, None, jiff::Timestamp::now()));
     Delivery {
         id: DeliveryKey { path: "/hooks/github", provider_id: None, body: &request.body }.id(),
         source: "github".into(),
@@ -216,12 +222,12 @@ async fn a_fault_that_may_pass_is_tried_again_and_nothing_runs_twice() {
     world.synced.send_replace(true);
     let (id, _) = world.append(push('a')).await;
     let record = world.ended(&id).await;
-    assert_eq!((record.state, record.attempts, record.fault), (State::Settled, 4, None));
+    assert_eq!((record.state, record.attempts, record.error), (State::Settled, 4, None));
     assert_eq!(world.script.created().len(), 2, "one run each, however often it was tried");
     assert_eq!(world.script.asked("steady"), 1, "what was launched is not launched again");
     assert_eq!(world.script.asked("shaky"), 4);
     assert!(
-        record.launches.iter().all(|launch| !launch.existed && launch.fault.is_none()),
+        record.launches.iter().all(|launch| !launch.existed && launch.error.is_none()),
         "{:?}",
         record.launches
     );
@@ -233,11 +239,13 @@ async fn what_was_launched_stays_on_record_when_its_rule_is_gone() {
     world.script.tell("shaky", (0..100_000).map(|_| fault(Retry::Later)));
     world.synced.send_replace(true);
     let (id, _) = world.append(push('a')).await;
-    let steady = |record: &Record| record.launches.iter().any(|launch| launch.run.name.starts_with("steady"));
+    let steady =
+        |record: &Record| record.launches.iter().any(|launch| launch.run.name().starts_with("steady"));
     while !steady(&world.journal.find(&id).await.unwrap().unwrap()) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    world.inventory.delete(&ObjectKey::new("team-a", "steady"));
+    let steady_build = ResourceRef::new("shipwright.io", "Build", ObjectKey::new("team-a", "steady"));
+    world.inventory.delete(&steady_build);
     world.script.tell("shaky", []);
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Settled);
@@ -253,9 +261,9 @@ async fn a_fault_that_cannot_pass_ends_it_and_leaves_the_neighbour_alone() {
     let record = world.ended(&id).await;
     assert_eq!((record.state, record.attempts), (State::Failed, 1));
     assert!(
-        record.fault.as_deref().is_some_and(|fault| fault.contains("the server says no")),
+        record.error.as_deref().is_some_and(|error| error.contains("the server says no")),
         "{:?}",
-        record.fault
+        record.error
     );
     assert_eq!(world.script.created().len(), 1);
 
@@ -273,17 +281,17 @@ async fn what_is_too_old_is_given_up() {
     let (id, _) = world.append(push('a')).await;
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Failed);
-    assert!(record.fault.is_some());
+    assert!(record.error.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_cannot_be_understood_fails_with_its_reason() {
     let world = World::new(&["web"], |_| {});
     world.synced.send_replace(true);
-    let (id, _) = world.append(Delivery { source: "gitlab".into(), ..push('a') }).await;
+    let (id, _) = world.append(Delivery { source: "elsewhere".into(), ..push('a') }).await;
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Failed);
-    assert!(record.fault.as_deref().is_some_and(|fault| fault.contains("`gitlab`")), "{:?}", record.fault);
+    assert!(record.error.as_deref().is_some_and(|error| error.contains("`elsewhere`")), "{:?}", record.error);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +302,7 @@ async fn a_delivery_that_panics_fails_and_the_others_go_on() {
     let (id, _) = world.append(push('a')).await;
     let record = world.ended(&id).await;
     assert_eq!((record.state, record.attempts), (State::Failed, 1));
-    assert!(record.fault.as_deref().is_some_and(|fault| fault.contains("panicked")), "{:?}", record.fault);
+    assert!(record.error.as_deref().is_some_and(|error| error.contains("panicked")), "{:?}", record.error);
 
     world.script.panics.lock().unwrap().clear();
     let (next, _) = world.append(push('b')).await;
@@ -313,9 +321,9 @@ async fn a_launch_that_hangs_does_not_hold_up_its_neighbours() {
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Failed);
     let launch =
-        |build: &str| record.launches.iter().find(|launch| launch.run.name.starts_with(build)).unwrap();
-    assert_eq!(launch("steady").fault, None);
-    assert_eq!(launch("hanging").fault.as_deref(), Some("the API server did not answer in time"));
+        |build: &str| record.launches.iter().find(|launch| launch.run.name().starts_with(build)).unwrap();
+    assert_eq!(launch("steady").error, None);
+    assert_eq!(launch("hanging").error.as_deref(), Some("the API server did not answer in time"));
     assert_eq!(record.decisions.len(), 2, "and what was decided is known");
 }
 
@@ -329,7 +337,7 @@ async fn an_attempt_has_an_end_and_keeps_what_it_has_done() {
     world.synced.send_replace(true);
     let (id, _) = world.append(push('a')).await;
     let record = world.ended(&id).await;
-    let faults: Vec<_> = record.launches.iter().map(|launch| launch.fault.is_some()).collect();
+    let faults: Vec<_> = record.launches.iter().map(|launch| launch.error.is_some()).collect();
     assert_eq!(faults.iter().filter(|fault| **fault).count(), 1, "{:?}", record.launches);
     assert_eq!(world.script.created().len(), 1);
 }
@@ -353,9 +361,9 @@ async fn an_attempt_that_hangs_at_the_end_keeps_what_it_has_done_and_leaves_the_
         assert!(std::time::Instant::now() < deadline, "it is not given back: {record:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     };
-    let done: Vec<_> = left.launches.iter().filter(|launch| launch.fault.is_none()).collect();
+    let done: Vec<_> = left.launches.iter().filter(|launch| launch.error.is_none()).collect();
     assert_eq!(done.len(), 1, "{:?}", left.launches);
-    assert!(done[0].run.name.starts_with("steady"));
+    assert!(done[0].run.name().starts_with("steady"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trigger_core::{Delivery, DeliveryId, Digest, Event, ImageChange, ImageEvent, ObjectKey, Verified};
+use trigger_core::{
+    Delivery, DeliveryId, Digest, Event, ImageChange, ImageEvent, ObjectKey, Observer, Verified,
+};
 
 /// The source of these deliveries, beside the names of providers.
 pub const IMAGES: &str = "images";
@@ -23,6 +25,7 @@ struct Body {
 pub(crate) fn of(
     namespace: &Arc<str>,
     changes: &[ImageChange],
+    observer: &Observer,
     now: Timestamp,
 ) -> Option<Verified<Delivery>> {
     let first = changes.first()?;
@@ -53,7 +56,7 @@ pub(crate) fn of(
         replay: None,
     };
     let observed = ObjectKey::new(Arc::clone(namespace), first.image.as_str());
-    Some(Verified::observed(delivery, observed))
+    Some(observer.observed(delivery, observed))
 }
 
 /// The event of a delivery from the source [`IMAGES`]; `None` if its body has no changes.
@@ -87,8 +90,13 @@ mod tests {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a test observes what it likes")]
+    fn observer() -> Observer {
+        Observer::new()
+    }
+
     fn made(namespace: &str, changes: &[ImageChange]) -> Delivery {
-        of(&namespace.into(), changes, Timestamp::UNIX_EPOCH).unwrap().into_parts().0
+        of(&namespace.into(), changes, &observer(), Timestamp::UNIX_EPOCH).unwrap().into_parts().0
     }
 
     #[test]
@@ -102,7 +110,7 @@ mod tests {
         assert_eq!(image_changes(&Delivery { source: "github".into(), ..delivery.clone() }), []);
         assert_eq!(read(&Delivery { body: "{}".into(), ..delivery.clone() }), None);
         assert_eq!(read(&Delivery { body: r#"{"namespace":"a","changes":[]}"#.into(), ..delivery }), None);
-        assert!(of(&"team-a".into(), &[], Timestamp::UNIX_EPOCH).is_none());
+        assert!(of(&"team-a".into(), &[], &observer(), Timestamp::UNIX_EPOCH).is_none());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use trigger_core::{ImageRef, PushHint};
+use trigger_core::{ImageRef, Observer, PushHint};
 use trigger_journal::Journal;
 use trigger_registries::Registries;
 use trigger_rules::Inventory;
@@ -19,7 +19,7 @@ use crate::schedule::Schedule;
 use crate::status::{ImageStatus, ImageStatusCache};
 use crate::tracker::{ImageTracker, PendingObservation};
 use crate::warnings::{ImageWarnings, WarningWindows};
-use crate::watchers::watchers;
+use crate::watchers::{is_watched, watchers};
 
 /// Observations that wait to be written to the journal. When the queue is full, their sources wait.
 const QUEUED_OBSERVATIONS: usize = 1024;
@@ -42,6 +42,8 @@ pub struct ImageParts {
     pub settings: ImageSettings,
     /// Only the leader polls. Every replica follows the push hints that reach it.
     pub leadership: Leadership,
+    /// The right to observe registries, Image objects and BuildRuns.
+    pub observer: Observer,
 }
 
 /// How images are polled, and how their changes are bundled.
@@ -81,8 +83,17 @@ impl Images {
         tasks: &CriticalTasks,
         shutdown: &CancellationToken,
     ) -> Self {
-        let ImageParts { inventory, journal, secrets, registries, warnings, metrics, settings, leadership } =
-            parts;
+        let ImageParts {
+            inventory,
+            journal,
+            secrets,
+            registries,
+            warnings,
+            metrics,
+            settings,
+            leadership,
+            observer,
+        } = parts;
         let (observations, observed) = mpsc::channel(QUEUED_OBSERVATIONS);
         let (hints, hinted) = mpsc::unbounded_channel();
         let status = Arc::new(ImageStatusCache::default());
@@ -92,6 +103,7 @@ impl Images {
             metrics.clone(),
             settings.window,
             Arc::clone(&status),
+            observer,
         );
         let poller = Poller {
             inventory: Arc::clone(&inventory),
@@ -136,7 +148,7 @@ impl Images {
 
     /// Whether a Build of the namespace watches the image.
     pub fn is_watched(&self, namespace: &str, image: &ImageRef) -> bool {
-        self.inventory.current().is_some_and(|rules| rules.waits_for_image(namespace, image))
+        self.inventory.current().is_some_and(|rules| is_watched(&rules, namespace, image))
     }
 
     /// Whether any Build watches any image.

@@ -21,7 +21,7 @@ use crate::schedule::{Next, PollOutcome, Schedule};
 use crate::status::{ImageError, ImageStatusCache, LastPoll, WatchedImages};
 use crate::tracker::PendingObservation;
 use crate::warnings::{ImageWarnings, WarningWindows};
-use crate::watchers::watchers;
+use crate::watchers::{are_the_same, watchers};
 
 /// How often the rules are checked for images that are new.
 const REPLAN: Duration = Duration::from_secs(1);
@@ -219,9 +219,8 @@ impl Poller {
     fn replan(&mut self) {
         let Some(rules) = self.inventory.current() else { return };
         let version = self.status.objects_version();
-        let is_planned = |(before, objects): &(Arc<RuleSet>, u64)| {
-            *objects == version && rules.waits_for_the_same_images(before)
-        };
+        let is_planned =
+            |(before, objects): &(Arc<RuleSet>, u64)| *objects == version && are_the_same(&rules, before);
         if self.planned_for.as_ref().is_some_and(is_planned) {
             return;
         }
@@ -254,7 +253,7 @@ impl Poller {
         let mut plan = HashMap::<ImageRef, PlannedPoll>::new();
         let mut watched = WatchedImages::new();
         for watcher in watchers(rules) {
-            let (namespace, images) = (&watcher.build.key.namespace, watcher.images);
+            let (namespace, images) = (watcher.namespace(), watcher.images);
             for name in &images.names {
                 watched.entry(name.clone()).or_default().insert(Arc::clone(namespace));
                 if objects.contains(&(Arc::clone(namespace), name.clone())) {

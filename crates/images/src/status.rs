@@ -139,7 +139,7 @@ impl ImageStatusCache {
     pub(crate) fn statuses(&self, rules: &RuleSet) -> Vec<ImageStatus> {
         let mut builds = BTreeMap::<(ImageRef, Arc<str>), Vec<ObjectKey>>::new();
         for watcher in watchers(rules) {
-            let key = &watcher.build.key;
+            let key = &watcher.owner.owner.key;
             for name in &watcher.images.names {
                 builds.entry((name.clone(), Arc::clone(&key.namespace))).or_default().push(key.clone());
             }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, error, info, warn};
-use trigger_core::{ImageChange, ImageRef};
+use trigger_core::{ImageChange, ImageRef, Observer};
 use trigger_journal::{Entry, Journal, JournalError, append_observed};
 use trigger_rules::Inventory;
 
@@ -37,6 +37,7 @@ pub(crate) struct ImageTracker {
     metrics: Metrics,
     window: Duration,
     status: Arc<ImageStatusCache>,
+    observer: Observer,
     /// The ledgers as they were last read or written.
     ledgers: HashMap<Arc<str>, CachedLedger>,
     /// The images that no Build watched at the last check.
@@ -64,9 +65,10 @@ impl ImageTracker {
         metrics: Metrics,
         window: Duration,
         status: Arc<ImageStatusCache>,
+        observer: Observer,
     ) -> Self {
         let (ledgers, unwatched) = (HashMap::new(), HashSet::new());
-        Self { inventory, journal, metrics, window, status, ledgers, unwatched }
+        Self { inventory, journal, metrics, window, status, observer, ledgers, unwatched }
     }
 
     pub(crate) async fn run(mut self, mut observations: mpsc::Receiver<PendingObservation>) {
@@ -190,7 +192,7 @@ impl ImageTracker {
     async fn read_all(&mut self) {
         let Some(rules) = self.inventory.current() else { return };
         let namespaces: HashSet<_> =
-            watchers(&rules).map(|watcher| Arc::clone(&watcher.build.key.namespace)).collect();
+            watchers(&rules).map(|watcher| Arc::clone(watcher.namespace())).collect();
         for namespace in namespaces {
             match self.read(&namespace).await {
                 Ok(cached) => {
@@ -214,7 +216,7 @@ impl ImageTracker {
         let changed = self.ledgers.iter().filter(|(_, cached)| has_changes(cached));
         let changed: Vec<_> = changed.map(|(namespace, _)| Arc::clone(namespace)).collect();
         for namespace in changed {
-            let here = watchers(&rules).filter(|watcher| watcher.build.key.namespace == namespace);
+            let here = watchers(&rules).filter(|watcher| *watcher.namespace() == namespace);
             let builds: Vec<&[ImageRef]> = here.map(|watcher| watcher.images.names.as_ref()).collect();
             let window = self.window;
             let open = self.change(&namespace, |ledger| {
@@ -236,7 +238,9 @@ impl ImageTracker {
     async fn append(&self, namespace: &Arc<str>, changes: &[ImageChange]) {
         let mut warned = false;
         loop {
-            let Some(delivery) = delivery::of(namespace, changes, Timestamp::now()) else { return };
+            let Some(delivery) = delivery::of(namespace, changes, &self.observer, Timestamp::now()) else {
+                return;
+            };
             let id = delivery.value().id.clone();
             let event = delivery.value().event.clone();
             match append_observed(self.journal.as_ref(), delivery).await {
@@ -257,7 +261,7 @@ impl ImageTracker {
         let Some(rules) = self.inventory.current() else { return };
         let mut watched = HashSet::new();
         for watcher in watchers(&rules) {
-            let namespace = &watcher.build.key.namespace;
+            let namespace = watcher.namespace();
             watched.extend(watcher.images.names.iter().map(|name| (Arc::clone(namespace), name.clone())));
         }
         let all = self.ledgers.iter().flat_map(|(namespace, cached)| {
@@ -280,24 +284,29 @@ fn entry(namespace: &str) -> String {
 mod tests {
     use serde_json::json;
     use tempfile::TempDir;
-    use trigger_core::{Digest, ImageSource};
+    use trigger_core::{Digest, ImageSource, KnownHosts};
     use trigger_journal::Query;
 
     use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test observes what it likes")]
+    fn observer() -> Observer {
+        Observer::new()
+    }
 
     /// A tracker over a journal; a Build in team-a watches two images.
     async fn tracker(folder: &TempDir) -> ImageTracker {
         let address = format!("sqlite:{}", folder.path().join("journal.db").display());
         let journal = trigger_journal::open(&address.parse().unwrap()).await.unwrap();
-        let inventory = Arc::new(Inventory::new());
+        let inventory = Arc::new(Inventory::new(KnownHosts::NONE));
         let rule = json!({"name": "base", "type": "Image", "image": {"names": ["a", "b"]}});
         let build = json!({
             "metadata": {"namespace": "team-a", "name": "app", "uid": "uid"},
             "spec": {"trigger": {"when": [rule]}},
         });
-        inventory.apply(&serde_json::from_value(build).unwrap());
+        inventory.apply(&serde_json::from_value::<trigger_api::shipwright::Build>(build).unwrap());
         inventory.mark_synced();
-        ImageTracker::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default())
+        ImageTracker::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default(), observer())
     }
 
     async fn observe(tracker: &mut ImageTracker, image: &str, content: &str) -> ObservationOutcome {
@@ -384,7 +393,7 @@ mod tests {
     /// Another replica over the same journal.
     fn beside(like: &ImageTracker) -> ImageTracker {
         let (inventory, journal) = (Arc::clone(&like.inventory), Arc::clone(&like.journal));
-        ImageTracker::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default())
+        ImageTracker::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default(), observer())
     }
 
     #[tokio::test]

@@ -1,10 +1,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use trigger_api::Target;
 use trigger_core::ImageRef;
 use trigger_registries::{ResolveError, ResolveErrorKind};
-use trigger_rules::RuleSet;
+use trigger_rules::{OwnerRules, RuleSet};
 
 use crate::status::WatchedImages;
 use crate::watchers::watchers;
@@ -12,10 +11,10 @@ use crate::watchers::watchers;
 /// Warns on Builds about the images that they watch.
 pub trait ImageWarnings: Send + Sync + 'static {
     /// The registry does not resolve an image, for this reason.
-    fn image_unknown(&self, build: &Target, image: &ImageRef, reason: &str);
+    fn image_unknown(&self, build: &OwnerRules, image: &ImageRef, reason: &str);
 
     /// The registry resolves the image again.
-    fn image_known(&self, build: &Target, image: &ImageRef);
+    fn image_known(&self, build: &OwnerRules, image: &ImageRef);
 }
 
 /// A transient error is reported when it has occurred this often in a row.
@@ -73,10 +72,10 @@ impl WarningWindows {
     }
 }
 
-fn builds<'a>(rules: &'a RuleSet, namespace: &str, image: &ImageRef) -> impl Iterator<Item = &'a Target> {
+fn builds<'a>(rules: &'a RuleSet, namespace: &str, image: &ImageRef) -> impl Iterator<Item = &'a OwnerRules> {
     watchers(rules)
-        .filter(move |watcher| watcher.build.key.namespace.as_ref() == namespace)
+        .filter(move |watcher| watcher.namespace().as_ref() == namespace)
         .filter(move |watcher| watcher.images.names.contains(image))
-        .map(|watcher| watcher.build)
+        .map(|watcher| watcher.owner)
         .take(WARNED_BUILDS)
 }

@@ -1,11 +1,11 @@
-//! How many deliveries the journal keeps in a second, beside what the same file system does by itself.
+//! Appends per second of the journal, beside the rate of the file system itself.
 //!
-//! `raw/N` writes N bodies to a plain file and calls `fdatasync` once: no journal that keeps bodies on this
-//! file system can be faster with N callers waiting. `append/N` is the journal with N callers, each of
-//! which waits for its answer before it sends the next; `postgres/N` is the same with a PostgreSQL server,
-//! where one is installed. All in one run, because disks have moods.
+//! `raw/N` writes N bodies to a plain file and calls `fdatasync` once: no journal that stores bodies on this file
+//! system can be faster with N callers waiting. `append/N` is the journal with N callers, each of which waits for its
+//! answer before the next call. `postgres/N` is the same with a PostgreSQL server, where one is installed. All run
+//! together, because the speed of disks varies.
 #![allow(missing_docs, reason = "criterion's macros make items without")]
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run has nobody to tell")]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run fails by panicking")]
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,9 +17,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
+use trigger_core::{Credentials, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
 use trigger_journal::sqlite::Options;
-use trigger_journal::{AppendOutcome, Journal, PostgresJournal, SqliteJournal, postgres};
+use trigger_journal::{AppendOutcome, Intake, Journal as _, PostgresJournal, SqliteJournal, postgres};
 
 const BODY: usize = 8 << 10;
 const CALLERS: [u64; 3] = [1, 16, 64];
@@ -59,7 +59,7 @@ fn append(criterion: &mut Criterion) {
             bencher.iter_custom(|count| {
                 let deliveries: Vec<_> = (used..used + count).map(delivery).collect();
                 used += count;
-                runtime.block_on(keep_all(&journal, deliveries, callers))
+                runtime.block_on(append_all(&journal, deliveries, callers))
             });
         });
     }
@@ -82,15 +82,15 @@ fn append_to_postgres(criterion: &mut Criterion) {
             bencher.iter_custom(|count| {
                 let deliveries: Vec<_> = (used..used + count).map(delivery).collect();
                 used += count;
-                runtime.block_on(keep_all(&journal, deliveries, callers))
+                runtime.block_on(append_all(&journal, deliveries, callers))
             });
             runtime.block_on(journal.close());
         });
     }
 }
 
-/// Has `callers` tasks append everything between them. The time from the first call to the last answer.
-async fn keep_all<J: Journal>(
+/// Appends everything with `callers` tasks. Returns the time from the first call to the last answer.
+async fn append_all<J: Intake>(
     journal: &Arc<J>,
     mut deliveries: Vec<Verified<Delivery>>,
     callers: u64,
@@ -111,9 +111,9 @@ async fn keep_all<J: Journal>(
     start.elapsed()
 }
 
-/// A delivery with an id of its own. The bodies share their bytes: making them is not what is measured.
+/// A delivery with an id of its own. The bodies share their bytes, so making them is not measured.
 fn delivery(n: u64) -> Verified<Delivery> {
-    static BYTES: [u8; BODY] = [b'x'; BODY];
+    static MAX_BYTES: [u8; BODY] = [b'x'; BODY];
     let delivery = Delivery {
         id: DeliveryId::derive(&[&n.to_be_bytes()]),
         source: "github".into(),
@@ -123,12 +123,12 @@ fn delivery(n: u64) -> Verified<Delivery> {
         repository: RepoId::parse("https://github.com/acme/web").ok(),
         received_at: Timestamp::now(),
         headers: vec![("x-github-event".to_owned(), "push".to_owned())],
-        body: Bytes::from_static(&BYTES),
+        body: Bytes::from_static(&MAX_BYTES),
         replay: None,
     };
-    let mut verification = Verifier::new(delivery, Credential::Nothing);
-    verification.without_entry(&ObjectKey::new("team-a", "hook"));
-    verification.finish(Unsigned::Allowed).unwrap()
+    let mut verifier = Verifier::new(delivery, Credentials::none());
+    verifier.without_entry(&ObjectKey::new("team-a", "hook"));
+    verifier.finish(Unsigned::Operator).unwrap()
 }
 
 /// On the file system of the build directory: `/tmp` is memory on many machines.

@@ -2,9 +2,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where a journal is kept: `sqlite:PATH` or `postgres://…`.
+/// The address of a journal: `sqlite:PATH` or `postgres://…`.
 ///
-/// Never shows the password of a PostgreSQL address.
+/// `Display` and `Debug` omit the password of a PostgreSQL address.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Address {
     /// In a SQLite file, for one process.
@@ -13,23 +13,23 @@ pub enum Address {
     Postgres(String),
 }
 
-/// The text is no address of a journal.
+/// The text is not the address of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a journal: write sqlite:PATH or postgres://USER@HOST/DATABASE")]
-pub struct InvalidAddress;
+pub struct AddressError;
 
 impl FromStr for Address {
-    type Err = InvalidAddress;
+    type Err = AddressError;
 
-    /// A bare path is taken as one of a SQLite file.
+    /// A bare path is that of a SQLite file.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned()));
         }
         let path = text.strip_prefix("sqlite:").unwrap_or(text);
-        // Another scheme, or nothing at all, is a slip rather than a file name.
+        // Another scheme, or an empty path, is a mistake rather than a file name.
         if path.is_empty() || path.contains("://") {
-            return Err(InvalidAddress);
+            return Err(AddressError);
         }
         Ok(Self::Sqlite(path.into()))
     }
@@ -50,7 +50,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The address without what may be secret: the password before the `@`, and all parameters.
+/// The address without secrets: the password before the `@`, and all parameters.
 fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
     let before = rest.split('?').next().unwrap_or_default();
@@ -59,7 +59,7 @@ fn without_password(url: &str) -> String {
             let user = user.split(':').next().unwrap_or_default();
             format!("{scheme}://{user}@{place}")
         }
-        // A question mark in the password, or an `@` in a parameter: nobody can tell.
+        // A question mark in the password, or an `@` in a parameter: the two cannot be told apart.
         None if rest.contains('@') => format!("{scheme}://…"),
         None => format!("{scheme}://{before}"),
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_told_apart() {
+    fn the_scheme_selects_the_store() {
         let sqlite = |path: &str| Ok(Address::Sqlite(path.into()));
         assert_eq!("sqlite:/var/j.db".parse(), sqlite("/var/j.db"));
         assert_eq!("j.db".parse(), sqlite("j.db"));
@@ -78,7 +78,7 @@ mod tests {
             assert_eq!(url.parse(), Ok(Address::Postgres(url.to_owned())));
         }
         for bad in ["", "sqlite:", "mysql://db/x"] {
-            assert_eq!(bad.parse::<Address>(), Err(InvalidAddress), "{bad}");
+            assert_eq!(bad.parse::<Address>(), Err(AddressError), "{bad}");
         }
     }
 

@@ -5,44 +5,44 @@ use std::io;
 use bytes::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
 
-/// Kept as it is.
+/// Stored as it is.
 const IDENTITY: &str = "identity";
 /// Compressed as RFC 8878 says.
 const ZSTD: &str = "zstd";
 
-/// One of the fast levels: webhook JSON shrinks to about a quarter in a third of the time that the first of
-/// the ordinary levels takes to gain another twentieth.
+/// A fast level. It shrinks webhook JSON to about a quarter. The first ordinary level takes three times as long and
+/// gains another twentieth.
 const LEVEL: i32 = -1;
-/// Shorter bodies are not worth it.
+/// Shorter bodies are stored as they are.
 const SHORTEST: usize = 256;
 
-/// A frame says how long its content is. Up to so much is believed before it is seen.
-const BELIEVED: u64 = 64 << 20;
+/// A frame states the length of its content. Up to this length a buffer is allocated in advance.
+const LARGEST_BUFFER: u64 = 64 << 20;
 
 thread_local! {
-    /// Making one costs more than compressing an ordinary body.
+    /// Creating a compressor costs more than compressing an ordinary body.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-    /// The same holds the other way round.
+    /// The same holds for decompressing.
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// A body in the form it is stored in. `encoding` names what was done to the bytes.
+/// A body as stored. `encoding` names how the bytes are compressed.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredBody {
     pub(crate) encoding: Cow<'static, str>,
     pub(crate) bytes: Bytes,
 }
 
-/// Why a stored body cannot be opened.
+/// Why a stored body cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unreadable {
-    #[error("this program does not know the encoding {0:?}")]
+pub(crate) enum BodyError {
+    #[error("this version does not know the encoding {0:?}")]
     Encoding(String),
     #[error("it cannot be decompressed: {0}")]
     Damaged(#[from] io::Error),
 }
 
-impl Stored {
+impl StoredBody {
     /// Compresses `body`, unless that makes it no shorter.
     pub(crate) fn of(body: &Bytes) -> Self {
         let shorter = if body.len() < SHORTEST { None } else { compress(body) };
@@ -53,16 +53,16 @@ impl Stored {
     }
 
     /// The body as it was.
-    pub(crate) fn open(self) -> Result<Bytes, Unreadable> {
+    pub(crate) fn open(self) -> Result<Bytes, BodyError> {
         match self.encoding.as_ref() {
             IDENTITY => Ok(self.bytes),
             ZSTD => Ok(decompress(&self.bytes)?.into()),
-            other => Err(Unreadable::Encoding(other.to_owned())),
+            other => Err(BodyError::Encoding(other.to_owned())),
         }
     }
 }
 
-/// Nothing if there is no memory for it; the body is then kept as it is.
+/// `None` if there is no memory for it; the body is then stored as it is.
 fn compress(body: &[u8]) -> Option<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|compressor| {
         if compressor.is_none() {
@@ -74,7 +74,8 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
 
 fn decompress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
-    let Some(size) = size.filter(|size| *size <= BELIEVED).and_then(|size| usize::try_from(size).ok()) else {
+    let Some(size) = size.filter(|size| *size <= LARGEST_BUFFER).and_then(|size| usize::try_from(size).ok())
+    else {
         return zstd::decode_all(bytes);
     };
     DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
@@ -93,7 +94,7 @@ mod tests {
         let noise: Bytes =
             (0..4000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
         for (body, encoding) in [(json, ZSTD), (noise, IDENTITY), (Bytes::new(), IDENTITY)] {
-            let stored = Stored::of(&body);
+            let stored = StoredBody::of(&body);
             assert_eq!(stored.encoding, encoding);
             assert!(stored.bytes.len() <= body.len());
             assert_eq!(stored.open().unwrap(), body);
@@ -101,11 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_opened_is_told() {
+    fn an_unknown_encoding_and_damaged_bytes_are_errors() {
         let open = |encoding: &'static str| {
-            Stored { encoding: encoding.into(), bytes: Bytes::from_static(b"no") }.open()
+            StoredBody { encoding: encoding.into(), bytes: Bytes::from_static(b"no") }.open()
         };
-        assert!(matches!(open("rot13"), Err(Unreadable::Encoding(_))));
-        assert!(matches!(open(ZSTD), Err(Unreadable::Damaged(_))));
+        assert!(matches!(open("rot13"), Err(BodyError::Encoding(_))));
+        assert!(matches!(open(ZSTD), Err(BodyError::Damaged(_))));
     }
 }

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use crate::JournalError;
 use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 
-/// Cursors of another layout begin with another number, so an old one is refused rather than misread.
+/// Cursors of another layout begin with another number, so an old one is rejected rather than misread.
 const LAYOUT: u8 = 1;
 const LENGTH: usize = 1 + 8 + 8;
 const ENCODING: &Encoding = &BASE32_NOPAD;
 
-/// Where a page of the history ended: the place of its last delivery in the order newest first.
+/// The end of a history page: the sort key of its last delivery.
 ///
-/// A place, not a count of rows to skip, so a page is as cheap at the end as at the beginning, and
-/// deliveries that arrive in between shift nothing.
+/// It is a key, not a count of rows to skip. So the last page is as cheap as the first, and new deliveries shift
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// When the last delivery was received.
@@ -22,7 +22,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// The text handed out as [`crate::Page::next`].
+    /// The text of [`crate::Page::next`].
     pub(crate) fn to_text(self) -> String {
         let mut bytes = Vec::with_capacity(LENGTH);
         bytes.push(LAYOUT);
@@ -31,7 +31,7 @@ impl Cursor {
         ENCODING.encode(&bytes).to_ascii_lowercase()
     }
 
-    /// Reads what [`Cursor::to_text`] wrote.
+    /// Reads the text of [`Cursor::to_text`].
     pub(crate) fn parse(text: &str) -> Result<Self, JournalError> {
         Self::parse_bytes(text).ok_or(JournalError::BadCursor)
     }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn other_texts_are_rejected() {
         let good = Cursor { received_at: Timestamp::UNIX_EPOCH, sequence: 1 }.to_text();
         let other_layout = format!("b{}", &good[1..]);
         for bad in ["", "1", "page-2", "é", &good[1..], &format!("{good}aa"), &other_layout] {

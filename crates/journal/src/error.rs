@@ -1,35 +1,35 @@
 use std::error::Error;
 
-/// Why the journal could not do what was asked.
+/// Why a call of the journal failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The store cannot keep or read anything now. Trying again later may help.
+    /// The store cannot read or write now. Try again later.
     ///
-    /// What was asked for may still have happened, as when the answer of a slow disk came too late: an
-    /// `append` tried again then finds the delivery in progress, a `settle` finds its ticket stale.
+    /// The changes may still have happened, as when a slow disk answered too late: a repeated `append` then finds the
+    /// delivery in progress, a repeated `settle` finds its token stale.
     #[error("the journal is unavailable: {reason}")]
     Unavailable {
-        /// What is the matter, in a sentence.
+        /// The reason, in a sentence.
         reason: String,
         /// The error of the store.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// The lease of the ticket ran out and somebody else has taken over, or the delivery is settled.
+    /// The claim has timed out and another dispatcher has claimed the delivery, or the delivery is settled.
     #[error("the claim on delivery {id} is no longer held")]
-    StaleTicket {
+    StaleToken {
         /// The delivery.
         id: trigger_core::DeliveryId,
     },
-    /// What is stored cannot be understood.
-    #[error("the journal holds an entry that cannot be read: {reason}")]
+    /// A stored value cannot be read.
+    #[error("the journal holds a value that cannot be read: {reason}")]
     Corrupt {
-        /// What is the matter, in a sentence.
+        /// Which value, and the reason, in a sentence.
         reason: String,
     },
-    /// The cursor of a history query was not made by this journal.
-    #[error("not a cursor of this journal")]
+    /// The cursor of a history query is not one that a journal of this version makes.
+    #[error("not a cursor of this journal: begin at the first page")]
     BadCursor,
 }
 
@@ -42,8 +42,8 @@ impl JournalError {
         Self::Unavailable { reason: reason.into(), source: Some(source.into()) }
     }
 
-    /// The store cannot work now, for a reason of its own.
-    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+    /// The store cannot work now, without an error of another library.
+    pub(crate) fn unavailable_because(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), source: None }
     }
 }

@@ -4,22 +4,23 @@ use serde_json::value::RawValue;
 
 use crate::JournalError;
 
-/// The version of the JSON that this program writes. A reader accepts it and everything older.
+/// The version of the JSON in this program. It reads this version and older ones.
 ///
-/// Adding a field with a default changes nothing; renaming or removing one makes a new version.
+/// A new field with a default does not change it. A renamed or removed field does, and then replicas of the version
+/// before cannot read new rows during an upgrade.
 const VERSION: u32 = 1;
 
-/// What stands in a JSON column: the data and the version of its form, so that a later reader can tell.
+/// The content of a JSON column: the data and the version of its form.
 #[derive(Serialize, Deserialize)]
 struct Versioned<T> {
     v: u32,
     data: T,
 }
 
-/// Why a stored value cannot be understood.
+/// Why a stored value cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unreadable {
-    #[error("it is written in version {0} of the format, and this program knows {VERSION} at most")]
+pub(crate) enum FormatError {
+    #[error("it has format version {0}, and this program reads versions up to {VERSION}")]
     Version(u32),
     #[error("{0}")]
     Json(#[from] serde_json::Error),
@@ -28,15 +29,15 @@ pub(crate) enum Unreadable {
 /// The JSON text to store for `data`.
 pub(crate) fn encode<T: Serialize>(data: &T) -> Result<String, JournalError> {
     serde_json::to_string(&Versioned { v: VERSION, data })
-        .map_err(|error| JournalError::unavailable("an entry cannot be written as JSON", error))
+        .map_err(|error| JournalError::unavailable("a value cannot be written as JSON", error))
 }
 
-/// Reads what [`encode`] wrote, by this version of the program or an older one.
-pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
+/// Reads the text of [`encode`] of this version or an older one.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, FormatError> {
     // The version first: data of a newer version need not look like `T` at all.
     let Versioned { v, data } = serde_json::from_str::<Versioned<&RawValue>>(text)?;
     if v > VERSION {
-        return Err(Unreadable::Version(v));
+        return Err(FormatError::Version(v));
     }
     Ok(serde_json::from_str(data.get())?)
 }
@@ -46,16 +47,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_survives_and_says_its_version() {
+    fn data_survives_with_its_version() {
         let text = encode(&vec![("a", "b\"c")]).unwrap();
         assert_eq!(text, r#"{"v":1,"data":[["a","b\"c"]]}"#);
         assert_eq!(decode::<Vec<(String, String)>>(&text).unwrap(), [("a".to_owned(), "b\"c".to_owned())]);
     }
 
     #[test]
-    fn a_newer_version_is_named_whatever_its_data() {
+    fn a_newer_version_is_reported_before_its_data_is_read() {
         let error = decode::<Vec<String>>(r#"{"v":2,"data":{"other":1}}"#).unwrap_err();
-        assert!(matches!(error, Unreadable::Version(2)), "{error}");
-        assert!(matches!(decode::<u8>("[]"), Err(Unreadable::Json(_))));
+        assert!(matches!(error, FormatError::Version(2)), "{error}");
+        assert!(matches!(decode::<u8>("[]"), Err(FormatError::Json(_))));
     }
 }

@@ -5,23 +5,23 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verified};
 
 use crate::metrics::Call;
 use crate::{
-    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
-    Metrics, Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement,
-    Stats, Usage,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
+    JournalError, Metrics, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome,
+    ReplayRequest, Retention, Settlement, Stats, Usage,
 };
 
-/// A journal whose calls are counted. A stale ticket is no failure.
+/// A journal that counts its failed calls and times its appends. A stale token is not a failure.
 pub struct Measured {
     inner: Arc<dyn Journal>,
     metrics: Metrics,
 }
 
 impl Measured {
-    /// Counts the calls of `inner`.
+    /// Measures the calls of `inner`.
     pub fn new(inner: Arc<dyn Journal>, metrics: Metrics) -> Self {
         Self { inner, metrics }
     }
@@ -32,7 +32,7 @@ impl Measured {
         work: BoxFuture<'a, Result<T, JournalError>>,
     ) -> BoxFuture<'a, Result<T, JournalError>> {
         work.inspect(move |answer| {
-            if answer.as_ref().is_err_and(|error| !matches!(error, JournalError::StaleTicket { .. })) {
+            if answer.as_ref().is_err_and(|error| !matches!(error, JournalError::StaleToken { .. })) {
                 self.metrics.failed(call);
             }
         })
@@ -40,13 +40,13 @@ impl Measured {
     }
 }
 
-impl Journal for Measured {
+impl Intake for Measured {
     fn append_decided(
         &self,
         delivery: Verified<Delivery>,
-        decisions: Option<Vec<DecisionRecord>>,
+        decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        let (began, work) = (Instant::now(), self.inner.append_decided(delivery, decisions));
+        let (began, work) = (Instant::now(), self.inner.append_decided(delivery, decided));
         work.inspect(move |answer| match answer {
             Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
             Err(_) => self.metrics.failed(Call::Append),
@@ -54,27 +54,47 @@ impl Journal for Measured {
         .boxed()
     }
 
-    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
-        self.counted(Call::Append, self.inner.replay(order))
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Note, self.inner.check())
     }
 
-    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
-        self.counted(Call::Claim, self.inner.claim(demand))
+    fn reject(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Note, self.inner.reject(rejections))
+    }
+}
+
+impl Queue for Measured {
+    fn claim(&self, request: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
+        self.counted(Call::Claim, self.inner.claim(request))
     }
 
-    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.counted(Call::Settle, self.inner.settle(ticket, settlement))
+    fn record_facts(&self, token: ClaimToken, facts: Facts) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Settle, self.inner.record_facts(token, facts))
+    }
+
+    fn settle(&self, token: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Settle, self.inner.settle(token, settlement))
     }
 
     fn release(
         &self,
-        ticket: ClaimToken,
+        token: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.counted(Call::Settle, self.inner.release(ticket, due, settlement))
+        self.counted(Call::Settle, self.inner.release(token, due, settlement))
     }
 
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
+        self.counted(Call::Read, self.inner.stats())
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.inner.arrivals()
+    }
+}
+
+impl History for Measured {
     fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>> {
         self.counted(Call::Read, self.inner.find(id))
     }
@@ -83,26 +103,24 @@ impl Journal for Measured {
         self.counted(Call::Read, self.inner.history(query))
     }
 
-    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
-        self.counted(Call::Read, self.inner.stats())
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
+        self.counted(Call::Read, self.inner.rejections())
+    }
+
+    fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
+        self.counted(Call::Append, self.inner.replay(request))
     }
 
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
         self.counted(Call::Read, self.inner.usage())
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.counted(Call::Note, self.inner.check())
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
+        self.counted(Call::Prune, self.inner.prune(retention))
     }
+}
 
-    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.counted(Call::Note, self.inner.refuse(rejections))
-    }
-
-    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
-        self.counted(Call::Read, self.inner.rejections())
-    }
-
+impl Notebook for Measured {
     fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
         self.counted(Call::Read, self.inner.watermark(name))
     }
@@ -127,17 +145,11 @@ impl Journal for Measured {
     ) -> BoxFuture<'a, Result<bool, JournalError>> {
         self.counted(Call::Note, self.inner.compare_and_swap(name, after, text))
     }
+}
 
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
-        self.counted(Call::Prune, self.inner.prune(retention))
-    }
-
-    fn arrivals(&self) -> watch::Receiver<u64> {
-        self.inner.arrivals()
-    }
-
-    fn broken(&self) -> BoxFuture<'_, ()> {
-        self.inner.broken()
+impl Journal for Measured {
+    fn failed(&self) -> BoxFuture<'_, ()> {
+        self.inner.failed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -4,7 +4,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// What a [`crate::Measured`] journal counts. Cheap to clone; clones count together.
+/// The metrics of a [`crate::Measured`] journal. Cheap to clone; clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     appended: Histogram,
@@ -16,7 +16,7 @@ struct CallLabels {
     call: &'static str,
 }
 
-/// What the calls of [`crate::Journal`] are counted as.
+/// The kind of a call of [`crate::Journal`], as a label. The set is closed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Call {
     Append,
@@ -44,7 +44,7 @@ impl Call {
 
 impl Default for Metrics {
     fn default() -> Self {
-        // From a tenth of a millisecond, which a fast disk takes, to about 6 s: callers wait for 5 s.
+        // From a tenth of a millisecond, the time of a fast disk, to about 6 s: callers wait for 5 s.
         let appended = Histogram::new(exponential_buckets(0.0001, 2.0, 17));
         let failures = Family::<CallLabels, Counter>::default();
         for call in Call::ALL {
@@ -55,7 +55,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Makes the counters known to `registry`.
+    /// Registers the metrics with `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "journal_append",

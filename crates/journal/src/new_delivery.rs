@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use trigger_core::{Delivery, Verified};
+use trigger_core::{Delivery, Facts, Verified};
 
-use crate::body::Stored as StoredBody;
-use crate::{ClaimToken, DecisionRecord, JournalError, Settlement, format, tenant};
+use crate::body::StoredBody;
+use crate::stored_record::{StoredDecision, StoredLaunch};
+use crate::{ClaimToken, Decided, DecisionRecord, JournalError, LaunchRecord, Settlement, format, tenant};
 
-/// A delivery in the form it is stored in. Made by the caller, to spare whoever writes
-/// for many.
+/// A delivery in its stored form. The caller encodes it, which spares the thread that writes for many callers.
 #[derive(Debug)]
 pub(crate) struct NewDelivery {
     pub(crate) delivery: Delivery,
@@ -15,49 +15,80 @@ pub(crate) struct NewDelivery {
     pub(crate) verification: String,
     pub(crate) tenant: Arc<str>,
     pub(crate) body: StoredBody,
-    /// What was decided, if the delivery is settled from the beginning.
+    /// The decisions of a delivery that is settled from the beginning.
     pub(crate) decisions: Option<String>,
+    /// The facts that they rest on.
+    pub(crate) facts: Option<String>,
 }
 
-/// What an attempt came to, in the form it is stored in.
+/// The facts of a claimed delivery in their stored form.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) ticket: ClaimToken,
-    pub(crate) fault: Option<String>,
+pub(crate) struct NewFacts {
+    pub(crate) token: ClaimToken,
+    pub(crate) facts: Option<String>,
+}
+
+/// The result of an attempt in its stored form.
+#[derive(Debug)]
+pub(crate) struct AttemptResult {
+    pub(crate) token: ClaimToken,
+    pub(crate) error: Option<String>,
     pub(crate) decisions: String,
     pub(crate) launches: String,
 }
 
 impl NewDelivery {
-    pub(crate) fn new(
-        delivery: Verified<Delivery>,
-        decisions: Option<&[DecisionRecord]>,
-    ) -> Result<Self, JournalError> {
-        let (mut delivery, proof_of) = delivery.into_parts();
+    pub(crate) fn new(delivery: Verified<Delivery>, decided: Option<Decided>) -> Result<Self, JournalError> {
+        let (mut delivery, verification) = delivery.into_parts();
         let headers = format::encode(&delivery.headers)?;
-        let verification = format::encode(&proof_of)?;
+        let tenant = tenant(&verification);
+        let verification = format::encode(&verification)?;
         let repository = delivery.repository.as_ref().map(ToString::to_string);
-        let tenant = tenant(&proof_of);
         // Compressed here for the same reason, and not held twice.
         let body = StoredBody::of(&std::mem::take(&mut delivery.body));
-        let decisions = decisions.map(|decisions| format::encode(&decisions)).transpose()?;
-        Ok(Self { delivery, repository, headers, verification, tenant, body, decisions })
+        let (mut decisions, mut facts) = (None, None);
+        if let Some(decided) = decided {
+            decisions = Some(encode_decisions(decided.decisions)?);
+            facts = encode_facts(&decided.facts)?;
+        }
+        Ok(Self { delivery, repository, headers, verification, tenant, body, decisions, facts })
     }
 
     pub(crate) fn body_bytes(&self) -> usize {
         self.body.bytes.len()
     }
 
-    /// The size of the body as it is stored.
+    /// The size of the body as stored.
     pub(crate) fn size(&self) -> i64 {
         i64::try_from(self.body_bytes()).unwrap_or(i64::MAX)
     }
 }
 
-impl Outcome {
-    pub(crate) fn new(ticket: ClaimToken, settlement: Settlement) -> Result<Self, JournalError> {
-        let decisions = format::encode(&settlement.decisions)?;
-        let launches = format::encode(&settlement.launches)?;
-        Ok(Self { ticket, fault: settlement.fault, decisions, launches })
+impl NewFacts {
+    pub(crate) fn new(token: ClaimToken, facts: &Facts) -> Result<Self, JournalError> {
+        Ok(Self { token, facts: encode_facts(facts)? })
     }
+}
+
+impl AttemptResult {
+    pub(crate) fn new(token: ClaimToken, settlement: Settlement) -> Result<Self, JournalError> {
+        let Settlement { decisions, launches, error } = settlement;
+        let (decisions, launches) = (encode_decisions(decisions)?, encode_launches(launches)?);
+        Ok(Self { token, error, decisions, launches })
+    }
+}
+
+fn encode_decisions(decisions: Vec<DecisionRecord>) -> Result<String, JournalError> {
+    let stored: Vec<_> = decisions.into_iter().map(StoredDecision::from).collect();
+    format::encode(&stored)
+}
+
+fn encode_launches(launches: Vec<LaunchRecord>) -> Result<String, JournalError> {
+    let stored: Vec<_> = launches.into_iter().map(StoredLaunch::from).collect();
+    format::encode(&stored)
+}
+
+/// Most deliveries need no facts. Their column stays empty.
+fn encode_facts(facts: &Facts) -> Result<Option<String>, JournalError> {
+    if facts.is_empty() { Ok(None) } else { format::encode(facts).map(Some) }
 }

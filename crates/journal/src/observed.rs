@@ -3,10 +3,10 @@ use trigger_core::{Delivery, Verified};
 
 use crate::{Journal, JournalError};
 
-/// Appends a delivery that this program observed itself: a digest that changed, or a PipelineRun.
+/// Appends a delivery that this program observed itself: an image digest that changed, or a PipelineRun.
 ///
-/// False if the journal has it already, even if it has failed: a failed delivery is retried by an explicit
-/// replay, not because it is observed once more.
+/// Returns false if the journal has the delivery already, even a failed one: a failed delivery is processed again by an
+/// explicit replay, not because it is observed again.
 pub async fn append_observed(
     journal: &dyn Journal,
     delivery: Verified<Delivery>,

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use crate::{Address, Journal, PostgresJournal, SqliteJournal, postgres, sqlite};
 
-/// Where PostgreSQL's own programs look for the password that an address does not have.
-const PASSWORD: &str = "PGPASSWORD";
+/// The variable in which PostgreSQL's own programs look for a password that the address omits.
+const PASSWORD_VARIABLE: &str = "PGPASSWORD";
 
-/// Why a journal cannot be used. Each message says what to do about it.
+/// Why a journal cannot be opened. Each message names the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -18,15 +18,16 @@ pub enum OpenError {
     Postgres(#[from] postgres::OpenError),
 }
 
-/// Opens the journal at `address`, and creates what is missing there.
+/// Opens the journal at `address`, creates it if it does not exist, and migrates its schema.
 ///
-/// The password of an address of PostgreSQL that has none is taken from the environment, `PGPASSWORD`.
+/// If a PostgreSQL address has no password, the variable `PGPASSWORD` supplies it.
 pub async fn open(address: &Address) -> Result<Arc<dyn Journal>, OpenError> {
     match address {
         Address::Sqlite(path) => Ok(Arc::new(SqliteJournal::open(path, sqlite::Options::default())?)),
         Address::Postgres(url) => {
-            let options = postgres::Options { password: env::var(PASSWORD).ok(), ..Default::default() };
-            // Its future is large, and most callers never come here.
+            let options =
+                postgres::Options { password: env::var(PASSWORD_VARIABLE).ok(), ..Default::default() };
+            // The future is large, and most journals are SQLite files.
             Ok(Arc::new(Box::pin(PostgresJournal::open(url, options)).await?))
         }
     }

@@ -6,11 +6,11 @@ use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Tells whether a thread or a task has panicked without which a journal is of no use.
+/// Raised when a thread or task that the journal depends on panics.
 #[derive(Debug, Clone)]
 pub(crate) struct PanicFlag(Arc<watch::Sender<bool>>);
 
-/// Held by a thread or task for as long as it works: raises the alarm if it unwinds.
+/// Held by a thread or task while it works. Raises the flag if the thread or task unwinds.
 #[derive(Debug)]
 pub(crate) struct Guard(PanicFlag);
 
@@ -23,7 +23,7 @@ impl PanicFlag {
         Guard(self.clone())
     }
 
-    /// Starts a task that raises it if it panics.
+    /// Starts a task that raises the flag if it panics.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let guard = self.guard();
         tokio::spawn(async move {
@@ -32,11 +32,11 @@ impl PanicFlag {
         })
     }
 
-    /// Returns when it is raised, if ever.
+    /// Returns when the flag is raised.
     pub(crate) fn raised(&self) -> BoxFuture<'_, ()> {
-        let mut told = self.0.subscribe();
+        let mut flag = self.0.subscribe();
         async move {
-            if told.wait_for(|raised| *raised).await.is_err() {
+            if flag.wait_for(|raised| *raised).await.is_err() {
                 pending::<()>().await;
             }
         }
@@ -57,13 +57,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_raised_by_a_panic_and_not_by_an_end() {
-        let alarm = PanicFlag::new();
-        let guard = alarm.guard();
+    async fn a_panic_raises_it_and_an_end_does_not() {
+        let panic_flag = PanicFlag::new();
+        let guard = panic_flag.guard();
         std::thread::spawn(move || drop(guard)).join().unwrap();
-        assert!(alarm.raised().now_or_never().is_none());
-        let task = alarm.spawn(async { panic!("on purpose") });
-        alarm.raised().await;
+        assert!(panic_flag.raised().now_or_never().is_none());
+        let task = panic_flag.spawn(async { panic!("on purpose") });
+        panic_flag.raised().await;
         assert!(task.await.is_err());
     }
 }

@@ -1,50 +1,55 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trigger_core::{Delivery, DeliveryId, ObjectKey, Verification};
+use trigger_core::{Delivery, DeliveryId, Facts, Ordinal, ResourceRef, Verification};
 
 /// Everything known about a delivery.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The delivery. A history page leaves its body empty; [`crate::Journal::find`] has it, as long as it
-    /// is kept.
+    /// The delivery. A history page leaves its body empty. [`crate::History::find`] returns the body while it is
+    /// retained.
     pub delivery: Delivery,
-    /// Whether the body is still kept. Without it the delivery cannot be replayed.
+    /// Whether the body is still stored. Without it the delivery cannot be replayed.
     pub body_kept: bool,
-    /// What proved it.
+    /// What verified its origin.
     pub verification: Verification,
-    /// Where it stands.
+    /// The facts gathered to decide it.
+    pub facts: Facts,
+    /// Its state in the queue.
     pub state: State,
-    /// How often somebody began to work on it.
+    /// How often it was claimed.
     pub attempts: u32,
     /// When it was settled or failed.
     pub settled_at: Option<Timestamp>,
     /// When the next attempt is due, while it is pending.
     pub due: Option<Timestamp>,
-    /// What the last attempt ran into, in a sentence.
-    pub fault: Option<String>,
-    /// What was decided about each rule that could have fired.
+    /// The error of the last attempt, in a sentence.
+    pub error: Option<String>,
+    /// The decisions, one per event and rule that could have fired.
     pub decisions: Vec<DecisionRecord>,
-    /// What was started.
+    /// The runs of its attempts.
     pub launches: Vec<LaunchRecord>,
-    /// The deliveries that replay this one, oldest first; only [`crate::Journal::find`] looks for them.
+    /// The deliveries that replay this one, oldest first. Only [`crate::History::find`] looks them up.
     pub replays: Vec<DeliveryId>,
 }
 
-/// Where a delivery stands.
+/// The state of a delivery in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It waits to be worked on.
+    /// It waits for an attempt.
     Pending,
-    /// Somebody works on it.
+    /// A dispatcher works on it.
     Claimed,
-    /// Every rule is decided and everything due is started.
+    /// Every rule is decided and every run that is due is created.
     Settled,
-    /// It cannot succeed: see the fault.
+    /// It cannot succeed; [`Record::error`] has the reason.
     Failed,
 }
 
 impl State {
+    /// Every state, in the order of a delivery's life.
+    const ALL: [Self; 4] = [Self::Pending, Self::Claimed, Self::Settled, Self::Failed];
+
     /// The state as one lower-case word, as it is stored and shown.
     pub fn name(self) -> &'static str {
         match self {
@@ -55,55 +60,52 @@ impl State {
         }
     }
 
-    /// The state that [`State::name`] calls so.
+    /// The state with this [`State::name`].
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Claimed, Self::Settled, Self::Failed]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
-/// What an attempt at a delivery came to.
+/// The result of an attempt at a delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
-    /// What was decided about each rule that could have fired.
+    /// The decisions, one per event and rule that could have fired.
     pub decisions: Vec<DecisionRecord>,
-    /// What was started.
+    /// The runs of this attempt and of earlier ones.
     pub launches: Vec<LaunchRecord>,
-    /// What went wrong, in a sentence. A delivery settled with a fault has failed.
-    pub fault: Option<String>,
+    /// The error, in a sentence. A delivery that is settled with an error has failed.
+    pub error: Option<String>,
 }
 
-/// What was decided about one rule, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The decision for one rule and one event of the delivery, with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionRecord {
-    /// The kind of the object that carries the rule, such as `Build`.
-    pub kind: String,
-    /// That object.
-    pub target: ObjectKey,
+    /// The object that carries the rule.
+    pub owner: ResourceRef,
     /// The name of the rule: `when[].name` of a Build.
     pub rule: String,
-    /// The place of the rule in that object, from 0.
+    /// The position of the rule in its owner, from 0.
     pub index: usize,
-    /// What was decided.
+    /// The event, by its place in the delivery.
+    pub event: Ordinal,
+    /// Fired, also matched, or skipped.
     pub outcome: OutcomeRecord,
-    /// The predicates that were looked at, in order; the last one failed if the rule was skipped.
+    /// The predicates that were checked, in order. The last one failed if the rule was skipped.
     pub checks: Vec<CheckRecord>,
 }
 
-/// What was decided about one rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
+/// Whether a rule fired.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutcomeRecord {
     /// It fired.
     Fired {
-        /// The run that it started.
-        run: ObjectKey,
+        /// The runs that it starts, in the order of the target's templates.
+        runs: Vec<ResourceRef>,
     },
-    /// It matched too, but an earlier rule of the same object had already fired.
+    /// It matched too, but an earlier rule of the same owner had fired already.
     AlsoMatched {
-        /// The run that the earlier rule started.
-        run: ObjectKey,
+        /// The runs of the earlier rule.
+        runs: Vec<ResourceRef>,
     },
     /// It did not fire.
     Skipped {
@@ -114,31 +116,30 @@ pub enum OutcomeRecord {
     },
 }
 
-/// One predicate of a rule, with what it expected and what it found.
+/// One predicate of a rule, with the expected and the found value. Stored in this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRecord {
     /// The machine name of the predicate, such as `branch`.
     pub predicate: String,
     /// Whether it held.
     pub passed: bool,
-    /// What the rule wants.
+    /// The value that the rule asks for.
     pub expected: String,
-    /// What the event has.
+    /// The value of the event.
     pub found: String,
 }
 
-/// One run that was started, or could not be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One run that was created, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchRecord {
-    /// The kind of the run, such as `BuildRun`.
-    pub kind: String,
     /// The run.
-    pub run: ObjectKey,
-    /// `metadata.uid` of the run, where it is known: another run may bear the name later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: ResourceRef,
+    /// The event that started it, by its place in the delivery.
+    pub event: Ordinal,
+    /// `metadata.uid` of the run, if known: another run may have the same name later.
     pub uid: Option<String>,
-    /// Whether it had been there already: an earlier attempt had created it.
+    /// Whether an earlier attempt had created it.
     pub existed: bool,
     /// Why it could not be created, in the API server's words.
-    pub fault: Option<String>,
+    pub error: Option<String>,
 }

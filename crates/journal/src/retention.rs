@@ -1,28 +1,28 @@
 use std::time::Duration;
 
-/// How long what is kept, and how much of it. Counted from the moment a delivery was settled or failed.
+/// How long deliveries are retained, and how many. Ages count from the moment a delivery was settled or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Bodies: without one a delivery cannot be replayed.
+    /// The age of bodies. Without a body a delivery cannot be replayed.
     pub payloads: Duration,
-    /// Deliveries with their decisions: what the history shows.
+    /// The age of deliveries with their decisions, as the history shows them.
     pub deliveries: Duration,
-    /// The keys of deliveries: for so long a repeated delivery is known to be one.
+    /// The age of keys. Until then a repeated delivery is recognised.
     pub keys: Duration,
-    /// How many settled deliveries the history shows at most; the oldest go first, their keys stay.
+    /// How many settled deliveries the history shows at most. The oldest are pruned first; their keys stay.
     pub max_deliveries: u64,
-    /// How many bytes the bodies of settled deliveries take at most, as stored; the oldest go first.
+    /// How many bytes the bodies of settled deliveries take at most, as stored. The oldest are pruned first.
     pub max_payload_bytes: u64,
 }
 
-/// How much a call of [`crate::Journal::prune`] has forgotten.
+/// How much a call of [`crate::History::prune`] has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Bodies dropped.
+    /// Bodies.
     pub payloads: u64,
-    /// Deliveries reduced to their keys.
+    /// Deliveries that were reduced to their keys.
     pub deliveries: u64,
-    /// Keys forgotten.
+    /// Keys.
     pub keys: u64,
 }
 
@@ -41,7 +41,7 @@ impl Default for Retention {
 }
 
 impl Pruned {
-    /// Whether there was nothing to forget.
+    /// Whether there was nothing to prune.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -1,21 +1,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Whose turn it is: tenants are served round, those first who have waited longest since their last turn.
+/// The turns of tenants: the tenant whose last turn is longest ago is next.
 ///
-/// Kept in memory only. Who is forgotten in a restart is served first.
+/// Kept in memory only. After a restart every tenant counts as not served yet.
 #[derive(Debug, Default)]
 pub(crate) struct RoundRobin {
+    /// Counts turns.
     turn: u64,
     last: HashMap<Arc<str>, u64>,
 }
 
-/// Beyond so many tenants their turns are forgotten, and the round begins anew.
-const REMEMBERED: usize = 10_000;
+/// With more tenants than this, the turns are dropped and the round begins again.
+const MOST_TENANTS: usize = 10_000;
 
 impl RoundRobin {
-    /// Shares `max` places out between tenants that wait, each with the moment since which it does and how
-    /// many places it may take. The result is in the order of their turns and holds no zeros.
+    /// Distributes `max` claims over tenants, each with the time since which it waits. `room` is how many claims a
+    /// tenant may take. The result is in the order of the turns and holds no zeros.
     pub(crate) fn share(
         &mut self,
         mut waiting: Vec<(Arc<str>, i64)>,
@@ -52,9 +53,9 @@ impl RoundRobin {
             .collect()
     }
 
-    /// Notes that it was this tenant's turn.
+    /// Records that this tenant had its turn.
     pub(crate) fn served(&mut self, tenant: &Arc<str>) {
-        if self.last.len() >= REMEMBERED {
+        if self.last.len() >= MOST_TENANTS {
             self.last.clear();
         }
         self.turn += 1;
@@ -75,9 +76,9 @@ mod tests {
     }
 
     #[test]
-    fn places_go_round() {
+    fn tenants_take_turns() {
         let mut turns = RoundRobin::default();
-        assert_eq!(names(&turns.share(waiting(), 2, |_| 9)), [("b", 1), ("c", 1)], "who waits longest first");
+        assert_eq!(names(&turns.share(waiting(), 2, |_| 9)), [("b", 1), ("c", 1)], "the longest wait first");
         turns.served(&"b".into());
         turns.served(&"c".into());
         assert_eq!(names(&turns.share(waiting(), 2, |_| 9)), [("a", 1), ("b", 1)], "then the others");
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_room_gets_no_place() {
+    fn a_tenant_without_room_gets_no_claim() {
         let mut turns = RoundRobin::default();
         let room = |tenant: &str| usize::from(tenant != "b") * 2;
         assert_eq!(names(&turns.share(waiting(), 100, room)), [("c", 2), ("a", 2)]);

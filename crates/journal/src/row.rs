@@ -2,19 +2,21 @@ use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use trigger_core::{Delivery, InvalidDeliveryId, RepoIdError, Verification};
+use serde::de::DeserializeOwned;
+use trigger_core::{Delivery, Facts, InvalidDeliveryId, RepoIdError, Verification};
 
-use crate::body::Stored as StoredBody;
+use crate::body::StoredBody;
+use crate::stored_record::{StoredDecision, StoredLaunch};
 use crate::{JournalError, LaunchRecord, Record, State, format};
 
-/// How much is left of a delivery: the values of the column `tier`.
+/// How much of a delivery is still stored: the values of the column `tier`.
 pub(crate) mod tier {
     pub(crate) const WHOLE: u8 = 0;
     pub(crate) const BODILESS: u8 = 1;
     pub(crate) const KEY: u8 = 2;
 }
 
-/// The columns that make up a delivery, not looked into yet. Every store reads them in its own way.
+/// The columns that a claim needs, not decoded yet. Each store reads them in its own way.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     pub(crate) sequence: i64,
@@ -30,54 +32,60 @@ pub(crate) struct Envelope {
     pub(crate) verification: String,
     pub(crate) replay: Option<String>,
     pub(crate) tier: u8,
+    pub(crate) facts: Option<String>,
     pub(crate) launches: Option<String>,
     pub(crate) encoding: Option<String>,
     pub(crate) bytes: Option<Vec<u8>>,
 }
 
-/// A whole row, not looked into yet.
+/// A whole row, not decoded yet.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredRow {
     pub(crate) envelope: Envelope,
     pub(crate) state: String,
     pub(crate) ready_at: Option<Timestamp>,
     pub(crate) settled_at: Option<Timestamp>,
-    pub(crate) fault: Option<String>,
+    pub(crate) error: Option<String>,
     pub(crate) decisions: Option<String>,
 }
 
-/// A column that does not hold what this program writes there.
+/// A column whose content this program cannot have written.
 #[derive(Debug, thiserror::Error)]
-#[error("the {column} of delivery {id} cannot be understood: {reason}")]
-pub(crate) struct Unreadable {
+#[error("the {column} of delivery {id} cannot be read: {reason}")]
+pub(crate) struct ColumnError {
     id: String,
     column: &'static str,
     reason: String,
 }
 
-impl From<Unreadable> for JournalError {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::Corrupt { reason: unreadable.to_string() }
+impl From<ColumnError> for JournalError {
+    fn from(error: ColumnError) -> Self {
+        Self::Corrupt { reason: error.to_string() }
     }
 }
 
 impl Envelope {
-    /// The delivery with its body, which must be there.
-    pub(crate) fn open(self) -> Result<(Delivery, Verification), Unreadable> {
+    /// The delivery with its body, which has to be stored.
+    pub(crate) fn open(self) -> Result<(Delivery, Verification), ColumnError> {
         if self.bytes.is_none() {
-            return Err(self.unreadable("body", &"it is not kept any more"));
+            return Err(self.unreadable("body", &"it is no longer stored"));
         }
-        self.open_as_is()
+        self.open_with_body_if_stored()
     }
 
-    /// What earlier attempts have launched.
-    pub(crate) fn launches(&self) -> Result<Vec<LaunchRecord>, Unreadable> {
-        let launches = self.launches.as_deref().map(format::decode).transpose();
-        launches.map(Option::unwrap_or_default).map_err(|error| self.unreadable("launches", &error))
+    /// The facts that were gathered for it.
+    pub(crate) fn facts(&self) -> Result<Facts, ColumnError> {
+        Ok(self.decode("facts", self.facts.as_deref())?.unwrap_or_default())
     }
 
-    /// The delivery; without a body if none was asked for or none is kept.
-    fn open_as_is(mut self) -> Result<(Delivery, Verification), Unreadable> {
+    /// The runs of earlier attempts.
+    pub(crate) fn launches(&self) -> Result<Vec<LaunchRecord>, ColumnError> {
+        let launches: Vec<StoredLaunch> =
+            self.decode("launches", self.launches.as_deref())?.unwrap_or_default();
+        Ok(launches.into_iter().map(LaunchRecord::from).collect())
+    }
+
+    fn open_with_body_if_stored(mut self) -> Result<(Delivery, Verification), ColumnError> {
         let body = match (self.encoding.take(), self.bytes.take()) {
             (Some(encoding), Some(bytes)) => {
                 let stored = StoredBody { encoding: encoding.into(), bytes: bytes.into() };
@@ -85,8 +93,7 @@ impl Envelope {
             }
             _ => Bytes::new(),
         };
-        let replay = self.replay.as_deref().map(format::decode).transpose();
-        let replay = replay.map_err(|error| self.unreadable("replay", &error))?;
+        let replay = self.decode("replay", self.replay.as_deref())?;
         let id = self.id.parse().map_err(|error: InvalidDeliveryId| self.unreadable("id", &error))?;
         let headers = format::decode(&self.headers).map_err(|error| self.unreadable("headers", &error))?;
         let verification =
@@ -108,31 +115,41 @@ impl Envelope {
         Ok((delivery, verification))
     }
 
-    fn unreadable(&self, column: &'static str, reason: &dyn fmt::Display) -> Unreadable {
-        Unreadable { id: self.id.clone(), column, reason: reason.to_string() }
+    /// The content of a column of JSON, if it has any.
+    fn decode<T: DeserializeOwned>(
+        &self,
+        column: &'static str,
+        text: Option<&str>,
+    ) -> Result<Option<T>, ColumnError> {
+        text.map(format::decode).transpose().map_err(|error| self.unreadable(column, &error))
+    }
+
+    fn unreadable(&self, column: &'static str, reason: &dyn fmt::Display) -> ColumnError {
+        ColumnError { id: self.id.clone(), column, reason: reason.to_string() }
     }
 }
 
-impl Stored {
-    pub(crate) fn into_record(self) -> Result<Record, Unreadable> {
+impl StoredRow {
+    pub(crate) fn into_record(self) -> Result<Record, ColumnError> {
         let envelope = self.envelope;
         let state = State::parse(&self.state)
             .ok_or_else(|| envelope.unreadable("state", &format!("{:?} is no state", self.state)))?;
-        let decisions = self.decisions.as_deref().map(format::decode).transpose();
-        let decisions = decisions.map_err(|error| envelope.unreadable("decisions", &error))?;
-        let launches = envelope.launches()?;
+        let decisions: Option<Vec<StoredDecision>> =
+            envelope.decode("decisions", self.decisions.as_deref())?;
+        let (facts, launches) = (envelope.facts()?, envelope.launches()?);
         let (attempts, body_kept) = (envelope.attempts, envelope.tier == tier::WHOLE);
-        let (delivery, verification) = envelope.open_as_is()?;
+        let (delivery, verification) = envelope.open_with_body_if_stored()?;
         Ok(Record {
             delivery,
             body_kept,
             verification,
+            facts,
             state,
             attempts,
             settled_at: self.settled_at,
             due: self.ready_at.filter(|_| state == State::Pending),
-            fault: self.fault,
-            decisions: decisions.unwrap_or_default(),
+            error: self.error,
+            decisions: decisions.unwrap_or_default().into_iter().map(Into::into).collect(),
             launches,
             replays: Vec::new(),
         })

@@ -1,15 +1,15 @@
 use jiff::Timestamp;
 
-/// A moment as the stores keep it: nanoseconds since 1970 in 64 bits, which is exact from 1677 to 2262.
+/// A timestamp as the stores keep it: nanoseconds since 1970 in 64 bits, which is exact from 1677 to 2262.
 ///
-/// Moments outside are moved to the nearest end; nothing real is received or due there, and "never" still
-/// sorts last.
-pub(crate) fn to_nanoseconds(moment: Timestamp) -> i64 {
-    let nanoseconds = moment.as_nanosecond();
+/// A timestamp outside is moved to the nearest end. Nothing real is received or due there, and "never" still sorts
+/// last.
+pub(crate) fn to_nanoseconds(timestamp: Timestamp) -> i64 {
+    let nanoseconds = timestamp.as_nanosecond();
     i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// The moment that [`to_nanoseconds`] made the number from.
+/// The timestamp of a number of [`to_nanoseconds`].
 pub(crate) fn from_nanoseconds(nanoseconds: i64) -> Timestamp {
     // Every 64-bit count of nanoseconds lies within what a `Timestamp` can hold.
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_survive_and_the_far_ends_keep_their_order() {
+    fn timestamps_survive_and_the_far_ends_keep_their_order() {
         for nanoseconds in [i64::MIN, -1, 0, 1, 1_763_800_000_123_456_789, i64::MAX] {
             assert_eq!(to_nanoseconds(from_nanoseconds(nanoseconds)), nanoseconds);
         }

@@ -1,8 +1,8 @@
 use http::StatusCode;
 
-/// Why a request is not a delivery of the provider. All of these are the sender's fault.
+/// Why a request is not a delivery of the provider. All of these are errors of the sender.
 ///
-/// The messages name headers and fields, never what the sender wrote into them.
+/// The messages name headers and fields, never their values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     /// The header that names the event is missing.
@@ -11,11 +11,11 @@ pub enum PayloadError {
     /// A header occurs more than once, so that two readers could pick different ones.
     #[error("the header {0} occurs more than once")]
     RepeatedHeader(&'static str),
-    /// A header is not what the provider would send.
+    /// A header has a value that the provider would not send.
     #[error("the header {0} is malformed")]
     MalformedHeader(&'static str),
-    /// The body is neither JSON nor a form, or does not say what it is.
-    #[error("the content type is neither application/json nor application/x-www-form-urlencoded")]
+    /// The header `Content-Type` is missing, or names a media type that the provider would not send.
+    #[error("the content type is not one that the provider sends: set it to application/json at the hook")]
     UnsupportedMediaType,
     /// The body is not UTF-8 text.
     #[error("the body is not UTF-8 text")]
@@ -40,34 +40,19 @@ pub enum PayloadError {
         /// The column in bytes, from 1.
         column: usize,
     },
-    /// A field holds a text that cannot be what it should be, for example a branch with a space.
-    #[error("the field {0} of the payload is malformed")]
+    /// A field is missing, or holds a text that is no value of its kind, for example a branch with a space.
+    #[error("the field {0} of the payload is missing or malformed")]
     Field(&'static str),
-    /// The event belongs to a repository, but the payload gives no address of it that we can read.
+    /// No field names the event, as in the payload of a hook with a template of its own.
+    #[error("the payload has no field {0}: remove the custom template from the hook")]
+    NoKind(&'static str),
+    /// The event belongs to a repository, but the payload holds no address of one.
     #[error("the payload names no repository")]
     NoRepository,
 }
 
-/// Why a sender presents nothing that could be checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CredentialError {
-    /// There is no signature. Only where the operator allows unsigned deliveries may the server go on, with
-    /// [`trigger_core::Credential::Nothing`].
-    #[error("the delivery is not signed")]
-    Missing,
-    /// The signature is not written as the provider writes it.
-    #[error("the signature is malformed")]
-    Malformed,
-    /// There is only a signature of a kind that is no longer accepted (SHA-1).
-    #[error("the delivery is only signed with SHA-1, which is not accepted")]
-    Weak,
-    /// There is more than one signature.
-    #[error("the delivery has more than one signature")]
-    Repeated,
-}
-
 impl PayloadError {
-    /// The status that tells the sender.
+    /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -79,13 +64,14 @@ impl PayloadError {
             | Self::NotJson { .. }
             | Self::UnexpectedJson { .. }
             | Self::Field(_)
+            | Self::NoKind(_)
             | Self::NoRepository => StatusCode::BAD_REQUEST,
         }
     }
 }
 
 impl From<serde_json::Error> for PayloadError {
-    /// Only the place is taken over: the message of the parser quotes the payload.
+    /// Keeps the line and column only: the message of the parser quotes the payload.
     fn from(error: serde_json::Error) -> Self {
         let (line, column) = (error.line(), error.column());
         if error.is_data() { Self::UnexpectedJson { line, column } } else { Self::NotJson { line, column } }

@@ -1,31 +1,45 @@
-//! Who told us: what each Git provider's webhooks look like.
+//! Git providers: their webhooks, credentials and payloads.
 //!
-//! This crate knows how a provider names its events, where it puts the signature and which JSON field
-//! means what; it turns that into the words of [`trigger_core`]. It knows nothing of rules, Builds or
-//! Kubernetes, does no I/O and reads no clock. It sees requests of strangers first, so everything in it
-//! is bounded and nothing in it may panic.
+//! This crate knows how a provider names its events, which header holds its signature and which JSON field holds
+//! what. It turns requests into the words of [`trigger_core`] and knows nothing of rules, Builds or Kubernetes. It does
+//! no I/O and reads no clock. Requests of strangers reach it first, so everything in it is bounded and nothing in it
+//! may panic.
 //!
-//! Start at [`Provider`]. A folder per provider implements it, and [`ALL`] lists the folders. The fields
-//! of a provider's JSON stay in its folder.
+//! Start at [`Provider`]. A folder per provider implements it, and [`ALL`] lists the folders. The fields of a
+//! provider's JSON stay in its folder.
+//!
+//! | module | content |
+//! |---|---|
+//! | `provider` | the trait [`Provider`] |
+//! | `registry` | the table [`ALL`], and [`known_hosts`] |
+//! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
+//! | `header`, `json` | bounded reading, the same for every provider |
+//! | `error` | [`PayloadError`] |
+//! | `sample` | [`Sample`]: events to compose, for trying a set-up out |
 //!
 //! # Adding a provider
 //!
-//! 1. Make a folder beside `github/`, called as the provider is in paths and Secret keys, with a type that
+//! 1. Make a folder beside `github/`, called as the provider is in paths and Secret entries, with a type that
 //!    implements [`Provider`].
 //! 2. Add one line to [`ALL`]. A test compares it with the folders.
-//! 3. If the provider proves itself by other means than HMAC-SHA-256 over the body, add a variant to
-//!    [`trigger_core::Credential`], where all comparing of secrets is done.
+//! 3. If the provider presents something else than an HMAC-SHA-256 or a token, add a variant to
+//!    [`trigger_core::Credential`], where all comparing with keys happens.
 #![forbid(unsafe_code)]
 
 mod error;
 mod github;
+mod gitlab;
 mod header;
+mod json;
 mod provider;
 mod registry;
+mod request;
 mod sample;
 
-pub use error::{CredentialError, PayloadError};
+pub use error::PayloadError;
 pub use github::GitHub;
-pub use provider::{Provider, RequestPayload, Selector};
-pub use registry::{ALL, by_name};
-pub use sample::{Sample, SampleKind, SampleRequest};
+pub use gitlab::GitLab;
+pub use provider::Provider;
+pub use registry::{ALL, by_name, known_hosts};
+pub use request::{DeliveryIdentity, RequestPayload, Selector};
+pub use sample::{Sample, SampleError, SampleKind, SampleRequest};

@@ -1,55 +1,57 @@
-use std::borrow::Cow;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
-use trigger_core::{Credential, Delivery, Event, GitEvent, GitEventKind, RepoId};
+use jiff::Timestamp;
+use trigger_core::{CredentialError, Credentials, Delivery, Events, KnownHosts, single};
 
-use crate::header::{LONGEST_VALUE, single};
-use crate::{CredentialError, PayloadError, Sample, SampleRequest};
+use crate::header::LONGEST_VALUE;
+use crate::{DeliveryIdentity, PayloadError, RequestPayload, Sample, SampleError, SampleRequest, Selector};
 
 /// A Git hosting service that sends webhooks.
 ///
-/// The three things a service has to be able to do are those of the interface in SHIP-0031: extract the
-/// request payload ([`payload`](Self::payload)), extract the Build selector ([`selector`](Self::selector))
-/// and validate the signature ([`claim`](Self::claim), which [`trigger_core::Verifier`] then compares).
-/// They are called in this order, before anything is known about the sender. [`event`](Self::event) is
-/// called later, from the journal, by way of [`read`](Self::read).
+/// The interface in SHIP-0031 asks for three things: the request payload ([`payload`](Self::payload)), the Build
+/// selector ([`selector`](Self::selector)) and the validation of the signature ([`credentials`](Self::credentials),
+/// which a [`trigger_core::Verifier`] compares with keys). Intake calls them in this order, before anything is known
+/// about the sender. The dispatcher reads the events later, from the journal, with [`read`](Self::read).
 pub trait Provider: Send + Sync + 'static {
-    /// The name in paths, in the keys of Secrets and in [`Delivery::source`]: lower case, such as `github`.
+    /// The name in paths, in the entries of Secrets and in [`Delivery::source`]: lower case, such as `github`.
     fn name(&self) -> &'static str;
 
     /// The name as the service writes it, such as `GitHub`.
     fn title(&self) -> &'static str;
 
+    /// The facts about the host names of the provider's public service. Addresses on other hosts are compared
+    /// exactly.
+    fn hosts(&self) -> KnownHosts;
+
     /// Takes a request apart. Reads no JSON yet.
     fn payload<'a>(&self, headers: &'a HeaderMap, body: &'a [u8])
     -> Result<RequestPayload<'a>, PayloadError>;
 
-    /// What finds the rules that could care. Reads no more of the payload than that.
+    /// The repository, by which the rules that could care are found. Reads no more of the payload than that.
     fn selector(&self, payload: &RequestPayload<'_>) -> Result<Selector, PayloadError>;
 
-    /// What the sender presents to prove who it is.
-    fn claim(&self, headers: &HeaderMap) -> Result<Credential, CredentialError>;
+    /// The credentials that the sender presents. `now` bounds the age of signatures that carry a timestamp.
+    fn credentials(&self, headers: &HeaderMap, now: Timestamp) -> Result<Credentials, CredentialError>;
 
-    /// What the delivery means.
-    fn event(&self, payload: &RequestPayload<'_>) -> Result<Event, PayloadError>;
+    /// The meaning of the delivery: its events, in the order of the payload.
+    fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError>;
 
-    /// The headers to keep in the journal, in lower case: all that [`payload`](Self::payload) reads, and what
-    /// helps people to find the delivery at the sender's. Never what proves the sender.
+    /// The headers to keep in the journal, in lower case: all that [`payload`](Self::payload) reads, and those that
+    /// help people to find the delivery at the sender's. Never a credential.
     fn kept_headers(&self) -> &'static [&'static str];
 
-    /// Whether the claim covers the body. Then the body alone tells two deliveries apart, see
-    /// [`trigger_core::DeliveryKey`].
-    fn signs_body(&self) -> bool;
+    /// The parts of a delivery that make it the same delivery when it arrives again.
+    fn delivery_identity(&self) -> DeliveryIdentity;
 
     /// Composes an event as the service would send it, for trying a set-up out.
-    fn compose(&self, sample: &Sample) -> SampleRequest;
+    fn compose(&self, sample: &Sample) -> Result<SampleRequest, SampleError>;
 
-    /// The headers the service would send with `body`: what kind of `event` it is, under which id, and the
-    /// proof of having `key`, if there is one.
-    fn sign(&self, event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>) -> HeaderMap;
+    /// The headers that the service would send with `body` at the time `now`: the kind of `event`, the id `delivery`,
+    /// and a credential made with `key`, if there is one.
+    fn sign(&self, event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>, now: Timestamp)
+    -> HeaderMap;
 
-    /// The keys of a Secret that may hold what the claim is checked with, the first one present counts.
-    fn secret_keys(&self) -> Vec<String> {
+    /// The entries of a Secret that may hold the key. The first one present counts.
+    fn secret_entries(&self) -> Vec<String> {
         let name = self.name();
         vec![format!("{name}-token"), format!("{name}-secret"), "webhook-secret".into(), "secretToken".into()]
     }
@@ -64,11 +66,11 @@ pub trait Provider: Send + Sync + 'static {
         self.kept_headers().iter().filter_map(kept).collect()
     }
 
-    /// The meaning of a delivery that was kept.
+    /// The events of a delivery that was kept.
     ///
-    /// What [`payload`](Self::payload) and [`event`](Self::event) once made of a request, they make again of
-    /// its kept headers and body.
-    fn read(&self, delivery: &Delivery) -> Result<Event, PayloadError> {
+    /// [`payload`](Self::payload) and [`events`](Self::events) make of its kept headers and body what they made of the
+    /// request.
+    fn read(&self, delivery: &Delivery) -> Result<Events, PayloadError> {
         let headers: HeaderMap = delivery
             .headers
             .iter()
@@ -77,35 +79,6 @@ pub trait Provider: Send + Sync + 'static {
                 Some((name, HeaderValue::from_str(value).ok()?))
             })
             .collect();
-        self.event(&self.payload(&headers, &delivery.body)?)
-    }
-}
-
-/// A request taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestPayload<'a> {
-    /// The sender's name of the event, such as `push`: at most 64 letters, digits, `_`, `-` and `.`.
-    pub event: &'a str,
-    /// The sender's id of the delivery, if it is at most 128 visible ASCII characters.
-    pub delivery: Option<&'a str>,
-    /// The JSON, taken out of the form if the body is one. Not parsed yet.
-    pub json: Cow<'a, str>,
-}
-
-/// What finds the rules that could care about a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selector {
-    /// Every name the payload gives the repository, the web address first. Empty if the delivery is not
-    /// about a repository.
-    pub names: Vec<RepoId>,
-    /// Whether the sender only checks that the hook works.
-    pub is_ping: bool,
-}
-
-impl Selector {
-    /// That of an event that is understood already.
-    pub fn of(event: &GitEvent) -> Self {
-        let is_ping = event.kind == GitEventKind::Ping;
-        Self { names: event.repository.names.clone(), is_ping }
+        self.events(&self.payload(&headers, &delivery.body)?)
     }
 }

@@ -1,8 +1,20 @@
+use trigger_core::KnownHosts;
+
 use crate::Provider;
 use crate::github::GitHub;
+use crate::gitlab::GitLab;
 
-/// Every provider we know, one line each.
-pub static ALL: &[&dyn Provider] = &[&GitHub];
+/// Every provider, one line each.
+#[rustfmt::skip]
+pub static ALL: &[&dyn Provider] = &[
+    &GitHub,
+    &GitLab,
+];
+
+/// The facts about the host names of all providers' public services, for addresses that people write.
+pub fn known_hosts() -> KnownHosts {
+    ALL.iter().fold(KnownHosts::NONE, |hosts, provider| hosts.and(&provider.hosts()))
+}
 
 /// The provider called `name`, such as `github`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
@@ -13,6 +25,8 @@ pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
+
+    use trigger_core::RepoId;
 
     use super::*;
 
@@ -39,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_proves_the_sender_is_never_kept() {
+    fn credentials_are_never_kept() {
         for provider in ALL {
             for header in provider.kept_headers() {
                 assert_eq!(*header, header.to_ascii_lowercase(), "names are lower case, as the journal says");
@@ -50,8 +64,27 @@ mod tests {
     }
 
     #[test]
-    fn secret_keys_have_the_documented_order() {
-        let keys = by_name("github").unwrap().secret_keys();
-        assert_eq!(keys, ["github-token", "github-secret", "webhook-secret", "secretToken"]);
+    fn secret_entries_have_the_documented_order() {
+        for provider in ALL {
+            let name = provider.name();
+            let own = [format!("{name}-token"), format!("{name}-secret")];
+            let expected: Vec<_> =
+                own.into_iter().chain(["webhook-secret".into(), "secretToken".into()]).collect();
+            assert_eq!(provider.secret_entries(), expected);
+        }
+    }
+
+    #[test]
+    fn the_hosts_of_every_provider_are_known() {
+        let hosts = known_hosts();
+        for (address, expected) in [
+            ("https://GitHub.com/Acme/Web", "github.com/acme/web"),
+            ("ssh://git@ssh.github.com:443/acme/web.git", "github.com/acme/web"),
+            ("https://gitlab.com/Acme/Apps/Web", "gitlab.com/acme/apps/web"),
+            ("ssh://git@altssh.gitlab.com:443/acme/web.git", "gitlab.com/acme/web"),
+            ("https://git.example.com/Acme/Web", "git.example.com/Acme/Web"),
+        ] {
+            assert_eq!(RepoId::parse_with(address, &hosts).unwrap().as_str(), expected);
+        }
     }
 }

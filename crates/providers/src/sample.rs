@@ -8,13 +8,13 @@ pub struct Sample {
     pub repository: RepoId,
     /// The default branch of the repository.
     pub default_branch: String,
-    /// Who causes it.
+    /// The login of the person who causes it.
     pub sender: String,
-    /// What happens.
+    /// The change.
     pub kind: SampleKind,
 }
 
-/// What happens in a [`Sample`].
+/// The change in a [`Sample`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SampleKind {
     /// The provider checks the hook.
@@ -30,7 +30,8 @@ pub enum SampleKind {
     PullRequest {
         /// Its number.
         number: u64,
-        /// What happens, by the provider's name of it, such as `opened`.
+        /// The action: `opened`, `synchronize`, `reopened`, `ready_for_review`, `closed` or `labeled`, which every
+        /// provider composes in its own words; or the provider's own name of another.
         action: String,
         /// The branch it is for.
         base: String,
@@ -43,6 +44,17 @@ pub enum SampleKind {
     },
 }
 
+/// Why a provider composes no such event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SampleError {
+    /// The provider does not check hooks with an event of its own.
+    #[error("{0} sends no ping: send a push instead")]
+    NoPing(&'static str),
+    /// The provider has no events for such refs.
+    #[error("{0} sends pushes of branches and tags only: name refs/heads/… or refs/tags/…")]
+    Ref(&'static str),
+}
+
 /// A composed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleRequest {
@@ -52,7 +64,7 @@ pub struct SampleRequest {
     pub body: Vec<u8>,
 }
 
-/// Headers out of names and values of our own making.
+/// Headers of these names and values. A value that cannot stand in a header is left out.
 pub(crate) fn headers<const N: usize>(pairs: [(&'static str, &str); N]) -> HeaderMap {
     let parsed = |(name, value): (&'static str, &str)| {
         Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))

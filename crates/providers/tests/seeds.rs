@@ -1,12 +1,14 @@
 //! The seeds of the fuzz targets, checked by the bodies the fuzz targets run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
-#[path = "../../../fuzz/checks/github_payload.rs"]
-mod github_payload;
+#[path = "../../../fuzz/checks/payload.rs"]
+mod payload;
 #[path = "../../../fuzz/checks/signature_header.rs"]
 mod signature_header;
 
 use std::fs;
+
+use trigger_providers::ALL;
 
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds");
 
@@ -20,8 +22,11 @@ fn check_all(target: &str, at_least: usize, check: impl Fn(&[u8])) {
 }
 
 #[test]
-fn every_seed_of_github_payload_holds() {
-    check_all("github_payload", 15, github_payload::check);
+fn every_seed_of_every_provider_holds() {
+    for provider in ALL {
+        let target = format!("{}_payload", provider.name());
+        check_all(&target, 15, |seed| payload::check(*provider, seed));
+    }
 }
 
 #[test]

@@ -8,9 +8,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use trigger_api::shipwright::Build;
 use trigger_core::{
-    Branch, Commit, Event, GitEvent, GitEventKind, ObjectKey, RepoId, Repository, Verification,
+    Branch, Commit, Event, Facts, GitEvent, GitEventKind, KeyRef, KnownHosts, ObjectKey, RepoId, Repository,
+    Verification,
 };
-use trigger_rules::{Inventory, decide};
+use trigger_rules::{DecisionInput, Inventory, decide};
 
 fn build(number: usize) -> Build {
     let when = json!([
@@ -34,21 +35,29 @@ fn push(number: usize) -> Option<Event> {
     let branch = Branch::parse("main").ok()?;
     let commit = Commit::parse("0123456789abcdef0123456789abcdef01234567").ok()?;
     let repository = Repository { names: vec![name], default_branch: None };
-    Some(Event::Git(GitEvent { repository, sender: None, kind: GitEventKind::Push { branch, commit } }))
+    Some(Event::Git(GitEvent {
+        repository,
+        sender: None,
+        kind: GitEventKind::Push { branch, commit: commit.into() },
+    }))
 }
 
 fn against(criterion: &mut Criterion) {
     for builds in [1_000, 100_000] {
-        let inventory = Inventory::new();
+        let inventory = Inventory::new(KnownHosts::NONE);
         for number in 0..builds {
             inventory.apply(&build(number));
         }
         inventory.mark_synced();
         let (Some(rules), Some(event)) = (inventory.current(), push(builds / 2)) else { return };
-        let secrets = vec![ObjectKey::new(format!("team-{}", (builds / 2) % 50), "hook")];
-        let verification = Verification { secrets, ..Verification::default() };
+        let secret = ObjectKey::new(format!("team-{}", (builds / 2) % 50), "hook");
+        let keys = vec![KeyRef::new(secret, "webhook-secret")];
+        let verification = Verification { keys, ..Verification::default() };
+        let facts = Facts::default();
+        let input =
+            DecisionInput { event: &event, verification: &verification, facts: &facts, rules: &rules };
         criterion.bench_function(&format!("decide/{builds}_builds"), |bencher| {
-            bencher.iter(|| decide(black_box(&event), &verification, &rules));
+            bencher.iter(|| decide(black_box(input)));
         });
     }
 }

@@ -1,54 +1,72 @@
 use std::sync::Arc;
 
-use trigger_api::{Cause, SecretOrigin, Target};
-use trigger_core::{Event, Verification};
+use trigger_core::{Cause, Event, Facts, Need, Verification};
 
-use crate::decision::{CheckTrace, Decision, Outcome, Predicate, Reason};
-use crate::kind::{KINDS, TrustBasis};
-use crate::rule_set::{Rule, RuleSet, TargetRules};
+use crate::decision::{CheckTrace, Decision, Outcome, Unmatched};
+use crate::reason::{Predicate, Reason};
+use crate::rule_set::{OwnerRules, Rule, RuleSet};
+use crate::triggers::{KINDS, TriggerKind};
 
-/// Decides about every rule that could care about an event: those of the repository, the
-/// Pipeline or the images that it concerns. `proof` says which secrets verified the delivery; rules bound to another secret are
-/// skipped.
+pub(crate) const RULE_BROKEN: Reason = Reason::new("rule-broken", "the rule is broken: {found}");
+
+/// What a decision is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionInput<'a> {
+    /// The event.
+    pub event: &'a Event,
+    /// What verified the delivery that holds the event.
+    pub verification: &'a Verification,
+    /// What was gathered about the delivery so far.
+    pub facts: &'a Facts,
+    /// All rules.
+    pub rules: &'a RuleSet,
+}
+
+/// The decisions on one event.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// One decision for every rule that could have fired; without those that need more facts.
+    pub decisions: Vec<Decision>,
+    /// What has to be asked before the rest can be decided, each once. While there are any, nothing may be started: a
+    /// rule that fires may have to give way to one that is not decided yet.
+    pub needs: Vec<Need>,
+}
+
+/// Decides about every rule that could care about an event: those of the repository, the Pipeline or the images that it
+/// is about.
 ///
-/// Of several rules of one target that match, the first fires and the others are noted.
-pub fn decide(event: &Event, verification: &Verification, rules: &RuleSet) -> Vec<Decision> {
-    let mut decisions = Vec::new();
+/// Of several rules with one target that match, the first fires and the others are recorded.
+pub fn decide(input: DecisionInput<'_>) -> Decided {
+    let mut decided = Decided::default();
     for kind in KINDS {
-        for target in rules.concerned(*kind, event) {
-            let asked = DecisionInput { event, verification, rules };
-            decide_target(kind.name(), kind.authority(), asked, target, &mut decisions);
+        for owner in input.rules.applying_to(*kind, input.event) {
+            decide_owner(*kind, input, owner, &mut decided);
         }
     }
-    decisions
+    decided
 }
 
-/// What is decided about.
-#[derive(Clone, Copy)]
-struct DecisionInput<'a> {
-    event: &'a Event,
-    verification: &'a Verification,
-    rules: &'a RuleSet,
-}
-
-fn decide_target(
-    kind: &'static str,
-    authority: TrustBasis,
-    asked: DecisionInput<'_>,
-    rules: &TargetRules,
-    decisions: &mut Vec<Decision>,
-) {
-    let mut fired = false;
-    for rule in rules.rules.iter().filter(|rule| rule.kind.name() == kind) {
+fn decide_owner(kind: &dyn TriggerKind, input: DecisionInput<'_>, owner: &OwnerRules, decided: &mut Decided) {
+    let mut fired = Vec::new();
+    for rule in owner.rules.iter().filter(|rule| rule.kind.name() == kind.name()) {
         let mut trace = CheckTrace::default();
-        let outcome = match check(rule, authority, asked, &rules.target, &mut trace) {
-            Err(reason) => Outcome::Skipped(reason),
-            Ok(cause) if fired => Outcome::AlsoMatched(cause),
-            Ok(cause) => Outcome::Fired(cause),
+        let outcome = match check(rule, input, owner, &mut trace) {
+            Err(Unmatched::Needs(need)) => {
+                if !decided.needs.contains(&need) {
+                    decided.needs.push(need);
+                }
+                continue;
+            }
+            Err(Unmatched::Skip(reason)) => Outcome::Skipped(reason),
+            Ok(cause) if fired.contains(&&rule.target.resource) => Outcome::AlsoMatched(cause),
+            Ok(cause) => {
+                fired.push(&rule.target.resource);
+                Outcome::Fired(cause)
+            }
         };
-        fired |= matches!(outcome, Outcome::Fired(_));
-        decisions.push(Decision {
-            target: Arc::clone(&rules.target),
+        decided.decisions.push(Decision {
+            owner: owner.owner.clone(),
+            target: Arc::clone(&rule.target),
             index: rule.index as usize,
             rule: Arc::clone(&rule.name),
             checks: trace.into_checks(),
@@ -59,69 +77,44 @@ fn decide_target(
 
 fn check(
     rule: &Rule,
-    authority: TrustBasis,
-    DecisionInput { event, verification, rules }: DecisionInput<'_>,
-    target: &Target,
+    input: DecisionInput<'_>,
+    owner: &OwnerRules,
     trace: &mut CheckTrace,
-) -> Result<Cause, Reason> {
+) -> Result<Cause, Unmatched> {
     let matcher = match &rule.matcher {
         Ok(matcher) => matcher,
-        Err(fault) => {
-            let reason = Reason::RuleBroken(fault.as_ref().clone());
-            trace.require(
-                Predicate::Rule,
-                false,
-                "a rule that can be understood",
-                fault.to_string(),
-                reason,
-            )?;
-            return Err(Reason::RuleBroken(fault.as_ref().clone()));
+        Err(error) => {
+            let found = error.to_string();
+            trace.require(Predicate::RULE, false, "a valid rule", found, RULE_BROKEN)?;
+            return Err(RULE_BROKEN.into());
         }
     };
-    match authority {
-        TrustBasis::Secret => check_secret(target, verification, trace)?,
-        TrustBasis::Observation => check_observed(target, verification, trace)?,
+    rule.auth.check(owner.owner.namespace(), input.verification, trace)?;
+    matcher.check(input, owner, trace)?;
+    Ok(Cause {
+        name: Arc::clone(&rule.name),
+        kind: rule.kind.name(),
+        details: matcher.details(input.event),
+        parts: matcher.parts(input, owner),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use trigger_core::{KeyRef, ObjectKey};
+
+    use super::*;
+
+    /// The decisions on an event about which everything is known.
+    pub(crate) fn decide(event: &Event, verification: &Verification, rules: &RuleSet) -> Vec<Decision> {
+        let facts = Facts::default();
+        let decided = super::decide(DecisionInput { event, verification, facts: &facts, rules });
+        assert_eq!(decided.needs, [], "the event says it all");
+        decided.decisions
     }
-    matcher.check(event, target, rules, trace)?;
-    let (details, images) = (matcher.details(event, target), matcher.images(event, target, rules));
-    Ok(Cause { name: Arc::clone(&rule.name), kind: rule.kind.name(), details, images })
-}
 
-fn check_secret(target: &Target, verification: &Verification, trace: &mut CheckTrace) -> Result<(), Reason> {
-    let found = || {
-        let names: Vec<_> = verification.secrets.iter().map(ToString::to_string).collect();
-        if names.is_empty() { "unsigned".to_owned() } else { names.join(", ") }
-    };
-    let Some(binding) = &target.secret else {
-        return trace.require(
-            Predicate::Secret,
-            verification.unsigned,
-            "a signature",
-            found(),
-            Reason::NoSecret,
-        );
-    };
-    let without_entry = verification.unsigned
-        && binding.origin == SecretOrigin::CloneSecret
-        && verification.without_entry.contains(&binding.key);
-    let verified = without_entry || verification.secrets.contains(&binding.key);
-    trace.require(Predicate::Secret, verified, binding.key.to_string(), found(), Reason::SecretDidNotVerify)
-}
-
-/// What was seen in one namespace concerns no other. Rules are looked up by namespace, so this fails only for
-/// a delivery that somebody made up.
-fn check_observed(
-    target: &Target,
-    verification: &Verification,
-    trace: &mut CheckTrace,
-) -> Result<(), Reason> {
-    let namespace = &target.key.namespace;
-    match &verification.observed {
-        Some(object) if object.namespace == *namespace => Ok(()),
-        found => {
-            let found = found.as_ref().map_or("a request", |object| object.namespace.as_ref());
-            let expected = namespace.as_ref();
-            trace.require(Predicate::Namespace, false, expected, found, Reason::NotSeenHere)
-        }
+    /// The verification of a delivery that the key of a Secret verified.
+    pub(crate) fn verified_by(secret: ObjectKey) -> Verification {
+        Verification { keys: vec![KeyRef::new(secret, "webhook-secret")], ..Verification::default() }
     }
 }

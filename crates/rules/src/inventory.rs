@@ -2,81 +2,86 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use trigger_api::shipwright::Build;
-use trigger_core::ObjectKey;
+use trigger_core::{KnownHosts, ObjectKey, ResourceRef};
 
-use crate::compile::compile;
-use crate::git::Patterns;
-use crate::image::cycle;
 use crate::interner::Interner;
-use crate::rule_error::{RuleError, RuleErrorKind};
-use crate::rule_set::{RuleSet, TargetRules};
+use crate::owners::{CompileContext, OWNERS, Source};
+use crate::rule_error::OwnerError;
+use crate::rule_set::RuleSet;
+use crate::triggers::{CompilerStates, KINDS};
 
-/// The rules of all Builds: fed by apply, delete and retain, read as immutable snapshots.
+/// The rules of all owners: fed by apply, delete and retain, read as immutable snapshots.
 ///
-/// Readers never wait. It has no snapshot before [`Inventory::mark_synced`]: until every Build has been
+/// Readers never wait. It has no snapshot before [`Inventory::mark_synced`]: until every owner has been
 /// seen once, "no rule" would be a lie.
-#[derive(Default)]
 pub struct Inventory {
     published: ArcSwapOption<RuleSet>,
     writer: Mutex<Writer>,
 }
 
-#[derive(Default)]
 struct Writer {
     rules: RuleSet,
-    patterns: Patterns,
+    hosts: KnownHosts,
+    states: CompilerStates,
     names: Interner,
     synced: bool,
 }
 
-/// What became of an applied Build.
+/// What became of an applied owner.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// What keeps its rules from working.
-    pub faults: Vec<RuleError>,
+    pub errors: Vec<OwnerError>,
 }
 
 impl Inventory {
-    /// An empty inventory that is not synced.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty inventory that is not synced. `hosts` says how addresses at public services are compared.
+    pub fn new(hosts: KnownHosts) -> Self {
+        let writer = Writer {
+            rules: RuleSet::default(),
+            hosts,
+            states: CompilerStates::new(),
+            names: Interner::default(),
+            synced: false,
+        };
+        Self { published: ArcSwapOption::empty(), writer: Mutex::new(writer) }
     }
 
-    /// The rules as they are now; `None` until every Build has been seen once.
+    /// The rules as they are now; `None` until every owner has been seen once.
     pub fn current(&self) -> Option<Arc<RuleSet>> {
         self.published.load_full()
     }
 
-    /// Takes a Build as it is now: added or changed.
-    pub fn apply(&self, build: &Build) -> Applied {
-        self.write(|writer| writer.apply(build))
+    /// Takes an owner as it is now: added or changed.
+    pub fn apply(&self, source: &dyn Source) -> Applied {
+        self.write(|writer| writer.apply(source))
     }
 
-    /// Forgets a Build.
-    pub fn delete(&self, build: &ObjectKey) {
-        self.write(|writer| writer.rules.remove(build));
+    /// Forgets an owner.
+    pub fn delete(&self, owner: &ResourceRef) {
+        self.write(|writer| writer.rules.remove(owner));
     }
 
-    /// Forgets every Build in `namespace` (or anywhere, if absent) that is not among `listed`: after a
-    /// fresh list has been applied, what it did not hold is gone.
-    pub fn retain(&self, namespace: Option<&str>, listed: &HashSet<ObjectKey>) {
+    /// Forgets every owner of a group and kind in `namespace` (or anywhere, if absent) that is not among `listed`: after
+    /// a fresh list has been applied, what it did not hold is gone. Owners of other kinds stay.
+    pub fn retain(&self, group: &str, kind: &str, namespace: Option<&str>, listed: &HashSet<ObjectKey>) {
         self.write(|writer| {
             let gone: Vec<_> = writer
                 .rules
-                .targets()
-                .map(|rules| &rules.target.key)
-                .filter(|key| namespace.is_none_or(|namespace| namespace == key.namespace.as_ref()))
-                .filter(|key| !listed.contains(*key))
+                .owners()
+                .map(|rules| &rules.owner)
+                .filter(|owner| owner.is_a(group, kind))
+                .filter(|owner| namespace.is_none_or(|namespace| namespace == owner.namespace().as_ref()))
+                .filter(|owner| !listed.contains(&owner.key))
                 .cloned()
                 .collect();
-            for key in &gone {
-                writer.rules.remove(key);
+            for owner in &gone {
+                writer.rules.remove(owner);
             }
         });
     }
 
-    /// Says that every Build has been seen once. From now on there are snapshots.
+    /// Marks that every owner has been seen once. From now on there are snapshots.
     pub fn mark_synced(&self) {
         self.write(|writer| writer.synced = true);
     }
@@ -93,25 +98,21 @@ impl Inventory {
 }
 
 impl Writer {
-    /// The circle that the rules of a Build close, if they do. A later change may close or open one as well:
-    /// what counts is how it stands when an image changes.
-    fn cycles(&self, rules: &TargetRules) -> Option<RuleError> {
-        let names = rules.images.iter().flat_map(|images| &images.names);
-        let circle = names.into_iter().find_map(|name| cycle(&self.rules, &rules.target.key, name))?;
-        Some(RuleError { rule: None, kind: RuleErrorKind::Cycle(circle) })
-    }
-
-    fn apply(&mut self, build: &Build) -> Applied {
-        let Some(rules) = compile(build, &mut self.patterns, &mut self.names) else {
-            let metadata = &build.metadata;
-            if let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) {
-                self.rules.remove(&ObjectKey::new(namespace.as_str(), name.as_str()));
-            }
+    fn apply(&mut self, source: &dyn Source) -> Applied {
+        let owner = source.reference();
+        let compiled = OWNERS.iter().find(|kind| kind.is_of(&owner)).and_then(|kind| {
+            let context =
+                CompileContext { hosts: &self.hosts, states: &mut self.states, names: &mut self.names };
+            kind.compile(source, context)
+        });
+        let Some(rules) = compiled else {
+            self.rules.remove(&owner);
             return Applied::default();
         };
-        let (mut faults, rules) = (rules.faults.to_vec(), Arc::new(rules));
-        self.rules.insert(Arc::clone(&rules));
-        faults.extend(self.cycles(&rules));
-        Applied { faults }
+        let (mut errors, rules) = (rules.errors.to_vec(), Arc::new(rules));
+        self.rules.insert(&rules);
+        let of_all = KINDS.iter().flat_map(|kind| kind.check_among(&self.rules, &rules));
+        errors.extend(of_all.map(OwnerError::of_owner));
+        Applied { errors }
     }
 }

@@ -1,85 +1,56 @@
-use trigger_api::shipwright::TriggerError;
-use trigger_core::{ImageRefError, RepoIdError};
+use std::fmt;
 
-/// Something in a Build that keeps a rule from working.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleError {
-    /// Which rule: its place in `when` from 0, and its name. Absent if it is about the Build itself.
-    pub rule: Option<(usize, String)>,
-    /// What is wrong.
-    pub kind: RuleErrorKind,
-}
-
-/// What is wrong with a rule or its Build.
+/// What keeps a rule, or a part of it, from working. Each kind of trigger and of owner makes its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RuleErrorKind {
-    /// The rule does not say what its type needs.
-    #[error(transparent)]
-    Trigger(#[from] TriggerError),
-    /// The rule waits for a repository and the Build has none.
-    #[error("the Build has no `source.git.url`, so no webhook can concern it")]
-    NoRepository,
-    /// The address of the Build's repository cannot be understood.
-    #[error("`source.git.url` names no repository: {0}")]
-    Repository(RepoIdError),
-    /// A branch pattern cannot be understood.
-    #[error("the branch pattern `{pattern}` cannot be understood: {problem}")]
-    Pattern {
-        /// The pattern.
-        pattern: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// An annotation has a value that means nothing.
-    #[error("the annotation `{key}` is `{value}`, expected one of {expected}; taken as {assumed}")]
-    Annotation {
-        /// The key.
-        key: &'static str,
-        /// The value found.
-        value: String,
-        /// The values that mean something.
-        expected: &'static str,
-        /// The value assumed in its place.
-        assumed: &'static str,
-    },
-    /// The name of an image cannot be understood, or can never change.
-    #[error("the image `{name}` cannot be waited for: {problem}")]
-    Image {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        problem: ImageRefError,
-    },
-    /// The rule waits for what its own Build pushes.
-    #[error("the image `{0}` is what the Build pushes itself, so it would start itself for ever; left out")]
-    OwnOutput(String),
-    /// Builds would start each other for ever.
-    #[error(
-        "Builds that wait for each other's images would be started for ever: {0}; none of these rules fires"
-    )]
-    Cycle(String),
+#[error("{message}")]
+pub struct RuleError {
+    /// A reason in the style of Kubernetes conditions and Events, such as `TriggerInvalidImage`.
+    reason: &'static str,
+    message: Box<str>,
 }
 
-impl RuleErrorKind {
+/// An error in the rules of an owner, with its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct OwnerError {
+    /// The rule: its place from 0, and its name. Absent if the error is about the owner itself.
+    pub rule: Option<(usize, String)>,
+    /// The error.
+    #[source]
+    pub error: RuleError,
+}
+
+impl RuleError {
+    /// An error with a reason for Kubernetes Events, and a message with the remedy.
+    pub(crate) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into().into() }
+    }
+
+    /// The value of an annotation has no meaning, so that `assumed` is taken in its place.
+    pub(crate) fn annotation(key: &str, value: &str, expected: &str, assumed: &str) -> Self {
+        let message =
+            format!("the annotation `{key}` is `{value}`, expected one of {expected}; taken as {assumed}");
+        Self::new("TriggerInvalidAnnotation", message)
+    }
+
     /// A reason in the style of Kubernetes conditions and Events.
     pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Trigger(fault) => fault.reason(),
-            Self::NoRepository | Self::Repository(_) => "TriggerInvalidRepository",
-            Self::Pattern { .. } => "TriggerInvalidBranchPattern",
-            Self::Annotation { .. } => "TriggerInvalidAnnotation",
-            Self::Image { .. } => "TriggerInvalidImage",
-            Self::OwnOutput(_) | Self::Cycle(_) => "TriggerImageLoop",
-        }
+        self.reason
     }
 }
 
-impl std::fmt::Display for RuleError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl OwnerError {
+    /// An error about the owner itself.
+    pub(crate) fn of_owner(error: RuleError) -> Self {
+        Self { rule: None, error }
+    }
+}
+
+impl fmt::Display for OwnerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.rule {
-            Some((index, name)) if name.is_empty() => write!(f, "rule when[{index}]: {}", self.kind),
-            Some((index, name)) => write!(f, "rule when[{index}] \"{name}\": {}", self.kind),
-            None => self.kind.fmt(f),
+            Some((index, name)) if name.is_empty() => write!(f, "rule when[{index}]: {}", self.error),
+            Some((index, name)) => write!(f, "rule when[{index}] \"{name}\": {}", self.error),
+            None => self.error.fmt(f),
         }
     }
 }

@@ -1,172 +1,154 @@
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use imbl::HashMap;
-use trigger_api::{SecretBinding, Target};
-use trigger_core::{Event, GitEvent, GitEventKind, ImageRef, ObjectKey, RepoId, Repository};
+use trigger_core::{Event, RepoId, ResourceRef, Target};
 
-use crate::git::Git;
-use crate::image::{ImageRules, key as image_key};
-use crate::kind::{IndexKey, KINDS, KindId, Matcher, TriggerKind};
-use crate::rule_error::{RuleError, RuleErrorKind};
+use crate::auth::Auth;
+use crate::rule_error::{OwnerError, RuleError};
+use crate::triggers::{IndexKey, KINDS, KindId, KindIndex, Matcher, TriggerKind};
 
-/// An immutable snapshot of all rules. Copying one costs nothing, and a change costs no more than its
-/// own size: the maps share what did not change.
-#[derive(Clone, Default)]
+/// An immutable snapshot of all rules. A copy shares everything, and a change costs no more than its own size: the maps
+/// share what did not change.
+#[derive(Clone)]
 pub struct RuleSet {
-    targets: HashMap<ObjectKey, Arc<TargetRules>>,
-    /// Each list in the order of the targets' names: what is decided reads the same whoever changed last.
-    index: HashMap<IndexKey, Arc<[Arc<TargetRules>]>>,
-    /// Those of the targets that have rules of type `Image`.
-    waiting_for_images: HashMap<ObjectKey, Arc<TargetRules>>,
+    owners: HashMap<ResourceRef, Arc<OwnerRules>>,
+    /// Each list in the order of the owners: decisions read the same whichever changed last.
+    index: HashMap<IndexKey, Arc<[Arc<OwnerRules>]>>,
+    /// What kinds of triggers index by themselves, in the order of [`KINDS`].
+    kinds: Vec<Box<dyn KindIndex>>,
 }
 
-/// The rules of one target.
-pub struct TargetRules {
-    /// What they start.
-    pub target: Arc<Target>,
-    /// The target's repository, if it has one that can be understood.
+/// The rules of one owner.
+pub struct OwnerRules {
+    /// The object that carries them.
+    pub owner: ResourceRef,
+    /// `metadata.uid` of that object.
+    pub uid: Arc<str>,
+    /// Its repository, if it has one that can be understood.
     pub repository: Option<RepoId>,
-    /// What there is to know about its rules of type `Image`, if it has any.
-    pub images: Option<Box<ImageRules>>,
-    /// The rules, in the order of the Build.
+    /// The rules, in the order of the owner.
     pub(crate) rules: Box<[Rule]>,
     /// What keeps rules from working.
-    pub faults: Box<[RuleError]>,
+    pub errors: Box<[OwnerError]>,
+    /// What kinds of triggers keep of the owner as a whole.
+    pub(crate) summaries: Box<[Summary]>,
 }
+
+/// What one kind of trigger keeps of an owner as a whole. Only that kind reads it, by its type.
+pub(crate) struct Summary(pub(crate) Box<dyn Any + Send + Sync>);
 
 /// One rule.
 pub(crate) struct Rule {
-    /// Its place in `when`.
+    /// Its place in the owner.
     pub(crate) index: u32,
     /// Its name.
     pub(crate) name: Arc<str>,
-    /// Its type.
+    /// Its kind.
     pub(crate) kind: KindId,
+    /// What entitles an event to fire it.
+    pub(crate) auth: Auth,
+    /// What it starts.
+    pub(crate) target: Arc<Target>,
     /// Where the index has it. A broken rule may have no place there.
     pub(crate) keys: Box<[IndexKey]>,
     /// What it waits for, or why it is broken. Boxed, because nearly all rules are in order.
-    pub(crate) matcher: Result<Box<dyn Matcher>, Box<RuleErrorKind>>,
+    pub(crate) matcher: Result<Box<dyn Matcher>, Box<RuleError>>,
 }
 
-/// Who could accept a webhook delivery about a repository.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct WebhookCandidates {
-    /// The Secrets that verify deliveries for the repository's Builds, each once.
-    pub secrets: Vec<SecretBinding>,
-    /// How many Builds with rules use the repository.
-    pub targets: usize,
-    /// Whether one of them names no Secret at all.
-    pub without_secret: bool,
+impl Default for RuleSet {
+    fn default() -> Self {
+        let kinds = KINDS.iter().map(|kind| kind.new_index()).collect();
+        Self { owners: HashMap::default(), index: HashMap::default(), kinds }
+    }
 }
 
 impl RuleSet {
-    /// How many targets have rules.
+    /// How many owners have rules.
     pub fn len(&self) -> usize {
-        self.targets.len()
+        self.owners.len()
     }
 
     /// Whether there are no rules at all.
     pub fn is_empty(&self) -> bool {
-        self.targets.is_empty()
+        self.owners.is_empty()
     }
 
-    /// The rules of one target.
-    pub fn target(&self, key: &ObjectKey) -> Option<&Arc<TargetRules>> {
-        self.targets.get(key)
+    /// The rules of one owner.
+    pub fn owner(&self, owner: &ResourceRef) -> Option<&Arc<OwnerRules>> {
+        self.owners.get(owner)
     }
 
-    /// Every target with rules, in no particular order.
-    pub fn targets(&self) -> impl Iterator<Item = &Arc<TargetRules>> {
-        self.targets.values()
+    /// Every owner with rules, in no particular order.
+    pub fn owners(&self) -> impl Iterator<Item = &Arc<OwnerRules>> {
+        self.owners.values()
     }
 
-    /// Every target with rules of type `Image`, in no particular order.
-    pub fn waiting_for_images(&self) -> impl Iterator<Item = &Arc<TargetRules>> {
-        self.waiting_for_images.values()
+    /// The index that a kind of trigger keeps itself.
+    pub(crate) fn index_of<T: 'static>(&self) -> Option<&T> {
+        self.kinds.iter().find_map(|index| index.as_any().downcast_ref())
     }
 
-    /// Whether both have the same rules of type `Image`. May be false for equal ones, but costs nothing.
-    pub fn waits_for_the_same_images(&self, other: &Self) -> bool {
-        self.waiting_for_images.ptr_eq(&other.waiting_for_images)
-    }
-
-    /// Whether a Build of a namespace waits for an image.
-    pub fn waits_for_image(&self, namespace: &str, image: &ImageRef) -> bool {
-        self.under(&image_key(image)).any(|rules| {
-            let waits = rules.images.as_ref().is_some_and(|images| images.names.contains(image));
-            waits && rules.target.key.namespace.as_ref() == namespace
-        })
-    }
-
-    /// The targets with rules under a key.
-    pub(crate) fn under(&self, key: &IndexKey) -> impl Iterator<Item = &TargetRules> {
+    /// The owners with rules under a key, in the order of their names.
+    pub(crate) fn at(&self, key: &IndexKey) -> impl Iterator<Item = &OwnerRules> {
         self.index.get(key).into_iter().flat_map(|bucket| bucket.iter()).map(Arc::as_ref)
     }
 
-    /// Who could accept a webhook delivery about a repository with these names.
-    pub fn webhook_candidates(&self, names: &[RepoId]) -> WebhookCandidates {
-        let repository = Repository { names: names.to_vec(), default_branch: None };
-        let kind = GitEventKind::Other { name: String::new() };
-        let any = Event::Git(GitEvent { repository, sender: None, kind });
-        let mut candidates = WebhookCandidates::default();
-        for rules in self.concerned(&Git, &any) {
-            candidates.targets += 1;
-            match &rules.target.secret {
-                None => candidates.without_secret = true,
-                Some(secret) if candidates.secrets.contains(secret) => {}
-                Some(secret) => candidates.secrets.push(secret.clone()),
-            }
-        }
-        candidates
-    }
-
-    /// Whether there is any rule that an event concerns, so that there is something to decide.
-    pub fn concerns_any(&self, event: &Event) -> bool {
-        KINDS.iter().any(|kind| {
-            let buckets = kind.lookup(event).into_iter().filter_map(|key| self.index.get(&key));
-            buckets.flat_map(|bucket| bucket.iter()).any(|rules| kind.concerns(event, rules))
-        })
-    }
-
-    /// The targets with rules of a kind that an event concerns, each once, in the order of their names.
-    pub(crate) fn concerned<'a>(&'a self, kind: &dyn TriggerKind, event: &Event) -> Vec<&'a TargetRules> {
+    /// The owners under any of several keys for which `applies` holds, each once, in the order of their names.
+    pub(crate) fn under_any(
+        &self,
+        keys: &[IndexKey],
+        applies: impl Fn(&OwnerRules) -> bool,
+    ) -> Vec<&OwnerRules> {
         let mut seen = HashSet::new();
         let mut found = Vec::new();
-        for key in kind.lookup(event) {
-            let Some(bucket) = self.index.get(&key) else { continue };
-            let concerned = bucket.iter().filter(|rules| kind.concerns(event, rules));
-            found.extend(concerned.map(Arc::as_ref).filter(|rules| seen.insert(&rules.target.key)));
+        for key in keys {
+            found.extend(self.at(key).filter(|rules| applies(rules) && seen.insert(&rules.owner)));
         }
         // Several sorted lists one after the other, and mostly one.
-        found.sort_by(|one, other| one.target.key.cmp(&other.target.key));
+        found.sort_by(|one, other| one.owner.cmp(&other.owner));
         found
     }
 
-    /// Puts the rules of a target in the place of those it had.
-    pub(crate) fn insert(&mut self, rules: Arc<TargetRules>) {
-        self.remove(&rules.target.key);
-        for key in rules.keys() {
-            let bucket = self.index.get(&key).map(AsRef::as_ref).unwrap_or_default();
-            let (before, after) =
-                bucket.split_at(bucket.partition_point(|other| other.target.key < rules.target.key));
-            let bucket = before.iter().chain([&rules]).chain(after).cloned().collect();
-            self.index.insert(key, bucket);
-        }
-        if rules.images.is_some() {
-            self.waiting_for_images.insert(rules.target.key.clone(), Arc::clone(&rules));
-        }
-        self.targets.insert(rules.target.key.clone(), rules);
+    /// Whether an event applies to any rule, so that there is something to decide.
+    pub fn applies_to_any(&self, event: &Event) -> bool {
+        KINDS.iter().any(|kind| {
+            let keys = kind.lookup(event);
+            keys.iter().flat_map(|key| self.at(key)).any(|rules| kind.applies_to(event, rules))
+        })
     }
 
-    /// Removes the rules of a target. True if there were any.
-    pub(crate) fn remove(&mut self, target: &ObjectKey) -> bool {
-        let Some(rules) = self.targets.remove(target) else { return false };
-        self.waiting_for_images.remove(target);
+    /// The owners with rules of a kind that an event applies to, each once, in the order of their names.
+    pub(crate) fn applying_to<'a>(&'a self, kind: &dyn TriggerKind, event: &Event) -> Vec<&'a OwnerRules> {
+        self.under_any(&kind.lookup(event), |rules| kind.applies_to(event, rules))
+    }
+
+    /// Puts the rules of an owner in the place of those it had.
+    pub(crate) fn insert(&mut self, rules: &Arc<OwnerRules>) {
+        self.remove(&rules.owner);
+        for key in rules.keys() {
+            let bucket = self.index.get(&key).map(AsRef::as_ref).unwrap_or_default();
+            let (before, after) = bucket.split_at(bucket.partition_point(|other| other.owner < rules.owner));
+            let bucket = before.iter().chain([rules]).chain(after).cloned().collect();
+            self.index.insert(key, bucket);
+        }
+        for index in &mut self.kinds {
+            index.insert(rules);
+        }
+        self.owners.insert(rules.owner.clone(), Arc::clone(rules));
+    }
+
+    /// Removes the rules of an owner. True if there were any.
+    pub(crate) fn remove(&mut self, owner: &ResourceRef) -> bool {
+        let Some(rules) = self.owners.remove(owner) else { return false };
+        for index in &mut self.kinds {
+            index.remove(owner);
+        }
         for key in rules.keys() {
             let Some(bucket) = self.index.get(&key) else { continue };
-            let rest: Arc<[_]> = bucket.iter().filter(|other| other.target.key != *target).cloned().collect();
+            let rest: Arc<[_]> = bucket.iter().filter(|other| other.owner != *owner).cloned().collect();
             if rest.is_empty() {
                 self.index.remove(&key);
             } else {
@@ -177,7 +159,7 @@ impl RuleSet {
     }
 }
 
-impl TargetRules {
+impl OwnerRules {
     fn keys(&self) -> HashSet<IndexKey> {
         self.rules.iter().flat_map(|rule| rule.keys.iter().cloned()).collect()
     }
@@ -186,13 +168,18 @@ impl TargetRules {
     pub fn count(&self, kind: &str) -> usize {
         self.rules.iter().filter(|rule| rule.kind.name() == kind).count()
     }
+
+    /// What a kind of trigger keeps of the owner as a whole.
+    pub(crate) fn summary<T: 'static>(&self) -> Option<&T> {
+        self.summaries.iter().find_map(|summary| summary.0.downcast_ref())
+    }
 }
 
-impl fmt::Debug for TargetRules {
+impl fmt::Debug for OwnerRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules: Vec<_> = self.rules.iter().map(|rule| (rule.kind.name(), &rule.name)).collect();
-        f.debug_struct("TargetRules")
-            .field("target", &self.target.key)
+        f.debug_struct("OwnerRules")
+            .field("owner", &self.owner)
             .field("rules", &rules)
             .finish_non_exhaustive()
     }
@@ -202,7 +189,7 @@ impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name()).collect();
         f.debug_struct("RuleSet")
-            .field("targets", &self.targets.len())
+            .field("owners", &self.owners.len())
             .field("kinds", &kinds)
             .finish_non_exhaustive()
     }

@@ -1,6 +1,6 @@
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use trigger_core::ObjectKey;
+use trigger_core::ResourceRef;
 
 /// Reads the current state of runs.
 pub trait Runs: Send + Sync + 'static {
@@ -11,10 +11,8 @@ pub trait Runs: Send + Sync + 'static {
 /// The run to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunRef<'a> {
-    /// The kind, such as `BuildRun`.
-    pub kind: &'a str,
-    /// Namespace and name.
-    pub key: &'a ObjectKey,
+    /// The run.
+    pub resource: &'a ResourceRef,
     /// `metadata.uid` of the run that was created, where it is known: another run may have the name by now.
     pub uid: Option<&'a str>,
 }

@@ -45,20 +45,21 @@ impl SecretData {
         Self(data.into_iter().map(|(key, value)| (key, Zeroizing::new(value))).collect())
     }
 
-    /// The valid webhook keys: the value of the first of `names` that exists, and its previous value.
+    /// The valid webhook keys, each with its entry: the value of the first of `names` that exists, and its previous
+    /// value.
     ///
     /// A value that ends in a line break (`echo … | kubectl create secret`) is returned with and without it.
     /// Empty values are left out: any sender could sign with them.
-    pub fn webhook_keys(&self, names: &[String]) -> Vec<&[u8]> {
+    pub fn webhook_keys(&self, names: &[String]) -> Vec<(&str, &[u8])> {
         let Some(name) = names.iter().find(|name| self.0.contains_key(*name)) else { return Vec::new() };
         let previous = format!("{name}{PREVIOUS}");
-        let values = [self.0.get(name), self.0.get(&previous)].into_iter().flatten();
+        let values = [name, &previous].into_iter().filter_map(|entry| self.0.get_key_value(entry));
         let mut keys = Vec::new();
-        for value in values.map(|value| value.as_slice()) {
+        for (entry, value) in values.map(|(entry, value)| (entry.as_str(), value.as_slice())) {
             let trimmed = without_line_break(value);
             if !trimmed.is_empty() {
-                keys.push(value);
-                keys.extend((trimmed.len() < value.len()).then_some(trimmed));
+                keys.push((entry, value));
+                keys.extend((trimmed.len() < value.len()).then_some((entry, trimmed)));
             }
         }
         keys
@@ -99,8 +100,10 @@ mod tests {
             ("github-token.previous".to_owned(), b"old".to_vec()),
         ]);
         let keys = data.webhook_keys(&names(&["github-token", "github-secret", "webhook-secret"]));
-        assert_eq!(keys, [b"new\n".as_slice(), b"new", b"old"]);
-        assert!(data.webhook_keys(&names(&["gitlab-token"])).is_empty());
+        let expected: [(&str, &[u8]); 3] =
+            [("github-token", b"new\n"), ("github-token", b"new"), ("github-token.previous", b"old")];
+        assert_eq!(keys, expected);
+        assert!(data.webhook_keys(&names(&["other-token"])).is_empty());
         assert_eq!(format!("{data:?}"), "SecretData(..)");
     }
 

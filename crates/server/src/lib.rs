@@ -1,6 +1,6 @@
 //! HTTP.
 //!
-//! [`Hooks`] accepts deliveries on the port that faces the internet. [`Admin`] serves health, readiness, metrics
+//! [`Ingest`] accepts deliveries on the port that faces the internet. [`Admin`] serves health, readiness, metrics
 //! and the admin API on another port; [`wire`] holds the types of that API. [`serve`] is the accept loop of both.
 //!
 //! This crate names no Kubernetes type: it reaches the inventory, Secrets and the journal through traits and plain
@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
-mod hooks;
+mod ingest;
 mod listener;
 mod log_filter;
 mod metrics;
@@ -16,7 +16,7 @@ mod recent_failure;
 pub mod wire;
 
 pub use admin::{Admin, AdminParts, Authenticator, Readiness};
-pub use hooks::{HookSettings, Hooks, RegistryHook, RegistryHooks, RejectionWriter, Route};
+pub use ingest::{Ingest, IngestParts, IngestSettings, RegistryHook, RejectionWriter, RouteTable};
 pub use listener::{Limits, Peer, serve};
 pub use log_filter::LogFilter;
 pub use metrics::Metrics;

@@ -14,7 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use trigger_core::{Event, GitEventKind};
 use trigger_registries::notifications::FORMATS;
 
-use crate::hooks::HookResponse;
+use crate::ingest::HookResponse;
 
 pub(crate) use self::state::StateMetrics;
 

@@ -1,23 +1,61 @@
-//! What a decision makes: the object to create, rendered from a target and an event.
+//! The objects that a decision creates, rendered from a target and an event.
 //!
-//! Pure: the same request always renders the same [`Plan`], name included. That is what makes a repeated
-//! launch harmless. A kind of target is a folder here and a line in [`KINDS`].
+//! - [`plan`](Plan): an object to create, and what belongs to its creation.
+//! - `build_run/`: Builds, started by BuildRuns. The one place that renders and reads BuildRuns, also for custom tasks.
+//! - [`run_name`]: the name that makes a second creation fail.
+//!
+//! Pure: equal requests render equal plans, names included. That is what makes a repeated launch harmless.
+//! A kind of target is a folder here and a line in [`KINDS`]; a test compares the two.
 #![forbid(unsafe_code)]
 
-mod build_run;
+pub mod build_run;
 mod plan;
 mod run_name;
+mod run_status;
 
-pub use build_run::BuildRuns;
-pub use plan::{Condition, Plan, RenderError, Request, ResourceType, TargetKind};
+pub use plan::{
+    Condition, FollowUp, LimitKey, Plan, RenderError, Request, ResourceType, Subject, TargetKind,
+};
 pub use run_name::run_name;
+pub use run_status::RunStatus;
+use serde_json::Value;
+use trigger_core::ResourceRef;
 
 /// Every kind of target. Adding one is a folder and a line here.
-pub static KINDS: &[&dyn TargetKind] = &[&BuildRuns];
+pub static KINDS: &[&dyn TargetKind] = &[&build_run::Builds];
 
-/// Renders what a request asks for.
-pub fn render(request: &Request<'_>) -> Result<Plan, RenderError> {
-    let kind = KINDS.iter().find(|kind| kind.name() == request.target.kind);
-    let kind = kind.ok_or_else(|| RenderError::UnknownKind(request.target.kind.to_owned()))?;
-    kind.render(request)
+/// The objects to create for a request, in the order in which they are to be created.
+pub fn render(request: &Request<'_>) -> Result<Vec<Plan>, RenderError> {
+    let resource = &request.target.resource;
+    let kind = KINDS.iter().find(|kind| kind.is_of(resource));
+    kind.ok_or_else(|| RenderError::UnknownKind(resource.kind.to_string()))?.render(request)
+}
+
+/// The version under which a run is read. `None` for an object that no kind of target creates.
+pub fn version_of(run: &ResourceRef) -> Option<&'static str> {
+    KINDS.iter().find_map(|kind| kind.version_of(run))
+}
+
+/// The state of a run, as its controller writes it. `None` for an object that no kind of target creates.
+pub fn status_of(run: &ResourceRef, object: &Value) -> Option<RunStatus> {
+    KINDS.iter().find_map(|kind| kind.status_of(run, object))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_folder_is_a_line_in_the_table() {
+        let folders: BTreeSet<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.file_type().unwrap().is_dir())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        let lines: BTreeSet<_> = KINDS.iter().map(|kind| kind.folder().to_owned()).collect();
+        assert_eq!(lines, folders);
+    }
 }

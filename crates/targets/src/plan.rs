@@ -1,53 +1,83 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::Value;
-use trigger_api::{Cause, Target};
-use trigger_core::{DeliveryId, Event, ObjectKey, Replay};
+use trigger_core::{Cause, DeliveryId, Event, ObjectKey, Ordinal, Replay, ResourceRef, Target};
+
+use crate::RunStatus;
 
 /// A kind of target: one kind of object that rules can start.
 pub trait TargetKind: Send + Sync {
-    /// The kind, such as `Build`.
-    fn name(&self) -> &'static str;
+    /// The folder of the kind in this crate.
+    fn folder(&self) -> &'static str;
 
-    /// Renders the object that carries the start out.
-    fn render(&self, request: &Request<'_>) -> Result<Plan, RenderError>;
+    /// Whether an object is a target of this kind.
+    fn is_of(&self, target: &ResourceRef) -> bool;
+
+    /// The objects to create, in order. Equal requests render equal plans.
+    fn render(&self, request: &Request<'_>) -> Result<Vec<Plan>, RenderError>;
+
+    /// The version under which a run of this kind is read; `None` for an object of another kind.
+    fn version_of(&self, run: &ResourceRef) -> Option<&'static str>;
+
+    /// The state of a run that this kind has created; `None` for an object of another kind.
+    fn status_of(&self, run: &ResourceRef, object: &Value) -> Option<RunStatus>;
 }
 
 /// What to render.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The delivery that caused it.
+    /// The delivery that holds the event.
     pub delivery: &'a DeliveryId,
-    /// What the delivery means.
+    /// The place of the event in the delivery.
+    pub ordinal: Ordinal,
+    /// The event that fired the rule.
     pub event: &'a Event,
     /// What to start.
     pub target: &'a Target,
     /// The rule that fired.
     pub cause: &'a Cause,
-    /// The other rules of the target that match too.
+    /// The other rules with the same target that match too.
     pub also: &'a [&'a Cause],
-    /// If somebody had an earlier delivery worked on once more: which, and who.
+    /// The replay, if a person asked for an earlier delivery to be worked on again.
     pub replay: Option<&'a Replay>,
 }
 
-/// An object to create.
-#[derive(Debug, Clone, PartialEq)]
+/// An object to create, and what belongs to its creation.
+#[derive(Debug, Clone)]
 pub struct Plan {
-    /// Its namespace, and the name that follows from delivery and target.
-    pub key: ObjectKey,
-    /// What kind of object it is.
-    pub kind: ResourceType,
+    /// Its identity; the name follows from delivery, event and target.
+    pub resource: ResourceRef,
+    /// The version of its API group. The plural name is found by discovery.
+    pub version: Arc<str>,
     /// The object, whole.
     pub object: Value,
+    /// The service account that it is created as; the program's own if absent.
+    pub run_as: Option<ObjectKey>,
     /// The condition that its status is given once it exists.
-    pub condition: Condition,
-    /// The object that it is a run of.
-    pub target: ObjectKey,
-    /// What kind of object that is.
-    pub target_kind: ResourceType,
-    /// `metadata.uid` of that object.
-    pub target_uid: String,
+    pub condition: Option<Condition>,
+    /// The limit that its creation counts against.
+    pub limit: Option<LimitKey>,
+    /// What is written on another object once it exists.
+    pub follow_up: Option<FollowUp>,
+    /// The object that it is a run of: Kubernetes Events about the creation are written there.
+    pub subject: Subject,
+    /// The event that it is created for.
+    pub ordinal: Ordinal,
 }
 
-/// A kind of Kubernetes object, in the words that its API needs.
+/// An object that Kubernetes Events are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Which object.
+    pub resource: ResourceRef,
+    /// The version of its API group.
+    pub version: Arc<str>,
+    /// `metadata.uid`.
+    pub uid: String,
+}
+
+/// A kind of Kubernetes object with the version under which it is written, at compile time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceType {
     /// The API group.
@@ -56,8 +86,6 @@ pub struct ResourceType {
     pub version: &'static str,
     /// The kind.
     pub kind: &'static str,
-    /// The plural name, as it stands in paths.
-    pub plural: &'static str,
 }
 
 /// A status condition, without its time.
@@ -71,20 +99,59 @@ pub struct Condition {
     pub message: String,
 }
 
+/// A limit on how many objects are created in a time: its name, and the namespace it is counted for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LimitKey {
+    /// The name of the limit, such as [`LimitKey::IMAGES`].
+    pub name: &'static str,
+    /// The namespace.
+    pub namespace: Arc<str>,
+}
+
+/// A record of the start, written on another object for people to read. Nothing depends on it.
+///
+/// All follow-ups of a delivery on one object are merged and written at once.
+#[derive(Debug, Clone)]
+pub struct FollowUp {
+    /// The object.
+    pub on: Subject,
+    /// The object as it was last seen. Mostly it is still so, and one request is enough.
+    pub seen: Value,
+    /// What is recorded about this plan.
+    pub record: Value,
+    /// Makes the annotations that the object is to get of the object as it is and the records; `None` if it has them.
+    pub merge: fn(&Value, &[&Value]) -> Option<BTreeMap<String, String>>,
+}
+
 /// Why an object cannot be rendered. Trying again would not help.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// There is no renderer for this kind of target.
-    #[error("nothing can be made of a target of kind {0}")]
+    /// No kind of target renders objects of this kind.
+    #[error("no renderer for a target of kind {0}")]
     UnknownKind(String),
-    /// The spec kept of the target is not what it was, or cannot be written.
+    /// The template kept of the target cannot be read, or the object cannot be written.
     #[error("the spec of {target} cannot be embedded")]
-    Spec {
+    Template {
         /// The target.
-        target: ObjectKey,
-        /// What is wrong with it.
+        target: ResourceRef,
+        /// The error of the JSON.
         #[source]
         source: serde_json::Error,
     },
+    /// The run would have to be pinned to a commit of which only the first digits are known.
+    #[error("only the first digits of the commit are known: {0}")]
+    AbbreviatedCommit(String),
+}
+
+impl LimitKey {
+    /// Runs that changed images start: an image that hundreds of Builds stand on would start them all at once.
+    pub const IMAGES: &str = "images";
+}
+
+impl ResourceType {
+    /// The object of this kind called so.
+    pub fn named(&self, key: ObjectKey) -> ResourceRef {
+        ResourceRef::new(self.group, self.kind, key)
+    }
 }

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::annotations;
+use trigger_targets::{RunStatus, build_run};
 
 use crate::results;
 use crate::status::seconds;
@@ -91,18 +92,11 @@ impl Attempt {
 
 impl RunState {
     fn read(run: &Value) -> Self {
-        let conditions = run["status"]["conditions"].as_array().into_iter().flatten();
-        let Some(condition) = conditions.into_iter().find(|condition| condition["type"] == "Succeeded")
-        else {
-            return Self::Waiting;
-        };
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (reason, message) = (text(&condition["reason"]), text(&condition["message"]));
-        match condition["status"].as_str() {
-            Some("True") => Self::Succeeded { results: results::of(run) },
-            Some("False") => Self::Failed { reason, message },
-            _ if matches!(reason.as_str(), "" | "Pending") => Self::Waiting,
-            _ => Self::Running,
+        match build_run::status(run) {
+            RunStatus::Running { reason } if !matches!(reason.as_str(), "" | "Pending") => Self::Running,
+            RunStatus::Waiting | RunStatus::Running { .. } => Self::Waiting,
+            RunStatus::Ended { succeeded: true, .. } => Self::Succeeded { results: results::of(run) },
+            RunStatus::Ended { reason, message, .. } => Self::Failed { reason, message },
         }
     }
 }

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Map, Value};
 use trigger_api::annotations;
-use trigger_api::manifest::to_object;
-use trigger_api::shipwright::{BuildReference, BuildRun, BuildRunSpec, BuildSpec};
+use trigger_api::shipwright::{BuildReference, BuildRunSpec, BuildSpec};
 use trigger_core::ObjectKey;
 use trigger_targets::Condition;
+use trigger_targets::build_run::BuildRunDraft;
 
 use crate::build_request::{BuildChoice, BuildRequest, InvalidTask};
 use crate::task::Task;
 
-/// The condition that tells why a BuildRun exists.
-const TRIGGERED: &str = "Triggered";
 /// The longest label value.
 const LONGEST_LABEL: usize = 63;
 
@@ -34,7 +32,7 @@ impl Task {
     /// `retention.atBuildDeletion`: then it must have no other owner than the Build, since a garbage collector
     /// deletes what has owners only when all of them are gone.
     pub fn creation(&self, goes_with_build: bool) -> Result<Creation, InvalidTask> {
-        let order = self.order.clone()?;
+        let request = self.order.clone()?;
         let key = self.run();
         let owner = OwnerReference {
             api_version: self.kind.api_version().to_owned(),
@@ -45,18 +43,19 @@ impl Task {
             controller: Some(false),
             block_owner_deletion: Some(false),
         };
-        let metadata = ObjectMeta {
-            name: Some(key.name.to_string()),
-            namespace: Some(key.namespace.to_string()),
-            labels: Some(self.labels(&order.build)),
-            annotations: Some(self.annotations()),
-            owner_references: (!goes_with_build).then(|| vec![owner]),
-            ..ObjectMeta::default()
+        let draft = BuildRunDraft {
+            key: key.clone(),
+            labels: self.labels(&request.build),
+            annotations: self.annotations(),
+            owner: (!goes_with_build).then_some(owner),
+            spec: spec(request),
+            reason: self.kind.name(),
+            sentence: self.sentence(),
         };
-        let run = BuildRun { metadata, spec: spec(order), status: None };
-        let object = to_object(&run)
+        let condition = draft.condition();
+        let object = draft
+            .object()
             .map_err(|error| InvalidTask::invalid(format!("the BuildRun cannot be written: {error}")))?;
-        let condition = Condition { kind: TRIGGERED, reason: self.kind.name(), message: self.sentence() };
         Ok(Creation { key, object, condition })
     }
 

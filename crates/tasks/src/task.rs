@@ -8,7 +8,7 @@ use trigger_api::tekton::{
     CustomRun, CustomRunSpec, DELIVERY_TRACE_PARENT, EmbeddedTask, LABEL_PIPELINE_RUN, LABEL_PIPELINE_TASK,
     Run, RunSpec, SPAN_CONTEXTS, TaskFields, TaskReference,
 };
-use trigger_core::{DeliveryId, ObjectKey, TraceParent};
+use trigger_core::{DeliveryId, ObjectKey, Ordinal, TraceParent};
 use trigger_targets::run_name;
 
 use crate::build_request::{BuildRequest, InvalidTask, is_build};
@@ -156,7 +156,7 @@ impl Task {
     pub fn run(&self) -> ObjectKey {
         let number = u64::try_from(self.attempt()).unwrap_or(u64::MAX).to_be_bytes();
         let id = DeliveryId::derive(&[b"custom-task", self.uid.as_bytes(), &number]);
-        let name = run_name(&self.key.name, &self.uid, &id);
+        let name = run_name(&self.key.name, &self.uid, &id, Ordinal::FIRST);
         ObjectKey::new(self.key.namespace.clone(), name)
     }
 

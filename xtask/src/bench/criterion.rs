@@ -35,9 +35,9 @@ const BENCHMARKS: [(&str, &[Benchmark]); 2] = [
     (
         "trigger-providers",
         &[
-            timed("github push/claim and signature", "GitHub push of 12 KB: signature", None),
+            timed("github push/credential", "GitHub push of 12 KB: signature", None),
             timed("github push/payload and selector", "… repository cut out", None),
-            timed("github push/event", "… read whole", None),
+            timed("github push/events", "… read whole", None),
             timed("github push/all", "… all together", Some(60_000.0)),
         ],
     ),

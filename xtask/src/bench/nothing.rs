@@ -2,11 +2,11 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verified};
 use trigger_journal::{
-    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
-    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
-    Usage,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
+    JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
+    Retention, Settlement, Stats, Usage,
 };
 
 /// A journal that keeps nothing and says that it did: what remains is what everything else costs.
@@ -26,21 +26,27 @@ impl KeepsNothing {
     }
 }
 
-impl Journal for KeepsNothing {
-    fn append_decided(
-        &self,
-        _: Verified<Delivery>,
-        _: Option<Vec<DecisionRecord>>,
-    ) -> Answer<'_, AppendOutcome> {
+impl Intake for KeepsNothing {
+    fn append_decided(&self, _: Verified<Delivery>, _: Option<Decided>) -> Answer<'_, AppendOutcome> {
         answer(AppendOutcome::New)
     }
 
-    fn replay(&self, _: ReplayRequest) -> Answer<'_, ReplayOutcome> {
-        answer(ReplayOutcome::Missing)
+    fn check(&self) -> Answer<'_, ()> {
+        answer(())
     }
 
+    fn reject(&self, _: Vec<Rejection>) -> Answer<'_, ()> {
+        answer(())
+    }
+}
+
+impl Queue for KeepsNothing {
     fn claim(&self, _: ClaimRequest) -> Answer<'_, Vec<ClaimedDelivery>> {
         answer(Vec::new())
+    }
+
+    fn record_facts(&self, _: ClaimToken, _: Facts) -> Answer<'_, ()> {
+        answer(())
     }
 
     fn settle(&self, _: ClaimToken, _: Settlement) -> Answer<'_, ()> {
@@ -51,6 +57,16 @@ impl Journal for KeepsNothing {
         answer(())
     }
 
+    fn stats(&self) -> Answer<'_, Stats> {
+        answer(Stats::default())
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.arrivals.subscribe()
+    }
+}
+
+impl History for KeepsNothing {
     fn find(&self, _: &DeliveryId) -> Answer<'_, Option<Record>> {
         answer(None)
     }
@@ -59,26 +75,24 @@ impl Journal for KeepsNothing {
         answer(Page::default())
     }
 
-    fn stats(&self) -> Answer<'_, Stats> {
-        answer(Stats::default())
+    fn rejections(&self) -> Answer<'_, Vec<Rejection>> {
+        answer(Vec::new())
+    }
+
+    fn replay(&self, _: ReplayRequest) -> Answer<'_, ReplayOutcome> {
+        answer(ReplayOutcome::Missing)
     }
 
     fn usage(&self) -> Answer<'_, Usage> {
         answer(Usage::default())
     }
 
-    fn check(&self) -> Answer<'_, ()> {
-        answer(())
+    fn prune(&self, _: Retention) -> Answer<'_, Pruned> {
+        answer(Pruned::default())
     }
+}
 
-    fn refuse(&self, _: Vec<Rejection>) -> Answer<'_, ()> {
-        answer(())
-    }
-
-    fn rejections(&self) -> Answer<'_, Vec<Rejection>> {
-        answer(Vec::new())
-    }
-
+impl Notebook for KeepsNothing {
     fn watermark<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Timestamp>> {
         answer(None)
     }
@@ -94,15 +108,9 @@ impl Journal for KeepsNothing {
     fn compare_and_swap<'a>(&'a self, _: &'a str, _: u64, _: String) -> Answer<'a, bool> {
         answer(true)
     }
+}
 
-    fn prune(&self, _: Retention) -> Answer<'_, Pruned> {
-        answer(Pruned::default())
-    }
-
-    fn arrivals(&self) -> watch::Receiver<u64> {
-        self.arrivals.subscribe()
-    }
-
+impl Journal for KeepsNothing {
     fn close(&self) -> BoxFuture<'_, ()> {
         ready(()).boxed()
     }

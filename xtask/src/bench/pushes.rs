@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use trigger_core::Credential;
+use trigger_core::{KeyForm, sign};
 
 use super::scene;
 
@@ -83,9 +83,7 @@ impl Pushes {
     fn sign(&self, number: u64, request: &mut Vec<u8>) -> Signed {
         let template = self.write(number, request);
         let mut signature = NO_SIGNATURE;
-        if let Credential::HmacSha256(tag) =
-            Credential::hmac_sha256(template.key.as_bytes(), &request[template.body..])
-        {
+        if let Some(tag) = sign(template.key.as_bytes(), KeyForm::Raw, b"", &request[template.body..]) {
             HEXLOWER.encode_mut(&tag, &mut signature);
         }
         Signed { number, signature }

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_cluster::{CoalescingSecretReader, connect};
-use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
+use trigger_core::{Credentials, Delivery, DeliveryId, ObjectKey, RepoId, Unsigned, Verified, Verifier};
 use trigger_journal::{Address, AppendOutcome, Journal};
 use trigger_runtime::Secrets as _;
 
@@ -75,9 +75,9 @@ fn delivery(pushes: &Pushes, number: u64) -> anyhow::Result<Verified<Delivery>> 
         body,
         replay: None,
     };
-    let mut verification = Verifier::new(delivery, Credential::Nothing);
-    verification.without_entry(&ObjectKey::new(scene::namespace(0), scene::secret_name(0)));
-    verification.finish(Unsigned::Allowed).ok().context("a delivery without a verification")
+    let mut verifier = Verifier::new(delivery, Credentials::none());
+    verifier.without_entry(&ObjectKey::new(scene::namespace(0), scene::secret_name(0)));
+    verifier.finish(Unsigned::Operator).ok().context("a delivery without a verification")
 }
 
 /// How many Secrets a second the program's own client reads, no two callers the same one at a time.

@@ -12,11 +12,8 @@ pub(super) fn page() -> String {
          `shipwright_trigger_decisions_total` call it, and the sentence for people. EXPECTED is what the rule \
          wants, FOUND what the event has. {MADE}\n\n| reason | sentence |\n|---|---|\n"
     );
-    for reason in Reason::ALL {
-        let sentence = match &reason {
-            Reason::RuleBroken(_) => "the rule is broken: FAULT".to_owned(),
-            other => other.sentence("EXPECTED", "FOUND"),
-        };
+    for reason in Reason::all() {
+        let sentence = reason.sentence("EXPECTED", "FOUND");
         let _ = writeln!(text, "| `{}` | {} |", reason.name(), cell(&sentence));
     }
     text

@@ -11,10 +11,7 @@ pub mod v1alpha1;
 
 pub use build::{Build, BuildSpec, Git, Source};
 pub use build_run::{BuildReference, BuildRun, BuildRunSpec, Push};
-pub use trigger::{
-    Condition, GitHub, GitHubCondition, Image, ObjectRef, PipelineCondition, PipelineSelector, Trigger,
-    TriggerError, When,
-};
+pub use trigger::{GitHub, Image, ObjectRef, Trigger, When};
 
 /// The API group.
 pub const GROUP: &str = "shipwright.io";

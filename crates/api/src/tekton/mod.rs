@@ -15,6 +15,8 @@ pub use triggered_builds::{RecordedReference, TriggeredBuild, TriggeredBuilds};
 
 /// The API group.
 pub const GROUP: &str = "tekton.dev";
+/// The version of PipelineRuns that we ask a cluster for.
+pub const PIPELINE_RUN_VERSION: &str = "v1";
 /// Label of Tekton on a PipelineRun and everything below it: the name of the Pipeline.
 pub const LABEL_PIPELINE: &str = "tekton.dev/pipeline";
 /// Label of Tekton on everything below a PipelineRun: its name.

@@ -104,27 +104,14 @@ impl PipelineRun {
             builds: self.builds(),
             carries_out: self.carries_out(&labels),
             recorded: self.recorded(class),
+            metadata: serde_json::to_value(self.reduced_metadata()).unwrap_or_default(),
         })
     }
 
     /// The part of the run that [`PipelineRun::event`] and [`PipelineRun::record`] look at, as a manifest. A
     /// run can have hundreds of kilobytes of status; this has a few.
     pub fn reduced(&self) -> Self {
-        let ObjectMeta { name, namespace, uid, resource_version, labels, annotations, .. } = &self.metadata;
-        let is_record = |key: &String| OURS.iter().any(|ours| key.starts_with(ours));
-        let annotations = annotations.clone().map(|annotations| {
-            annotations.into_iter().filter(|(key, _)| is_record(key)).collect::<BTreeMap<_, _>>()
-        });
-        let metadata = ObjectMeta {
-            name: name.clone(),
-            namespace: namespace.clone(),
-            uid: uid.clone(),
-            resource_version: resource_version.clone(),
-            labels: labels.clone(),
-            annotations: annotations.filter(|annotations| !annotations.is_empty()),
-            owner_references: self.metadata.owner_references.clone(),
-            ..ObjectMeta::default()
-        };
+        let metadata = self.reduced_metadata();
         let spec = keep([
             ("pipelineRef", self.spec["pipelineRef"].clone()),
             ("pipelineSpec", shipwright_tasks(&self.spec["pipelineSpec"])),
@@ -138,6 +125,25 @@ impl PipelineRun {
             ("pipelineSpec", shipwright_tasks(&self.status["pipelineSpec"])),
         ]);
         Self { metadata, spec, status }
+    }
+
+    /// The part of `metadata` that events and records look at.
+    fn reduced_metadata(&self) -> ObjectMeta {
+        let ObjectMeta { name, namespace, uid, resource_version, labels, annotations, .. } = &self.metadata;
+        let is_record = |key: &String| OURS.iter().any(|ours| key.starts_with(ours));
+        let annotations = annotations.clone().map(|annotations| {
+            annotations.into_iter().filter(|(key, _)| is_record(key)).collect::<BTreeMap<_, _>>()
+        });
+        ObjectMeta {
+            name: name.clone(),
+            namespace: namespace.clone(),
+            uid: uid.clone(),
+            resource_version: resource_version.clone(),
+            labels: labels.clone(),
+            annotations: annotations.filter(|annotations| !annotations.is_empty()),
+            owner_references: self.metadata.owner_references.clone(),
+            ..ObjectMeta::default()
+        }
     }
 
     /// What the run is noted to have started, if the note is its own: a run that was made by copying another

@@ -91,7 +91,7 @@ impl EventArgs {
         let provider = provider_by_name(&self.provider)?;
         match (sample, self.payload, self.event) {
             (Some(sample), None, None) => {
-                let request = provider.compose(&sample.into_sample()?);
+                let request = provider.compose(&sample.into_sample()?)?;
                 Ok(Composed { provider, event: request.event.to_owned(), body: request.body })
             }
             (None, Some(file), Some(event)) => Ok(Composed { provider, event, body: read(&file)? }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use trigger_api::shipwright::{Build, Condition};
+use trigger_api::shipwright::Build;
 use trigger_core::{Digest, ImageRef, ObjectKey};
 
 use super::registry::Registry;
@@ -20,20 +20,18 @@ impl FollowedImage {
     /// The images that a Build waits for.
     pub(super) fn of(build: &Build) -> Vec<Self> {
         let rules = build.spec.trigger.iter().flat_map(|trigger| &trigger.when);
-        let names = rules.filter_map(|rule| match rule.condition() {
-            Ok(Condition::Image(names)) => Some(names),
-            _ => None,
-        });
+        let images = rules.filter(|rule| rule.kind == "Image").filter_map(|rule| rule.image.as_ref());
+        let names = images.flat_map(|image| &image.names);
         let key = ObjectKey::new(
             build.metadata.namespace.as_deref().unwrap_or_default(),
             build.metadata.name.as_deref().unwrap_or_default(),
         );
         let output = build.output_image().and_then(|image| ImageRef::parse(image).ok());
-        let followed = |name: String| {
-            let image = ImageRef::parse(&name).ok()?;
+        let followed = |name: &String| {
+            let image = ImageRef::parse(name).ok()?;
             Some(Self { image, build: key.clone(), output: output.clone() })
         };
-        names.flatten().filter_map(followed).collect()
+        names.filter_map(followed).collect()
     }
 
     /// Whether this Build waits for the image that the other one pushes.

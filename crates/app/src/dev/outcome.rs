@@ -21,8 +21,9 @@ pub(super) async fn follow(playground: &Playground, record: &Record) -> anyhow::
 }
 
 fn started_runs(record: &Record) -> impl Iterator<Item = &ObjectKey> {
-    record.decisions.iter().filter_map(|decision| match &decision.outcome {
-        OutcomeRecord::Fired { run } => Some(run),
+    let runs = record.decisions.iter().filter_map(|decision| match &decision.outcome {
+        OutcomeRecord::Fired { runs } => Some(runs),
         _ => None,
-    })
+    });
+    runs.flatten().map(|run| &run.key)
 }

@@ -1,7 +1,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trigger_api::shipwright::{self, Build, Condition, PipelineSelector};
+use trigger_api::shipwright::Build;
 use trigger_api::tekton::{LABEL_PIPELINE_RUN, PipelineRun};
 use trigger_core::ObjectKey;
 use trigger_dispatch::PipelineRunChange;
@@ -81,8 +81,8 @@ impl PipelineDemo {
 /// Follows the delivery that the end of a PipelineRun causes.
 async fn follow_rule(playground: &Playground, finished: Value) -> anyhow::Result<bool> {
     let run: PipelineRun = serde_json::from_value(finished)?;
-    let change = PipelineRunChange::of(&run, Timestamp::now()).context("the PipelineRun has not started")?;
-    let record = playground.observed(&change.delivery.value().id).await?;
+    let event = run.event(Timestamp::now()).context("the PipelineRun has not started")?;
+    let record = playground.observed(&PipelineRunChange::delivery_id(&event)).await?;
     story::observed(&record);
     follow(playground, &record).await
 }
@@ -112,14 +112,10 @@ async fn follow_custom_tasks(
 /// The Pipeline whose success a rule waits for.
 fn awaited_pipeline(build: &Build) -> Option<String> {
     let rules = &build.spec.trigger.as_ref()?.when;
-    rules.iter().find_map(|rule| match rule.condition() {
-        Ok(Condition::Pipeline(condition)) if condition.status.iter().any(|status| status == "Succeeded") => {
-            match condition.pipeline {
-                PipelineSelector::Name(name) => Some(name),
-                PipelineSelector::Labels(_) => None,
-            }
-        }
-        _ => None,
+    rules.iter().filter(|rule| rule.kind == "Pipeline").find_map(|rule| {
+        let object_ref = rule.object_ref.as_ref()?;
+        let awaits_success = object_ref.status.iter().any(|status| status == "Succeeded");
+        object_ref.name.clone().filter(|_| awaits_success)
     })
 }
 
@@ -127,7 +123,7 @@ fn awaited_pipeline(build: &Build) -> Option<String> {
 fn build_of_a_task(pipeline: &Value) -> Option<String> {
     pipeline["spec"]["tasks"].as_array()?.iter().map(|task| &task["taskRef"]).find_map(|reference| {
         let group = reference["apiVersion"].as_str()?.split('/').next();
-        let is_build = group == Some(shipwright::GROUP) && reference["kind"] == "Build";
+        let is_build = group == Some(trigger_api::shipwright::GROUP) && reference["kind"] == "Build";
         reference["name"].as_str().filter(|_| is_build).map(ToOwned::to_owned)
     })
 }

@@ -165,7 +165,7 @@ impl Playground {
     ) -> anyhow::Result<Record> {
         let event = format!("Image {image}");
         let is_it = |record: &&Record| {
-            let decided = record.decisions.iter().any(|decision| decision.target == *build);
+            let decided = record.decisions.iter().any(|decision| decision.owner.key == *build);
             record.delivery.source.as_ref() == IMAGES && (record.delivery.event == event || decided)
         };
         let work = async {

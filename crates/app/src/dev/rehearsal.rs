@@ -32,7 +32,7 @@ impl Rehearsal {
         story.environment(&environment(playground).await?);
         let mut succeeded = !self.webhooks.is_empty();
         if self.webhooks.is_empty() {
-            let entries = ALL.iter().filter_map(|provider| provider.secret_keys().into_iter().next());
+            let entries = ALL.iter().filter_map(|provider| provider.secret_entries().into_iter().next());
             story.no_webhook(&entries.collect::<Vec<_>>());
         }
         for webhook in &self.webhooks {

@@ -105,16 +105,19 @@ pub(super) fn observed(record: &Record) {
 
 /// Prints the decisions of a delivery, and its error if it failed.
 pub(super) fn decisions(record: &Record) {
-    for DecisionRecord { target, rule, outcome, .. } in &record.decisions {
+    for DecisionRecord { owner, rule, outcome, .. } in &record.decisions {
         let (verdict, reason) = match outcome {
-            OutcomeRecord::Fired { run } => (Verdict::Fired, format!("started {}", run.name)),
+            OutcomeRecord::Fired { runs } => {
+                let names: Vec<_> = runs.iter().map(|run| run.name().as_ref()).collect();
+                (Verdict::Fired, format!("started {}", names.join(", ")))
+            }
             OutcomeRecord::AlsoMatched { .. } => (Verdict::Matches, "one run is enough".to_owned()),
             OutcomeRecord::Skipped { message, .. } => (Verdict::Skipped, message.clone()),
         };
-        println!("  {}    {target} \"{rule}\": {reason}", verdict.word());
+        println!("  {}    {} \"{rule}\": {reason}", verdict.word(), owner.key);
     }
     if record.state == State::Failed {
-        println!("  {}     {}", "failed".red(), record.fault.as_deref().unwrap_or_default());
+        println!("  {}     {}", "failed".red(), record.error.as_deref().unwrap_or_default());
     }
 }
 

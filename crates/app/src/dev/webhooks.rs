@@ -77,7 +77,7 @@ impl WebhookDemo {
             (format!("A pull request for {branch} of {repository}"), kind)
         };
         let sample = Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind };
-        let request = provider.compose(&sample);
+        let request = provider.compose(&sample)?;
         Ok(Some(Self { title, url: git.url.clone(), provider, key, request }))
     }
 
@@ -112,11 +112,10 @@ fn delivery_id(response: &HookResponse) -> Option<DeliveryId> {
 /// A branch for which a rule of the Build waits for `event`.
 fn branch_of(build: &Build, event: &str) -> Option<String> {
     let rules = &build.spec.trigger.as_ref()?.when;
-    let conditions = rules.iter().filter_map(|rule| rule.condition().ok()?.into_git());
-    let condition =
-        conditions.into_iter().find(|condition| condition.events.iter().any(|name| name == event))?;
-    let literal = condition.branches.iter().find(|branch| !branch.contains(['*', '?', '[']));
-    let of_pattern = || condition.branches.first().map(|pattern| pattern.replace(['*', '?'], EXAMPLE_BRANCH));
+    let webhook = rules.iter().filter_map(|rule| rule.github.as_ref());
+    let webhook = webhook.into_iter().find(|webhook| webhook.events.iter().any(|name| name == event))?;
+    let literal = webhook.branches.iter().find(|branch| !branch.contains(['*', '?', '[']));
+    let of_pattern = || webhook.branches.first().map(|pattern| pattern.replace(['*', '?'], EXAMPLE_BRANCH));
     let revision = || build.git().and_then(|git| git.revision.clone());
     literal.cloned().or_else(of_pattern).or_else(revision).or_else(|| Some("main".to_owned()))
 }
@@ -139,9 +138,9 @@ async fn signing_key(
     let data = SecretData::new(decoded);
     let entries = ALL
         .iter()
-        .flat_map(|provider| provider.secret_keys().into_iter().map(move |entry| (*provider, entry)));
+        .flat_map(|provider| provider.secret_entries().into_iter().map(move |entry| (*provider, entry)));
     for (provider, entry) in entries {
-        if let Some(value) = data.webhook_keys(std::slice::from_ref(&entry)).first() {
+        if let Some((_, value)) = data.webhook_keys(std::slice::from_ref(&entry)).first() {
             let value = value.to_vec();
             return Ok(Some((provider, SigningKey { secret, entry, value })));
         }

@@ -4,11 +4,9 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::Args;
 use trigger_egress::{Egress, EgressSettings};
-use trigger_images::ImageNotifier;
 use trigger_registries::notifications::{
     FORMATS, GOOGLE_KEYS, IdTokens, KeyFile, KeysByHttp, NotificationFormat, by_name,
 };
-use trigger_server::RegistryHooks;
 
 /// Push notifications from image registries.
 #[derive(Debug, Clone, Args)]
@@ -59,25 +57,21 @@ impl RegistryHookOptions {
         Ok(())
     }
 
-    /// The routes for notifications, which pass push hints to `notifier`. The keys of ID tokens are fetched from
-    /// the hosts that `egress` allows.
-    pub(crate) fn hooks(
-        &self,
-        notifier: Arc<dyn ImageNotifier>,
-        egress: EgressSettings,
-    ) -> anyhow::Result<RegistryHooks> {
-        // An authority of an internal registry must not vouch for Google's keys.
-        let egress = Egress::new(EgressSettings { authorities: Vec::new(), ..egress })?;
-        let keys = KeysByHttp::new(&self.google_keys_url, egress)?;
+    /// The formats whose notifications are accepted, with their key files.
+    pub(crate) fn hooks(&self) -> Vec<trigger_server::RegistryHook> {
         let hook = |hook: &RegistryHook| trigger_server::RegistryHook {
             format: hook.format,
             key_file: hook.key_file.clone(),
         };
-        Ok(RegistryHooks {
-            formats: self.registry_hooks.iter().map(hook).collect(),
-            notifier,
-            id_tokens: Arc::new(IdTokens::new(Arc::new(keys))),
-        })
+        self.registry_hooks.iter().map(hook).collect()
+    }
+
+    /// Checks the ID tokens of formats that have them. Their keys are fetched from the hosts that `egress` allows.
+    pub(crate) fn id_tokens(&self, egress: EgressSettings) -> anyhow::Result<Arc<IdTokens>> {
+        // An authority of an internal registry must not vouch for Google's keys.
+        let egress = Egress::new(EgressSettings { authorities: Vec::new(), ..egress })?;
+        let keys = KeysByHttp::new(&self.google_keys_url, egress)?;
+        Ok(Arc::new(IdTokens::new(Arc::new(keys))))
     }
 }
 

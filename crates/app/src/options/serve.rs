@@ -5,9 +5,10 @@ use std::time::Duration;
 use anyhow::Context;
 use trigger_cluster::{AccessReviewer, Connection, LeaseElector, Scope};
 use trigger_dispatch::Settings;
+use trigger_images::ImageNotifier;
 use trigger_journal::{Address, Journal};
 use trigger_runtime::Leadership;
-use trigger_server::{Authenticator, HookSettings, Limits, Route};
+use trigger_server::{Authenticator, Ingest, IngestSettings, Limits};
 
 use super::{
     AdminAuth, AdminOptions, HookPath, ImageOptions, LeaseOptions, RegistryHookOptions, RetentionOptions,
@@ -183,17 +184,28 @@ impl ProgramOptions {
         Scope::of(&self.namespaces)
     }
 
-    pub(crate) fn routes(&self) -> Vec<Route<'_>> {
-        self.hook_paths.iter().map(|hook| Route { path: &hook.path, provider: hook.provider }).collect()
+    /// Adds the routes of providers and registries; `notifier` receives the push hints of registries.
+    pub(crate) fn add_routes(&self, ingest: &Ingest, notifier: Arc<dyn ImageNotifier>) -> anyhow::Result<()> {
+        for HookPath { path, provider } in &self.hook_paths {
+            let first = self.hook_paths.iter().find(|other| other.provider.name() == provider.name());
+            let first_path = first.map_or(path, |first| &first.path);
+            ingest.add_provider(path, first_path, *provider);
+        }
+        ingest.add_registries(
+            self.registries.hooks(),
+            &notifier,
+            &self.registries.id_tokens(self.images.egress_settings()?)?,
+        );
+        Ok(())
     }
 
-    pub(crate) fn hook_settings(&self) -> HookSettings {
-        HookSettings {
+    pub(crate) fn ingest_settings(&self) -> IngestSettings {
+        IngestSettings {
             largest_body: usize::from(self.max_body) * MIB,
             bodies_in_flight: usize::from(self.max_bodies.max(self.max_body)) * MIB,
             body: Duration::from_secs(self.body_timeout),
             allow_unsigned: self.allow_unsigned,
-            ..HookSettings::default()
+            ..IngestSettings::default()
         }
     }
 

@@ -27,15 +27,15 @@ const GIVE_UP_AFTER: u32 = 24;
 
 impl WorkOptions {
     pub(crate) fn settings(&self) -> Settings {
-        let lease = Duration::from_secs(self.claim_timeout);
+        let claim_timeout = Duration::from_secs(self.claim_timeout);
         let concurrency = usize::from(self.concurrency);
         Settings {
             concurrency,
             // No tenant can occupy more than three quarters of the slots.
             per_tenant: (concurrency * 3).div_ceil(4),
-            lease,
-            attempt: lease.mul_f64(0.75),
-            launch: lease.div_f64(3.0),
+            claim_timeout,
+            attempt: claim_timeout.mul_f64(0.75),
+            launch: claim_timeout.div_f64(3.0),
             give_up_after: Duration::from_hours(self.give_up_after.into()),
             ..Settings::default()
         }

@@ -82,7 +82,7 @@ impl Program {
     pub async fn failed(&self) {
         tokio::select! {
             () = self.shutdown.task_failed() => {}
-            () = self.journal.broken() => {}
+            () = self.journal.failed() => {}
         }
     }
 

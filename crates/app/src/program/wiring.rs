@@ -7,12 +7,14 @@ use trigger_cluster::{
     BuildWatch, CoalescingSecretReader, Connection, EventRecorder, ImageFollowers, KubeRuns, LeaseElector,
     PipelineRunFollowers, watch_builds,
 };
-use trigger_dispatch::{Dispatcher, Launcher};
+use trigger_core::Observer;
+use trigger_dispatch::{Dispatcher, Launcher, NoCredentials};
 use trigger_images::{ImageParts, Images};
 use trigger_journal::{Journal, Measured};
+use trigger_providers::known_hosts;
 use trigger_rules::Inventory;
 use trigger_runtime::{Leadership, Secrets};
-use trigger_server::{Admin, AdminParts, Hooks, Readiness, RecentFailure, serve};
+use trigger_server::{Admin, AdminParts, Ingest, IngestParts, Readiness, RecentFailure, serve};
 
 use super::Program;
 use super::shutdown::Shutdown;
@@ -38,13 +40,15 @@ pub(super) fn assemble(
 
     // Stores.
     let journal = measured(journal, &mut registry);
-    let inventory = Arc::new(Inventory::new());
+    let inventory = Arc::new(Inventory::new(known_hosts()));
 
     // Cluster.
     let dispatch_metrics = dispatch_metrics(&mut registry);
     let secrets: Arc<dyn Secrets> = Arc::new(CoalescingSecretReader::new(connection));
     let recorder = EventRecorder::start(connection, &shutdown.background);
     let (leadership, elector) = options.leadership(connection)?;
+    #[expect(clippy::disallowed_methods, reason = "the one place that gives out the right to observe")]
+    let observer = Observer::new();
     let shared = Shared {
         connection,
         options,
@@ -55,6 +59,7 @@ pub(super) fn assemble(
         recorder: &recorder,
         leadership: &leadership,
         metrics: &dispatch_metrics,
+        observer: &observer,
     };
 
     // Rules.
@@ -88,6 +93,7 @@ struct Shared<'a> {
     recorder: &'a EventRecorder,
     leadership: &'a Leadership,
     metrics: &'a trigger_dispatch::Metrics,
+    observer: &'a Observer,
 }
 
 impl Shared<'_> {
@@ -115,6 +121,7 @@ impl Shared<'_> {
             metrics: image_metrics(registry),
             settings: self.options.images.settings(),
             leadership: self.leadership.clone(),
+            observer: self.observer.clone(),
         };
         let (background, rest) = (&self.shutdown.background, &self.shutdown.rest);
         let images = Images::start(parts, builds.synced(), background, rest);
@@ -134,8 +141,8 @@ impl Shared<'_> {
     ) -> anyhow::Result<()> {
         let launcher = self.shutdown.dispatcher_runtime.enter(|| launcher(self.recorder.clone()))?;
         let (journal, inventory) = (Arc::clone(self.journal), Arc::clone(self.inventory));
-        let dispatcher =
-            Dispatcher::new(journal, inventory, launcher, self.options.settings(), self.metrics.clone());
+        let (facts, settings) = (Arc::new(NoCredentials), self.options.settings());
+        let dispatcher = Dispatcher::new(journal, inventory, launcher, facts, settings, self.metrics.clone());
         self.shutdown.spawn_dispatcher(dispatcher.run(builds.synced(), self.shutdown.dispatching.clone()));
         Ok(())
     }
@@ -150,6 +157,7 @@ impl Shared<'_> {
                 journal: Arc::clone(self.journal),
                 synced: builds.synced(),
                 metrics: self.metrics.clone(),
+                observer: self.observer.clone(),
             },
             images: self.image_followers(builds, images),
             journal: Arc::clone(self.journal),
@@ -171,18 +179,19 @@ impl Shared<'_> {
     ) -> anyhow::Result<()> {
         let (options, shutdown) = (self.options, self.shutdown);
         let failure = RecentFailure::default();
-        let (hooks, rejections) = Hooks::new(
-            options.hook_settings(),
-            Arc::clone(self.inventory),
-            Arc::clone(self.secrets),
-            Arc::clone(self.journal),
-            failure.clone(),
-            server_metrics(&mut registry),
-            self.metrics.clone(),
+        let (ingest, rejections) = Ingest::new(
+            options.ingest_settings(),
+            IngestParts {
+                inventory: Arc::clone(self.inventory),
+                secrets: Arc::clone(self.secrets),
+                journal: Arc::clone(self.journal),
+                failure: failure.clone(),
+                metrics: server_metrics(&mut registry),
+                decisions: self.metrics.clone(),
+            },
         );
-        let registry_hooks =
-            options.registries.hooks(Arc::new(images.clone()), options.images.egress_settings()?)?;
-        let hook_routes = hooks.router(&options.routes(), registry_hooks);
+        options.add_routes(&ingest, Arc::new(images.clone()))?;
+        let hook_routes = ingest.router();
         // Ends by itself after the listener, when the last rejections are written.
         shutdown.background.spawn("rejections", rejections.run());
 

@@ -5,9 +5,8 @@ use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 use trigger_core::{DeliveryId, ObjectKey};
 use trigger_journal::{Rejection, TriedSecret};
-use trigger_providers::{GitHub, Provider};
 
-use crate::world::{World, usual_rules};
+use crate::world::{World, secret_entry, usual_rules};
 
 /// A well-formed id of no delivery.
 pub const UNKNOWN: &str = "abcdefghijklmnopqrstuvwxyz";
@@ -15,7 +14,7 @@ pub const UNKNOWN: &str = "abcdefghijklmnopqrstuvwxyz";
 /// A world with a Build of the same repository in each team, each with a key of its own.
 pub async fn two_teams() -> World {
     let world = World::with_users().await;
-    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
     world
@@ -23,7 +22,7 @@ pub async fn two_teams() -> World {
 
 fn namespaces(decisions: &Value) -> Vec<&str> {
     let found = decisions.as_array().unwrap().iter();
-    found.map(|decision| decision["target"]["namespace"].as_str().unwrap()).collect()
+    found.map(|decision| decision["owner"]["namespace"].as_str().unwrap()).collect()
 }
 
 fn ids(list: &Value) -> Vec<String> {
@@ -76,11 +75,12 @@ async fn a_user_sees_the_parts_in_their_namespaces() {
     let response = world.until("the run has ended", ended).await;
     assert_eq!(response["kind"], "delivery");
     assert_eq!(namespaces(&response["decisions"]), [&*team_a, &*team_a, &*team_b, &*team_b]);
-    assert_eq!(response["verification"]["secrets"], json!([{"namespace": team_a, "name": "hook"}]));
+    let key = json!({"secret": {"namespace": team_a, "name": "hook"}, "entry": secret_entry(world.provider)});
+    assert_eq!(response["verification"]["keys"], json!([key]));
     assert_eq!(response["launches"][0]["state"]["succeeded"], true);
     assert_eq!((&response["state"], &response["hidden"]), (&json!("settled"), &json!(false)));
     assert_eq!(response["request"]["event"], "push");
-    let body = GitHub.compose(&sample).body;
+    let body = world.compose(&sample).body;
     assert_eq!(response["request"]["bodySize"], body.len());
 
     let response = world.ask("reader-a", &path).await.body;
@@ -91,7 +91,7 @@ async fn a_user_sees_the_parts_in_their_namespaces() {
 
     let response = world.ask("reader-b", &path).await.body;
     assert_eq!(namespaces(&response["decisions"]), [&*team_b, &*team_b]);
-    assert_eq!((&response["verification"]["secrets"], &response["launches"]), (&json!([]), &json!([])));
+    assert_eq!((&response["verification"]["keys"], &response["launches"]), (&json!([]), &json!([])));
     assert!(!response.to_string().contains(&team_a), "{response}");
 
     for (user, status) in [("admin", 200), ("reader-a", 200), ("reader-b", 403)] {
@@ -109,7 +109,7 @@ async fn a_user_sees_the_parts_in_their_namespaces() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_filtered_and_paged() {
     let world = World::with_users().await;
-    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-a", "web", usual_rules()).await;
     let other = json!({"url": format!("{}-other", world.repository())});
     world.build_of("team-b", "web", other, json!({"triggerSecret": "hook", "when": usual_rules()})).await;
@@ -137,7 +137,7 @@ async fn lists_are_filtered_and_paged() {
     assert_eq!(found, theirs);
     assert_eq!(ids(&world.ask("admin", "/deliveries").await.body).len(), 12);
 
-    let spelled = format!("/deliveries?repository=git@github.com:{}.git", &world.repository()[19..]);
+    let spelled = format!("/deliveries?repository={}", world.scp_repository());
     assert_eq!(ids(&world.ask("admin", &spelled).await.body), theirs);
     for (query, count) in [
         ("event=push&state=settled", 12),
@@ -174,11 +174,11 @@ async fn a_rejection_is_visible_where_a_secret_was_tried() {
         status,
         answer: "unauthorized".to_owned(),
         reason: format!("reason of {name}"),
-        source: "github".to_owned(),
-        path: "/hooks/github".to_owned(),
+        source: world.provider.name().to_owned(),
+        path: world.hook_path().to_owned(),
         event: "push".to_owned(),
         provider_id: None,
-        repository: Some("github.com/acme/web".to_owned()),
+        repository: Some("git.example/acme/web".to_owned()),
         from: Some("192.0.2.1".to_owned()),
         tried,
     };
@@ -188,7 +188,7 @@ async fn a_rejection_is_visible_where_a_secret_was_tried() {
         rejection("a", 401, vec![tried("team-a")]),
     ];
     let (both, none) = (all[1].delivery.clone(), all[0].delivery.clone());
-    world.program.journal.refuse(all).await.unwrap();
+    world.program.journal.reject(all).await.unwrap();
 
     assert_eq!(ids(&world.ask("admin", "/rejections").await.body).len(), 3);
     assert_eq!(ids(&world.ask("admin", "/rejections?limit=1").await.body).len(), 1);

@@ -1,7 +1,7 @@
 //! Scenario 4: what senders are told, and what they are not.
 
 use reqwest::{Method, StatusCode};
-use trigger_providers::{GitHub, Provider, SampleKind};
+use trigger_providers::SampleKind;
 
 use crate::raw::exchange;
 use crate::world::{KEY, SHA, World, decisions, usual_rules};
@@ -16,7 +16,7 @@ async fn a_known_repository_and_nothing_to_do() {
     let ping = world.send(&world.sample(SampleKind::Ping)).await;
     assert_eq!(ping.status, StatusCode::OK, "{ping:?}");
 
-    let mut star = GitHub.compose(&world.sample(SampleKind::Ping)).body;
+    let mut star = world.compose(&world.sample(SampleKind::Ping)).body;
     star.push(b'\n');
     let star = world.post("star", &star, Some(KEY)).await;
     assert_eq!(star.status, StatusCode::ACCEPTED);
@@ -29,8 +29,8 @@ async fn a_known_repository_and_nothing_to_do() {
 async fn every_refusal_is_constant_and_names_nothing() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let push = GitHub.compose(&world.push_main());
-    let signed = GitHub.sign("push", "id", &push.body, Some(KEY.as_bytes()));
+    let push = world.compose(&world.push_main());
+    let signed = world.sign("push", "id", &push.body, Some(KEY));
     let mut unknown = world.push_main();
     unknown.repository = trigger_core::RepoId::parse("https://github.com/acme/unheard-of").unwrap();
     let mut text = signed.clone();

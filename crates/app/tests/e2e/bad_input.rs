@@ -2,7 +2,6 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{KEY, World, usual_rules};
 
@@ -10,7 +9,7 @@ use crate::world::{KEY, World, usual_rules};
 async fn odd_payloads_are_malformed_or_unknown() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let good: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    let good: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
     let with = |pointer: &str, value: Value| {
         let mut payload = good.clone();
         *payload.pointer_mut(pointer).unwrap() = value;
@@ -54,7 +53,7 @@ async fn odd_payloads_are_malformed_or_unknown() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{what}: {answer:?}");
     }
     let number = serde_json::from_slice::<Value>(
-        &GitHub.compose(&world.pull_request("opened", "feature", "main")).body,
+        &world.compose(&world.pull_request("opened", "feature", "main")).body,
     );
     let number =
         number.unwrap().to_string().replace("\"number\":7", "\"number\":123456789012345678901234567890");
@@ -71,7 +70,7 @@ async fn odd_payloads_are_malformed_or_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_names_in_two_namespaces_are_two_builds() {
     let world = World::new().await;
-    world.secret("team-b", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-b", KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
     world.deliver(&world.push_main()).await;

@@ -70,7 +70,7 @@ async fn nothing_is_taken_in_before_every_build_has_been_seen() {
         dev.store().apply(definition).await.unwrap();
     }
     world.until("it is ready without a restart", || async { (readyz().await.0 == 200).then_some(()) }).await;
-    world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-a", KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     world.deliver(&world.push_main()).await;
     assert_eq!(world.run_counts().await, (1, 0));
@@ -112,7 +112,7 @@ async fn a_run_that_the_cluster_refuses_is_told_on_its_build() {
     dev.faults().add(trigger_devcluster::Fault::deny_admission("buildruns", 403, refusal).times(1));
     let record = world.deliver(&world.push_main()).await;
     assert_eq!(record.state, trigger_journal::State::Failed);
-    assert!(record.fault.as_deref().is_some_and(|fault| fault.contains(refusal)), "{:?}", record.fault);
+    assert!(record.error.as_deref().is_some_and(|fault| fault.contains(refusal)), "{:?}", record.error);
     let notes = world.events("team-a", "web", "BuildRunRefused").await;
     assert!(notes[0].contains(refusal), "{notes:?}");
 

@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_core::{DeliveryId, ObjectKey};
 use trigger_journal::{Rejection, TriedSecret};
-use trigger_providers::{GitHub, Provider};
 
-use crate::world::{World, usual_rules};
+use crate::world::{PROVIDER_ID, World, usual_rules};
 
 /// `deliveries` with these arguments, as a user of the world.
 fn command(world: &World, user: &str, args: &[&str]) -> Command {
@@ -55,15 +54,16 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     let team = world.namespace("team-a");
     let wrong = world.deliver(&world.push("refs/heads/dev", &"a".repeat(40))).await.delivery.id;
     let right = world.deliver(&world.push_main()).await;
-    let run_name = right.launches[0].run.name.to_string();
+    let run_name = right.launches[0].run.name().to_string();
     let right = right.delivery.id;
 
+    let event = world.compose(&world.push_main()).event;
     let list = print(&world, "reader-a", &["list"], 0);
     let lines: Vec<_> = list.lines().collect();
     assert_eq!(lines.len(), 3, "{list}");
     assert!(lines[0].starts_with("AGE    ID "), "{list}");
     let told = |line: &str, id: &DeliveryId, result: &str| {
-        assert!(line.contains(&format!("   {id}   settled   push ")) && line.ends_with(result), "{line}");
+        assert!(line.contains(&format!("   {id}   settled   {event} ")) && line.ends_with(result), "{line}");
     };
     told(lines[1], &right, "   1 started, 1 skipped");
     told(lines[2], &wrong, "   the branch is dev, the rule is for main");
@@ -73,8 +73,8 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
         &story,
         &[
             &format!("Delivery {wrong}  settled"),
-            "  received   push of github.com/acme/web-",
-            "  via        /hooks/github, github delivery 72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            &format!("  received   {event} of {}", world.repository().trim_start_matches("https://")),
+            &format!("  via        {}, {} delivery {PROVIDER_ID}", world.hook_path(), world.provider.name()),
             &format!("  verified   by the Secret {team}/hook"),
             "  attempts   1, finished ",
             &format!("Build {team}/web"),
@@ -104,10 +104,10 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     assert_eq!((&found["kind"], &found["state"]), (&json!("delivery"), &json!("settled")));
     assert_lines(&print(&world, "reader-a", &["show", right.as_str(), "-o", "yaml"], 0), &["kind: delivery"]);
     let body = run(&world, "reader-a", &["show", right.as_str(), "--payload"]).stdout;
-    assert_eq!(body, GitHub.compose(&world.push_main()).body);
+    assert_eq!(body, world.compose(&world.push_main()).body);
 
     let filtered = |args: &[&str]| print(&world, "reader-a", &[&["list"], args].concat(), 0);
-    let spelled = format!("{}.git", world.repository().replace("https://github.com/", "git@github.com:"));
+    let spelled = world.scp_repository();
     assert_eq!(
         filtered(&["--repository", &spelled, "--since", "1h", "--state", "settled"]).lines().count(),
         3
@@ -119,7 +119,7 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_own_is_not_shown() {
     let world = World::with_users().await;
-    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
@@ -150,18 +150,18 @@ async fn rejected_requests_are_listed_and_shown() {
         status: 401,
         answer: "unauthorized".to_owned(),
         reason: "no Secret verifies the signature".to_owned(),
-        source: "github".to_owned(),
-        path: "/hooks/github".to_owned(),
+        source: world.provider.name().to_owned(),
+        path: world.hook_path().to_owned(),
         event: "push".to_owned(),
         provider_id: None,
-        repository: Some("github.com/acme/web".to_owned()),
+        repository: Some("git.example/acme/web".to_owned()),
         from: Some("192.0.2.1".to_owned()),
         tried: vec![TriedSecret {
             secret: ObjectKey::new(world.namespace("team-a"), "hook"),
             finding: "the signature is not one of its key".to_owned(),
         }],
     };
-    world.program.journal.refuse(vec![rejection]).await.unwrap();
+    world.program.journal.reject(vec![rejection]).await.unwrap();
     let list = print(&world, "reader-a", &["list", "--rejected"], 0);
     assert_lines(&list, &["401 unauthorized   3 ", "no Secret verifies the signature"]);
     let story = print(&world, "reader-a", &["show", id.as_str()], 0);
@@ -169,7 +169,7 @@ async fn rejected_requests_are_listed_and_shown() {
         &story,
         &[
             &format!("Rejected {id}  401 unauthorized"),
-            "  via        /hooks/github from 192.0.2.1",
+            &format!("  via        {} from 192.0.2.1", world.hook_path()),
             "  repeated   3 consecutive requests",
             "  reason     no Secret verifies the signature",
             "  not verified: the signature is not one of its key",

@@ -4,7 +4,6 @@ use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::Value;
 use trigger_journal::{DecisionRecord, OutcomeRecord, State};
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{Answer, KEY, SHA, World, usual_rules};
 
@@ -35,7 +34,7 @@ async fn what_starts_nothing_is_settled_when_it_is_answered() {
     // Without waiting: nobody has to take it up.
     let record = world.program.journal.find(&answer.delivery()).await.unwrap().unwrap();
     assert_eq!((record.state, record.attempts, record.launches.len()), (State::Settled, 1, 0));
-    assert_eq!(record.delivery.body, GitHub.compose(&push).body);
+    assert_eq!(record.delivery.body, world.compose(&push).body);
     let skipped = |decision: &DecisionRecord| matches!(&decision.outcome, OutcomeRecord::Skipped { .. });
     assert!(!record.decisions.is_empty() && record.decisions.iter().all(skipped), "{:?}", record.decisions);
     assert_eq!(world.send(&push).await.status, StatusCode::OK, "it is known and settled");
@@ -56,8 +55,8 @@ async fn a_captured_body_under_a_fresh_id_runs_nothing() {
     let push = world.push_main();
     world.deliver(&push).await;
 
-    let body = GitHub.compose(&push).body;
-    let headers = GitHub.sign("push", "00000000-0000-0000-0000-000000000000", &body, Some(KEY.as_bytes()));
+    let body = world.compose(&push).body;
+    let headers = world.sign("push", "00000000-0000-0000-0000-000000000000", &body, Some(KEY));
     assert_eq!(world.post_with(headers, &body).await.status, StatusCode::OK);
     assert_eq!(world.run_counts().await, (1, 0));
 }
@@ -68,7 +67,7 @@ async fn another_push_of_the_same_commit_is_another_delivery() {
     world.build("team-a", "web", usual_rules()).await;
     world.deliver(&world.push_main()).await;
 
-    let mut payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
     payload["before"] = "fedcba9876543210fedcba9876543210fedcba98".into();
     let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
@@ -80,10 +79,10 @@ async fn another_push_of_the_same_commit_is_another_delivery() {
 async fn a_form_encoded_delivery_is_understood() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let json = String::from_utf8(GitHub.compose(&world.push_main()).body).unwrap();
+    let json = String::from_utf8(world.compose(&world.push_main()).body).unwrap();
     let body = reqwest::Url::parse_with_params("http://x", [("payload", json)]).unwrap();
     let body = body.query().unwrap().as_bytes().to_vec();
-    let mut headers = GitHub.sign("push", "id", &body, Some(KEY.as_bytes()));
+    let mut headers = world.sign("push", "id", &body, Some(KEY));
     headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
     let answer = world.post_with(headers, &body).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use trigger_devcluster::Gvr;
-use trigger_providers::{GitHub, Provider};
 
 use crate::apart::{cluster, free_port};
-use crate::world::{KEY, SHA, annotation};
+use crate::world::{KEY, SHA, annotation, hook_path, played, sign};
 
 /// A sender that waits no longer must have got its 503 before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(6);
@@ -93,8 +92,8 @@ fn large_push(number: u64) -> Vec<u8> {
 }
 
 async fn post(http: &reqwest::Client, hooks: SocketAddr, body: Vec<u8>) -> reqwest::Response {
-    let headers = GitHub.sign("push", "id", &body, Some(KEY.as_bytes()));
-    let url = format!("http://{hooks}/hooks/github");
+    let headers = sign(played(), "push", "id", &body, Some(KEY));
+    let url = format!("http://{hooks}{}", hook_path(played()));
     http.post(url).headers(headers).body(body).send().await.unwrap()
 }
 

@@ -67,7 +67,7 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
     let watching = kubectl.command(&["get", "buildruns", "-n", n, "-w", "--request-timeout=60s"]);
     let mut watching = { watching }.stdout(Stdio::piped()).spawn().unwrap();
     let record = world.deliver(&world.push_main()).await;
-    let run = record.launches[0].run.name.as_ref();
+    let run = record.launches[0].run.name().as_ref();
     let waited = tokio::task::block_in_place(|| {
         kubectl.run(&[
             "wait",
@@ -92,6 +92,7 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
         "{described}"
     );
 
+    let before = world.rules_of("team-a", "web").unwrap();
     // An edit takes effect: the rule for main becomes one for trunk.
     let mut edit = kubectl.command(&["edit", "build", "web", "-n", n]);
     let edited = edit.env("KUBE_EDITOR", "sed -i s/-.main$/-\\ trunk/").output().unwrap();
@@ -99,9 +100,8 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
     assert!(String::from_utf8_lossy(&edited.stdout).contains("edited"), "{edited:?}");
     world
         .until("the edit is known", || async {
-            let key = trigger_core::ObjectKey::new(n, "web");
-            let generation = world.program.inventory.current()?.target(&key)?.target.generation;
-            (generation == 2).then_some(())
+            let now = world.rules_of("team-a", "web")?;
+            (!std::sync::Arc::ptr_eq(&now, &before)).then_some(())
         })
         .await;
     let record = world.deliver(&world.push("refs/heads/main", &"d".repeat(40))).await;

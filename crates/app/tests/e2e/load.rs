@@ -9,9 +9,9 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use trigger_core::RepoId;
-use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_providers::{Provider, Sample, SampleKind};
 
-use crate::world::KEY;
+use crate::world::{KEY, compose, hook_path, played, sign};
 
 const SENDERS: u64 = 8;
 /// A load that does not get on for so long has met a program that does not serve.
@@ -26,11 +26,14 @@ pub struct Load {
 impl Load {
     pub fn start(hooks: &[SocketAddr], repository: &str) -> Self {
         let repository = RepoId::parse(repository).unwrap();
-        let urls: Arc<[String]> = hooks.iter().map(|hooks| format!("http://{hooks}/hooks/github")).collect();
+        let provider = played();
+        let path = hook_path(provider);
+        let urls: Arc<[String]> = hooks.iter().map(|hooks| format!("http://{hooks}{path}")).collect();
         let (stop, ids) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
         let mut senders = JoinSet::new();
         for sender in 0..SENDERS {
             senders.spawn(send(
+                provider,
                 sender,
                 repository.clone(),
                 Arc::clone(&urls),
@@ -64,6 +67,7 @@ impl Load {
 }
 
 async fn send(
+    provider: &'static dyn Provider,
     sender: u64,
     repository: RepoId,
     urls: Arc<[String]>,
@@ -75,7 +79,7 @@ async fn send(
     for number in 0_u64.. {
         // From 1: a commit of nothing but zeros stands for a deletion.
         let commit = format!("{:08x}{number:032x}", sender + 1);
-        let request = GitHub.compose(&Sample {
+        let request = compose(provider, &Sample {
             repository: repository.clone(),
             default_branch: "main".to_owned(),
             sender: "ada".to_owned(),
@@ -87,7 +91,7 @@ async fn send(
             }
             tries += 1;
             let url = &urls[tries % urls.len()];
-            let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+            let headers = sign(provider, request.event, "id", &request.body, Some(KEY));
             let answer = http.post(url).headers(headers).body(request.body.clone()).send().await;
             if let Ok(answer) = answer
                 && matches!(answer.status(), StatusCode::ACCEPTED | StatusCode::OK)

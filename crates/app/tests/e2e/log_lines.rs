@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use trigger_core::RepoId;
 use trigger_devcluster::Gvr;
 use trigger_devregistry::DevRegistry;
-use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_providers::{Sample, SampleKind};
 
 use crate::apart::{Cluster, cluster, free_port};
-use crate::world::{KEY, SHA};
+use crate::world::{KEY, SHA, compose, hook_path, played, sign};
 
 /// Longer than any step of the scenario takes.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -146,9 +146,9 @@ impl Serving {
             sender: "ada".to_owned(),
             kind: SampleKind::Push { full_ref: format!("refs/heads/{branch}"), commit: SHA.to_owned() },
         };
-        let request = GitHub.compose(&sample);
-        let headers = GitHub.sign(request.event, "id", &request.body, Some(key.as_bytes()));
-        let url = format!("http://{}/hooks/github", self.hooks);
+        let request = compose(played(), &sample);
+        let headers = sign(played(), request.event, "id", &request.body, Some(key));
+        let url = format!("http://{}{}", self.hooks, hook_path(played()));
         self.http.post(url).headers(headers).body(request.body).send().await.unwrap().status()
     }
 

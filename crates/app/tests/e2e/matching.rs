@@ -1,7 +1,6 @@
 //! Scenarios 7 and 9: which rules match.
 
 use serde_json::{Value, json};
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{KEY, SHA, World, annotation, decisions, rule};
 
@@ -34,7 +33,7 @@ async fn a_rule_without_branches_falls_back_to_the_revision() {
     assert_eq!(decisions(&record), ["default/push: fired", "release/push: branch-not-listed"]);
 
     // A payload that does not tell its default branch: the documented last resort is `main`.
-    let mut payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
     payload["repository"].as_object_mut().unwrap().remove("default_branch");
     let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
     let record = world.settled(&answer.delivery()).await;
@@ -48,7 +47,7 @@ async fn tags_and_deletions_start_nothing() {
     let record = world.deliver(&world.push("refs/tags/main", SHA)).await;
     assert_eq!(decisions(&record), ["web/push: event-not-listed"]);
 
-    let mut payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
     payload["deleted"] = true.into();
     payload["after"] = "0".repeat(40).into();
     payload["head_commit"] = Value::Null;

@@ -105,7 +105,7 @@ async fn what_the_cluster_refuses_for_a_while_waits_and_what_it_refuses_for_good
     dev(&world).faults().add(Fault::deny_admission("buildruns", 422, "image not allowed").times(1));
     let record = world.deliver(&world.push("refs/heads/main", &"a".repeat(40))).await;
     assert_eq!((record.state, record.attempts), (State::Failed, 1));
-    assert!(record.fault.is_some_and(|fault| fault.contains("image not allowed")));
+    assert!(record.error.is_some_and(|fault| fault.contains("image not allowed")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,7 +76,7 @@ async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
     dev.spawn(simulate_builds(dev.store(), "", SimulationOptions::default()));
     world.program.ready().await;
 
-    world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-a", KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
     world.events("team-a", "web", "BuildRunCreated").await;
@@ -140,7 +140,7 @@ async fn what_the_roles_leave_out_is_refused() {
     let world = world_under(rules).await;
     let Some(dev) = world.dev_only("the roles are other ones") else { return };
     world.program.ready().await;
-    world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-a", KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     let answer = world.send(&world.push_main()).await;
     assert_eq!(answer.status, reqwest::StatusCode::UNAUTHORIZED, "{answer:?}");

@@ -48,14 +48,7 @@ async fn a_fork_is_built_only_where_the_build_allows_it() {
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-a", "trusting", usual_rules()).await;
     let allow = json!({"metadata": {"annotations": {"trigger.shipwright.io/forks": "allow"}}});
-    world.patch_build("team-a", "trusting", allow).await;
-    world
-        .until("the program knows the annotation", || async {
-            let key = trigger_core::ObjectKey::new(world.namespace("team-a"), "trusting");
-            let rules = world.program.inventory.current()?;
-            (rules.target(&key)?.target.forks == trigger_api::ForkPolicy::Allow).then_some(())
-        })
-        .await;
+    world.edit_build("team-a", "trusting", allow).await;
     let from_fork = world.sample(SampleKind::PullRequest {
         number: 8,
         action: "opened".to_owned(),

@@ -71,17 +71,9 @@ async fn the_annotation_decides_what_is_built() {
     world.build("team-a", "web", json!([rule("any push", &["Push"], &["*"])])).await;
     for (value, branch, pinned) in [("event", "main", true), ("build", "dev", false)] {
         let annotations = json!({"metadata": {"annotations": {"trigger.shipwright.io/revision": value}}});
-        world.patch_build("team-a", "web", annotations).await;
-        let policy = trigger_api::RevisionPolicy::parse(value).unwrap();
-        world
-            .until("the program knows the annotation", || async {
-                let key = trigger_core::ObjectKey::new(world.namespace("team-a"), "web");
-                let rules = world.program.inventory.current()?;
-                (rules.target(&key)?.target.revision_policy == policy).then_some(())
-            })
-            .await;
+        world.edit_build("team-a", "web", annotations).await;
         let record = world.deliver(&world.push(&format!("refs/heads/{branch}"), SHA)).await;
-        let name = record.launches[0].run.name.as_ref();
+        let name = record.launches[0].run.name().as_ref();
         let runs = world.runs("team-a").await;
         let run = runs.iter().find(|run| run["metadata"]["name"] == name).unwrap();
         assert_eq!(run["spec"]["build"]["name"].is_null(), pinned, "{value}: {run:#}");

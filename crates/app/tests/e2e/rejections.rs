@@ -1,7 +1,6 @@
 //! Scenario 3: a request that is not signed with the Build's key starts nothing.
 
 use reqwest::StatusCode;
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{Answer, KEY, World, usual_rules};
 
@@ -17,8 +16,8 @@ fn assert_rejected(answer: &Answer) {
 async fn forgeries_get_the_same_response() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let request = GitHub.compose(&world.push_main());
-    let signed = GitHub.sign("push", "id", &request.body, Some(KEY.as_bytes()));
+    let request = world.compose(&world.push_main());
+    let signed = world.sign("push", "id", &request.body, Some(KEY));
 
     assert_rejected(&world.post("push", &request.body, Some("another key")).await);
     assert_rejected(&world.post("push", &request.body, None).await);
@@ -47,7 +46,7 @@ async fn forgeries_get_the_same_response() {
     assert_rejected(&world.post_with(signed, &request.body).await);
 
     // The barrier: whatever a forgery could have started exists once a later delivery is settled.
-    world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-a", KEY).await;
     world.deliver(&world.push_main()).await;
     assert_eq!(world.run_counts().await, (1, 0));
 }
@@ -60,7 +59,7 @@ async fn secrets_are_read_one_by_one_and_only_when_needed() {
     let requests = dev.requests();
     requests.reset();
 
-    let request = GitHub.compose(&world.push_main());
+    let request = world.compose(&world.push_main());
     world.post("push", &request.body, None).await;
     assert_eq!(requests.count("get", "secrets"), 0, "the request has no well-formed credential");
     world.deliver(&world.push_main()).await;
@@ -116,11 +115,11 @@ async fn many_forgeries_do_not_block_the_real_sender() {
 async fn the_reason_is_recorded_and_not_sent() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let request = GitHub.compose(&world.push_main());
+    let request = world.compose(&world.push_main());
     assert_rejected(&world.post("push", &request.body, Some("another key")).await);
     assert_rejected(&world.post("push", &request.body, None).await);
     assert_eq!(world.post("push", b"{}", None).await.status, StatusCode::BAD_REQUEST);
-    let unknown = GitHub.compose(&world.push_main());
+    let unknown = world.compose(&world.push_main());
     let unknown = String::from_utf8(unknown.body).unwrap().replace("acme", "nobody");
     assert_eq!(world.post("push", unknown.as_bytes(), None).await.status, StatusCode::NOT_FOUND);
 
@@ -152,7 +151,7 @@ async fn the_reason_is_recorded_and_not_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_rejections_are_counted_in_one_record() {
     let world = World::new().await;
-    let body = GitHub.compose(&world.push_main()).body;
+    let body = world.compose(&world.push_main()).body;
     for _ in 0..200 {
         assert_eq!(world.post("push", &body, None).await.status, StatusCode::NOT_FOUND);
     }

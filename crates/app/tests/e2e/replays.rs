@@ -3,7 +3,6 @@
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 use trigger_core::DeliveryId;
-use trigger_providers::{GitHub, Provider};
 
 use crate::admin::{UNKNOWN, two_teams};
 use crate::world::{World, usual_rules};
@@ -18,7 +17,7 @@ async fn a_replay_starts_one_run_and_says_who_asked() {
     let dry = world.order("editor-a", &path, json!({"dryRun": true})).await;
     assert_eq!((dry.status, &dry.body["result"]["status"]), (StatusCode::OK, &json!("dry-run")));
     let verdicts: Vec<_> = dry.body["result"]["decisions"].as_array().unwrap().iter().collect();
-    assert_eq!(verdicts[0]["outcome"], json!({"verdict": "fired"}));
+    assert_eq!(verdicts[0]["outcome"], json!({"verdict": "fired", "runs": []}));
     assert_eq!(world.run_counts().await, (1, 0), "a dry run starts nothing");
 
     assert_eq!(world.order("reader-a", &path, json!({"request": "r"})).await.status, StatusCode::FORBIDDEN);
@@ -73,10 +72,10 @@ async fn what_nobody_signed_is_for_those_who_see_everything() {
     let world = World::with_users_and(|options| options.allow_unsigned = true).await;
     let git = json!({"url": world.repository()});
     world.build_of("team-a", "open", git.clone(), json!({"when": usual_rules()})).await;
-    let request = GitHub.compose(&world.push_main());
+    let request = world.compose(&world.push_main());
     let id = world.post("push", &request.body, None).await.delivery();
     let record = world.settled(&id).await;
-    assert!(record.verification.unsigned && record.verification.secrets.is_empty());
+    assert!(record.verification.unsigned.is_allowed() && record.verification.keys.is_empty());
 
     let path = format!("/deliveries/{id}");
     let told = world.ask("reader-a", &path).await.body;

@@ -4,7 +4,6 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use trigger_providers::{GitHub, Provider};
 
 use crate::raw::exchange;
 use crate::world::{KEY, World, decisions, usual_rules};
@@ -12,7 +11,7 @@ use crate::world::{KEY, World, decisions, usual_rules};
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_named_namespaces_are_watched() {
     let world = World::with(|options| options.namespaces = vec!["team-a".to_owned()]).await;
-    world.secret("team-b", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-b", KEY).await;
     let elsewhere = json!({
         "apiVersion": "shipwright.io/v1beta1",
         "kind": "Build",
@@ -36,8 +35,8 @@ async fn a_providers_path_can_be_chosen() {
     let world = World::with(|options| options.hook_paths = vec!["github=/from/gh".parse().unwrap()]).await;
     world.build("team-a", "web", usual_rules()).await;
     assert_eq!(world.send(&world.push_main()).await.status, StatusCode::NOT_FOUND);
-    let request = GitHub.compose(&world.push_main());
-    let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+    let request = world.compose(&world.push_main());
+    let headers = world.sign(request.event, "id", &request.body, Some(KEY));
     let url = format!("http://{}/from/gh", world.program.hooks);
     let answer = world.http.post(url).headers(headers).body(request.body).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::ACCEPTED);

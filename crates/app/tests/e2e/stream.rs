@@ -61,7 +61,7 @@ async fn changes_are_streamed_to_users_who_may_see_them() {
         assert!(client.states(&before).is_empty(), "a delivery from before the stream is no change");
     }
     // The delivery of team-b is the barrier: its reader has received everything sent before it.
-    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-b", "web", usual_rules()).await;
     let answer = world.send_signed(&world.push("refs/heads/dev", &"b".repeat(40)), "the key of team-b").await;
     other.read_until("\"state\":\"settled\"").await;

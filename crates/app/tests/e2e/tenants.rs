@@ -2,14 +2,13 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{World, decisions, usual_rules};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_opens_the_own_namespace_only() {
     let world = World::new().await;
-    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
     let git = json!({"url": world.repository()});
@@ -28,7 +27,7 @@ async fn a_signature_opens_the_own_namespace_only() {
         ]
     );
     assert_eq!(world.run_counts().await, (1, 0));
-    let secrets: Vec<_> = record.verification.secrets.iter().map(ToString::to_string).collect();
+    let secrets: Vec<_> = record.verification.secrets().into_iter().map(ToString::to_string).collect();
     assert_eq!(secrets, [format!("{}/hook", world.namespace("team-a"))]);
 }
 
@@ -36,7 +35,7 @@ async fn a_signature_opens_the_own_namespace_only() {
 async fn two_hooks_at_the_provider_serve_two_tenants() {
     // Both tenants made a hook, so the provider sends one body twice, signed with either key.
     let world = World::new().await;
-    world.secret("team-b", "hook", &[("github-token", "the key of team-b")]).await;
+    world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
     let push = world.push_main();
@@ -45,7 +44,7 @@ async fn two_hooks_at_the_provider_serve_two_tenants() {
     assert_eq!(second.status, StatusCode::ACCEPTED);
     let record = world.settled(&second.delivery()).await;
     assert_eq!(world.run_counts().await, (1, 1));
-    let secrets: Vec<_> = record.verification.secrets.iter().map(ToString::to_string).collect();
+    let secrets: Vec<_> = record.verification.secrets().into_iter().map(ToString::to_string).collect();
     assert_eq!(
         secrets,
         [format!("{}/hook", world.namespace("team-b"))],
@@ -91,7 +90,7 @@ async fn only_the_operator_lets_unsigned_deliveries_in() {
         let git = json!({"url": world.repository(), "cloneSecret": "clone"});
         world.build_of("team-a", "cloning", git, json!({"when": usual_rules()})).await;
 
-        let request = GitHub.compose(&world.push_main());
+        let request = world.compose(&world.push_main());
         let answer = world.post("push", &request.body, None).await;
         assert_eq!(answer.status, expected);
         if allow {

@@ -14,10 +14,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use trigger_core::{RepoId, TraceParent};
 use trigger_devcluster::Gvr;
-use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_providers::{Sample, SampleKind};
 
 use crate::apart::{Cluster, cluster, free_port};
-use crate::world::{KEY, SHA};
+use crate::world::{KEY, SHA, compose, hook_path, played, sign};
 
 /// Longer than anything takes.
 const SOON: Duration = Duration::from_secs(30);
@@ -121,12 +121,12 @@ impl Serving {
         let kind = SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: SHA.to_owned() };
         let repository = RepoId::parse("https://github.com/acme/web").unwrap();
         let sample = Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind };
-        let request = GitHub.compose(&sample);
+        let request = compose(played(), &sample);
         let id = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
-        let mut headers = GitHub.sign(request.event, id, &request.body, Some(KEY.as_bytes()));
+        let mut headers = sign(played(), request.event, id, &request.body, Some(KEY));
         let theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         headers.insert("traceparent", theirs.parse().unwrap());
-        let url = format!("http://{}/hooks/github", self.hooks);
+        let url = format!("http://{}{}", self.hooks, hook_path(played()));
         let answer =
             reqwest::Client::new().post(url).headers(headers).body(request.body.clone()).send().await;
         let answer: serde_json::Value = answer.unwrap().json().await.unwrap();

@@ -15,8 +15,8 @@ use trigger_runtime::{CriticalTasks, Leadership, restart_on_panic};
 
 use self::build_runs::Pushes;
 use self::objects::Objects;
-use crate::builds::Scope;
 use crate::client::Connection;
+use crate::feeds::Scope;
 use crate::metrics::Watched;
 
 /// What following images on the cluster needs of the rest.

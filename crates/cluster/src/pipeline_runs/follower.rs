@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 use trigger_api::tekton::PipelineRun;
-use trigger_core::Event;
+use trigger_core::{Event, Observer};
 use trigger_dispatch::{Metrics, PipelineRunChange};
 use trigger_journal::{Journal, append_observed};
 use trigger_rules::Inventory;
@@ -39,6 +39,7 @@ pub(super) struct Follower {
     inventory: Arc<Inventory>,
     journal: Arc<dyn Journal>,
     metrics: Metrics,
+    observer: Observer,
     seen: Seen,
     /// What is older is over.
     horizon: Timestamp,
@@ -56,6 +57,7 @@ impl Follower {
         inventory: Arc<Inventory>,
         journal: Arc<dyn Journal>,
         metrics: Metrics,
+        observer: Observer,
         watch: Watch,
     ) -> Self {
         Self {
@@ -63,6 +65,7 @@ impl Follower {
             inventory,
             journal,
             metrics,
+            observer,
             seen: Seen::default(),
             horizon: Timestamp::MAX,
             keeping: FuturesUnordered::new(),
@@ -141,7 +144,7 @@ impl Follower {
         if self.seen.knows(uid, class) {
             return;
         }
-        let Some(change) = PipelineRunChange::of(run, now) else { return };
+        let Some(change) = PipelineRunChange::of(run, &self.observer, now) else { return };
         if self.seen.note(uid, class, change.event.since, self.horizon) == News::Changed {
             self.consider(change);
         }
@@ -160,7 +163,7 @@ impl Follower {
 
     fn is_asked_for(&self, change: &PipelineRunChange) -> bool {
         let event = Event::PipelineRun(change.event.clone());
-        self.inventory.current().is_some_and(|rules| rules.concerns_any(&event))
+        self.inventory.current().is_some_and(|rules| rules.applies_to_any(&event))
     }
 
     fn look_again(&mut self) {

@@ -18,14 +18,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trigger_core::Observer;
 use trigger_dispatch::Metrics;
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
 use trigger_runtime::restart_on_panic;
 
 use self::follower::Follower;
-use crate::builds::Scope;
 use crate::client::Connection;
+use crate::feeds::Scope;
 use crate::metrics::Watched;
 
 /// What following PipelineRuns needs of the rest.
@@ -41,6 +42,8 @@ pub struct PipelineRunFollowers {
     pub synced: watch::Receiver<bool>,
     /// Counts.
     pub metrics: Metrics,
+    /// The right to observe PipelineRuns.
+    pub observer: Observer,
 }
 
 impl PipelineRunFollowers {
@@ -55,6 +58,7 @@ impl PipelineRunFollowers {
                     Arc::clone(&parts.inventory),
                     Arc::clone(&parts.journal),
                     parts.metrics.clone(),
+                    parts.observer.clone(),
                     connection.metrics.watch(Watched::PipelineRuns),
                 );
                 follower.run(connection.clone(), parts.synced.clone())

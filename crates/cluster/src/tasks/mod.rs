@@ -16,8 +16,8 @@ use trigger_api::tekton::{CustomRun, Run};
 use trigger_runtime::restart_on_panic;
 
 use self::kind::TaskObject;
-use crate::builds::Scope;
 use crate::client::Connection;
+use crate::feeds::Scope;
 use crate::leader::STEP_DOWN_GRACE;
 
 /// Carries out the CustomRuns and Runs in `scope` that ask for a Build, until `shutdown`; what is under way then

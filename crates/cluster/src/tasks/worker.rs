@@ -173,7 +173,7 @@ impl Worker {
     async fn post(&self, creation: &Creation) -> Result<(), ApiServerError> {
         let ObjectKey { namespace, .. } = &creation.key;
         let runs: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &build_runs());
-        match create(&runs, &creation.object).await {
+        match create(&runs, &creation.object, None).await {
             Err(error) if !already_exists(&error) => Err(ApiServerError::of(&error)),
             _ => Ok(()),
         }

@@ -7,21 +7,10 @@ use std::net::Ipv6Addr;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::parse::Address;
-use super::{RepoId, RepoIdError};
-
-/// Hosts whose paths know no case: they redirect from any case to the one the owner chose, and refuse two
-/// names that differ only in case. Other servers may keep two repositories that differ only in case, so
-/// their paths are compared exactly.
-const CASE_INSENSITIVE_HOSTS: [&str; 2] = ["github.com", "gitlab.com"];
+use super::{KnownHosts, RepoId, RepoIdError};
 
 /// The longest host name there can be (RFC 1035, 2.3.4, as text).
 const LONGEST_HOST: usize = 253;
-
-/// Second host names for SSH on port 443, for networks that let nothing else out. The repositories are those
-/// of the first name.
-/// Sources: <https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port>,
-/// <https://about.gitlab.com/blog/gitlab-dot-com-now-supports-an-alternate-git-plus-ssh-port/>.
-const SSH_HOSTS: [(&str, &str); 2] = [("ssh.github.com", "github.com"), ("altssh.gitlab.com", "gitlab.com")];
 
 /// What cannot stand for itself in the path of a name. All but ASCII is encoded as well, so that a name
 /// looks like what it is.
@@ -41,9 +30,9 @@ const ENCODED: AsciiSet = CONTROLS
     .add(b'}');
 
 /// The name of the repository at an address.
-pub(super) fn name(address: &Address) -> Result<RepoId, RepoIdError> {
-    let host = host(&address.host)?;
-    let path = path(&host, &address.path)?;
+pub(super) fn name(address: &Address, hosts: &KnownHosts) -> Result<RepoId, RepoIdError> {
+    let host = host(&address.host, hosts)?;
+    let path = path(&host, &address.path, hosts)?;
     let mut text = String::with_capacity(host.len() + path.len() + 7);
     text.push_str(&host);
     let host_end = text.len();
@@ -66,7 +55,7 @@ pub(super) fn name(address: &Address) -> Result<RepoId, RepoIdError> {
     })
 }
 
-fn host(written: &str) -> Result<Cow<'_, str>, RepoIdError> {
+fn host<'a>(written: &str, hosts: &'a KnownHosts) -> Result<Cow<'a, str>, RepoIdError> {
     // `host:` is an address with an empty port, which means the default one (RFC 3986, 3.2.3).
     let written = match written.strip_suffix(':') {
         Some(host) if host.ends_with(']') || !host.contains(':') => host,
@@ -85,11 +74,10 @@ fn host(written: &str) -> Result<Cow<'_, str>, RepoIdError> {
     if !legal {
         return Err(RepoIdError::Host);
     }
-    let first_name = SSH_HOSTS.iter().find(|(second, _)| *second == host).map(|(_, first)| *first);
-    Ok(first_name.map_or(Cow::Owned(host), Cow::Borrowed))
+    Ok(hosts.behind(&host).map_or(Cow::Owned(host), Cow::Borrowed))
 }
 
-fn path(host: &str, written: &str) -> Result<String, RepoIdError> {
+fn path(host: &str, written: &str, hosts: &KnownHosts) -> Result<String, RepoIdError> {
     if written.chars().any(char::is_control) {
         return Err(RepoIdError::Control);
     }
@@ -101,7 +89,7 @@ fn path(host: &str, written: &str) -> Result<String, RepoIdError> {
         }
         path.push_str(segment);
     }
-    if CASE_INSENSITIVE_HOSTS.contains(&host) {
+    if hosts.ignores_case(host) {
         path.make_ascii_lowercase();
     }
     let kept = without_suffix(&path).len();

@@ -8,6 +8,7 @@
 //! secret of that Build alone.
 
 mod canonical;
+mod hosts;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::hosts::KnownHosts;
 
 /// One name for every spelling of a repository's address.
 ///
@@ -111,8 +114,16 @@ impl RepoId {
     /// - `%20` and the like are decoded in all syntaxes, although Git takes them literally in scp syntax:
     ///   providers show the same encoded path in all addresses of a repository.
     /// - `?` and `#` begin what is not part of the name in all syntaxes.
+    ///
+    /// `hosts` says what is particular about the hosts of public services.
+    pub fn parse_with(address: &str, hosts: &KnownHosts) -> Result<Self, RepoIdError> {
+        canonical::name(&parse::address(address)?, hosts)
+    }
+
+    /// The same without any knowledge of public services: for a name that is canonical already, such as a stored one,
+    /// and for hosts that are none of theirs.
     pub fn parse(address: &str) -> Result<Self, RepoIdError> {
-        canonical::name(&parse::address(address)?)
+        Self::parse_with(address, &KnownHosts::NONE)
     }
 
     /// The host in lower case, without the port. IPv6 addresses are in brackets.

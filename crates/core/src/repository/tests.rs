@@ -3,8 +3,15 @@
 
 use super::*;
 
+/// What a provider would say of its own public service.
+fn hosts() -> KnownHosts {
+    KnownHosts::default()
+        .ignoring_case(&["github.com", "forge.example"])
+        .ssh_aliases(&[("ssh.github.com", "github.com"), ("altssh.forge.example", "forge.example")])
+}
+
 fn name(address: &str) -> String {
-    RepoId::parse(address).map_or_else(|error| format!("refused: {error}"), String::from)
+    RepoId::parse_with(address, &hosts()).map_or_else(|error| format!("refused: {error}"), String::from)
 }
 
 fn check(rows: &[(&str, &str)]) {
@@ -14,7 +21,8 @@ fn check(rows: &[(&str, &str)]) {
 }
 
 fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (RepoId::parse(one).unwrap(), RepoId::parse(other).unwrap());
+    let (one, other) =
+        (RepoId::parse_with(one, &hosts()).unwrap(), RepoId::parse_with(other, &hosts()).unwrap());
     assert_eq!(one.is_same_repository(&other), other.is_same_repository(&one), "{one} and {other}");
     if one.is_same_repository(&other) {
         assert_eq!(one.key(), other.key());
@@ -54,7 +62,7 @@ fn trailing_slashes_and_git_suffixes_are_stripped() {
 fn hosts_know_no_case_and_paths_only_on_known_hosts() {
     check(&[
         ("https://GitHub.com/Acme/Web", "github.com/acme/web"),
-        ("git@GITLAB.com:Acme/Web.git", "gitlab.com/acme/web"),
+        ("git@FORGE.example:Acme/Web.git", "forge.example/acme/web"),
         ("https://Git.Example.COM/Acme/Web", "git.example.com/Acme/Web"),
         ("HTTPS://git.example.com/o/r", "git.example.com/o/r"),
         ("https://git.example.com./o/r", "git.example.com/o/r"),
@@ -114,7 +122,7 @@ fn ssh_and_git_protocol_spellings_are_understood() {
         ("git+ssh://git@github.com/o/r.git", "github.com/o/r"),
         ("git://github.com/o/r.git", "github.com/o/r"),
         ("ssh://git@ssh.github.com:443/o/r.git", "github.com/o/r"),
-        ("ssh://git@altssh.gitlab.com:443/o/r.git", "gitlab.com/o/r"),
+        ("ssh://git@altssh.forge.example:443/o/r.git", "forge.example/o/r"),
         ("ssh://git@git.example.com/~user/r.git", "git.example.com/~user/r"),
     ]);
 }
@@ -122,7 +130,7 @@ fn ssh_and_git_protocol_spellings_are_understood() {
 #[test]
 fn scp_syntax_has_any_user_and_any_path_but_no_port() {
     check(&[
-        ("git@gitlab.com:group/sub/project.git", "gitlab.com/group/sub/project"),
+        ("git@forge.example:group/sub/project.git", "forge.example/group/sub/project"),
         ("git@git.example.com:repo.git", "git.example.com/repo"),
         ("git@git.example.com:2222/o/r.git", "git.example.com/2222/o/r"),
         ("org-123@github.com:o/r.git", "github.com/o/r"),

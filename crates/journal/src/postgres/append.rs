@@ -11,30 +11,29 @@ use crate::new_delivery::NewDelivery;
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, JournalError};
 
-/// How often an entry is tried again that was there and then was not, or failed and then had not: others
-/// have to forget it and bring it again in between, so that one more time is already rare.
-const TRIES: usize = 5;
+/// How often an append is repeated because the row disappeared, or was no longer failed. Other replicas have to prune
+/// or reopen it in between, so a second time is already rare.
+const MOST_TRIES: usize = 5;
 
-/// Inserts what is not known, in one statement that is one commit. Every replica inserts in the order of the
-/// ids, so that two which have the same deliveries in hand do not wait for each other. `place` keeps the
-/// order in which they came.
+/// Inserts the unknown deliveries, in one statement that is one commit. Every replica inserts in the order of the
+/// ids, so that two replicas with the same deliveries do not wait for each other. `place` keeps the order of arrival.
 const INSERT: &str = "\
     WITH entry AS ( \
       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
           $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bytea[], \
-          $15::text[]) \
+          $15::text[], $16::text[]) \
         AS e (id, place, received_at, event, repository, source, path, provider_id, headers, proof, tenant, \
-          size, encoding, bytes, decisions) \
+          size, encoding, bytes, decisions, facts) \
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     new AS ( \
       INSERT INTO deliveries (id, state, ready_at, settled_at, attempts, received_at, event, repository, \
-        source, path, provider_id, headers, proof, tenant, size, decisions) \
+        source, path, provider_id, headers, proof, tenant, size, decisions, facts) \
       SELECT id, \
         CASE WHEN decisions IS NULL THEN 'pending' ELSE 'settled' END, \
         CASE WHEN decisions IS NULL THEN (SELECT now FROM moment) + place END, \
         CASE WHEN decisions IS NOT NULL THEN (SELECT now FROM moment) END, \
         CASE WHEN decisions IS NULL THEN 0 ELSE 1 END, \
-        received_at, event, repository, source, path, provider_id, headers, proof, tenant, size, decisions \
+        received_at, event, repository, source, path, provider_id, headers, proof, tenant, size, decisions, facts \
       FROM entry ORDER BY id COLLATE \"C\" \
       ON CONFLICT (id) DO NOTHING RETURNING seq, id \
     ), kept AS ( \
@@ -43,8 +42,8 @@ const INSERT: &str = "\
     ) \
     SELECT id FROM new";
 
-/// Takes what has just arrived in place of what had failed: its proof is the one that holds today, and its
-/// body may have been dropped since. What the last attempt came to stays until the next one ends.
+/// Replaces a failed delivery by the one that arrived now: its verification holds today, and the stored body may have
+/// been pruned. The result of the last attempt stays until the next one ends, and so do the facts.
 const REOPEN: &str = "\
     WITH known AS ( \
       UPDATE deliveries SET state = 'pending', ready_at = clock(), due = NULL, settled_at = NULL, \
@@ -70,32 +69,33 @@ impl Operation for NewDelivery {
         self.body_bytes()
     }
 
-    async fn carry_out(store: &Store, jobs: &[&Self]) -> Answers<AppendOutcome> {
+    async fn execute(store: &Store, operations: &[&Self]) -> Answers<AppendOutcome> {
         let session = store.sessions.get().await?;
-        let inserted = insert(&session, jobs).await;
-        // Also if it is not known whether it happened, or if others were new than those: to look for nothing
-        // costs little.
+        let inserted = insert(&session, operations).await;
+        // Also if it is unknown whether the commit happened, or which deliveries were new: an unnecessary claim costs
+        // little.
         let any_new = inserted.as_ref().map_or(true, |new| !new.is_empty());
-        if any_new && jobs.iter().any(|job| job.decisions.is_none()) {
-            store.arrivals.announce();
+        if any_new && operations.iter().any(|operation| operation.decisions.is_none()) {
+            store.wakeups.announce();
         }
         let new = ids(&inserted?)?;
-        let known: Vec<_> = jobs.iter().filter(|job| !new.contains(job.id().as_str())).copied().collect();
+        let known: Vec<_> =
+            operations.iter().filter(|operation| !new.contains(operation.id().as_str())).copied().collect();
         if known.is_empty() {
             session.keep();
-            return Ok(jobs.iter().map(|_| Ok(AppendOutcome::New)).collect());
+            return Ok(operations.iter().map(|_| Ok(AppendOutcome::New)).collect());
         }
         let mut states = states(&session, &known).await?;
-        let mut answers = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            if new.contains(job.id().as_str()) {
+        let mut answers = Vec::with_capacity(operations.len());
+        for operation in operations {
+            if new.contains(operation.id().as_str()) {
                 answers.push(Ok(AppendOutcome::New));
                 continue;
             }
-            let answer = match states.remove(job.id().as_str()).as_deref() {
+            let answer = match states.remove(operation.id().as_str()).as_deref() {
                 Some("settled") => Ok(AppendOutcome::Settled),
                 Some("pending" | "claimed") => Ok(AppendOutcome::InProgress),
-                _ => again(store, &session, job).await,
+                _ => reopen_or_insert(store, &session, operation).await,
             };
             answers.push(answer);
         }
@@ -106,67 +106,73 @@ impl Operation for NewDelivery {
     }
 }
 
-/// Opens what had failed, or inserts what was forgotten just now.
-async fn again(store: &Store, session: &Session, entry: &NewDelivery) -> Result<AppendOutcome, JournalError> {
-    for _ in 0..TRIES {
-        let reopened = reopen(session, entry).await;
+/// Reopens a failed delivery, or inserts one whose key was pruned in between.
+async fn reopen_or_insert(
+    store: &Store,
+    session: &Session,
+    new: &NewDelivery,
+) -> Result<AppendOutcome, JournalError> {
+    for _ in 0..MOST_TRIES {
+        let reopened = reopen(session, new).await;
         if reopened.as_ref().map_or(true, |known| !known.is_empty()) {
-            store.arrivals.announce();
+            store.wakeups.announce();
         }
         if !reopened?.is_empty() {
             return Ok(AppendOutcome::Reopened);
         }
-        match states(session, &[entry]).await?.remove(entry.id().as_str()).as_deref() {
+        match states(session, &[new]).await?.remove(new.id().as_str()).as_deref() {
             Some("settled") => return Ok(AppendOutcome::Settled),
             Some("pending" | "claimed") => return Ok(AppendOutcome::InProgress),
             Some(_) => {}
             None => {
-                if !insert(session, &[entry]).await?.is_empty() {
-                    store.arrivals.announce();
+                if !insert(session, &[new]).await?.is_empty() {
+                    store.wakeups.announce();
                     return Ok(AppendOutcome::New);
                 }
             }
         }
     }
-    Err(JournalError::refused("others keep changing the delivery"))
+    Err(JournalError::unavailable_because("other replicas keep changing the delivery"))
 }
 
-async fn insert(session: &Session, entries: &[&NewDelivery]) -> Result<Vec<Row>, tokio_postgres::Error> {
+async fn insert(session: &Session, deliveries: &[&NewDelivery]) -> Result<Vec<Row>, tokio_postgres::Error> {
     let column =
-        |of: fn(&NewDelivery) -> &str| entries.iter().map(|entry| text(of(entry))).collect::<Vec<_>>();
-    let number = |of: fn(&NewDelivery) -> i64| entries.iter().map(|entry| of(entry)).collect::<Vec<_>>();
-    let places: Vec<i64> = (0..).take(entries.len()).collect();
-    let repositories: Vec<_> = entries.iter().map(|entry| entry.repository.as_deref()).collect();
+        |of: fn(&NewDelivery) -> &str| deliveries.iter().map(|new| text(of(new))).collect::<Vec<_>>();
+    let number = |of: fn(&NewDelivery) -> i64| deliveries.iter().map(|new| of(new)).collect::<Vec<_>>();
+    let places: Vec<i64> = (0..).take(deliveries.len()).collect();
+    let repositories: Vec<_> = deliveries.iter().map(|new| new.repository.as_deref()).collect();
     let provider_ids: Vec<_> =
-        entries.iter().map(|entry| entry.delivery.provider_id.as_deref().map(text)).collect();
-    let bytes: Vec<_> = entries.iter().map(|entry| entry.body.bytes.as_ref()).collect();
-    let decisions: Vec<_> = entries.iter().map(|entry| entry.decisions.as_deref().map(text)).collect();
+        deliveries.iter().map(|new| new.delivery.provider_id.as_deref().map(text)).collect();
+    let bytes: Vec<_> = deliveries.iter().map(|new| new.body.bytes.as_ref()).collect();
+    let decisions: Vec<_> = deliveries.iter().map(|new| new.decisions.as_deref().map(text)).collect();
+    let facts: Vec<_> = deliveries.iter().map(|new| new.facts.as_deref().map(text)).collect();
     session
         .query(
             INSERT,
             &[
-                &column(|entry| entry.delivery.id.as_str()),
+                &column(|new| new.delivery.id.as_str()),
                 &places,
-                &number(|entry| to_nanoseconds(entry.delivery.received_at)),
-                &column(|entry| &entry.delivery.event),
+                &number(|new| to_nanoseconds(new.delivery.received_at)),
+                &column(|new| &new.delivery.event),
                 &repositories,
-                &column(|entry| &entry.delivery.source),
-                &column(|entry| &entry.delivery.path),
+                &column(|new| &new.delivery.source),
+                &column(|new| &new.delivery.path),
                 &provider_ids,
-                &column(|entry| &entry.headers),
-                &column(|entry| &entry.verification),
-                &column(|entry| &entry.tenant),
+                &column(|new| &new.headers),
+                &column(|new| &new.verification),
+                &column(|new| &new.tenant),
                 &number(NewDelivery::size),
-                &column(|entry| &entry.body.encoding),
+                &column(|new| &new.body.encoding),
                 &bytes,
                 &decisions,
+                &facts,
             ],
         )
         .await
 }
 
-async fn reopen(session: &Session, entry: &NewDelivery) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let delivery = &entry.delivery;
+async fn reopen(session: &Session, new: &NewDelivery) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let delivery = &new.delivery;
     session
         .query(
             REOPEN,
@@ -174,16 +180,16 @@ async fn reopen(session: &Session, entry: &NewDelivery) -> Result<Vec<Row>, toki
                 &delivery.id.as_str(),
                 &to_nanoseconds(delivery.received_at),
                 &text(&delivery.event),
-                &entry.repository,
+                &new.repository,
                 &text(&delivery.source),
                 &text(&delivery.path),
                 &delivery.provider_id.as_deref().map(text),
-                &entry.headers,
-                &entry.verification,
-                &entry.tenant.as_ref(),
-                &entry.size(),
-                &entry.body.encoding.as_ref(),
-                &entry.body.bytes.as_ref(),
+                &new.headers,
+                &new.verification,
+                &new.tenant.as_ref(),
+                &new.size(),
+                &new.body.encoding.as_ref(),
+                &new.body.bytes.as_ref(),
             ],
         )
         .await
@@ -191,9 +197,9 @@ async fn reopen(session: &Session, entry: &NewDelivery) -> Result<Vec<Row>, toki
 
 async fn states(
     session: &Session,
-    entries: &[&NewDelivery],
+    deliveries: &[&NewDelivery],
 ) -> Result<HashMap<String, String>, JournalError> {
-    let ids: Vec<_> = entries.iter().map(|entry| entry.id().as_str()).collect();
+    let ids: Vec<_> = deliveries.iter().map(|new| new.id().as_str()).collect();
     let rows = session.query(STATES, &[&ids]).await?;
     rows.iter().map(|row| Ok((column(row, "id")?, column(row, "state")?))).collect()
 }

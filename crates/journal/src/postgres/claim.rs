@@ -7,11 +7,11 @@ use tracing::error;
 use super::Store;
 use super::row::{self, column, columns};
 use super::session::Session;
-use crate::row::Envelope;
+use crate::row::{ColumnError, Envelope};
 use crate::{ClaimRequest, ClaimToken, ClaimedDelivery, JournalError};
 
-/// The tenants that have something due, each with the moment since which the oldest of it is. Leaps from one
-/// tenant to the next in the index, whatever the length of their lines.
+/// The tenants with due deliveries, each with the time since which its oldest is due. Skips from one tenant to the
+/// next in the index, whatever the length of their queues.
 const WAITING: &str = "\
     WITH RECURSIVE moment AS MATERIALIZED (SELECT clock() AS now), tenants AS ( \
       (SELECT tenant, ready_at FROM deliveries WHERE ready_at IS NOT NULL \
@@ -24,9 +24,9 @@ const WAITING: &str = "\
     ) \
     SELECT tenant, ready_at FROM tenants WHERE ready_at <= (SELECT now FROM moment)";
 
-/// Leases what is due of each tenant, in the order in which it became due, and passes over what another
-/// replica is leasing at this moment.
-const LEASE: &str = concat!(
+/// Claims due deliveries of each tenant, in the order in which they became due, and skips those that another replica is
+/// claiming at this moment.
+const CLAIM: &str = concat!(
     "WITH moment AS MATERIALIZED (SELECT clock() AS now), \
     due AS MATERIALIZED ( \
       SELECT d.seq, d.ready_at, share.place \
@@ -34,77 +34,88 @@ const LEASE: &str = concat!(
         SELECT seq, ready_at FROM deliveries \
         WHERE tenant = share.tenant AND ready_at <= (SELECT now FROM moment) \
         ORDER BY ready_at, seq LIMIT share.size FOR UPDATE SKIP LOCKED) d \
-    ), leased AS ( \
+    ), claimed AS ( \
       UPDATE deliveries d SET state = 'claimed', attempts = d.attempts + 1, due = NULL, \
         ready_at = least((SELECT now FROM moment)::numeric + $3::bigint, 9223372036854775807)::bigint \
       FROM due WHERE d.seq = due.seq \
       RETURNING due.place, due.ready_at AS since, d.tenant, ",
     columns!(),
     ") \
-    SELECT l.*, b.encoding, b.bytes FROM leased l LEFT JOIN bodies b ON b.delivery = l.seq \
-    ORDER BY l.place, l.since, l.seq"
+    SELECT c.*, b.encoding, b.bytes FROM claimed c LEFT JOIN bodies b ON b.delivery = c.seq \
+    ORDER BY c.place, c.since, c.seq"
 );
 
-/// An entry that cannot be read. As long as it is ours to end: its lease may have run out meanwhile.
-const BURY: &str = "\
+/// Fails a delivery that cannot be read, while the claim on it is held.
+const FAIL_UNREADABLE: &str = "\
     UPDATE deliveries SET state = 'failed', ready_at = NULL, due = NULL, settled_at = clock(), fault = $3 \
     WHERE seq = $1 AND state = 'claimed' AND attempts = $2 RETURNING seq";
 
-pub(super) async fn claim(store: &Store, demand: ClaimRequest) -> Result<Vec<ClaimedDelivery>, JournalError> {
+pub(super) async fn claim(
+    store: &Store,
+    request: ClaimRequest,
+) -> Result<Vec<ClaimedDelivery>, JournalError> {
     let session = store.sessions.get().await?;
     let mut waiting = Vec::new();
     for row in session.query(WAITING, &[]).await? {
         waiting.push((Arc::from(column::<&str>(&row, "tenant")?), column(&row, "ready_at")?));
     }
-    let shares = share(store, waiting, &demand);
+    let shares = share(store, waiting, &request);
     if shares.is_empty() {
         session.keep();
         return Ok(Vec::new());
     }
     let tenants: Vec<&str> = shares.iter().map(|(tenant, _)| tenant.as_ref()).collect();
     let sizes: Vec<_> = shares.iter().map(|(_, size)| i64::try_from(*size).unwrap_or(i64::MAX)).collect();
-    let lease = i64::try_from(demand.lease.as_nanos()).unwrap_or(i64::MAX);
-    // By our clock, and from before it was asked for: it ends no later for us than for the database.
-    let lease_until = Timestamp::now().checked_add(demand.lease).unwrap_or(Timestamp::MAX);
-    let rows = session.query(LEASE, &[&tenants, &sizes, &lease]).await?;
+    let timeout = i64::try_from(request.timeout.as_nanos()).unwrap_or(i64::MAX);
+    // By this process's clock, from before the call: here the claim times out no later than in the database.
+    let claimed_until = Timestamp::now().checked_add(request.timeout).unwrap_or(Timestamp::MAX);
+    let rows = session.query(CLAIM, &[&tenants, &sizes, &timeout]).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
-        claimed.extend(open(&session, &row, lease_until).await?);
+        claimed.extend(open(&session, &row, claimed_until).await?);
     }
     session.keep();
     Ok(claimed)
 }
 
-fn share(store: &Store, waiting: Vec<(Arc<str>, i64)>, demand: &ClaimRequest) -> Vec<(Arc<str>, usize)> {
-    let mut turns = store.turns.lock().unwrap_or_else(PoisonError::into_inner);
-    let shares = turns.share(waiting, demand.max, |tenant| demand.room(tenant));
+fn share(store: &Store, waiting: Vec<(Arc<str>, i64)>, request: &ClaimRequest) -> Vec<(Arc<str>, usize)> {
+    let mut round_robin = store.round_robin.lock().unwrap_or_else(PoisonError::into_inner);
+    let shares = round_robin.share(waiting, request.max, |tenant| request.room(tenant));
     for (tenant, _) in &shares {
-        turns.served(tenant);
+        round_robin.served(tenant);
     }
     shares
 }
 
-/// What a row that was leased holds; nothing if it cannot be read.
+/// The delivery of a claimed row; `None` if it cannot be read, and is failed.
 async fn open(
     session: &Session,
     row: &Row,
-    lease_until: Timestamp,
+    claimed_until: Timestamp,
 ) -> Result<Option<ClaimedDelivery>, JournalError> {
     let tenant: Arc<str> = column::<&str>(row, "tenant")?.into();
     let envelope: Envelope = row::envelope(row)?;
     let (sequence, attempt) = (envelope.sequence, envelope.attempts);
-    let launches = envelope.launches();
-    match launches.and_then(|launches| Ok((envelope.open()?, launches))) {
-        Ok(((delivery, verification), launches)) => {
-            let ticket = ClaimToken { id: delivery.id.clone(), attempt };
-            Ok(Some(ClaimedDelivery { ticket, delivery, verification, tenant, launches, lease_until }))
-        }
+    match decode(tenant, envelope, claimed_until) {
+        Ok(claimed) => Ok(Some(claimed)),
         Err(unreadable) => {
-            // Left in the queue it would be claimed again and again.
+            // In the queue it would be claimed again and again.
             error!(%unreadable, sequence, "a delivery cannot be read and is failed");
             let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
-            session.query(BURY, &[&sequence, &attempt, &unreadable.to_string()]).await?;
+            session.query(FAIL_UNREADABLE, &[&sequence, &attempt, &unreadable.to_string()]).await?;
             Ok(None)
         }
     }
+}
+
+fn decode(
+    tenant: Arc<str>,
+    envelope: Envelope,
+    claimed_until: Timestamp,
+) -> Result<ClaimedDelivery, ColumnError> {
+    let attempt = envelope.attempts;
+    let (facts, launches) = (envelope.facts()?, envelope.launches()?);
+    let (delivery, verification) = envelope.open()?;
+    let token = ClaimToken { id: delivery.id.clone(), attempt };
+    Ok(ClaimedDelivery { token, delivery, verification, facts, tenant, launches, claimed_until })
 }

@@ -9,15 +9,15 @@ use super::tls::Trust;
 use super::{OpenError, Options};
 use crate::Address;
 
-/// How the server's list of sessions calls ours, unless the address says otherwise.
+/// The name of the journal's sessions in `pg_stat_activity`, unless the address sets another.
 const APPLICATION: &str = "shipwright-trigger";
 
-/// A peer that is silent for so long is asked whether it is there.
+/// TCP keep-alive: the first probe after this time without traffic, and further probes.
 const IDLE: Duration = Duration::from_secs(30);
 const INTERVAL: Duration = Duration::from_secs(10);
 const RETRIES: u32 = 3;
 
-/// Where the database is and how to get in. Never shown as a whole, because of the password.
+/// Where the database is, and how to log in. Not `Debug`, because of the password.
 pub(super) struct ConnectionConfig {
     pub(super) config: Config,
     pub(super) trust: Trust,
@@ -26,11 +26,11 @@ pub(super) struct ConnectionConfig {
 }
 
 impl ConnectionConfig {
-    /// Reads a connection string as libpq takes it, with what the client does not know by itself: the
-    /// modes of TLS that verify, and the file of authorities.
+    /// Parses a connection string of libpq, with the parameters that the client library does not support: the verifying
+    /// values of `sslmode`, and `sslrootcert`.
     pub(super) fn parse(url: &str, options: &Options) -> Result<Self, OpenError> {
         let shown = Address::Postgres(url.to_owned()).to_string();
-        let bad = |reason: String| OpenError::Address { place: shown.clone(), reason };
+        let bad = |reason: String| OpenError::Address { address: shown.clone(), reason };
         let (base, parameters) = split(url);
         let (mut mode, mut authorities, mut rest) = (None, None, Vec::new());
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -45,7 +45,7 @@ impl ConnectionConfig {
                 None => return Err(bad("a parameter has no value".to_owned())),
             }
         }
-        // The client's own words tell which parameter is wrong, and no value.
+        // The client library's error names the parameter, and no value.
         let parsed: Result<Config, _> = format!("{base}?{}", rest.join("&")).parse();
         let mut config = parsed.map_err(|error| {
             let detail = std::error::Error::source(&error).map(ToString::to_string);
@@ -58,20 +58,20 @@ impl ConnectionConfig {
             Some("require" | "verify-ca" | "verify-full") => (SslMode::Require, verified),
             Some(other) => {
                 let known = "disable, prefer, require, verify-ca or verify-full";
-                return Err(bad(format!("sslmode={other} is not known: write {known}")));
+                return Err(bad(format!("sslmode={other} is unknown: write {known}")));
             }
         };
         config.ssl_mode(mode);
         complete(&mut config, options);
         if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
-            return Err(bad("a journal is written to: target_session_attrs must be read-write".to_owned()));
+            return Err(bad("the journal needs writes: target_session_attrs must be read-write".to_owned()));
         }
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { config, trust, shown })
     }
 }
 
-/// What the address leaves open.
+/// Fills in the parameters that the address omits.
 fn complete(config: &mut Config, options: &Options) {
     if let (None, Some(password)) = (config.get_password(), &options.password) {
         config.password(password);
@@ -83,21 +83,21 @@ fn complete(config: &mut Config, options: &Options) {
         config.application_name(APPLICATION);
     }
     if config.get_connect_timeout().is_none() {
-        // So that a host that is silent leaves time for the next.
+        // A host that does not answer leaves time for the next.
         let hosts = u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
-        config.connect_timeout(options.patience / hosts.saturating_add(1));
+        config.connect_timeout(options.timeout / hosts.saturating_add(1));
     }
     if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(options.patience * 2);
+        config.tcp_user_timeout(options.timeout * 2);
     }
     config.keepalives_idle(IDLE).keepalives_interval(INTERVAL).keepalives_retries(RETRIES);
 }
 
-/// The address before its parameters, and those. A password may hold a question mark.
+/// The address before its parameters, and the parameters. A password may hold a question mark.
 fn split(url: &str) -> (&str, &str) {
-    let place = url.find('@').unwrap_or(0);
-    match url.get(place..).and_then(|rest| rest.split_once('?')) {
-        Some((rest, parameters)) => (url.get(..place + rest.len()).unwrap_or(url), parameters),
+    let user_end = url.find('@').unwrap_or(0);
+    match url.get(user_end..).and_then(|rest| rest.split_once('?')) {
+        Some((rest, parameters)) => (url.get(..user_end + rest.len()).unwrap_or(url), parameters),
         None => (url, ""),
     }
 }
@@ -122,27 +122,27 @@ mod tests {
             ("?sslmode=verify-ca", SslMode::Require, Trust::System),
             ("?sslrootcert=/etc/ca%201.pem&sslmode=verify-full", SslMode::Require, file()),
         ] {
-            let place = parse(&format!("postgres://u:p@h/d{parameters}")).unwrap_or_else(|e| panic!("{e}"));
-            assert_eq!((place.config.get_ssl_mode(), place.trust), (mode, trust), "{parameters}");
-            assert_eq!(place.config.get_dbname(), Some("d"));
+            let parsed = parse(&format!("postgres://u:p@h/d{parameters}")).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!((parsed.config.get_ssl_mode(), parsed.trust), (mode, trust), "{parameters}");
+            assert_eq!(parsed.config.get_dbname(), Some("d"));
         }
     }
 
     #[test]
-    fn several_hosts_and_the_password_of_the_environment_are_taken() {
+    fn several_hosts_and_the_password_of_the_environment_are_used() {
         let options = Options { password: Some("secret".to_owned()), ..Options::default() };
-        let place =
+        let parsed =
             ConnectionConfig::parse("postgres://u@a:1,b:2/d?target_session_attrs=any", &options).unwrap();
-        assert_eq!((place.config.get_hosts().len(), place.config.get_ports()), (2, &[1, 2][..]));
-        assert_eq!(place.config.get_password(), Some(&b"secret"[..]));
-        assert_eq!(place.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
-        let place = ConnectionConfig::parse("postgres://u:p?w@h/d", &options).unwrap();
-        assert_eq!(place.config.get_password(), Some(&b"p?w"[..]), "that of the address comes first");
+        assert_eq!((parsed.config.get_hosts().len(), parsed.config.get_ports()), (2, &[1, 2][..]));
+        assert_eq!(parsed.config.get_password(), Some(&b"secret"[..]));
+        assert_eq!(parsed.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        let parsed = ConnectionConfig::parse("postgres://u:p?w@h/d", &options).unwrap();
+        assert_eq!(parsed.config.get_password(), Some(&b"p?w"[..]), "the one of the address comes first");
     }
 
     #[test]
-    fn addresses_that_cannot_be_used_are_refused_without_showing_the_password() {
-        for (parameters, told) in [
+    fn unusable_addresses_are_rejected_without_the_password() {
+        for (parameters, expected) in [
             ("sslmode=allow", "sslmode=allow"),
             ("sslcert=/x", "sslcert"),
             ("connect_timeout=soon", "connect_timeout"),
@@ -151,7 +151,7 @@ mod tests {
         ] {
             let error = parse(&format!("postgres://u:hunter2@h/d?password=hunter3&{parameters}"));
             let text = error.err().map(|error| format!("{error} {error:?}")).unwrap_or_default();
-            assert!(text.contains(told) && text.contains("postgres://u@h/d"), "{parameters}: {text}");
+            assert!(text.contains(expected) && text.contains("postgres://u@h/d"), "{parameters}: {text}");
             assert!(!text.contains("hunter"), "{text}");
         }
     }

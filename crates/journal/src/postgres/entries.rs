@@ -2,7 +2,7 @@ use super::Store;
 use super::row::column;
 use crate::{Entry, JournalError};
 
-/// Replaces a entry. False if it is not at `after`.
+/// Replaces an entry. False if it is not at the revision `after`.
 pub(super) async fn replace(store: &Store, name: &str, after: u64, text: &str) -> Result<bool, JournalError> {
     let statement = if after == 0 {
         "INSERT INTO memos VALUES ($1, $2::bigint + 1, $3) ON CONFLICT (name) DO NOTHING"
@@ -16,7 +16,7 @@ pub(super) async fn replace(store: &Store, name: &str, after: u64, text: &str) -
     Ok(changed == 1)
 }
 
-/// A entry as it is.
+/// The entry of this name.
 pub(super) async fn read(store: &Store, name: &str) -> Result<Option<Entry>, JournalError> {
     let session = store.sessions.get().await?;
     let row = session.query_opt("SELECT revision, text FROM memos WHERE name = $1", &[&name]).await?;

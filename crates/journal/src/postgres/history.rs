@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 use super::Store;
 use super::row::{self, columns};
 use crate::cursor::Cursor;
-use crate::row::Stored;
+use crate::row::StoredRow;
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Page, Query};
 
@@ -20,7 +20,7 @@ pub(super) async fn history(store: &Store, query: &Query) -> Result<Page, Journa
     let limit = query.size();
     let after = query.after.as_deref().map(Cursor::parse).transpose()?;
     let mut filter = Filter::new(query, after);
-    // One more than asked for tells whether there is another page.
+    // One row more than requested shows whether there is another page.
     let size = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let size = filter.value(size);
     let text = format!("{SELECT}{} ORDER BY d.received_at DESC, d.seq DESC LIMIT {size}", filter.conditions);
@@ -35,7 +35,7 @@ pub(super) async fn history(store: &Store, query: &Query) -> Result<Page, Journa
         let envelope = &stored.envelope;
         Cursor { received_at: envelope.received_at, sequence: envelope.sequence }.to_text()
     });
-    let records = rows.into_iter().map(Stored::into_record).collect::<Result<_, _>>()?;
+    let records = rows.into_iter().map(StoredRow::into_record).collect::<Result<_, _>>()?;
     Ok(Page { records, next })
 }
 
@@ -62,7 +62,7 @@ impl Filter {
             filter.add("d.received_at <", to_nanoseconds(until));
         }
         if let Some(state) = query.state {
-            // As a literal, one of our own four words: only so can the index of the failures be used.
+            // As a literal, one of four constants: otherwise PostgreSQL cannot use the partial index of failures.
             let _ = write!(filter.conditions, " AND d.state = '{}'", state.name());
         }
         if let Some(cursor) = after {
@@ -78,7 +78,7 @@ impl Filter {
         let _ = write!(self.conditions, " AND {condition} {value}");
     }
 
-    /// Adds a value; how the statement names it.
+    /// Adds a value. Returns its name in the statement.
     fn value(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
         self.values.push(Box::new(value));
         format!("${}", self.values.len())

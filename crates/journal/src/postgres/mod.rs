@@ -1,25 +1,25 @@
 //! The journal in a PostgreSQL database: for several replicas at a time.
 //!
-//! What is promised, given a server that honours `fsync`:
+//! It promises, given a server that honours `fsync`:
 //!
-//! - What was answered with `Ok` survives a crash of this process and of the server. Commits are synchronous
-//!   whatever the server is configured to; whether a fail-over loses some is up to the server's replication.
-//! - What was answered with [`JournalError::Unavailable`] may or may not have happened; asking again is
-//!   safe, because a delivery that is known already is not inserted twice.
+//! - A call that returned `Ok` survives a crash of this process and of the server. Commits are synchronous whatever the
+//!   server's default. Whether a fail-over loses some depends on the server's replication.
+//! - A call that returned [`JournalError::Unavailable`] may have happened or not. Repeating it is safe, because a known
+//!   delivery is not inserted twice.
 //! - Either all of a call happened or none of it.
-//! - When something is due and when a lease ends is decided by the clock of the database, so replicas whose
-//!   clocks differ agree.
-//! - After a restart or a fail-over of the server it goes on by itself, with fresh connections. A server
-//!   that takes no writes is not used.
+//! - The clock of the database decides when a delivery is due and when a claim times out, so replicas with different
+//!   clocks agree.
+//! - After a restart or a fail-over of the server it continues by itself, with new connections. A server that accepts
+//!   no writes is not used.
 //!
-//! The tables lie in a schema of their own, `shipwright_trigger`, which is brought up to date when the
-//! journal is opened. Sessions are set up with `SET`, and statements are prepared: a pooler in between has to
-//! work by session, not by transaction.
+//! The tables lie in a schema of their own, `shipwright_trigger`, which is migrated when the journal is opened.
+//! Sessions are set up with `SET`, and statements are prepared: a pooler in between has to work by session, not by
+//! transaction.
 //!
 //! # Addresses
 //!
-//! As libpq takes them: `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?NAME=VALUE&…`. Of several
-//! hosts the first is used that takes writes. `sslmode` is one of
+//! As in libpq: `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?NAME=VALUE&…`. Of several hosts the first that
+//! accepts writes is used. `sslmode` is one of
 //!
 //! | value | meaning |
 //! |---|---|
@@ -27,16 +27,17 @@
 //! | `prefer`, or none | TLS if the server offers it, with any certificate unless `sslrootcert` is given |
 //! | `require`, `verify-ca`, `verify-full` | TLS, and the certificate has to be the host's |
 //!
-//! Unlike libpq, `require` verifies, and `verify-ca` looks at the name too: a certificate that is not
-//! looked at protects from nobody. `sslrootcert` names a file with the authorities in PEM; without it the
-//! system's count.
+//! Unlike in libpq, `require` verifies the certificate, and `verify-ca` verifies the name too: an unverified
+//! certificate protects from no attacker. `sslrootcert` names a file with the authorities in PEM; the default is the
+//! system's.
 //!
 //! # Inside
 //!
-//! `session` has the connections, `group` collects appends and settlements of many callers into one commit,
-//! `arrivals` tells other replicas and hears them.
+//! `calls` implements the traits. `session` has the connections. `group_commit` collects appends and settlements of
+//! many callers into one commit. `wakeups` notifies other replicas and listens to them.
 
 mod append;
+mod calls;
 mod claim;
 mod config;
 mod entries;
@@ -60,72 +61,62 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use jiff::Timestamp;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use trigger_core::{Delivery, DeliveryId, Replay, Verified};
 
 use config::ConnectionConfig;
-use group_commit::Group;
+use group_commit::GroupCommit;
 pub use opening::OpenError;
 use session::Sessions;
-use settle::Ending;
-use wakeups::{Arrivals, Listener};
+use settle::AttemptEnd;
+use wakeups::{NotifyConnector, Wakeups};
 
+#[cfg(doc)]
+use crate::JournalError;
 use crate::new_delivery::NewDelivery;
 use crate::panic_flag::PanicFlag;
 use crate::round_robin::RoundRobin;
 use crate::timeout::within;
-use crate::{
-    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
-    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
-    Usage, format,
-};
 
-/// How long bringing a schema up to date may take, and waiting for another replica that does it.
-const MIGRATION: Duration = Duration::from_mins(10);
+/// How long a migration may take, including the wait for another replica that migrates.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How a [`PostgresJournal`] behaves.
+/// The settings of a [`PostgresJournal`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// How many connections there are at most, beside the one that listens for other replicas.
     pub connections: usize,
-    /// How many calls may wait or be carried out at the same time. Further calls wait outside, in no memory
-    /// of ours.
+    /// How many calls may wait or run at the same time. Further calls wait in their callers.
     pub queue: usize,
-    /// How long a call waits for its answer, in the queue and outside, before it is answered with
-    /// [`JournalError::Unavailable`]. Real time, also under a paused tokio clock.
-    pub patience: Duration,
+    /// How long a call waits for its answer, including the queue, before it fails with [`JournalError::Unavailable`].
+    /// Real time, also under a paused tokio clock.
+    pub timeout: Duration,
     /// The password, if the address has none.
     pub password: Option<String>,
 }
 
 /// The journal in a PostgreSQL database.
 ///
-/// Dropping it ends it without waiting; [`Journal::close`] waits.
+/// Dropping it ends it without waiting; [`crate::Journal::close`] waits.
 pub struct PostgresJournal {
     store: Arc<Store>,
-    appends: Group<NewDelivery>,
-    endings: Group<Ending>,
-    /// Those who tell other replicas and hear them.
+    appends: GroupCommit<NewDelivery>,
+    attempt_ends: GroupCommit<AttemptEnd>,
+    /// The tasks that notify other replicas and listen to them.
     background: [AbortHandle; 2],
-    /// Raised by a task that panics.
-    alarm: PanicFlag,
+    panic_flag: PanicFlag,
 }
 
-/// What all calls share.
+/// The state that all calls share.
 struct Store {
     sessions: Sessions,
-    arrivals: Arc<Arrivals>,
-    turns: Mutex<RoundRobin>,
+    wakeups: Arc<Wakeups>,
+    round_robin: Mutex<RoundRobin>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 8, queue: 1024, patience: Duration::from_secs(5), password: None }
+        Self { connections: 8, queue: 1024, timeout: Duration::from_secs(5), password: None }
     }
 }
 
@@ -135,7 +126,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("connections", &self.connections)
             .field("queue", &self.queue)
-            .field("patience", &self.patience)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }
@@ -147,206 +138,74 @@ impl fmt::Debug for PostgresJournal {
 }
 
 impl PostgresJournal {
-    /// Opens the journal in the database at `url`, and creates what is missing there. To be called within a
-    /// tokio runtime, which then carries the connections.
+    /// Opens the journal in the database at `url`, creates its schema if there is none, and migrates it. Has to be
+    /// called within a tokio runtime, which then drives the connections.
     pub async fn open(url: &str, options: Options) -> Result<Self, OpenError> {
-        let place = ConnectionConfig::parse(url, &options)?;
-        let shown = place.shown.as_str();
-        let tls = tls::connector(&place.trust)
-            .map_err(|missing| OpenError::Authorities { place: shown.to_owned(), reason: missing.0 })?;
-        let sessions = Sessions::new(&place, tls.clone(), &options)
-            .map_err(|error| OpenError::Store { place: shown.to_owned(), source: error.into() })?;
-        let silent = || OpenError::Unreachable { place: shown.to_owned(), source: None };
+        let config = ConnectionConfig::parse(url, &options)?;
+        let address = config.shown.as_str();
+        let tls = tls::connector(&config.trust)
+            .map_err(|error| OpenError::Authorities { address: address.to_owned(), reason: error.0 })?;
+        let sessions = Sessions::new(&config, tls.clone(), &options)
+            .map_err(|error| OpenError::Store { address: address.to_owned(), source: error.into() })?;
+        let no_answer = || OpenError::Unreachable { address: address.to_owned(), source: None };
 
-        let session = within(options.patience, sessions.get()).await.ok_or_else(silent)?;
-        let session = session.map_err(|error| opening::refuse_pool(shown, error))?;
-        let migrated = within(MIGRATION, schema::migrate(session)).await.ok_or_else(silent)?;
-        migrated.map_err(|mismatch| opening::refuse_schema(shown, mismatch))?;
+        let session = within(options.timeout, sessions.get()).await.ok_or_else(no_answer)?;
+        let session = session.map_err(|error| opening::pool_error(address, error))?;
+        let migrated = within(MIGRATION_TIMEOUT, schema::migrate(session)).await.ok_or_else(no_answer)?;
+        migrated.map_err(|error| opening::schema_error(address, error))?;
 
-        let arrivals = Arc::new(Arrivals::new());
-        let listener = Listener::new(&place, tls, options.patience);
-        // Before the first call: nothing that another replica appends from now on goes unnoticed.
-        let ear = within(options.patience, listener.connect(&arrivals)).await.ok_or_else(silent)?;
-        let ear = ear.map_err(|error| opening::refuse(shown, error))?;
+        let wakeups = Arc::new(Wakeups::new());
+        let connector = NotifyConnector::new(&config, tls, options.timeout);
+        // Before the first call: no append of another replica from now on goes unnoticed.
+        let listener = within(options.timeout, connector.connect(&wakeups)).await.ok_or_else(no_answer)?;
+        let listener = listener.map_err(|error| opening::connection_error(address, error))?;
 
-        let store = Arc::new(Store { sessions, arrivals: Arc::clone(&arrivals), turns: Mutex::default() });
-        let alarm = PanicFlag::new();
+        let store =
+            Arc::new(Store { sessions, wakeups: Arc::clone(&wakeups), round_robin: Mutex::default() });
+        let panic_flag = PanicFlag::new();
         let background = [
-            alarm.spawn(wakeups::tell(Arc::clone(&store))).abort_handle(),
-            alarm.spawn(listener.run(ear, arrivals)).abort_handle(),
+            panic_flag.spawn(wakeups::run_notifier(Arc::clone(&store))).abort_handle(),
+            panic_flag.spawn(connector.run(listener, wakeups)).abort_handle(),
         ];
         Ok(Self {
-            appends: Group::start(Arc::clone(&store), options.queue, &alarm),
-            endings: Group::start(Arc::clone(&store), options.queue, &alarm),
+            appends: GroupCommit::start(Arc::clone(&store), options.queue, &panic_flag),
+            attempt_ends: GroupCommit::start(Arc::clone(&store), options.queue, &panic_flag),
             store,
             background,
-            alarm,
+            panic_flag,
         })
     }
 
-    /// Has an attempt ended together with others.
-    fn end(
-        &self,
-        ending: Result<Ending, JournalError>,
-        id: DeliveryId,
-    ) -> BoxFuture<'_, Result<(), JournalError>> {
-        async move {
-            let held = self.store.sessions.call(self.endings.ask(ending?)).await?;
-            held.then_some(()).ok_or(JournalError::StaleTicket { id })
-        }
-        .boxed()
-    }
-}
-
-impl Journal for PostgresJournal {
-    fn append_decided(
-        &self,
-        delivery: Verified<Delivery>,
-        decisions: Option<Vec<DecisionRecord>>,
-    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        async move {
-            let entry = NewDelivery::new(delivery, decisions.as_deref())?;
-            self.store.sessions.call(self.appends.ask(entry)).await
-        }
-        .boxed()
+    /// Completes the calls that have begun and notifies other replicas, within the timeout of the options.
+    async fn finish(&self) {
+        let finished = async {
+            self.store.sessions.finish_calls().await;
+            // Also commits that have begun for callers that gave up.
+            self.appends.drain().await;
+            self.attempt_ends.drain().await;
+            wakeups::notify(&self.store).await
+        };
+        // Calls that are not complete by then end with the connections.
+        let _ = within(self.store.sessions.timeout(), finished).await;
+        self.abort_background();
+        self.store.sessions.end();
+        self.store.wakeups.wake_local();
     }
 
-    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
-        async move {
-            let replay = Replay { of: order.of.clone(), by: order.by.clone(), from: order.from.clone() };
-            let replay = format::encode(&replay)?;
-            self.store.sessions.serve(statements::replay(&self.store, &order, &replay)).await
-        }
-        .boxed()
-    }
-
-    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
-        self.store.sessions.serve(claim::claim(&self.store, demand))
-    }
-
-    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
-        let id = ticket.id.clone();
-        self.end(Ending::settle(ticket, settlement), id)
-    }
-
-    fn release(
-        &self,
-        ticket: ClaimToken,
-        due: Timestamp,
-        settlement: Settlement,
-    ) -> BoxFuture<'_, Result<(), JournalError>> {
-        let id = ticket.id.clone();
-        self.end(Ending::release(ticket, due, settlement), id)
-    }
-
-    fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>> {
-        let id = id.clone();
-        async move { self.store.sessions.serve(statements::find(&self.store, &id)).await }.boxed()
-    }
-
-    fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>> {
-        async move { self.store.sessions.serve(history::history(&self.store, &query)).await }.boxed()
-    }
-
-    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
-        self.store.sessions.serve(statements::stats(&self.store))
-    }
-
-    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
-        self.store.sessions.serve(retention::usage(&self.store))
-    }
-
-    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.store.sessions.serve(statements::beat(&self.store))
-    }
-
-    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
-        async move {
-            let encoded: Vec<_> = rejections.iter().map(format::encode).collect::<Result<_, _>>()?;
-            self.store.sessions.serve(rejections::write(&self.store, &encoded)).await
-        }
-        .boxed()
-    }
-
-    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
-        self.store.sessions.serve(rejections::read(&self.store))
-    }
-
-    fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
-        self.store.sessions.serve(watermarks::read(&self.store, name))
-    }
-
-    fn raise_watermark<'a>(
-        &'a self,
-        name: &'a str,
-        to: Timestamp,
-    ) -> BoxFuture<'a, Result<(), JournalError>> {
-        self.store.sessions.serve(watermarks::raise(&self.store, name, to))
-    }
-
-    fn entry<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Entry>, JournalError>> {
-        self.store.sessions.serve(entries::read(&self.store, name))
-    }
-
-    fn compare_and_swap<'a>(
-        &'a self,
-        name: &'a str,
-        after: u64,
-        text: String,
-    ) -> BoxFuture<'a, Result<bool, JournalError>> {
-        async move { self.store.sessions.serve(entries::replace(&self.store, name, after, &text)).await }
-            .boxed()
-    }
-
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
-        async move { self.store.sessions.serve(retention::prune(&self.store, &retention)).await }.boxed()
-    }
-
-    fn arrivals(&self) -> watch::Receiver<u64> {
-        self.store.arrivals.subscribe()
-    }
-
-    fn broken(&self) -> BoxFuture<'_, ()> {
-        self.alarm.raised()
-    }
-
-    /// Waits for what is carried out at most for the patience of the options.
-    fn close(&self) -> BoxFuture<'_, ()> {
-        async move {
-            let finished = async {
-                self.store.sessions.finish_calls().await;
-                // Also what was given up by those who asked for it, if it was begun.
-                self.appends.rest().await;
-                self.endings.rest().await;
-                wakeups::tell_now(&self.store).await
-            };
-            // What is not finished by then ends with the connections.
-            let _ = within(self.store.sessions.patience(), finished).await;
-            self.stop();
-            self.store.arrivals.bump();
-        }
-        .boxed()
-    }
-}
-
-impl PostgresJournal {
-    fn stop(&self) {
+    fn abort_background(&self) {
         for task in &self.background {
             task.abort();
         }
-        self.store.sessions.end();
     }
 }
 
 impl Drop for PostgresJournal {
     fn drop(&mut self) {
-        for task in &self.background {
-            task.abort();
-        }
+        self.abort_background();
     }
 }
 
-/// The text as PostgreSQL can keep it: all but the character NUL.
+/// The text as PostgreSQL can store it: without the character NUL.
 fn text(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }

@@ -2,160 +2,159 @@ use std::error::Error;
 
 use deadpool_postgres::PoolError;
 
-use super::pg_error::{PgError, trouble};
-use super::schema::{Mismatch, SCHEMA};
+use super::pg_error::{PgError, classify};
+use super::schema::{SCHEMA, SchemaError};
 
-/// Why the database of a journal cannot be used. Each message says what to do about it, and none shows the
-/// password.
+/// Why the database of a journal cannot be opened. Each message names the remedy, and none shows the password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The address cannot be understood.
-    #[error("the address of the journal {place} cannot be used: {reason}")]
+    /// The address cannot be parsed.
+    #[error("the address of the journal {address} cannot be used: {reason}")]
     Address {
         /// The address without its password.
-        place: String,
-        /// What is wrong with it.
+        address: String,
+        /// The reason, in a sentence.
         reason: String,
     },
-    /// There is no certificate authority by which to know the server.
+    /// No certificate authority is known.
     #[error(
-        "the server of the journal {place} cannot be verified, {reason}: name the authority's file with \
+        "the server of the journal {address} cannot be verified, {reason}: name the authority's file with \
          sslrootcert"
     )]
     Authorities {
         /// The address without its password.
-        place: String,
-        /// What is the matter.
+        address: String,
+        /// The reason, in a sentence.
         reason: String,
     },
-    /// Nobody answers.
+    /// No server answers.
     #[error(
-        "the PostgreSQL server of the journal {place} cannot be reached: check that it runs, and host and port"
+        "the PostgreSQL server of the journal {address} cannot be reached: check that it runs, and host and port"
     )]
     Unreachable {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// No connection under TLS came about.
+    /// The TLS handshake failed.
     #[error(
-        "no connection under TLS to the journal {place} comes about: check that the server offers TLS, that \
-         its certificate bears the name in the address, and sslrootcert"
+        "the TLS handshake with the server of the journal {address} failed: check that the server offers TLS, that \
+         its certificate has the name in the address, and sslrootcert"
     )]
     Tls {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// The server does not let us in.
+    /// The server rejects the login.
     #[error(
-        "PostgreSQL refuses the login to the journal {place}: check the user, the password (in the address or \
+        "PostgreSQL rejects the login to the journal {address}: check the user, the password (in the address or \
          in PGPASSWORD) and pg_hba.conf"
     )]
     Login {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// There is no such database.
-    #[error("the database of the journal {place} does not exist: create it, empty")]
+    /// The database does not exist.
+    #[error("the database of the journal {address} does not exist: create it, empty")]
     NoDatabase {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// The user may not create or use our schema.
+    /// The user may not create or use the schema of the journal.
     #[error(
-        "the user of the journal {place} lacks a right: grant it CREATE on the database, or make it the owner \
+        "the user of the journal {address} lacks a right: grant it CREATE on the database, or make it the owner \
          of a schema {SCHEMA}"
     )]
     NoRight {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// The server takes no writes.
+    /// The server accepts no writes.
     #[error(
-        "the PostgreSQL server of the journal {place} is read-only: name the primary, or all of its servers"
+        "the PostgreSQL server of the journal {address} is read-only: name the primary, or all of its servers"
     )]
     ReadOnly {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// A later version of this program has been there.
+    /// A newer version of this program has migrated the schema.
     #[error(
-        "the journal {place} has schema version {found}, and this program knows versions up to {known}: run \
+        "the journal {address} has schema version {found}, and this program reads versions up to {known}: run \
          the newer program again, or start with another database"
     )]
     Newer {
         /// The address without its password.
-        place: String,
+        address: String,
         /// The version of the schema.
         found: i64,
-        /// The newest version this program knows.
+        /// The newest version that this program reads.
         known: i64,
     },
-    /// The schema is something else.
+    /// The schema belongs to another program.
     #[error(
-        "the schema {SCHEMA} in {place} is not a journal of this program: name another database, or rename \
+        "the schema {SCHEMA} in {address} is not a journal of this program: name another database, or rename \
          the schema"
     )]
     NotAJournal {
         /// The address without its password.
-        place: String,
+        address: String,
     },
-    /// PostgreSQL cannot be worked with for another reason.
-    #[error("the journal {place} cannot be used: see what PostgreSQL says and its log")]
+    /// PostgreSQL fails for another reason.
+    #[error("the journal {address} cannot be opened: see the error of PostgreSQL, and its log")]
     Store {
         /// The address without its password.
-        place: String,
-        /// What happened.
+        address: String,
+        /// The error of the client library.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
-/// What went wrong while a connection was made or used.
-pub(super) fn refuse(place: &str, error: tokio_postgres::Error) -> OpenError {
-    let place = place.to_owned();
-    match trouble(&error) {
+/// The error of a connection that failed, or of a statement on it.
+pub(super) fn connection_error(address: &str, error: tokio_postgres::Error) -> OpenError {
+    let address = address.to_owned();
+    match classify(&error) {
         PgError::Unreachable | PgError::Restarting => {
-            OpenError::Unreachable { place, source: Some(error.into()) }
+            OpenError::Unreachable { address, source: Some(error.into()) }
         }
-        PgError::Tls => OpenError::Tls { place, source: error },
-        PgError::Login => OpenError::Login { place, source: error },
-        PgError::NoDatabase => OpenError::NoDatabase { place, source: error },
-        PgError::NoRight => OpenError::NoRight { place, source: error },
-        PgError::ReadOnly => OpenError::ReadOnly { place, source: error },
-        _ => OpenError::Store { place, source: error.into() },
+        PgError::Tls => OpenError::Tls { address, source: error },
+        PgError::Login => OpenError::Login { address, source: error },
+        PgError::NoDatabase => OpenError::NoDatabase { address, source: error },
+        PgError::NoRight => OpenError::NoRight { address, source: error },
+        PgError::ReadOnly => OpenError::ReadOnly { address, source: error },
+        _ => OpenError::Store { address, source: error.into() },
     }
 }
 
-pub(super) fn refuse_pool(place: &str, error: PoolError) -> OpenError {
+pub(super) fn pool_error(address: &str, error: PoolError) -> OpenError {
     match error {
-        PoolError::Backend(error) => refuse(place, error),
-        other => OpenError::Store { place: place.to_owned(), source: other.into() },
+        PoolError::Backend(error) => connection_error(address, error),
+        other => OpenError::Store { address: address.to_owned(), source: other.into() },
     }
 }
 
-pub(super) fn refuse_schema(place: &str, mismatch: Mismatch) -> OpenError {
-    match mismatch {
-        Mismatch::Newer { found, known } => OpenError::Newer { place: place.to_owned(), found, known },
-        Mismatch::Foreign => OpenError::NotAJournal { place: place.to_owned() },
-        Mismatch::Store(error) => refuse(place, error),
+pub(super) fn schema_error(address: &str, error: SchemaError) -> OpenError {
+    match error {
+        SchemaError::Newer { found, known } => OpenError::Newer { address: address.to_owned(), found, known },
+        SchemaError::Foreign => OpenError::NotAJournal { address: address.to_owned() },
+        SchemaError::Store(error) => connection_error(address, error),
     }
 }

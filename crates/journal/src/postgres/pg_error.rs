@@ -7,42 +7,42 @@ use tokio_postgres::error::SqlState;
 
 use crate::JournalError;
 
-/// What a failed call tells about the server.
+/// The class of an error of PostgreSQL or of its client library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PgError {
-    /// Nobody answers, or the connection broke.
+    /// No server answers, or the connection is lost.
     Unreachable,
-    /// The server is starting or ending.
+    /// The server is starting or shutting down.
     Restarting,
-    /// No connection under TLS came about.
+    /// The TLS handshake failed.
     Tls,
-    /// User or password are wrong, or this client may not log in.
+    /// The user or the password is wrong, or this client may not log in.
     Login,
-    /// There is no such database.
+    /// The database does not exist.
     NoDatabase,
     /// The user lacks a right.
     NoRight,
-    /// Nothing can be written.
+    /// The server accepts no writes.
     ReadOnly,
-    /// There is no space left on its volume.
+    /// The volume of the server is full.
     DiskFull,
-    /// It is out of memory.
+    /// The server is out of memory.
     NoMemory,
-    /// It takes no more connections.
+    /// The server accepts no more connections.
     NoConnection,
     /// A statement took too long, or waited too long for a lock.
     Slow,
-    /// Our tables are gone.
+    /// The tables of the journal do not exist.
     NoSchema,
-    /// The statement itself cannot be carried out; the server is well.
+    /// The statement itself cannot be executed; the server works.
     Statement,
-    /// Something else.
+    /// Another error.
     Other,
 }
 
-/// What is the matter.
-pub(super) fn trouble(error: &Error) -> PgError {
-    let Some(code) = error.code() else { return trouble_of_client(error) };
+/// The class of an error.
+pub(super) fn classify(error: &Error) -> PgError {
+    let Some(code) = error.code() else { return classify_client(error) };
     match code {
         &SqlState::INVALID_CATALOG_NAME => PgError::NoDatabase,
         &SqlState::INSUFFICIENT_PRIVILEGE => PgError::NoRight,
@@ -68,11 +68,11 @@ pub(super) fn trouble(error: &Error) -> PgError {
     }
 }
 
-/// What is the matter if it was not the server that said so. The client hides the kind of its errors, so
-/// that it has to be told from what they say.
-fn trouble_of_client(error: &Error) -> PgError {
+/// The class of an error that did not come from the server. The client library hides the kind of its errors, so their
+/// text decides.
+fn classify_client(error: &Error) -> PgError {
     match error.source().map(ToString::to_string).as_deref() {
-        // The client asks each server whether it takes writes.
+        // The client library asks each server whether it accepts writes.
         Some("database does not allow writes") => return PgError::ReadOnly,
         Some("password missing") => return PgError::Login,
         _ => {}
@@ -89,48 +89,48 @@ fn trouble_of_client(error: &Error) -> PgError {
     }
 }
 
-/// The trouble in words for an operator.
-fn reason(trouble: PgError) -> &'static str {
-    match trouble {
+/// The cause in a sentence for the operator.
+fn reason(class: PgError) -> &'static str {
+    match class {
         PgError::Unreachable => "PostgreSQL cannot be reached",
         PgError::Restarting => "PostgreSQL is starting or shutting down",
-        PgError::Tls => "no connection to PostgreSQL under TLS comes about",
-        PgError::Login => "PostgreSQL refused the login",
+        PgError::Tls => "the TLS handshake with PostgreSQL failed",
+        PgError::Login => "PostgreSQL rejected the login",
         PgError::NoDatabase => "the database does not exist",
         PgError::NoRight => "the user of PostgreSQL lacks a right",
         PgError::ReadOnly => "PostgreSQL is read-only (a standby?)",
         PgError::DiskFull => "the disk of PostgreSQL is full",
         PgError::NoMemory => "PostgreSQL is out of memory",
         PgError::NoConnection => "PostgreSQL is out of connections",
-        PgError::Slow => "PostgreSQL gave up a statement that took too long: the store is too slow",
-        PgError::NoSchema => "the tables of the journal are gone",
-        PgError::Statement => "PostgreSQL refused an entry",
-        PgError::Other => "PostgreSQL refused a statement",
+        PgError::Slow => "PostgreSQL cancelled a statement that took too long: the store is too slow",
+        PgError::NoSchema => "the tables of the journal do not exist",
+        PgError::Statement => "PostgreSQL rejected a value",
+        PgError::Other => "PostgreSQL rejected a statement",
     }
 }
 
-/// The trouble of an error that was made by this store.
-fn trouble_of(error: &JournalError) -> Option<PgError> {
+/// The class of an error that this store made.
+fn class_of(error: &JournalError) -> Option<PgError> {
     let JournalError::Unavailable { source, .. } = error else { return None };
-    source.as_deref()?.downcast_ref::<Error>().map(trouble)
+    source.as_deref()?.downcast_ref::<Error>().map(classify)
 }
 
-/// Whether the call itself cannot be carried out, so that others may be.
+/// Whether the cause is the statement itself, so that others may succeed.
 pub(super) fn is_of_statement(error: &JournalError) -> bool {
-    trouble_of(error) == Some(PgError::Statement)
+    class_of(error) == Some(PgError::Statement)
 }
 
-/// Whether other connections to the same server are not worth keeping either.
+/// Whether other connections to the same server are useless too.
 pub(super) fn is_of_server(error: &JournalError) -> bool {
     match error {
         JournalError::Unavailable { source: None, .. } => true,
-        error => trouble_of(error).is_some_and(|trouble| {
-            matches!(trouble, PgError::Unreachable | PgError::Restarting | PgError::ReadOnly)
+        error => class_of(error).is_some_and(|class| {
+            matches!(class, PgError::Unreachable | PgError::Restarting | PgError::ReadOnly)
         }),
     }
 }
 
-/// The same error for each of those who waited for the same commit.
+/// Makes the same error for each caller of a commit.
 pub(super) fn shared(error: JournalError) -> impl Fn() -> JournalError {
     let (reason, source) = match error {
         JournalError::Unavailable { reason, source } => (reason, source),
@@ -139,13 +139,13 @@ pub(super) fn shared(error: JournalError) -> impl Fn() -> JournalError {
     let source = source.map(Arc::<dyn std::error::Error + Send + Sync>::from);
     move || match &source {
         Some(source) => JournalError::unavailable(reason.clone(), Box::new(Arc::clone(source))),
-        None => JournalError::refused(reason.clone()),
+        None => JournalError::unavailable_because(reason.clone()),
     }
 }
 
 impl From<Error> for JournalError {
     fn from(error: Error) -> Self {
-        Self::unavailable(reason(trouble(&error)), error)
+        Self::unavailable(reason(classify(&error)), error)
     }
 }
 
@@ -153,13 +153,13 @@ impl From<PoolError> for JournalError {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Backend(error) => error.into(),
-            PoolError::Closed => Self::refused("it is closed"),
+            PoolError::Closed => Self::unavailable_because("it is closed"),
             other => Self::unavailable("there is no connection to PostgreSQL", other),
         }
     }
 }
 
-/// A column does not hold what its type says: somebody has changed the tables.
+/// The error of a column with another type than in the schema: the tables were changed from outside.
 pub(super) fn corrupt(error: &Error) -> JournalError {
     let detail = error.source().map(|source| format!(": {source}")).unwrap_or_default();
     JournalError::Corrupt { reason: format!("{error}{detail}") }

@@ -2,12 +2,12 @@ use super::Store;
 use super::row::column;
 use crate::{JournalError, REJECTIONS, Rejection, format};
 
-/// Makes room in the ring. What another replica removes at this moment is passed over, and gone all the same.
+/// Deletes the oldest rejections. Skips those that another replica deletes at this moment.
 const TRIM: &str = "\
     DELETE FROM refusals WHERE seq IN ( \
       SELECT seq FROM refusals ORDER BY seq DESC OFFSET $1 FOR UPDATE SKIP LOCKED)";
 
-/// Adds to the ring, oldest first, and makes room for as many.
+/// Appends rejections, oldest first, and deletes the oldest beyond [`REJECTIONS`].
 pub(super) async fn write(store: &Store, rejections: &[String]) -> Result<(), JournalError> {
     let mut session = store.sessions.get().await?;
     let transaction = session.transaction().await?;
@@ -19,14 +19,14 @@ pub(super) async fn write(store: &Store, rejections: &[String]) -> Result<(), Jo
     Ok(())
 }
 
-/// The ring, newest first.
+/// The retained rejections, newest first.
 pub(super) async fn read(store: &Store) -> Result<Vec<Rejection>, JournalError> {
     let session = store.sessions.get().await?;
     let rows = session.query("SELECT data FROM refusals ORDER BY seq DESC LIMIT $1", &[&kept()]).await?;
     session.keep();
     let decoded = rows.iter().map(|row| {
         format::decode(column(row, "data")?).map_err(|error| JournalError::Corrupt {
-            reason: format!("a refused request cannot be understood: {error}"),
+            reason: format!("a rejected request cannot be read: {error}"),
         })
     });
     decoded.collect()

@@ -11,7 +11,7 @@ use crate::row::tier;
 use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 use crate::{JournalError, Pruned, Retention, Usage};
 
-/// So few that nobody who happens to wait for one of them waits long.
+/// Few enough that a call which waits for one of the rows does not wait long.
 const BATCH: i64 = 100;
 
 const TOTALS: &str = "\
@@ -19,19 +19,19 @@ const TOTALS: &str = "\
       coalesce(sum(size) FILTER (WHERE tier = 0), 0)::bigint AS bytes, clock() AS now \
     FROM deliveries WHERE tier < 2 AND settled_at IS NOT NULL";
 
-/// The tables of the schema that is searched first, which is ours.
+/// The tables of the first schema in the search path, which is the journal's.
 const USAGE: &str = "\
     SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes, \
       (SELECT coalesce(sum(size), 0)::bigint FROM deliveries \
        WHERE tier = 0 AND settled_at IS NOT NULL) AS payloads \
     FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'";
 
-/// When the first was settled that may stay, if so many have to go.
+/// The first row that may stay if so many have to go.
 const BOUND: &str = "\
     SELECT settled_at, seq FROM deliveries WHERE tier = $1 AND settled_at IS NOT NULL \
     ORDER BY settled_at, seq OFFSET $2 LIMIT 1";
 
-/// The oldest of a tier that are to go, save for those that another replica has in hand.
+/// The oldest rows of a tier before a bound, except those that another replica has locked.
 macro_rules! chosen {
     () => {
         "WITH chosen AS MATERIALIZED ( \
@@ -47,28 +47,29 @@ const DROP_BODIES: &str = concat!(
      UPDATE deliveries d SET tier = 1, size = 0 FROM chosen WHERE d.seq = chosen.seq"
 );
 
-/// The proof stays: by it a repetition is told from a delivery that a further Secret verifies.
+/// The verification stays: it distinguishes a repetition from a delivery that a further key verifies.
 const REDUCE_TO_KEYS: &str = concat!(
     chosen!(),
     ", dropped AS (DELETE FROM bodies b USING chosen WHERE b.delivery = chosen.seq) \
-     UPDATE deliveries d SET tier = 2, size = 0, decisions = NULL, launches = NULL, fault = NULL, \
+     UPDATE deliveries d SET tier = 2, size = 0, decisions = NULL, facts = NULL, launches = NULL, fault = NULL, \
        replay = NULL, replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' \
      FROM chosen WHERE d.seq = chosen.seq"
 );
 
-const FORGET: &str = concat!(chosen!(), " DELETE FROM deliveries d USING chosen WHERE d.seq = chosen.seq");
+const DELETE_KEYS: &str =
+    concat!(chosen!(), " DELETE FROM deliveries d USING chosen WHERE d.seq = chosen.seq");
 
-/// A place in the order in which a tier was settled: what comes before it goes. A place rather than a number:
-/// two replicas that find the same excess together forget it once.
+/// A position in the order in which a tier was settled: earlier rows are pruned. It is a position rather than a
+/// number, so that two replicas that find the same excess prune it once.
 type Bound = (i64, i64);
 
-/// Before everything.
+/// Before every row.
 const NOTHING: Bound = (i64::MIN, i64::MIN);
 
-/// Behind everything.
+/// After every row.
 const ALL: Bound = (i64::MAX, i64::MAX);
 
-/// What there is to forget.
+/// The bound of each step.
 struct Plan {
     bodies: Bound,
     bodiless: Bound,
@@ -76,7 +77,7 @@ struct Plan {
     keys: Bound,
 }
 
-/// Adds up the tables with their indexes.
+/// Sums the sizes of the tables with their indexes.
 pub(super) async fn usage(store: &Store) -> Result<Usage, JournalError> {
     let session = store.sessions.get().await?;
     let rows = session.query(USAGE, &[]).await?;
@@ -89,10 +90,10 @@ pub(super) async fn usage(store: &Store) -> Result<Usage, JournalError> {
     })
 }
 
-/// Forgets a batch. The looking around is not part of the transaction that writes.
+/// Deletes a batch. Planning is not part of the transaction that writes.
 pub(super) async fn prune(store: &Store, retention: &Retention) -> Result<Pruned, JournalError> {
     let mut session = store.sessions.get().await?;
-    // All of it as it was at one moment: what another replica forgets in between must not be counted twice.
+    // One snapshot: rows that another replica prunes in between must not be counted twice.
     let moment =
         session.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start();
     let moment = moment.await?;
@@ -103,10 +104,10 @@ pub(super) async fn prune(store: &Store, retention: &Retention) -> Result<Pruned
         payloads: run(&transaction, DROP_BODIES, tier::WHOLE, plan.bodies).await?,
         ..Pruned::default()
     };
-    // What has no body any more is older than what has one, by and large.
+    // Deliveries without a body are mostly older than those with one.
     pruned.deliveries += run(&transaction, REDUCE_TO_KEYS, tier::BODILESS, plan.bodiless).await?;
     pruned.deliveries += run(&transaction, REDUCE_TO_KEYS, tier::WHOLE, plan.whole).await?;
-    pruned.keys += run(&transaction, FORGET, tier::KEY, plan.keys).await?;
+    pruned.keys += run(&transaction, DELETE_KEYS, tier::KEY, plan.keys).await?;
     transaction.commit().await?;
     session.keep();
     Ok(pruned)
@@ -123,7 +124,7 @@ async fn run(
     Ok(transaction.execute(&statement, &values).await?)
 }
 
-/// Looks what is beyond the limits, by the clock of the database.
+/// Compares the totals with the limits, by the clock of the database.
 async fn plan(moment: &Transaction<'_>, retention: &Retention) -> Result<Plan, JournalError> {
     let statement = moment.prepare_cached(TOTALS).await?;
     let totals = moment.query_one(&statement, &[]).await?;
@@ -131,7 +132,7 @@ async fn plan(moment: &Transaction<'_>, retention: &Retention) -> Result<Plan, J
     let (whole, bodiless, bytes) = (total("whole")?, total("bodiless")?, total("bytes")?);
     let now = from_nanoseconds(column(&totals, "now")?);
     let before = |age: Duration| (to_nanoseconds(now.checked_sub(age).unwrap_or(Timestamp::MIN)), i64::MIN);
-    // By how many deliveries the bytes are exceeded is a guess from their mean size; the next call corrects it.
+    // The number of deliveries in excess is an estimate from their mean size; the next call corrects it.
     let mean = (bytes / whole.max(1)).max(1);
     let bodies_in_excess = bytes.saturating_sub(retention.max_payload_bytes).div_ceil(mean);
     let excess = (whole + bodiless).saturating_sub(retention.max_deliveries);
@@ -146,8 +147,8 @@ async fn plan(moment: &Transaction<'_>, retention: &Retention) -> Result<Plan, J
     })
 }
 
-/// Before which place the `excess` oldest of a tier lie. No further than a batch: looking for more of them
-/// would only take longer.
+/// The bound after the `excess` oldest rows of a tier. No further than a batch: finding a later one would only take
+/// longer.
 async fn bound(moment: &Transaction<'_>, tier: u8, excess: u64) -> Result<Bound, JournalError> {
     if excess == 0 {
         return Ok(NOTHING);

@@ -23,21 +23,21 @@ use crate::timeout::answer_within;
 /// The connections to the server, shared by all calls.
 pub(super) struct Sessions {
     pool: Pool,
-    patience: Duration,
+    timeout: Duration,
     queue: u32,
-    /// A place for each call that is carried out or waits. Once closed, no call begins.
-    places: Semaphore,
+    /// A permit for each call that runs or waits. Once closed, no call begins.
+    permits: Semaphore,
     closed: AtomicBool,
-    /// Whether the last call failed, so that trouble is logged when it begins and when it ends.
-    troubled: AtomicBool,
-    shown: String,
+    /// Whether the last call failed: failures are logged when they begin and when they end.
+    failing: AtomicBool,
+    address: String,
 }
 
-/// A connection for one call. Dropped without [`Session::keep`] it is thrown away: what a call that failed
-/// or was given up left on it, such as a statement that waits for a lock, must not meet the next one.
+/// A connection for one call. Dropped without [`Session::keep`], it is discarded: a call that failed or was abandoned
+/// may have left a statement that waits for a lock, or a reply on the wire.
 pub(super) struct Session(ScopeGuard<Object, fn(Object)>);
 
-/// Makes connections, each set up alike.
+/// Makes connections with the settings of [`setup`].
 struct Connector {
     tls: MakeRustlsConnect,
     setup: String,
@@ -45,105 +45,105 @@ struct Connector {
 
 impl Sessions {
     pub(super) fn new(
-        place: &ConnectionConfig,
+        config: &ConnectionConfig,
         tls: MakeRustlsConnect,
         options: &Options,
     ) -> Result<Self, deadpool_postgres::BuildError> {
-        let connector = Connector { tls, setup: setup(options.patience) };
+        let connector = Connector { tls, setup: setup(options.timeout) };
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(place.config.clone(), connector, recycling);
+        let manager = Manager::from_connect(config.config.clone(), connector, recycling);
         let queue = u32::try_from(options.queue).unwrap_or(u32::MAX).clamp(1, 1 << 20);
         Ok(Self {
             pool: Pool::builder(manager).max_size(options.connections.max(2)).build()?,
-            patience: options.patience,
+            timeout: options.timeout,
             queue,
-            places: Semaphore::new(queue as usize),
+            permits: Semaphore::new(queue as usize),
             closed: AtomicBool::new(false),
-            troubled: AtomicBool::new(false),
-            shown: place.shown.clone(),
+            failing: AtomicBool::new(false),
+            address: config.shown.clone(),
         })
     }
 
-    /// A connection, a fresh one if none is idle.
+    /// A connection, a new one if none is idle.
     pub(super) async fn get(&self) -> Result<Session, PoolError> {
-        Ok(Session(guard(self.pool.get().await?, throw_away)))
+        Ok(Session(guard(self.pool.get().await?, discard)))
     }
 
-    /// Lets a call wait for work that others carry out, as long as the journal is open.
+    /// Runs a call whose work another task executes, while the journal is open.
     pub(super) async fn call<T>(
         &self,
         work: impl Future<Output = Result<T, JournalError>>,
     ) -> Result<T, JournalError> {
-        let closed = || JournalError::refused("it is closed");
+        let closed = || JournalError::unavailable_because("it is closed");
         let admitted = async {
             if self.closed.load(Ordering::SeqCst) {
                 return Err(closed());
             }
-            let _place = self.places.acquire().await.map_err(|_| closed())?;
+            let _permit = self.permits.acquire().await.map_err(|_| closed())?;
             work.await
         };
-        answer_within(self.patience, admitted).await
+        answer_within(self.timeout, admitted).await
     }
 
-    /// Carries out a call, as long as the journal is open.
+    /// Runs a call, while the journal is open.
     pub(super) fn serve<'a, T: Send + 'a>(
         &'a self,
         work: impl Future<Output = Result<T, JournalError>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, JournalError>> {
-        // Boxed early: every layer around it would otherwise make room for a copy.
+        // Boxed early: otherwise every layer around it would hold a copy.
         let work = work.boxed();
         async move { self.call(self.attempt(work)).await }.boxed()
     }
 
-    /// Carries out some work within the patience. After trouble with the server no idle connection is
-    /// trusted: where one is broken or leads to a standby, the others are no better.
+    /// Runs work within the timeout. After an error of the server, idle connections are discarded: if one is broken
+    /// or leads to a standby, the others are no better.
     pub(super) async fn attempt<T>(
         &self,
         work: impl Future<Output = Result<T, JournalError>>,
     ) -> Result<T, JournalError> {
-        let answer = answer_within(self.patience, work).await;
+        let answer = answer_within(self.timeout, work).await;
         match &answer {
             Err(JournalError::Unavailable { .. }) if self.closed.load(Ordering::SeqCst) => {}
             Err(error @ JournalError::Unavailable { .. }) if !pg_error::is_of_statement(error) => {
                 if pg_error::is_of_server(error) {
                     self.pool.retain(|_, _| false);
                 }
-                if !self.troubled.swap(true, Ordering::Relaxed) {
+                if !self.failing.swap(true, Ordering::Relaxed) {
                     let cause = std::error::Error::source(error).map(chain).unwrap_or_default();
-                    warn!(journal = %self.shown, %error, cause, "the journal fails; callers are told to come again");
+                    warn!(journal = %self.address, %error, cause, "the journal fails; senders are asked to retry");
                 }
             }
             Err(_) => {}
             Ok(_) => {
-                if self.troubled.load(Ordering::Relaxed) && self.troubled.swap(false, Ordering::Relaxed) {
-                    info!(journal = %self.shown, "the journal works again");
+                if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+                    info!(journal = %self.address, "the journal works again");
                 }
             }
         }
         answer
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
-    /// Lets no more calls begin, and waits until none is carried out any more.
+    /// Rejects further calls, and waits until none runs.
     pub(super) async fn finish_calls(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        // Closed already if it fails.
-        let _ = self.places.acquire_many(self.queue).await;
+        // It fails if the semaphore is closed already.
+        let _ = self.permits.acquire_many(self.queue).await;
     }
 
-    /// Ends the connections.
+    /// Closes the connections.
     pub(super) fn end(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        self.places.close();
+        self.permits.close();
         self.pool.close();
     }
 }
 
 impl Session {
-    /// Gives the connection back for the next call.
+    /// Returns the connection to the pool for the next call.
     pub(super) fn keep(self) {
         drop(ScopeGuard::into_inner(self.0));
     }
@@ -181,7 +181,7 @@ impl DerefMut for Session {
     }
 }
 
-fn throw_away(connection: Object) {
+fn discard(connection: Object) {
     drop(Object::take(connection));
 }
 
@@ -202,19 +202,19 @@ impl Connect for Connector {
     }
 }
 
-/// What every connection is told first.
-pub(super) fn setup(patience: Duration) -> String {
-    let patience = patience.as_millis().clamp(1, 1 << 30);
-    // A commit has to be on disk when it returns, whatever the server is configured to. Where it also waits
-    // for standbys, that stays. What we gave up, the server gives up too. Every join of ours is of a few keys
-    // with an index; the planner cannot know how few, and keeps plans from when the tables were small.
+/// The first statements on every connection.
+pub(super) fn setup(timeout: Duration) -> String {
+    let timeout = timeout.as_millis().clamp(1, 1 << 30);
+    // A commit has to be on disk when it returns, whatever the server's default. Where it also waits for standbys, that
+    // stays. The server cancels statements whose callers have timed out. Every join here is of a few keys with an
+    // index; the planner cannot know how few, and keeps plans from when the tables were small.
     format!(
         "SELECT set_config('synchronous_commit', 'on', false) \
            WHERE current_setting('synchronous_commit') = 'off'; \
          SET search_path = {SCHEMA}; \
          SET default_transaction_isolation = 'read committed'; \
-         SET statement_timeout = {patience}; \
-         SET idle_in_transaction_session_timeout = {patience}; \
+         SET statement_timeout = {timeout}; \
+         SET idle_in_transaction_session_timeout = {timeout}; \
          SET enable_seqscan = off; \
          SET enable_hashjoin = off; \
          SET enable_mergejoin = off; \

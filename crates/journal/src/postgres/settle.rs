@@ -6,22 +6,22 @@ use trigger_core::DeliveryId;
 use super::group_commit::{Answers, Operation};
 use super::row::column;
 use super::{Store, text};
-use crate::new_delivery::Outcome;
+use crate::new_delivery::{AttemptResult, NewFacts};
 use crate::timestamp::to_nanoseconds;
 use crate::{ClaimToken, JournalError, Settlement, State};
 
-/// The end of an attempt: the delivery is settled, or is given back for another attempt.
-pub(super) struct Ending {
-    outcome: Outcome,
+/// The end of an attempt: the delivery is settled, or returns to the queue for another attempt.
+pub(super) struct AttemptEnd {
+    result: AttemptResult,
     state: State,
-    /// When the next attempt is due by our clock, and how long that is from now on. Not used where there is
-    /// none.
+    /// When the next attempt is due by this process's clock, and how long that is from now on. Unused if the delivery
+    /// is settled.
     due: i64,
     delay: i64,
 }
 
-/// The rows are locked in the order of the ids, so that two replicas do not wait for each other. What is due
-/// already stays where it stands in the queue; what is due later is so by the clock of the database.
+/// The rows are locked in the order of the ids, so that two replicas do not wait for each other. A delivery that is due
+/// already keeps its place in the queue; a later one is due by the clock of the database.
 const END: &str = "\
     WITH ending AS ( \
       SELECT * FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
@@ -43,55 +43,72 @@ const END: &str = "\
     FROM held h WHERE d.seq = h.seq \
     RETURNING d.id";
 
-impl Ending {
-    pub(super) fn settle(ticket: ClaimToken, settlement: Settlement) -> Result<Self, JournalError> {
-        let outcome = Outcome::new(ticket, settlement)?;
-        let state = if outcome.fault.is_some() { State::Failed } else { State::Settled };
-        Ok(Self { outcome, state, due: 0, delay: 0 })
+/// Few deliveries need facts, so their writes are not grouped.
+const RECORD_FACTS: &str = "\
+    UPDATE deliveries SET facts = $3 WHERE id = $1 AND state = 'claimed' AND attempts = $2 RETURNING id";
+
+/// Stores the facts of a claimed delivery.
+pub(super) async fn record_facts(store: &Store, new: NewFacts) -> Result<(), JournalError> {
+    let NewFacts { token, facts } = new;
+    let session = store.sessions.get().await?;
+    let held = session.query(RECORD_FACTS, &[&token.id.as_str(), &attempt(&token), &facts]).await?;
+    session.keep();
+    if held.is_empty() { Err(JournalError::StaleToken { id: token.id }) } else { Ok(()) }
+}
+
+/// The attempt as the database counts it.
+fn attempt(token: &ClaimToken) -> i32 {
+    i32::try_from(token.attempt).unwrap_or(i32::MAX)
+}
+
+impl AttemptEnd {
+    pub(super) fn settle(token: ClaimToken, settlement: Settlement) -> Result<Self, JournalError> {
+        let result = AttemptResult::new(token, settlement)?;
+        let state = if result.error.is_some() { State::Failed } else { State::Settled };
+        Ok(Self { result, state, due: 0, delay: 0 })
     }
 
     pub(super) fn release(
-        ticket: ClaimToken,
+        token: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> Result<Self, JournalError> {
-        let outcome = Outcome::new(ticket, settlement)?;
+        let result = AttemptResult::new(token, settlement)?;
         let (due, now) = (to_nanoseconds(due), to_nanoseconds(Timestamp::now()));
-        Ok(Self { outcome, state: State::Pending, due, delay: due.saturating_sub(now) })
+        Ok(Self { result, state: State::Pending, due, delay: due.saturating_sub(now) })
     }
 }
 
-impl Operation for Ending {
-    /// Whether the ticket was not stale.
+impl Operation for AttemptEnd {
+    /// Whether the token was valid.
     type Answer = bool;
 
     fn id(&self) -> &DeliveryId {
-        &self.outcome.ticket.id
+        &self.result.token.id
     }
 
     fn bytes(&self) -> usize {
-        self.outcome.decisions.len() + self.outcome.launches.len()
+        self.result.decisions.len() + self.result.launches.len()
     }
 
-    async fn carry_out(store: &Store, jobs: &[&Self]) -> Answers<bool> {
+    async fn execute(store: &Store, operations: &[&Self]) -> Answers<bool> {
         let session = store.sessions.get().await?;
-        let column_of = |of: fn(&Self) -> &str| jobs.iter().map(|job| of(job)).collect::<Vec<_>>();
-        let number = |of: fn(&Self) -> i64| jobs.iter().map(|job| of(job)).collect::<Vec<_>>();
-        let attempt = |job: &&Self| i32::try_from(job.outcome.ticket.attempt).unwrap_or(i32::MAX);
-        let attempts: Vec<_> = jobs.iter().map(attempt).collect();
-        let faults: Vec<_> = jobs.iter().map(|job| job.outcome.fault.as_deref().map(text)).collect();
+        let column_of = |of: fn(&Self) -> &str| operations.iter().map(|end| of(end)).collect::<Vec<_>>();
+        let number = |of: fn(&Self) -> i64| operations.iter().map(|end| of(end)).collect::<Vec<_>>();
+        let attempts: Vec<_> = operations.iter().map(|end| attempt(&end.result.token)).collect();
+        let errors: Vec<_> = operations.iter().map(|end| end.result.error.as_deref().map(text)).collect();
         let ended = session
             .query(
                 END,
                 &[
-                    &column_of(|job| job.id().as_str()),
+                    &column_of(|end| end.id().as_str()),
                     &attempts,
-                    &column_of(|job| job.state.name()),
-                    &number(|job| job.due),
-                    &number(|job| job.delay),
-                    &faults,
-                    &column_of(|job| &job.outcome.decisions),
-                    &column_of(|job| &job.outcome.launches),
+                    &column_of(|end| end.state.name()),
+                    &number(|end| end.due),
+                    &number(|end| end.delay),
+                    &errors,
+                    &column_of(|end| &end.result.decisions),
+                    &column_of(|end| &end.result.launches),
                 ],
             )
             .await;
@@ -100,13 +117,13 @@ impl Operation for Ending {
             Err(_) => Ok(HashSet::new()),
         };
         let held = held?;
-        let released = |job: &&&Self| job.state == State::Pending;
-        // Also if it is not known whether it happened: to look for nothing costs little.
-        if jobs.iter().filter(released).any(|job| ended.is_err() || held.contains(job.id().as_str())) {
-            store.arrivals.announce();
+        let released = |end: &&&Self| end.state == State::Pending;
+        // Also if it is unknown whether the commit happened: an unnecessary claim costs little.
+        if operations.iter().filter(released).any(|end| ended.is_err() || held.contains(end.id().as_str())) {
+            store.wakeups.announce();
         }
         ended?;
         session.keep();
-        Ok(jobs.iter().map(|job| Ok(held.contains(job.id().as_str()))).collect())
+        Ok(operations.iter().map(|end| Ok(held.contains(end.id().as_str()))).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! The calls that are about one delivery, or about the queue as a whole.
+//! The statements about one delivery, or about the queue as a whole, that have no file of their own.
 
 use trigger_core::DeliveryId;
 
@@ -16,17 +16,17 @@ const FIND: &str = concat!(
      FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq WHERE d.id = $1"
 );
 
-/// Copies a delivery that has ended, under another id. All parts see the same moment, so a body that is
-/// forgotten meanwhile is copied all the same.
+/// Copies a settled or failed delivery, under another id. All parts see one snapshot, so a body that is pruned
+/// meanwhile is copied nevertheless.
 const REPLAY: &str = "\
     WITH old AS MATERIALIZED ( \
       SELECT seq, state, tier FROM deliveries WHERE id = $1 AND tier < 2 \
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     new AS ( \
       INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
-        provider_id, headers, proof, tenant, size, replay_of, replay) \
+        provider_id, headers, proof, tenant, size, facts, replay_of, replay) \
       SELECT $2, 'pending', (SELECT now FROM moment), (SELECT now FROM moment), d.event, d.repository, \
-        d.source, d.path, d.provider_id, d.headers, d.proof, d.tenant, d.size, $1, $3 \
+        d.source, d.path, d.provider_id, d.headers, d.proof, d.tenant, d.size, d.facts, $1, $3 \
       FROM deliveries d JOIN old ON old.seq = d.seq \
       WHERE old.state IN ('settled', 'failed') AND old.tier = 0 \
       ON CONFLICT (id) DO NOTHING RETURNING seq \
@@ -51,29 +51,31 @@ pub(super) async fn find(store: &Store, id: &DeliveryId) -> Result<Option<Record
     let replays = column::<Vec<&str>>(row, "replays")?;
     let parsed = replays.into_iter().map(str::parse).collect::<Result<_, _>>();
     record.replays = parsed.map_err(|_| JournalError::Corrupt {
-        reason: format!("a replay of delivery {id} has an id that is none"),
+        reason: format!("a replay of delivery {id} has an invalid id"),
     })?;
     Ok(Some(record))
 }
 
-/// Puts a delivery that has ended into the queue once more.
+/// Queues a copy of a settled or failed delivery.
 pub(super) async fn replay(
     store: &Store,
-    order: &ReplayRequest,
+    request: &ReplayRequest,
     replay: &str,
 ) -> Result<ReplayOutcome, JournalError> {
-    let id = order.id();
+    let id = request.id();
     let session = store.sessions.get().await?;
-    let copied = session.query(REPLAY, &[&order.of.as_str(), &id.as_str(), &replay]).await;
-    // Also if it is not known whether it happened: to look for nothing costs little.
+    let copied = session.query(REPLAY, &[&request.of.as_str(), &id.as_str(), &replay]).await;
+    // Also if it is unknown whether the commit happened: an unnecessary claim costs little.
     let Ok(rows) = &copied else {
-        store.arrivals.announce();
-        return Err(copied.err().map_or_else(|| JournalError::refused("it failed"), Into::into));
+        store.wakeups.announce();
+        return Err(copied
+            .err()
+            .map_or_else(|| JournalError::unavailable_because("the copy failed"), Into::into));
     };
     session.keep();
     let Some(row) = rows.first() else { return Ok(ReplayOutcome::Missing) };
     if column::<bool>(row, "is_new")? {
-        store.arrivals.announce();
+        store.wakeups.announce();
         return Ok(ReplayOutcome::New(id));
     }
     Ok(match (column(row, "state")?, u8::try_from(column::<i16>(row, "tier")?)) {
@@ -95,8 +97,8 @@ pub(super) async fn stats(store: &Store) -> Result<Stats, JournalError> {
     })
 }
 
-/// Writes a little, as durably as everything else.
-pub(super) async fn beat(store: &Store) -> Result<(), JournalError> {
+/// Writes one row, as durably as every other.
+pub(super) async fn write_heartbeat(store: &Store) -> Result<(), JournalError> {
     let session = store.sessions.get().await?;
     session.query("UPDATE heartbeat SET at = clock()", &[]).await?;
     session.keep();

@@ -8,27 +8,27 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Whom we believe to be the server.
+/// Which certificates of the server are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Whoever answers.
+    /// Any certificate.
     Anyone,
-    /// Who has a certificate for its name by an authority that the system trusts.
+    /// A certificate for its name by an authority that the system trusts.
     System,
-    /// Who has a certificate for its name by an authority in this file.
+    /// A certificate for its name by an authority in this file.
     File(PathBuf),
 }
 
-/// Why there is nobody whom we could believe.
+/// Why no certificate could be accepted.
 #[derive(Debug)]
-pub(super) struct NoAuthorities(pub(super) String);
+pub(super) struct AuthoritiesError(pub(super) String);
 
-/// What makes connections under TLS.
-pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, NoAuthorities> {
+/// The connector for connections under TLS.
+pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, AuthoritiesError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| NoAuthorities(error.to_string()))?;
+        .map_err(|error| AuthoritiesError(error.to_string()))?;
     let mut config = match trust {
         Trust::Anyone => {
             let verifier = Arc::new(Anyone(provider));
@@ -37,36 +37,37 @@ pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, NoAuthoritie
         Trust::System => builder.with_root_certificates(system()?).with_no_client_auth(),
         Trust::File(path) => builder.with_root_certificates(file(path)?).with_no_client_auth(),
     };
-    // Servers that are spoken to in TLS at once (`sslnegotiation=direct`) insist on it.
+    // Servers require it if the connection begins with TLS (`sslnegotiation=direct`).
     config.alpn_protocols = vec![b"postgresql".to_vec()];
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn system() -> Result<RootCertStore, NoAuthorities> {
+fn system() -> Result<RootCertStore, AuthoritiesError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(found.certs);
     if usable == 0 {
-        return Err(NoAuthorities("the system has no certificate authorities".to_owned()));
+        return Err(AuthoritiesError("the system has no certificate authorities".to_owned()));
     }
     Ok(roots)
 }
 
-fn file(path: &Path) -> Result<RootCertStore, NoAuthorities> {
-    let unusable = |why: &dyn std::fmt::Display| NoAuthorities(format!("{}: {why}", path.display()));
+fn file(path: &Path) -> Result<RootCertStore, AuthoritiesError> {
+    let unreadable =
+        |reason: &dyn std::fmt::Display| AuthoritiesError(format!("{}: {reason}", path.display()));
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))? {
-        let certificate = certificate.map_err(|error| unusable(&error))?;
-        roots.add(certificate).map_err(|error| unusable(&error))?;
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+        let certificate = certificate.map_err(|error| unreadable(&error))?;
+        roots.add(certificate).map_err(|error| unreadable(&error))?;
     }
     if roots.is_empty() {
-        return Err(unusable(&"it holds no certificate"));
+        return Err(unreadable(&"it holds no certificate"));
     }
     Ok(roots)
 }
 
-/// Takes any certificate, for `sslmode=prefer`: whoever could show a false one could as well refuse to speak
-/// TLS, and would be spoken to without.
+/// Accepts any certificate, for `sslmode=prefer`: an attacker with a false one could as well offer no TLS, and would
+/// get a connection without it.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 

@@ -10,173 +10,179 @@ use tokio::sync::{Notify, watch};
 use tokio_postgres::{AsyncMessage, Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::{debug, info};
+use trigger_runtime::Backoff;
 
 use super::Store;
 use super::config::ConnectionConfig;
 use super::session;
 use crate::JournalError;
 
-/// Other replicas are told so often at most: PostgreSQL commits what notifies one after the other, so it is
-/// not part of the commits of deliveries, and one notification stands for many.
-const TELL: Duration = Duration::from_millis(20);
+/// The shortest time between two notifications of other replicas. PostgreSQL commits notifying transactions one after
+/// the other, so a notification is not part of the commits of deliveries, and stands for many.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long after trouble it is tried again, at first and at last.
-const SOON: Duration = Duration::from_millis(100);
-const LATE: Duration = Duration::from_secs(5);
+/// The pauses after errors of the server.
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
 
-/// So often the listening connection is asked whether the server still takes writes: a connection that only
-/// listens would not notice that the server became a standby, or that it is gone without a word.
-const PULSE: Duration = Duration::from_secs(15);
+/// How often the listening connection asks whether the server still accepts writes. A connection that only listens
+/// would not notice that the server became a standby or disappeared.
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 
 const CHANNEL: &str = "shipwright_trigger";
 
-/// Tells those who wait in this process and in others that something may have become claimable.
-pub(super) struct Arrivals {
+/// Wakes the dispatchers of this process and of other replicas when a delivery may have become claimable.
+pub(super) struct Wakeups {
     local: watch::Sender<u64>,
-    /// Tells our own notifications from those of others.
+    /// Distinguishes this replica's notifications from those of others.
     origin: String,
-    /// Whether others are still to be told.
-    untold: AtomicBool,
+    /// Whether other replicas have still to be notified.
+    pending: AtomicBool,
     wake: Notify,
 }
 
-/// The connection that hears what others tell.
-pub(super) struct Listener {
+/// Makes connections that listen for notifications of other replicas.
+pub(super) struct NotifyConnector {
     config: Config,
     tls: MakeRustlsConnect,
     setup: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
-/// A connection that listens. Notifications come out of the task that drives it, which ends with it.
+/// A connection that listens. The task that drives it receives the notifications, and ends with it.
 pub(super) struct NotifyListener {
     client: Client,
     driver: tokio::task::JoinHandle<()>,
 }
 
-impl Arrivals {
+impl Wakeups {
     pub(super) fn new() -> Self {
         let origin = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-        Self { local: watch::Sender::new(0), origin, untold: AtomicBool::new(false), wake: Notify::new() }
+        Self { local: watch::Sender::new(0), origin, pending: AtomicBool::new(false), wake: Notify::new() }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.local.subscribe()
     }
 
-    /// Something may have become claimable.
+    /// Wakes this process, and other replicas soon.
     pub(super) fn announce(&self) {
-        self.bump();
-        self.untold.store(true, Ordering::SeqCst);
+        self.wake_local();
+        self.pending.store(true, Ordering::SeqCst);
         self.wake.notify_one();
     }
 
-    /// Tells those in this process only.
-    pub(super) fn bump(&self) {
+    /// Wakes this process only.
+    pub(super) fn wake_local(&self) {
         self.local.send_modify(|count| *count += 1);
     }
 }
 
-/// Tells other replicas, for ever.
-pub(super) async fn tell(store: Arc<Store>) {
-    let mut pause = SOON;
+/// Notifies other replicas. Never returns.
+pub(super) async fn run_notifier(store: Arc<Store>) {
+    let mut failures = 0_u32;
     loop {
-        store.arrivals.wake.notified().await;
-        while store.arrivals.untold.load(Ordering::SeqCst) {
-            match tell_now(&store).await {
-                Ok(()) => pause = TELL,
-                Err(error) => {
-                    debug!(%error, "other replicas cannot be told of arrivals yet");
-                    pause = (pause * 2).clamp(SOON, LATE);
+        store.wakeups.wake.notified().await;
+        while store.wakeups.pending.load(Ordering::SeqCst) {
+            let pause = match notify(&store).await {
+                Ok(()) => {
+                    failures = 0;
+                    NOTIFY_INTERVAL
                 }
-            }
+                Err(error) => {
+                    debug!(%error, "other replicas cannot be notified yet");
+                    failures = failures.saturating_add(1);
+                    BACKOFF.pause(failures)
+                }
+            };
             tokio::time::sleep(pause).await;
         }
     }
 }
 
-/// Tells other replicas what they have not been told.
-pub(super) async fn tell_now(store: &Store) -> Result<(), JournalError> {
-    let arrivals = &store.arrivals;
-    if !arrivals.untold.swap(false, Ordering::SeqCst) {
+/// Notifies other replicas if that is pending.
+pub(super) async fn notify(store: &Store) -> Result<(), JournalError> {
+    let wakeups = &store.wakeups;
+    if !wakeups.pending.swap(false, Ordering::SeqCst) {
         return Ok(());
     }
-    let told = store.sessions.attempt(async {
+    let notified = store.sessions.attempt(async {
         let session = store.sessions.get().await?;
-        session.query("SELECT pg_notify($1, $2)", &[&CHANNEL, &arrivals.origin]).await?;
+        session.query("SELECT pg_notify($1, $2)", &[&CHANNEL, &wakeups.origin]).await?;
         session.keep();
         Ok(())
     });
-    let told = told.await;
-    if told.is_err() {
-        arrivals.untold.store(true, Ordering::SeqCst);
+    let notified = notified.await;
+    if notified.is_err() {
+        wakeups.pending.store(true, Ordering::SeqCst);
     }
-    told
+    notified
 }
 
-impl Listener {
-    pub(super) fn new(place: &ConnectionConfig, tls: MakeRustlsConnect, patience: Duration) -> Self {
-        Self { config: place.config.clone(), tls, setup: session::setup(patience), patience }
+impl NotifyConnector {
+    pub(super) fn new(config: &ConnectionConfig, tls: MakeRustlsConnect, timeout: Duration) -> Self {
+        Self { config: config.config.clone(), tls, setup: session::setup(timeout), timeout }
     }
 
-    /// Begins to listen. What others tell from now on is heard.
+    /// Begins to listen. Receives every notification that is sent from now on.
     pub(super) async fn connect(
         &self,
-        arrivals: &Arc<Arrivals>,
+        wakeups: &Arc<Wakeups>,
     ) -> Result<NotifyListener, tokio_postgres::Error> {
         let (client, mut connection) = self.config.connect(self.tls.clone()).await?;
-        let arrivals = Arc::clone(arrivals);
+        let wakeups = Arc::clone(wakeups);
         let driver = tokio::spawn(async move {
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-                if let AsyncMessage::Notification(told) = message
-                    && told.payload() != arrivals.origin
+                if let AsyncMessage::Notification(notification) = message
+                    && notification.payload() != wakeups.origin
                 {
-                    arrivals.bump();
+                    wakeups.wake_local();
                 }
             }
         });
-        let ear = NotifyListener { client, driver };
-        ear.client.batch_execute(&format!("{}; LISTEN {CHANNEL}", self.setup)).await?;
-        Ok(ear)
+        let listener = NotifyListener { client, driver };
+        listener.client.batch_execute(&format!("{}; LISTEN {CHANNEL}", self.setup)).await?;
+        Ok(listener)
     }
 
-    /// Listens for ever, with one connection after the other.
-    pub(super) async fn run(self, mut ear: NotifyListener, arrivals: Arc<Arrivals>) {
+    /// Listens, and connects again whenever the connection is lost. Never returns.
+    pub(super) async fn run(self, mut listener: NotifyListener, wakeups: Arc<Wakeups>) {
         loop {
-            self.hear(&mut ear).await;
+            listener.until_lost(self.timeout).await;
             debug!("the connection that listens for other replicas is lost");
-            ear = self.reconnect(&arrivals).await;
+            listener = self.reconnect(&wakeups).await;
             info!("listening for other replicas again");
-            // What was told meanwhile was not heard.
-            arrivals.bump();
+            // Notifications in between were missed.
+            wakeups.wake_local();
         }
     }
 
-    /// Returns when the connection is of no use any more.
-    async fn hear(&self, ear: &mut NotifyListener) {
+    async fn reconnect(&self, wakeups: &Arc<Wakeups>) -> NotifyListener {
+        let mut failures = 0_u32;
         loop {
-            let pause = pin!(tokio::time::sleep(PULSE));
-            if let Either::Left(_) = select(&mut ear.driver, pause).await {
+            if let Ok(Ok(listener)) = tokio::time::timeout(self.timeout, self.connect(wakeups)).await {
+                return listener;
+            }
+            failures = failures.saturating_add(1);
+            tokio::time::sleep(BACKOFF.pause(failures)).await;
+        }
+    }
+}
+
+impl NotifyListener {
+    /// Returns when the connection is lost, or leads to a server that accepts no writes.
+    async fn until_lost(&mut self, timeout: Duration) {
+        loop {
+            let pause = pin!(tokio::time::sleep(PROBE_INTERVAL));
+            if let Either::Left(_) = select(&mut self.driver, pause).await {
                 return;
             }
-            let asked = ear.client.query_one("SELECT current_setting('transaction_read_only')", &[]);
-            let answer = tokio::time::timeout(self.patience, asked).await;
+            let probe = self.client.query_one("SELECT current_setting('transaction_read_only')", &[]);
+            let answer = tokio::time::timeout(timeout, probe).await;
             let writable = answer
                 .is_ok_and(|row| row.and_then(|row| row.try_get::<_, String>(0)).is_ok_and(|on| on == "off"));
             if !writable {
                 return;
             }
-        }
-    }
-
-    async fn reconnect(&self, arrivals: &Arc<Arrivals>) -> NotifyListener {
-        let mut pause = SOON;
-        loop {
-            if let Ok(Ok(ear)) = tokio::time::timeout(self.patience, self.connect(arrivals)).await {
-                return ear;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LATE);
         }
     }
 }

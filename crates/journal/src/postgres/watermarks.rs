@@ -5,7 +5,7 @@ use super::row::column;
 use crate::JournalError;
 use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 
-/// Raises a mark; one that is higher already stays.
+/// Raises a watermark; a higher one stays.
 pub(super) async fn raise(store: &Store, name: &str, to: Timestamp) -> Result<(), JournalError> {
     let session = store.sessions.get().await?;
     let raise = "INSERT INTO watermarks AS mark VALUES ($1, $2) \
@@ -15,7 +15,7 @@ pub(super) async fn raise(store: &Store, name: &str, to: Timestamp) -> Result<()
     Ok(())
 }
 
-/// Where a mark stands.
+/// The watermark of this name.
 pub(super) async fn read(store: &Store, name: &str) -> Result<Option<Timestamp>, JournalError> {
     let session = store.sessions.get().await?;
     let row = session.query_opt("SELECT at FROM watermarks WHERE name = $1", &[&name]).await?;

@@ -1,8 +1,8 @@
-//! When the write-ahead log is moved into the main file, and by whom.
+//! Checkpoints: when the write-ahead log is moved into the main file, and on which thread.
 //!
-//! Moving it takes as long as many commits, most of it waiting for the disk, so a thread of its own does it beside
-//! the writer. But who writes all the time is always a little ahead, and the log is begun anew only after a moment
-//! in which all of it was moved. So the writer moves the little that is left, between two commits.
+//! A checkpoint takes as long as many commits, most of it waiting for the disk, so a thread of its own does it beside
+//! the writer. But SQLite restarts the log only once all of it has been moved, and a busy writer is always a little
+//! ahead. So the writer moves the rest between two commits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,18 +12,18 @@ use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use tracing::warn;
 
-use super::file::StorePath;
+use super::file::StoreFile;
 use crate::panic_flag::Guard;
 
-/// Pages of 4 KiB in the log after which it is moved. Fewer move the pages of the indexes more often; more make
-/// the log, and the start after a crash, longer.
+/// Pages of 4 KiB in the log that start a checkpoint. Fewer move the pages of the indexes more often; more make the
+/// log, and the start after a crash, longer.
 const PAGES: i32 = 4096;
 
-/// Pages in the log with which the writer waits until what was begun is moved: on a disk that is slower than those
-/// who write, the log would else grow without end.
+/// Pages in the log at which the writer waits for the checkpoint that has begun. Otherwise the log grows without
+/// bound on a disk that is slower than the callers.
 const MOST_PAGES: i32 = 4 * PAGES;
 
-/// The thread that moves the log, ended when this is dropped.
+/// The thread that moves the log. It ends when this is dropped.
 pub(super) struct Checkpoints {
     stage: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -35,39 +35,39 @@ struct Shared {
     changed: Condvar,
 }
 
-/// How far the log is moved.
+/// The stage of a checkpoint.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It need not be.
+    /// The log is short.
     #[default]
     Short,
-    /// The thread is to move it, or does.
+    /// The thread moves the log, or is about to.
     Moving,
-    /// The thread has moved what there was; the rest is the writer's.
+    /// The thread has moved the log; the writer moves the rest.
     Moved,
-    /// Nobody writes any more.
+    /// The writer has ended.
     Ended,
 }
 
 impl Checkpoints {
-    /// Starts the thread, which holds `guard`. Without one, which is logged, the writer moves the log itself.
-    pub(super) fn start(place: StorePath, guard: Guard) -> Self {
+    /// Starts the thread, which holds `guard`. If that fails, logs it; the writer then moves the log itself.
+    pub(super) fn start(file: StoreFile, guard: Guard) -> Self {
         let stage = Arc::<Shared>::default();
         let shared = Arc::clone(&stage);
         let thread = thread::Builder::new().name("journal-log".to_owned()).spawn(move || {
             let _guard = guard;
-            work(&place, &shared);
+            work(&file, &shared);
         });
         let thread = thread.inspect_err(|error| warn!(%error, "no thread to move the journal's log")).ok();
         Self { stage, thread }
     }
 
-    /// Has commits on `writer` see to it that the log is moved.
+    /// Starts checkpoints after commits on `writer`.
     pub(super) fn attach(&self, writer: &mut Connection) -> rusqlite::Result<()> {
         let (shared, alone) = (Arc::clone(&self.stage), self.thread.is_none());
         writer.wal_hook(Some(move |log: &mut Wal, pages| {
             shared.committed(log, pages, alone);
-            // What was committed is safe in the log: an error would say that it was not.
+            // The commit is safe in the log: an error would report that it failed.
             Ok(())
         }))
     }
@@ -77,7 +77,7 @@ impl Drop for Checkpoints {
     fn drop(&mut self) {
         self.stage.set(Stage::Ended);
         if let Some(thread) = self.thread.take() {
-            // It does not panic.
+            // An error is a panic, which the guard has reported.
             let _ = thread.join();
         }
     }
@@ -100,8 +100,7 @@ impl Shared {
         if *stage == Stage::Moved || alone {
             *stage = Stage::Short;
             drop(stage);
-            // What stands in its way now, such as somebody who still reads the log, may be gone after the next
-            // commit, which tries again.
+            // It fails while a reader still uses the log, for example. The next commit tries again.
             let _ = log.checkpoint_v2(CheckpointMode::PASSIVE);
         }
     }
@@ -116,7 +115,7 @@ impl Shared {
     }
 }
 
-fn work(place: &StorePath, shared: &Shared) {
+fn work(file: &StoreFile, shared: &Shared) {
     let (mut store, mut failing) = (None, false);
     loop {
         let mut stage = shared.stage();
@@ -127,10 +126,10 @@ fn work(place: &StorePath, shared: &Shared) {
             return;
         }
         drop(stage);
-        let connection = store.take().map_or_else(|| place.writer(), Ok);
+        let connection = store.take().map_or_else(|| file.writer(), Ok);
         match connection.and_then(moved) {
             Ok(connection) => (store, failing) = (Some(connection), false),
-            // The writer tries what this has not done. Told once: the next commit leads here again.
+            // The writer tries too. Logged once: the next commit leads here again.
             Err(error) if !failing => {
                 warn!(%error, "the journal's log cannot be moved into the main file; it grows until it can");
                 failing = true;

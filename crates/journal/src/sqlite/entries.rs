@@ -2,7 +2,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::{Entry, JournalError};
 
-/// Replaces a entry. False if it is not at `after`.
+/// Replaces an entry. False if it is not at the revision `after`.
 pub(super) fn replace(store: &Connection, name: &str, after: u64, text: &str) -> rusqlite::Result<bool> {
     let statement = if after == 0 {
         "INSERT INTO memos VALUES (:name, :after + 1, :text) ON CONFLICT DO NOTHING"
@@ -18,7 +18,7 @@ pub(super) fn replace(store: &Connection, name: &str, after: u64, text: &str) ->
     Ok(changed == 1)
 }
 
-/// A entry as it is.
+/// The entry of this name.
 pub(super) fn read(store: &Connection, name: &str) -> Result<Option<Entry>, JournalError> {
     let entry = store
         .prepare_cached("SELECT revision, text FROM memos WHERE name = :name")?

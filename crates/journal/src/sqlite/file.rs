@@ -7,21 +7,21 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::claim;
 use super::lock::{self, Lock, LockError};
-use super::schema::{self, Mismatch};
-use super::statements;
+use super::schema::{self, SchemaError};
 
-/// To what the log is cut back after it was moved, should it have grown beyond (under a long reader).
+/// The size to which the log is truncated after a checkpoint, if it has grown beyond it (under a long reader).
 const LOG_BYTES: i64 = 64 << 20;
 
-/// Statements kept prepared by a connection: more than there are.
+/// Prepared statements cached by a connection: more than there are.
 const STATEMENTS: usize = 48;
 
-/// Why the file of a journal cannot be used. Each message says what to do about it.
+/// Why the file of a journal cannot be opened. Each message names the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The directory that should hold the file is not there.
+    /// The directory of the file does not exist.
     #[error(
         "the directory of the journal {path} does not exist: create it, or check that its volume is mounted"
     )]
@@ -51,13 +51,13 @@ pub enum OpenError {
     ReadOnly {
         /// The file.
         path: PathBuf,
-        /// What the system said, if it was asked.
+        /// The system's error, if there is one.
         #[source]
         source: Option<io::Error>,
     },
-    /// A later version of this program has written the file.
+    /// A newer version of this program has migrated the file.
     #[error(
-        "the journal {path} has schema version {found}, and this program knows versions up to {known}: run \
+        "the journal {path} has schema version {found}, and this program reads versions up to {known}: run \
          the newer program again, or start with another file"
     )]
     Newer {
@@ -65,27 +65,27 @@ pub enum OpenError {
         path: PathBuf,
         /// The version of the file.
         found: i64,
-        /// The newest version this program knows.
+        /// The newest version that this program reads.
         known: i64,
     },
-    /// The file is something else.
+    /// The file belongs to another program.
     #[error("{path} is not a journal of this program: name another file, or move this one away")]
     NotAJournal {
         /// The file.
         path: PathBuf,
-        /// What SQLite said, if the file is not one of its databases at all.
+        /// SQLite's error, if the file is not a database.
         #[source]
         source: Option<rusqlite::Error>,
     },
-    /// The file was a journal and is damaged.
+    /// The file is a damaged journal.
     #[error(
         "the journal {path} is damaged: move it and the -wal file beside it away and start with an empty \
-         one, or restore a copy; `sqlite3 FILE .recover` may save what it held"
+         one, or restore a copy; `sqlite3 FILE .recover` may save its content"
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: rusqlite::Error,
     },
@@ -94,7 +94,7 @@ pub enum OpenError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -103,50 +103,50 @@ pub enum OpenError {
     Store {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: rusqlite::Error,
     },
 }
 
-/// What opening a connection needs to know.
+/// The file, and how to open a connection to it.
 #[derive(Debug, Clone)]
-pub(super) struct StorePath {
+pub(super) struct StoreFile {
     pub(super) path: PathBuf,
     /// How long a statement waits for a lock that another program holds.
-    pub(super) busy: Duration,
+    pub(super) busy_timeout: Duration,
 }
 
-/// Creates the file if there is none, locks it, and brings its schema up to date.
-pub(super) fn prepare(place: &StorePath) -> Result<(Lock, Connection), OpenError> {
-    let path = &place.path;
+/// Locks the file, creates it if there is none, migrates its schema, and ends the claims of earlier processes.
+pub(super) fn prepare(file: &StoreFile) -> Result<(Lock, Connection), OpenError> {
+    let path = &file.path;
     if !directory(path).is_dir() {
         return Err(OpenError::NoDirectory { path: path.clone() });
     }
     let beside = lock::path_beside(path);
-    let lock = Lock::take(&beside).map_err(|refused| match refused {
+    let lock = Lock::take(&beside).map_err(|error| match error {
         LockError::Held(holder) => OpenError::Locked { path: path.clone(), lock: beside, holder },
-        LockError::Io(error) => refuse_file(path, error),
+        LockError::Io(error) => file_error(path, error),
     })?;
     create(path)?;
-    let mut writer = place.writer().map_err(|error| refuse_store(path, error))?;
-    schema::migrate(&mut writer).map_err(|mismatch| match mismatch {
-        Mismatch::Newer { found, known } => OpenError::Newer { path: path.clone(), found, known },
-        Mismatch::Foreign => OpenError::NotAJournal { path: path.clone(), source: None },
-        Mismatch::Store(error) => refuse_store(path, error),
+    let mut writer = file.writer().map_err(|error| store_error(path, error))?;
+    schema::migrate(&mut writer).map_err(|error| match error {
+        SchemaError::Newer { found, known } => OpenError::Newer { path: path.clone(), found, known },
+        SchemaError::Foreign => OpenError::NotAJournal { path: path.clone(), source: None },
+        SchemaError::Store(error) => store_error(path, error),
     })?;
-    statements::take_back(&writer, Timestamp::now()).map_err(|error| refuse_store(path, error))?;
+    claim::release_all(&writer, Timestamp::now()).map_err(|error| store_error(path, error))?;
     Ok((lock, writer))
 }
 
-impl StorePath {
-    /// The connection that writes. A commit on it returns after the log has reached the disk.
+impl StoreFile {
+    /// A connection that writes. A commit on it returns after the log has reached the disk.
     pub(super) fn writer(&self) -> rusqlite::Result<Connection> {
-        // Without CREATE: the file was made by `create`, and one that disappears later must be missed.
+        // Without CREATE: `create` has made the file, and a file that disappears later has to be an error.
         let store = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         store.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
         store.pragma_update(None, "synchronous", "full")?;
-        // Where the system's fsync does not reach the platter (macOS), ask for the call that does.
+        // On macOS fsync does not reach the disk; this selects the call that does.
         store.pragma_update(None, "fullfsync", true)?;
         store.pragma_update(None, "checkpoint_fullfsync", true)?;
         store.pragma_update(None, "foreign_keys", true)?;
@@ -162,17 +162,16 @@ impl StorePath {
     fn connect(&self, access: OpenFlags) -> rusqlite::Result<Connection> {
         // A connection stays on its thread, so SQLite's own locking of it is not needed.
         let store = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        store.busy_timeout(self.busy)?;
-        // Without it SQLite looks at the values of parameters when it plans (that of LIMIT, for one) and plans
-        // the statement again whenever one changes: what was to be prepared once is prepared for each claim.
+        store.busy_timeout(self.busy_timeout)?;
+        // Without it SQLite plans by the values of parameters (that of LIMIT, for one) and plans a statement again
+        // whenever one changes: a cached statement would be prepared for each claim.
         store.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         store.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(store)
     }
 }
 
-/// Bodies may be private code: only the owner reads what we create. SQLite gives the files it puts beside
-/// the journal the same mode.
+/// Only the owner may read the journal: bodies may hold private code. SQLite gives the files beside it the same mode.
 #[cfg(unix)]
 pub(super) fn private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -182,10 +181,10 @@ pub(super) fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 pub(super) fn private(_options: &mut OpenOptions) {}
 
-/// Makes sure that the file is there and can be written, and that its name survives a crash.
+/// Creates the file if there is none, checks that it is writable, and makes its name survive a crash.
 fn create(path: &Path) -> Result<(), OpenError> {
     if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
-        // Asked here because the superuser could write it all the same.
+        // Checked here because root could write it nevertheless.
         return Err(OpenError::ReadOnly { path: path.to_owned(), source: None });
     }
     let mut options = OpenOptions::new();
@@ -195,7 +194,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
         .open(path)
         .and_then(|file| file.sync_all())
         .and_then(|()| File::open(directory(path))?.sync_all())
-        .map_err(|error| refuse_file(path, error))
+        .map_err(|error| file_error(path, error))
 }
 
 fn directory(path: &Path) -> &Path {
@@ -205,7 +204,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-fn refuse_file(path: &Path, error: io::Error) -> OpenError {
+fn file_error(path: &Path, error: io::Error) -> OpenError {
     let path = path.to_owned();
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -215,7 +214,7 @@ fn refuse_file(path: &Path, error: io::Error) -> OpenError {
     }
 }
 
-fn refuse_store(path: &Path, error: rusqlite::Error) -> OpenError {
+fn store_error(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotAJournal { path, source: Some(error) },

@@ -4,7 +4,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::row;
 use crate::cursor::Cursor;
-use crate::row::Stored;
+use crate::row::StoredRow;
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Page, Query};
 
@@ -13,7 +13,7 @@ pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, Journal
     let limit = query.size();
     let after = query.after.as_deref().map(Cursor::parse).transpose()?;
     let filter = Filter::new(query, after);
-    // One more than asked for tells whether there is another page.
+    // One row more than requested shows whether there is another page.
     let text = format!(
         "SELECT d.*, NULL AS encoding, NULL AS bytes FROM deliveries d WHERE d.tier < 2{} \
          ORDER BY d.received_at DESC, d.seq DESC LIMIT {}",
@@ -31,7 +31,7 @@ pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, Journal
         let envelope = &stored.envelope;
         Cursor { received_at: envelope.received_at, sequence: envelope.sequence }.to_text()
     });
-    let records = rows.into_iter().map(Stored::into_record).collect::<Result<_, _>>()?;
+    let records = rows.into_iter().map(StoredRow::into_record).collect::<Result<_, _>>()?;
     Ok(Page { records, next })
 }
 
@@ -58,7 +58,7 @@ impl Filter {
             filter.add("d.received_at < :until", ":until", to_nanoseconds(until));
         }
         if let Some(state) = query.state {
-            // As a literal, one of our own four words: only so can the index of the failures be used.
+            // As a literal, one of four constants: otherwise SQLite cannot use the partial index of failures.
             let _ = write!(filter.conditions, " AND d.state = '{}'", state.name());
         }
         if let Some(cursor) = after {

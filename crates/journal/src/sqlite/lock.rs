@@ -3,27 +3,26 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Keeps every other process (and every other journal in this one) off the file for as long as it lives.
+/// Excludes every other process, and every other journal in this one, from the file while it exists.
 ///
-/// The lock is on a file of its own beside the journal. On the journal's file it would be in the way of
-/// SQLite: a process that closes any handle of a file loses the POSIX locks that SQLite holds on it.
-/// The operating system drops the lock when the process ends, however it ends, so a lock file that is left
-/// behind locks nothing.
+/// The lock is on a file of its own beside the journal. On the journal's file it would interfere with SQLite: a process
+/// that closes any handle of a file loses the POSIX locks that SQLite holds on it. The operating system releases the
+/// lock when the process ends, so a leftover lock file locks nothing.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
 }
 
-/// Why the lock could not be had.
+/// Why the lock could not be taken.
 #[derive(Debug)]
 pub(super) enum LockError {
-    /// Somebody has it; its process id, if it could be read.
+    /// Another holder has it; its process id, if it could be read.
     Held(Option<u32>),
-    /// The lock file cannot be made or locked.
+    /// The lock file cannot be created or locked.
     Io(io::Error),
 }
 
-/// Where the lock file of `journal` is.
+/// The path of the lock file of `journal`.
 pub(super) fn path_beside(journal: &Path) -> PathBuf {
     let mut path = OsString::from(journal);
     path.push(".lock");
@@ -49,13 +48,13 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is not enough: a process that is just being started holds a copy of the handle
-        // until it runs its own program, and with it the lock. An error leaves it to the closing.
+        // Closing the file is not enough: a child process between fork and exec holds a copy of the handle, and with it
+        // the lock. After an error, closing releases it.
         let _ = self.file.unlock();
     }
 }
 
-/// Writes who we are, for the message of whoever comes second.
+/// Writes the id of this process, for the error message of a second one.
 fn name_holder(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;

@@ -3,35 +3,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::file::StorePath;
+use super::file::StoreFile;
 use crate::JournalError;
 
-/// A question, with a way to give the answer.
-pub(super) type Question = Box<dyn FnOnce(&mut Reader) + Send>;
+/// A query with the channel of its answer.
+pub(super) type ReadOperation = Box<dyn FnOnce(&mut Reader) + Send>;
 
-/// One of the few threads that read. Each has a connection of its own and sees what was committed when its
-/// statement began, so it neither waits for the writer nor makes it wait.
+/// One of the threads that read. Each has a connection of its own and sees the commits before its statement began, so
+/// it neither waits for the writer nor delays it.
 pub(super) struct Reader {
-    place: StorePath,
-    /// Opened for the first question, and anew after one that failed.
+    file: StoreFile,
+    /// Opened for the first query, and again after one that failed.
     store: Option<Connection>,
-    queue: Arc<Mutex<mpsc::Receiver<Question>>>,
+    queue: Arc<Mutex<mpsc::Receiver<ReadOperation>>>,
 }
 
 impl Reader {
-    pub(super) fn new(place: StorePath, queue: Arc<Mutex<mpsc::Receiver<Question>>>) -> Self {
-        Self { place, store: None, queue }
+    pub(super) fn new(file: StoreFile, queue: Arc<Mutex<mpsc::Receiver<ReadOperation>>>) -> Self {
+        Self { file, store: None, queue }
     }
 
-    /// Answers until every sender is gone and the queue is empty.
+    /// Runs until every sender is dropped and the queue is empty.
     pub(super) fn run(mut self) {
-        while let Some(question) = self.next() {
-            question(&mut self);
+        while let Some(operation) = self.next() {
+            operation(&mut self);
         }
     }
 
-    /// Whoever holds the lock waits for the next question; the other threads wait for the lock.
-    fn next(&self) -> Option<Question> {
+    /// The thread that holds the mutex waits for the next query; the other threads wait for the mutex.
+    fn next(&self) -> Option<ReadOperation> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
     }
 
@@ -42,7 +42,7 @@ impl Reader {
     ) -> Result<T, JournalError> {
         let store = match self.store.take() {
             Some(store) => store,
-            None => self.place.reader()?,
+            None => self.file.reader()?,
         };
         let answer = query(&store);
         if !matches!(answer, Err(JournalError::Unavailable { .. })) {

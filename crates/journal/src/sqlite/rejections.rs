@@ -2,7 +2,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::{JournalError, REJECTIONS, Rejection, format};
 
-/// Adds to the ring, oldest first, and makes room for as many.
+/// Appends rejections, oldest first, and deletes the oldest beyond [`REJECTIONS`].
 pub(super) fn write(store: &Connection, rejections: &[String]) -> rusqlite::Result<()> {
     let mut insert = store.prepare_cached("INSERT INTO refusals (data) VALUES (:data)")?;
     for data in rejections {
@@ -14,7 +14,7 @@ pub(super) fn write(store: &Connection, rejections: &[String]) -> rusqlite::Resu
         .map(drop)
 }
 
-/// The ring, newest first.
+/// The retained rejections, newest first.
 pub(super) fn read(store: &Connection) -> Result<Vec<Rejection>, JournalError> {
     let data = store
         .prepare_cached("SELECT data FROM refusals ORDER BY seq DESC")?
@@ -22,6 +22,6 @@ pub(super) fn read(store: &Connection) -> Result<Vec<Rejection>, JournalError> {
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let decoded = data.iter().map(|data| format::decode(data));
     decoded.collect::<Result<_, _>>().map_err(|error| JournalError::Corrupt {
-        reason: format!("a refused request cannot be understood: {error}"),
+        reason: format!("a rejected request cannot be read: {error}"),
     })
 }

@@ -7,10 +7,10 @@ use crate::row::tier;
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Pruned, Retention, Usage};
 
-/// So few that the commit they are part of is hardly longer for it.
+/// Few enough not to make their commit noticeably longer.
 const BATCH: i64 = 200;
 
-/// What there is to forget, found by a reader so that the writer need not look for it.
+/// The rows to prune, planned by a reader to spare the writer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     payloads: Cut,
@@ -18,19 +18,19 @@ pub(super) struct Plan {
     keys: Cut,
 }
 
-/// Of one tier: what was settled before `before`, and the `excess` oldest in any case.
+/// Of one tier: the rows that were settled before `before`, and the `excess` oldest.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
     before: i64,
     excess: u64,
 }
 
-/// Looks what is beyond the limits.
+/// Compares the totals with the limits.
 pub(super) fn plan(store: &Connection, retention: &Retention, now: Timestamp) -> Result<Plan, JournalError> {
     let before = |age| to_nanoseconds(now.checked_sub(age).unwrap_or(Timestamp::MIN));
     let (whole, bytes) = totals(store, tier::WHOLE)?;
     let (bodiless, _) = totals(store, tier::BODILESS)?;
-    // By how many deliveries the bytes are exceeded is a guess from their mean size; the next call corrects it.
+    // The number of deliveries in excess is an estimate from their mean size; the next call corrects it.
     let mean = (bytes / whole.max(1)).max(1);
     Ok(Plan {
         payloads: Cut {
@@ -45,12 +45,12 @@ pub(super) fn plan(store: &Connection, retention: &Retention, now: Timestamp) ->
     })
 }
 
-/// Measures the file, and what is left on its volume.
+/// Measures the file and the free space on its volume.
 pub(super) fn usage(store: &Connection, path: &Path) -> Result<Usage, JournalError> {
     let pages = |what| store.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
     let bytes = pages("page_count")?.unsigned_abs() * pages("page_size")?.unsigned_abs();
     let (_, payload_bytes) = totals(store, tier::WHOLE)?;
-    // What the file has given up and uses again counts as taken: it does not shrink.
+    // Free pages within the file count as used: the file does not shrink.
     let volume = rustix::fs::statvfs(path).ok();
     let free_bytes = volume.map(|volume| volume.f_bavail.saturating_mul(volume.f_frsize));
     Ok(Usage { bytes, payload_bytes, free_bytes })
@@ -68,7 +68,7 @@ fn totals(store: &Connection, tier: u8) -> Result<(u64, u64), JournalError> {
     Ok((count.unsigned_abs(), bytes.unsigned_abs()))
 }
 
-/// Forgets a batch.
+/// Deletes a batch.
 pub(super) fn prune(store: &Connection, plan: &Plan) -> rusqlite::Result<Pruned> {
     let mut pruned = Pruned::default();
     for sequence in chosen(store, tier::WHOLE, plan.payloads)? {
@@ -76,7 +76,7 @@ pub(super) fn prune(store: &Connection, plan: &Plan) -> rusqlite::Result<Pruned>
         set_tier(store, sequence, tier::BODILESS)?;
         pruned.payloads += 1;
     }
-    // What has no body any more is older than what has one, by and large.
+    // Deliveries without a body are mostly older than those with one.
     for from in [tier::BODILESS, tier::WHOLE] {
         let excess = plan.deliveries.excess.saturating_sub(pruned.deliveries);
         for sequence in chosen(store, from, Cut { excess, ..plan.deliveries })? {
@@ -94,7 +94,7 @@ pub(super) fn prune(store: &Connection, plan: &Plan) -> rusqlite::Result<Pruned>
     Ok(pruned)
 }
 
-/// The oldest of a tier that are to go.
+/// The oldest rows of a tier that exceed the limits.
 fn chosen(store: &Connection, tier: u8, cut: Cut) -> rusqlite::Result<Vec<i64>> {
     let oldest = store
         .prepare_cached(
@@ -105,10 +105,10 @@ fn chosen(store: &Connection, tier: u8, cut: Cut) -> rusqlite::Result<Vec<i64>> 
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let goes = |(place, (sequence, settled_at)): (u64, (i64, i64))| {
+    let exceeds = |(place, (sequence, settled_at)): (u64, (i64, i64))| {
         (place < cut.excess || settled_at < cut.before).then_some(sequence)
     };
-    Ok((0..).zip(oldest).map_while(goes).collect())
+    Ok((0..).zip(oldest).map_while(exceeds).collect())
 }
 
 fn drop_body(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
@@ -118,12 +118,12 @@ fn drop_body(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// The proof stays: by it a repetition is told from a delivery that a further Secret verifies.
+/// The verification stays: it distinguishes a repetition from a delivery that a further key verifies.
 fn reduce_to_key(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
     store
         .prepare_cached(
-            "UPDATE deliveries SET decisions = NULL, launches = NULL, fault = NULL, replay = NULL, \
-               replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' WHERE seq = :seq",
+            "UPDATE deliveries SET decisions = NULL, facts = NULL, launches = NULL, fault = NULL, \
+               replay = NULL, replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' WHERE seq = :seq",
         )?
         .execute(named_params! { ":seq": sequence })?;
     set_tier(store, sequence, tier::KEY)

@@ -1,6 +1,6 @@
 use rusqlite::Row;
 
-use crate::row::{Envelope, Stored};
+use crate::row::{Envelope, StoredRow};
 use crate::timestamp::from_nanoseconds;
 
 pub(super) fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
@@ -18,19 +18,20 @@ pub(super) fn envelope(row: &Row<'_>) -> rusqlite::Result<Envelope> {
         verification: row.get("proof")?,
         replay: row.get("replay")?,
         tier: row.get("tier")?,
+        facts: row.get("facts")?,
         launches: row.get("launches")?,
         encoding: row.get("encoding")?,
         bytes: row.get("bytes")?,
     })
 }
 
-pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored {
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
+    Ok(StoredRow {
         envelope: envelope(row)?,
         state: row.get("state")?,
         ready_at: row.get::<_, Option<i64>>("ready_at")?.map(from_nanoseconds),
         settled_at: row.get::<_, Option<i64>>("settled_at")?.map(from_nanoseconds),
-        fault: row.get("fault")?,
+        error: row.get("fault")?,
         decisions: row.get("decisions")?,
     })
 }

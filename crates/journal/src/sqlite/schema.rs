@@ -1,9 +1,9 @@
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Marks the file as ours in its header ("SHWT"), so that the database of another program is not taken over.
+/// Identifies the file in its header ("SHWT"), so that the database of another program is not changed.
 const APPLICATION_ID: i32 = 0x5348_5754;
 
-/// The steps from an empty file to today's schema. The version of a file is the number of steps it has seen.
+/// The steps from an empty file to the current schema. The version of a file is the number of its steps.
 const MIGRATIONS: [&str; 5] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
@@ -12,10 +12,10 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("schema_5.sql"),
 ];
 
-/// Why the schema of a file is not the one this program works with.
+/// Why the schema of a file cannot be used.
 #[derive(Debug)]
-pub(super) enum Mismatch {
-    /// A later version of this program made it.
+pub(super) enum SchemaError {
+    /// A newer version of this program migrated it.
     Newer { found: i64, known: i64 },
     /// Another program made it.
     Foreign,
@@ -23,26 +23,26 @@ pub(super) enum Mismatch {
     Store(rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for Mismatch {
+impl From<rusqlite::Error> for SchemaError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Store(error)
     }
 }
 
-/// Brings the file to today's schema: all missing steps, or none of them.
-pub(super) fn migrate(store: &mut Connection) -> Result<(), Mismatch> {
+/// Migrates the file to the current schema: all missing steps, or none of them.
+pub(super) fn migrate(store: &mut Connection) -> Result<(), SchemaError> {
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let untouched = found == 0 && application == 0 && tables == 0;
     if !untouched && application != APPLICATION_ID {
-        return Err(Mismatch::Foreign);
+        return Err(SchemaError::Foreign);
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    let seen = usize::try_from(found).map_err(|_| Mismatch::Foreign)?;
+    let seen = usize::try_from(found).map_err(|_| SchemaError::Foreign)?;
     let Some(missing) = MIGRATIONS.get(seen..) else {
-        return Err(Mismatch::Newer { found, known });
+        return Err(SchemaError::Newer { found, known });
     };
     if missing.is_empty() {
         return Ok(());

@@ -4,18 +4,18 @@ use rusqlite::{Error, ErrorCode};
 
 use crate::JournalError;
 
-/// What a failed statement tells about the store.
+/// How far the cause of a failed statement reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// The statement itself cannot be carried out; the store is well.
+    /// The statement itself cannot be executed; the store works.
     Statement,
-    /// Nothing can be written at the moment. The connection is well.
-    Moment,
-    /// The connection may have lost touch with the file. A fresh one is needed.
+    /// The store accepts no writes at the moment; the connection works.
+    Store,
+    /// The connection may be out of step with the file. A new one is needed.
     Connection,
 }
 
-/// How far the trouble reaches.
+/// The scope of an error.
 pub(super) fn scope(error: &Error) -> Scope {
     match error.sqlite_error_code() {
         Some(
@@ -24,30 +24,30 @@ pub(super) fn scope(error: &Error) -> Scope {
             | ErrorCode::TooBig
             | ErrorCode::ParameterOutOfRange,
         )
-        // Not from SQLite: a value that does not fit, a row that is missing.
+        // Not from SQLite: a value that does not convert, a missing row.
         | None => Scope::Statement,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => Scope::Moment,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull) => Scope::Store,
         Some(_) => Scope::Connection,
     }
 }
 
-/// The trouble in words for an operator.
+/// The cause in a sentence for the operator.
 fn reason(error: &Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the volume of the journal is full",
         Some(ErrorCode::SystemIoFailure) => "the file of the journal cannot be read or written",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "the file of the journal is damaged",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program holds the file of the journal"
+            "another program locks the file of the journal"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "the file of the journal became read-only",
         Some(ErrorCode::CannotOpen) => "the file of the journal cannot be opened",
         Some(ErrorCode::OutOfMemory) => "there is not enough memory",
-        _ => "SQLite refused a statement",
+        _ => "SQLite rejected a statement",
     }
 }
 
-/// One error for each of those who wait for the same commit.
+/// The error of a commit, for one of its callers.
 pub(super) fn unavailable(error: &Arc<Error>) -> JournalError {
     JournalError::unavailable(reason(error), Arc::clone(error))
 }

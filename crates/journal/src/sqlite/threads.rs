@@ -7,73 +7,73 @@ use futures::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::file::StorePath;
+use super::file::StoreFile;
 use super::lock::Lock;
-use super::readers::{Question, Reader};
-use super::writer::{Operation, Task, Turn, Writer};
+use super::readers::{ReadOperation, Reader};
+use super::writer::{Operation, Task, WriteContext, Writer};
 use super::{OpenError, Options};
 use crate::JournalError;
 use crate::panic_flag::PanicFlag;
 use crate::timeout::answer_within;
 
-/// The threads that work on the file, and the queues that lead to them.
+/// The threads that work on the file, and their queues.
 ///
-/// They are threads of their own because SQLite blocks, and a runtime's worker must not.
+/// They are threads of their own because SQLite blocks, and a worker of the runtime must not.
 #[derive(Debug)]
 pub(super) struct Threads {
-    patience: Duration,
-    /// Absent once closed. The threads end when the last sender is gone and their queue is empty.
+    timeout: Duration,
+    /// `None` once closed. The threads end when the last sender is dropped and their queue is empty.
     queues: Mutex<Option<Queues>>,
-    /// Nothing is ever sent: it reports a disconnection when the last thread has ended.
+    /// Carries no message: it disconnects when the last thread has ended.
     ended: Mutex<Option<blocking::Receiver<()>>>,
     arrivals: Arc<watch::Sender<u64>>,
     /// Raised by a thread that panics.
-    alarm: PanicFlag,
+    panic_flag: PanicFlag,
 }
 
 #[derive(Debug, Clone)]
 struct Queues {
     writer: mpsc::Sender<Box<dyn Operation>>,
-    readers: mpsc::Sender<Question>,
+    readers: mpsc::Sender<ReadOperation>,
 }
 
-/// Held by every thread to its end. The fields are dropped in this order: who waits for the end finds the
-/// file unlocked.
+/// Held by every thread to its end. The fields are dropped in this order, so the file is unlocked before `_end`
+/// disconnects.
 #[derive(Clone)]
-struct Alive {
-    alarm: PanicFlag,
+struct ThreadGuard {
+    panic_flag: PanicFlag,
     _lock: Arc<Lock>,
     _end: blocking::Sender<()>,
 }
 
 impl Threads {
     pub(super) fn start(
-        place: &StorePath,
+        file: &StoreFile,
         lock: Lock,
         writer: Connection,
         options: &Options,
     ) -> Result<Self, OpenError> {
-        // Callers wait outside a full queue, and give up when their patience ends.
-        let (jobs, job_queue) = mpsc::channel(options.queue.max(1));
-        let (questions, question_queue) = mpsc::channel(options.queue.max(1));
+        // At a full queue the callers wait, until their timeout.
+        let (write_sender, write_queue) = mpsc::channel(options.queue.max(1));
+        let (read_sender, read_queue) = mpsc::channel(options.queue.max(1));
         let (end, ended) = blocking::channel();
         let arrivals = Arc::new(watch::Sender::new(0));
-        let alarm = PanicFlag::new();
-        let alive = Alive { alarm: alarm.clone(), _lock: Arc::new(lock), _end: end };
-        let writer = Writer::new(place.clone(), writer, job_queue, Arc::clone(&arrivals), &alarm)
-            .map_err(|source| OpenError::Store { path: place.path.clone(), source })?;
-        spawn("journal-writer", place, alive.clone(), move || writer.run())?;
-        let question_queue = Arc::new(Mutex::new(question_queue));
+        let panic_flag = PanicFlag::new();
+        let guard = ThreadGuard { panic_flag: panic_flag.clone(), _lock: Arc::new(lock), _end: end };
+        let writer = Writer::new(file.clone(), writer, write_queue, Arc::clone(&arrivals), &panic_flag)
+            .map_err(|source| OpenError::Store { path: file.path.clone(), source })?;
+        spawn("journal-writer", file, guard.clone(), move || writer.run())?;
+        let read_queue = Arc::new(Mutex::new(read_queue));
         for _ in 0..options.readers.max(1) {
-            let reader = Reader::new(place.clone(), Arc::clone(&question_queue));
-            spawn("journal-reader", place, alive.clone(), move || reader.run())?;
+            let reader = Reader::new(file.clone(), Arc::clone(&read_queue));
+            spawn("journal-reader", file, guard.clone(), move || reader.run())?;
         }
         Ok(Self {
-            patience: options.patience,
-            queues: Mutex::new(Some(Queues { writer: jobs, readers: questions })),
+            timeout: options.timeout,
+            queues: Mutex::new(Some(Queues { writer: write_sender, readers: read_sender })),
             ended: Mutex::new(Some(ended)),
             arrivals,
-            alarm,
+            panic_flag,
         })
     }
 
@@ -81,20 +81,20 @@ impl Threads {
         self.arrivals.subscribe()
     }
 
-    /// Returns when one of them has panicked, if ever.
-    pub(super) fn broken(&self) -> BoxFuture<'_, ()> {
-        self.alarm.raised()
+    /// Returns when one of them has panicked.
+    pub(super) fn failed(&self) -> BoxFuture<'_, ()> {
+        self.panic_flag.raised()
     }
 
-    /// Queues `work` for the writer and waits until it is on disk.
+    /// Queues `work` for the writer and waits for its commit.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         bytes: usize,
-        work: impl FnMut(&mut Turn<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&mut WriteContext<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, JournalError> {
         let queue = self.queues()?.writer;
         let (reply, answer) = oneshot::channel();
-        self.ask(queue, Box::new(Task { bytes, work, result: None, reply }), answer).await
+        self.submit(queue, Box::new(Task { bytes, work, result: None, reply }), answer).await
     }
 
     /// Queues `query` for the readers and waits for the answer.
@@ -104,43 +104,43 @@ impl Threads {
     ) -> Result<T, JournalError> {
         let queue = self.queues()?.readers;
         let (reply, answer) = oneshot::channel();
-        let question: Question = Box::new(move |reader: &mut Reader| {
+        let operation: ReadOperation = Box::new(move |reader: &mut Reader| {
             if !reply.is_closed() {
-                // Who asked may have gone meanwhile.
+                // The caller may have given up meanwhile.
                 let _ = reply.send(reader.read(query));
             }
         });
-        self.ask(queue, question, answer).await
+        self.submit(queue, operation, answer).await
     }
 
-    async fn ask<J, T>(
+    async fn submit<J, T>(
         &self,
         queue: mpsc::Sender<J>,
-        job: J,
+        operation: J,
         answer: oneshot::Receiver<Result<T, JournalError>>,
     ) -> Result<T, JournalError> {
-        let asked = async move {
-            queue.send(job).await.map_err(|_| stopped())?;
+        let answer = async move {
+            queue.send(operation).await.map_err(|_| stopped())?;
             drop(queue);
             answer.await.unwrap_or_else(|_| Err(stopped()))
         };
-        answer_within(self.patience, asked).await
+        answer_within(self.timeout, answer).await
     }
 
     fn queues(&self) -> Result<Queues, JournalError> {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.clone().ok_or_else(|| JournalError::refused("it is closed"))
+        queues.clone().ok_or_else(|| JournalError::unavailable_because("it is closed"))
     }
 
-    /// Has the threads end, and waits for that outside the runtime's workers.
+    /// Ends the threads, and waits for them outside the runtime's workers.
     pub(super) async fn close(&self) {
         let Some(ended) = self.end() else { return };
-        let patience = self.patience;
-        // Fails only if the runtime shuts down, and then nobody waits either.
-        let _ = tokio::task::spawn_blocking(move || wait(&ended, patience)).await;
+        let timeout = self.timeout;
+        // Fails only if the runtime shuts down, and then no caller waits either.
+        let _ = tokio::task::spawn_blocking(move || wait(&ended, timeout)).await;
     }
 
-    /// Closes the queues. The first caller gets what reports the end of the threads.
+    /// Closes the queues. The first caller gets the receiver that reports the end of the threads.
     fn end(&self) -> Option<blocking::Receiver<()>> {
         drop(self.queues.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -150,33 +150,33 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         if let Some(ended) = self.end() {
-            wait(&ended, self.patience);
+            wait(&ended, self.timeout);
         }
     }
 }
 
-/// Waits until every thread has ended, but not for ever: a disk that hangs must not keep a process alive.
-fn wait(ended: &blocking::Receiver<()>, patience: Duration) {
-    if ended.recv_timeout(patience) == Err(blocking::RecvTimeoutError::Timeout) {
-        tracing::warn!("the journal is still being written; its threads end on their own");
+/// Waits until every thread has ended, at most for `timeout`: a disk that hangs must not keep the process running.
+fn wait(ended: &blocking::Receiver<()>, timeout: Duration) {
+    if ended.recv_timeout(timeout) == Err(blocking::RecvTimeoutError::Timeout) {
+        tracing::warn!("the journal is still being written; its threads end by themselves");
     }
 }
 
 fn spawn(
     name: &str,
-    place: &StorePath,
-    alive: Alive,
+    file: &StoreFile,
+    guard: ThreadGuard,
     run: impl FnOnce() + Send + 'static,
 ) -> Result<(), OpenError> {
     let run = move || {
-        let _guard = alive.alarm.guard();
+        let _panic_guard = guard.panic_flag.guard();
         run();
-        drop(alive);
+        drop(guard);
     };
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
-    spawned.map(drop).map_err(|source| OpenError::Io { path: place.path.clone(), source })
+    spawned.map(drop).map_err(|source| OpenError::Io { path: file.path.clone(), source })
 }
 
 fn stopped() -> JournalError {
-    JournalError::refused("its threads have ended; restart the program")
+    JournalError::unavailable_because("its threads have ended; restart the program")
 }

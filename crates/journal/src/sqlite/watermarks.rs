@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use crate::JournalError;
 use crate::timestamp::{from_nanoseconds, to_nanoseconds};
 
-/// Raises a mark; one that is higher already stays.
+/// Raises a watermark; a higher one stays.
 pub(super) fn raise(store: &Connection, name: &str, to: Timestamp) -> rusqlite::Result<()> {
     store
         .prepare_cached(
@@ -15,7 +15,7 @@ pub(super) fn raise(store: &Connection, name: &str, to: Timestamp) -> rusqlite::
         .map(drop)
 }
 
-/// Where a mark stands.
+/// The watermark of this name.
 pub(super) fn read(store: &Connection, name: &str) -> Result<Option<Timestamp>, JournalError> {
     let at: Option<i64> = store
         .prepare_cached("SELECT at FROM watermarks WHERE name = :name")?

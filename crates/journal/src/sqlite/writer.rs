@@ -6,51 +6,51 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::checkpoints::Checkpoints;
-use super::file::StorePath;
+use super::file::StoreFile;
 use super::sqlite_error::{self, Scope};
 use crate::JournalError;
 use crate::panic_flag::PanicFlag;
 use crate::round_robin::RoundRobin;
 
-/// How many jobs share a commit at most: beyond, waiting for the others costs more than their fsync saves.
-const GROUP_JOBS: usize = 64;
+/// How many operations share a commit at most: beyond, waiting for each other costs more than the shared fsync saves.
+const MAX_OPERATIONS: usize = 64;
 
-/// How many bytes of bodies share a commit at most, so that large ones do not make the others wait long.
-const GROUP_BYTES: usize = 1 << 20;
+/// How many bytes of bodies share a commit at most, so that large bodies do not delay the others.
+const MAX_BYTES: usize = 1 << 20;
 
-/// The one thread that writes. It takes whatever is queued, carries it out in one transaction, and tells
-/// those who wait only after the commit has reached the disk.
+/// The one thread that writes. It runs the queued operations in one transaction, and answers their callers only after
+/// the commit has reached the disk.
 pub(super) struct Writer {
-    place: StorePath,
+    file: StoreFile,
     checkpoints: Checkpoints,
-    /// Absent after trouble that a fresh connection may end; made anew for the next group.
+    /// `None` after an error that a new connection may cure; opened again for the next group.
     store: Option<Connection>,
     queue: mpsc::Receiver<Box<dyn Operation>>,
     arrivals: Arc<watch::Sender<u64>>,
     clock: Clock,
-    turns: RoundRobin,
-    /// Whether the last group failed, so that trouble is logged when it begins and when it ends.
-    troubled: bool,
+    round_robin: RoundRobin,
+    /// Whether the last group failed: failures are logged when they begin and when they end.
+    failing: bool,
 }
 
-/// Something to write, with somebody who waits for it.
+/// A write whose caller waits for its commit.
 pub(super) trait Operation: Send {
-    /// The size of the body it brings.
+    /// The size of the body that it brings.
     fn bytes(&self) -> usize;
-    /// Whether nobody waits any more. It is then not worth doing.
+    /// Whether the caller has given up. The operation is then dropped.
     fn abandoned(&self) -> bool;
-    /// Does the work and keeps its result. May be called again after a transaction that failed.
-    fn run(&mut self, turn: &mut Turn<'_>) -> rusqlite::Result<()>;
-    /// Tells who waits: the result, now that it is on disk, or the error.
+    /// Does the work and keeps its result. Called again after a transaction that failed.
+    fn run(&mut self, context: &mut WriteContext<'_>) -> rusqlite::Result<()>;
+    /// Answers the caller: the result, now that it is on disk, or the error.
     fn resolve(self: Box<Self>, committed: Result<(), JournalError>);
 }
 
-/// A job's part in a transaction.
-pub(super) struct Turn<'a> {
+/// The transaction of a group, as its operations see it.
+pub(super) struct WriteContext<'a> {
     pub(super) store: &'a Connection,
     pub(super) now: Timestamp,
-    pub(super) turns: &'a mut RoundRobin,
-    /// Set by a job that may have made something claimable.
+    pub(super) round_robin: &'a mut RoundRobin,
+    /// Set by an operation that may have made a delivery claimable.
     pub(super) arrival: bool,
 }
 
@@ -62,24 +62,33 @@ pub(super) struct Task<W, T> {
     pub(super) reply: oneshot::Sender<Result<T, JournalError>>,
 }
 
-/// The system's clock made monotonic: when it is set back, what was due stays due.
+/// The system's clock made monotonic: a due delivery stays due when the clock is set back.
 struct Clock(Timestamp);
 
 impl Writer {
     pub(super) fn new(
-        place: StorePath,
+        file: StoreFile,
         mut store: Connection,
         queue: mpsc::Receiver<Box<dyn Operation>>,
         arrivals: Arc<watch::Sender<u64>>,
-        alarm: &PanicFlag,
+        panic_flag: &PanicFlag,
     ) -> rusqlite::Result<Self> {
-        let (clock, turns) = (Clock(Timestamp::MIN), RoundRobin::default());
-        let checkpoints = Checkpoints::start(place.clone(), alarm.guard());
+        let (clock, round_robin) = (Clock(Timestamp::MIN), RoundRobin::default());
+        let checkpoints = Checkpoints::start(file.clone(), panic_flag.guard());
         checkpoints.attach(&mut store)?;
-        Ok(Self { place, checkpoints, store: Some(store), queue, arrivals, clock, turns, troubled: false })
+        Ok(Self {
+            file,
+            checkpoints,
+            store: Some(store),
+            queue,
+            arrivals,
+            clock,
+            round_robin,
+            failing: false,
+        })
     }
 
-    /// Works until every sender is gone and the queue is empty, then moves the log into the main file.
+    /// Runs until every sender is dropped and the queue is empty, then moves the log into the main file.
     pub(super) fn run(mut self) {
         while let Some(first) = self.queue.blocking_recv() {
             let group = self.gather(first);
@@ -95,33 +104,33 @@ impl Writer {
     fn gather(&mut self, first: Box<dyn Operation>) -> Vec<Box<dyn Operation>> {
         let mut bytes = first.bytes();
         let mut group = vec![first];
-        while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
-            let Ok(job) = self.queue.try_recv() else { break };
-            bytes += job.bytes();
-            group.push(job);
+        while group.len() < MAX_OPERATIONS && bytes < MAX_BYTES {
+            let Ok(operation) = self.queue.try_recv() else { break };
+            bytes += operation.bytes();
+            group.push(operation);
         }
-        group.retain(|job| !job.abandoned());
+        group.retain(|operation| !operation.abandoned());
         group
     }
 
-    /// Commits a group and tells everybody. If a statement of one job cannot be carried out, each job gets
-    /// a transaction of its own, so that only that one fails.
+    /// Commits a group and answers its callers. If a statement of one operation is rejected, each operation gets a
+    /// transaction of its own, so that only that one fails.
     fn write(&mut self, mut group: Vec<Box<dyn Operation>>) {
         match self.commit(&mut group) {
             Ok(arrival) => {
-                if std::mem::take(&mut self.troubled) {
-                    info!(journal = %self.place.path.display(), "the journal can be written again");
+                if std::mem::take(&mut self.failing) {
+                    info!(journal = %self.file.path.display(), "the journal can be written again");
                 }
                 if arrival {
                     self.arrivals.send_modify(|count| *count += 1);
                 }
-                for job in group {
-                    job.resolve(Ok(()));
+                for operation in group {
+                    operation.resolve(Ok(()));
                 }
             }
             Err(error) if sqlite_error::scope(&error) == Scope::Statement && group.len() > 1 => {
-                for job in group {
-                    self.write(vec![job]);
+                for operation in group {
+                    self.write(vec![operation]);
                 }
             }
             Err(error) => self.fail(group, error),
@@ -131,10 +140,10 @@ impl Writer {
     fn commit(&mut self, group: &mut [Box<dyn Operation>]) -> rusqlite::Result<bool> {
         let mut store = match self.store.take() {
             Some(store) => store,
-            None => reopen(&self.place, &self.checkpoints)?,
+            None => reopen(&self.file, &self.checkpoints)?,
         };
         let now = self.clock.now();
-        let result = transact(&mut store, group, now, &mut self.turns);
+        let result = transact(&mut store, group, now, &mut self.round_robin);
         let lost = result.as_ref().is_err_and(|error| sqlite_error::scope(error) == Scope::Connection);
         if !lost && store.is_autocommit() {
             self.store = Some(store);
@@ -143,22 +152,22 @@ impl Writer {
     }
 
     fn fail(&mut self, group: Vec<Box<dyn Operation>>, error: rusqlite::Error) {
-        let journal = self.place.path.display();
+        let journal = self.file.path.display();
         if sqlite_error::scope(&error) == Scope::Statement {
-            error!(%journal, %error, "the journal refused an entry");
-        } else if !std::mem::replace(&mut self.troubled, true) {
-            warn!(%journal, %error, "the journal cannot be written; callers are told to come again");
+            error!(%journal, %error, "the store rejected a write");
+        } else if !std::mem::replace(&mut self.failing, true) {
+            warn!(%journal, %error, "the journal cannot be written; senders are asked to retry");
         }
         let error = Arc::new(error);
-        for job in group {
-            job.resolve(Err(sqlite_error::unavailable(&error)));
+        for operation in group {
+            operation.resolve(Err(sqlite_error::unavailable(&error)));
         }
     }
 }
 
 impl<W, T> Operation for Task<W, T>
 where
-    W: FnMut(&mut Turn<'_>) -> rusqlite::Result<T> + Send,
+    W: FnMut(&mut WriteContext<'_>) -> rusqlite::Result<T> + Send,
     T: Send,
 {
     fn bytes(&self) -> usize {
@@ -169,15 +178,15 @@ where
         self.reply.is_closed()
     }
 
-    fn run(&mut self, turn: &mut Turn<'_>) -> rusqlite::Result<()> {
-        self.result = Some((self.work)(turn)?);
+    fn run(&mut self, context: &mut WriteContext<'_>) -> rusqlite::Result<()> {
+        self.result = Some((self.work)(context)?);
         Ok(())
     }
 
     fn resolve(self: Box<Self>, committed: Result<(), JournalError>) {
         let Self { result, reply, .. } = *self;
-        let result = result.ok_or_else(|| JournalError::refused("the job was not carried out"));
-        // Who waited may have gone. What was committed stays.
+        let result = result.ok_or_else(|| JournalError::unavailable_because("the operation was not run"));
+        // The caller may have given up. The commit stays.
         let _ = reply.send(committed.and(result));
     }
 }
@@ -189,33 +198,33 @@ impl Clock {
     }
 }
 
-/// One transaction for all of them. True if something may have become claimable.
+/// Runs a group in one transaction. True if a delivery may have become claimable.
 fn transact(
     store: &mut Connection,
     group: &mut [Box<dyn Operation>],
     now: Timestamp,
-    turns: &mut RoundRobin,
+    round_robin: &mut RoundRobin,
 ) -> rusqlite::Result<bool> {
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut turn = Turn { store: &transaction, now, turns, arrival: false };
-    for job in group {
-        job.run(&mut turn)?;
+    let mut context = WriteContext { store: &transaction, now, round_robin, arrival: false };
+    for operation in group {
+        operation.run(&mut context)?;
     }
-    let arrival = turn.arrival;
+    let arrival = context.arrival;
     transaction.commit()?;
     Ok(arrival)
 }
 
-/// A fresh connection after trouble. All that the log holds is forced into the main file before it is
-/// relied on: a kernel that could not write a page may believe afterwards that it did.
-fn reopen(place: &StorePath, checkpoints: &Checkpoints) -> rusqlite::Result<Connection> {
-    let mut store = place.writer()?;
+/// A new connection after an error. The whole log is forced into the main file first: a kernel that failed to write a
+/// page may report afterwards that it did.
+fn reopen(file: &StoreFile, checkpoints: &Checkpoints) -> rusqlite::Result<Connection> {
+    let mut store = file.writer()?;
     checkpoint(&store)?;
     checkpoints.attach(&mut store)?;
     Ok(store)
 }
 
-/// Leaves one file with everything in it. If that is not possible, the log is moved at the next start.
+/// Moves the whole log into the file. If that fails, the next start does it.
 fn finish(store: Connection) {
     if let Err(error) = checkpoint(&store) {
         warn!(%error, "the journal's log could not be moved into the main file; the next start does it");

@@ -1,4 +1,4 @@
-//! A test that needs a second process runs itself again, with a variable that tells it which part to play.
+//! A second process for a test: the test binary runs the same test again, with a variable that names the journal.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::process::Command;
 
 const ROLE: &str = "TRIGGER_JOURNAL_TEST_CHILD";
 
-/// The journal that this process is to work on, if it was started by [`command`].
+/// The journal of this process, if [`command`] started it.
 pub(crate) fn journal() -> Option<PathBuf> {
     env::var_os(ROLE).map(PathBuf::from)
 }
 
-/// Runs `test`, by its full name, in a process of its own that works on `journal`.
+/// A command that runs `test`, by its full name, in a process of its own on `journal`.
 pub(crate) fn command(test: &str, journal: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, journal);

@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use trigger_core::DeliveryId;
-use trigger_journal::{ClaimRequest, Journal as _, Settlement, SqliteJournal, State};
+use trigger_journal::{
+    ClaimRequest, History as _, Intake as _, Queue as _, Settlement, SqliteJournal, State,
+};
 
 use crate::contract::LONG;
 use crate::delivery::{push, verified};
-use crate::{child, patient};
+use crate::{child, long_timeouts};
 
 const KILLS: u64 = 30;
 
-/// A process that appends and settles as fast as it can is killed (SIGKILL) at random moments. What it had
-/// said was kept must be there, and what it had said was settled must be settled.
+/// A process that appends and settles as fast as it can is killed (SIGKILL) at random times. Every append and
+/// settlement that it had reported is in the file.
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     if let Some(journal) = child::journal() {
@@ -43,7 +45,7 @@ fn run_and_kill(path: &Path, lines: u64, appended: &mut HashSet<String>, settled
     let mut child = child::command(test, path).stdout(Stdio::piped()).spawn().unwrap();
     let mut read = 0;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        // Lines that were written before the kill but are read after it count too.
+        // Lines count that were written before the kill and are read after it.
         let line = line.unwrap();
         if let Some(id) = line.strip_prefix("appended ") {
             appended.insert(id.to_owned());
@@ -57,12 +59,12 @@ fn run_and_kill(path: &Path, lines: u64, appended: &mut HashSet<String>, settled
             child.kill().unwrap();
         }
     }
-    assert!(!child.wait().unwrap().success(), "it works until it is killed");
+    assert!(!child.wait().unwrap().success(), "it runs until it is killed");
 }
 
 fn check(path: &Path, appended: &HashSet<String>, settled: &HashSet<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let journal = SqliteJournal::open(path, patient()).unwrap();
+    let journal = SqliteJournal::open(path, long_timeouts()).unwrap();
     runtime.block_on(async {
         for id in appended {
             let id: DeliveryId = id.parse().unwrap();
@@ -75,11 +77,11 @@ fn check(path: &Path, appended: &HashSet<String>, settled: &HashSet<String>) {
     });
 }
 
-/// Eight tasks append and two settle. A line goes out in one write, so a kill leaves no half of it.
+/// Eight tasks append and two settle. A line is one write, so a kill leaves no part of it.
 #[allow(clippy::print_stdout, reason = "the lines are what the other process reads")]
 fn work_until_killed(path: &Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let journal = Arc::new(SqliteJournal::open(path, patient()).unwrap());
+    let journal = Arc::new(SqliteJournal::open(path, long_timeouts()).unwrap());
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
         for task in 0..8 {
@@ -98,8 +100,8 @@ fn work_until_killed(path: &Path) {
             tasks.spawn(async move {
                 loop {
                     for claimed in journal.claim(ClaimRequest::any(4, LONG)).await.unwrap() {
-                        let id = claimed.ticket.id.clone();
-                        journal.settle(claimed.ticket, Settlement::default()).await.unwrap();
+                        let id = claimed.token.id.clone();
+                        journal.settle(claimed.token, Settlement::default()).await.unwrap();
                         println!("settled {id}");
                     }
                 }

@@ -1,9 +1,9 @@
-//! What a journal promises (`contract`, for every store), and what SQLite and PostgreSQL add to it.
+//! The promises of a journal (`contract`, for every store), and those that SQLite and PostgreSQL add.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "clippy's leave for tests does not reach the functions that they share"
+    reason = "clippy allows them in test functions only, not in shared ones"
 )]
 
 mod checkpoints;
@@ -11,39 +11,40 @@ mod child;
 mod contract;
 mod crash;
 mod delivery;
+mod failures;
 mod model;
 mod opening;
 mod postgres;
-mod trouble;
+mod upgrade;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use trigger_journal::sqlite::Options;
 use trigger_journal::{Journal, SqliteJournal};
 
-/// Options under which no answer is late, however busy the machine is.
-fn patient() -> Options {
+/// Options with a timeout that even a busy machine does not reach.
+fn long_timeouts() -> Options {
     let mut options = Options::default();
-    options.patience = Duration::from_mins(5);
+    options.timeout = Duration::from_mins(5);
     options
 }
 
-/// A store under test. The contract is written against this trait, so that another store runs it as it is.
+/// A store under test. The contract is written against this trait, so another store runs it unchanged.
 trait Store {
-    /// Whether one process at a time has it: what was claimed is then claimable as soon as it is opened
-    /// again.
-    const ALONE: bool;
+    /// Whether one process at a time uses it: its claims then end when it is opened again.
+    const EXCLUSIVE: bool;
 
     /// The journal.
     fn journal(&self) -> &dyn Journal;
-    /// Ends the journal and opens it again on what it has stored.
+    /// Closes the journal and opens it again with its stored content.
     async fn reopen(&mut self);
-    /// Ends the journal.
+    /// Closes the journal.
     async fn close(&self);
 }
 
-/// A journal in a directory that goes away with it.
+/// A journal in a directory that is deleted with it.
 struct Sqlite {
     journal: Option<SqliteJournal>,
     directory: TempDir,
@@ -51,14 +52,22 @@ struct Sqlite {
 
 impl Sqlite {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let journal = SqliteJournal::open(directory.path().join("journal.db"), patient()).unwrap();
+        Self::open(tempfile::tempdir().unwrap())
+    }
+
+    /// Opens the journal in `directory`.
+    fn open(directory: TempDir) -> Self {
+        let journal = SqliteJournal::open(directory.path().join("journal.db"), long_timeouts()).unwrap();
         Self { journal: Some(journal), directory }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("journal.db")
     }
 }
 
 impl Store for Sqlite {
-    const ALONE: bool = true;
+    const EXCLUSIVE: bool = true;
 
     fn journal(&self) -> &dyn Journal {
         self.journal.as_ref().unwrap()
@@ -66,8 +75,7 @@ impl Store for Sqlite {
 
     async fn reopen(&mut self) {
         drop(self.journal.take());
-        let path = self.directory.path().join("journal.db");
-        self.journal = Some(SqliteJournal::open(path, patient()).unwrap());
+        self.journal = Some(SqliteJournal::open(self.path(), long_timeouts()).unwrap());
     }
 
     async fn close(&self) {

@@ -8,45 +8,51 @@ use trigger_journal::{
 };
 
 use crate::contract::{LONG, append, failure};
-use crate::delivery::{moment, push};
+use crate::delivery::{facts, moment, push};
 use crate::postgres::Postgres;
 use crate::{Sqlite, Store};
 
-/// A call, with small numbers in place of ids and tickets so that calls meet each other often.
+/// The commits that facts are about.
+const COMMITS: [&str; 3] = ["aaaaaaa", "bbbbbbb", "ccccccc"];
+
+/// A call, with small numbers in place of ids and tokens so that calls meet each other often.
 #[derive(Debug, Clone)]
 enum Call {
     Append { name: u8, second: i64 },
     Claim { max: usize, expired: bool },
-    Settle { ticket: usize, failed: bool },
-    Release { ticket: usize, due: bool },
+    RecordFacts { token: usize, count: usize },
+    Settle { token: usize, failed: bool },
+    Release { token: usize, due: bool },
     Look { name: u8 },
     Reopen,
 }
 
-/// A delivery as the model knows it.
+/// A delivery in the model.
 #[derive(Debug, Clone)]
-struct NewDelivery {
+struct Modelled {
     name: u8,
     second: i64,
     state: State,
     attempts: u32,
-    fault: Option<&'static str>,
-    /// Orders what is claimable; absent if it is not, now or ever within the test.
+    error: Option<&'static str>,
+    /// The number of its facts.
+    facts: usize,
+    /// Orders the claimable deliveries; `None` if it is not claimable within the test.
     ready: Option<Ready>,
 }
 
-/// Since when something has been claimable: a moment long past, or the number of the call that made it so.
+/// Since when a delivery has been claimable: a time long past, or the number of the call that made it so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Ready {
     LongAgo,
     Since(usize),
 }
 
-/// What a journal is, in the simplest way: a list in the order of insertion.
+/// The simplest journal: a list in the order of insertion.
 #[derive(Debug, Default)]
 struct Model {
-    entries: Vec<NewDelivery>,
-    tickets: Vec<ClaimToken>,
+    entries: Vec<Modelled>,
+    tokens: Vec<ClaimToken>,
 }
 
 impl Model {
@@ -54,7 +60,7 @@ impl Model {
         let ready = Some(Ready::Since(clock));
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) else {
             let state = State::Pending;
-            self.entries.push(NewDelivery { name, second, state, attempts: 0, fault: None, ready });
+            self.entries.push(Modelled { name, second, state, attempts: 0, error: None, facts: 0, ready });
             return AppendOutcome::New;
         };
         match entry.state {
@@ -69,34 +75,34 @@ impl Model {
 
     fn claim(&mut self, max: usize, expired: bool, clock: usize) -> Vec<ClaimToken> {
         let mut due: Vec<_> = self.entries.iter_mut().filter(|entry| entry.ready.is_some()).collect();
-        // Stable: of those that became claimable at one moment the one inserted first is first.
+        // Stable: of deliveries that became claimable at one time, the one inserted first is first.
         due.sort_by_key(|entry| entry.ready);
         due.truncate(max);
-        let mut tickets = Vec::new();
+        let mut tokens = Vec::new();
         for entry in due {
             entry.state = State::Claimed;
             entry.attempts += 1;
             entry.ready = expired.then_some(Ready::Since(clock));
-            tickets.push(ClaimToken { id: push_named(entry.name, 0).id, attempt: entry.attempts });
+            tokens.push(ClaimToken { id: push_named(entry.name, 0).id, attempt: entry.attempts });
         }
-        self.tickets.extend(tickets.iter().cloned());
-        tickets
+        self.tokens.extend(tokens.iter().cloned());
+        tokens
     }
 
-    /// A journal of one process that is opened again belongs to somebody else: nothing is claimed any more.
-    fn take_back(&mut self, clock: usize) {
+    /// The claims of an exclusive journal end when it is opened again.
+    fn release_all(&mut self, clock: usize) {
         for entry in self.entries.iter_mut().filter(|entry| entry.state == State::Claimed) {
             entry.state = State::Pending;
             entry.ready.get_or_insert(Ready::Since(clock));
         }
     }
 
-    /// The entry whose claim the ticket proves.
-    fn held(&mut self, ticket: &ClaimToken) -> Option<&mut NewDelivery> {
+    /// The delivery whose claim the token holds.
+    fn held(&mut self, token: &ClaimToken) -> Option<&mut Modelled> {
         self.entries.iter_mut().find(|entry| {
             entry.state == State::Claimed
-                && entry.attempts == ticket.attempt
-                && push_named(entry.name, 0).id == ticket.id
+                && entry.attempts == token.attempt
+                && push_named(entry.name, 0).id == token.id
         })
     }
 
@@ -118,9 +124,10 @@ fn push_named(name: u8, second: i64) -> trigger_core::Delivery {
 fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         6 => (0..12u8, 0..6i64).prop_map(|(name, second)| Call::Append { name, second }),
+        2 => (any::<usize>(), 0..4usize).prop_map(|(token, count)| Call::RecordFacts { token, count }),
         4 => (0..5usize, any::<bool>()).prop_map(|(max, expired)| Call::Claim { max, expired }),
-        3 => (any::<usize>(), any::<bool>()).prop_map(|(ticket, failed)| Call::Settle { ticket, failed }),
-        2 => (any::<usize>(), any::<bool>()).prop_map(|(ticket, due)| Call::Release { ticket, due }),
+        3 => (any::<usize>(), any::<bool>()).prop_map(|(token, failed)| Call::Settle { token, failed }),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(token, due)| Call::Release { token, due }),
         2 => (0..12u8).prop_map(|name| Call::Look { name }),
         1 => Just(Call::Reopen),
     ]
@@ -129,8 +136,7 @@ fn call() -> impl Strategy<Value = Call> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is called in whatever order, the journal answers as the model does, and in the end holds
-    /// what the model holds.
+    /// After any calls in any order, the journal answers like the model, and holds the same deliveries in the end.
     #[test]
     fn a_journal_behaves_like_its_model(calls in prop::collection::vec(call(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -139,7 +145,7 @@ proptest! {
 }
 
 proptest! {
-    // Fewer: each takes a database of its own.
+    // Fewer cases: each takes a database of its own.
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -162,19 +168,20 @@ async fn check<S: Store>(store: &mut S, calls: Vec<Call>) {
                 assert_eq!(answer, model.append(name, second, clock));
             }
             Call::Claim { max, expired } => {
-                // A lease of nothing has run out at once; a long one does not within the test.
-                let lease = if expired { Duration::ZERO } else { LONG };
-                let claimed = store.journal().claim(ClaimRequest::any(max, lease)).await.unwrap();
-                let tickets: Vec<_> = claimed.into_iter().map(|claimed| claimed.ticket).collect();
-                assert_eq!(tickets, model.claim(max, expired, clock));
+                // A claim of no duration times out at once; a long one does not within the test.
+                let timeout = if expired { Duration::ZERO } else { LONG };
+                let claimed = store.journal().claim(ClaimRequest::any(max, timeout)).await.unwrap();
+                let tokens: Vec<_> = claimed.into_iter().map(|claimed| claimed.token).collect();
+                assert_eq!(tokens, model.claim(max, expired, clock));
             }
-            Call::Settle { ticket, failed } => settle(store, &mut model, ticket, failed).await,
-            Call::Release { ticket, due } => release(store, &mut model, ticket, due).await,
+            Call::RecordFacts { token, count } => record_facts(store, &mut model, token, count).await,
+            Call::Settle { token, failed } => settle(store, &mut model, token, failed).await,
+            Call::Release { token, due } => release(store, &mut model, token, due).await,
             Call::Look { name } => look(store, &model, name).await,
             Call::Reopen => {
                 store.reopen().await;
-                if S::ALONE {
-                    model.take_back(clock);
+                if S::EXCLUSIVE {
+                    model.release_all(clock);
                 }
             }
         }
@@ -183,34 +190,44 @@ async fn check<S: Store>(store: &mut S, calls: Vec<Call>) {
     compare(store, &model).await;
 }
 
-async fn settle(store: &impl Store, model: &mut Model, ticket: usize, failed: bool) {
-    let Some(ticket) = model.tickets.get(ticket % model.tickets.len().max(1)).cloned() else { return };
+async fn record_facts(store: &impl Store, model: &mut Model, token: usize, count: usize) {
+    let Some(token) = model.tokens.get(token % model.tokens.len().max(1)).cloned() else { return };
+    let answer = store.journal().record_facts(token.clone(), facts(&COMMITS[..count])).await;
+    let held = model.held(&token);
+    agree(&answer, held.is_some());
+    if let Some(entry) = held {
+        entry.facts = count;
+    }
+}
+
+async fn settle(store: &impl Store, model: &mut Model, token: usize, failed: bool) {
+    let Some(token) = model.tokens.get(token % model.tokens.len().max(1)).cloned() else { return };
     let settlement = if failed { failure("failed") } else { Settlement::default() };
-    let answer = store.journal().settle(ticket.clone(), settlement).await;
-    let held = model.held(&ticket);
+    let answer = store.journal().settle(token.clone(), settlement).await;
+    let held = model.held(&token);
     agree(&answer, held.is_some());
     if let Some(entry) = held {
         entry.state = if failed { State::Failed } else { State::Settled };
-        entry.fault = failed.then_some("failed");
+        entry.error = failed.then_some("failed");
         entry.ready = None;
     }
 }
 
-async fn release(store: &impl Store, model: &mut Model, ticket: usize, due: bool) {
-    let Some(ticket) = model.tickets.get(ticket % model.tickets.len().max(1)).cloned() else { return };
+async fn release(store: &impl Store, model: &mut Model, token: usize, due: bool) {
+    let Some(token) = model.tokens.get(token % model.tokens.len().max(1)).cloned() else { return };
     let at = if due { Timestamp::UNIX_EPOCH } else { Timestamp::MAX };
-    let answer = store.journal().release(ticket.clone(), at, failure("released")).await;
-    let held = model.held(&ticket);
+    let answer = store.journal().release(token.clone(), at, failure("released")).await;
+    let held = model.held(&token);
     agree(&answer, held.is_some());
     if let Some(entry) = held {
         entry.state = State::Pending;
-        entry.fault = Some("released");
+        entry.error = Some("released");
         entry.ready = due.then_some(Ready::LongAgo);
     }
 }
 
 fn agree(answer: &Result<(), JournalError>, held: bool) {
-    let stale = matches!(answer, Err(JournalError::StaleTicket { .. }));
+    let stale = matches!(answer, Err(JournalError::StaleToken { .. }));
     assert!(if held { answer.is_ok() } else { stale }, "{answer:?}");
 }
 
@@ -220,7 +237,8 @@ async fn look(store: &impl Store, model: &Model, name: u8) {
     assert_eq!(found.is_some(), entry.is_some());
     if let (Some(found), Some(entry)) = (found, entry) {
         assert_eq!((found.state, found.attempts), (entry.state, entry.attempts));
-        assert_eq!(found.fault.as_deref(), entry.fault);
+        assert_eq!(found.error.as_deref(), entry.error);
+        assert_eq!(found.facts, facts(&COMMITS[..entry.facts]));
         assert_eq!(found.delivery.received_at, moment(entry.second));
         assert_eq!(found.delivery.body, push_named(name, 0).body);
     }

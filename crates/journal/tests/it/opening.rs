@@ -3,31 +3,33 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use trigger_journal::sqlite::OpenError;
-use trigger_journal::{AppendOutcome, ClaimRequest, Journal as _, Retention, SqliteJournal};
+use trigger_journal::{
+    AppendOutcome, ClaimRequest, History as _, Journal as _, Queue as _, Retention, SqliteJournal,
+};
 
 use crate::contract::{append, claim_one};
 use crate::delivery::push;
-use crate::{child, patient};
+use crate::{child, long_timeouts};
 
 fn open(path: &Path) -> Result<SqliteJournal, OpenError> {
-    SqliteJournal::open(path, patient())
+    SqliteJournal::open(path, long_timeouts())
 }
 
-/// Opens what `prepare` has put at a path, which must be refused, and returns the error and what it says.
-fn refused(prepare: impl FnOnce(&Path)) -> (OpenError, String) {
+/// Opens the file that `prepare` makes, which is rejected. Returns the error and its message.
+fn rejected(prepare: impl FnOnce(&Path)) -> (OpenError, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.db");
     prepare(&path);
     let before = fs::read(&path).ok();
-    let error = open(&path).expect_err("the file is refused");
-    assert_eq!(fs::read(&path).ok(), before, "and left as it is");
+    let error = open(&path).expect_err("the file is rejected");
+    assert_eq!(fs::read(&path).ok(), before, "and unchanged");
     let text = error.to_string();
     assert!(text.contains(path.to_str().unwrap()), "{text} names the file");
     (error, text)
 }
 
 #[tokio::test]
-async fn what_was_claimed_is_claimable_at_once_when_the_file_is_opened_again() {
+async fn claims_end_when_the_file_is_opened_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.db");
     let journal = open(&path).unwrap();
@@ -38,11 +40,11 @@ async fn what_was_claimed_is_claimable_at_once_when_the_file_is_opened_again() {
 
     let journal = open(&path).unwrap();
     let claimed = claim_one(&journal).await;
-    assert_eq!((&claimed.ticket.id, claimed.ticket.attempt), (&before[0].ticket.id, 2));
+    assert_eq!((&claimed.token.id, claimed.token.attempt), (&before[0].token.id, 2));
 }
 
 #[test]
-fn a_second_process_is_locked_out_and_told_by_whom() {
+fn a_second_process_is_locked_out_and_the_holder_is_named() {
     if let Some(journal) = child::journal() {
         assert_eq!(open(&journal).unwrap_err().to_string(), fs::read_to_string("/dev/stdin").unwrap());
         return;
@@ -57,7 +59,7 @@ fn a_second_process_is_locked_out_and_told_by_whom() {
 
     let message = directory.path().join("message");
     fs::write(&message, error.to_string()).unwrap();
-    let mut child = child::command("opening::a_second_process_is_locked_out_and_told_by_whom", &path);
+    let mut child = child::command("opening::a_second_process_is_locked_out_and_the_holder_is_named", &path);
     assert!(child.stdin(fs::File::open(message).unwrap()).status().unwrap().success());
 
     drop(journal);
@@ -65,8 +67,8 @@ fn a_second_process_is_locked_out_and_told_by_whom() {
 }
 
 #[test]
-fn a_schema_of_a_newer_version_is_refused() {
-    let (error, text) = refused(|path| {
+fn a_schema_of_a_newer_version_is_rejected() {
+    let (error, text) = rejected(|path| {
         drop(open(path).unwrap());
         Connection::open(path).unwrap().pragma_update(None, "user_version", 999).unwrap();
     });
@@ -74,9 +76,9 @@ fn a_schema_of_a_newer_version_is_refused() {
     assert!(text.contains("run the newer program"), "{text}");
 }
 
-/// What the first version has written is understood, and goes on from where it was.
+/// The deliveries of the first schema are read and continued.
 #[tokio::test]
-async fn a_journal_of_the_first_version_is_brought_up_to_date() {
+async fn a_journal_of_the_first_schema_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.db");
     let settled = push("settled", 0);
@@ -103,21 +105,21 @@ async fn a_journal_of_the_first_version_is_brought_up_to_date() {
     let journal = open(&path).unwrap();
     assert_eq!(append(&journal, &settled).await, AppendOutcome::Settled);
     let claimed = claim_one(&journal).await;
-    assert_eq!((&claimed.ticket.id, &claimed.delivery.body), (&waiting.id, &waiting.body));
+    assert_eq!((&claimed.token.id, &claimed.delivery.body), (&waiting.id, &waiting.body));
     let old_enough = Retention { payloads: std::time::Duration::ZERO, ..Retention::default() };
     assert_eq!(journal.prune(old_enough).await.unwrap().payloads, 1);
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused() {
-    let (error, text) = refused(|path| fs::write(path, "kind: Build\n".repeat(1000)).unwrap());
+fn a_file_that_is_not_a_database_is_rejected() {
+    let (error, text) = rejected(|path| fs::write(path, "kind: Build\n".repeat(1000)).unwrap());
     assert!(matches!(error, OpenError::NotAJournal { source: Some(_), .. }), "{error:?}");
     assert!(text.contains("move this one away"), "{text}");
 }
 
 #[test]
-fn the_database_of_another_program_is_refused() {
-    let (error, _) = refused(|path| {
+fn the_database_of_another_program_is_rejected() {
+    let (error, _) = rejected(|path| {
         Connection::open(path)
             .unwrap()
             .execute_batch("PRAGMA journal_mode = wal; CREATE TABLE t (a)")
@@ -127,8 +129,8 @@ fn the_database_of_another_program_is_refused() {
 }
 
 #[test]
-fn a_damaged_journal_is_refused() {
-    let (error, text) = refused(|path| {
+fn a_damaged_journal_is_rejected() {
+    let (error, text) = rejected(|path| {
         drop(open(path).unwrap());
         let mut bytes = fs::read(path).unwrap();
         // The first page behind its header of 100 bytes: the list of tables.
@@ -140,8 +142,8 @@ fn a_damaged_journal_is_refused() {
 }
 
 #[test]
-fn a_file_that_may_not_be_written_is_refused() {
-    let (error, text) = refused(|path| {
+fn a_read_only_file_is_rejected() {
+    let (error, text) = rejected(|path| {
         drop(open(path).unwrap());
         let mut permissions = fs::metadata(path).unwrap().permissions();
         permissions.set_readonly(true);
@@ -152,7 +154,7 @@ fn a_file_that_may_not_be_written_is_refused() {
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_not_made() {
+fn a_missing_directory_is_not_created() {
     let directory = tempfile::tempdir().unwrap();
     let error = open(&directory.path().join("volume/journal.db")).expect_err("the volume is not mounted");
     assert!(matches!(error, OpenError::NoDirectory { .. }), "{error:?}");
@@ -160,14 +162,14 @@ fn a_directory_that_is_not_there_is_not_made() {
 }
 
 #[test]
-fn a_directory_in_place_of_the_file_is_refused() {
-    let (error, _) = refused(|path| fs::create_dir(path).unwrap());
+fn a_directory_in_place_of_the_file_is_rejected() {
+    let (error, _) = rejected(|path| fs::create_dir(path).unwrap());
     assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_the_owner_may_read_what_is_stored() {
+async fn only_the_owner_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let journal = open(&directory.path().join("journal.db")).unwrap();
@@ -192,11 +194,11 @@ async fn closing_leaves_everything_in_one_file() {
     journal.close().await;
     let moved = directory.path().join("moved.db");
     fs::copy(&path, &moved).unwrap();
-    assert_eq!(claim_one(&open(&moved).unwrap()).await.ticket.id, push("a", 0).id);
+    assert_eq!(claim_one(&open(&moved).unwrap()).await.token.id, push("a", 0).id);
 }
 
 #[test]
-fn dropping_finishes_what_was_asked_before() {
+fn dropping_completes_earlier_calls() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("journal.db");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,10 +1,12 @@
-//! Events as GitHub would send them, reduced to the fields that matter, for trying a set-up out.
+//! Events as GitHub would send them, reduced to the fields that are read, for trying a set-up out.
 
 use data_encoding::HEXLOWER;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use trigger_core::{Credential, RepoId};
+use trigger_core::{KeyForm, RepoId, sign as hmac_sha256};
 
+use super::credential::{SCHEME, SIGNATURE};
+use super::{DELIVERY, EVENT};
 use crate::sample::{Sample, SampleKind, SampleRequest, headers};
 
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
@@ -39,13 +41,9 @@ pub(super) fn compose(sample: &Sample) -> SampleRequest {
 }
 
 pub(super) fn sign(event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>) -> HeaderMap {
-    let mut signed = headers([
-        ("content-type", "application/json"),
-        ("x-github-event", event),
-        ("x-github-delivery", delivery),
-    ]);
-    if let Some(Credential::HmacSha256(tag)) = key.map(|key| Credential::hmac_sha256(key, body)) {
-        signed.extend(headers([("x-hub-signature-256", &format!("sha256={}", HEXLOWER.encode(&tag)))]));
+    let mut signed = headers([("content-type", "application/json"), (EVENT, event), (DELIVERY, delivery)]);
+    if let Some(tag) = key.and_then(|key| hmac_sha256(key, KeyForm::Raw, b"", body)) {
+        signed.extend(headers([(SIGNATURE, &format!("{SCHEME}{}", HEXLOWER.encode(&tag)))]));
     }
     signed
 }

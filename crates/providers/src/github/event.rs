@@ -1,21 +1,18 @@
-//! What a payload means.
+//! The event of a payload.
 
 use serde::Deserialize;
 use trigger_core::{
     Branch, Commit, GitEvent, GitEventKind, GitRef, Origin, PullRequest, PullRequestAction, Repository,
 };
 
-use super::parse;
-use super::repository::{RepositoryBody, Text};
-use super::request::is_name;
+use super::repository::RepositoryBody;
 use crate::PayloadError;
+use crate::header::is_name;
+use crate::json::{Text, login, parse};
 
 pub(super) const PING: &str = "ping";
 const PUSH: &str = "push";
 const PULL_REQUEST: &str = "pull_request";
-
-/// The longest login we show, in bytes. GitHub's have at most 39 and a suffix.
-const LONGEST_LOGIN: usize = 100;
 
 /// Whether an event of this name is always about a repository.
 pub(super) fn needs_repository(event: &str) -> bool {
@@ -89,7 +86,7 @@ struct Side<'a> {
     repo: Option<RepositoryBody<'a>>,
 }
 
-/// What an `edited` pull request was before.
+/// The former values of an `edited` pull request.
 #[derive(Deserialize)]
 struct Changes<'a> {
     #[serde(borrow)]
@@ -125,9 +122,9 @@ fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
     let deleted = body.deleted == Some(true) || commit.is_zero();
     let kind = match GitRef::parse(&body.reference.0).map_err(|_| PayloadError::Field("ref"))? {
         GitRef::Branch(branch) if deleted => GitEventKind::BranchDeleted { branch },
-        GitRef::Branch(branch) => GitEventKind::Push { branch, commit },
+        GitRef::Branch(branch) => GitEventKind::Push { branch, commit: commit.into() },
         GitRef::Tag(tag) if deleted => GitEventKind::TagDeleted { tag },
-        GitRef::Tag(tag) => GitEventKind::Tag { tag, commit },
+        GitRef::Tag(tag) => GitEventKind::Tag { tag, commit: commit.into() },
         GitRef::Other(_) => GitEventKind::Other { name: PUSH.to_owned() },
     };
     let (_, repository) = required(body.repository.as_ref())?;
@@ -142,7 +139,7 @@ fn pull_request(body: &PullRequestBody<'_>) -> Result<GitEvent, PayloadError> {
         action: action(body)?,
         base: Branch::parse(&base.branch.0).map_err(|_| PayloadError::Field("pull_request.base.ref"))?,
         head: Branch::parse(&head.branch.0).map_err(|_| PayloadError::Field("pull_request.head.ref"))?,
-        commit: Commit::parse(&head.sha.0).map_err(|_| PayloadError::Field("pull_request.head.sha"))?,
+        commit: Commit::parse(&head.sha.0).map_err(|_| PayloadError::Field("pull_request.head.sha"))?.into(),
         origin: origin(here, head.repo.as_ref()),
     });
     Ok(GitEvent { repository, sender: sender(body.sender.as_ref()), kind })
@@ -160,7 +157,7 @@ fn action(body: &PullRequestBody<'_>) -> Result<PullRequestAction, PayloadError>
     })
 }
 
-/// `edited` comes for titles and texts too; `changes` tells which it was.
+/// `edited` is sent for titles and texts too; `changes` holds the fields that were edited.
 fn base_changed(changes: Option<&Changes<'_>>) -> bool {
     let base = changes.and_then(|changes| changes.base.as_ref());
     base.and_then(|base| base.branch.as_ref()).is_some_and(|branch| branch.from.is_some())
@@ -184,10 +181,6 @@ fn required<'a, 'b>(
     if repository.names.is_empty() { Err(PayloadError::NoRepository) } else { Ok((body, repository)) }
 }
 
-/// The login is only shown. One that could confuse a reader is left out.
 fn sender(body: Option<&SenderBody<'_>>) -> Option<String> {
-    let login = body?.login.as_ref()?.0.as_ref();
-    let legal =
-        (1..=LONGEST_LOGIN).contains(&login.len()) && login.bytes().all(|byte| byte.is_ascii_graphic());
-    legal.then(|| login.to_owned())
+    login(&body?.login.as_ref()?.0)
 }

@@ -1,17 +1,18 @@
 //! GitHub, on github.com and on GitHub Enterprise.
 //!
-//! `request.rs` takes the request apart, `claim.rs` reads the signature, `repository.rs` and `event.rs` read
-//! the JSON; `compose.rs` writes both, for trying a set-up out. Hosts are taken from the payload, so that an Enterprise server works like github.com.
+//! `request.rs` takes the request apart, `credential.rs` reads the signature, `repository.rs` and `event.rs` read
+//! the JSON. `compose.rs` writes requests, for trying a set-up out. Hosts are taken from the payload, so an Enterprise
+//! server works like github.com.
 //!
-//! Where the JSON leaves room for two opinions, we have none: a field we read that occurs twice, or that
-//! has another type than documented, makes the payload malformed. Fields we do not read are skipped
-//! without recursion, however deep they are.
+//! Two readers must not understand one payload differently. So a field that is read and occurs twice, or has another
+//! type than documented, makes the payload malformed. Fields that are not read are skipped without recursion, however
+//! deep they are.
 //!
 //! Sources: <https://docs.github.com/en/webhooks/webhook-events-and-payloads> and
 //! <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
 
-mod claim;
 mod compose;
+mod credential;
 mod event;
 #[cfg(test)]
 mod fixtures;
@@ -21,11 +22,15 @@ mod request;
 mod tests;
 
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde::Deserialize;
-use trigger_core::{Credential, Event};
+use trigger_core::{CredentialError, Credentials, Event, Events, KnownHosts};
 
 use self::repository::RepositoryBody;
-use crate::{CredentialError, PayloadError, Provider, RequestPayload, Sample, SampleRequest, Selector};
+use crate::json::parse;
+use crate::{
+    DeliveryIdentity, PayloadError, Provider, RequestPayload, Sample, SampleError, SampleRequest, Selector,
+};
 
 /// GitHub, on github.com and on GitHub Enterprise.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +40,7 @@ const EVENT: &str = "x-github-event";
 const DELIVERY: &str = "x-github-delivery";
 const CONTENT_TYPE: &str = "content-type";
 
-/// What is kept beside the three headers we read tells people which hook of which server it was.
+/// Beside the three headers that are read, those by which people find the hook and the server.
 const KEPT_HEADERS: [&str; 9] = [
     CONTENT_TYPE,
     EVENT,
@@ -57,6 +62,10 @@ impl Provider for GitHub {
         "GitHub"
     }
 
+    fn hosts(&self) -> KnownHosts {
+        repository::HOSTS.clone()
+    }
+
     fn payload<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -74,27 +83,34 @@ impl Provider for GitHub {
         Ok(Selector { names, is_ping: payload.event == event::PING })
     }
 
-    fn claim(&self, headers: &HeaderMap) -> Result<Credential, CredentialError> {
-        claim::from_headers(headers)
+    fn credentials(&self, headers: &HeaderMap, _now: Timestamp) -> Result<Credentials, CredentialError> {
+        credential::from_headers(headers)
     }
 
-    fn event(&self, payload: &RequestPayload<'_>) -> Result<Event, PayloadError> {
-        event::read(payload.event, &payload.json).map(Event::Git)
+    fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError> {
+        event::read(payload.event, &payload.json).map(|event| Event::Git(event).into())
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {
         &KEPT_HEADERS
     }
 
-    fn signs_body(&self) -> bool {
-        true
+    fn delivery_identity(&self) -> DeliveryIdentity {
+        DeliveryIdentity::Body
     }
 
-    fn compose(&self, sample: &Sample) -> SampleRequest {
-        compose::compose(sample)
+    fn compose(&self, sample: &Sample) -> Result<SampleRequest, SampleError> {
+        Ok(compose::compose(sample))
     }
 
-    fn sign(&self, event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>) -> HeaderMap {
+    fn sign(
+        &self,
+        event: &str,
+        delivery: &str,
+        body: &[u8],
+        key: Option<&[u8]>,
+        _now: Timestamp,
+    ) -> HeaderMap {
         compose::sign(event, delivery, body, key)
     }
 }
@@ -103,12 +119,4 @@ impl Provider for GitHub {
 struct SelectorBody<'a> {
     #[serde(borrow)]
     repository: Option<RepositoryBody<'a>>,
-}
-
-/// Reads a payload, which is always an object. (`serde` would also fill a struct from an array.)
-fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, PayloadError> {
-    if json.trim_start().starts_with('[') {
-        return Err(PayloadError::UnexpectedJson { line: 1, column: 1 });
-    }
-    Ok(serde_json::from_str(json)?)
 }

@@ -1,14 +1,17 @@
 //! How a payload names a repository.
 
-use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
-use trigger_core::{Branch, RepoId, Repository};
+use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 
-/// A text of the payload, borrowed unless it has escapes. (`Option<Cow<str>>` alone would always copy.)
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+use crate::json::Text;
+
+/// github.com ignores the case of paths, and `ssh.github.com` serves its repositories over SSH on port 443.
+/// Source: <https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port>.
+pub(super) static HOSTS: LazyLock<KnownHosts> = LazyLock::new(|| {
+    KnownHosts::NONE.ignoring_case(&["github.com"]).ssh_aliases(&[("ssh.github.com", "github.com")])
+});
 
 /// A repository. Payloads of `push` write some fields differently from all others, and organization events
 /// leave all out.
@@ -32,8 +35,8 @@ pub(super) struct RepositoryBody<'a> {
 }
 
 impl RepositoryBody<'_> {
-    /// Every name the payload gives the repository, the web address first. What we cannot read is left out: one
-    /// good address is enough, and Enterprise servers without SSH send odd ones.
+    /// Every name the payload gives the repository, the web address first. An address that names no repository is left
+    /// out: one good address is enough, and Enterprise servers without SSH send odd ones.
     pub(super) fn names(&self) -> Vec<RepoId> {
         let web = self.html_url.as_ref().map(|url| url.0.as_ref());
         // Usually all others are the web address once more, which need not be read again.
@@ -44,7 +47,7 @@ impl RepositoryBody<'_> {
         let others = [&self.clone_url, &self.ssh_url, &self.git_url].into_iter().filter(|url| other(url));
         let urls = std::iter::once(&self.html_url).chain(others).flatten();
         let mut names = Vec::with_capacity(2);
-        for name in urls.filter_map(|url| RepoId::parse(&url.0).ok()).chain(url_name) {
+        for name in urls.filter_map(|url| repo_id(&url.0)).chain(url_name) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -52,7 +55,7 @@ impl RepositoryBody<'_> {
         names
     }
 
-    /// The repository as an event tells it.
+    /// The repository as events hold it.
     pub(super) fn to_repository(&self) -> Repository {
         let branch = self.default_branch.as_ref().or(self.master_branch.as_ref());
         let default_branch = branch.and_then(|name| Branch::parse(&name.0).ok());
@@ -72,10 +75,15 @@ impl RepositoryBody<'_> {
     /// `url` is the web address in `push` and the address in the REST API in all other events, on
     /// `api.github.com` or below `/api/v3` of an Enterprise server.
     fn url_name(&self) -> Option<RepoId> {
-        let name = RepoId::parse(&self.url.as_ref()?.0).ok()?;
+        let name = repo_id(&self.url.as_ref()?.0)?;
         let is_api = name.host().starts_with("api.") || name.path().starts_with("api/v3/");
         (!is_api).then_some(name)
     }
+}
+
+/// The name of the repository at `url`.
+fn repo_id(url: &str) -> Option<RepoId> {
+    RepoId::parse_with(url, &HOSTS).ok()
 }
 
 /// Whether `url` spells the web address `web` as GitHub does for cloning over HTTPS, by Git's protocol or over SSH.
@@ -102,11 +110,11 @@ mod tests {
     fn what_is_taken_for_a_spelling_has_the_same_name() {
         let webs = ["https://github.com/acme/web", "https://git.example.com/2222/web", "https://h/a%20b/~c"];
         for web in webs {
-            let name = RepoId::parse(web).unwrap();
+            let name = repo_id(web).unwrap();
             let scp = web.replacen("https://", "git@", 1).replacen('/', ":", 1);
             for url in [format!("{web}.git"), web.replace("https", "git") + ".git", scp + ".git"] {
                 assert!(is_spelling_of(web, &url), "{web} {url}");
-                assert_eq!(RepoId::parse(&url).unwrap(), name, "{url}");
+                assert_eq!(repo_id(&url).unwrap(), name, "{url}");
             }
         }
         for (web, url) in [

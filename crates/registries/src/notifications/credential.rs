@@ -1,6 +1,5 @@
-use data_encoding::HEXLOWER_PERMISSIVE;
 use http::{HeaderMap, HeaderValue};
-use trigger_core::Credential;
+use trigger_core::{Credential, CredentialError, Credentials, single};
 
 use super::CredentialLocation;
 
@@ -12,108 +11,88 @@ const EVENT_AUTH: &str = "x-jfrog-event-auth";
 /// The longest value of a header or path that is taken for a key, in bytes.
 const LONGEST_KEY: usize = 4096;
 
-/// Why a request presents nothing that could be compared with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CredentialError {
-    /// There is nothing.
-    #[error("the notification carries neither a key nor a signature")]
-    Missing,
-    /// What there is is not written as it should be.
-    #[error("the key or signature of the notification is malformed")]
-    Malformed,
-    /// A header occurs more than once, so that two readers could pick different ones.
-    #[error("the notification has more than one key or signature")]
-    Repeated,
-}
-
-/// What a request presents, of that which proves its sender: the key in its path, `token`, and what stands in
-/// the headers. At least one; any of them that a key makes true is enough.
-pub fn claims(
-    evidence: &[CredentialLocation],
+/// The credentials of a request: the key in its path, `token`, and the values in the headers at `locations`. At least one; one that a key verifies is enough.
+pub fn credentials(
+    locations: &[CredentialLocation],
     headers: &HeaderMap,
     token: Option<&str>,
-) -> Result<Vec<Credential>, CredentialError> {
-    let mut claims = Vec::new();
-    let mut fault = CredentialError::Missing;
+) -> Result<Credentials, CredentialError> {
+    let mut credentials = Vec::new();
+    let mut rejected = None;
     if let Some(token) = token {
-        match plain(token.as_bytes()) {
-            Ok(claim) => claims.push(claim),
-            Err(error) => fault = error,
+        match key(token.as_bytes()) {
+            Ok(credential) => credentials.push(credential),
+            Err(error) => rejected = Some(error),
         }
     }
-    for one in evidence {
-        match from_headers(*one, headers) {
-            Ok(found) => claims.extend(found),
+    for location in locations {
+        match from_headers(*location, headers) {
+            Ok(found) => credentials.extend(found),
             // Two values of a header cannot both be meant.
             Err(CredentialError::Repeated) => return Err(CredentialError::Repeated),
             Err(CredentialError::Missing) => {}
-            Err(error) => fault = error,
+            Err(error) => rejected = Some(error),
         }
     }
-    if claims.is_empty() { Err(fault) } else { Ok(claims) }
+    match rejected {
+        Some(error) if credentials.is_empty() => Err(error),
+        _ => Credentials::any_of(credentials),
+    }
 }
 
 fn from_headers(
-    evidence: CredentialLocation,
+    location: CredentialLocation,
     headers: &HeaderMap,
 ) -> Result<Vec<Credential>, CredentialError> {
-    match evidence {
-        CredentialLocation::Authorization => authorization(single(headers, AUTHORIZATION)?.as_bytes()),
+    match location {
+        CredentialLocation::Authorization => authorization(required(headers, AUTHORIZATION)?.as_bytes()),
         CredentialLocation::HubSignature => {
-            let digits = single(headers, HUB_SIGNATURE)?.as_bytes().strip_prefix(HUB_SCHEME.as_bytes());
-            Ok(vec![digits.and_then(signature).ok_or(CredentialError::Malformed)?])
+            let value = required(headers, HUB_SIGNATURE)?.as_bytes();
+            let digits = value.strip_prefix(HUB_SCHEME.as_bytes()).ok_or(CredentialError::Malformed)?;
+            Ok(vec![Credential::hmac_sha256_from_hex(digits)?])
         }
         CredentialLocation::EventAuth => {
-            let value = single(headers, EVENT_AUTH)?.as_bytes();
-            Ok(signature(value).into_iter().chain([plain(value)?]).collect())
+            let value = required(headers, EVENT_AUTH)?.as_bytes();
+            let signature = Credential::hmac_sha256_from_hex(value).ok();
+            Ok(signature.into_iter().chain([key(value)?]).collect())
         }
         CredentialLocation::IdToken => Ok(Vec::new()),
     }
 }
 
-/// The only header called `name`.
-pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a HeaderValue, CredentialError> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next().ok_or(CredentialError::Missing)?;
-    if values.next().is_some() { Err(CredentialError::Repeated) } else { Ok(first) }
+/// The header called `name`, which has to be there.
+pub(super) fn required<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a HeaderValue, CredentialError> {
+    single(headers, name)?.ok_or(CredentialError::Missing)
 }
 
-/// Registries send what was typed in as the value, which is the key or has a scheme before it.
+/// Registries send the text of their settings: the key, with a scheme before it or without.
 fn authorization(value: &[u8]) -> Result<Vec<Credential>, CredentialError> {
-    let mut claims = vec![plain(value)?];
+    let mut credentials = vec![key(value)?];
     if let Some(space) = value.iter().position(|byte| *byte == b' ')
-        && let Ok(claim) = plain(value.get(space..).unwrap_or_default().trim_ascii())
+        && let Ok(credential) = key(value.get(space..).unwrap_or_default().trim_ascii())
     {
-        claims.push(claim);
+        credentials.push(credential);
     }
-    Ok(claims)
+    Ok(credentials)
 }
 
-fn plain(key: &[u8]) -> Result<Credential, CredentialError> {
-    let good = (1..=LONGEST_KEY).contains(&key.len());
-    if good { Ok(Credential::token(key)) } else { Err(CredentialError::Malformed) }
-}
-
-fn signature(digits: &[u8]) -> Option<Credential> {
-    let mut tag = [0; 32];
-    if digits.len() != 2 * tag.len() {
-        return None;
-    }
-    HEXLOWER_PERMISSIVE.decode_mut(digits, &mut tag).ok()?;
-    Some(Credential::HmacSha256(tag))
+fn key(text: &[u8]) -> Result<Credential, CredentialError> {
+    let legal = (1..=LONGEST_KEY).contains(&text.len());
+    if legal { Ok(Credential::token(text)) } else { Err(CredentialError::Malformed) }
 }
 
 #[cfg(test)]
 mod tests {
     use data_encoding::HEXLOWER;
+    use trigger_core::{KeyForm, sign};
 
     use super::*;
 
     const KEY: &[u8] = b"0123456789abcdef";
     const BODY: &[u8] = b"{}";
 
-    fn holds(
-        evidence: &[CredentialLocation],
+    fn verified(
+        locations: &[CredentialLocation],
         headers: &[(&'static str, &str)],
         token: Option<&str>,
     ) -> Option<bool> {
@@ -121,22 +100,20 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
             .collect();
-        let claims = claims(evidence, &headers, token).ok()?;
-        Some(claims.iter().any(|claim| claim.holds(KEY, BODY)))
+        Some(credentials(locations, &headers, token).ok()?.are_verified_by(KEY, BODY))
     }
 
     fn hmac(key: &[u8]) -> String {
-        let Credential::HmacSha256(tag) = Credential::hmac_sha256(key, BODY) else { unreachable!() };
-        HEXLOWER.encode(&tag)
+        HEXLOWER.encode(&sign(key, KeyForm::Raw, b"", BODY).unwrap())
     }
 
     #[test]
-    fn what_a_request_presents_is_compared_with_the_key() {
+    fn a_request_is_verified_by_the_key_it_presents_or_signs_with() {
         use CredentialLocation::{Authorization, EventAuth, HubSignature};
         let (right, wrong) = (hmac(KEY), hmac(b"another key 0000"));
         let (hub, hub_wrong) = (format!("sha256={right}"), format!("sha256={wrong}"));
         let key = "0123456789abcdef";
-        for (evidence, headers, token, expected) in [
+        for (locations, headers, token, expected) in [
             (&[Authorization][..], vec![("authorization", key)], None, Some(true)),
             (&[Authorization], vec![("authorization", "Bearer 0123456789abcdef")], None, Some(true)),
             (&[Authorization], vec![("authorization", "Token  0123456789abcdef")], None, Some(true)),
@@ -164,23 +141,18 @@ mod tests {
             (&[], vec![], Some(""), None),
             (&[], vec![], None, None),
         ] {
-            assert_eq!(holds(evidence, &headers, token), expected, "{evidence:?} {headers:?} {token:?}");
+            assert_eq!(verified(locations, &headers, token), expected, "{locations:?} {headers:?} {token:?}");
         }
     }
 
     #[test]
-    fn what_is_missing_is_told_from_what_is_malformed() {
+    fn a_missing_credential_is_told_from_a_malformed_one() {
         let mut headers = HeaderMap::new();
-        assert_eq!(
-            claims(&[CredentialLocation::HubSignature], &headers, None),
-            Err(CredentialError::Missing)
-        );
+        let hub = [CredentialLocation::HubSignature];
+        assert_eq!(credentials(&hub, &headers, None), Err(CredentialError::Missing));
         headers.insert(HUB_SIGNATURE, HeaderValue::from_static("sha256=00"));
-        assert_eq!(
-            claims(&[CredentialLocation::HubSignature], &headers, None),
-            Err(CredentialError::Malformed)
-        );
+        assert_eq!(credentials(&hub, &headers, None), Err(CredentialError::Malformed));
         let long = "x".repeat(LONGEST_KEY + 1);
-        assert_eq!(claims(&[], &headers, Some(&long)), Err(CredentialError::Malformed));
+        assert_eq!(credentials(&[], &headers, Some(&long)), Err(CredentialError::Malformed));
     }
 }

@@ -1,6 +1,6 @@
-/// Why a request is not a notification of the format. All of these are the sender's fault.
+/// Why a request is not a notification of the format. All of these are errors of the sender.
 ///
-/// The messages name headers and fields, never what the sender wrote into them.
+/// The messages name headers and fields, never their values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotificationError {
     /// The header that names the event is missing, occurs more than once or is no text.
@@ -18,7 +18,7 @@ pub enum NotificationError {
         column: usize,
     },
     /// The text is JSON of another shape: a field is missing, occurs twice, is of another type, or is a list
-    /// of more than we read.
+    /// of more than is read.
     #[error("the notification does not have the shape of its format, at line {line} column {column}")]
     UnexpectedJson {
         /// The line, from 1.
@@ -26,7 +26,7 @@ pub enum NotificationError {
         /// The column in bytes, from 1.
         column: usize,
     },
-    /// A push is told of, but a field that says of what is missing or malformed.
+    /// It reports a push, but a field that names the image is missing or malformed.
     #[error("the field {0} of the notification is missing or malformed")]
     Field(&'static str),
 }

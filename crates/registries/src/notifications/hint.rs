@@ -1,6 +1,6 @@
 use trigger_core::{ImageRef, PushHint};
 
-/// Stands in for a registry that is not named, while the rest is checked.
+/// The registry in a name whose other parts are checked, where none is named.
 const UNNAMED: &str = "registry.invalid";
 
 /// A hint for a tag, unless the parts cannot be those of an image.

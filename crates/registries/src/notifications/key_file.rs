@@ -11,8 +11,8 @@ const LARGEST: usize = 16 * 1024;
 /// The shortest key, in bytes. Every format takes its key in the path, where only its length protects it.
 const SHORTEST_KEY: usize = 16;
 
-/// Where the keys of a format stand: one per line, the current one first, then those that are still accepted.
-/// It is read anew for every notification, since a mounted Secret changes.
+/// The file that holds the keys of a format: one per line, the current one first, then those that are still accepted.
+/// It is read for every notification, since a mounted Secret changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFile {
     path: PathBuf,
@@ -21,7 +21,7 @@ pub struct KeyFile {
 /// The keys in a file. Wiped from memory when dropped.
 pub struct Keys(Zeroizing<Vec<u8>>);
 
-/// Why a file cannot be used. The messages name the file and never what is in it.
+/// Why a file cannot be used. The messages name the file and never its content.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// It cannot be read.
@@ -41,7 +41,7 @@ pub enum KeyFileError {
     /// A key is so short that it can be guessed.
     #[error("a key in {0} has fewer than 16 characters: make one with `openssl rand -hex 32`")]
     Short(PathBuf),
-    /// It does not say whose tokens are accepted.
+    /// It does not name the audience and the account of the tokens to accept.
     #[error("the file {0} needs a line audience=… and a line email=… of the push subscription, nothing else")]
     Policy(PathBuf),
 }
@@ -57,7 +57,7 @@ impl KeyFile {
         &self.path
     }
 
-    /// Reads the keys that prove the sender of a notification. Blocks.
+    /// Reads the keys that verify notifications. Blocks.
     pub fn keys(&self) -> Result<Keys, KeyFileError> {
         let keys = Keys(self.read()?);
         if keys.lines().next().is_none() {
@@ -69,7 +69,7 @@ impl KeyFile {
         Ok(keys)
     }
 
-    /// Reads whose ID tokens are accepted. Blocks.
+    /// Reads which ID tokens are accepted. Blocks.
     pub fn policy(&self) -> Result<IdTokenPolicy, KeyFileError> {
         let keys = Keys(self.read()?);
         let mut policy = IdTokenPolicy { audiences: Vec::new(), emails: Vec::new() };

@@ -1,11 +1,11 @@
-//! What registries' notifications say.
+//! Push notifications of registries.
 //!
 //! A notification is a hint to look at the registry, never a source of digests: most registries cannot sign,
 //! and those that can repeat and reorder. So a format only has to find out which tags it may be about.
 //!
 //! Start at [`NotificationFormat`]. A file per format in `formats/` implements it, and [`FORMATS`] lists them.
-//! [`claims`] takes out of a request what is to be compared with the keys of a [`KeyFile`]; Google signs with
-//! tokens of its own instead, which [`IdTokens`] checks.
+//! [`credentials`] reads the part of a request that is compared with the keys of a [`KeyFile`]. Google presents ID
+//! tokens instead, which [`IdTokens`] checks.
 //!
 //! # Adding a format
 //!
@@ -25,7 +25,7 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
-pub use credential::{CredentialError, claims};
+pub use credential::credentials;
 pub use error::NotificationError;
 pub use format::{CredentialLocation, NotificationFormat};
 pub use id_token::{
@@ -35,5 +35,5 @@ pub use id_token::{
 pub use key_file::{KeyFile, KeyFileError, Keys};
 pub use registry::{FORMATS, by_name};
 
-/// How many tags a notification may be about. Registries tell of one push at a time, some of a few together.
+/// The most tags in one notification. Registries send one push at a time, some a few together.
 pub const MOST_HINTS: usize = 1000;

@@ -1,7 +1,7 @@
 use super::NotificationFormat;
 use super::formats::{Acr, Artifactory, Distribution, DockerHub, Generic, Ghcr, Google, Harbor, Quay};
 
-/// Every format we know, one line each.
+/// Every format, one line each.
 pub static FORMATS: &[&dyn NotificationFormat] =
     &[&Acr, &Artifactory, &Distribution, &DockerHub, &Generic, &Ghcr, &Google, &Harbor, &Quay];
 

@@ -1,4 +1,4 @@
-//! What each format makes of its registry's notifications, and of what strangers send.
+//! Each format with its registry's notifications, and with requests of strangers.
 
 use data_encoding::BASE64;
 use http::HeaderMap;
@@ -12,7 +12,7 @@ fn headers(event: Option<&str>) -> HeaderMap {
         .collect()
 }
 
-/// What is read, a hint per line: the registry or `*`, the repository, the tag.
+/// The hints, one a line: the registry or `*`, the repository, the tag.
 fn read_as(event: Option<&str>, format: &str, body: &str) -> Result<Vec<String>, NotificationError> {
     let hints = by_name(format).unwrap().read(&headers(event), body.as_bytes())?;
     Ok(hints

@@ -44,7 +44,7 @@ impl From<JournalError> for ApiError {
             JournalError::BadCursor => Self::bad_request(
                 "`after` is not the `next` of an earlier page; leave it out to start at the newest delivery",
             ),
-            JournalError::Corrupt { .. } | JournalError::StaleTicket { .. } => {
+            JournalError::Corrupt { .. } | JournalError::StaleToken { .. } => {
                 error!(error = %error, "the admin API cannot read the journal");
                 let detail = "the journal holds a record that cannot be read; see the log of this program";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)

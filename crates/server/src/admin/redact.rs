@@ -8,8 +8,8 @@ use trigger_runtime::{RunRef, Runs};
 
 use super::visibility::Visibility;
 use crate::wire::{
-    Decision, Delivery, DeliveryDetail, Header, ImageChange, Launch, ObjectName, Rejection, ReplayOrigin,
-    Request, RunState, Summary, TriedSecret, Verification,
+    Decision, Delivery, DeliveryDetail, Header, ImageChange, KeyRef, Launch, ObjectName, Rejection,
+    ReplayOrigin, Request, RunState, Summary, TriedSecret, Verification,
 };
 
 /// The predicate whose found value lists Secrets.
@@ -34,7 +34,7 @@ pub(super) fn item(record: &Record, visibility: &Visibility<'_>) -> Delivery {
         attempts: record.attempts,
         settled_at: record.settled_at,
         due: record.due,
-        error: record.fault.clone().filter(|_| !hidden),
+        error: record.error.clone().filter(|_| !hidden),
         summary: summary(visible(&record.decisions, visibility)),
         replay_of: delivery.replay.as_ref().map(|replay| replay.of.to_string()),
         hidden,
@@ -52,8 +52,14 @@ pub(super) async fn detail(record: &Record, visibility: &Visibility<'_>, runs: &
         id: delivery.id.to_string(),
         request: request(record),
         verification: Verification {
-            secrets: names(&verification.secrets),
-            unsigned: verification.unsigned,
+            keys: verification
+                .keys
+                .iter()
+                .filter(|key| visibility.can_see(&key.secret.namespace))
+                .map(KeyRef::from)
+                .collect(),
+            route: Some(verification.route.to_string()).filter(|route| !route.is_empty()),
+            unsigned: verification.unsigned.is_allowed(),
             without_entry: names(&verification.without_entry),
             observed: observed(record, visibility),
         },
@@ -61,7 +67,7 @@ pub(super) async fn detail(record: &Record, visibility: &Visibility<'_>, runs: &
         attempts: record.attempts,
         settled_at: record.settled_at,
         due: record.due,
-        error: record.fault.clone().filter(|_| !hidden),
+        error: record.error.clone().filter(|_| !hidden),
         images: images(record, visibility),
         decisions: decisions(&record.decisions, visibility),
         launches: launches(record, visibility, runs).await,
@@ -141,7 +147,7 @@ fn visible<'a>(
     decisions: &'a [DecisionRecord],
     visibility: &'a Visibility<'_>,
 ) -> impl Iterator<Item = &'a DecisionRecord> {
-    decisions.iter().filter(|decision| visibility.can_see(&decision.target.namespace))
+    decisions.iter().filter(|decision| visibility.can_see(decision.owner.namespace()))
 }
 
 /// The decisions about rules that the caller may see.
@@ -190,28 +196,28 @@ fn summary<'a>(decisions: impl Iterator<Item = &'a DecisionRecord>) -> Summary {
 }
 
 async fn launches(record: &Record, visibility: &Visibility<'_>, runs: &dyn Runs) -> Vec<Launch> {
-    let visible = record.launches.iter().filter(|launch| visibility.can_see(&launch.run.namespace));
+    let visible = record.launches.iter().filter(|launch| visibility.can_see(launch.run.namespace()));
     let reads: Vec<_> = visible.enumerate().map(|(position, one)| launch(one, position, runs)).collect();
     stream::iter(reads).buffered(CONCURRENT_RUN_READS).collect().await
 }
 
 async fn launch(launch: &LaunchRecord, position: usize, runs: &dyn Runs) -> Launch {
-    let is_read = launch.fault.is_none() && position < MAX_RUN_READS;
-    let run = RunRef { kind: &launch.kind, key: &launch.run, uid: launch.uid.as_deref() };
+    let is_read = launch.error.is_none() && position < MAX_RUN_READS;
+    let run = RunRef { resource: &launch.run, uid: launch.uid.as_deref() };
     let state = if is_read { Some(RunState::from(runs.state(run).await)) } else { None };
     Launch {
-        kind: launch.kind.clone(),
         run: (&launch.run).into(),
+        event: launch.event.get(),
         uid: launch.uid.clone(),
         existed: launch.existed,
-        error: launch.fault.clone(),
+        error: launch.error.clone(),
         state,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use trigger_core::ObjectKey;
+    use trigger_core::{ObjectKey, Ordinal, ResourceRef};
     use trigger_journal::CheckRecord;
 
     use super::*;
@@ -225,8 +231,8 @@ mod tests {
         };
         let checks = std::iter::repeat_n(check(true), passed).chain([check(false)]);
         DecisionRecord {
-            kind: "Build".to_owned(),
-            target: ObjectKey::new("team-a", "web"),
+            owner: ResourceRef::new("shipwright.io", "Build", ObjectKey::new("team-a", "web")),
+            event: Ordinal::FIRST,
             rule: "rule".to_owned(),
             index: 0,
             outcome: OutcomeRecord::Skipped { reason: "reason".to_owned(), message: message.to_owned() },
@@ -241,8 +247,8 @@ mod tests {
         let as_near = skipped("the branch is dev, for a later rule", 2);
         let found = summary([&far, &near, &as_near].into_iter());
         assert_eq!((found.skipped, found.nearest.as_deref()), (3, Some("the branch is dev")));
-        let run = ObjectKey::new("team-a", "web-1");
-        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { run }, ..near.clone() };
+        let run = ResourceRef::new("shipwright.io", "BuildRun", ObjectKey::new("team-a", "web-1"));
+        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { runs: vec![run] }, ..near.clone() };
         let found = summary([&near, &fired].into_iter());
         assert_eq!((found.started, found.skipped, found.nearest), (1, 1, None));
     }

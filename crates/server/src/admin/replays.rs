@@ -147,7 +147,7 @@ fn preview_now(api: &Api, record: &Record) -> Result<Result<Vec<DecisionRecord>,
     if !record.body_kept {
         return Ok(Ok(Vec::new()));
     }
-    Ok(preview(&record.delivery, &record.verification, api.rules()?.as_ref()))
+    Ok(preview(&record.delivery, &record.verification, &record.facts, api.rules()?.as_ref()))
 }
 
 fn fires(decision: &DecisionRecord) -> bool {
@@ -155,5 +155,5 @@ fn fires(decision: &DecisionRecord) -> bool {
 }
 
 fn namespace(decision: &DecisionRecord) -> Arc<str> {
-    Arc::clone(&decision.target.namespace)
+    Arc::clone(&decision.owner.namespace())
 }

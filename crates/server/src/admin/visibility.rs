@@ -59,7 +59,7 @@ impl<'a> Visibility<'a> {
     /// it, or in which the change was observed.
     pub(super) fn can_read_body(&self, record: &Record) -> bool {
         let verification = &record.verification;
-        let owners = verification.secrets.iter().chain(&verification.observed);
+        let owners = verification.secrets().into_iter().chain(&verification.observed);
         self.cluster_wide || owners.into_iter().any(|owner| self.can_see(&owner.namespace))
     }
 }
@@ -68,7 +68,7 @@ impl<'a> Visibility<'a> {
 pub(super) fn namespaces_of(record: &Record) -> BTreeSet<Arc<str>> {
     let verification = &record.verification;
     let origins =
-        verification.secrets.iter().chain(&verification.without_entry).chain(&verification.observed);
-    let targets = record.decisions.iter().map(|decision| &decision.target);
-    origins.chain(targets).map(|key| Arc::clone(&key.namespace)).collect()
+        verification.secrets().into_iter().chain(&verification.without_entry).chain(&verification.observed);
+    let owners = record.decisions.iter().map(|decision| &decision.owner.key);
+    origins.chain(owners).map(|key| Arc::clone(&key.namespace)).collect()
 }

@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use trigger_journal::{Stats, Usage};
-use trigger_rules::{KINDS, RuleSet};
+use trigger_rules::{RuleSet, kind_names};
 
 /// Gauges of the current state, updated on each scrape.
 #[derive(Clone, Default)]
@@ -59,8 +59,8 @@ impl StateMetrics {
             self.journal_free.clone(),
         );
         registry.register("builds", "Builds with rules", self.builds.clone());
-        for kind in KINDS {
-            drop(self.rules.get_or_create(&RuleLabels { r#type: kind.name() }));
+        for kind in kind_names() {
+            drop(self.rules.get_or_create(&RuleLabels { r#type: kind }));
         }
         registry.register("rules", "Rules by type, including those with errors", self.rules.clone());
         registry.register(
@@ -90,16 +90,16 @@ impl StateMetrics {
 
     pub(crate) fn set_rules(&self, rules: &RuleSet) {
         self.builds.set(gauge(rules.len()));
-        let mut counts = vec![0; KINDS.len()];
+        let mut counts: Vec<_> = kind_names().map(|kind| (kind, 0)).collect();
         let mut errors = 0;
-        for target in rules.targets() {
-            errors += target.faults.len();
-            for (count, kind) in counts.iter_mut().zip(KINDS) {
-                *count += target.count(kind.name());
+        for owner in rules.owners() {
+            errors += owner.errors.len();
+            for (kind, count) in &mut counts {
+                *count += owner.count(kind);
             }
         }
-        for (count, kind) in counts.into_iter().zip(KINDS) {
-            self.rules.get_or_create(&RuleLabels { r#type: kind.name() }).set(gauge(count));
+        for (kind, count) in counts {
+            self.rules.get_or_create(&RuleLabels { r#type: kind }).set(gauge(count));
         }
         self.rule_errors.set(gauge(errors));
     }

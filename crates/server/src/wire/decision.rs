@@ -2,20 +2,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 
-use super::ObjectName;
+use super::ResourceRef;
 
 /// The decision about one rule, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// The kind of the owner, such as `Build`.
-    pub kind: String,
     /// The owner: the object that carries the rule.
-    pub target: ObjectName,
+    pub owner: ResourceRef,
     /// The name of the rule: `when[].name` of a Build.
     pub rule: String,
     /// The position of the rule in its owner, from 0.
     pub index: usize,
+    /// The position of the event in the delivery, from 0; left out for the first.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub event: u32,
     /// The outcome.
     pub outcome: Outcome,
     /// The predicates that were checked, in order. If the rule was skipped, the last one failed.
@@ -29,15 +30,15 @@ pub struct Decision {
 pub enum Outcome {
     /// The rule fired; in a dry run, it would fire.
     Fired {
-        /// The run that the rule started; absent in a dry run.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        run: Option<ObjectName>,
+        /// The runs that the rule started; none in a dry run.
+        #[serde(default)]
+        runs: Vec<ResourceRef>,
     },
     /// The rule matched, but an earlier rule of the same target fires for this event.
     AlsoMatched {
-        /// The run that the earlier rule started; absent in a dry run.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        run: Option<ObjectName>,
+        /// The runs that the earlier rule started; none in a dry run.
+        #[serde(default)]
+        runs: Vec<ResourceRef>,
     },
     /// The rule did not fire.
     Skipped {
@@ -62,22 +63,30 @@ pub struct Check {
     pub found: String,
 }
 
+/// Whether an event is the first of its delivery.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_first(event: &u32) -> bool {
+    *event == 0
+}
+
 impl From<&DecisionRecord> for Decision {
     fn from(record: &DecisionRecord) -> Self {
-        // The decision of a dry run has no run: a run's name is derived from the id of the replay.
-        let named = |run: &trigger_core::ObjectKey| (!run.name.is_empty()).then(|| ObjectName::from(run));
+        let named = |runs: &[trigger_core::ResourceRef]| {
+            // What an old version stored for a rule whose run could not be rendered has no name.
+            runs.iter().filter(|run| !run.name().is_empty()).map(ResourceRef::from).collect()
+        };
         let outcome = match &record.outcome {
-            OutcomeRecord::Fired { run } => Outcome::Fired { run: named(run) },
-            OutcomeRecord::AlsoMatched { run } => Outcome::AlsoMatched { run: named(run) },
+            OutcomeRecord::Fired { runs } => Outcome::Fired { runs: named(runs) },
+            OutcomeRecord::AlsoMatched { runs } => Outcome::AlsoMatched { runs: named(runs) },
             OutcomeRecord::Skipped { reason, message } => {
                 Outcome::Skipped { reason: reason.clone(), message: message.clone() }
             }
         };
         Self {
-            kind: record.kind.clone(),
-            target: (&record.target).into(),
+            owner: (&record.owner).into(),
             rule: record.rule.clone(),
             index: record.index,
+            event: record.event.get(),
             outcome,
             checks: record.checks.iter().map(Check::from).collect(),
         }

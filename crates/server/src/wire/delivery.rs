@@ -170,8 +170,11 @@ pub struct Header {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-    /// The Secrets whose key verifies the delivery.
-    pub secrets: Vec<ObjectName>,
+    /// The keys that verify the delivery.
+    pub keys: Vec<KeyRef>,
+    /// The route that the request came in by; absent for observed changes and for deliveries of old versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// Whether rules without a Secret may act on the delivery.
     pub unsigned: bool,
     /// Clone Secrets without a webhook key. If `unsigned` is set, their rules may act on the delivery.
@@ -180,6 +183,24 @@ pub struct Verification {
     /// The object or image in which this program observed the change. Then no Secret is involved.
     #[serde(default)]
     pub observed: Option<ObjectName>,
+}
+
+/// A webhook key, by the Secret and the entry that hold it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRef {
+    /// The Secret.
+    pub secret: ObjectName,
+    /// The entry in its `data`; absent for deliveries of old versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+}
+
+impl From<&trigger_core::KeyRef> for KeyRef {
+    fn from(key: &trigger_core::KeyRef) -> Self {
+        let entry = Some(key.entry.to_string()).filter(|entry| !entry.is_empty());
+        Self { secret: (&key.secret).into(), entry }
+    }
 }
 
 impl From<trigger_journal::State> for State {

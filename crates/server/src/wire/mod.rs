@@ -17,7 +17,8 @@ mod run;
 
 pub use decision::{Check, Decision, Outcome};
 pub use delivery::{
-    Deliveries, Delivery, DeliveryDetail, Header, KnownDelivery, Request, State, Summary, Verification,
+    Deliveries, Delivery, DeliveryDetail, Header, KeyRef, KnownDelivery, Request, State, Summary,
+    Verification,
 };
 pub use image::{
     Image, ImageChange, ImageCheckOutcome, ImageCheckRequest, ImageError, ImageQuery, ImageSource, Images,
@@ -27,7 +28,7 @@ pub use problem::Problem;
 pub use query::{DeliveryQuery, RejectionQuery};
 pub use rejection::{Rejection, RejectionDetail, Rejections, TriedSecret};
 pub use replay::{ReplayOrigin, ReplayOutcome, ReplayOutcomes, ReplayRequest, ReplayRequests, ReplayResult};
-pub use resource::ObjectName;
+pub use resource::{ObjectName, ResourceRef};
 pub use run::{Launch, RunState};
 
 use std::borrow::Cow;

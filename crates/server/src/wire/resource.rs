@@ -26,3 +26,42 @@ impl fmt::Display for ObjectName {
         write!(f, "{}/{}", self.namespace, self.name)
     }
 }
+
+/// A Kubernetes object of any kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceRef {
+    /// The API group, such as `shipwright.io`; empty for the core group.
+    pub group: String,
+    /// The kind, such as `Build`.
+    pub kind: String,
+    /// The namespace.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl From<&trigger_core::ResourceRef> for ResourceRef {
+    fn from(resource: &trigger_core::ResourceRef) -> Self {
+        Self {
+            group: resource.group.to_string(),
+            kind: resource.kind.to_string(),
+            namespace: resource.namespace().to_string(),
+            name: resource.name().to_string(),
+        }
+    }
+}
+
+impl ResourceRef {
+    /// Namespace and name, without the kind.
+    pub fn object_name(&self) -> ObjectName {
+        ObjectName { namespace: self.namespace.as_str().into(), name: self.name.as_str().into() }
+    }
+}
+
+impl fmt::Display for ResourceRef {
+    /// Kind, namespace and name: `Build team-a/web`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}

@@ -2,16 +2,18 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DateTime, ObjectName};
+use super::decision::is_first;
+use super::{DateTime, ResourceRef};
 
 /// A run that a delivery started, or failed to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Launch {
-    /// The kind of the run, such as `BuildRun`.
-    pub kind: String,
     /// The run.
-    pub run: ObjectName,
+    pub run: ResourceRef,
+    /// The position in the delivery of the event that started it, from 0; left out for the first.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub event: u32,
     /// `metadata.uid` of the run, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,

@@ -160,7 +160,7 @@ async fn refusals_are_noted_without_the_key() {
     let told: Vec<_> = noted.iter().map(|refusal| (refusal.status, refusal.reason.as_str())).collect();
     for expected in [
         (401, "no key verifies the notification"),
-        (401, "the notification carries neither a key nor a signature"),
+        (401, "the request carries no signature or token"),
         (400, "the notification is not JSON, at line 1 column 1"),
     ] {
         assert!(told.contains(&expected), "{expected:?} is not among {told:?}");

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use trigger_core::{ObjectKey, PushHint};
+use trigger_core::{KnownHosts, ObjectKey, PushHint};
 use trigger_egress::{Egress, EgressSettings, Url};
 use trigger_images::ImageNotifier;
 use trigger_journal::{Address, Journal, Rejection};
@@ -21,7 +21,7 @@ use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
 use trigger_rules::Inventory;
 use trigger_runtime::{SecretData, SecretError, Secrets};
 use trigger_server::{
-    HookSettings, Hooks, Limits, Metrics, RecentFailure, RegistryHook, RegistryHooks, Route, serve,
+    Ingest, IngestParts, IngestSettings, Limits, Metrics, RecentFailure, RegistryHook, serve,
 };
 
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -76,18 +76,21 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let journal = Address::Sqlite(folder.path().join("journal.db"));
         let journal = trigger_journal::open(&journal).await.unwrap();
-        let (inventory, recorder) = (Arc::new(Inventory::new()), Arc::new(Recorder::default()));
+        let (inventory, recorder) =
+            (Arc::new(Inventory::new(KnownHosts::NONE)), Arc::new(Recorder::default()));
         let counted = Metrics::default();
         let mut metrics = Registry::default();
         counted.register(&mut metrics);
-        let (hooks, rejections) = Hooks::new(
-            HookSettings::default(),
-            Arc::clone(&inventory),
-            Arc::new(NoSecrets),
-            Arc::clone(&journal),
-            RecentFailure::default(),
-            counted,
-            trigger_dispatch::Metrics::default(),
+        let (ingest, rejections) = Ingest::new(
+            IngestSettings::default(),
+            IngestParts {
+                inventory: Arc::clone(&inventory),
+                secrets: Arc::new(NoSecrets),
+                journal: Arc::clone(&journal),
+                failure: RecentFailure::default(),
+                metrics: counted,
+                decisions: trigger_dispatch::Metrics::default(),
+            },
         );
         tokio::spawn(rejections.run());
         let formats = FORMATS.iter().map(|format| {
@@ -96,13 +99,11 @@ impl Scene {
             std::fs::write(&path, if format.takes_key() { KEY } else { &policy }).unwrap();
             RegistryHook { format: *format, key_file: KeyFile::new(path) }
         });
-        let registries = RegistryHooks {
-            formats: formats.collect(),
-            notifier: Arc::clone(&recorder) as Arc<dyn ImageNotifier>,
-            id_tokens: Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url, loopback(url)).unwrap()))),
-        };
-        let github = Route { path: "/hooks/github", provider: trigger_providers::ALL[0] };
-        let (address, ends) = run(hooks.router(&[github], registries)).await;
+        let notifier = Arc::clone(&recorder) as Arc<dyn ImageNotifier>;
+        let id_tokens = Arc::new(IdTokens::new(Arc::new(KeysByHttp::new(url, loopback(url)).unwrap())));
+        ingest.add_registries(formats.collect(), &notifier, &id_tokens);
+        ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
+        let (address, ends) = run(ingest.router()).await;
         let http = reqwest::Client::new();
         Self { address, http, recorder, inventory, journal, metrics, folder, _ends: ends }
     }

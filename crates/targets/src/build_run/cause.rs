@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use trigger_api::annotations;
 use trigger_core::{
-    Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, PipelineRunEvent, PullRequest,
+    Cause, Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, PipelineRunEvent, PullRequest,
     TraceParent,
 };
 
@@ -70,7 +70,11 @@ fn of_git(event: &GitEvent, set: &mut impl FnMut(&str, &str)) {
 /// The changes that the rules which matched wait for: an event may hold others, for other Builds.
 fn matched<'a>(event: &'a ImageEvent, request: &Request<'_>) -> Vec<&'a ImageChange> {
     let causes = || std::iter::once(request.cause).chain(request.also.iter().copied());
-    event.changes.iter().filter(|change| causes().any(|cause| cause.images.contains(&change.image))).collect()
+    event.changes.iter().filter(|change| causes().any(|cause| is_part(cause, change))).collect()
+}
+
+fn is_part(cause: &Cause, change: &ImageChange) -> bool {
+    cause.parts.iter().any(|part| **part == *change.image.as_str())
 }
 
 /// Comma-joined, in one order: the n-th digest is that of the n-th image.

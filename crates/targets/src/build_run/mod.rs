@@ -1,109 +1,145 @@
-//! A Build is started by a BuildRun (`shipwright.io/v1beta1`).
+//! Builds, started by BuildRuns (`shipwright.io/v1beta1`).
+//!
+//! - `template.rs`: what is kept of a Build.
+//! - `draft.rs`: a BuildRun before it is JSON, for rules and for custom tasks alike.
+//! - `cause.rs`: why it exists, as annotations and as a sentence.
+//! - `record.rs`: what is recorded on the PipelineRun that started it.
+//! - `status.rs`: how it stands.
 //!
 //! What the Build would check out anyway is built by name. Anything else (the head of a pull request,
 //! another branch) is built from the Build's spec with the commit of the event as its revision: by name,
 //! the wrong code would be built, because the Build project offers no way to override a Git revision.
 
 mod cause;
+mod draft;
+mod record;
+mod status;
+mod template;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use trigger_api::manifest::to_object;
-use trigger_api::shipwright::{self, BuildReference, BuildRun, BuildRunSpec, BuildSpec};
-use trigger_api::{RevisionPolicy, Target, annotations};
-use trigger_core::{Branch, Commit, Event, GitEventKind, ObjectKey};
+use serde_json::Value;
+use trigger_api::annotations;
+use trigger_api::shipwright::{self, BuildReference, BuildRunSpec, BuildSpec};
+use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef};
 
-use crate::plan::{Condition, Plan, RenderError, Request, ResourceType, TargetKind};
+pub use self::draft::BuildRunDraft;
+pub use self::template::{BuildTemplate, RevisionPolicy};
+use crate::plan::{LimitKey, Plan, RenderError, Request, ResourceType, Subject, TargetKind};
 use crate::run_name::run_name;
+use crate::run_status::RunStatus;
 
-const BUILD: ResourceType =
-    ResourceType { group: shipwright::GROUP, version: shipwright::VERSION, kind: "Build", plural: "builds" };
-const BUILD_RUN: ResourceType = ResourceType {
-    group: shipwright::GROUP,
-    version: shipwright::VERSION,
-    kind: "BuildRun",
-    plural: "buildruns",
-};
-
-/// The condition that tells why a BuildRun exists.
-const TRIGGERED: &str = "Triggered";
+/// A Build.
+pub const BUILD: ResourceType =
+    ResourceType { group: shipwright::GROUP, version: shipwright::VERSION, kind: "Build" };
+/// A BuildRun.
+pub const BUILD_RUN: ResourceType =
+    ResourceType { group: shipwright::GROUP, version: shipwright::VERSION, kind: "BuildRun" };
 
 /// Builds, started by BuildRuns.
-pub struct BuildRuns;
+pub struct Builds;
 
-impl TargetKind for BuildRuns {
-    fn name(&self) -> &'static str {
-        BUILD.kind
+impl TargetKind for Builds {
+    fn folder(&self) -> &'static str {
+        "build_run"
     }
 
-    fn render(&self, request: &Request<'_>) -> Result<Plan, RenderError> {
+    fn is_of(&self, target: &ResourceRef) -> bool {
+        target.is_a(BUILD.group, BUILD.kind)
+    }
+
+    fn render(&self, request: &Request<'_>) -> Result<Vec<Plan>, RenderError> {
         let target = request.target;
-        let name = run_name(&target.key.name, &target.uid, request.delivery);
-        let mut labels = BTreeMap::from([label(annotations::LABEL_BUILD_NAME, &target.key.name)]);
-        let build = match pinned(target, request.event) {
-            None => BuildReference { name: Some(target.key.name.to_string()), spec: None },
+        let unusable = |source| RenderError::Template { target: target.resource.clone(), source };
+        let build_name = target.resource.name();
+        let name = run_name(build_name, &target.uid, request.delivery, request.ordinal);
+        let template = BuildTemplate::parse(&target.template).map_err(unusable)?;
+        let mut labels = BTreeMap::from([label(annotations::LABEL_BUILD_NAME, build_name)]);
+        let build = match pinned(&template, request.event)? {
+            None => BuildReference { name: Some(build_name.to_string()), spec: None },
             Some(commit) => {
                 // The Build controller labels runs by name itself, but not these.
                 labels.extend([label(annotations::LABEL_BUILD_GENERATION, &target.generation.to_string())]);
-                BuildReference { name: None, spec: Some(Box::new(spec_at(target, commit)?)) }
+                BuildReference { name: None, spec: Some(Box::new(spec_at(template.spec, commit))) }
             }
         };
-        let metadata = ObjectMeta {
-            name: Some(name.clone()),
-            namespace: Some(target.key.namespace.to_string()),
-            labels: Some(labels),
-            annotations: Some(cause::annotations(request)),
-            ..ObjectMeta::default()
+        let draft = BuildRunDraft {
+            key: ObjectKey::new(Arc::clone(target.resource.namespace()), name),
+            labels,
+            annotations: cause::annotations(request),
+            owner: None,
+            spec: BuildRunSpec { build, ..BuildRunSpec::default() },
+            reason: request.cause.kind,
+            sentence: cause::sentence(request),
         };
-        let run =
-            BuildRun { metadata, spec: BuildRunSpec { build, ..BuildRunSpec::default() }, status: None };
-        let object =
-            to_object(&run).map_err(|source| RenderError::Spec { target: target.key.clone(), source })?;
-        Ok(Plan {
-            key: ObjectKey::new(Arc::clone(&target.key.namespace), name),
-            kind: BUILD_RUN,
-            object,
-            condition: Condition {
-                kind: TRIGGERED,
-                reason: request.cause.kind,
-                message: cause::sentence(request),
+        let (resource, condition) = (BUILD_RUN.named(draft.key.clone()), draft.condition());
+        Ok(vec![Plan {
+            follow_up: record::follow_up(request, resource.name()),
+            resource,
+            version: BUILD_RUN.version.into(),
+            object: draft.object().map_err(unusable)?,
+            run_as: None,
+            condition: Some(condition),
+            limit: limit(request.event),
+            subject: Subject {
+                resource: target.resource.clone(),
+                version: BUILD.version.into(),
+                uid: target.uid.to_string(),
             },
-            target: target.key.clone(),
-            target_kind: BUILD,
-            target_uid: target.uid.to_string(),
-        })
+            ordinal: request.ordinal,
+        }])
     }
+
+    fn version_of(&self, run: &ResourceRef) -> Option<&'static str> {
+        run.is_a(BUILD_RUN.group, BUILD_RUN.kind).then_some(BUILD_RUN.version)
+    }
+
+    fn status_of(&self, run: &ResourceRef, object: &Value) -> Option<RunStatus> {
+        run.is_a(BUILD_RUN.group, BUILD_RUN.kind).then(|| status::read(object))
+    }
+}
+
+/// The state of a BuildRun, from the whole object.
+pub fn status(run: &Value) -> RunStatus {
+    status::read(run)
 }
 
 fn label(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
+fn limit(event: &Event) -> Option<LimitKey> {
+    let Event::Image(event) = event else { return None };
+    Some(LimitKey { name: LimitKey::IMAGES, namespace: Arc::clone(&event.namespace) })
+}
+
 /// The commit to pin the run to; `None` if the Build would check out the right code by itself.
-fn pinned<'a>(target: &Target, event: &'a Event) -> Option<&'a Commit> {
-    let Event::Git(event) = event else { return None };
-    let (commit, branch) = match &event.kind {
-        GitEventKind::Push { branch, commit } => (commit, Some(branch)),
-        GitEventKind::PullRequest(pull_request) => (&pull_request.commit, None),
-        GitEventKind::Tag { commit, .. } => (commit, None),
-        _ => return None,
+fn pinned<'a>(template: &BuildTemplate, event: &'a Event) -> Result<Option<&'a Commit>, RenderError> {
+    let Event::Git(event) = event else { return Ok(None) };
+    let Some(commit) = event.commit() else { return Ok(None) };
+    let branch = match &event.kind {
+        GitEventKind::Push { branch, .. } => Some(branch),
+        _ => None,
     };
-    let checked_out =
-        || branch.is_some_and(|branch| checks_out(target, branch, event.repository.default_branch.as_ref()));
-    match target.revision_policy {
-        RevisionPolicy::Build => None,
-        RevisionPolicy::Event => Some(commit),
-        RevisionPolicy::Auto => (!checked_out()).then_some(commit),
+    let default_branch = event.repository.default_branch.as_ref();
+    let by_name = match template.revision_policy {
+        RevisionPolicy::Build => true,
+        RevisionPolicy::Event => false,
+        RevisionPolicy::Auto => branch.is_some_and(|branch| checks_out(template, branch, default_branch)),
+    };
+    match commit {
+        _ if by_name => Ok(None),
+        CommitRef::Full(commit) => Ok(Some(commit)),
+        CommitRef::Abbreviated(digits) => Err(RenderError::AbbreviatedCommit(digits.to_string())),
     }
 }
 
 /// Whether the Build checks out `branch` by itself.
-fn checks_out(target: &Target, branch: &Branch, default_branch: Option<&Branch>) -> bool {
-    match target.revision.as_deref() {
+fn checks_out(template: &BuildTemplate, branch: &Branch, default_branch: Option<&Branch>) -> bool {
+    match template.revision() {
         Some(revision) => revision.strip_prefix("refs/heads/").unwrap_or(revision) == branch.as_str(),
         None => default_branch == Some(branch),
     }
@@ -111,11 +147,9 @@ fn checks_out(target: &Target, branch: &Branch, default_branch: Option<&Branch>)
 
 /// The Build's spec with `commit` as its revision. The address stays the Build's own, so that the code of
 /// a pull request is fetched from the repository it was proposed to, never from a fork.
-fn spec_at(target: &Target, commit: &Commit) -> Result<BuildSpec, RenderError> {
-    let spec: Result<BuildSpec, _> = serde_json::from_str(&target.spec);
-    let mut spec = spec.map_err(|source| RenderError::Spec { target: target.key.clone(), source })?;
+fn spec_at(mut spec: BuildSpec, commit: &Commit) -> BuildSpec {
     if let Some(git) = spec.source.as_mut().and_then(|source| source.git.as_mut()) {
         git.revision = Some(commit.to_string());
     }
-    Ok(spec)
+    spec
 }

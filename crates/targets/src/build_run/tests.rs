@@ -2,13 +2,15 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trigger_api::{Cause, ForkPolicy, RevisionPolicy, Target, annotations};
+use trigger_api::annotations;
+use trigger_api::shipwright::Build;
 use trigger_core::{
-    Branch, Commit, DeliveryId, Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent, ImageRef,
-    ImageSource, ObjectKey, Origin, PipelineRunEvent, PullRequest, PullRequestAction, RepoId, Repository,
-    RunClass,
+    Branch, Cause, Commit, DeliveryId, Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent,
+    ImageRef, ImageSource, ObjectKey, Ordinal, Origin, PipelineRunEvent, PullRequest, PullRequestAction,
+    RepoId, Repository, RunClass, Target,
 };
 
+use super::{BuildTemplate, RevisionPolicy};
 use crate::{Plan, Request, render};
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -20,17 +22,9 @@ fn target(revision: Option<&str>, policy: RevisionPolicy) -> Target {
         "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
         "output": {"image": "registry.example/acme/web", "pushSecret": "push"},
     });
-    Target {
-        kind: "Build",
-        key: ObjectKey::new("team-a", "web"),
-        uid: "uid".into(),
-        generation: 4,
-        spec: spec.to_string().into(),
-        revision: revision.map(Into::into),
-        revision_policy: policy,
-        forks: ForkPolicy::Deny,
-        secret: None,
-    }
+    let metadata = json!({"namespace": "team-a", "name": "web", "uid": "uid", "generation": 4});
+    let build: Build = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+    BuildTemplate::target(&build, ObjectKey::new("team-a", "web"), policy)
 }
 
 fn git(kind: GitEventKind) -> Event {
@@ -42,7 +36,10 @@ fn git(kind: GitEventKind) -> Event {
 }
 
 fn push(branch: &str) -> Event {
-    git(GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit: Commit::parse(SHA).unwrap() })
+    git(GitEventKind::Push {
+        branch: Branch::parse(branch).unwrap(),
+        commit: Commit::parse(SHA).unwrap().into(),
+    })
 }
 
 fn pull_request() -> Event {
@@ -51,7 +48,7 @@ fn pull_request() -> Event {
         action: PullRequestAction::Opened,
         base: Branch::parse("main").unwrap(),
         head: Branch::parse("feature").unwrap(),
-        commit: Commit::parse(SHA).unwrap(),
+        commit: Commit::parse(SHA).unwrap().into(),
         origin: Origin::SameRepository,
     }))
 }
@@ -62,22 +59,26 @@ fn plan(target: &Target, event: &Event, also: &[&str]) -> Plan {
         (annotations::WHEN_GITHUB_BRANCHES, "main".to_owned()),
     ];
     let cause =
-        |name: &str| Cause { name: name.into(), kind: "GitHub", details: Vec::new(), images: Vec::new() };
+        |name: &str| Cause { name: name.into(), kind: "GitHub", details: Vec::new(), parts: Vec::new() };
     let also: Vec<_> = also.iter().copied().map(cause).collect();
     plan_of(target, event, &Cause { details, ..cause("push main") }, &also)
 }
 
 fn plan_of(target: &Target, event: &Event, cause: &Cause, also: &[Cause]) -> Plan {
     let (delivery, also) = (DeliveryId::derive(&[b"delivery"]), also.iter().collect::<Vec<_>>());
-    render(&Request { delivery: &delivery, event, target, cause, also: &also, replay: None }).unwrap()
+    let ordinal = Ordinal::FIRST;
+    let request = Request { delivery: &delivery, ordinal, event, target, cause, also: &also, replay: None };
+    let mut plans = render(&request).unwrap();
+    assert_eq!(plans.len(), 1);
+    plans.remove(0)
 }
 
 #[test]
 fn a_push_to_the_builds_own_branch_runs_it_by_name() {
     let plan = plan(&target(Some("main"), RevisionPolicy::Auto), &push("main"), &["second"]);
-    assert_eq!(plan.key.name.as_ref(), plan.object["metadata"]["name"]);
+    assert_eq!(plan.resource.name().as_ref(), plan.object["metadata"]["name"]);
     assert_eq!(
-        plan.condition.message,
+        plan.condition.as_ref().unwrap().message,
         "push of 0123456789 to branch main of github.com/acme/web by ada matched rule \"push main\", and also \
          \"second\" (delivery wghxhl5cwdzrxvfchwqabbykhe)"
             .replace("wghxhl5cwdzrxvfchwqabbykhe", DeliveryId::derive(&[b"delivery"]).as_str())
@@ -125,6 +126,7 @@ fn a_pipeline_run_is_named_as_the_cause() {
         builds: Vec::new(),
         carries_out: None,
         recorded: Vec::new(),
+        metadata: json!({"name": "ci-run-1", "namespace": "team-a"}),
     });
     let object = plan(&target(None, RevisionPolicy::Auto), &event, &[]).object;
     for key in [annotations::PIPELINE_RUN, annotations::OWNED_BY_PIPELINE_RUN] {
@@ -151,7 +153,7 @@ fn all_images_that_its_rules_wait_for_are_named_as_the_cause() {
         name: name.into(),
         kind: "Image",
         details: Vec::new(),
-        images: vec![ImageRef::parse(image).unwrap()],
+        parts: vec![ImageRef::parse(image).unwrap().as_str().into()],
     };
     let also = [cause("second", "tools")];
     let plan = plan_of(&target(None, RevisionPolicy::Event), &event, &cause("first", "base"), &also);
@@ -164,5 +166,9 @@ fn all_images_that_its_rules_wait_for_are_named_as_the_cause() {
     let sentence = "image docker.io/library/base:latest changed from sha256:aaaaaaaaaaaa to \
                     sha256:bbbbbbbbbbbb, image docker.io/library/tools:latest changed to sha256:dddddddddddd \
                     matched rule \"first\", and also \"second\"";
-    assert!(plan.condition.message.starts_with(sentence), "{}", plan.condition.message);
+    assert!(
+        plan.condition.as_ref().unwrap().message.starts_with(sentence),
+        "{}",
+        plan.condition.as_ref().unwrap().message
+    );
 }

@@ -157,7 +157,7 @@ fn print_preview(one: &ReplayOutcome, alone: bool) {
 /// The decisions of the current rules, in a line.
 fn summary(decisions: &[Decision]) -> String {
     let fired = decisions.iter().filter(|decision| matches!(decision.outcome, Outcome::Fired { .. }));
-    let fired: Vec<_> = fired.map(|decision| format!("{} {}", decision.kind, decision.target)).collect();
+    let fired: Vec<_> = fired.map(|decision| decision.owner.to_string()).collect();
     match fired.as_slice() {
         [] => "would start nothing".to_owned(),
         targets => format!("would start {}", targets.join(", ")),

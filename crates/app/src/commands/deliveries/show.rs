@@ -5,8 +5,8 @@ use anstream::println;
 use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
 use trigger_server::wire::{
-    Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, ObjectName, Outcome, Rejection,
-    RejectionQuery, Rejections, RunState,
+    Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, Outcome, Rejection, RejectionQuery,
+    Rejections, ResourceRef, RunState,
 };
 
 use super::NOT_FOUND;
@@ -135,10 +135,9 @@ fn print_delivery(delivery: &DeliveryDetail) {
 }
 
 /// The run of a decision, if it is not created yet.
-fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Option<&'a ObjectName> {
-    let Outcome::Fired { run: Some(run) } = &decision.outcome else { return None };
-    let is_launched = delivery.launches.iter().any(|launch| launch.run == *run);
-    (!is_launched).then_some(run)
+fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Option<&'a ResourceRef> {
+    let Outcome::Fired { runs } = &decision.outcome else { return None };
+    runs.iter().find(|run| !delivery.launches.iter().any(|launch| launch.run == **run))
 }
 
 fn verified(delivery: &DeliveryDetail) -> String {
@@ -149,7 +148,8 @@ fn verified(delivery: &DeliveryDetail) -> String {
     if let Some(object) = &verification.observed {
         return format!("observed on the cluster: {object}");
     }
-    let names: Vec<_> = verification.secrets.iter().map(ToString::to_string).collect();
+    let mut names: Vec<_> = verification.keys.iter().map(|key| key.secret.to_string()).collect();
+    names.dedup();
     match (names.as_slice(), verification.unsigned) {
         ([], true) => "not signed; allowed by --allow-unsigned".to_owned(),
         ([], false) => "by a Secret that is hidden from you".to_owned(),
@@ -194,7 +194,8 @@ fn print_launch(launch: &Launch) {
         (None, Some(RunState::Unknown { reason })) => ("unknown".yellow().to_string(), format!(": {reason}")),
         (None, None) => ("created".to_owned(), String::new()),
     };
-    println!("{} {}  {mark}{}", launch.kind, launch.run.bold(), escape_for_terminal(&detail));
+    let run = launch.run.object_name();
+    println!("{} {}  {mark}{}", launch.run.kind, run.bold(), escape_for_terminal(&detail));
 }
 
 fn print_rejection(rejection: &Rejection) {

@@ -8,7 +8,7 @@ use anyhow::bail;
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use trigger_core::{Digest, Event, ImageChange, ImageEvent, ImageRef, ImageSource};
-use trigger_rules::RuleSet;
+use trigger_rules::{RuleSet, image};
 
 use super::SUGGESTIONS;
 
@@ -50,7 +50,7 @@ impl Args {
 /// The event in each namespace that has rules about images, in the order of their names.
 pub(super) fn everywhere(change: &ImageChange, rules: &RuleSet) -> Vec<Event> {
     let namespaces: BTreeSet<_> =
-        rules.waiting_for_images().map(|rules| Arc::clone(&rules.target.key.namespace)).collect();
+        image::waiting(rules).map(|owner| Arc::clone(owner.owner.namespace())).collect();
     let event = |namespace| Event::Image(ImageEvent { namespace, changes: vec![change.clone()] });
     namespaces.into_iter().map(event).collect()
 }
@@ -65,9 +65,9 @@ pub(super) fn print_no_rule(image: &ImageRef, namespace: Option<&str>, rules: &R
     let place = namespace.map(|name| format!(" in the namespace {name}")).unwrap_or_default();
     println!("No Build{place} waits for {image}.");
     let is_here = |key: &trigger_core::ObjectKey| namespace.is_none_or(|name| *key.namespace == *name);
-    let waiting = rules.waiting_for_images().filter(|rules| is_here(&rules.target.key));
+    let waiting = image::waiting(rules).filter(|owner| is_here(&owner.owner.key));
     let names: BTreeSet<_> =
-        waiting.filter_map(|rules| rules.images.as_ref()).flat_map(|images| &images.names).collect();
+        waiting.filter_map(|owner| image::of(owner)).flat_map(|images| &images.names).collect();
     for name in names.iter().take(SUGGESTIONS) {
         println!("  {} {name}", "followed:".dimmed());
     }

@@ -8,10 +8,14 @@ use std::sync::Arc;
 use anstream::println;
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use trigger_cluster::{Scope, connect, list_builds};
-use trigger_core::{Event, ImageChange, ObjectKey, RepoId, Verification};
-use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet, decide};
+use trigger_core::{
+    Event, Events, Fact, FactValue, Facts, ImageChange, KeyRef, ObjectKey, RepoId, Unsigned, Verification,
+};
+use trigger_providers::known_hosts;
+use trigger_rules::{Decision, DecisionInput, Inventory, Outcome, Predicate, RuleSet, decide};
 use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs, SampleCommand};
@@ -64,6 +68,8 @@ enum Subject {
 /// The input to explain.
 enum Input {
     Event(Event),
+    /// The events of a webhook.
+    Webhook(Events),
     /// An image change, for every namespace.
     Change(ImageChange),
 }
@@ -75,19 +81,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         (Some(file), None) => Input::Event(object::event(file)?),
         (None, Some(Subject::Image(image))) => Input::Change(image.change()?),
-        (None, Some(Subject::Sample(sample))) => Input::Event(parse(args.event.compose(Some(sample))?)?),
-        (None, None) => Input::Event(parse(args.event.compose(None)?)?),
+        (None, Some(Subject::Sample(sample))) => Input::Webhook(parse(args.event.compose(Some(sample))?)?),
+        (None, None) => Input::Webhook(parse(args.event.compose(None)?)?),
     };
     let builds = match &args.manifests {
         Some(folder) => manifests::builds(folder)?,
         None => list_builds(&connect(None).await?, &Scope::of(&args.namespaces)).await?,
     };
-    let inventory = Inventory::new();
+    let inventory = Inventory::new(known_hosts());
     for build in &builds {
-        for fault in inventory.apply(build).faults {
+        for error in inventory.apply(build).errors {
             let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
             let name = build.metadata.name.as_deref().unwrap_or_default();
-            let error = fault.to_string();
+            let error = error.to_string();
             anstream::eprintln!(
                 "{} {namespace}/{name}: {}",
                 "invalid rule:".yellow(),
@@ -97,9 +103,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let decide_one = |event: &Event| decide(event, &assumed(event, &rules), &rules);
+    let decide_one = |event: &Event| decide_offline(event, &rules);
     let decisions: Vec<_> = match &input {
         Input::Event(event) => decide_one(event),
+        Input::Webhook(events) => events.iter().flat_map(|(_, event)| decide_one(event)).collect(),
         Input::Change(change) => image::everywhere(change, &rules).iter().flat_map(decide_one).collect(),
     };
     if let Input::Event(Event::Image(event)) = &input {
@@ -108,36 +115,57 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match &input {
         _ if !decisions.is_empty() => render(&decisions),
         Input::Event(event) => print_no_rule(event, &rules),
+        Input::Webhook(events) => events.iter().for_each(|(_, event)| print_no_rule(event, &rules)),
         Input::Change(change) => image::print_no_rule(&change.image, None, &rules),
     }
     let fires = decisions.iter().any(|decision| matches!(decision.outcome, Outcome::Fired(_)));
     Ok(if fires { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FIRES) })
 }
 
-fn parse(composed: Composed) -> anyhow::Result<Event> {
+fn parse(composed: Composed) -> anyhow::Result<Events> {
     let Composed { provider, event, body } = composed;
-    let headers = provider.sign(&event, "explain", &body, None);
+    let headers = provider.sign(&event, "explain", &body, None, Timestamp::now());
     let payload = provider.payload(&headers, &body);
     payload
-        .and_then(|payload| provider.event(&payload))
+        .and_then(|payload| provider.events(&payload))
         .with_context(|| format!("the payload is not a webhook of {}", provider.title()))
+}
+
+/// How often an event is decided with more facts before the rest is left undecided.
+const MOST_ROUNDS: usize = 8;
+
+/// The decisions on an event. No service is asked: what a rule needs to ask is taken as unknown.
+fn decide_offline(event: &Event, rules: &RuleSet) -> Vec<Decision> {
+    let verification = assumed(event, rules);
+    let mut facts = Facts::default();
+    let mut decided = decide(DecisionInput { event, verification: &verification, facts: &facts, rules });
+    for _ in 0..MOST_ROUNDS {
+        for need in std::mem::take(&mut decided.needs) {
+            let value = FactValue::Unknown("`explain` asks no provider".to_owned());
+            facts.add(Fact { need, value, at: Timestamp::now() });
+        }
+        decided = decide(DecisionInput { event, verification: &verification, facts: &facts, rules });
+    }
+    decided.decisions
 }
 
 /// Assumes that each Build's own key verifies and that objects are observed in their namespace.
 fn assumed(event: &Event, rules: &RuleSet) -> Verification {
-    let secrets = rules.targets().filter_map(|rules| rules.target.secret.as_ref());
     let observed = match event {
         Event::PipelineRun(event) => Some(event.run.clone()),
         Event::Image(event) => Some(ObjectKey::new(Arc::clone(&event.namespace), "")),
         Event::Git(_) => None,
     };
-    let secrets = secrets.map(|secret| secret.key.clone()).collect();
-    Verification { secrets, unsigned: true, without_entry: Vec::new(), observed }
+    let key = |binding: &trigger_rules::KeyBinding| {
+        KeyRef::new(binding.secret.clone(), binding.entry.clone().unwrap_or_default())
+    };
+    let keys = rules.key_bindings().map(key).collect();
+    Verification { keys, unsigned: Unsigned::Operator, observed, ..Verification::default() }
 }
 
 fn render(decisions: &[Decision]) {
     print_decisions(decisions.iter().map(|decision| RenderedDecision {
-        target: (decision.target.kind, decision.target.key.to_string()),
+        target: (&decision.owner.kind, decision.owner.key.to_string()),
         rule: &decision.rule,
         verdict: match &decision.outcome {
             Outcome::Fired(_) => Verdict::Fires,
@@ -151,7 +179,7 @@ fn render(decisions: &[Decision]) {
 
 /// All checks but that of the key, which is only assumed to match.
 fn checks(decision: &Decision) -> Vec<wire::Check> {
-    let checks = decision.checks.iter().filter(|check| check.predicate != Predicate::Secret);
+    let checks = decision.checks.iter().filter(|check| check.predicate != Predicate::SECRET);
     checks
         .map(|check| wire::Check {
             predicate: check.predicate.name().to_owned(),
@@ -180,7 +208,7 @@ fn print_no_rule(event: &Event, rules: &RuleSet) {
         Some(name) => println!("No Build with rules uses the repository {name}."),
         None => println!("The event names no repository."),
     }
-    let mut used: Vec<&RepoId> = rules.targets().filter_map(|rules| rules.repository.as_ref()).collect();
+    let mut used: Vec<&RepoId> = rules.owners().filter_map(|rules| rules.repository.as_ref()).collect();
     used.sort();
     used.dedup();
     for name in used.iter().take(SUGGESTIONS) {

@@ -18,7 +18,7 @@ use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use shipwright_trigger::ProgramOptions;
-use trigger_core::{Digest, ImageRef, ObjectKey};
+use trigger_core::{Digest, ImageRef};
 use trigger_devregistry::DevRegistry;
 use trigger_images::ImageStatus;
 use trigger_journal::Stats;
@@ -51,8 +51,7 @@ pub async fn build_with(world: &World, team: &str, name: &str, output: &str, rul
     world.create_build(team, build).await;
     world
         .until("the program knows the Build", || async {
-            let key = ObjectKey::new(world.namespace(team), name);
-            world.program.inventory.current().is_some_and(|rules| rules.target(&key).is_some()).then_some(())
+            world.rules_of(team, name).map(|_| ())
         })
         .await;
 }

@@ -85,7 +85,7 @@ async fn image_objects_may_be_installed_later() {
     let world = World::on(dev, |_| {}).await;
     let Some(dev) = world.dev_only("definitions are installed while it runs") else { return };
     world.program.ready().await;
-    world.secret("team-a", "hook", &[("github-token", KEY)]).await;
+    world.hook_secret("team-a", KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[BASE])])).await;
     world.deliver(&world.push_main()).await;

@@ -56,13 +56,13 @@ async fn many_builds_on_one_image_are_started_a_few_at_a_time() {
             let page = world.program.journal.history(Query::default()).await.unwrap();
             page.records.into_iter().find(|record| {
                 record.state == State::Pending
-                    && record.fault.as_ref().is_some_and(|fault| fault.contains("held back"))
+                    && record.error.as_ref().is_some_and(|fault| fault.contains("held back"))
             })
         })
         .await;
     assert_eq!(held.launches.len(), 20);
     assert_eq!(held.decisions.len(), BUILDS, "what is to come is explained already");
-    assert!(held.fault.unwrap().starts_with("5 of 25 runs are held back for now"));
+    assert!(held.error.unwrap().starts_with("5 of 25 runs are held back for now"));
     assert_eq!(started(&world, "team-a").await.len(), 20);
     world.settled(&held.delivery.id).await;
     assert_eq!(started(&world, "team-a").await.len(), BUILDS);

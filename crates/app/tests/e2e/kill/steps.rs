@@ -10,14 +10,14 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use trigger_cluster::KubeLauncher;
-use trigger_core::{Delivery, DeliveryId, Verified};
-use trigger_dispatch::{LaunchError, Launched, Launcher, Note};
+use trigger_core::{Delivery, DeliveryId, Facts, Verified};
+use trigger_dispatch::{LaunchError, Launched, Launcher};
 use trigger_journal::{
-    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, DecisionRecord, Entry, Journal, JournalError,
-    Page, Pruned, Query, Record, Rejection, ReplayOutcome, ReplayRequest, Retention, Settlement, Stats,
-    Usage,
+    AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
+    JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
+    Retention, Settlement, Stats, Usage,
 };
-use trigger_targets::Plan;
+use trigger_targets::{FollowUp, Plan};
 
 /// What has just been done when the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +81,8 @@ impl Launcher for SuicidalLauncher {
         .boxed()
     }
 
-    fn note<'a>(&'a self, note: &'a Note) -> BoxFuture<'a, ()> {
-        self.inner.note(note)
+    fn follow_up<'a>(&'a self, records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
+        self.inner.follow_up(records)
     }
 }
 
@@ -97,15 +97,15 @@ impl SuicidalJournal {
     }
 }
 
-impl Journal for SuicidalJournal {
+impl Intake for SuicidalJournal {
     fn append_decided(
         &self,
         delivery: Verified<Delivery>,
-        decisions: Option<Vec<DecisionRecord>>,
+        decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         async move {
             self.trap.pass(Step::Accepted);
-            let appended = self.inner.append_decided(delivery, decisions).await;
+            let appended = self.inner.append_decided(delivery, decided).await;
             if appended.is_ok() {
                 self.trap.pass(Step::Committed);
             }
@@ -114,9 +114,19 @@ impl Journal for SuicidalJournal {
         .boxed()
     }
 
-    fn claim(&self, demand: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.check()
+    }
+
+    fn reject(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.reject(rejections)
+    }
+}
+
+impl Queue for SuicidalJournal {
+    fn claim(&self, request: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
         async move {
-            let claimed = self.inner.claim(demand).await;
+            let claimed = self.inner.claim(request).await;
             if claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty()) {
                 self.trap.pass(Step::Claimed);
             }
@@ -125,9 +135,13 @@ impl Journal for SuicidalJournal {
         .boxed()
     }
 
-    fn settle(&self, ticket: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
+    fn record_facts(&self, token: ClaimToken, facts: Facts) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.record_facts(token, facts)
+    }
+
+    fn settle(&self, token: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {
         async move {
-            let settled = self.inner.settle(ticket, settlement).await;
+            let settled = self.inner.settle(token, settlement).await;
             if settled.is_ok() {
                 self.trap.pass(Step::Settled);
             }
@@ -136,19 +150,25 @@ impl Journal for SuicidalJournal {
         .boxed()
     }
 
-    fn replay(&self, order: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
-        self.inner.replay(order)
-    }
-
     fn release(
         &self,
-        ticket: ClaimToken,
+        token: ClaimToken,
         due: Timestamp,
         settlement: Settlement,
     ) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.inner.release(ticket, due, settlement)
+        self.inner.release(token, due, settlement)
     }
 
+    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
+        self.inner.stats()
+    }
+
+    fn arrivals(&self) -> watch::Receiver<u64> {
+        self.inner.arrivals()
+    }
+}
+
+impl History for SuicidalJournal {
     fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>> {
         self.inner.find(id)
     }
@@ -157,26 +177,24 @@ impl Journal for SuicidalJournal {
         self.inner.history(query)
     }
 
-    fn stats(&self) -> BoxFuture<'_, Result<Stats, JournalError>> {
-        self.inner.stats()
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
+        self.inner.rejections()
+    }
+
+    fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
+        self.inner.replay(request)
     }
 
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
         self.inner.usage()
     }
 
-    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.inner.check()
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
+        self.inner.prune(retention)
     }
+}
 
-    fn refuse(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.inner.refuse(rejections)
-    }
-
-    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>> {
-        self.inner.rejections()
-    }
-
+impl Notebook for SuicidalJournal {
     fn watermark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Timestamp>, JournalError>> {
         self.inner.watermark(name)
     }
@@ -201,13 +219,11 @@ impl Journal for SuicidalJournal {
     ) -> BoxFuture<'a, Result<bool, JournalError>> {
         self.inner.compare_and_swap(name, after, text)
     }
+}
 
-    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
-        self.inner.prune(retention)
-    }
-
-    fn arrivals(&self) -> watch::Receiver<u64> {
-        self.inner.arrivals()
+impl Journal for SuicidalJournal {
+    fn failed(&self) -> BoxFuture<'_, ()> {
+        self.inner.failed()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -3,7 +3,6 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use trigger_core::RepoId;
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{KEY, World, decisions, usual_rules};
 
@@ -17,8 +16,8 @@ async fn a_captured_delivery_on_another_path_runs_nothing() {
     world.build("team-a", "web", usual_rules()).await;
     let known = world.deliver(&world.push_main()).await.delivery.id;
 
-    let body = GitHub.compose(&world.push_main()).body;
-    let captured = GitHub.sign("push", "another id", &body, Some(KEY.as_bytes()));
+    let body = world.compose(&world.push_main()).body;
+    let captured = world.sign("push", "another id", &body, Some(KEY));
     let url = format!("http://{}/from/elsewhere", world.program.hooks);
     let again = world.post_to(&url, captured, &body).await;
     assert_eq!((again.status, again.delivery()), (StatusCode::OK, known));
@@ -30,14 +29,14 @@ async fn a_captured_delivery_on_another_path_runs_nothing() {
 async fn a_captured_delivery_under_another_event_runs_nothing() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let body = GitHub.compose(&world.push_main()).body;
+    let body = world.compose(&world.push_main()).body;
     world.deliver(&world.push_main()).await;
     for event in ["pull_request", "create", "ping"] {
         let answer = world.post(event, &body, Some(KEY)).await;
         assert!(matches!(answer.status.as_u16(), 200 | 400), "{event}: {answer:?}");
     }
     // One that was never seen, under a name that it does not have.
-    let fresh = GitHub.compose(&world.push("refs/heads/main", &"b".repeat(40))).body;
+    let fresh = world.compose(&world.push("refs/heads/main", &"b".repeat(40))).body;
     assert_eq!(world.post("pull_request", &fresh, Some(KEY)).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(world.run_counts().await, (1, 0));
 }
@@ -46,7 +45,7 @@ async fn a_captured_delivery_under_another_event_runs_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_opens_the_own_builds_whatever_the_payload_names() {
     let world = World::new().await;
-    world.secret("team-b", "hook", &[("github-token", THEIRS)]).await;
+    world.hook_secret("team-b", THEIRS).await;
     world.build("team-a", "web", usual_rules()).await;
     let own = "https://github.com/mallory/own";
     world
@@ -62,7 +61,7 @@ async fn a_key_opens_the_own_builds_whatever_the_payload_names() {
         StatusCode::UNAUTHORIZED,
         "it names team-a's repository only"
     );
-    let mut payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
     for address in ["clone_url", "ssh_url", "git_url"] {
         payload["repository"][address] = own.into();
     }
@@ -116,7 +115,7 @@ async fn a_look_alike_of_a_repository_is_another() {
     world.build("team-a", "web", usual_rules()).await;
     let known = RepoId::parse(&world.repository()).unwrap();
     let name = known.path().rsplit('/').next().unwrap().to_owned();
-    let payload: Value = serde_json::from_slice(&GitHub.compose(&world.push_main()).body).unwrap();
+    let payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
     for address in [
         // Cyrillic а, a mark of direction, a space without width, full width.
         format!("https://github.com/\u{430}cme/{name}"),

@@ -3,7 +3,6 @@
 use serde_json::json;
 use tokio::net::TcpListener;
 use trigger_devregistry::DevRegistry;
-use trigger_providers::{GitHub, Provider};
 
 use crate::images::{build, on, standing, with_registry};
 use crate::world::{KEY, World, usual_rules};
@@ -20,14 +19,14 @@ async fn nothing_is_asked_of_the_host_of_a_repository() {
     world.build_of("team-a", "web", json!({"url": url}), trigger).await;
     let mut push = world.push_main();
     push.repository = trigger_core::RepoId::parse(&url).unwrap();
-    let body = GitHub.compose(&push).body;
+    let body = world.compose(&push).body;
     let mut payload: serde_json::Value = serde_json::from_slice(&body).unwrap();
     for field in ["html_url", "clone_url", "statuses_url", "hooks_url", "archive_url"] {
         payload["repository"][field] = url.clone().into();
     }
     payload["compare"] = url.clone().into();
     let body = payload.to_string().into_bytes();
-    let mut headers = GitHub.sign("push", "id", &body, Some(KEY.as_bytes()));
+    let mut headers = world.sign("push", "id", &body, Some(KEY));
     headers.insert("x-github-enterprise-host", host.to_string().parse().unwrap());
     headers.insert("host", host.to_string().parse().unwrap());
     headers.insert("x-forwarded-host", host.to_string().parse().unwrap());

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::json;
-use trigger_providers::{GitHub, Provider};
 
 use crate::world::{KEY, World, usual_rules};
 
@@ -25,9 +24,9 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 async fn nothing_is_unpacked() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let packed = gzip(&GitHub.compose(&world.push_main()).body);
+    let packed = gzip(&world.compose(&world.push_main()).body);
     for encoding in ["gzip", "deflate", "br", "zstd", "gzip, gzip, gzip"] {
-        let mut headers = GitHub.sign("push", "id", &packed, Some(KEY.as_bytes()));
+        let mut headers = world.sign("push", "id", &packed, Some(KEY));
         headers.insert("content-encoding", encoding.parse().unwrap());
         assert_eq!(world.post_with(headers, &packed).await.status, StatusCode::BAD_REQUEST, "{encoding}");
     }
@@ -39,7 +38,7 @@ async fn nothing_is_unpacked() {
 async fn no_payload_takes_long() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let text = String::from_utf8(GitHub.compose(&world.push_main()).body).unwrap();
+    let text = String::from_utf8(world.compose(&world.push_main()).body).unwrap();
     let with = |field: &str| text.replacen("\"ref\":", &format!("{field},\"ref\":"), 1).into_bytes();
     let size = 4 << 20;
     for (what, body, expected) in [
@@ -74,7 +73,7 @@ async fn no_payload_takes_long() {
 async fn a_field_that_comes_twice_makes_a_payload_malformed() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let text = String::from_utf8(GitHub.compose(&world.push_main()).body).unwrap();
+    let text = String::from_utf8(world.compose(&world.push_main()).body).unwrap();
     for field in ["ref", "after", "repository", "sender", "clone_url", "html_url", "default_branch"] {
         let place = text.find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("no {field} in {text}"));
         let mut twice = text.clone();
@@ -96,7 +95,7 @@ async fn a_field_that_comes_twice_makes_a_payload_malformed() {
 async fn a_fork_cannot_pass_for_the_repository() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let request = GitHub.compose(&world.pull_request("opened", "feature", "main"));
+    let request = world.compose(&world.pull_request("opened", "feature", "main"));
     let own: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
     for (what, head) in [
         ("deleted since", json!(null)),

@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use reqwest::StatusCode;
-use trigger_providers::{GitHub, Provider};
 
 use crate::raw::exchange;
-use crate::world::{KEY, World, usual_rules};
+use crate::world::{played, sign, KEY, World, usual_rules};
 
 /// A request line and the headers of a signed push without those that say how long it is.
 fn head(line: &str, body: &[u8]) -> String {
-    let headers = GitHub.sign("push", "id", body, Some(KEY.as_bytes()));
+    let headers = sign(played(), "push", "id", body, Some(KEY));
     let lines: Vec<_> =
         headers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap())).collect();
     format!("{line}\r\nhost: hooks.example\r\n{}", lines.concat())
@@ -34,7 +33,7 @@ fn statuses(answer: &str) -> Vec<u16> {
 async fn a_request_within_a_request_is_not_answered() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let body = GitHub.compose(&world.push_main()).body;
+    let body = world.compose(&world.push_main()).body;
     let smuggled = String::from_utf8(body.clone()).unwrap();
     let inner = format!("{}content-length: {}\r\n\r\n{smuggled}", head(POST, &body), body.len());
     let ended = format!("0\r\n\r\n{inner}");
@@ -70,7 +69,7 @@ async fn a_request_within_a_request_is_not_answered() {
 async fn headers_that_come_twice_prove_and_mean_nothing() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let body = GitHub.compose(&world.push_main()).body;
+    let body = world.compose(&world.push_main()).body;
     let length = format!("content-length: {}\r\nconnection: close\r\n", body.len());
     for (twice, expected) in [
         ("x-github-event: ping\r\n", 400),
@@ -98,7 +97,7 @@ async fn headers_that_come_twice_prove_and_mean_nothing() {
 async fn no_spelling_of_a_path_is_another_hook() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let body = GitHub.compose(&world.push_main()).body;
+    let body = world.compose(&world.push_main()).body;
     let length = format!("content-length: {}\r\nconnection: close\r\n", body.len());
     let long = format!("/hooks/{}", "github/".repeat(1000));
     let mut bodies = Vec::new();
@@ -197,12 +196,12 @@ async fn heads_have_bounds() {
 async fn refusals_are_the_same_whether_a_repository_is_known_or_not() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let known = GitHub.compose(&world.push_main()).body;
+    let known = world.compose(&world.push_main()).body;
     let text = String::from_utf8(known.clone()).unwrap();
     let unknown = text.replace("acme", "nobody").into_bytes();
     let mut told = Vec::new();
     for body in [&known, &unknown] {
-        let headers = || GitHub.sign("push", "id", body, Some(b"guessed"));
+        let headers = || world.sign("push", "id", body, Some("guessed"));
         let with = |name: &'static str, value: &'static str| {
             let mut headers = headers();
             headers.insert(name, value.parse().unwrap());

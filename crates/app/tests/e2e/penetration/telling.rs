@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_providers::{Sample, SampleKind};
 
 use crate::apart::{Cluster, cluster, free_port};
-use crate::world::{KEY, World, annotation};
+use crate::world::{KEY, World, annotation, compose, hook_path, played, sign};
 
 /// A name that clears the screen, goes back to the beginning of its line, and begins one that looks like ours.
 const ODD: &str = "x\u{1b}c\u{9b}2J\r\n2026-01-01T00:00:00Z ERROR forged \u{202e}txet\u{200b}";
@@ -96,12 +96,12 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
             },
         };
         let http = reqwest::Client::new();
-        let url = format!("http://{hooks}/hooks/github");
+        let url = format!("http://{hooks}{}", hook_path(played()));
         for (branch, status) in [("\u{202e}ved\u{200b}", 202), (ODD, 400), ("main", 202)] {
-            let body = GitHub.compose(&sample(branch)).body;
+            let body = compose(played(), &sample(branch)).body;
             let deadline = Instant::now() + SOON;
             let answered = loop {
-                let headers = GitHub.sign("push", "{\"level\":\"ERROR\"}", &body, Some(KEY.as_bytes()));
+                let headers = sign(played(), "push", "{\"level\":\"ERROR\"}", &body, Some(KEY));
                 let answer = http.post(&url).headers(headers).body(body.clone()).send().await.unwrap();
                 // Until every Build has been seen.
                 if answer.status() != 503 || Instant::now() > deadline {

@@ -11,7 +11,7 @@ async fn tekton_may_be_installed_later() {
     let world = World::on(dev, |_| {}).await;
     let Some(dev) = world.dev_only("definitions are installed while it runs") else { return };
     world.program.ready().await;
-    world.secret("team-a", "hook", &[("github-token", crate::world::KEY)]).await;
+    world.hook_secret("team-a", crate::world::KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-a", "a", json!([on("ci", &["Succeeded"])])).await;
     world.deliver(&world.push_main()).await;

@@ -63,7 +63,7 @@ async fn a_note_that_is_refused_or_spoiled_changes_nothing() {
     object.data["status"] = json!({"startTime": now()});
     tekton(&world, "team-a").runs.replace_status("ci-1", &PostParams::default(), &object).await.unwrap();
     let record = settled(&world, &uid, "Started").await;
-    assert_eq!((record.state, record.fault), (trigger_journal::State::Settled, None));
+    assert_eq!((record.state, record.error), (trigger_journal::State::Settled, None));
     dev.faults().clear();
     let spoiled = json!({"metadata": {"annotations": {
         "triggers.shipwright.io/pipelinerun-name": "ci-1",

@@ -120,10 +120,11 @@ async fn a_broken_rule_is_told_of_by_the_leader_alone() {
     leader(&world, &[&world.program, &one, &other]).await;
     world.build("team-a", "broken", json!([rule("open", &["Push"], &["release-["])])).await;
     let key = trigger_core::ObjectKey::new(world.namespace("team-a"), "broken");
+    let build = trigger_targets::build_run::BUILD.named(key);
     for program in [&one, &other] {
         world
             .until("each knows the Build", || async {
-                program.inventory.current().is_some_and(|rules| rules.target(&key).is_some()).then_some(())
+                program.inventory.current().is_some_and(|rules| rules.owner(&build).is_some()).then_some(())
             })
             .await;
     }

@@ -56,7 +56,7 @@ async fn who_cannot_have_the_lease_does_not_lead_and_takes_deliveries_in() {
     let world = World::on(dev, |options| options.journal = journal.parse().unwrap()).await;
     let Some(dev) = world.dev_only("the API server is made to refuse") else { return };
     world.program.ready().await;
-    world.secret("team-a", "hook", &[("github-token", crate::world::KEY)]).await;
+    world.hook_secret("team-a", crate::world::KEY).await;
     world.build("team-a", "web", usual_rules()).await;
     world
         .until("the Lease was asked for", || async {

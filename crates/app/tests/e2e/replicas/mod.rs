@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use reqwest::StatusCode;
 use trigger_journal::State;
-use trigger_providers::{GitHub, Provider};
 use trigger_testkit::postgres::PostgresServer;
 
 use crate::outages::endure;
@@ -38,11 +37,11 @@ async fn one_delivery_sent_fifty_times_at_once_to_two_replicas_runs_once() {
     };
     let other = world.replica().await;
     let urls = [world.hook_url(), format!("http://{}/hooks/github", other.hooks)];
-    let request = GitHub.compose(&world.push_main());
+    let request = world.compose(&world.push_main());
     let answers = join_all((0..50).map(|n| {
         // Under a fresh id of the provider each time, as a redelivery or a replayed capture would be.
         let id = format!("72d3162e-cc78-11e3-81ab-{n:012}");
-        let headers = GitHub.sign(request.event, &id, &request.body, Some(KEY.as_bytes()));
+        let headers = world.sign(request.event, &id, &request.body, Some(KEY));
         world.post_to(&urls[n % 2], headers, &request.body)
     }))
     .await;
@@ -80,8 +79,8 @@ async fn a_database_that_crashes_is_told_and_waited_for() {
     endure(&world, || async {
         server.kill().unwrap();
         let asked = Instant::now();
-        let request = GitHub.compose(&world.push("refs/heads/main", &"f".repeat(40)));
-        let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+        let request = world.compose(&world.push("refs/heads/main", &"f".repeat(40)));
+        let headers = world.sign(request.event, "id", &request.body, Some(KEY));
         let url = world.hook_url();
         let answer = world.http.post(url).headers(headers).body(request.body).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -101,8 +100,8 @@ async fn while_a_replica_drains_it_takes_deliveries_in_and_every_answer_ends_its
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let post = || async {
-        let request = GitHub.compose(&world.push_main());
-        let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
+        let request = world.compose(&world.push_main());
+        let headers = world.sign(request.event, "id", &request.body, Some(KEY));
         let sent = world.http.post(world.hook_url()).headers(headers).body(request.body).send();
         let answer = sent.await.unwrap();
         (answer.status(), answer.headers().get("connection").cloned())

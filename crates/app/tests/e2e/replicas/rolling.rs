@@ -11,12 +11,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use trigger_core::RepoId;
-use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_providers::{Sample, SampleKind};
 
 use super::fleet::{Fleet, Replica, until};
 use crate::kill::{runs_by_delivery, settle};
 use crate::soak::extent;
-use crate::world::KEY;
+use crate::world::{KEY, compose, hook_path, played, sign};
 
 const REPLICAS: usize = 3;
 /// How often each replica is asked whether it is ready: oftener than Kubernetes does, which waits longer
@@ -66,7 +66,7 @@ struct Sent {
 
 /// Sends the push numbered `number` until it is accepted; what is wrong meanwhile is noted.
 async fn send(http: reqwest::Client, endpoints: Endpoints, number: usize, sent: Arc<Mutex<Sent>>) {
-    let request = GitHub.compose(&Sample {
+    let request = compose(played(), &Sample {
         repository: RepoId::parse("https://github.com/acme/web").unwrap(),
         default_branch: "main".to_owned(),
         sender: "ada".to_owned(),
@@ -79,8 +79,8 @@ async fn send(http: reqwest::Client, endpoints: Endpoints, number: usize, sent: 
         let Some(hooks) = endpoints.pick(turn) else {
             return sent.lock().unwrap().wrong.push("nobody is ready".to_owned());
         };
-        let headers = GitHub.sign(request.event, "id", &request.body, Some(KEY.as_bytes()));
-        let url = format!("http://{hooks}/hooks/github");
+        let headers = sign(played(), request.event, "id", &request.body, Some(KEY));
+        let url = format!("http://{hooks}{}", hook_path(played()));
         let answer = match http.post(url).headers(headers).body(request.body.clone()).send().await {
             Ok(answer) => answer,
             Err(error) => {

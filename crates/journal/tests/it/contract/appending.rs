@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use futures::future::join_all;
-use trigger_core::ObjectKey;
-use trigger_journal::{AppendOutcome, ReplayOutcome, Settlement, State, Stats};
+use trigger_core::{Facts, KeyRef, ObjectKey};
+use trigger_journal::{AppendOutcome, Decided, ReplayOutcome, Settlement, State, Stats};
 
 use super::{append, claim_one, failure, settle_all};
 use crate::Store;
-use crate::delivery::{launched, push, skipped, verified, verified_by};
+use crate::delivery::{ENTRY, launched, push, skipped, verified, verified_by};
 
 pub(crate) async fn a_delivery_is_found_as_it_was_appended(store: &mut impl Store) {
     let sent = push("a", 0);
@@ -20,8 +20,8 @@ pub(crate) async fn a_delivery_is_found_as_it_was_appended(store: &mut impl Stor
     assert_eq!(found.verification, *verified(sent).verification());
     assert_eq!((found.state, found.attempts), (State::Pending, 0));
     assert!(found.due.is_some());
-    assert_eq!((found.settled_at, found.fault), (None, None));
-    assert_eq!((found.decisions.len(), found.launches.len()), (0, 0));
+    assert_eq!((found.settled_at, found.error), (None, None));
+    assert_eq!((found.decisions.len(), found.launches.len(), found.facts), (0, 0, Facts::default()));
 }
 
 pub(crate) async fn of_fifty_calls_at_once_one_is_new(store: &mut impl Store) {
@@ -51,21 +51,21 @@ pub(crate) async fn a_settled_delivery_never_runs_again(store: &mut impl Store) 
     assert!(super::claim_all(store.journal()).await.is_empty());
 }
 
-pub(crate) async fn a_delivery_that_is_decided_already_is_settled_at_once(store: &mut impl Store) {
+pub(crate) async fn a_decided_delivery_is_settled_at_once(store: &mut impl Store) {
     let sent = push("a", 0);
     let mut arrivals = store.journal().arrivals();
     arrivals.mark_unchanged();
-    let decide = |reason| Some(vec![skipped(reason)]);
+    let decide = |rule| Some(Decided { decisions: vec![skipped(rule)], ..Decided::default() });
     let appended = store.journal().append_decided(verified(sent.clone()), decide("r")).await.unwrap();
     assert_eq!(appended, AppendOutcome::New);
-    assert!(!arrivals.has_changed().unwrap(), "it is no work");
+    assert!(!arrivals.has_changed().unwrap(), "no dispatcher has work");
     assert!(super::claim_all(store.journal()).await.is_empty());
     assert_eq!(store.journal().stats().await.unwrap(), Stats::default());
 
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
     assert_eq!((found.state, found.attempts, found.due), (State::Settled, 1, None));
     assert!(found.settled_at.is_some());
-    assert_eq!((&found.delivery.body, found.fault), (&sent.body, None));
+    assert_eq!((&found.delivery.body, found.error), (&sent.body, None));
     assert_eq!((found.decisions, found.launches.len()), (vec![skipped("r")], 0));
 
     let again = store.journal().append_decided(verified(sent.clone()), decide("other")).await.unwrap();
@@ -76,34 +76,34 @@ pub(crate) async fn a_delivery_that_is_decided_already_is_settled_at_once(store:
     assert_eq!(claim_one(store.journal()).await.delivery.body, sent.body, "it can be replayed");
 }
 
-pub(crate) async fn what_had_failed_is_opened_again_whatever_was_decided(store: &mut impl Store) {
+pub(crate) async fn a_failed_delivery_is_reopened_even_if_it_is_decided(store: &mut impl Store) {
     let sent = push("a", 0);
     append(store.journal(), &sent).await;
     settle_all(store.journal(), &failure("quota exceeded")).await;
-    let decisions = Some(vec![skipped("r")]);
-    let appended = store.journal().append_decided(verified(sent.clone()), decisions).await.unwrap();
+    let decided = Some(Decided { decisions: vec![skipped("r")], ..Decided::default() });
+    let appended = store.journal().append_decided(verified(sent.clone()), decided).await.unwrap();
     assert_eq!(appended, AppendOutcome::Reopened);
-    assert_eq!(claim_one(store.journal()).await.ticket.attempt, 2);
+    assert_eq!(claim_one(store.journal()).await.token.attempt, 2);
 }
 
-pub(crate) async fn decided_ones_and_others_share_a_commit(store: &mut impl Store) {
+pub(crate) async fn decided_and_undecided_deliveries_share_a_commit(store: &mut impl Store) {
     let journal = store.journal();
     let appends = (0..40).map(|number| {
-        let decisions = (number % 2 == 0).then(Vec::new);
+        let decided = (number % 2 == 0).then(Decided::default);
         let delivery = verified(push(&format!("d{number}"), i64::from(number)));
-        async move { journal.append_decided(delivery, decisions).await.unwrap() }
+        async move { journal.append_decided(delivery, decided).await.unwrap() }
     });
     let answers = join_all(appends).await;
     assert!(answers.iter().all(|answer| *answer == AppendOutcome::New), "{answers:?}");
     assert_eq!(super::claim_all(journal).await.len(), 20);
 }
 
-pub(crate) async fn a_failed_delivery_is_opened_again(store: &mut impl Store) {
+pub(crate) async fn a_failed_delivery_is_reopened(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
     let settlement = Settlement {
         decisions: vec![skipped("r")],
         launches: vec![launched("web-1")],
-        fault: Some("quota exceeded".to_owned()),
+        error: Some("quota exceeded".to_owned()),
     };
     settle_all(store.journal(), &settlement).await;
 
@@ -118,11 +118,11 @@ pub(crate) async fn a_failed_delivery_is_opened_again(store: &mut impl Store) {
     assert_eq!(found.delivery.received_at, again.received_at);
     assert_eq!(found.delivery.provider_id, again.provider_id);
     assert_eq!(found.delivery.body, again.body);
-    assert_eq!(found.fault.as_deref(), Some("quota exceeded"), "until the next attempt ends");
+    assert_eq!(found.error.as_deref(), Some("quota exceeded"), "until the next attempt ends");
     assert_eq!((found.decisions, found.launches), (settlement.decisions, settlement.launches));
     let claimed = claim_one(store.journal()).await;
-    assert_eq!(claimed.ticket.attempt, 2);
-    assert_eq!(claimed.verification.secrets, [secret], "the proof that holds today");
+    assert_eq!(claimed.token.attempt, 2);
+    assert_eq!(claimed.verification.keys, [KeyRef::new(secret, ENTRY)], "the key that verifies it today");
 }
 
 pub(crate) async fn an_empty_body_and_a_large_one_survive(store: &mut impl Store) {
@@ -136,7 +136,7 @@ pub(crate) async fn an_empty_body_and_a_large_one_survive(store: &mut impl Store
     }
 }
 
-pub(crate) async fn what_was_appended_survives_the_end_of_the_process(store: &mut impl Store) {
+pub(crate) async fn an_append_survives_the_end_of_the_process(store: &mut impl Store) {
     let failed = push("failed", 0);
     append(store.journal(), &failed).await;
     settle_all(store.journal(), &failure("gone")).await;

@@ -5,7 +5,7 @@ use super::{LONG, append, claim_one, failure, replay, settle_all};
 use crate::Store;
 use crate::delivery::{push, verified};
 
-pub(crate) async fn an_append_wakes_those_who_wait(store: &mut impl Store) {
+pub(crate) async fn an_append_wakes_dispatchers(store: &mut impl Store) {
     let mut arrivals = store.journal().arrivals();
     append(store.journal(), &push("a", 0)).await;
     arrivals.changed().await.unwrap();
@@ -15,7 +15,7 @@ pub(crate) async fn an_append_wakes_those_who_wait(store: &mut impl Store) {
     arrivals.changed().await.unwrap();
 }
 
-pub(crate) async fn a_replay_wakes_those_who_wait(store: &mut impl Store) {
+pub(crate) async fn a_replay_wakes_dispatchers(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
     settle_all(store.journal(), &Settlement::default()).await;
     let mut arrivals = store.journal().arrivals();
@@ -24,7 +24,7 @@ pub(crate) async fn a_replay_wakes_those_who_wait(store: &mut impl Store) {
     arrivals.changed().await.unwrap();
 }
 
-pub(crate) async fn a_duplicate_wakes_nobody(store: &mut impl Store) {
+pub(crate) async fn a_repetition_wakes_no_dispatcher(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
     let mut arrivals = store.journal().arrivals();
     arrivals.mark_unchanged();
@@ -34,16 +34,16 @@ pub(crate) async fn a_duplicate_wakes_nobody(store: &mut impl Store) {
     assert!(!arrivals.has_changed().unwrap());
 }
 
-pub(crate) async fn a_release_wakes_those_who_wait(store: &mut impl Store) {
+pub(crate) async fn a_release_wakes_dispatchers(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
-    let ticket = claim_one(store.journal()).await.ticket;
+    let token = claim_one(store.journal()).await.token;
     let mut arrivals = store.journal().arrivals();
     arrivals.mark_unchanged();
-    store.journal().release(ticket, Timestamp::now(), failure("busy")).await.unwrap();
+    store.journal().release(token, Timestamp::now(), failure("busy")).await.unwrap();
     arrivals.changed().await.unwrap();
 }
 
-pub(crate) async fn closing_wakes_those_who_wait_and_refuses_the_rest(store: &mut impl Store) {
+pub(crate) async fn closing_wakes_dispatchers_and_rejects_calls(store: &mut impl Store) {
     let mut arrivals = store.journal().arrivals();
     let waiting = arrivals.changed();
     store.close().await;

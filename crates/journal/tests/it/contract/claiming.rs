@@ -11,7 +11,7 @@ use crate::Store;
 use crate::delivery::push;
 
 fn ids(claimed: &[ClaimedDelivery]) -> Vec<DeliveryId> {
-    claimed.iter().map(|claimed| claimed.ticket.id.clone()).collect()
+    claimed.iter().map(|claimed| claimed.token.id.clone()).collect()
 }
 
 pub(crate) async fn the_oldest_are_claimed_first(store: &mut impl Store) {
@@ -21,10 +21,10 @@ pub(crate) async fn the_oldest_are_claimed_first(store: &mut impl Store) {
     }
     let claimed = claim_all(store.journal()).await;
     assert_eq!(ids(&claimed), sent.iter().map(|delivery| delivery.id.clone()).collect::<Vec<_>>());
-    assert!(claimed.iter().all(|claimed| claimed.ticket.attempt == 1));
+    assert!(claimed.iter().all(|claimed| claimed.token.attempt == 1));
 }
 
-pub(crate) async fn a_claim_takes_no_more_than_asked_for(store: &mut impl Store) {
+pub(crate) async fn a_claim_takes_no_more_than_requested(store: &mut impl Store) {
     for n in 0..5 {
         append(store.journal(), &push(&n.to_string(), n)).await;
     }
@@ -36,11 +36,11 @@ pub(crate) async fn a_claim_takes_no_more_than_asked_for(store: &mut impl Store)
     assert_eq!(taken, [0, 2, 2, 1, 0]);
 }
 
-pub(crate) async fn what_is_claimed_is_not_claimed_again(store: &mut impl Store) {
+pub(crate) async fn a_claimed_delivery_is_not_claimed_again(store: &mut impl Store) {
     let sent = push("a", 0);
     append(store.journal(), &sent).await;
     let claimed = claim_one(store.journal()).await;
-    assert!(claimed.lease_until > Timestamp::now());
+    assert!(claimed.claimed_until > Timestamp::now());
     assert!(claim_all(store.journal()).await.is_empty());
     let found = store.journal().find(&sent.id).await.unwrap().unwrap();
     assert_eq!((found.state, found.attempts, found.due), (State::Claimed, 1, None));
@@ -56,7 +56,7 @@ pub(crate) async fn many_claimers_share_the_queue_without_overlap(store: &mut im
     assert_eq!(ids(&claimed).into_iter().collect::<HashSet<_>>().len(), 100);
 }
 
-pub(crate) async fn a_lease_that_runs_out_makes_it_claimable_again(store: &mut impl Store) {
+pub(crate) async fn a_claim_that_times_out_can_be_claimed_again(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
     let first =
         store.journal().claim(ClaimRequest::any(1, Duration::from_millis(5))).await.unwrap().remove(0);
@@ -66,8 +66,8 @@ pub(crate) async fn a_lease_that_runs_out_makes_it_claimable_again(store: &mut i
             break claimed;
         }
     };
-    assert!(Timestamp::now() >= first.lease_until, "not before the lease had run out");
-    assert_eq!((second.ticket.id, second.ticket.attempt), (first.ticket.id, 2));
+    assert!(Timestamp::now() >= first.claimed_until, "not before the claim timed out");
+    assert_eq!((second.token.id, second.token.attempt), (first.token.id, 2));
 }
 
 pub(crate) async fn a_claim_survives_the_end_of_the_process(store: &mut impl Store) {
@@ -75,5 +75,5 @@ pub(crate) async fn a_claim_survives_the_end_of_the_process(store: &mut impl Sto
     store.journal().claim(ClaimRequest::any(1, Duration::ZERO)).await.unwrap();
     store.reopen().await;
     let claimed = claim_one(store.journal()).await;
-    assert_eq!((claimed.ticket.id, claimed.ticket.attempt), (push("over", 0).id, 2));
+    assert_eq!((claimed.token.id, claimed.token.attempt), (push("over", 0).id, 2));
 }

@@ -9,7 +9,7 @@ pub(crate) async fn a_replay_is_a_delivery_of_its_own(store: &mut impl Store) {
     let old = push("a", 0);
     append(store.journal(), &old).await;
     let decided =
-        Settlement { decisions: vec![skipped("r")], launches: vec![launched("web-1")], fault: None };
+        Settlement { decisions: vec![skipped("r")], launches: vec![launched("web-1")], error: None };
     settle_all(store.journal(), &decided).await;
     let ReplayOutcome::New(id) = replay(store.journal(), &old.id, "once").await else { panic!("not new") };
     assert_ne!(id, old.id);
@@ -21,7 +21,7 @@ pub(crate) async fn a_replay_is_a_delivery_of_its_own(store: &mut impl Store) {
     assert!(found.delivery.received_at > old.received_at);
     assert_eq!((found.decisions.len(), found.launches.len()), (0, 0), "nothing of the old one's outcome");
     let claimed = claim_one(store.journal()).await;
-    assert_eq!((&claimed.ticket.id, claimed.delivery.replay), (&id, Some(asked)));
+    assert_eq!((&claimed.token.id, claimed.delivery.replay), (&id, Some(asked)));
     assert_eq!((&claimed.delivery.body, &claimed.delivery.event), (&old.body, &old.event));
     assert_eq!(&claimed.verification, verified(old.clone()).verification());
     assert!(claimed.launches.is_empty());
@@ -44,7 +44,7 @@ pub(crate) async fn a_request_made_twice_makes_one_replay(store: &mut impl Store
     assert_ne!(first, second);
 }
 
-pub(crate) async fn what_cannot_be_replayed_is_told(store: &mut impl Store) {
+pub(crate) async fn a_delivery_that_cannot_be_replayed_has_a_reason(store: &mut impl Store) {
     let sent = push("a", 0);
     assert_eq!(replay(store.journal(), &sent.id, "x").await, ReplayOutcome::Missing);
     append(store.journal(), &sent).await;

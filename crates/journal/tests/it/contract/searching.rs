@@ -30,7 +30,7 @@ pub(crate) async fn the_history_is_newest_first_and_without_bodies(store: &mut i
         append(store.journal(), &push(name, second)).await;
     }
     let settlement =
-        Settlement { decisions: vec![skipped("r")], launches: vec![launched("web-1")], fault: None };
+        Settlement { decisions: vec![skipped("r")], launches: vec![launched("web-1")], error: None };
     settle_all(store.journal(), &settlement).await;
     let page = page(store, &Query::default()).await;
     assert_eq!(ids(&page), ["newest", "middle", "oldest"].map(|name| push(name, 0).id));
@@ -106,7 +106,7 @@ pub(crate) async fn new_deliveries_do_not_shift_pages(store: &mut impl Store) {
     assert_eq!(second.next, None);
 }
 
-pub(crate) async fn pages_have_a_usual_and_a_largest_size(store: &mut impl Store) {
+pub(crate) async fn pages_have_a_default_and_a_largest_size(store: &mut impl Store) {
     let all = (0..501).map(|n| push(&n.to_string(), n));
     let journal = store.journal();
     futures::future::join_all(all.map(|delivery| async move { append(journal, &delivery).await })).await;
@@ -116,7 +116,7 @@ pub(crate) async fn pages_have_a_usual_and_a_largest_size(store: &mut impl Store
     }
 }
 
-pub(crate) async fn a_foreign_cursor_is_refused(store: &mut impl Store) {
+pub(crate) async fn a_foreign_cursor_is_rejected(store: &mut impl Store) {
     for cursor in ["", "2", "page two", "aaaa"] {
         let query = Query { after: Some(cursor.to_owned()), ..Query::default() };
         let answer = store.journal().history(query).await;
@@ -124,7 +124,7 @@ pub(crate) async fn a_foreign_cursor_is_refused(store: &mut impl Store) {
     }
 }
 
-pub(crate) async fn what_is_not_there_is_not_found(store: &mut impl Store) {
+pub(crate) async fn an_unknown_delivery_is_not_found(store: &mut impl Store) {
     append(store.journal(), &push("a", 0)).await;
     assert!(store.journal().find(&push("b", 0).id).await.unwrap().is_none());
 }
@@ -144,7 +144,7 @@ pub(crate) async fn stats_count_the_queue_only(store: &mut impl Store) {
     assert_eq!(store.journal().stats().await.unwrap(), wanted);
 }
 
-pub(crate) async fn usage_counts_what_may_be_forgotten(store: &mut impl Store) {
+pub(crate) async fn usage_counts_the_bodies_that_may_be_pruned(store: &mut impl Store) {
     append(store.journal(), &push("settled", 1)).await;
     let before = store.journal().usage().await.unwrap();
     assert!(before.bytes > 0, "{before:?}");

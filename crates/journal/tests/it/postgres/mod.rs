@@ -1,9 +1,9 @@
-//! What PostgreSQL adds to the contract: several replicas, and a server that comes and goes.
+//! The promises that PostgreSQL adds to the contract: several replicas, and a server that stops and starts.
 
+mod failures;
 mod opening;
 mod replicas;
 mod tls;
-mod trouble;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use trigger_testkit::postgres::{PostgresServer, shared};
 
 use crate::Store;
 
-/// Options under which no answer is late, however busy the machine is.
-pub(crate) fn patient() -> Options {
+/// Options with a timeout that even a busy machine does not reach.
+pub(crate) fn long_timeouts() -> Options {
     let mut options = Options::default();
-    options.patience = Duration::from_mins(1);
+    options.timeout = Duration::from_mins(1);
     options.connections = 4;
     options
 }
 
-/// The address of an empty database on a server that all tests share; nothing if there is no PostgreSQL.
+/// The address of an empty database on a server that all tests share; `None` if PostgreSQL is not installed.
 pub(crate) fn database() -> Option<String> {
     static USED: AtomicUsize = AtomicUsize::new(0);
     let server = shared()?;
@@ -31,9 +31,9 @@ pub(crate) fn database() -> Option<String> {
     Some(server.url(&name))
 }
 
-/// A server of the test's own; nothing if there is no PostgreSQL.
+/// A server of the test's own; `None` if PostgreSQL is not installed.
 pub(crate) fn server() -> Option<(PostgresServer, String)> {
-    // The shared one is not needed, but says whether one has to be there.
+    // The shared server is not used. It fails the test where PostgreSQL is required and missing.
     shared()?;
     let server = PostgresServer::start().unwrap();
     server.create_database("journal").unwrap();
@@ -42,10 +42,10 @@ pub(crate) fn server() -> Option<(PostgresServer, String)> {
 }
 
 pub(crate) async fn open(url: &str) -> PostgresJournal {
-    PostgresJournal::open(url, patient()).await.unwrap()
+    PostgresJournal::open(url, long_timeouts()).await.unwrap()
 }
 
-/// A client that meddles with the database.
+/// A client that changes the database beside the journal.
 pub(crate) async fn meddle(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -61,14 +61,18 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     pub(crate) async fn new() -> Option<Self> {
-        let url = database()?;
+        Some(Self::open(database()?).await)
+    }
+
+    /// Opens the journal in the database at `url`.
+    pub(crate) async fn open(url: String) -> Self {
         let journal = Some(open(&url).await);
-        Some(Self { journal, url })
+        Self { journal, url }
     }
 }
 
 impl Store for Postgres {
-    const ALONE: bool = false;
+    const EXCLUSIVE: bool = false;
 
     fn journal(&self) -> &dyn Journal {
         self.journal.as_ref().unwrap()

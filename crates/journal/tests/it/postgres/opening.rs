@@ -2,15 +2,15 @@ use std::error::Error as _;
 
 use futures::future::join_all;
 use trigger_journal::postgres::{OpenError, Options};
-use trigger_journal::{Journal as _, PostgresJournal};
+use trigger_journal::{Intake as _, Journal as _, PostgresJournal, Queue as _};
 
-use super::{database, meddle, open, patient};
+use super::{database, long_timeouts, meddle, open};
 use crate::contract::append;
 use crate::delivery::push;
 
-/// Opens a journal, which must be refused, and returns the error and what it says with all its causes.
-async fn refused(url: &str) -> (OpenError, String) {
-    let error = PostgresJournal::open(url, patient()).await.expect_err("the journal is refused");
+/// Opens a journal, which is rejected. Returns the error and its message with all causes.
+async fn rejected(url: &str) -> (OpenError, String) {
+    let error = PostgresJournal::open(url, long_timeouts()).await.expect_err("the journal is rejected");
     let mut text = format!("{error} ({error:?})");
     let mut source = error.source();
     while let Some(cause) = source {
@@ -33,12 +33,12 @@ async fn replicas_that_start_together_migrate_once() {
 }
 
 #[tokio::test]
-async fn a_schema_of_a_newer_version_is_refused_and_left_as_it_is() {
+async fn a_schema_of_a_newer_version_is_rejected_and_unchanged() {
     let Some(url) = database() else { return };
     open(&url).await.close().await;
     let other = meddle(&url).await;
     other.execute("UPDATE installed SET version = 999", &[]).await.unwrap();
-    let (error, text) = refused(&url).await;
+    let (error, text) = rejected(&url).await;
     assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{text}");
     assert!(text.contains("run the newer program"), "{text}");
     let version: i32 = other.query_one("SELECT version FROM installed", &[]).await.unwrap().get(0);
@@ -46,20 +46,20 @@ async fn a_schema_of_a_newer_version_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_schema_of_another_program_is_refused() {
+async fn the_schema_of_another_program_is_rejected() {
     for table in ["ship (name text)", "installed (name text)", "installed (program text, version integer)"] {
         let Some(url) = database() else { return };
         let other = meddle(&url).await;
         other.batch_execute("CREATE SCHEMA shipwright_trigger").await.unwrap();
         other.batch_execute(&format!("CREATE TABLE shipwright_trigger.{table}")).await.unwrap();
-        let (error, text) = refused(&url).await;
+        let (error, text) = rejected(&url).await;
         assert!(matches!(error, OpenError::NotAJournal { .. }), "{table}: {text}");
         assert!(text.contains("rename the schema"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_schema_made_by_an_administrator_is_enough_and_without_any_right_it_is_told() {
+async fn a_schema_made_by_an_administrator_is_enough_and_a_missing_right_is_named() {
     let Some(url) = database() else { return };
     let other = meddle(&url).await;
     let role = url.rsplit('/').next().unwrap().replace("test", "role");
@@ -67,7 +67,7 @@ async fn a_schema_made_by_an_administrator_is_enough_and_without_any_right_it_is
     other.batch_execute(&create).await.unwrap();
     let (_, place) = url.split_once('@').unwrap();
     let theirs = format!("postgres://{role}:long-and-secret@{place}");
-    let (error, text) = refused(&theirs).await;
+    let (error, text) = rejected(&theirs).await;
     assert!(matches!(error, OpenError::NoRight { .. }), "{text}");
     assert!(text.contains("grant it CREATE"), "{text}");
 
@@ -78,31 +78,31 @@ async fn a_schema_made_by_an_administrator_is_enough_and_without_any_right_it_is
 }
 
 #[tokio::test]
-async fn who_cannot_get_in_is_told_why() {
+async fn a_failed_login_has_its_reason() {
     let Some(url) = database() else { return };
     let (start, place) = url.split_once('@').unwrap();
     let user = start.rsplit_once(':').unwrap().0;
-    let (error, text) = refused(&format!("{user}:not-the-password@{place}")).await;
+    let (error, text) = rejected(&format!("{user}:not-the-password@{place}")).await;
     assert!(matches!(error, OpenError::Login { .. }), "{text}");
     assert!(text.contains("PGPASSWORD"), "{text}");
 
-    let (error, text) = refused(&format!("{user}@{place}")).await;
+    let (error, text) = rejected(&format!("{user}@{place}")).await;
     assert!(matches!(error, OpenError::Login { .. }), "no password at all: {text}");
 
-    let (error, text) = refused(&format!("{url}_of_nobody")).await;
+    let (error, text) = rejected(&format!("{url}_of_nobody")).await;
     assert!(matches!(error, OpenError::NoDatabase { .. }), "{text}");
     assert!(text.contains("create it"), "{text}");
 
-    let (error, text) = refused("postgres://me:hunter2@127.0.0.1:1/x").await;
+    let (error, text) = rejected("postgres://me:hunter2@127.0.0.1:1/x").await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{text}");
     assert!(text.contains("check that it runs"), "{text}");
 
-    let (error, text) = refused(&format!("{url}?sslmode=maybe")).await;
+    let (error, text) = rejected(&format!("{url}?sslmode=maybe")).await;
     assert!(matches!(error, OpenError::Address { .. }), "{text}");
 }
 
 #[tokio::test]
-async fn the_password_of_the_environment_is_taken() {
+async fn the_password_of_the_environment_is_used() {
     let Some(url) = database() else { return };
     let (start, place) = url.split_once('@').unwrap();
     let (user, password) = start.rsplit_once(':').unwrap();
@@ -114,7 +114,7 @@ async fn the_password_of_the_environment_is_taken() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_writes_is_passed_over() {
+async fn a_server_that_accepts_no_writes_is_skipped() {
     let Some(url) = database() else { return };
     let other = meddle(&url).await;
     let name = url.rsplit('/').next().unwrap();
@@ -126,7 +126,7 @@ async fn a_server_that_takes_no_writes_is_passed_over() {
 
     let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
     other.batch_execute(&set).await.unwrap();
-    let (error, text) = refused(&both).await;
+    let (error, text) = rejected(&both).await;
     assert!(matches!(error, OpenError::ReadOnly { .. }), "{text}");
     assert!(text.contains("name the primary"), "{text}");
 }
@@ -139,7 +139,7 @@ async fn commits_are_synchronous_whatever_the_server_is_set_to() {
     let set = format!("ALTER DATABASE {name} SET synchronous_commit = off");
     other.batch_execute(&set).await.unwrap();
     let journal = open(&url).await;
-    // What a session is set to is seen by what it writes.
+    // A trigger records the setting of the session that writes.
     other
         .batch_execute(
             "CREATE TABLE seen (setting text); \

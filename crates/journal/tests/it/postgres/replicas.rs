@@ -5,14 +5,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::task::JoinSet;
 use trigger_journal::{
-    AppendOutcome, ClaimRequest, Journal as _, PostgresJournal, Query, Retention, Settlement,
+    AppendOutcome, ClaimRequest, History as _, Journal as _, PostgresJournal, Query, Queue as _, Retention,
+    Settlement,
 };
 
 use super::{database, open};
 use crate::contract::{LONG, append, claim_all, claim_one};
 use crate::delivery::push;
 
-/// Two journals over one database, as two replicas have them.
+/// Two journals over one database, like those of two replicas.
 async fn two() -> Option<[Arc<PostgresJournal>; 2]> {
     let url = database()?;
     Some([Arc::new(open(&url).await), Arc::new(open(&url).await)])
@@ -31,7 +32,7 @@ async fn of_fifty_calls_to_two_replicas_one_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_that_append_the_same_in_any_order_do_not_hold_each_other_up() {
+async fn replicas_that_append_the_same_in_any_order_do_not_block_each_other() {
     let Some(journals) = two().await else { return };
     let mut tasks = JoinSet::new();
     for n in 0..200_i64 {
@@ -60,16 +61,16 @@ async fn claimers_of_two_replicas_share_the_queue_without_overlap() {
                 if claimed.is_empty() {
                     return mine;
                 }
-                mine.extend(claimed.into_iter().map(|claimed| claimed.ticket));
+                mine.extend(claimed.into_iter().map(|claimed| claimed.token));
             }
         });
     }
-    let tickets: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
-    let ids: HashSet<_> = tickets.iter().map(|ticket| ticket.id.clone()).collect();
-    assert_eq!((tickets.len(), ids.len()), (300, 300));
-    // What one replica claimed another may settle: a ticket is all it takes.
+    let tokens: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    let ids: HashSet<_> = tokens.iter().map(|token| token.id.clone()).collect();
+    assert_eq!((tokens.len(), ids.len()), (300, 300));
+    // A token is all that another replica needs to settle.
     let settled =
-        join_all(tickets.into_iter().map(|ticket| journals[1].settle(ticket, Settlement::default()))).await;
+        join_all(tokens.into_iter().map(|token| journals[1].settle(token, Settlement::default()))).await;
     assert!(settled.iter().all(Result::is_ok));
 }
 
@@ -87,36 +88,36 @@ async fn an_append_on_one_replica_wakes_the_other() {
 }
 
 #[tokio::test]
-async fn what_was_told_as_a_replica_ended_is_heard() {
+async fn a_notification_of_a_closing_replica_arrives() {
     let Some([one, other]) = two().await else { return };
     let mut arrivals = other.arrivals();
     append(&*one, &push("a", 0)).await;
     arrivals.changed().await.unwrap();
-    // Within the pause after the first notification, which is over only after the journal has ended.
+    // Within the pause after the first notification, which ends only after the journal is closed.
     append(&*one, &push("b", 0)).await;
     one.close().await;
     arrivals.changed().await.unwrap();
 }
 
 #[tokio::test]
-async fn what_a_lost_replica_had_claimed_comes_back_when_its_lease_runs_out() {
+async fn the_claims_of_a_lost_replica_time_out() {
     let Some([lost, other]) = two().await else { return };
-    append(&*lost, &push("leased", 0)).await;
+    append(&*lost, &push("claimed", 0)).await;
     assert_eq!(lost.claim(ClaimRequest::any(1, LONG)).await.unwrap().len(), 1);
     append(&*lost, &push("over", 1)).await;
     lost.claim(ClaimRequest::any(1, Duration::ZERO)).await.unwrap();
     drop(lost);
     let claimed = claim_one(&*other).await;
-    assert_eq!((claimed.ticket.id, claimed.ticket.attempt), (push("over", 1).id, 2));
+    assert_eq!((claimed.token.id, claimed.token.attempt), (push("over", 1).id, 2));
 }
 
 #[tokio::test]
-async fn replicas_that_prune_side_by_side_forget_no_more_than_they_should() {
+async fn replicas_that_prune_side_by_side_prune_no_more_than_they_should() {
     let Some(journals) = two().await else { return };
     let sent: Vec<_> = (0..300).map(|n| push(&n.to_string(), 0)).collect();
     join_all(sent.iter().map(|delivery| append(&*journals[0], delivery))).await;
     for claimed in claim_all(&*journals[0]).await {
-        journals[0].settle(claimed.ticket, Settlement::default()).await.unwrap();
+        journals[0].settle(claimed.token, Settlement::default()).await.unwrap();
     }
     let retention = Retention { max_deliveries: 130, ..Retention::default() };
     loop {

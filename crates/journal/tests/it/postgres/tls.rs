@@ -5,16 +5,16 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use trigger_journal::postgres::OpenError;
-use trigger_journal::{Journal as _, PostgresJournal};
+use trigger_journal::{Intake as _, PostgresJournal};
 use trigger_testkit::postgres::PostgresServer;
 
-use super::{open, patient, server};
+use super::{long_timeouts, open, server};
 
-/// Whether there is the program that makes certificates.
+/// Whether `openssl` is installed, which makes the certificates.
 fn openssl_is_there() -> bool {
     let there = Command::new("openssl").arg("version").output().is_ok_and(|run| run.status.success());
     if !there {
-        stderr().write_all(b"skipped for want of openssl: PostgreSQL under TLS\n").unwrap();
+        stderr().write_all(b"skipped because openssl is not installed: PostgreSQL under TLS\n").unwrap();
     }
     there
 }
@@ -24,7 +24,7 @@ fn openssl(directory: &Path, arguments: &str) {
     assert!(run.status.success(), "{arguments}: {}", String::from_utf8_lossy(&run.stderr));
 }
 
-/// An authority, and a certificate of it for `localhost` that the server uses from now on.
+/// Makes an authority and its certificate for `localhost`, and restarts the server with it.
 fn certify(server: &PostgresServer) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
@@ -43,17 +43,17 @@ fn certify(server: &PostgresServer) -> TempDir {
     directory
 }
 
-async fn refused(url: &str) -> OpenError {
-    PostgresJournal::open(url, patient()).await.expect_err("the server is not believed")
+async fn rejected(url: &str) -> OpenError {
+    PostgresJournal::open(url, long_timeouts()).await.expect_err("the certificate is rejected")
 }
 
 #[tokio::test]
-async fn a_server_is_believed_that_can_prove_its_name() {
+async fn a_server_needs_a_certificate_for_its_name() {
     if !openssl_is_there() {
         return;
     }
     let Some((server, plain)) = server() else { return };
-    let error = refused(&format!("{plain}?sslmode=require")).await;
+    let error = rejected(&format!("{plain}?sslmode=require")).await;
     assert!(matches!(error, OpenError::Tls { .. }), "it offers no TLS yet: {error:?}");
 
     let directory = certify(&server);
@@ -62,7 +62,7 @@ async fn a_server_is_believed_that_can_prove_its_name() {
     let by_name = plain.replace("127.0.0.1", "localhost");
     for url in [
         format!("{plain}?sslmode=disable"),
-        // Any certificate will do: the address is not what it was made for.
+        // Any certificate is accepted: this one is for another name.
         plain.clone(),
         format!("{by_name}?sslmode=require&sslrootcert={authority}"),
         format!("{by_name}?sslmode=verify-ca&sslrootcert={authority}"),
@@ -72,18 +72,18 @@ async fn a_server_is_believed_that_can_prove_its_name() {
         open(&url).await.check().await.unwrap();
     }
     for url in [
-        // Not by an authority of the system, not by this one, not for this name.
+        // Not by an authority of the system, by another one, for another name.
         format!("{by_name}?sslmode=require"),
         format!("{by_name}?sslmode=verify-full&sslrootcert={other}"),
         format!("{plain}?sslmode=verify-ca&sslrootcert={authority}"),
         format!("{by_name}?sslrootcert={other}"),
     ] {
-        let error = refused(&url).await;
-        let told = error.to_string();
+        let error = rejected(&url).await;
+        let text = error.to_string();
         assert!(matches!(error, OpenError::Tls { .. } | OpenError::Authorities { .. }), "{url}: {error:?}");
-        assert!(told.contains("sslrootcert"), "{told}");
+        assert!(text.contains("sslrootcert"), "{text}");
     }
-    let error = refused(&format!("{by_name}?sslmode=require&sslrootcert={}", file("nowhere.pem"))).await;
+    let error = rejected(&format!("{by_name}?sslmode=require&sslrootcert={}", file("nowhere.pem"))).await;
     assert!(matches!(error, OpenError::Authorities { .. }), "{error:?}");
     assert!(error.to_string().contains("nowhere.pem"), "{error}");
 }

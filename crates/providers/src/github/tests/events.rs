@@ -1,4 +1,6 @@
-use trigger_core::{Branch, Commit, GitEventKind, Origin, PullRequest, PullRequestAction, Repository, Tag};
+use trigger_core::{
+    Branch, Commit, CommitRef, GitEventKind, Origin, PullRequest, PullRequestAction, Repository, Tag,
+};
 
 use super::*;
 use fixtures::push::{AFTER, push};
@@ -13,8 +15,8 @@ fn tag(name: &str) -> Tag {
     Tag::parse(name).unwrap()
 }
 
-fn after() -> Commit {
-    Commit::parse(AFTER).unwrap()
+fn after() -> CommitRef {
+    Commit::parse(AFTER).unwrap().into()
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn a_pull_request_is_read() {
         action: PullRequestAction::Opened,
         base: branch("main"),
         head: branch("feature/cart"),
-        commit: Commit::parse("a1b2c3d4e5f60718293a4b5c6d7e8f9001122334").unwrap(),
+        commit: Commit::parse("a1b2c3d4e5f60718293a4b5c6d7e8f9001122334").unwrap().into(),
         origin: Origin::SameRepository,
     };
     let event = read("pull_request", fixtures::PULL_REQUEST).unwrap();

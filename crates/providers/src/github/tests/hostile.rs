@@ -1,9 +1,9 @@
-//! What strangers may send. Nothing panics, and no message quotes the payload.
+//! Payloads of strangers. Nothing panics, and no message quotes the payload.
 
 use super::*;
 use fixtures::push::push;
 
-/// Both stages that read JSON, for every event we know and one we do not.
+/// Both stages that read JSON, for every known event and an unknown one.
 fn check_all(json: &str, expected: impl Fn(&PayloadError) -> bool) {
     for event in ["push", "pull_request", "ping", "star"] {
         for error in [select(event, json).err(), read(event, json).err()] {
@@ -79,7 +79,7 @@ fn depth_costs_no_stack() {
     check_all(&format!(r#"{{"repository":{{"html_url":{deep}}}}}"#), unexpected);
     check_all(&"[".repeat(10_000), |error| not_json(error) || unexpected(error));
     check_all(&r#"{"repository":"#.repeat(10_000), |error| not_json(error) || unexpected(error));
-    // What we skip, we skip without recursion: depth there is no reason to refuse a signed delivery.
+    // Fields that are not read are skipped without recursion: their depth is no reason to refuse a delivery.
     let skipped = format!(r#"{{"client_payload":{deep}}}"#);
     assert!(read("repository_dispatch", &skipped).is_ok());
     check_all(&format!(r#"{{"client_payload":{}"#, "[".repeat(10_000)), not_json);

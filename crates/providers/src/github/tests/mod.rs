@@ -35,9 +35,10 @@ fn select(event: &str, json: &str) -> Result<Selector, PayloadError> {
 
 fn read(event: &str, json: &str) -> Result<GitEvent, PayloadError> {
     let headers = headers(event);
-    match GitHub.event(&GitHub.payload(&headers, json.as_bytes())?)? {
-        Event::Git(event) => Ok(event),
-        Event::PipelineRun(_) | Event::Image(_) => panic!("GitHub knows repositories only"),
+    let events = GitHub.events(&GitHub.payload(&headers, json.as_bytes())?)?;
+    match events.first() {
+        Some(Event::Git(event)) if events.len() == 1 => Ok(event.clone()),
+        _ => panic!("GitHub sends one event of a repository, not {events:?}"),
     }
 }
 

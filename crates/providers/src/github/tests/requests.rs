@@ -12,8 +12,8 @@ fn upstream_conformance_lines_w1_to_w4() {
     let unnamed = with(&[("content-type", "application/json")]);
     assert_eq!(payload(&unnamed, push.as_bytes()), Err(PayloadError::MissingHeader("x-github-event")), "W1");
 
-    // W2: upstream's selector of a ping is empty. Ours says so and names the repository too, so that the hook of
-    // an unknown repository can be told from the hook of a known one.
+    // W2: upstream's selector of a ping is empty. This one names the repository too, so that the hook of an unknown
+    // repository is answered differently from the hook of a known one.
     assert_eq!(select("ping", fixtures::PING), Ok(Selector { names: vec![web()], is_ping: true }), "W2");
     let event = headers("ping");
     assert_eq!(payload(&event, fixtures::PING.as_bytes()).unwrap().json, fixtures::PING, "W2");
@@ -21,8 +21,8 @@ fn upstream_conformance_lines_w1_to_w4() {
     assert_eq!(select("push", &push), Ok(Selector { names: vec![web()], is_ping: false }), "W3");
     assert_eq!(read("push", &push).unwrap().kind.name(), "Push", "W3");
 
-    // W4: upstream refuses events it does not know. We keep them and explain that nothing can be built, because
-    // a provider that is refused often switches the hook off.
+    // W4: upstream refuses events it does not know. Here they are kept, with the explanation that nothing can be
+    // built, because a provider that is refused often switches the hook off.
     assert_eq!(read("unsupported", &push).unwrap().kind.name(), "unsupported", "W4");
     assert!(read("un supported", &push).is_err(), "W4");
 }
@@ -93,7 +93,7 @@ fn a_delivery_id_that_is_odd_is_dropped() {
 }
 
 #[test]
-fn status_tells_unsupported_from_malformed() {
+fn an_unsupported_media_type_is_415_and_all_else_400() {
     assert_eq!(PayloadError::UnsupportedMediaType.status(), 415);
     for error in
         [PayloadError::MissingHeader("x-github-event"), PayloadError::NotText, PayloadError::NoRepository]
@@ -103,7 +103,7 @@ fn status_tells_unsupported_from_malformed() {
 }
 
 #[test]
-fn what_is_kept_is_enough_to_read_the_event_again() {
+fn the_kept_headers_are_enough_to_read_the_event_again() {
     let body = push("refs/heads/main", 2);
     let mut headers = headers("push");
     for secret in ["x-hub-signature-256", "x-hub-signature", "cookie", "authorization"] {
@@ -119,5 +119,5 @@ fn what_is_kept_is_enough_to_read_the_event_again() {
     assert_eq!(names, ["content-type", "x-github-event", "x-github-delivery", "user-agent"]);
 
     let delivery = signatures::delivery(kept, body.clone().into_bytes());
-    assert_eq!(GitHub.read(&delivery), read("push", &body).map(Event::Git));
+    assert_eq!(GitHub.read(&delivery), read("push", &body).map(|event| Event::Git(event).into()));
 }

@@ -1,10 +1,9 @@
 use aws_lc_rs::hmac;
 use data_encoding::{HEXLOWER, HEXUPPER};
 use jiff::Timestamp;
-use trigger_core::{Delivery, DeliveryKey, ObjectKey, Unsigned, Verifier};
+use trigger_core::{CredentialError, Credentials, Delivery, DeliveryKey, ObjectKey, Unsigned, Verifier};
 
 use super::*;
-use crate::CredentialError;
 use fixtures::push::push;
 
 const KEY: &[u8] = b"correct horse battery staple";
@@ -32,11 +31,15 @@ fn signature(key: &[u8], body: &[u8]) -> String {
     format!("sha256={}", HEXLOWER.encode(&sign(key, body)))
 }
 
+fn credentials(headers: &HeaderMap) -> Result<Credentials, CredentialError> {
+    GitHub.credentials(headers, Timestamp::UNIX_EPOCH)
+}
+
 /// Whether a request with these headers passes, by the only way there is to a verified delivery.
 fn verifies(headers: &HeaderMap, body: &[u8], key: &[u8]) -> Result<bool, CredentialError> {
-    let mut verification = Verifier::new(delivery(Vec::new(), body.to_vec()), GitHub.claim(headers)?);
-    let holds = verification.try_key(&ObjectKey::new("team-a", "hook"), key);
-    assert_eq!(verification.finish(Unsigned::Refused).is_ok(), holds);
+    let mut verifier = Verifier::new(delivery(Vec::new(), body.to_vec()), credentials(headers)?);
+    let holds = verifier.try_key(&ObjectKey::new("team-a", "hook"), "github-token", key);
+    assert_eq!(verifier.finish(Unsigned::No).is_ok(), holds);
     Ok(holds)
 }
 
@@ -89,12 +92,12 @@ fn a_form_is_signed_as_it_stands() {
 }
 
 #[test]
-fn claims_that_say_nothing_are_refused() {
+fn malformed_and_missing_signatures_are_refused() {
     let right = signature(KEY, b"{}");
     let digits = right.trim_start_matches("sha256=");
     let sha1 = format!("sha1={}", "a".repeat(40));
     let check = |headers: &[(&'static str, &str)], expected| {
-        assert_eq!(GitHub.claim(&with(headers)), Err(expected), "{headers:?}");
+        assert_eq!(credentials(&with(headers)), Err(expected), "{headers:?}");
     };
     check(&[], CredentialError::Missing);
     check(&[("x-hub-signature", &sha1)], CredentialError::Weak);
@@ -116,7 +119,7 @@ fn claims_that_say_nothing_are_refused() {
     }
     let mut opaque = HeaderMap::new();
     opaque.insert("x-hub-signature-256", HeaderValue::from_bytes(&[b's', 0xff]).unwrap());
-    assert_eq!(GitHub.claim(&opaque), Err(CredentialError::Malformed));
+    assert_eq!(credentials(&opaque), Err(CredentialError::Malformed));
 }
 
 #[test]

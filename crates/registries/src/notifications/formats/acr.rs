@@ -40,7 +40,7 @@ impl NotificationFormat for Acr {
         "Azure Container Registry"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[]
     }
 

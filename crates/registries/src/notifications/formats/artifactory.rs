@@ -8,8 +8,8 @@ use crate::notifications::{CredentialLocation, NotificationError, NotificationFo
 
 /// JFrog Artifactory (event types of its webhooks, domain `docker`).
 ///
-/// It does not say under which host it is reached, and whether its key of the repository is part of the name
-/// depends on how it is set up. So there is a hint for either name.
+/// It does not name the host under which clients reach it. Its settings decide whether the key of the repository is part
+/// of the name, so there is a hint for either name.
 pub(in crate::notifications) struct Artifactory;
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ impl NotificationFormat for Artifactory {
         "JFrog Artifactory"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[CredentialLocation::EventAuth]
     }
 

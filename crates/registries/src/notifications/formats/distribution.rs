@@ -10,7 +10,7 @@ use crate::notifications::{CredentialLocation, NotificationError, NotificationFo
 /// gives itself in them is often not the one that clients use, so it is left out.
 pub(in crate::notifications) struct Distribution;
 
-/// What stands for an image. Layers and configurations are pushed too, and told of.
+/// The media types of images. Notifications report layers and configurations too.
 const MANIFESTS: [&str; 6] = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -52,7 +52,7 @@ impl NotificationFormat for Distribution {
         "CNCF Distribution"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[CredentialLocation::Authorization]
     }
 
@@ -64,7 +64,7 @@ impl NotificationFormat for Distribution {
             let repository =
                 target.repository.ok_or(NotificationError::Field("events[].target.repository"))?;
             let is_manifest = target.media_type.is_some_and(|kind| MANIFESTS.contains(&kind.as_str()));
-            // A manifest without a tag is part of an image for several platforms, or nobody's yet.
+            // A manifest without a tag is part of an image for several platforms, or has no user yet.
             if let Some(tag) = target.tag.filter(|_| is_manifest) {
                 hints.extend(hint(None, &repository, &tag));
             }

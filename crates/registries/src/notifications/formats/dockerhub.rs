@@ -6,7 +6,7 @@ use crate::notifications::hint::hint;
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
-/// Docker Hub (its page on webhooks), which tells of pushes only and cannot sign.
+/// Docker Hub (its page on webhooks), which reports pushes only and cannot sign.
 pub(in crate::notifications) struct DockerHub;
 
 const REGISTRY: &str = "docker.io";
@@ -40,7 +40,7 @@ impl NotificationFormat for DockerHub {
         "Docker Hub"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[]
     }
 

@@ -5,7 +5,7 @@ use trigger_core::{ImageRef, PushHint};
 use crate::notifications::json::{Few, parse};
 use crate::notifications::{CredentialLocation, MOST_HINTS, NotificationError, NotificationFormat};
 
-/// A form of our own, for pipelines and registries that no other format fits:
+/// A form of this program, for pipelines and registries that no other format fits:
 /// `{"image": "registry.example/team/base:1"}` or `{"images": [...]}`.
 pub(in crate::notifications) struct Generic;
 
@@ -29,11 +29,11 @@ impl NotificationFormat for Generic {
         "anything that sends our own format"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[CredentialLocation::Authorization, CredentialLocation::HubSignature]
     }
 
-    /// Somebody has written this by hand, so names that are wrong are told and not left out.
+    /// People write this by hand, so a wrong name is an error and not left out.
     fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
         if event.image.is_none() && event.images.is_none() {

@@ -4,7 +4,7 @@ use http::{HeaderMap, header};
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::credential::single;
+use crate::notifications::credential::required;
 use crate::notifications::hint::{hint, split_address};
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
@@ -63,16 +63,16 @@ impl NotificationFormat for Ghcr {
         "GitHub Container Registry"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[CredentialLocation::HubSignature]
     }
 
     fn is_ping(&self, headers: &HeaderMap) -> bool {
-        single(headers, EVENT).is_ok_and(|event| event == "ping")
+        required(headers, EVENT).is_ok_and(|event| event == "ping")
     }
 
     fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
-        let event = single(headers, EVENT).map_err(|_| NotificationError::Header("x-github-event"))?;
+        let event = required(headers, EVENT).map_err(|_| NotificationError::Header("x-github-event"))?;
         if event != "package" && event != "registry_package" {
             return Ok(Vec::new());
         }
@@ -94,14 +94,14 @@ impl NotificationFormat for Ghcr {
             (None, Some(namespace), Some(name)) => format!("{namespace}/{name}"),
             _ => return Err(NotificationError::Field("package.namespace")),
         };
-        // What is pushed without a tag has an empty one.
+        // An image that was pushed without a tag has an empty one.
         let tag = tag.or(address.map(|(.., tag)| tag.to_owned())).unwrap_or_default();
         // Owners are written as they registered themselves; the registry knows lower case only.
         Ok(hint(Some(REGISTRY), &name.to_ascii_lowercase(), &tag).into_iter().collect())
     }
 }
 
-/// The JSON is the body, or a field of the form that GitHub makes of it unless it is told otherwise.
+/// The JSON is the body, or a field of the form that GitHub sends by default.
 fn json<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, NotificationError> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();

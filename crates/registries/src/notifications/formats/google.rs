@@ -41,7 +41,7 @@ impl NotificationFormat for Google {
         "Google Artifact Registry"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[CredentialLocation::IdToken]
     }
 

@@ -56,7 +56,7 @@ impl NotificationFormat for Harbor {
         "Harbor"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[CredentialLocation::Authorization]
     }
 
@@ -71,7 +71,7 @@ impl NotificationFormat for Harbor {
         let name = name.ok_or(NotificationError::Field("repository.repo_full_name"))?;
         let about = |resource: Resource| {
             let host = resource.resource_url.as_deref().and_then(|address| host(address, &name));
-            // What is pushed without a tag has its digest there, which is none.
+            // An image that was pushed without a tag has its digest there, which is no tag.
             hint(host, &name, &resource.tag?)
         };
         Ok(data.resources.0.into_iter().filter_map(about).collect())

@@ -30,7 +30,7 @@ impl NotificationFormat for Quay {
         "Quay"
     }
 
-    fn evidence(&self) -> &'static [CredentialLocation] {
+    fn credential_locations(&self) -> &'static [CredentialLocation] {
         &[]
     }
 

@@ -3,25 +3,25 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
+use trigger_core::CredentialError;
 
 use super::keys::KeyCache;
 use super::{KeySource, KeySourceError};
-use crate::notifications::CredentialError;
-use crate::notifications::credential::single;
+use crate::notifications::credential::required;
 
-/// Who issues the tokens.
+/// The issuer of the tokens.
 const ISSUER: &str = "https://accounts.google.com";
 /// The longest token, in bytes. Google's have about 1 KiB.
 const LONGEST_TOKEN: usize = 8 * 1024;
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 60;
 
-/// Whose tokens are accepted. Google signs for everybody, so both have to be the operator's own.
+/// The tokens that are accepted. Google signs for all its customers, so both have to be the operator's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdTokenPolicy {
-    /// For whom the token is: one of these.
+    /// The audience of the token: one of these.
     pub audiences: Vec<String>,
-    /// To which service account it belongs: one of these.
+    /// The service account of the token: one of these.
     pub emails: Vec<String>,
 }
 
@@ -39,8 +39,8 @@ pub enum IdTokenError {
     /// Its key is not published.
     #[error("the ID token is signed with a key that is not published")]
     UnknownKey,
-    /// The signature is wrong, it is not for us, from another issuer, not valid yet or no longer. Which of
-    /// these is told by the source.
+    /// The signature is wrong, the audience or the issuer is another, it is not valid yet, or it has expired. The text
+    /// names which.
     #[error("the ID token is not valid: {0}")]
     Invalid(&'static str),
     /// It belongs to another account.
@@ -67,7 +67,7 @@ impl IdTokens {
     /// Whether `token` is one of those that `policy` accepts.
     pub async fn check(&self, token: &str, policy: &IdTokenPolicy) -> Result<(), IdTokenError> {
         let header = decode_header(token).map_err(|_| IdTokenError::Kind)?;
-        // The key decides what it may be used for, never the token.
+        // The key decides how it may be used, never the token.
         let kid = header.kid.filter(|_| header.alg == Algorithm::RS256).ok_or(IdTokenError::Kind)?;
         let key = self.keys.key(&kid).await?.ok_or(IdTokenError::UnknownKey)?;
         let mut rules = Validation::new(Algorithm::RS256);
@@ -82,7 +82,7 @@ impl IdTokens {
     }
 }
 
-/// The error without what the token says.
+/// The error without any text of the token.
 fn invalid(error: &jsonwebtoken::errors::Error) -> IdTokenError {
     use jsonwebtoken::errors::ErrorKind;
     IdTokenError::Invalid(match error.kind() {
@@ -97,7 +97,7 @@ fn invalid(error: &jsonwebtoken::errors::Error) -> IdTokenError {
 
 /// The token that a request presents in `Authorization: Bearer …`.
 pub fn bearer(headers: &HeaderMap) -> Result<&str, CredentialError> {
-    let value = single(headers, header::AUTHORIZATION.as_str())?;
+    let value = required(headers, header::AUTHORIZATION.as_str())?;
     let value = value.to_str().map_err(|_| CredentialError::Malformed)?;
     let (scheme, token) = value.split_once(' ').ok_or(CredentialError::Malformed)?;
     let parts = || token.split('.');

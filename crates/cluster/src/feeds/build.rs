@@ -1,0 +1,291 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use futures::{StreamExt, pin_mut};
+use kube::api::ListParams;
+use kube::core::DeserializeGuard;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use trigger_api::shipwright::{self, Build};
+use trigger_core::ObjectKey;
+use trigger_rules::{Applied, Inventory};
+use trigger_runtime::{CriticalTasks, Leadership, error_chain};
+use trigger_targets::Subject;
+use trigger_targets::build_run::BUILD;
+
+use super::Scope;
+use crate::client::{ClientError, Connection};
+use crate::event_recorder::{EventRecorder, ObjectEvent};
+use crate::metrics::{Watch, Watched};
+use crate::watch_backoff::{WatchBackoff, is_absent};
+
+/// A watch on Builds that runs.
+#[derive(Clone)]
+pub struct BuildWatch {
+    synced: watch::Receiver<bool>,
+    waiting_for: Arc<ArcSwap<String>>,
+}
+
+/// As many objects as kubectl asks for at once.
+const PAGE: u32 = 500;
+
+/// The Builds of `scope` as they are now.
+pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<Build>, ClientError> {
+    let mut builds = Vec::new();
+    for namespace in scope.parts() {
+        let api: Api<Build> = match &namespace {
+            None => Api::all(connection.client.clone()),
+            Some(namespace) => Api::namespaced(connection.client.clone(), namespace),
+        };
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = api.list(&page).await.map_err(|error| ClientError::Builds(Box::new(error)))?;
+            builds.extend(list.items);
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => break,
+            }
+        }
+    }
+    Ok(builds)
+}
+
+impl BuildWatch {
+    /// True from the moment on when every Build has been seen once.
+    pub fn synced(&self) -> watch::Receiver<bool> {
+        self.synced.clone()
+    }
+
+    /// What keeps it from being synced, in a sentence.
+    pub fn waiting_for(&self) -> String {
+        self.waiting_for.load().as_ref().clone()
+    }
+}
+
+/// Keeps `inventory` equal to the Builds of `scope` until `shutdown`. Broken rules are reported on their
+/// Build, by the replica that leads. An API server that goes away, or a CRD that is not there yet, is waited for.
+pub fn watch_builds(
+    connection: &Connection,
+    scope: &Scope,
+    inventory: &Arc<Inventory>,
+    reporter: &EventRecorder,
+    leadership: &Leadership,
+    tasks: &CriticalTasks,
+    shutdown: &CancellationToken,
+) -> BuildWatch {
+    let namespaces = scope.parts();
+    let (synced, receiver) = watch::channel(false);
+    let synced = Arc::new(synced);
+    let missing = Arc::new(AtomicUsize::new(namespaces.len()));
+    let waiting_for = Arc::new(ArcSwap::from_pointee("the first list of Builds".to_owned()));
+    for namespace in namespaces {
+        let feed = Feed {
+            namespace,
+            inventory: Arc::clone(inventory),
+            reporter: reporter.clone(),
+            leadership: leadership.clone(),
+            missing: Arc::clone(&missing),
+            synced: Arc::clone(&synced),
+            waiting_for: Arc::clone(&waiting_for),
+            listed: HashSet::new(),
+            broken: HashMap::new(),
+            complete: false,
+            watch: connection.metrics.watch(Watched::Builds),
+        };
+        let (connection, shutdown) = (connection.clone(), shutdown.clone());
+        tasks.spawn("watch on Builds", async move {
+            tokio::select! { () = feed.run(connection) => {}, () = shutdown.cancelled() => {} }
+        });
+    }
+    BuildWatch { synced: receiver, waiting_for }
+}
+
+/// The watch on one namespace, or on all.
+struct Feed {
+    namespace: Option<String>,
+    inventory: Arc<Inventory>,
+    reporter: EventRecorder,
+    leadership: Leadership,
+    /// How many feeds have not listed yet.
+    missing: Arc<AtomicUsize>,
+    synced: Arc<watch::Sender<bool>>,
+    waiting_for: Arc<ArcSwap<String>>,
+    /// What the list that is coming in has held so far.
+    listed: HashSet<ObjectKey>,
+    /// The Builds with broken rules.
+    broken: HashMap<ObjectKey, Broken>,
+    complete: bool,
+    watch: Watch,
+}
+
+/// A Build with broken rules.
+struct Broken {
+    uid: String,
+    applied: Applied,
+    /// Whether it was reported, which only the leader does: to have it done once, and by whoever leads next if
+    /// nobody led.
+    reported: bool,
+}
+
+impl Broken {
+    fn tell(&self, key: &ObjectKey, reporter: &EventRecorder) {
+        for (reason, note) in notes(&self.applied) {
+            warn!(build = %key, reason, note, "a rule is broken");
+            let resource = BUILD.named(key.clone());
+            reporter.report(ObjectEvent {
+                about: Subject { resource, version: BUILD.version.into(), uid: self.uid.clone() },
+                related: None,
+                warning: true,
+                reason: reason.into(),
+                action: "Compile",
+                note,
+            });
+        }
+    }
+}
+
+impl Feed {
+    async fn run(mut self, connection: Connection) {
+        let builds: Api<DeserializeGuard<Build>> = match &self.namespace {
+            None => Api::all(connection.client),
+            Some(namespace) => Api::namespaced(connection.client, namespace),
+        };
+        let events = watcher(builds, watcher::Config::default()).backoff(WatchBackoff::default());
+        pin_mut!(events);
+        let (mut leadership, mut leads) = (self.leadership.clone(), false);
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => {
+                        self.watch.works();
+                        self.take(event);
+                    }
+                    Some(Err(error)) => {
+                        self.watch.fails(is_absent(&error));
+                        self.note(&error);
+                    }
+                    None => return,
+                },
+                () = leadership.changes_from(leads) => {
+                    leads = !leads;
+                    self.report();
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<Build>>) {
+        match event {
+            watcher::Event::Init => self.listed.clear(),
+            watcher::Event::InitApply(build) => {
+                self.listed.extend(key(&build));
+                self.apply(build);
+            }
+            watcher::Event::Apply(build) => self.apply(build),
+            watcher::Event::Delete(build) => self.forget(&build),
+            watcher::Event::InitDone => self.complete(),
+        }
+    }
+
+    fn apply(&mut self, build: DeserializeGuard<Build>) {
+        let Some(key) = key(&build) else { return };
+        let uid = build.uid().unwrap_or_default();
+        match build.0 {
+            Ok(build) => {
+                let applied = self.inventory.apply(&build);
+                self.note_errors(key, uid, applied);
+            }
+            Err(error) => {
+                self.inventory.delete(&BUILD.named(key.clone()));
+                warn!(build = %key, error = %error, "a Build cannot be read and is left out");
+            }
+        }
+    }
+
+    fn note_errors(&mut self, key: ObjectKey, uid: String, applied: Applied) {
+        if applied.errors.is_empty() {
+            self.broken.remove(&key);
+        } else if self.broken.get(&key).is_none_or(|broken| broken.applied != applied) {
+            let broken = Broken { uid, applied, reported: self.leadership.is_ours() };
+            if broken.reported {
+                broken.tell(&key, &self.reporter);
+            }
+            self.broken.insert(key, broken);
+        }
+    }
+
+    /// Reports what is broken and was not reported yet.
+    fn report(&mut self) {
+        if !self.leadership.is_ours() {
+            return;
+        }
+        for (key, broken) in &mut self.broken {
+            if !std::mem::replace(&mut broken.reported, true) {
+                broken.tell(key, &self.reporter);
+            }
+        }
+    }
+
+    fn forget(&mut self, build: &DeserializeGuard<Build>) {
+        if let Some(key) = key(build) {
+            self.inventory.delete(&BUILD.named(key.clone()));
+            self.broken.remove(&key);
+        }
+    }
+
+    fn complete(&mut self) {
+        self.inventory.retain(BUILD.group, BUILD.kind, self.namespace.as_deref(), &self.listed);
+        let listed = std::mem::take(&mut self.listed);
+        self.broken.retain(|key, _| listed.contains(key));
+        if std::mem::replace(&mut self.complete, true) {
+            return;
+        }
+        let last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
+        if last {
+            self.inventory.mark_synced();
+            self.synced.send_replace(true);
+            info!(
+                builds = self.inventory.current().map_or(0, |rules| rules.len()),
+                "every Build has been seen"
+            );
+        }
+    }
+
+    fn note(&self, error: &watcher::Error) {
+        let reason = if is_absent(error) {
+            format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
+        } else {
+            format!("Builds cannot be watched: {}", error_chain(error))
+        };
+        let reason = match &self.namespace {
+            Some(namespace) => format!("{reason} (namespace {namespace})"),
+            None => reason,
+        };
+        if self.waiting_for.load().as_ref() != &reason {
+            warn!(reason, "waiting for Builds");
+            self.waiting_for.store(Arc::new(reason));
+        }
+    }
+}
+
+fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
+    Some(ObjectKey::new(build.namespace()?, build.name_any()))
+}
+
+/// One note per reason: Events with equal reasons about one object would be taken for one another.
+fn notes(applied: &Applied) -> BTreeMap<&'static str, String> {
+    let mut notes = BTreeMap::<_, String>::new();
+    for error in &applied.errors {
+        let note = notes.entry(error.error.reason()).or_default();
+        if !note.is_empty() {
+            note.push_str("; ");
+        }
+        note.push_str(&error.to_string());
+    }
+    notes
+}

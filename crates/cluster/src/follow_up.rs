@@ -1,0 +1,57 @@
+//! Records of what was started, written on the object that caused it.
+
+use kube::Api;
+use kube::api::{DynamicObject, Patch};
+use serde_json::{Value, json};
+use tracing::{debug, warn};
+use trigger_runtime::error_chain;
+use trigger_targets::FollowUp;
+
+use crate::api_server_error::is_status;
+use crate::patch::patch_parameters;
+
+/// The object's controller writes it while it goes on; a write that conflicts is repeated on the object as it is then.
+const TRIES: usize = 4;
+
+/// Annotates the object that all `records` are about. Mostly this is one request, because the object is as it was seen.
+pub(crate) async fn write(objects: Api<DynamicObject>, records: &[&FollowUp]) {
+    let Some(first) = records.first() else { return };
+    let (object, uid) = (&first.on.resource, &first.on.uid);
+    match try_to(&objects, object.name(), uid, records).await {
+        Ok(()) => {}
+        Err(error) if is_status(&error, 404) => {
+            debug!(%object, "the object is gone; nothing is recorded on it");
+        }
+        Err(error) => {
+            let reason = error_chain(&error);
+            warn!(%object, reason, "the objects that it started cannot be recorded on it");
+        }
+    }
+}
+
+async fn try_to(
+    objects: &Api<DynamicObject>,
+    name: &str,
+    uid: &str,
+    records: &[&FollowUp],
+) -> Result<(), kube::Error> {
+    let Some(first) = records.first() else { return Ok(()) };
+    let values: Vec<&Value> = records.iter().map(|record| &record.record).collect();
+    let mut object = first.seen.clone();
+    for tries_left in (0..TRIES).rev() {
+        let Some(annotations) = (first.merge)(&object, &values) else { return Ok(()) };
+        let version = &object["metadata"]["resourceVersion"];
+        let patch = json!({"metadata": {"resourceVersion": version, "annotations": annotations}});
+        match objects.patch_metadata(name, &patch_parameters(), &Patch::Merge(patch)).await {
+            Err(error) if is_status(&error, 409) && tries_left > 0 => {}
+            other => return other.map(drop),
+        }
+        let now = objects.get(name).await?;
+        if now.metadata.uid.as_deref() != Some(uid) {
+            // Another object has the name now.
+            return Ok(());
+        }
+        object = serde_json::to_value(&now).map_err(kube::Error::SerdeError)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{constant_time, hmac};
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+
+/// What a sender presents to prove who it is. All comparing with keys happens here, in constant time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// An HMAC (RFC 2104) that the sender made with the key.
+    Hmac(Hmac),
+    /// The key itself, of which only the SHA-256 is kept.
+    Token([u8; 32]),
+}
+
+/// An HMAC-SHA-256 tag over a text that ends with the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hmac {
+    tag: [u8; 32],
+    /// What precedes the body in the signed text: nothing, or `id.timestamp.`.
+    prefix: Box<[u8]>,
+    key: KeyForm,
+}
+
+/// How the text of a key stands for the bytes that sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyForm {
+    /// The bytes themselves.
+    Raw,
+    /// The prefix `whsec_` and standard base64 with padding. A key of another form verifies nothing.
+    /// Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
+    WebhookSecret,
+}
+
+/// Everything that one request presents. One of them has to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credentials(Vec<Credential>);
+
+/// The longest list: a sender that rotates keys presents two or three.
+const MOST_CREDENTIALS: usize = 8;
+
+/// Why a sender presents nothing that could be checked. The messages never quote what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// The request carries no credential. Where the operator allows unsigned deliveries, intake goes on with
+    /// [`Credentials::none`].
+    #[error("the request carries no signature or token")]
+    Missing,
+    /// The credential is not written as the sender's documentation says.
+    #[error("the signature or token is malformed")]
+    Malformed,
+    /// The only signature is of a kind that is no longer accepted (SHA-1).
+    #[error("the only signature is SHA-1, which is not accepted")]
+    Weak,
+    /// A header with a credential occurs more than once, or lists too many.
+    #[error("the request carries more signatures or tokens than one sender would")]
+    Repeated,
+    /// The signature was made at a moment too far from ours.
+    #[error("the timestamp of the signature is more than five minutes from the clock here")]
+    Expired,
+}
+
+impl Credential {
+    /// An HMAC-SHA-256 tag over the body, made with the key's own bytes.
+    pub fn hmac_sha256(tag: [u8; 32]) -> Self {
+        Self::Hmac(Hmac { tag, prefix: Box::default(), key: KeyForm::Raw })
+    }
+
+    /// An HMAC-SHA-256 tag over `prefix` and the body, made with a key of the form `key`.
+    pub fn hmac_sha256_with_prefix(tag: [u8; 32], prefix: &[u8], key: KeyForm) -> Self {
+        Self::Hmac(Hmac { tag, prefix: prefix.into(), key })
+    }
+
+    /// The same, from the tag as 64 hexadecimal digits of either case: they are decoded before they are compared.
+    pub fn hmac_sha256_from_hex(digits: &[u8]) -> Result<Self, CredentialError> {
+        let mut tag = [0; 32];
+        if digits.len() != 2 * tag.len() {
+            return Err(CredentialError::Malformed);
+        }
+        HEXLOWER_PERMISSIVE.decode_mut(digits, &mut tag).map_err(|_| CredentialError::Malformed)?;
+        Ok(Self::hmac_sha256(tag))
+    }
+
+    /// A token, which is the key itself.
+    pub fn token(token: &[u8]) -> Self {
+        Self::Token(sha256(token))
+    }
+
+    /// Whether `key` verifies the credential for `body`. Compares in constant time.
+    ///
+    /// An empty key verifies nothing: anybody could sign with it.
+    pub fn is_verified_by(&self, key: &[u8], body: &[u8]) -> bool {
+        match self {
+            Self::Hmac(hmac) => hmac.key.bytes(key).is_some_and(|key| hmac.verify(&key, body)),
+            Self::Token(presented) => {
+                !key.is_empty() && constant_time::verify_slices_are_equal(presented, &sha256(key)).is_ok()
+            }
+        }
+    }
+
+    /// Whether it covers the body, so that a change of one byte would be noticed.
+    pub fn covers_body(&self) -> bool {
+        matches!(self, Self::Hmac(_))
+    }
+}
+
+/// The HMAC-SHA-256 tag over `prefix` and `body`, for a sender that has `key` in the form `form`. `None` if the key is
+/// not of that form.
+pub fn sign(key: &[u8], form: KeyForm, prefix: &[u8], body: &[u8]) -> Option<[u8; 32]> {
+    let key = form.bytes(key)?;
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
+    context.update(prefix);
+    context.update(body);
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    Some(tag)
+}
+
+impl Hmac {
+    fn verify(&self, key: &[u8], body: &[u8]) -> bool {
+        sign(key, KeyForm::Raw, &self.prefix, body)
+            .is_some_and(|tag| constant_time::verify_slices_are_equal(&tag, &self.tag).is_ok())
+    }
+}
+
+impl KeyForm {
+    /// The prefix of [`KeyForm::WebhookSecret`].
+    const WEBHOOK_SECRET: &str = "whsec_";
+
+    /// The bytes that sign; `None` for a key that is empty or not of this form.
+    fn bytes(self, key: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        let bytes = match self {
+            Self::Raw => key.to_vec(),
+            Self::WebhookSecret => {
+                BASE64.decode(key.trim_ascii().strip_prefix(Self::WEBHOOK_SECRET.as_bytes())?).ok()?
+            }
+        };
+        (!bytes.is_empty()).then(|| bytes.into())
+    }
+}
+
+impl Credentials {
+    /// No credential at all, for deliveries that the operator accepts unsigned.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Several credentials, of which one has to hold; at least one, and no more than a sender that rotates its keys
+    /// would present.
+    pub fn any_of(credentials: Vec<Credential>) -> Result<Self, CredentialError> {
+        match credentials.len() {
+            0 => Err(CredentialError::Missing),
+            count if count > MOST_CREDENTIALS => Err(CredentialError::Repeated),
+            _ => Ok(Self(credentials)),
+        }
+    }
+
+    /// Whether `key` verifies one of them for `body`. Every one is compared: the time must not tell which held.
+    pub fn are_verified_by(&self, key: &[u8], body: &[u8]) -> bool {
+        self.0.iter().fold(false, |verified, credential| credential.is_verified_by(key, body) | verified)
+    }
+
+    /// Whether every one covers the body.
+    pub fn cover_body(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(Credential::covers_body)
+    }
+}
+
+impl From<Credential> for Credentials {
+    fn from(credential: Credential) -> Self {
+        Self(vec![credential])
+    }
+}
+
+fn sha256(text: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, text).as_ref());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"{\"ref\":\"refs/heads/main\"}";
+
+    fn signed(key: &[u8], form: KeyForm, prefix: &[u8]) -> Credential {
+        Credential::hmac_sha256_with_prefix(sign(key, form, prefix, BODY).unwrap(), prefix, form)
+    }
+
+    #[test]
+    fn a_credential_holds_for_its_key_and_its_body_only() {
+        let secret = b"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        for (credential, key) in [
+            (signed(b"key", KeyForm::Raw, b""), b"key".as_slice()),
+            (signed(secret, KeyForm::WebhookSecret, b"id.1700000000."), secret),
+            (Credential::token(b"key"), b"key"),
+        ] {
+            assert!(credential.is_verified_by(key, BODY), "{credential:?}");
+            for wrong in [b"".as_slice(), b"other", b"whsec_", b"whsec_not base64"] {
+                assert!(!credential.is_verified_by(wrong, BODY), "{credential:?} {wrong:?}");
+            }
+            assert_eq!(credential.is_verified_by(key, b"{}"), !credential.covers_body(), "{credential:?}");
+        }
+    }
+
+    #[test]
+    fn what_precedes_the_body_is_signed_too() {
+        let tag = sign(b"key", KeyForm::Raw, b"id.1.", BODY).unwrap();
+        for (prefix, holds) in [(b"id.1.".as_slice(), true), (b"id.2.", false), (b"", false)] {
+            let credential = Credential::hmac_sha256_with_prefix(tag, prefix, KeyForm::Raw);
+            assert_eq!(credential.is_verified_by(b"key", BODY), holds, "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn the_tag_is_that_of_the_provider_documentation() {
+        // The example of GitHub's page on validating deliveries.
+        let tag = sign(b"It's a Secret to Everybody", KeyForm::Raw, b"", b"Hello, World!").unwrap();
+        let expected = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        assert_eq!(data_encoding::HEXLOWER.encode(&tag), expected);
+    }
+
+    #[test]
+    fn one_of_several_credentials_is_enough_and_the_list_is_bounded() {
+        let several = vec![signed(b"old", KeyForm::Raw, b""), signed(b"new", KeyForm::Raw, b"")];
+        let credentials = Credentials::any_of(several).unwrap();
+        assert!(credentials.are_verified_by(b"new", BODY) && credentials.are_verified_by(b"old", BODY));
+        assert!(!credentials.are_verified_by(b"other", BODY));
+        assert_eq!(Credentials::any_of(Vec::new()), Err(CredentialError::Missing));
+        let many = vec![Credential::token(b"key"); MOST_CREDENTIALS + 1];
+        assert_eq!(Credentials::any_of(many), Err(CredentialError::Repeated));
+        assert!(!Credentials::none().are_verified_by(b"", BODY) && !Credentials::none().cover_body());
+    }
+}

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+use trigger_core::{Events, Fact, FactValue, Facts, Need, Verification};
+use trigger_rules::{Decided, DecisionInput, RuleSet, decide};
+
+/// Answers what rules cannot decide from the payload alone.
+pub trait FactSource: Send + Sync + 'static {
+    /// The answer to a need. What cannot be answered is [`FactValue::Unknown`], with the reason in a sentence.
+    fn answer<'a>(&'a self, need: &'a Need) -> BoxFuture<'a, FactValue>;
+}
+
+/// Answers nothing: no credential of the cluster covers a repository at its provider.
+#[derive(Debug, Clone, Copy)]
+pub struct NoCredentials;
+
+impl FactSource for NoCredentials {
+    fn answer<'a>(&'a self, _need: &'a Need) -> BoxFuture<'a, FactValue> {
+        let reason = "no credential covers the repository, so its provider cannot be asked";
+        Box::pin(std::future::ready(FactValue::Unknown(reason.to_owned())))
+    }
+}
+
+/// How often a delivery is decided with more facts: the longest chain of questions of which each follows from the answer
+/// to the one before.
+const MOST_ROUNDS: usize = 8;
+/// How many questions one delivery may raise. What is beyond is answered as unknown.
+const MOST_FACTS: usize = 64;
+/// How long one answer may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// The decisions on the events of a delivery, in the order of the events.
+pub(crate) type Decisions = Vec<Decided>;
+
+/// Decides every event with what is known. The result may still have needs.
+pub(crate) fn decide_all(
+    events: &Events,
+    verification: &Verification,
+    facts: &Facts,
+    rules: &RuleSet,
+) -> Decisions {
+    let one = |(_, event)| decide(DecisionInput { event, verification, facts, rules });
+    events.iter().map(one).collect()
+}
+
+/// Gathers the facts that `decisions` need. An answer that does not arrive by `deadline` is unknown.
+async fn gather(decisions: &Decisions, facts: &mut Facts, source: &dyn FactSource, deadline: Instant) {
+    let mut known = facts.iter().count();
+    for need in decisions.iter().flat_map(|decided| &decided.needs) {
+        if facts.get(need).is_some() {
+            continue;
+        }
+        let value = if known >= MOST_FACTS {
+            FactValue::Unknown(format!("the delivery raises more than {MOST_FACTS} questions"))
+        } else {
+            let until = deadline.min(Instant::now() + ANSWERS_WITHIN);
+            let late = || FactValue::Unknown("no answer arrived in time".to_owned());
+            timeout_at(until, source.answer(need)).await.unwrap_or_else(|_| late())
+        };
+        facts.add(Fact { need: need.clone(), value, at: Timestamp::now() });
+        known += 1;
+    }
+}
+
+/// Decides a delivery, asking `source` for what is needed. True beside the decisions if facts were added.
+///
+/// After [`MOST_ROUNDS`] rounds the decisions may still have needs; then the rules that have them cannot be decided.
+pub(crate) async fn decide_with(
+    events: &Events,
+    verification: &Verification,
+    facts: &mut Facts,
+    rules: &RuleSet,
+    source: &dyn FactSource,
+    deadline: Instant,
+) -> (Decisions, bool) {
+    let mut added = false;
+    let mut decisions = decide_all(events, verification, facts, rules);
+    for _ in 0..MOST_ROUNDS {
+        if decisions.iter().all(|decided| decided.needs.is_empty()) {
+            break;
+        }
+        gather(&decisions, facts, source, deadline).await;
+        added = true;
+        decisions = decide_all(events, verification, facts, rules);
+    }
+    (decisions, added)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use trigger_api::shipwright::Build;
+    use trigger_core::{
+        AbbreviatedCommit, Branch, Commit, CommitRef, Event, GitEvent, GitEventKind, KeyRef, KnownHosts,
+        ObjectKey, RepoId, Repository,
+    };
+    use trigger_rules::{Inventory, Outcome};
+
+    use super::*;
+
+    const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    /// Answers every need with the same value, and remembers the needs.
+    struct Answers(FactValue, Mutex<Vec<Need>>);
+
+    impl FactSource for Answers {
+        fn answer<'a>(&'a self, need: &'a Need) -> BoxFuture<'a, FactValue> {
+            self.1.lock().unwrap().push(need.clone());
+            Box::pin(std::future::ready(self.0.clone()))
+        }
+    }
+
+    /// Never answers.
+    struct Silent;
+
+    impl FactSource for Silent {
+        fn answer<'a>(&'a self, _need: &'a Need) -> BoxFuture<'a, FactValue> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn push(branch: &str) -> Event {
+        let names = vec![RepoId::parse("https://git.example.com/acme/web").unwrap()];
+        let commit = CommitRef::Abbreviated(AbbreviatedCommit::parse(&SHA[..12]).unwrap());
+        let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
+        let repository = Repository { names, default_branch: None };
+        Event::Git(GitEvent { repository, sender: None, kind })
+    }
+
+    async fn outcomes(events: Vec<Event>, facts: &mut Facts, source: &dyn FactSource) -> Vec<String> {
+        let rule = |branch: &str| {
+            serde_json::json!({"name": branch, "type": "GitHub",
+                "github": {"events": ["Push"], "branches": [branch]}})
+        };
+        let build: Build = serde_json::from_value(serde_json::json!({
+            "metadata": {"namespace": "team-a", "name": "web", "uid": "uid"},
+            "spec": {
+                "source": {"type": "Git", "git": {"url": "https://git.example.com/acme/web"}},
+                "trigger": {"triggerSecret": "hook", "when": [rule("main"), rule("dev")]},
+            },
+        }))
+        .unwrap();
+        let inventory = Inventory::new(KnownHosts::NONE);
+        inventory.apply(&build);
+        inventory.mark_synced();
+        let keys = vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")];
+        let verification = Verification { keys, ..Verification::default() };
+        let events = Events::new(events).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let rules = inventory.current().unwrap();
+        let (decided, _) = decide_with(&events, &verification, facts, &rules, source, deadline).await;
+        let mut found = Vec::new();
+        for (place, decided) in decided.iter().enumerate() {
+            assert_eq!(decided.needs, [], "every need was answered");
+            found.extend(decided.decisions.iter().map(|decision| match &decision.outcome {
+                Outcome::Skipped(reason) => format!("{place} {}: {}", decision.rule, reason.name()),
+                _ => format!("{place} {}: fired", decision.rule),
+            }));
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn each_event_is_decided_with_facts_that_are_asked_for_once() {
+        let answers = Answers(FactValue::Commit(Commit::parse(SHA).unwrap()), Mutex::default());
+        let mut facts = Facts::default();
+        let found = outcomes(vec![push("main"), push("dev")], &mut facts, &answers).await;
+        let expected =
+            ["0 main: fired", "0 dev: branch-not-listed", "1 main: branch-not-listed", "1 dev: fired"];
+        assert_eq!(found, expected);
+        assert_eq!(
+            (answers.1.lock().unwrap().len(), facts.iter().count()),
+            (1, 1),
+            "equal questions are one"
+        );
+
+        let found = outcomes(vec![push("main")], &mut facts, &Silent).await;
+        assert_eq!(found[0], "0 main: fired", "a stored fact asks no service");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_is_unknown() {
+        let mut facts = Facts::default();
+        let found = outcomes(vec![push("main")], &mut facts, &Silent).await;
+        assert_eq!(found[0], "0 main: commit-unknown");
+        let found = outcomes(vec![push("main")], &mut Facts::default(), &NoCredentials).await;
+        assert_eq!(found[0], "0 main: commit-unknown");
+    }
+}

@@ -1,0 +1,145 @@
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use trigger_core::DeliveryId;
+
+use crate::{JournalError, Pruned, Record, Rejection, Retention, State};
+
+/// The journal as people look at it: deliveries with their decisions, rejections, replays, size and retention.
+pub trait History: Send + Sync + 'static {
+    /// One delivery with everything known about it.
+    fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>>;
+
+    /// A page of the history, newest first by the time of receipt. Deliveries of which only the key is left are not
+    /// part of it.
+    fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>>;
+
+    /// The rejected requests, newest first.
+    fn rejections(&self) -> BoxFuture<'_, Result<Vec<Rejection>, JournalError>>;
+
+    /// Queues a copy of a delivery that is settled or failed. The copy names the original, is received now, and has the
+    /// original's headers, body, verification and facts. So it is decided with the same facts, without asking again.
+    ///
+    /// The id of the copy follows from the original and the request: a request that is repeated makes one copy.
+    fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>>;
+
+    /// The size of the journal. Takes time in proportion to the number of deliveries.
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>>;
+
+    /// Deletes a batch of what exceeds `retention`. A batch is small enough not to delay appends noticeably; call it
+    /// until it returns an empty [`Pruned`].
+    ///
+    /// Pending and claimed deliveries are never pruned.
+    fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>>;
+}
+
+/// A request to process an earlier delivery again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayRequest {
+    /// The earlier delivery.
+    pub of: DeliveryId,
+    /// Identifies the request. A client that repeats a request repeats this text.
+    pub request: String,
+    /// Who asks: the user's name at the API server.
+    pub by: String,
+    /// The address of the client.
+    pub from: String,
+}
+
+impl ReplayRequest {
+    /// The id of the delivery that the request makes.
+    pub fn id(&self) -> DeliveryId {
+        DeliveryId::derive(&[b"replay", self.of.as_str().as_bytes(), self.request.as_bytes()])
+    }
+}
+
+/// The result of a [`ReplayRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReplayOutcome {
+    /// The replay is pending, under this id.
+    New(DeliveryId),
+    /// The same request was made before, and made this delivery.
+    Known(DeliveryId),
+    /// The earlier delivery is not known, or only its key is left.
+    Missing,
+    /// The earlier delivery is not settled yet.
+    InProgress,
+    /// The body of the earlier delivery is no longer stored.
+    BodyGone,
+}
+
+/// A filter of the history and a page of it. An absent condition lets every delivery pass.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Only deliveries about this repository, by the display form of its `RepoId`.
+    pub repository: Option<String>,
+    /// Only deliveries of this event, by the sender's name of it.
+    pub event: Option<String>,
+    /// Only deliveries in this state.
+    pub state: Option<State>,
+    /// Only deliveries received at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only deliveries received before this time.
+    pub until: Option<Timestamp>,
+    /// How many at most; 0 means 50. No page holds more than 500.
+    pub limit: usize,
+    /// Where the previous page ended: its [`Page::next`].
+    pub after: Option<String>,
+}
+
+/// The size of a page if the query names none.
+const DEFAULT_PAGE: usize = 50;
+
+/// The largest page: a page is held in memory, decisions included.
+const LARGEST_PAGE: usize = 500;
+
+impl Query {
+    /// How many deliveries the page holds at most.
+    pub(crate) fn size(&self) -> usize {
+        match self.limit {
+            0 => DEFAULT_PAGE,
+            limit => limit.min(LARGEST_PAGE),
+        }
+    }
+}
+
+/// A page of the history.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The deliveries, newest first.
+    pub records: Vec<Record>,
+    /// Where the next page begins; absent on the last one.
+    pub next: Option<String>,
+}
+
+/// The size of a journal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The whole store, in bytes.
+    pub bytes: u64,
+    /// The bodies of settled deliveries as stored, in bytes. [`Retention::max_payload_bytes`] limits them.
+    pub payload_bytes: u64,
+    /// The free space on the volume of the store, in bytes. Unknown for a database server.
+    pub free_bytes: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// See `golden_names.rs` of `trigger-core`.
+    const TABLE: &str = include_str!("../../core/tests/golden/names.tsv");
+
+    #[test]
+    fn the_id_of_a_replay_is_that_of_commit_356220d() {
+        let mut count = 0;
+        for line in TABLE.lines().filter(|line| line.starts_with("replay\t")) {
+            let cells: Vec<_> = line.split('\t').collect();
+            let [_, of, request, .., id] = cells.as_slice() else { panic!("{line}") };
+            let (of, request) = (of.parse().unwrap(), (*request).to_owned());
+            let (by, from) = (String::new(), String::new());
+            assert_eq!(ReplayRequest { of, request, by, from }.id().as_str(), *id, "{line}");
+            count += 1;
+        }
+        assert_eq!(count, 5);
+    }
+}

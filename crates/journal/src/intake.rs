@@ -1,0 +1,56 @@
+use futures::future::BoxFuture;
+use trigger_core::{Delivery, Facts, Verified};
+
+use crate::{DecisionRecord, JournalError, Rejection};
+
+/// The journal as the receivers of deliveries use it: HTTP routes, watches, the follower of images.
+pub trait Intake: Send + Sync + 'static {
+    /// Stores a delivery. When this returns `Ok`, the delivery survives a crash of the machine.
+    ///
+    /// Inserts if absent, atomically: of many calls with one id, one returns [`AppendOutcome::New`]. A delivery that
+    /// had failed becomes pending again, due now. Its envelope, headers, body and verification are then those of
+    /// this call; the number of attempts, the facts and the result of the last attempt stay.
+    /// A known delivery in another state is not changed.
+    fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.append_decided(delivery, None)
+    }
+
+    /// Stores a delivery that may be decided already.
+    ///
+    /// With `decided`, a [`AppendOutcome::New`] delivery is settled in the same commit: its first attempt made these
+    /// decisions and started nothing, so no dispatcher claims it. For a known delivery `decided` is dropped: one that
+    /// had failed is claimed and decided again.
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
+
+    /// Whether the journal accepts writes now. Writes a few bytes, as durably as a delivery.
+    fn check(&self) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Stores rejected requests, for the operator. Only the newest [`crate::REJECTIONS`] are retained.
+    fn reject(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>>;
+}
+
+/// The result of an [`Intake::append`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendOutcome {
+    /// It was not known. It is pending now, or settled if it was decided already.
+    New,
+    /// The same delivery is pending or claimed.
+    InProgress,
+    /// The same delivery was settled before. Nothing will run.
+    Settled,
+    /// The same delivery had failed. It is pending again.
+    Reopened,
+}
+
+/// The decisions for a delivery that starts nothing, made before it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The decisions, one per event and rule that could have fired. None of them fired.
+    pub decisions: Vec<DecisionRecord>,
+    /// The facts that they rest on.
+    pub facts: Facts,
+}

@@ -1,0 +1,95 @@
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use crate::body::StoredBody;
+use crate::new_delivery::NewDelivery;
+use crate::timestamp::to_nanoseconds;
+use crate::{AppendOutcome, State};
+
+/// Inserts the delivery if its id is unknown; reopens it if it had failed.
+pub(super) fn append(
+    store: &Connection,
+    new: &NewDelivery,
+    now: Timestamp,
+) -> rusqlite::Result<AppendOutcome> {
+    let delivery = &new.delivery;
+    let now_or_none = |wanted: bool| wanted.then(|| to_nanoseconds(now));
+    let settled = new.decisions.is_some();
+    let inserted = store
+        .prepare_cached(
+            "INSERT INTO deliveries (id, state, ready_at, settled_at, attempts, received_at, event, repository, \
+               source, path, provider_id, headers, proof, tenant, size, decisions, facts) \
+             VALUES (:id, :state, :ready_at, :settled_at, :attempts, :received_at, :event, :repository, \
+               :source, :path, :provider_id, :headers, :proof, :tenant, :size, :decisions, :facts) \
+             ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(named_params! {
+            ":id": delivery.id.as_str(),
+            ":state": if settled { State::Settled } else { State::Pending }.name(),
+            ":ready_at": now_or_none(!settled),
+            ":settled_at": now_or_none(settled),
+            ":attempts": u32::from(settled),
+            ":decisions": new.decisions,
+            ":facts": new.facts,
+            ":received_at": to_nanoseconds(delivery.received_at),
+            ":event": delivery.event,
+            ":repository": new.repository,
+            ":source": delivery.source,
+            ":path": delivery.path,
+            ":provider_id": delivery.provider_id,
+            ":headers": new.headers,
+            ":proof": new.verification,
+            ":tenant": new.tenant,
+            ":size": new.size(),
+        })?;
+    if inserted == 1 {
+        write_body(store, store.last_insert_rowid(), &new.body)?;
+        return Ok(AppendOutcome::New);
+    }
+    let (sequence, state) = store
+        .prepare_cached("SELECT seq, state FROM deliveries WHERE id = :id")?
+        .query_row(named_params! { ":id": delivery.id.as_str() }, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })?;
+    match state.as_str() {
+        "failed" => reopen(store, sequence, new, now).map(|()| AppendOutcome::Reopened),
+        "settled" => Ok(AppendOutcome::Settled),
+        _ => Ok(AppendOutcome::InProgress),
+    }
+}
+
+/// Replaces a failed delivery by the one that arrived now: its verification holds today, and the stored body may have
+/// been pruned. The result of the last attempt stays until the next one ends, and so do the facts.
+fn reopen(store: &Connection, sequence: i64, new: &NewDelivery, now: Timestamp) -> rusqlite::Result<()> {
+    let delivery = &new.delivery;
+    store
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'pending', ready_at = :now, settled_at = NULL, \
+               received_at = :received_at, event = :event, repository = :repository, source = :source, \
+               path = :path, provider_id = :provider_id, headers = :headers, proof = :proof, \
+               tenant = :tenant, tier = 0, size = :size \
+             WHERE seq = :seq",
+        )?
+        .execute(named_params! {
+            ":seq": sequence,
+            ":now": to_nanoseconds(now),
+            ":received_at": to_nanoseconds(delivery.received_at),
+            ":event": delivery.event,
+            ":repository": new.repository,
+            ":source": delivery.source,
+            ":path": delivery.path,
+            ":provider_id": delivery.provider_id,
+            ":headers": new.headers,
+            ":proof": new.verification,
+            ":tenant": new.tenant,
+            ":size": new.size(),
+        })?;
+    write_body(store, sequence, &new.body)
+}
+
+fn write_body(store: &Connection, sequence: i64, body: &StoredBody) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("INSERT OR REPLACE INTO bodies (delivery, encoding, bytes) VALUES (?1, ?2, ?3)")?
+        .execute((sequence, body.encoding.as_ref(), body.bytes.as_ref()))
+        .map(drop)
+}

@@ -1,0 +1,61 @@
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use crate::State;
+use crate::new_delivery::{AttemptResult, NewFacts};
+use crate::timestamp::to_nanoseconds;
+
+/// Stores the facts of a claimed delivery. False if the token is stale.
+pub(super) fn record_facts(store: &Connection, new: &NewFacts) -> rusqlite::Result<bool> {
+    let changed = store
+        .prepare_cached(
+            "UPDATE deliveries SET facts = :facts \
+             WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
+        )?
+        .execute(named_params! {
+            ":id": new.token.id.as_str(),
+            ":attempt": new.token.attempt,
+            ":facts": new.facts,
+        })?;
+    Ok(changed == 1)
+}
+
+/// Ends the work on a delivery. False if the token is stale.
+pub(super) fn settle(store: &Connection, result: &AttemptResult, now: Timestamp) -> rusqlite::Result<bool> {
+    let state = if result.error.is_some() { State::Failed } else { State::Settled };
+    let changed = store
+        .prepare_cached(
+            "UPDATE deliveries SET state = :state, ready_at = NULL, settled_at = :now, fault = :error, \
+               decisions = :decisions, launches = :launches \
+             WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
+        )?
+        .execute(named_params! {
+            ":id": result.token.id.as_str(),
+            ":attempt": result.token.attempt,
+            ":state": state.name(),
+            ":now": to_nanoseconds(now),
+            ":error": result.error,
+            ":decisions": result.decisions,
+            ":launches": result.launches,
+        })?;
+    Ok(changed == 1)
+}
+
+/// Returns a delivery to the queue, due at `due`. False if the token is stale.
+pub(super) fn release(store: &Connection, result: &AttemptResult, due: Timestamp) -> rusqlite::Result<bool> {
+    let changed = store
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'pending', ready_at = :due, fault = :error, \
+               decisions = :decisions, launches = :launches \
+             WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
+        )?
+        .execute(named_params! {
+            ":id": result.token.id.as_str(),
+            ":attempt": result.token.attempt,
+            ":due": to_nanoseconds(due),
+            ":error": result.error,
+            ":decisions": result.decisions,
+            ":launches": result.launches,
+        })?;
+    Ok(changed == 1)
+}

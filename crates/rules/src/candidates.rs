@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use trigger_core::RepoId;
+
+use crate::auth::{Auth, KeyBinding};
+use crate::rule_set::RuleSet;
+use crate::triggers::KINDS;
+
+/// The rules that could accept a webhook delivery about a repository, as intake needs them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct WebhookCandidates {
+    /// The keys that verify deliveries for these rules, each once.
+    pub keys: Vec<Arc<KeyBinding>>,
+    /// How many owners have such rules.
+    pub owners: usize,
+    /// Whether one of the rules names no Secret at all.
+    pub without_secret: bool,
+}
+
+impl RuleSet {
+    /// The key bindings of all rules. One of several rules that share a binding is enough.
+    pub fn key_bindings(&self) -> impl Iterator<Item = &KeyBinding> {
+        let rules = self.owners().flat_map(|owner| &owner.rules);
+        rules.filter_map(|rule| match &rule.auth {
+            Auth::Keys(binding) => Some(binding.as_ref()),
+            Auth::Open | Auth::Observed => None,
+        })
+    }
+
+    /// The rules that could accept a webhook delivery about a repository with these names.
+    pub fn webhook_candidates(&self, names: &[RepoId]) -> WebhookCandidates {
+        let mut candidates = WebhookCandidates::default();
+        for kind in KINDS {
+            let keys = kind.lookup_repository(names);
+            for owner in self.under_any(&keys, |rules| kind.is_about_repository(names, rules)) {
+                candidates.owners += 1;
+                for rule in owner.rules.iter().filter(|rule| rule.kind.name() == kind.name()) {
+                    match &rule.auth {
+                        Auth::Keys(binding) if candidates.keys.contains(binding) => {}
+                        Auth::Keys(binding) => candidates.keys.push(Arc::clone(binding)),
+                        Auth::Open => candidates.without_secret = true,
+                        Auth::Observed => {}
+                    }
+                }
+            }
+        }
+        candidates
+    }
+}

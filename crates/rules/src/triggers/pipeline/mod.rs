@@ -1,0 +1,201 @@
+//! Type `Pipeline`: a PipelineRun in the Build's namespace reaches a status.
+//!
+//! The run is named by its Pipeline (`objectRef.name`) or by its labels (`objectRef.selector`). A status
+//! is one of the classes `Started`, `Succeeded`, `Failed`, `Cancelled`, `TimedOut`, or the literal reason
+//! that Tekton gives, such as `Completed`.
+//!
+//! What matches is still held back where it would go round in circles or has been done: see `guards`.
+
+mod guards;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trigger_api::shipwright::When;
+use trigger_core::{Event, PipelineRunEvent, RunClass};
+
+use super::{BuildContext, BuildTrigger, IndexKey, Matcher, TriggerKind};
+use crate::auth::Auth;
+use crate::decide::DecisionInput;
+use crate::decision::{CheckTrace, Unmatched};
+use crate::reason::{Predicate, Reason};
+use crate::rule_error::RuleError;
+use crate::rule_set::OwnerRules;
+
+/// The Pipeline is the one the rule names.
+const PIPELINE: Predicate = Predicate::new("pipeline");
+/// The PipelineRun carries the labels the rule names.
+const LABELS: Predicate = Predicate::new("labels");
+/// The status is one the rule names.
+const STATUS: Predicate = Predicate::new("status");
+/// No record on the object names the Build as started already.
+const RECORD: Predicate = Predicate::new("record");
+
+const PIPELINE_DIFFERS: Reason =
+    Reason::new("pipeline-differs", "the Pipeline is {found}, the rule is for {expected}");
+const LABELS_DIFFER: Reason =
+    Reason::new("labels-differ", "the labels are {found}, the rule expects {expected}");
+const STATUS_NOT_LISTED: Reason =
+    Reason::new("status-not-listed", "the status is {found}, the rule is for {expected}");
+const CARRIES_OUT_A_BUILD: Reason = Reason::new(
+    "carries-out-a-build",
+    "the PipelineRun carries out {found}, and builds that start builds would never end",
+);
+const RUNS_THE_BUILD: Reason = Reason::new(
+    "runs-the-build",
+    "the Build is {found} already, and would be built once more for every time",
+);
+pub(super) const BEFORE_THE_BUILD: Reason =
+    Reason::new("before-the-build", "it happened at {found}, the Build exists since {expected}");
+const STARTED_ALREADY: Reason =
+    Reason::new("started-already", "{found}, as an annotation of the PipelineRun says");
+
+/// The kind of trigger.
+pub(super) struct Pipeline;
+
+/// A rule of this kind.
+struct PipelineMatcher {
+    namespace: Arc<str>,
+    selector: Selector,
+    /// The statuses; at least one.
+    status: Box<[Box<str>]>,
+    /// When the Build was created. What happened before is over.
+    since: Option<Timestamp>,
+}
+
+/// Which PipelineRuns a rule is about.
+enum Selector {
+    /// Those of the Pipeline with this name.
+    Name(Box<str>),
+    /// Those that carry all these labels; at least one.
+    Labels(BTreeMap<String, String>),
+}
+
+impl TriggerKind for Pipeline {
+    #[cfg(test)]
+    fn folder(&self) -> &'static str {
+        "pipeline"
+    }
+
+    fn name(&self) -> &'static str {
+        "Pipeline"
+    }
+
+    fn reasons(&self) -> &'static [Reason] {
+        &[
+            PIPELINE_DIFFERS,
+            LABELS_DIFFER,
+            STATUS_NOT_LISTED,
+            CARRIES_OUT_A_BUILD,
+            RUNS_THE_BUILD,
+            BEFORE_THE_BUILD,
+            STARTED_ALREADY,
+        ]
+    }
+
+    fn lookup(&self, event: &Event) -> Vec<IndexKey> {
+        let Event::PipelineRun(event) = event else { return Vec::new() };
+        let mut keys = vec![key(&event.run.namespace, None)];
+        keys.extend(event.pipeline.as_deref().map(|name| key(&event.run.namespace, Some(name))));
+        keys
+    }
+
+    fn for_builds(&self) -> Option<&dyn BuildTrigger> {
+        Some(self)
+    }
+}
+
+impl BuildTrigger for Pipeline {
+    fn compile(&self, when: &When, context: &mut BuildContext<'_>) -> Result<Box<dyn Matcher>, RuleError> {
+        let invalid =
+            |message: &str| RuleError::new("TriggerInvalidPipeline", format!("type Pipeline {message}"));
+        let object_ref = when.object_ref.as_ref().ok_or_else(|| invalid("is missing `.objectRef`"))?;
+        if object_ref.status.is_empty() {
+            return Err(invalid("is missing `.objectRef.status`"));
+        }
+        let name = object_ref.name.as_deref().filter(|name| !name.is_empty());
+        let selector = match (name, object_ref.selector.is_empty()) {
+            (None, true) => return Err(invalid("is missing `.objectRef.name` or `.objectRef.selector`")),
+            (Some(_), false) => {
+                return Err(invalid("must have only one of `.objectRef.name` and `.objectRef.selector`"));
+            }
+            (Some(name), true) => Selector::Name(name.into()),
+            (None, false) => Selector::Labels(object_ref.selector.clone()),
+        };
+        let metadata = &context.build.metadata;
+        Ok(Box::new(PipelineMatcher {
+            namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
+            selector,
+            status: object_ref.status.iter().map(|status| status.as_str().into()).collect(),
+            since: metadata.creation_timestamp.as_ref().map(|time| time.0),
+        }))
+    }
+
+    fn auth(&self, _context: &BuildContext<'_>) -> Auth {
+        Auth::Observed
+    }
+}
+
+/// Rules that name a Pipeline are found by it, those with a selector by the namespace alone. A namespace
+/// holds no `/`, so the two cannot be mistaken for each other.
+fn key(namespace: &str, pipeline: Option<&str>) -> IndexKey {
+    match pipeline {
+        Some(pipeline) => IndexKey::new("pipeline", &format!("{namespace}/{pipeline}")),
+        None => IndexKey::new("pipeline", namespace),
+    }
+}
+
+impl Matcher for PipelineMatcher {
+    fn keys(&self) -> Vec<IndexKey> {
+        vec![match &self.selector {
+            Selector::Name(name) => key(&self.namespace, Some(name)),
+            Selector::Labels(_) => key(&self.namespace, None),
+        }]
+    }
+
+    fn check(
+        &self,
+        input: DecisionInput<'_>,
+        owner: &OwnerRules,
+        trace: &mut CheckTrace,
+    ) -> Result<(), Unmatched> {
+        let Event::PipelineRun(event) = input.event else { return Err(PIPELINE_DIFFERS.into()) };
+        match &self.selector {
+            Selector::Name(name) => trace.require(
+                PIPELINE,
+                event.pipeline.as_deref() == Some(name),
+                name.as_ref(),
+                event.pipeline.as_deref().unwrap_or("an embedded pipeline"),
+                PIPELINE_DIFFERS,
+            )?,
+            Selector::Labels(expected) => {
+                let carries = expected.iter().all(|(key, value)| event.labels.get(key) == Some(value));
+                let text = |(key, value): (&String, &String)| format!("{key}={value}");
+                let expected: Vec<_> = expected.iter().map(text).collect();
+                let found: Vec<_> = event.labels.iter().map(text).collect();
+                trace.require(LABELS, carries, expected.join(", "), found.join(", "), LABELS_DIFFER)?;
+            }
+        }
+        let listed = self.status.iter().any(|status| status_matches(status, event));
+        let found = match event.reason.as_deref() {
+            Some(reason) if reason != event.class.name() => format!("{} ({reason})", event.class.name()),
+            _ => event.class.name().to_owned(),
+        };
+        trace.require(STATUS, listed, self.status.join(", "), found, STATUS_NOT_LISTED)?;
+        guards::check(event, owner.owner.name(), self.since, trace)
+    }
+}
+
+/// By the class, by the literal reason, or by the name that Tekton's documents give the class.
+fn status_matches(status: &str, event: &PipelineRunEvent) -> bool {
+    let alias = match event.class {
+        RunClass::Started => "Running",
+        RunClass::TimedOut => "PipelineRunTimeout",
+        RunClass::Succeeded | RunClass::Failed | RunClass::Cancelled => event.class.name(),
+    };
+    status == event.class.name() || status == alias || event.reason.as_deref() == Some(status)
+}

@@ -1,0 +1,152 @@
+//! Ingest: the way of a request from its bytes to the journal or to a hint.
+//!
+//! - `table`: which route answers under which path; routes come and go while requests are served.
+//! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
+//! - `routes/`: webhooks of providers, push notifications of registries.
+//! - `body`: reads bodies within their bounds. `failure_limiter`: keeps strangers from spending our API server.
+//! - `response`, `rejections`: the answer for the sender, and the record for the operator.
+
+mod body;
+mod failure_limiter;
+mod pipeline;
+mod rejections;
+mod response;
+mod routes;
+mod table;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use trigger_images::ImageNotifier;
+use trigger_journal::Journal;
+use trigger_providers::Provider;
+use trigger_registries::notifications::IdTokens;
+use trigger_rules::Inventory;
+use trigger_runtime::Secrets;
+
+use self::body::BodyBudget;
+use self::pipeline::{AnyRoute, Pipeline};
+pub use self::rejections::RejectionWriter;
+use self::rejections::Rejections;
+pub(crate) use self::response::HookResponse;
+use self::response::MessageKind;
+pub use self::routes::RegistryHook;
+use self::routes::{ProviderRoute, RegistryRoute, RegistryShared};
+pub use self::table::RouteTable;
+use crate::metrics::Metrics;
+use crate::recent_failure::RecentFailure;
+
+/// The limits of ingest.
+#[derive(Debug, Clone, Copy)]
+pub struct IngestSettings {
+    /// The largest body, in bytes. GitHub sends up to 25 MiB.
+    pub largest_body: usize,
+    /// All bodies that are being read or worked on together, in bytes.
+    pub bodies_in_flight: usize,
+    /// How long a client may take to send a body.
+    pub body: Duration,
+    /// How long the journal may take to store a delivery. GitHub waits 10 s for an answer.
+    pub store: Duration,
+    /// Whether rules without any secret accept deliveries without a signature.
+    pub allow_unsigned: bool,
+}
+
+impl Default for IngestSettings {
+    fn default() -> Self {
+        Self {
+            largest_body: 25 * 1024 * 1024,
+            bodies_in_flight: 128 * 1024 * 1024,
+            body: Duration::from_secs(30),
+            store: Duration::from_secs(5),
+            allow_unsigned: false,
+        }
+    }
+}
+
+/// What ingest works with.
+pub struct IngestParts {
+    /// The rules.
+    pub inventory: Arc<Inventory>,
+    /// Reads the Secrets that verify deliveries.
+    pub secrets: Arc<dyn Secrets>,
+    /// Stores deliveries.
+    pub journal: Arc<dyn Journal>,
+    /// Records that deliveries could not be stored.
+    pub failure: RecentFailure,
+    /// Counts requests.
+    pub metrics: Metrics,
+    /// Counts the decisions that are made at once.
+    pub decisions: trigger_dispatch::Metrics,
+}
+
+/// Accepts deliveries and notifications.
+pub struct Ingest {
+    settings: IngestSettings,
+    parts: Arc<IngestParts>,
+    pipeline: Arc<Pipeline>,
+    routes: RouteTable,
+}
+
+impl Ingest {
+    /// Ingest without any route; and the task that writes rejections, to be run beside it.
+    pub fn new(settings: IngestSettings, parts: IngestParts) -> (Self, RejectionWriter) {
+        let journal = Arc::clone(&parts.journal);
+        let (rejections, writer) = Rejections::new(journal, parts.metrics.rejections_dropped());
+        let pipeline = Pipeline {
+            bodies: BodyBudget::new(&settings),
+            inventory: Arc::clone(&parts.inventory),
+            rejections,
+            metrics: parts.metrics.clone(),
+        };
+        let ingest = Self {
+            settings,
+            parts: Arc::new(parts),
+            pipeline: Arc::new(pipeline),
+            routes: RouteTable::default(),
+        };
+        (ingest, writer)
+    }
+
+    /// The routes, to be changed at any time.
+    pub fn routes(&self) -> &RouteTable {
+        &self.routes
+    }
+
+    /// Accepts the webhooks of a provider under `path`. A provider that has several paths knows its deliveries by the
+    /// first: a delivery that was captured on one path is known on the others.
+    pub fn add_provider(&self, path: &str, first_path: &str, provider: &'static dyn Provider) {
+        let route = ProviderRoute::new(path, first_path, provider, self.settings, Arc::clone(&self.parts));
+        self.routes.insert(path, Arc::new(route));
+    }
+
+    /// Accepts the push notifications of registries, for images that `notifier` watches; `id_tokens` checks the tokens of
+    /// formats that have them.
+    pub fn add_registries(
+        &self,
+        hooks: Vec<RegistryHook>,
+        notifier: &Arc<dyn ImageNotifier>,
+        id_tokens: &Arc<IdTokens>,
+    ) {
+        let shared = Arc::new(RegistryShared::new(Arc::clone(notifier), Arc::clone(id_tokens)));
+        for hook in hooks {
+            let route = Arc::new(RegistryRoute::new(hook, Arc::clone(&shared)));
+            self.routes.insert(route.own_path(), Arc::clone(&route) as Arc<dyn AnyRoute>);
+        }
+    }
+
+    /// The HTTP service. Every path without a route is answered as an unknown repository is.
+    pub fn router(&self) -> Router {
+        let state = (self.routes.clone(), Arc::clone(&self.pipeline));
+        Router::new().fallback(answer).with_state(state)
+    }
+}
+
+async fn answer(State((routes, pipeline)): State<(RouteTable, Arc<Pipeline>)>, request: Request) -> Response {
+    match routes.find(request.uri().path()) {
+        Some((route, key)) => route.answer(&pipeline, key.as_deref(), request).await,
+        None => HookResponse::NotFound.to(MessageKind::Delivery),
+    }
+}

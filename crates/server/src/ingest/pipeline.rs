@@ -1,0 +1,257 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tracing::{Instrument, Span, debug, field, info_span};
+use trigger_core::{CredentialError, DeliveryId, ObjectKey};
+use trigger_rules::{Inventory, RuleSet};
+
+use super::body::BodyBudget;
+use super::failure_limiter::FailureLimiter;
+use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestOrigin};
+use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
+use crate::listener::Peer;
+use crate::metrics::{EventName, Metrics};
+
+/// What all routes share.
+pub(super) struct Pipeline {
+    pub(super) bodies: BodyBudget,
+    pub(super) inventory: Arc<Inventory>,
+    pub(super) rejections: Rejections,
+    pub(super) metrics: Metrics,
+}
+
+/// A request with its body, of which nothing is verified yet.
+pub(super) struct Inbound<'a> {
+    /// Its headers.
+    pub(super) headers: &'a HeaderMap,
+    /// Its body, byte for byte.
+    pub(super) body: &'a Bytes,
+    /// The key at the end of its path, on a route that takes one there.
+    pub(super) key: Option<&'a str>,
+    /// The rules as they were when it arrived.
+    pub(super) rules: &'a RuleSet,
+}
+
+/// What a route makes of a request before the sender is known.
+pub(super) enum Opened<T> {
+    /// Nothing has to be verified: this is the answer.
+    Answered(HookResponse),
+    /// It is about this, and the sender has to prove who it is.
+    About(T),
+}
+
+/// Why a sender is not believed.
+pub(super) enum Denied {
+    /// Its credential holds for no key. The keys that were tried, and what came of each.
+    NotVerified { failure: AuthFailure, reason: String, tried: Vec<(ObjectKey, KeyCheck)> },
+    /// It cannot be verified now.
+    Unavailable(UnavailableReason),
+}
+
+/// What is particular about one route.
+///
+/// The pipeline calls these in order: [`open`](Self::open), [`credential`](Self::credential),
+/// [`authenticate`](Self::authenticate), [`accept`](Self::accept). Between the second and the third it may let the
+/// request wait, see [`FailureLimiter`].
+pub(super) trait Route: Send + Sync + 'static {
+    /// What a request is about.
+    type About: Send + Sync;
+    /// What a sender presents.
+    type Credential: Send;
+    /// What verified it.
+    type Verified: Send;
+
+    /// The source in metrics and rejections.
+    fn source(&self) -> &'static str;
+
+    /// The path, without a key at its end.
+    fn path(&self) -> &str;
+
+    /// The words of its answers.
+    fn messages(&self) -> MessageKind;
+
+    /// The largest body that it reads, in bytes.
+    fn largest_body(&self) -> usize;
+
+    /// Whether the path may end with a key.
+    fn takes_key(&self) -> bool {
+        false
+    }
+
+    /// Reads what the request is about, without believing it. Notes in `context` and `event` what could be read.
+    fn open(
+        &self,
+        inbound: &Inbound<'_>,
+        context: &mut RequestContext,
+        event: &mut EventName,
+    ) -> Result<Opened<Self::About>, Rejected>;
+
+    /// What the sender presents. A request without anything well-formed is rejected before any key is read.
+    fn credential(&self, inbound: &Inbound<'_>) -> Result<Self::Credential, CredentialError>;
+
+    /// The keys that would have been tried, for the record of a request without a well-formed credential.
+    fn untried(&self, _about: &Self::About) -> Vec<(ObjectKey, KeyCheck)> {
+        Vec::new()
+    }
+
+    /// Counts failures of senders for something that many senders share.
+    fn limiter(&self) -> &FailureLimiter;
+
+    /// What failures are counted for.
+    fn limit_key<'a>(&'a self, about: &'a Self::About) -> &'a str;
+
+    /// Checks the credential against the keys, which are read now.
+    fn authenticate<'a>(
+        &'a self,
+        about: &'a Self::About,
+        credential: Self::Credential,
+        inbound: &'a Inbound<'a>,
+    ) -> BoxFuture<'a, Result<Self::Verified, Denied>>;
+
+    /// Does what a verified request asks for.
+    fn accept<'a>(
+        &'a self,
+        about: Self::About,
+        verified: Self::Verified,
+        inbound: &'a Inbound<'a>,
+    ) -> BoxFuture<'a, Result<HookResponse, Rejected>>;
+
+    /// The id that the request would have as a delivery.
+    fn delivery_id(&self, provider_id: Option<&str>, body: &[u8]) -> DeliveryId;
+}
+
+/// A route of any kind, as the table holds it.
+pub(super) trait AnyRoute: Send + Sync {
+    /// Whether the path may end with a key.
+    fn takes_key(&self) -> bool;
+
+    /// The answer to a request.
+    fn answer<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        key: Option<&'a str>,
+        request: Request,
+    ) -> BoxFuture<'a, Response>;
+}
+
+impl<R: Route> AnyRoute for R {
+    fn takes_key(&self) -> bool {
+        Route::takes_key(self)
+    }
+
+    fn answer<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        key: Option<&'a str>,
+        request: Request,
+    ) -> BoxFuture<'a, Response> {
+        async move {
+            if request.method() != Method::POST {
+                return HookResponse::MethodNotAllowed.to(self.messages());
+            }
+            let began = Instant::now();
+            let mut event = EventName::UNREAD;
+            let span = accept_span(self.source(), request.headers());
+            let response = pipeline.take(self, key, request, &mut event).instrument(span.clone()).await;
+            span.record("answer", response.name());
+            let seconds = began.elapsed().as_secs_f64();
+            pipeline.metrics.answered(self.source(), event, &response, seconds);
+            response.to(self.messages())
+        }
+        .boxed()
+    }
+}
+
+/// The span of accepting a request, for its trace. A sender may name the trace that it belongs to; no signature covers
+/// that, so it is recorded as a link and not followed.
+fn accept_span(source: &'static str, headers: &HeaderMap) -> Span {
+    let span = info_span!(
+        target: "trigger_trace",
+        "accept",
+        provider = source,
+        delivery = field::Empty,
+        first = field::Empty,
+        answer = field::Empty,
+        link = field::Empty,
+    );
+    if !span.is_disabled()
+        && let Some(link) = headers.get("traceparent").and_then(|link| link.to_str().ok())
+    {
+        span.record("link", link);
+    }
+    span
+}
+
+impl Pipeline {
+    /// The way of one request. A rejection is recorded for the operator.
+    async fn take<R: Route>(
+        &self,
+        route: &R,
+        key: Option<&str>,
+        request: Request,
+        event: &mut EventName,
+    ) -> HookResponse {
+        // Before the body: while nothing is accepted, nothing need be sent. Before every owner has been seen, a
+        // repository or an image could seem unused that is not.
+        let Some(rules) = self.inventory.current() else {
+            return HookResponse::Unavailable(UnavailableReason::NotReady);
+        };
+        let (parts, body) = request.into_parts();
+        let body = match self.bodies.read(route.largest_body(), &parts.headers, body).await {
+            Ok(body) => body,
+            Err(response) => return response,
+        };
+        let bytes = body.bytes();
+        let inbound = Inbound { headers: &parts.headers, body: &bytes, key, rules: &rules };
+        let mut context = RequestContext::default();
+        match steps(route, &inbound, &mut context, event).await {
+            Ok(response) => response,
+            Err(Rejected { response, detail }) => {
+                if let Some(detail) = detail {
+                    let id = route.delivery_id(context.provider_id.as_deref(), &bytes);
+                    let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
+                    let origin = RequestOrigin { source: route.source(), path: route.path(), from };
+                    self.rejections.note(detail.into_record(&response, id, context, origin));
+                }
+                response
+            }
+        }
+    }
+}
+
+async fn steps<R: Route>(
+    route: &R,
+    inbound: &Inbound<'_>,
+    context: &mut RequestContext,
+    event: &mut EventName,
+) -> Result<HookResponse, Rejected> {
+    let about = match route.open(inbound, context, event)? {
+        Opened::Answered(response) => return Ok(response),
+        Opened::About(about) => about,
+    };
+    let credential = route.credential(inbound).map_err(|error| {
+        debug!(source = route.source(), error = %error, "rejected before any key was read");
+        let response = HookResponse::Unauthorized(AuthFailure::Unproven);
+        Rejected::because(response, error.to_string()).after_trying(route.untried(&about))
+    })?;
+    route.limiter().acquire(route.limit_key(&about)).await.map_err(|response| {
+        let reason = "too many requests whose signature or key was not accepted wait already";
+        Rejected::because(response, reason)
+    })?;
+    let verified = match route.authenticate(&about, credential, inbound).await {
+        Ok(verified) => verified,
+        Err(Denied::Unavailable(reason)) => return Err(HookResponse::Unavailable(reason).into()),
+        Err(Denied::NotVerified { failure, reason, tried }) => {
+            route.limiter().failed(route.limit_key(&about));
+            let response = HookResponse::Unauthorized(failure);
+            return Err(Rejected::because(response, reason).after_trying(tried));
+        }
+    };
+    route.accept(about, verified, inbound).await
+}

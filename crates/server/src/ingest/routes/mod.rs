@@ -1,0 +1,8 @@
+//! The kinds of routes, a file each.
+
+mod provider;
+mod registry;
+
+pub(super) use self::provider::ProviderRoute;
+pub use self::registry::RegistryHook;
+pub(super) use self::registry::{RegistryRoute, RegistryShared};

@@ -1,0 +1,117 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use percent_encoding::percent_decode_str;
+
+use super::pipeline::AnyRoute;
+
+/// Which route answers under which path. Routes come and go while requests are served; clones share the table.
+#[derive(Clone, Default)]
+pub struct RouteTable(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    paths: ArcSwap<HashMap<Box<str>, Arc<dyn AnyRoute>>>,
+    /// Held while the table is changed.
+    writer: Mutex<()>,
+}
+
+impl RouteTable {
+    /// Answers requests under `path` with `route`, in place of the one before.
+    pub(super) fn insert(&self, path: &str, route: Arc<dyn AnyRoute>) {
+        self.change(|paths| {
+            paths.insert(path.into(), route);
+        });
+    }
+
+    /// Answers requests under `path` as an unknown path from now on. True if there was a route.
+    pub fn remove(&self, path: &str) -> bool {
+        self.change(|paths| paths.remove(path).is_some())
+    }
+
+    /// The route of a path; and the key at its end, for a route that takes one there.
+    pub(super) fn find(&self, path: &str) -> Option<(Arc<dyn AnyRoute>, Option<String>)> {
+        let paths = self.0.paths.load();
+        if let Some(route) = paths.get(path) {
+            return Some((Arc::clone(route), None));
+        }
+        let (before, key) = path.rsplit_once('/').filter(|(_, key)| !key.is_empty())?;
+        let route = paths.get(before).filter(|route| route.takes_key())?;
+        // A key that is not UTF-8 is none of ours, like an empty one.
+        let key = percent_decode_str(key).decode_utf8().unwrap_or_default().into_owned();
+        Some((Arc::clone(route), Some(key)))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<Box<str>, Arc<dyn AnyRoute>>) -> T) -> T {
+        let _writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = self.0.paths.load().as_ref().clone();
+        let result = change(&mut paths);
+        self.0.paths.store(Arc::new(paths));
+        result
+    }
+}
+
+impl fmt::Debug for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.paths.load().keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Request;
+    use axum::response::Response;
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::ingest::pipeline::Pipeline;
+    use crate::ingest::response::{HookResponse, MessageKind};
+
+    struct Silent {
+        takes_key: bool,
+    }
+
+    impl AnyRoute for Silent {
+        fn takes_key(&self) -> bool {
+            self.takes_key
+        }
+
+        fn answer<'a>(
+            &'a self,
+            _pipeline: &'a Pipeline,
+            _key: Option<&'a str>,
+            _request: Request,
+        ) -> BoxFuture<'a, Response> {
+            async { HookResponse::Ignored.to(MessageKind::Delivery) }.boxed()
+        }
+    }
+
+    #[test]
+    fn routes_come_and_go_while_requests_are_served() {
+        let table = RouteTable::default();
+        let seen_elsewhere = table.clone();
+        assert!(seen_elsewhere.find("/hooks/forge").is_none());
+        table.insert("/hooks/forge", Arc::new(Silent { takes_key: false }));
+        assert!(seen_elsewhere.find("/hooks/forge").is_some());
+        assert!(seen_elsewhere.find("/hooks/forge/").is_none());
+        assert!(seen_elsewhere.find("/hooks/forge/key").is_none(), "it takes no key");
+        assert!(table.remove("/hooks/forge") && !table.remove("/hooks/forge"));
+        assert!(seen_elsewhere.find("/hooks/forge").is_none());
+    }
+
+    #[test]
+    fn a_key_at_the_end_of_a_path_is_decoded() {
+        let table = RouteTable::default();
+        table.insert("/hooks/registry/x", Arc::new(Silent { takes_key: true }));
+        let key = |path: &str| table.find(path).map(|(_, key)| key);
+        assert_eq!(key("/hooks/registry/x"), Some(None));
+        assert_eq!(key("/hooks/registry/x/a%20b"), Some(Some("a b".to_owned())));
+        assert_eq!(key("/hooks/registry/x/%FF"), Some(Some(String::new())));
+        assert_eq!(key("/hooks/registry/x/"), None);
+        assert_eq!(key("/hooks/registry/x/a/b"), None);
+        assert_eq!(key("/hooks/registry/y/a"), None);
+    }
+}
