@@ -11,7 +11,7 @@ use trigger_simulation::{SimulationOptions, simulate_builds};
 use crate::elsewhere::{self, Elsewhere, Simulations};
 use crate::prepare;
 use crate::roles;
-use crate::world::{KEY, fresh_id, usual_rules};
+use crate::world::{KEY, fresh_id, played, repository_of, secret_entry, usual_rules};
 
 /// A cluster on which a program apart has one namespace to act in.
 pub struct Cluster {
@@ -74,18 +74,23 @@ impl Cluster {
     }
 }
 
-/// A cluster with one Build of `github.com/acme/web`, and its Secret.
+/// The repository of [`cluster`], at the provider for which the scenario is played.
+pub fn repository() -> String {
+    repository_of(played(), "acme/web")
+}
+
+/// A cluster with one Build of [`repository`], and its Secret.
 pub async fn cluster() -> Cluster {
     let cluster = Cluster::bare().await;
     let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"}, "stringData": {"github-token": KEY},
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"}, "stringData": {secret_entry(played()): KEY},
     });
     let build = json!({
         "apiVersion": "shipwright.io/v1beta1",
         "kind": "Build",
         "metadata": {"name": "web"},
         "spec": {
-            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": "main"}},
+            "source": {"type": "Git", "git": {"url": repository(), "revision": "main"}},
             "strategy": {"name": "buildah"},
             "output": {"image": "registry.example/acme/web"},
             "trigger": {"triggerSecret": "hook", "when": usual_rules()},

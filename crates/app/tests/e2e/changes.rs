@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::elsewhere::skipped;
 use crate::roles;
-use crate::world::{KEY, World, decisions, rule, usual_rules};
+use crate::world::{KEY, World, decisions, for_every_provider, rule, usual_rules};
 
 /// How soon an edit has to take effect.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(an_edited_or_deleted_build_takes_effect_within_a_second);
 async fn an_edited_or_deleted_build_takes_effect_within_a_second() {
     let world = World::new().await;
     world.build("team-a", "web", json!([rule("push", &["Push"], &["main"])])).await;
@@ -76,7 +76,7 @@ async fn nothing_is_taken_in_before_every_build_has_been_seen() {
     assert_eq!(world.run_counts().await, (1, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(an_api_server_that_goes_away_loses_nothing);
 async fn an_api_server_that_goes_away_loses_nothing() {
     let world = World::new().await;
     let Some(dev) = world.dev_only("the API server misbehaves on order") else { return };
@@ -103,7 +103,7 @@ async fn an_api_server_that_goes_away_loses_nothing() {
     world.until("it has its run", || async { (world.run_counts().await == (2, 0)).then_some(()) }).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_run_that_the_cluster_refuses_is_told_on_its_build);
 async fn a_run_that_the_cluster_refuses_is_told_on_its_build() {
     let world = World::new().await;
     let Some(dev) = world.dev_only("the API server misbehaves on order") else { return };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trigger_core::{DeliveryId, ObjectKey};
 use trigger_journal::{Rejection, TriedSecret};
 
-use crate::world::{PROVIDER_ID, World, usual_rules};
+use crate::world::{PROVIDER_ID, World, for_every_provider, usual_rules};
 
 /// `deliveries` with these arguments, as a user of the world.
 fn command(world: &World, user: &str, args: &[&str]) -> Command {
@@ -46,7 +46,7 @@ fn assert_lines(text: &str, lines: &[&str]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full);
 async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     let world = World::with_users().await;
     world.simulate_builds(trigger_simulation::SimulationOptions::default());
@@ -116,7 +116,7 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     assert_lines(&filtered(&["--event", "ping"]), &["No deliveries."]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(what_others_own_is_not_shown);
 async fn what_others_own_is_not_shown() {
     let world = World::with_users().await;
     world.hook_secret("team-b", "the key of team-b").await;
@@ -178,7 +178,7 @@ async fn rejected_requests_are_listed_and_shown() {
     assert_lines(&print(&world, "reader-b", &["list", "--rejected"], 0), &["No rejected requests."]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_replay_is_rehearsed_and_done_once);
 async fn a_replay_is_rehearsed_and_done_once() {
     let world = World::with_users().await;
     world.build("team-a", "web", usual_rules()).await;

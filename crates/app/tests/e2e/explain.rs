@@ -1,10 +1,10 @@
-//! `explain` against live Builds: the binary, the cluster's API, no server of ours.
+//! `explain` against live Builds: the binary, the cluster's API, no server of ours. And `send`, which plays a provider.
 
 use std::process::Command;
 
-use crate::world::{World, usual_rules};
+use crate::world::{Answer, KEY, World, decisions, for_every_provider, usual_rules};
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(explain_asks_the_rules_of_the_cluster);
 async fn explain_asks_the_rules_of_the_cluster() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
@@ -17,7 +17,18 @@ async fn explain_asks_the_rules_of_the_cluster() {
         [("main", 0, "fires   \"push main\""), ("dev", 3, "the branch is dev")]
     {
         let output = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"))
-            .args(["explain", "push", "--repo", &repository, "--ref", reference, "-n", &namespace])
+            .args([
+                "explain",
+                "push",
+                "--provider",
+                world.provider.name(),
+                "--repo",
+                &repository,
+                "--ref",
+                reference,
+                "-n",
+                &namespace,
+            ])
             .env("KUBECONFIG", &kubeconfig)
             .output()
             .unwrap();
@@ -27,4 +38,36 @@ async fn explain_asks_the_rules_of_the_cluster() {
         assert_eq!(text.matches("Build ").count(), 1, "one namespace only: {text}");
     }
     assert_eq!(world.run_counts().await, (0, 0));
+}
+
+for_every_provider!(send_plays_every_provider);
+async fn send_plays_every_provider() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let send = |key: &str, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
+        command.arg("send").args(args).args([
+            "--provider",
+            world.provider.name(),
+            "--repo",
+            &world.repository(),
+        ]);
+        command.env("SHIPWRIGHT_TRIGGER_URL", world.hook_url()).env("SHIPWRIGHT_TRIGGER_SECRET", key);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for args in [&["push", "--ref", "main"][..], &["pull-request", "--base", "main"]] {
+        let (status, text) = send("guessed", args);
+        assert!(status == Some(1) && text.starts_with("401 "), "{text}");
+    }
+    world.nothing_started().await;
+    for (args, rule) in [(&["push", "--ref", "main"][..], "push main"), (&["pull-request"], "pr main")] {
+        let (status, text) = send(KEY, args);
+        assert!(status == Some(0) && text.starts_with("202 "), "{text}");
+        let body = text.split_once('\n').unwrap().1.to_owned();
+        let answer = Answer { status: reqwest::StatusCode::ACCEPTED, body };
+        let record = world.settled(&answer.delivery()).await;
+        assert!(decisions(&record).contains(&format!("web/{rule}: fired")), "{:?}", record.decisions);
+    }
+    assert_eq!(world.run_counts().await, (2, 0));
 }

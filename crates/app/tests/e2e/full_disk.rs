@@ -8,11 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
+use trigger_core::RepoId;
 use trigger_devcluster::Gvr;
+use trigger_providers::{Sample, SampleKind};
 
-use crate::apart::{cluster, free_port};
-use crate::world::{KEY, SHA, annotation, hook_path, played, sign};
+use crate::apart::{cluster, free_port, repository};
+use crate::world::{KEY, SHA, annotation, compose, hook_path, played, sign};
 
 /// A sender that waits no longer must have got its 503 before.
 const ANSWER_WITHIN: Duration = Duration::from_secs(6);
@@ -84,15 +86,23 @@ fn large_push(number: u64) -> Vec<u8> {
     })
     .take(64 << 10)
     .collect();
-    let repository = json!({"full_name": "acme/web", "html_url": "https://github.com/acme/web",
-        "clone_url": "https://github.com/acme/web.git", "default_branch": "main"});
-    let push = json!({"ref": "refs/heads/main", "after": SHA, "deleted": false, "created": false,
-        "repository": repository, "sender": {"login": "ada"}, "head_commit": {"message": noise}});
-    push.to_string().into_bytes()
+    let request = compose(played(), &push());
+    let mut payload: Value = serde_json::from_slice(&request.body).unwrap();
+    payload["noise"] = noise.into();
+    payload.to_string().into_bytes()
+}
+
+fn push() -> Sample {
+    Sample {
+        repository: RepoId::parse(&repository()).unwrap(),
+        default_branch: "main".to_owned(),
+        sender: "ada".to_owned(),
+        kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: SHA.to_owned() },
+    }
 }
 
 async fn post(http: &reqwest::Client, hooks: SocketAddr, body: Vec<u8>) -> reqwest::Response {
-    let headers = sign(played(), "push", "id", &body, Some(KEY));
+    let headers = sign(played(), compose(played(), &push()).event, "id", &body, Some(KEY));
     let url = format!("http://{hooks}{}", hook_path(played()));
     http.post(url).headers(headers).body(body).send().await.unwrap()
 }

@@ -256,16 +256,13 @@ async fn a_delivery_tells_which_image_has_changed_and_what_waits_for_its_turn() 
 
     let list = || async {
         let (_, text) = shown(&world, "reader-a", &["deliveries", "list"]);
-        text.contains("held back").then_some(text)
+        text.contains("runs wait").then_some(text)
     };
-    let list = world.until("a run is held back", list).await;
+    let list = world.until("a run is throttled", list).await;
     let row = list.lines().nth(1).unwrap();
-    for part in [
-        "   pending   Image ",
-        &format!("   {base} ({team})   "),
-        "1 of 2 runs are held back",
-        "; continues in ",
-    ] {
+    for part in
+        ["   pending   Image ", &format!("   {base} ({team})   "), "1 of 2 runs wait: ", "; continues in "]
+    {
         assert!(row.contains(part), "`{part}` is missing: {row}");
     }
     let id = row.split_whitespace().nth(1).unwrap();
@@ -283,7 +280,7 @@ async fn a_delivery_tells_which_image_has_changed_and_what_waits_for_its_turn() 
         &format!("  is         {after}, according to the registry, since "),
         &format!("  verified   observed for Builds in the namespace {team}"),
         "  attempts   1, next in ",
-        "  throttled  1 of 2 runs are held back",
+        "  throttled  1 of 2 runs wait: ",
         "  fired   \"api on base\": started api-",
         "  fires   \"web on base\": web-",
         " is throttled",

@@ -109,14 +109,12 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret.yaml");
-    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: other}\ndata: {github-token: eA==}\n";
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: other}\ndata: {token: eA==}\n";
     std::fs::write(&file, secret).unwrap();
     let file = file.to_str().unwrap();
     assert!(kubectl.run(&["apply", "-n", n, "-f", file]).contains("secret/other created"));
     assert!(kubectl.run(&["apply", "-n", n, "-f", file]).contains("secret/other unchanged"));
-    assert!(
-        kubectl.run(&["get", "secret", "other", "-n", n, "-o", "jsonpath={.data.github-token}"]) == "eA=="
-    );
+    assert!(kubectl.run(&["get", "secret", "other", "-n", n, "-o", "jsonpath={.data.token}"]) == "eA==");
     kubectl.run(&["delete", "secret", "other", "-n", n]);
     kubectl.run(&["delete", "buildrun", run, "-n", n]);
     kubectl.run(&["delete", "build", "web", "-n", n, "--wait"]);

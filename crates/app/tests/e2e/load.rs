@@ -79,12 +79,15 @@ async fn send(
     for number in 0_u64.. {
         // From 1: a commit of nothing but zeros stands for a deletion.
         let commit = format!("{:08x}{number:032x}", sender + 1);
-        let request = compose(provider, &Sample {
-            repository: repository.clone(),
-            default_branch: "main".to_owned(),
-            sender: "ada".to_owned(),
-            kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit },
-        });
+        let request = compose(
+            provider,
+            &Sample {
+                repository: repository.clone(),
+                default_branch: "main".to_owned(),
+                sender: "ada".to_owned(),
+                kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit },
+            },
+        );
         loop {
             if stop.load(Ordering::Relaxed) {
                 return;

@@ -15,8 +15,8 @@ use trigger_devcluster::Gvr;
 use trigger_devregistry::DevRegistry;
 use trigger_providers::{Sample, SampleKind};
 
-use crate::apart::{Cluster, cluster, free_port};
-use crate::world::{KEY, SHA, compose, hook_path, played, sign};
+use crate::apart::{Cluster, cluster, free_port, repository};
+use crate::world::{KEY, SHA, compose, hook_path, played, repository_of, sign};
 
 /// Longer than any step of the scenario takes.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -185,7 +185,7 @@ fn build_on(image: &str, name: &str) -> Value {
         "kind": "Build",
         "metadata": {"name": name},
         "spec": {
-            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+            "source": {"type": "Git", "git": {"url": repository()}},
             "strategy": {"name": "buildah"},
             "output": {"image": format!("registry.example/acme/{name}")},
             "trigger": {"when": [{"name": "on base", "type": "Image", "image": {"names": [image]}}]},
@@ -204,7 +204,7 @@ async fn no_log_line_repeats_a_key() {
     let folder = tempfile::tempdir().unwrap();
     let serving = Serving::start(folder.path(), &cluster, &registry.host()).await;
 
-    let (ours, other) = ("https://github.com/acme/web", "https://github.com/acme/other");
+    let (ours, other) = (&*repository(), &*repository_of(played(), "acme/other"));
     for (repository, branch, key, status) in [
         (ours, "main", KEY, StatusCode::ACCEPTED),
         (ours, "dev", KEY, StatusCode::ACCEPTED),

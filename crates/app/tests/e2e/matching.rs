@@ -1,10 +1,11 @@
 //! Scenarios 7 and 9: which rules match.
 
 use serde_json::{Value, json};
+use trigger_providers::Sample;
 
-use crate::world::{KEY, SHA, World, annotation, decisions, rule};
+use crate::world::{KEY, SHA, World, annotation, decisions, for_every_provider, remove_text, rule};
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(two_rules_that_match_make_one_run_that_names_both);
 async fn two_rules_that_match_make_one_run_that_names_both() {
     let world = World::new().await;
     let rules = json!([rule("first", &["Push"], &["main"]), rule("second", &["Push"], &["dev", "main"])]);
@@ -19,7 +20,7 @@ async fn two_rules_that_match_make_one_run_that_names_both() {
     assert!(message.contains("\"first\", and also \"second\""), "{message}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_rule_without_branches_falls_back_to_the_revision);
 async fn a_rule_without_branches_falls_back_to_the_revision() {
     let world = World::new().await;
     let trigger = || json!({"triggerSecret": "hook", "when": [rule("push", &["Push"], &[])]});
@@ -33,31 +34,28 @@ async fn a_rule_without_branches_falls_back_to_the_revision() {
     assert_eq!(decisions(&record), ["default/push: fired", "release/push: branch-not-listed"]);
 
     // A payload that does not tell its default branch: the documented last resort is `main`.
-    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
-    payload["repository"].as_object_mut().unwrap().remove("default_branch");
-    let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
+    let push = Sample { default_branch: "not told".to_owned(), ..world.push_main() };
+    let push = world.compose(&push);
+    let mut payload: Value = serde_json::from_slice(&push.body).unwrap();
+    remove_text(&mut payload, "not told");
+    let answer = world.post(push.event, payload.to_string().as_bytes(), Some(KEY)).await;
     let record = world.settled(&answer.delivery()).await;
     assert_eq!(decisions(&record), ["default/push: fired", "release/push: branch-not-listed"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(tags_and_deletions_start_nothing);
 async fn tags_and_deletions_start_nothing() {
     let world = World::new().await;
     world.build("team-a", "web", json!([rule("push", &["Push"], &["main"])])).await;
     let record = world.deliver(&world.push("refs/tags/main", SHA)).await;
     assert_eq!(decisions(&record), ["web/push: event-not-listed"]);
 
-    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
-    payload["deleted"] = true.into();
-    payload["after"] = "0".repeat(40).into();
-    payload["head_commit"] = Value::Null;
-    let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
-    let record = world.settled(&answer.delivery()).await;
+    let record = world.deliver(&world.push("refs/heads/main", &"0".repeat(40))).await;
     assert_eq!(decisions(&record), ["web/push: ref-deleted"]);
-    assert_eq!(world.run_counts().await, (0, 0));
+    world.nothing_started().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_broken_rule_is_told_on_its_build_and_leaves_others_alone);
 async fn a_broken_rule_is_told_on_its_build_and_leaves_others_alone() {
     let world = World::new().await;
     let broken = json!({"name": "half", "type": "GitHub", "github": {}});

@@ -10,7 +10,7 @@ use trigger_journal::State;
 
 use crate::load::Load;
 use crate::soak::extent;
-use crate::world::{World, annotation, usual_rules};
+use crate::world::{World, annotation, for_every_provider, usual_rules};
 
 /// How long the API server is away.
 fn outage() -> Duration {
@@ -58,7 +58,7 @@ fn dev(world: &World) -> &DevCluster {
     world.dev_only("it was checked before").unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(the_api_server_stops_under_load);
 async fn the_api_server_stops_under_load() {
     let Some(world) = world().await else { return };
     endure(&world, || async {
@@ -108,7 +108,7 @@ async fn what_the_cluster_refuses_for_a_while_waits_and_what_it_refuses_for_good
     assert!(record.error.is_some_and(|fault| fault.contains("image not allowed")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(an_api_server_that_hangs_does_not_keep_senders_waiting);
 async fn an_api_server_that_hangs_does_not_keep_senders_waiting() {
     let Some(world) = world().await else { return };
     dev(&world).faults().add(Fault::delay(Duration::from_mins(1)).on("get", "secrets"));

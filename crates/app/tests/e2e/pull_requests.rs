@@ -5,9 +5,9 @@ use serde_json::json;
 use trigger_core::RepoId;
 use trigger_providers::SampleKind;
 
-use crate::world::{SHA, World, annotation, decisions, rule, usual_rules};
+use crate::world::{SHA, World, annotation, decisions, for_every_provider, repository_of, rule, usual_rules};
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_pull_request_of_the_repository_builds_its_head);
 async fn a_pull_request_of_the_repository_builds_its_head() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
@@ -22,7 +22,7 @@ async fn a_pull_request_of_the_repository_builds_its_head() {
     assert_eq!(run["spec"]["build"]["spec"]["source"]["git"]["revision"], SHA);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(only_actions_that_change_code_on_the_right_base_count);
 async fn only_actions_that_change_code_on_the_right_base_count() {
     let world = World::new().await;
     world.build("team-a", "web", json!([rule("pr main", &["PullRequest"], &["main"])])).await;
@@ -42,7 +42,7 @@ async fn only_actions_that_change_code_on_the_right_base_count() {
     assert_eq!(world.run_counts().await, (3, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_fork_is_built_only_where_the_build_allows_it);
 async fn a_fork_is_built_only_where_the_build_allows_it() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
@@ -55,7 +55,7 @@ async fn a_fork_is_built_only_where_the_build_allows_it() {
         base: "main".to_owned(),
         head: "feature".to_owned(),
         commit: SHA.to_owned(),
-        fork: Some(RepoId::parse("https://github.com/mallory/web").unwrap()),
+        fork: Some(RepoId::parse(&repository_of(world.provider, "mallory/web")).unwrap()),
     });
     let record = world.deliver(&from_fork).await;
     assert_eq!(

@@ -3,9 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{SHA, World, annotation, decisions, rule, usual_rules};
+use crate::world::{SHA, World, annotation, decisions, for_every_provider, rule, usual_rules};
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_signed_push_starts_one_build);
 async fn a_signed_push_starts_one_build() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
@@ -44,7 +44,7 @@ async fn a_signed_push_starts_one_build() {
     assert!(notes[0].contains(run["metadata"]["name"].as_str().unwrap()), "{notes:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_push_to_another_branch_builds_that_commit);
 async fn a_push_to_another_branch_builds_that_commit() {
     let world = World::new().await;
     let git = json!({"url": world.repository(), "revision": "main", "depth": 1});
@@ -65,7 +65,7 @@ async fn a_push_to_another_branch_builds_that_commit() {
     assert_eq!(run["metadata"]["labels"]["build.shipwright.io/generation"], "1");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(the_annotation_decides_what_is_built);
 async fn the_annotation_decides_what_is_built() {
     let world = World::new().await;
     world.build("team-a", "web", json!([rule("any push", &["Push"], &["*"])])).await;

@@ -69,7 +69,7 @@ async fn what_could_not_be_verified_keeps_the_program_from_starting() {
     assert!(format!("{refused:#}").contains("is empty: write the key into it"), "{refused:#}");
 
     options.registries = RegistryHookOptions::default();
-    options.hook_paths = vec!["github=/hooks/registry/generic".parse().unwrap()];
+    options.hook_paths = vec![format!("{}=/hooks/registry/generic", world.provider.name()).parse().unwrap()];
     let refused = Program::start(&connection, &options).await.err().expect("the path is taken");
     assert!(refused.to_string().contains("is reserved for registry notifications"), "{refused}");
 }

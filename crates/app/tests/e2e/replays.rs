@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use trigger_core::DeliveryId;
 
 use crate::admin::{UNKNOWN, two_teams};
-use crate::world::{World, usual_rules};
+use crate::world::{World, for_every_provider, usual_rules};
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_replay_starts_one_run_and_says_who_asked);
 async fn a_replay_starts_one_run_and_says_who_asked() {
     let world = World::with_users().await;
     world.build("team-a", "web", usual_rules()).await;
@@ -56,7 +56,7 @@ async fn a_replay_starts_one_run_and_says_who_asked() {
     assert_eq!(statuses(&world.order("reader-a", "/replays", both).await.body)[0], "forbidden");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_replay_needs_every_namespace_it_concerns);
 async fn a_replay_needs_every_namespace_it_concerns() {
     let world = two_teams().await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
@@ -67,13 +67,13 @@ async fn a_replay_needs_every_namespace_it_concerns() {
     assert_eq!(world.order("admin", &path, json!({"request": "r"})).await.status, StatusCode::ACCEPTED);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(what_nobody_signed_is_for_those_who_see_everything);
 async fn what_nobody_signed_is_for_those_who_see_everything() {
     let world = World::with_users_and(|options| options.allow_unsigned = true).await;
     let git = json!({"url": world.repository()});
     world.build_of("team-a", "open", git.clone(), json!({"when": usual_rules()})).await;
     let request = world.compose(&world.push_main());
-    let id = world.post("push", &request.body, None).await.delivery();
+    let id = world.post(request.event, &request.body, None).await.delivery();
     let record = world.settled(&id).await;
     assert!(record.verification.unsigned.is_allowed() && record.verification.keys.is_empty());
 

@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use crate::world::{World, decisions, rule};
+use crate::world::{World, decisions, for_every_provider, rule};
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(every_spelling_fires_on_one_push);
 async fn every_spelling_fires_on_one_push() {
     let world = World::new().await;
     let https = world.repository();
-    let path = https.strip_prefix("https://github.com/").unwrap();
+    let (host, path) = https.trim_start_matches("https://").split_once('/').unwrap();
     for (name, url) in [
-        ("scp", format!("git@github.com:{path}.git")),
-        ("ssh", format!("ssh://git@github.com/{path}")),
-        ("slash", format!("https://GitHub.com/{path}/")),
-        ("token", format!("https://user:token@github.com/{path}.git/")),
-        ("bare", format!("github.com/{path}")),
+        ("scp", format!("git@{host}:{path}.git")),
+        ("ssh", format!("ssh://git@{host}/{path}")),
+        ("slash", format!("https://{}/{path}/", host.to_uppercase())),
+        ("token", format!("https://user:token@{host}/{path}.git/")),
+        ("bare", format!("{host}/{path}")),
         ("other", format!("{https}2")),
     ] {
         let trigger = json!({"triggerSecret": "hook", "when": [rule("push", &["Push"], &["main"])]});

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::raw::exchange;
-use crate::world::{KEY, World, decisions, usual_rules};
+use crate::world::{KEY, World, decisions, for_every_provider, hook_path, played, usual_rules};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_named_namespaces_are_watched() {
@@ -30,16 +30,19 @@ async fn only_the_named_namespaces_are_watched() {
     assert_eq!(world.run_counts().await, (1, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_providers_path_can_be_chosen);
 async fn a_providers_path_can_be_chosen() {
-    let world = World::with(|options| options.hook_paths = vec!["github=/from/gh".parse().unwrap()]).await;
+    let path = format!("{}=/from/afar", played().name());
+    let world = World::with(|options| options.hook_paths = vec![path.parse().unwrap()]).await;
     world.build("team-a", "web", usual_rules()).await;
-    assert_eq!(world.send(&world.push_main()).await.status, StatusCode::NOT_FOUND);
     let request = world.compose(&world.push_main());
-    let headers = world.sign(request.event, "id", &request.body, Some(KEY));
-    let url = format!("http://{}/from/gh", world.program.hooks);
-    let answer = world.http.post(url).headers(headers).body(request.body).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    for (path, expected) in
+        [(&*hook_path(world.provider), StatusCode::NOT_FOUND), ("/from/afar", StatusCode::ACCEPTED)]
+    {
+        let headers = world.sign(request.event, "id", &request.body, Some(KEY));
+        let url = format!("http://{}{path}", world.program.hooks);
+        assert_eq!(world.post_to(&url, headers, &request.body).await.status, expected, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,8 +52,10 @@ async fn all_bodies_together_have_a_bound() {
         options.max_bodies = 1;
     })
     .await;
-    let head =
-        "POST /hooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n";
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n",
+        world.hook_path()
+    );
     let large = 900 * 1024;
     // One client sends most of a large body and then dawdles; its share is taken until it ends.
     let mut dawdling = TcpStream::connect(world.program.hooks).await.unwrap();

@@ -16,7 +16,7 @@ use trigger_core::{RepoId, TraceParent};
 use trigger_devcluster::Gvr;
 use trigger_providers::{Sample, SampleKind};
 
-use crate::apart::{Cluster, cluster, free_port};
+use crate::apart::{Cluster, cluster, free_port, repository};
 use crate::world::{KEY, SHA, compose, hook_path, played, sign};
 
 /// Longer than anything takes.
@@ -119,7 +119,7 @@ impl Serving {
     /// Posts a push, signed; returns the delivery's id.
     async fn push(&self) -> String {
         let kind = SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: SHA.to_owned() };
-        let repository = RepoId::parse("https://github.com/acme/web").unwrap();
+        let repository = RepoId::parse(&repository()).unwrap();
         let sample = Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind };
         let request = compose(played(), &sample);
         let id = "72d3162e-cc78-11e3-81ab-4c9367dc0958";

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use trigger_devcluster::Gvr;
 
 use super::scene::{FOREVER, build_spec, by_name, check_status, is_final, message, result, simulated};
+use crate::apart::repository;
 use crate::elsewhere::skipped_without_controllers;
 use crate::world::annotation;
 
@@ -77,7 +78,7 @@ fn check_origin(task: &Value, run: &Value) {
 async fn an_embedded_build_runs_without_an_object_of_its_own() {
     let world = simulated().await;
     let alpha = json!({
-        "source": {"url": "https://github.com/acme/web", "credentials": {"name": "clone"}},
+        "source": {"url": repository(), "credentials": {"name": "clone"}},
         "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
         "output": {"image": "registry.example/acme/web"},
     });

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use trigger_devcluster::Faults;
 use trigger_simulation::SimulationOptions;
 
+use crate::apart::repository;
 use crate::world::World;
 
 /// A simulated build takes so long unless its Build says something else.
@@ -32,7 +33,7 @@ pub(super) fn faults(world: &World) -> Option<&Faults> {
 /// The spec of a Build that owns nothing.
 pub(super) fn build_spec() -> Value {
     json!({
-        "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": "main"}},
+        "source": {"type": "Git", "git": {"url": repository(), "revision": "main"}},
         "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
         "output": {"image": "registry.example/acme/web:v1", "pushSecret": "push"},
     })

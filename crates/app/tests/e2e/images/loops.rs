@@ -53,7 +53,7 @@ async fn a_build_does_not_start_itself() {
     let rules = json!([on("base", &["outside.example/base", "registry.example/app"])]);
     build(&world, "team-a", "app", "registry.example/app:latest", rules).await;
     let told = world.events("team-a", "app", "TriggerImageLoop").await;
-    assert!(told[0].contains("is what the Build pushes itself"), "{told:?}");
+    assert!(told[0].contains("the Build pushes the image `registry.example/app` itself"), "{told:?}");
     change(&world, "outside.example/base").await;
     built(&world, "team-a", "app", 1).await;
     all_seen(&world, "team-a").await;

@@ -49,11 +49,7 @@ pub async fn build_with(world: &World, team: &str, name: &str, output: &str, rul
         },
     });
     world.create_build(team, build).await;
-    world
-        .until("the program knows the Build", || async {
-            world.rules_of(team, name).map(|_| ())
-        })
-        .await;
+    world.until("the program knows the Build", || async { world.rules_of(team, name).map(|_| ()) }).await;
 }
 
 /// The controller of Image objects, in one namespace.

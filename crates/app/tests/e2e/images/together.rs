@@ -52,17 +52,17 @@ async fn many_builds_on_one_image_are_started_a_few_at_a_time() {
     standing(&world, "ghcr.io/some/base", |standing| standing.digest.is_some()).await;
     images.import("base", &["two"]).await;
     let held = world
-        .until("some are held back", || async {
+        .until("some are throttled", || async {
             let page = world.program.journal.history(Query::default()).await.unwrap();
             page.records.into_iter().find(|record| {
                 record.state == State::Pending
-                    && record.error.as_ref().is_some_and(|fault| fault.contains("held back"))
+                    && record.error.as_ref().is_some_and(|error| error.contains("runs wait"))
             })
         })
         .await;
     assert_eq!(held.launches.len(), 20);
     assert_eq!(held.decisions.len(), BUILDS, "what is to come is explained already");
-    assert!(held.error.unwrap().starts_with("5 of 25 runs are held back for now"));
+    assert!(held.error.unwrap().starts_with("5 of 25 runs wait: "));
     assert_eq!(started(&world, "team-a").await.len(), 20);
     world.settled(&held.delivery.id).await;
     assert_eq!(started(&world, "team-a").await.len(), BUILDS);

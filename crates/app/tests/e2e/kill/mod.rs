@@ -11,7 +11,7 @@ use trigger_devcluster::Gvr;
 
 use self::life::{Death, Life, Stage};
 use self::steps::Step;
-use crate::apart::{Cluster, cluster};
+use crate::apart::{Cluster, cluster, repository};
 use crate::load::Load;
 use crate::postgres;
 use crate::soak::extent;
@@ -39,7 +39,7 @@ async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     let Extent { kills, deliveries } = Extent::asked_for();
     let dev = cluster().await;
     let stage = Stage::new(test, &dev, journal, replicas);
-    let load = Load::start(&stage.hooks, "https://github.com/acme/web");
+    let load = Load::start(&stage.hooks, &repository());
 
     let mut lives: Vec<Life> = (0..replicas).map(|place| Life::start(&stage, place, &Death::Never)).collect();
     for kill in 0..kills {
@@ -122,7 +122,7 @@ fn what_a_dead_replica_had_claimed_another_finishes_within_the_lease() {
         let _survivor = Life::start(&stage, 1, &Death::Never);
         let victim = Life::start(&stage, 0, &Death::At(Step::Claimed, 1));
         // Only the victim is sent anything, and hears of it before the other.
-        let load = Load::start(&stage.hooks[..1], "https://github.com/acme/web");
+        let load = Load::start(&stage.hooks[..1], &repository());
         victim.until_dead(&Death::At(Step::Claimed, 1), || 0).await;
         let died = Instant::now();
         let ids = load.stop().await;

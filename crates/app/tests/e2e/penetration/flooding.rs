@@ -48,9 +48,9 @@ async fn connections_that_say_nothing_or_rest_are_closed_on_both_ports() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trickle_is_cut_off() {
     let world = impatient().await;
-    let head = "POST /hooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
-    for (what, first) in [("head", head.to_owned()), ("body", format!("{head}content-length: 1000\r\n\r\n"))]
-    {
+    let path = world.hook_path();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
+    for (what, first) in [("head", head.clone()), ("body", format!("{head}content-length: 1000\r\n\r\n"))] {
         let (mut reading, mut writing) = connect(world.program.hooks).await.into_split();
         writing.write_all(first.as_bytes()).await.unwrap();
         let trickle = tokio::spawn(async move {
@@ -82,7 +82,7 @@ async fn who_waits_behind_idle_connections_is_served() {
     let mut held = Vec::new();
     for _ in 0..4 {
         let mut stream = connect(world.program.hooks).await;
-        stream.write_all(b"POST /hooks/github HTTP/1.1\r\n").await.unwrap();
+        stream.write_all(format!("POST {} HTTP/1.1\r\n", world.hook_path()).as_bytes()).await.unwrap();
         held.push(stream);
     }
     let answer = world.send(&world.push_main()).await;
@@ -102,7 +102,10 @@ async fn half_a_delivery_is_none() {
     })
     .await;
     world.build("team-a", "web", usual_rules()).await;
-    let head = "POST /hooks/github HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n";
+    let path = world.hook_path();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n"
+    );
     for _ in 0..50 {
         let mut stream = connect(world.program.hooks).await;
         stream.write_all(head.as_bytes()).await.unwrap();

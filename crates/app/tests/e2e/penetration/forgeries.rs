@@ -3,51 +3,60 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use trigger_core::RepoId;
+use trigger_providers::SampleKind;
 
-use crate::world::{KEY, World, decisions, usual_rules};
+use crate::world::{
+    KEY, PROVIDER_ID, World, decisions, for_every_provider, played, replace_texts, repository_of,
+    secret_entry, usual_rules,
+};
 
 const THEIRS: &str = "the key of team-b";
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_captured_delivery_on_another_path_runs_nothing);
 async fn a_captured_delivery_on_another_path_runs_nothing() {
-    let paths = ["github=/hooks/github", "github=/from/elsewhere"];
+    let name = played().name();
+    let paths = [format!("{name}=/hooks/{name}"), format!("{name}=/from/elsewhere")];
     let world =
         World::with(|options| options.hook_paths = paths.map(|path| path.parse().unwrap()).to_vec()).await;
     world.build("team-a", "web", usual_rules()).await;
     let known = world.deliver(&world.push_main()).await.delivery.id;
 
-    let body = world.compose(&world.push_main()).body;
-    let captured = world.sign("push", "another id", &body, Some(KEY));
+    let push = world.compose(&world.push_main());
+    let captured = world.sign(push.event, PROVIDER_ID, &push.body, Some(KEY));
     let url = format!("http://{}/from/elsewhere", world.program.hooks);
-    let again = world.post_to(&url, captured, &body).await;
+    let again = world.post_to(&url, captured, &push.body).await;
     assert_eq!((again.status, again.delivery()), (StatusCode::OK, known));
+    world.barrier().await;
     assert_eq!(world.run_counts().await, (1, 0));
 }
 
-/// The name of the event is no part of what is signed.
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_captured_delivery_under_another_event_runs_nothing);
+/// The name of the event is no part of what is signed, so the payload has to be one of it.
 async fn a_captured_delivery_under_another_event_runs_nothing() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let body = world.compose(&world.push_main()).body;
+    let push = world.compose(&world.push_main());
+    let pull_request = world.compose(&world.pull_request("opened", "feature", "main")).event;
+    let ping = world.provider.compose(&world.sample(SampleKind::Ping)).ok().map(|ping| ping.event);
     world.deliver(&world.push_main()).await;
-    for event in ["pull_request", "create", "ping"] {
-        let answer = world.post(event, &body, Some(KEY)).await;
+    for event in [pull_request, "made_up_event"].into_iter().chain(ping) {
+        let answer = world.post(event, &push.body, Some(KEY)).await;
         assert!(matches!(answer.status.as_u16(), 200 | 400), "{event}: {answer:?}");
     }
     // One that was never seen, under a name that it does not have.
     let fresh = world.compose(&world.push("refs/heads/main", &"b".repeat(40))).body;
-    assert_eq!(world.post("pull_request", &fresh, Some(KEY)).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(world.post(pull_request, &fresh, Some(KEY)).await.status, StatusCode::BAD_REQUEST);
+    world.barrier().await;
     assert_eq!(world.run_counts().await, (1, 0));
 }
 
+for_every_provider!(a_key_opens_the_own_builds_whatever_the_payload_names);
 /// Whoever has a key of their own may write any repository into the payload.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_key_opens_the_own_builds_whatever_the_payload_names() {
     let world = World::new().await;
     world.hook_secret("team-b", THEIRS).await;
     world.build("team-a", "web", usual_rules()).await;
-    let own = "https://github.com/mallory/own";
+    let own = &repository_of(world.provider, "mallory/own");
     world
         .build_of(
             "team-b",
@@ -61,28 +70,35 @@ async fn a_key_opens_the_own_builds_whatever_the_payload_names() {
         StatusCode::UNAUTHORIZED,
         "it names team-a's repository only"
     );
-    let mut payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
-    for address in ["clone_url", "ssh_url", "git_url"] {
-        payload["repository"][address] = own.into();
-    }
-    let answer = world.post("push", payload.to_string().as_bytes(), Some(THEIRS)).await;
+    // The first address stays, which is for people; all others are Git's.
+    let push = world.compose(&world.push_main());
+    let mut payload: Value = serde_json::from_slice(&push.body).unwrap();
+    let shown = world.repository();
+    let host = RepoId::parse(&shown).unwrap().host().to_owned();
+    replace_texts(&mut payload, &mut |text| {
+        (text.contains(&host) && text != shown).then(|| own.as_str().into())
+    });
+    let answer = world.post(push.event, payload.to_string().as_bytes(), Some(THEIRS)).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
     let record = world.settled(&answer.delivery()).await;
     let fired: Vec<_> = decisions(&record).into_iter().filter(|line| line.ends_with("fired")).collect();
     assert_eq!(fired, ["own/push main: fired"]);
+    world.barrier().await;
     assert_eq!(world.run_counts().await, (0, 1));
 }
 
+for_every_provider!(every_key_is_tried_whichever_is_right);
 /// How much is done for a delivery says nothing about which key is near: all are tried, whether the first one
 /// verifies it, the last, or none.
-#[tokio::test(flavor = "multi_thread")]
 async fn every_key_is_tried_whichever_is_right() {
     let world = World::new().await;
     let Some(dev) = world.dev_only("its requests are counted") else { return };
     let names = ["one", "two", "three"];
+    let entry = secret_entry(world.provider);
+    let previous = format!("{entry}.previous");
     for name in names {
         let (now, before) = (format!("key of {name}"), format!("former key of {name}"));
-        world.secret("team-a", name, &[("github-token", &now), ("github-token.previous", &before)]).await;
+        world.secret("team-a", name, &[(&entry, &now), (&previous, &before)]).await;
         let git = json!({"url": world.repository()});
         let trigger = json!({"triggerSecret": name, "when": usual_rules()});
         world.build_of("team-a", &format!("web-{name}"), git, trigger).await;
@@ -108,46 +124,46 @@ async fn every_key_is_tried_whichever_is_right() {
     assert_eq!(rejections[0].tried.len(), names.len());
 }
 
+for_every_provider!(a_look_alike_of_a_repository_is_another);
 /// Names that look alike to people are others.
-#[tokio::test(flavor = "multi_thread")]
 async fn a_look_alike_of_a_repository_is_another() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let known = RepoId::parse(&world.repository()).unwrap();
     let name = known.path().rsplit('/').next().unwrap().to_owned();
-    let payload: Value = serde_json::from_slice(&world.compose(&world.push_main()).body).unwrap();
+    let push = world.compose(&world.push_main());
+    let payload: Value = serde_json::from_slice(&push.body).unwrap();
+    let host = known.host();
     for address in [
         // Cyrillic а, a mark of direction, a space without width, full width.
-        format!("https://github.com/\u{430}cme/{name}"),
-        format!("https://github.com/acme\u{202e}/{name}"),
-        format!("https://github.com/acme/{name}\u{200b}"),
-        format!("https://github.com/\u{ff41}cme/{name}"),
-        format!("https://gith\u{443}b.com/acme/{name}"),
+        format!("https://{host}/\u{430}cme/{name}"),
+        format!("https://{host}/acme\u{202e}/{name}"),
+        format!("https://{host}/acme/{name}\u{200b}"),
+        format!("https://{host}/\u{ff41}cme/{name}"),
+        format!("https://{}/acme/{name}", host.replace('e', "\u{435}")),
         // Hosts that begin or end with another.
-        format!("https://github.com@mallory.example/acme/{name}"),
-        format!("https://mallory.example/github.com/acme/{name}"),
-        format!("https://github.com.mallory.example/acme/{name}"),
-        format!("https://github.com\\@mallory.example/acme/{name}"),
+        format!("https://{host}@mallory.example/acme/{name}"),
+        format!("https://mallory.example/{host}/acme/{name}"),
+        format!("https://{host}.mallory.example/acme/{name}"),
+        format!("https://{host}\\@mallory.example/acme/{name}"),
         // Ways around.
-        format!("https://github.com/mallory/../acme/{name}"),
-        format!("https://github.com/mallory/%2e%2e/acme/{name}"),
-        format!("https://github.com/mallory%2f..%2facme/{name}"),
-        format!("https://github.com/acme/{name}%00"),
-        format!("https://github.com/acme/{name}\u{0}"),
+        format!("https://{host}/mallory/../acme/{name}"),
+        format!("https://{host}/mallory/%2e%2e/acme/{name}"),
+        format!("https://{host}/mallory%2f..%2facme/{name}"),
+        format!("https://{host}/acme/{name}%00"),
+        format!("https://{host}/acme/{name}\u{0}"),
         format!("file:///acme/{name}"),
-        format!("ext::sh -c id% github.com/acme/{name}"),
+        format!("ext::sh -c id% {host}/acme/{name}"),
     ] {
         let mut payload = payload.clone();
-        for field in ["html_url", "clone_url", "ssh_url", "git_url", "url"] {
-            payload["repository"][field] = address.clone().into();
-        }
-        let answer = world.post("push", payload.to_string().as_bytes(), Some(KEY)).await;
+        replace_texts(&mut payload, &mut |text| text.contains(&name).then(|| address.as_str().into()));
+        let answer = world.post(push.event, payload.to_string().as_bytes(), Some(KEY)).await;
         assert!(matches!(answer.status.as_u16(), 400 | 404), "{address:?}: {answer:?}");
     }
-    assert_eq!(world.run_counts().await, (0, 0));
+    world.nothing_started().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_look_alike_of_a_branch_is_another);
 async fn a_look_alike_of_a_branch_is_another() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
@@ -178,5 +194,5 @@ async fn a_look_alike_of_a_branch_is_another() {
         let answer = world.send(&world.push(&format!("refs/heads/{branch}"), &"c".repeat(40))).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{branch:?}");
     }
-    assert_eq!(world.run_counts().await, (0, 0));
+    world.nothing_started().await;
 }

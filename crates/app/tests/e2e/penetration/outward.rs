@@ -5,11 +5,11 @@ use tokio::net::TcpListener;
 use trigger_devregistry::DevRegistry;
 
 use crate::images::{build, on, standing, with_registry};
-use crate::world::{KEY, World, usual_rules};
+use crate::world::{KEY, World, field_with, for_every_provider, replace_texts, usual_rules};
 
+for_every_provider!(nothing_is_asked_of_the_host_of_a_repository);
 /// The address of a repository is a name to compare, of the Build's as of the payload's, and so are the
 /// hosts in headers.
-#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_asked_of_the_host_of_a_repository() {
     let world = World::new().await;
     let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -19,15 +19,20 @@ async fn nothing_is_asked_of_the_host_of_a_repository() {
     world.build_of("team-a", "web", json!({"url": url}), trigger).await;
     let mut push = world.push_main();
     push.repository = trigger_core::RepoId::parse(&url).unwrap();
-    let body = world.compose(&push).body;
-    let mut payload: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    for field in ["html_url", "clone_url", "statuses_url", "hooks_url", "archive_url"] {
-        payload["repository"][field] = url.clone().into();
+    let request = world.compose(&push);
+    let mut payload: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let repository = field_with(&payload, "https://");
+    replace_texts(&mut payload, &mut |text| text.starts_with("https://").then(|| url.as_str().into()));
+    for field in ["statuses_url", "hooks_url", "archive_url"] {
+        payload[&repository][field] = url.clone().into();
     }
     payload["compare"] = url.clone().into();
     let body = payload.to_string().into_bytes();
-    let mut headers = world.sign("push", "id", &body, Some(KEY));
-    headers.insert("x-github-enterprise-host", host.to_string().parse().unwrap());
+    let mut headers = world.sign(request.event, "id", &body, Some(KEY));
+    let read: Vec<_> = headers.keys().cloned().collect();
+    for name in world.provider.kept_headers().iter().filter(|name| !read.iter().any(|read| read == **name)) {
+        headers.insert(*name, host.to_string().parse().unwrap());
+    }
     headers.insert("host", host.to_string().parse().unwrap());
     headers.insert("x-forwarded-host", host.to_string().parse().unwrap());
     let answer = world.post_with(headers, &body).await;

@@ -2,20 +2,26 @@
 
 use std::net::SocketAddr;
 
+use http::HeaderName;
 use reqwest::StatusCode;
 
 use crate::raw::exchange;
-use crate::world::{played, sign, KEY, World, usual_rules};
+use crate::world::{
+    KEY, PROVIDER_ID, World, credential_headers, for_every_provider, usual_rules, without_event,
+};
 
 /// A request line and the headers of a signed push without those that say how long it is.
-fn head(line: &str, body: &[u8]) -> String {
-    let headers = sign(played(), "push", "id", body, Some(KEY));
+fn head(world: &World, line: &str, body: &[u8]) -> String {
+    let headers = world.sign(world.compose(&world.push_main()).event, PROVIDER_ID, body, Some(KEY));
     let lines: Vec<_> =
         headers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap())).collect();
     format!("{line}\r\nhost: hooks.example\r\n{}", lines.concat())
 }
 
-const POST: &str = "POST /hooks/github HTTP/1.1";
+/// The request line of a delivery.
+fn post(world: &World) -> String {
+    format!("POST {} HTTP/1.1", world.hook_path())
+}
 
 async fn send(hooks: SocketAddr, head: &str, body: &[u8]) -> String {
     let mut request = head.as_bytes().to_vec();
@@ -29,13 +35,14 @@ fn statuses(answer: &str) -> Vec<u16> {
     answer.split("HTTP/1.1 ").skip(1).map(|rest| rest[..3].parse().unwrap()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(a_request_within_a_request_is_not_answered);
 async fn a_request_within_a_request_is_not_answered() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let body = world.compose(&world.push_main()).body;
     let smuggled = String::from_utf8(body.clone()).unwrap();
-    let inner = format!("{}content-length: {}\r\n\r\n{smuggled}", head(POST, &body), body.len());
+    let inner =
+        format!("{}content-length: {}\r\n\r\n{smuggled}", head(&world, &post(&world), &body), body.len());
     let ended = format!("0\r\n\r\n{inner}");
     let short = "content-length: 4\r\n";
     let chunked = "transfer-encoding: chunked\r\n";
@@ -55,31 +62,41 @@ async fn a_request_within_a_request_is_not_answered() {
         ("a chunk beyond all bounds", chunked.to_owned(), &format!("fffffffffffffffff\r\n{inner}")),
         ("a chunk of less than nothing", chunked.to_owned(), &format!("-1\r\n{inner}")),
     ] {
-        let answer =
-            send(world.program.hooks, &format!("{}{lengths}", head(POST, b"")), sent.as_bytes()).await;
+        let answer = send(
+            world.program.hooks,
+            &format!("{}{lengths}", head(&world, &post(&world), b"")),
+            sent.as_bytes(),
+        )
+        .await;
         let statuses = statuses(&answer);
         assert!(statuses.len() <= 1, "{what}: {answer}");
         assert!(statuses.iter().all(|status| (400..500).contains(status)), "{what}: {answer}");
     }
-    assert_eq!(world.run_counts().await, (0, 0));
     assert!(world.program.journal.stats().await.unwrap().oldest_unsettled.is_none());
+    world.nothing_started().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(headers_that_come_twice_prove_and_mean_nothing);
 async fn headers_that_come_twice_prove_and_mean_nothing() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let body = world.compose(&world.push_main()).body;
     let length = format!("content-length: {}\r\nconnection: close\r\n", body.len());
-    for (twice, expected) in [
-        ("x-github-event: ping\r\n", 400),
-        ("X-GitHub-Event: push\r\n", 400),
-        ("content-type: application/x-www-form-urlencoded\r\n", 400),
-        ("x-hub-signature-256: sha256=00\r\n", 401),
-        ("X-Hub-Signature-256:\r\n", 401),
-    ] {
+    let unsigned = world.sign("the event", PROVIDER_ID, b"", None);
+    let names_event = |name: &&HeaderName| unsigned[*name] == "the event";
+    let of_event = unsigned.keys().filter(names_event).map(|name| (name.to_string(), "ping", 400));
+    let credential = credential_headers(world.provider, KEY);
+    let of_credential = credential.iter().map(|name| (name.to_string(), "sha256=00", 401));
+    let of_type = [("content-type".to_owned(), "application/x-www-form-urlencoded", 400)];
+    let all: Vec<_> = of_event.chain(of_credential).chain(of_type).collect();
+    assert_eq!(all.len(), 3, "{all:?}");
+    let spellings = all.iter().flat_map(|(name, value, status)| {
+        [(name.clone(), *value, *status), (name.to_uppercase(), *value, *status), (name.clone(), "", *status)]
+    });
+    for (name, value, expected) in spellings {
+        let twice = format!("{name}: {value}\r\n");
         for first in [true, false] {
-            let good = head(POST, &body);
+            let good = head(&world, &post(&world), &body);
             let (line, rest) = good.split_once("\r\n").unwrap();
             let head = if first {
                 format!("{line}\r\n{twice}{rest}{length}")
@@ -90,42 +107,44 @@ async fn headers_that_come_twice_prove_and_mean_nothing() {
             assert_eq!(statuses(&answer), [expected], "{twice}: {answer}");
         }
     }
-    assert_eq!(world.run_counts().await, (0, 0));
+    world.nothing_started().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(no_spelling_of_a_path_is_another_hook);
 async fn no_spelling_of_a_path_is_another_hook() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     let body = world.compose(&world.push_main()).body;
     let length = format!("content-length: {}\r\nconnection: close\r\n", body.len());
-    let long = format!("/hooks/{}", "github/".repeat(1000));
+    let name = world.provider.name();
+    let first = name.as_bytes()[0];
+    let long = format!("/hooks/{}", format!("{name}/").repeat(1000));
     let mut bodies = Vec::new();
     for path in [
-        "//hooks/github",
-        "/hooks//github",
-        "/hooks/github/",
-        "/hooks/github//",
-        "/hooks/./github",
-        "/hooks/x/../github",
-        "/hooks/%2e/github",
-        "/hooks/x/%2e%2e/github",
-        "/hooks%2fgithub",
-        "/hooks/%67ithub",
-        "/hooks/github%00",
-        "/hooks/github;x=y",
-        "/HOOKS/GITHUB",
-        "/hooks/github/../../metrics",
-        "/metrics",
-        "/readyz",
-        "/api/v1/deliveries",
-        "/hooks/registry/harbor",
-        "/hooks/registry/..%2fgithub",
-        "/",
-        "*",
-        &long,
+        format!("//hooks/{name}"),
+        format!("/hooks//{name}"),
+        format!("/hooks/{name}/"),
+        format!("/hooks/{name}//"),
+        format!("/hooks/./{name}"),
+        format!("/hooks/x/../{name}"),
+        format!("/hooks/%2e/{name}"),
+        format!("/hooks/x/%2e%2e/{name}"),
+        format!("/hooks%2f{name}"),
+        format!("/hooks/%{first:x}{}", &name[1..]),
+        format!("/hooks/{name}%00"),
+        format!("/hooks/{name};x=y"),
+        format!("/hooks/{name}").to_uppercase(),
+        format!("/hooks/{name}/../../metrics"),
+        "/metrics".to_owned(),
+        "/readyz".to_owned(),
+        "/api/v1/deliveries".to_owned(),
+        "/hooks/registry/harbor".to_owned(),
+        format!("/hooks/registry/..%2f{name}"),
+        "/".to_owned(),
+        "*".to_owned(),
+        long,
     ] {
-        let head = format!("{}{length}", head(&format!("POST {path} HTTP/1.1"), &body));
+        let head = format!("{}{length}", head(&world, &format!("POST {path} HTTP/1.1"), &body));
         let answer = send(world.program.hooks, &head, &body).await;
         assert_eq!(statuses(&answer), [404], "{path}: {answer}");
         bodies.push(answer.rsplit_once("\r\n\r\n").unwrap().1.to_owned());
@@ -133,14 +152,19 @@ async fn no_spelling_of_a_path_is_another_hook() {
     bodies.dedup();
     assert_eq!(bodies, [r#"{"status":"not-found","message":"no build uses this repository"}"#]);
 
+    let (path, plain) = (world.hook_path(), post(&world));
     // The host is not looked at, wherever it stands: nothing hangs on it.
     for (line, more) in [
-        ("POST http://mallory.example/hooks/github HTTP/1.1", ""),
-        ("POST /hooks/github?x=/metrics HTTP/1.1", "x-forwarded-host: mallory.example\r\n"),
-        (POST, "x-original-url: /metrics\r\nx-rewrite-url: /metrics\r\nx-http-method-override: DELETE\r\n"),
-        (POST, "upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"),
+        (&*format!("POST http://mallory.example{path} HTTP/1.1"), ""),
+        (&*format!("POST {path}?x=/metrics HTTP/1.1"), "x-forwarded-host: mallory.example\r\n"),
+        (
+            &*plain,
+            "x-original-url: /metrics\r\nx-rewrite-url: /metrics\r\nx-http-method-override: DELETE\r\n",
+        ),
+        (&*plain, "upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"),
     ] {
-        let answer = send(world.program.hooks, &format!("{}{more}{length}", head(line, &body)), &body).await;
+        let answer =
+            send(world.program.hooks, &format!("{}{more}{length}", head(&world, line, &body)), &body).await;
         assert!(matches!(statuses(&answer)[..], [200 | 202]), "{line}: {answer}");
     }
 }
@@ -148,10 +172,11 @@ async fn no_spelling_of_a_path_is_another_hook() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_posts_are_deliveries() {
     let world = World::new().await;
+    let path = world.hook_path();
     let refused = r#"{"status":"method-not-allowed","message":"deliveries are sent by POST"}"#;
     for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "POSTS", "post"] {
         let head = format!(
-            "{method} /hooks/github HTTP/1.1\r\nhost: x\r\norigin: https://mallory.example\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: x\r\norigin: https://mallory.example\r\n\
              access-control-request-method: POST\r\nx-secret: reflected\r\nconnection: close\r\n"
         );
         let answer = send(world.program.hooks, &head, b"").await;
@@ -165,7 +190,7 @@ async fn only_posts_are_deliveries() {
     for (what, line) in [
         ("a tunnel", "CONNECT 127.0.0.1:443 HTTP/1.1"),
         ("HTTP/2", "PRI * HTTP/2.0"),
-        ("HTTP/0.9", "POST /hooks/github"),
+        ("HTTP/0.9", &*format!("POST {path}")),
         ("no HTTP", "\u{16}\u{3}\u{1}\u{2}"),
     ] {
         let answer =
@@ -180,10 +205,11 @@ async fn heads_have_bounds() {
     let many: Vec<_> = (0..70).map(|number| format!("x-{number}: y\r\n")).collect();
     let many = many.concat();
     let large = format!("x-large: {}\r\n", "y".repeat(100 << 10));
+    let post = post(&world);
     let path = format!("POST /{} HTTP/1.1", "x".repeat(100 << 10));
     for (what, head) in [
-        ("many headers", format!("{POST}\r\nhost: x\r\n{many}")),
-        ("a large header", format!("{POST}\r\nhost: x\r\n{large}")),
+        ("many headers", format!("{post}\r\nhost: x\r\n{many}")),
+        ("a large header", format!("{post}\r\nhost: x\r\n{large}")),
         ("a long path", format!("{path}\r\nhost: x\r\n")),
     ] {
         let answer = send(world.program.hooks, &head, b"").await;
@@ -191,34 +217,31 @@ async fn heads_have_bounds() {
     }
 }
 
+for_every_provider!(refusals_are_the_same_whether_a_repository_is_known_or_not);
 /// Who does not know a key learns the same from every answer, but whether a repository is used here.
-#[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_the_same_whether_a_repository_is_known_or_not() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
-    let known = world.compose(&world.push_main()).body;
+    let push = world.compose(&world.push_main());
+    let known = push.body;
     let text = String::from_utf8(known.clone()).unwrap();
     let unknown = text.replace("acme", "nobody").into_bytes();
     let mut told = Vec::new();
     for body in [&known, &unknown] {
-        let headers = || world.sign("push", "id", body, Some("guessed"));
-        let with = |name: &'static str, value: &'static str| {
+        let headers = || world.sign(push.event, "id", body, Some("guessed"));
+        let nameless = without_event(world.provider, headers(), Some("guessed"));
+        let misnamed = world.sign("a  b", "id", body, Some("guessed"));
+        let typed = |value: &'static str| {
             let mut headers = headers();
-            headers.insert(name, value.parse().unwrap());
+            headers.insert("content-type", value.parse().unwrap());
             headers
         };
-        let mut nameless = headers();
-        nameless.remove("x-github-event");
         let mut answers = Vec::new();
-        for headers in [
-            nameless,
-            with("x-github-event", "a b"),
-            with("content-type", "text/plain"),
-            with("content-type", "application/x-www-form-urlencoded"),
-        ] {
+        for headers in [nameless, misnamed, typed("text/plain"), typed("application/x-www-form-urlencoded")] {
             answers.push(world.post_with(headers, body).await);
         }
         answers.push(world.post_with(headers(), &body[..body.len() - 1]).await);
+        assert!(answers.iter().all(|answer| answer.status.is_client_error()), "{answers:?}");
         told.push(answers);
         let one = world.post_with(headers(), body).await;
         let expected = if body == &known { StatusCode::UNAUTHORIZED } else { StatusCode::NOT_FOUND };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use trigger_providers::{Sample, SampleKind};
 
-use crate::apart::{Cluster, cluster, free_port};
+use crate::apart::{Cluster, cluster, free_port, repository};
 use crate::world::{KEY, World, annotation, compose, hook_path, played, sign};
 
 /// A name that clears the screen, goes back to the beginning of its line, and begins one that looks like ours.
@@ -72,7 +72,7 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
             "kind": "Build",
             "metadata": {"name": "odd"},
             "spec": {
-                "source": {"type": "Git", "git": {"url": "https://github.com/acme/web", "revision": ODD}},
+                "source": {"type": "Git", "git": {"url": repository(), "revision": ODD}},
                 "strategy": {"name": "buildah"},
                 "output": {"image": "registry.example/acme/odd"},
                 "trigger": trigger,
@@ -87,7 +87,7 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
         log_with(folder.path(), "listening").await;
 
         let sample = |branch: &str| Sample {
-            repository: trigger_core::RepoId::parse("https://github.com/acme/web").unwrap(),
+            repository: trigger_core::RepoId::parse(&repository()).unwrap(),
             default_branch: "main".to_owned(),
             sender: ODD.to_owned(),
             kind: SampleKind::Push {

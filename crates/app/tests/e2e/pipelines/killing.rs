@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trigger_devcluster::Gvr;
 
 use super::{condition, now, on};
-use crate::apart::{Cluster, free_port};
+use crate::apart::{Cluster, free_port, repository};
 use crate::soak::extent;
 use crate::world::annotation;
 
@@ -85,7 +85,7 @@ async fn every_end_starts_its_build_once_whenever_the_program_is_killed() {
     let dev = Cluster::bare().await;
     for (name, status) in [("c", "Started"), ("a", "Succeeded")] {
         let spec = json!({
-            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+            "source": {"type": "Git", "git": {"url": repository()}},
             "strategy": {"name": "buildah"},
             "output": {"image": "registry.example/acme/web"},
             "trigger": {"when": [on("ci", &[status])]},

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use trigger_devcluster::{Gvr, StoreHandle};
 
 use super::now;
+use crate::apart::repository;
 use crate::elsewhere::skipped;
 use crate::roles;
 use crate::world::World;
@@ -36,7 +37,7 @@ fn build(place: usize) -> Value {
     };
     let when = json!([{"name": "on a pipeline", "type": "Pipeline", "objectRef": object_ref}]);
     json!({
-        "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+        "source": {"type": "Git", "git": {"url": repository()}},
         "strategy": {"name": "buildah"},
         "output": {"image": "registry.example/acme/web"},
         "trigger": {"when": when},

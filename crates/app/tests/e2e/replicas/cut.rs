@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::fleet::{Fleet, until};
+use crate::apart::repository;
 use crate::kill::{runs_by_delivery, settle};
 use crate::load::Load;
 use crate::soak::extent;
@@ -79,7 +80,7 @@ async fn endure(test: &str, cut: CutKind) {
     let beyond = fleet.replica_over(&beyond).await;
     beyond.comes_to_lead().await;
     let other = fleet.replica().await;
-    let load = Load::start(&[beyond.hooks, other.hooks], "https://github.com/acme/web");
+    let load = Load::start(&[beyond.hooks, other.hooks], &repository());
     load.wait_for(30).await;
 
     let begun = Instant::now();
@@ -100,7 +101,7 @@ async fn endure(test: &str, cut: CutKind) {
     // Without a restart it takes deliveries in again, and leads again when the other is gone.
     load.wait_for(afterwards).await;
     let mut ids = load.stop().await;
-    let load = Load::start(&[beyond.hooks], "https://github.com/acme/web");
+    let load = Load::start(&[beyond.hooks], &repository());
     load.wait_for(30).await;
     ids.extend(load.stop().await);
     other.ask_to_end();

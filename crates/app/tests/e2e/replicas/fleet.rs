@@ -16,7 +16,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long a replica goes on taking deliveries in when it was told to end: as it is shipped.
 const DRAIN_DELAY: Duration = Duration::from_secs(5);
 
-/// What all replicas share. There is a Build of `github.com/acme/web` in team-a.
+/// What all replicas share. There is a Build of [`crate::apart::repository`] in team-a.
 pub(super) struct Fleet {
     pub(super) dev: Cluster,
     journal: String,

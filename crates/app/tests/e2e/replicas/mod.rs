@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use reqwest::StatusCode;
 use trigger_journal::State;
+use trigger_providers::DeliveryIdentity;
 use trigger_testkit::postgres::PostgresServer;
 
 use crate::outages::endure;
 use crate::postgres;
-use crate::world::{KEY, World, usual_rules};
+use crate::world::{KEY, PROVIDER_ID, World, for_every_provider, usual_rules};
 
 /// A world whose first replica uses an empty database.
 async fn world(test: &str, lease: u64) -> Option<World> {
@@ -29,18 +30,21 @@ async fn world(test: &str, lease: u64) -> Option<World> {
     Some(world)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+for_every_provider!(one_delivery_sent_fifty_times_at_once_to_two_replicas_runs_once);
 async fn one_delivery_sent_fifty_times_at_once_to_two_replicas_runs_once() {
     let Some(world) = world("one_delivery_sent_fifty_times_at_once_to_two_replicas_runs_once", 60).await
     else {
         return;
     };
     let other = world.replica().await;
-    let urls = [world.hook_url(), format!("http://{}/hooks/github", other.hooks)];
+    let urls = [world.hook_url(), format!("http://{}{}", other.hooks, world.hook_path())];
     let request = world.compose(&world.push_main());
     let answers = join_all((0..50).map(|n| {
-        // Under a fresh id of the provider each time, as a redelivery or a replayed capture would be.
-        let id = format!("72d3162e-cc78-11e3-81ab-{n:012}");
+        // Where the id proves nothing, under a fresh one each time, as a replayed capture would be.
+        let id = match world.provider.delivery_identity() {
+            DeliveryIdentity::Body => format!("72d3162e-cc78-11e3-81ab-{n:012}"),
+            DeliveryIdentity::BodyAndId => PROVIDER_ID.to_owned(),
+        };
         let headers = world.sign(request.event, &id, &request.body, Some(KEY));
         world.post_to(&urls[n % 2], headers, &request.body)
     }))

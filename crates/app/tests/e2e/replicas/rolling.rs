@@ -14,6 +14,7 @@ use trigger_core::RepoId;
 use trigger_providers::{Sample, SampleKind};
 
 use super::fleet::{Fleet, Replica, until};
+use crate::apart::repository;
 use crate::kill::{runs_by_delivery, settle};
 use crate::soak::extent;
 use crate::world::{KEY, compose, hook_path, played, sign};
@@ -66,15 +67,18 @@ struct Sent {
 
 /// Sends the push numbered `number` until it is accepted; what is wrong meanwhile is noted.
 async fn send(http: reqwest::Client, endpoints: Endpoints, number: usize, sent: Arc<Mutex<Sent>>) {
-    let request = compose(played(), &Sample {
-        repository: RepoId::parse("https://github.com/acme/web").unwrap(),
-        default_branch: "main".to_owned(),
-        sender: "ada".to_owned(),
-        kind: SampleKind::Push {
-            full_ref: "refs/heads/main".to_owned(),
-            commit: format!("{:040x}", number + 1),
+    let request = compose(
+        played(),
+        &Sample {
+            repository: RepoId::parse(&repository()).unwrap(),
+            default_branch: "main".to_owned(),
+            sender: "ada".to_owned(),
+            kind: SampleKind::Push {
+                full_ref: "refs/heads/main".to_owned(),
+                commit: format!("{:040x}", number + 1),
+            },
         },
-    });
+    );
     for turn in number.. {
         let Some(hooks) = endpoints.pick(turn) else {
             return sent.lock().unwrap().wrong.push("nobody is ready".to_owned());

@@ -76,10 +76,7 @@ impl World {
             },
         });
         self.create_build(team, build).await;
-        self.until("the program knows the Build", || async {
-            self.rules_of(team, name).map(|_| ())
-        })
-        .await;
+        self.until("the program knows the Build", || async { self.rules_of(team, name).map(|_| ()) }).await;
     }
 
     pub async fn create_build(&self, team: &str, build: Value) {

@@ -1,9 +1,11 @@
 //! The stage: a cluster, the program on it, and what a test does with both.
 //!
-//! `cluster.rs` has the objects of the cluster, `deliveries.rs` what a provider sends.
+//! `cluster.rs` has the objects of the cluster, `deliveries.rs` what a provider sends, `payloads.rs` changes to it, and
+//! `providers.rs` who sends it.
 
 mod cluster;
 mod deliveries;
+mod payloads;
 mod providers;
 
 use std::collections::HashMap;
@@ -20,9 +22,11 @@ use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines}
 
 pub use self::cluster::{Stage, annotation, rule, usual_rules};
 pub use self::deliveries::{Answer, PROVIDER_ID, decisions};
+pub use self::payloads::{field_with, remove_text, replace_texts};
 pub(crate) use self::providers::for_every_provider;
 pub use self::providers::{
-    compose, credential_headers, hook_path, play_for_every_provider, played, repository_of, secret_entry, sign,
+    compose, credential_headers, hook_path, play_for_every_provider, played, played_by, repository_of,
+    secret_entry, sign, without_event,
 };
 use crate::elsewhere::{self, Login};
 use crate::roles;
@@ -74,6 +78,14 @@ impl World {
         let world = Self::on(roles::builder().crds(crds).start().await.unwrap(), change).await;
         world.program.ready().await;
         world.hook_secret("team-a", KEY).await;
+        world
+    }
+
+    /// A world in which team-a's Secret holds another key.
+    pub async fn with_key(key: &str) -> Self {
+        let world = Self::new().await;
+        world.delete_secret("team-a", "hook").await;
+        world.hook_secret("team-a", key).await;
         world
     }
 

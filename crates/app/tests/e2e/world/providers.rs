@@ -25,12 +25,17 @@ macro_rules! for_every_provider {
 pub(crate) use for_every_provider;
 
 /// Plays a scenario for one provider after the other. The worlds that it makes are of that provider.
+#[expect(clippy::print_stdout, reason = "the test runner shows the line if the scenario fails")]
 pub async fn play_for_every_provider(scenario: impl AsyncFn()) {
     for provider in ALL {
-        // The test runner shows this line if the scenario fails.
         println!("{} sends the deliveries", provider.title());
-        PLAYED.scope(*provider, Box::pin(scenario())).await;
+        played_by(*provider, scenario()).await;
     }
+}
+
+/// Plays a scenario, or makes its world, for one provider: where its own protocol is tested.
+pub async fn played_by<T>(provider: &'static dyn Provider, scenario: impl Future<Output = T>) -> T {
+    PLAYED.scope(provider, Box::pin(scenario)).await
 }
 
 /// The provider for which this scenario is played: the first of the table where it does not matter.
@@ -53,6 +58,17 @@ pub fn credential_headers(provider: &dyn Provider, key: &str) -> Vec<http::Heade
     let unsigned = sign(provider, "event", "id", b"{}", None);
     let signed = sign(provider, "event", "id", b"{}", Some(key));
     signed.keys().filter(|name| !unsigned.contains_key(*name)).cloned().collect()
+}
+
+/// The headers of a delivery without those that name its event: all but the credential and the type of the body.
+pub fn without_event(provider: &dyn Provider, headers: HeaderMap, key: Option<&str>) -> HeaderMap {
+    let credential = key.map(|key| credential_headers(provider, key)).unwrap_or_default();
+    let stays = |name: &http::HeaderName| *name == http::header::CONTENT_TYPE || credential.contains(name);
+    headers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name?, value)))
+        .filter(|(name, _)| stays(name))
+        .collect()
 }
 
 /// The path of the provider's hooks, unless it is set up another way.
