@@ -134,7 +134,8 @@ mod tests {
         let connection = connect(Some(&dev.kubeconfig())).await.unwrap();
         let journal =
             trigger_journal::open(&Address::Sqlite(folder.path().join("journal.db"))).await.unwrap();
-        let (inventory, metrics) = (Arc::new(Inventory::new(trigger_core::KnownHosts::NONE)), Metrics::default());
+        let (inventory, metrics) =
+            (Arc::new(Inventory::new(trigger_core::KnownHosts::NONE)), Metrics::default());
         inventory.mark_synced();
         let (_, synced) = watch::channel(true);
         let scope = Scope::of(&[]);

@@ -70,7 +70,7 @@ fn dev_runs_the_demo() {
         &[
             "202 Accepted",
             "fired      team-a/web \"push to main\": started web-",
-            "skipped    team-b/web \"push to main\": the delivery is not signed with this Build's key",
+            "skipped    team-b/web \"push to main\": the delivery is not signed with the key of this rule",
             "the branch is main, the rule is for release-*",
             "runs the Build web by name",
             "pinned to commit",
@@ -254,10 +254,10 @@ fn explain_says_what_a_change_of_an_image_would_start() {
     let digest = format!("sha256:{}", "a".repeat(64));
     let pinned = format!("node@{digest}");
     let suspended = "  skipped \"base\": an annotation of the Build suspends the rule";
-    let cycle = "  skipped \"base\": these Builds would start each other for ever: \
+    let cycle = "  skipped \"base\": these Builds would start each other without end: \
                  team-b/pong -> team-a/ping -> team-b/pong";
-    let own = "  skipped \"base\": registry.example/self:latest is what the Build pushes itself, so it would \
-               start itself for ever";
+    let own = "  skipped \"base\": the Build pushes registry.example/self:latest itself, so it would \
+               start itself without end";
     let unknown = ["No Build waits for docker.io/library/node:21.", "  followed: docker.io/library/node:20"];
     for (args, status, lines) in [
         (vec!["docker.io/node:20"], 0, vec!["Build team-a/web", FIRES, "Build team-b/api", suspended]),

@@ -18,8 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-egress", &[]),
     ("trigger-registries", &["core", "egress", "runtime"]),
     ("trigger-journal", &["core", "runtime"]),
-    ("trigger-rules", &["api", "core"]),
     ("trigger-targets", &["api", "core"]),
+    ("trigger-rules", &["api", "core", "targets"]),
     ("trigger-tasks", &["api", "core", "targets"]),
     ("trigger-images", &["api", "core", "journal", "registries", "rules", "runtime"]),
     // Of images only `IMAGES` and `read`: images are one source of deliveries.
@@ -249,7 +249,7 @@ fn sources_below(root: &Path, folder: &Path, except: &str, sources: &mut Vec<(St
             if name != "tests" && below != except {
                 sources_below(root, &path, except, sources);
             }
-        } else if name.ends_with(".rs") && name != "tests.rs" {
+        } else if path.extension().is_some_and(|end| end == "rs") && name != "tests.rs" {
             let text = fs::read_to_string(&path).unwrap();
             let program = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             sources.push((below, program.to_owned()));

@@ -149,7 +149,7 @@ mod tests {
         let keys = vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")];
         let verification = Verification { keys, ..Verification::default() };
         let events = Events::new(events).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let rules = inventory.current().unwrap();
         let (decided, _) = decide_with(&events, &verification, facts, &rules, source, deadline).await;
         let mut found = Vec::new();

@@ -1,14 +1,24 @@
-//! The loop between journal, rules and cluster: claim a delivery, decide every candidate rule, launch what fires, settle.
+//! The loop between journal, rules and cluster: claim a delivery, gather facts, decide every candidate rule, launch,
+//! settle.
 //!
-//! - [`Dispatcher`]: the loop. `attempt` is one round of it for one delivery.
-//! - `sources/`: where deliveries come from, a file each, and how their events are read.
-//! - `facts`: what rules cannot decide from the payload alone; [`FactSource`] answers.
-//! - [`InlineDecision`], [`preview`]: decisions without launches, for intake and for the admin API.
-//! - [`Launcher`]: what the loop needs of a cluster.
-//! - [`run_pruner`]: retention.
+//! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
+//! - `attempt`: one attempt at one delivery.
+//! - `sources`: how stored deliveries are parsed again, a file per source.
+//! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] tells it.
+//! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
+//!   Most deliveries start nothing.
+//! - `preview`: decisions without launches, for the admin API.
+//! - `launcher`: [`Launcher`], what the loop needs of a cluster.
+//! - `pruner`: retention.
 //!
-//! Invariants. Retries and back-off of deliveries live here only. No Kubernetes client, no HTTP server. What an earlier
-//! attempt has launched is not launched again. Facts are stored before anything is launched with them.
+//! # Invariants
+//!
+//! - Retries and backoff of deliveries live here only.
+//! - No Kubernetes client and no HTTP server. A cluster is reached through [`Launcher`] and the ports of
+//!   `trigger-runtime`.
+//! - Nothing is launched that the journal records as launched by an earlier attempt.
+//! - Facts are stored with the delivery before anything is launched with them.
+//! - An attempt that panics has failed. Released, it would panic again with every claim timeout.
 #![forbid(unsafe_code)]
 
 mod attempt;

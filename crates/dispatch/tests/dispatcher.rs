@@ -146,8 +146,8 @@ impl World {
         let tag = sign(KEY, KeyForm::Raw, b"", &delivery.body).unwrap();
         let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
         assert!(verifier.try_key(&ObjectKey::new(namespace, "hook"), "github-token", KEY));
-        let verified = verifier.finish(Unsigned::No).unwrap();
-        (id, self.journal.append(verified).await.unwrap())
+        let accepted = verifier.finish(Unsigned::No).unwrap();
+        (id, self.journal.append(accepted).await.unwrap())
     }
 
     async fn ended(&self, id: &DeliveryId) -> Record {

@@ -55,8 +55,8 @@ pub(crate) fn of(
         body: serde_json::to_vec(&body).ok()?.into(),
         replay: None,
     };
-    let observed = ObjectKey::new(Arc::clone(namespace), first.image.as_str());
-    Some(observer.observed(delivery, observed))
+    let subject = ObjectKey::new(Arc::clone(namespace), first.image.as_str());
+    Some(observer.observed(delivery, subject))
 }
 
 /// The event of a delivery from the source [`IMAGES`]; `None` if its body has no changes.

@@ -4,7 +4,6 @@ use trigger_core::RepoId;
 
 use crate::auth::{Auth, KeyBinding};
 use crate::rule_set::RuleSet;
-use crate::triggers::KINDS;
 
 /// The rules that could accept a webhook delivery about a repository, as intake needs them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,11 +29,12 @@ impl RuleSet {
     /// The rules that could accept a webhook delivery about a repository with these names.
     pub fn webhook_candidates(&self, names: &[RepoId]) -> WebhookCandidates {
         let mut candidates = WebhookCandidates::default();
-        for kind in KINDS {
+        for line in self.kinds() {
+            let kind = line.get();
             let keys = kind.lookup_repository(names);
             for owner in self.under_any(&keys, |rules| kind.is_about_repository(names, rules)) {
                 candidates.owners += 1;
-                for rule in owner.rules.iter().filter(|rule| rule.kind.name() == kind.name()) {
+                for rule in owner.rules.iter().filter(|rule| rule.kind == line) {
                     match &rule.auth {
                         Auth::Keys(binding) if candidates.keys.contains(binding) => {}
                         Auth::Keys(binding) => candidates.keys.push(Arc::clone(binding)),

@@ -1,26 +1,10 @@
 use std::sync::Arc;
 
-use trigger_core::{Cause, Event, Facts, Need, Verification};
+use trigger_core::{Cause, Need};
 
 use crate::decision::{CheckTrace, Decision, Outcome, Unmatched};
-use crate::reason::{Predicate, Reason};
-use crate::rule_set::{OwnerRules, Rule, RuleSet};
-use crate::triggers::{KINDS, TriggerKind};
-
-pub(crate) const RULE_BROKEN: Reason = Reason::new("rule-broken", "the rule is broken: {found}");
-
-/// What a decision is made from.
-#[derive(Debug, Clone, Copy)]
-pub struct DecisionInput<'a> {
-    /// The event.
-    pub event: &'a Event,
-    /// What verified the delivery that holds the event.
-    pub verification: &'a Verification,
-    /// What was gathered about the delivery so far.
-    pub facts: &'a Facts,
-    /// All rules.
-    pub rules: &'a RuleSet,
-}
+use crate::reason::{Predicate, RULE_BROKEN};
+use crate::rule_set::{DecisionInput, Kind, OwnerRules, Rule};
 
 /// The decisions on one event.
 #[derive(Debug, Default)]
@@ -38,17 +22,17 @@ pub struct Decided {
 /// Of several rules with one target that match, the first fires and the others are recorded.
 pub fn decide(input: DecisionInput<'_>) -> Decided {
     let mut decided = Decided::default();
-    for kind in KINDS {
-        for owner in input.rules.applying_to(*kind, input.event) {
-            decide_owner(*kind, input, owner, &mut decided);
+    for kind in input.rules.kinds() {
+        for owner in input.rules.applying_to(kind, input.event) {
+            decide_owner(kind, input, owner, &mut decided);
         }
     }
     decided
 }
 
-fn decide_owner(kind: &dyn TriggerKind, input: DecisionInput<'_>, owner: &OwnerRules, decided: &mut Decided) {
+fn decide_owner(kind: Kind, input: DecisionInput<'_>, owner: &OwnerRules, decided: &mut Decided) {
     let mut fired = Vec::new();
-    for rule in owner.rules.iter().filter(|rule| rule.kind.name() == kind.name()) {
+    for rule in owner.rules.iter().filter(|rule| rule.kind == kind) {
         let mut trace = CheckTrace::default();
         let outcome = match check(rule, input, owner, &mut trace) {
             Err(Unmatched::Needs(need)) => {
@@ -101,9 +85,10 @@ fn check(
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use trigger_core::{KeyRef, ObjectKey};
+    use trigger_core::{Event, Facts, KeyRef, ObjectKey, Verification};
 
     use super::*;
+    use crate::rule_set::RuleSet;
 
     /// The decisions on an event about which everything is known.
     pub(crate) fn decide(event: &Event, verification: &Verification, rules: &RuleSet) -> Vec<Decision> {

@@ -7,8 +7,8 @@ use trigger_core::{KnownHosts, ObjectKey, ResourceRef};
 use crate::interner::Interner;
 use crate::owners::{CompileContext, OWNERS, Source};
 use crate::rule_error::OwnerError;
-use crate::rule_set::RuleSet;
-use crate::triggers::{CompilerStates, KINDS};
+use crate::rule_set::{CompilerStates, RuleSet};
+use crate::triggers::KINDS;
 
 /// The rules of all owners: fed by apply, delete and retain, read as immutable snapshots.
 ///
@@ -38,9 +38,9 @@ impl Inventory {
     /// An empty inventory that is not synced. `hosts` says how addresses at public services are compared.
     pub fn new(hosts: KnownHosts) -> Self {
         let writer = Writer {
-            rules: RuleSet::default(),
+            rules: RuleSet::new(KINDS),
             hosts,
-            states: CompilerStates::new(),
+            states: CompilerStates::new(KINDS),
             names: Interner::default(),
             synced: false,
         };

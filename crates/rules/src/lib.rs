@@ -25,11 +25,11 @@ mod triggers;
 
 pub use auth::{Auth, KeyBinding, SecretOrigin};
 pub use candidates::WebhookCandidates;
-pub use decide::{Decided, DecisionInput, decide};
+pub use decide::{Decided, decide};
 pub use decision::{Check, Decision, Outcome};
 pub use inventory::{Applied, Inventory};
 pub use owners::Source;
 pub use reason::{Predicate, Reason};
 pub use rule_error::{OwnerError, RuleError};
-pub use rule_set::{OwnerRules, RuleSet};
+pub use rule_set::{DecisionInput, OwnerRules, RuleSet};
 pub use triggers::{image, kind_names};

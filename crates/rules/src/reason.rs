@@ -1,9 +1,6 @@
 use std::fmt;
 
-use crate::triggers::KINDS;
-use crate::{auth, decide};
-
-/// Why a rule did not fire. The set is closed: [`Reason::all`] lists it.
+/// Why a rule did not fire. The set is closed: `Reason::all` lists it.
 ///
 /// Each kind of trigger declares its own, in its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,16 +14,13 @@ pub struct Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Predicate(&'static str);
 
+/// The reason of a broken rule, of any kind.
+pub(crate) const RULE_BROKEN: Reason = Reason::new("rule-broken", "the rule is broken: {found}");
+
 impl Reason {
     /// The reason called `name`. `sentence` may hold `{expected}` and `{found}`.
     pub(crate) const fn new(name: &'static str, sentence: &'static str) -> Self {
         Self { name, sentence }
-    }
-
-    /// All of them: those of every rule, then those of each kind of trigger.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let shared = [decide::RULE_BROKEN].into_iter().chain(auth::REASONS);
-        shared.chain(KINDS.iter().flat_map(|kind| kind.reasons().iter().copied()))
     }
 
     /// The machine name: stable, for scripts and metrics.

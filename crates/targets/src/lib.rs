@@ -14,7 +14,8 @@ mod run_name;
 mod run_status;
 
 pub use plan::{
-    Condition, FollowUp, LimitKey, Plan, RenderError, Request, ResourceType, Subject, TargetKind,
+    Condition, FollowUp, LimitKey, MergeRecords, Plan, RenderError, Request, ResourceType, Subject,
+    TargetKind,
 };
 pub use run_name::run_name;
 pub use run_status::RunStatus;

@@ -108,6 +108,9 @@ pub struct LimitKey {
     pub namespace: Arc<str>,
 }
 
+/// Makes the annotations that an object is to get, of the object as it is and the records; `None` if it has them.
+pub type MergeRecords = fn(&Value, &[&Value]) -> Option<BTreeMap<String, String>>;
+
 /// A record of the start, written on another object for people to read. Nothing depends on it.
 ///
 /// All follow-ups of a delivery on one object are merged and written at once.
@@ -119,8 +122,8 @@ pub struct FollowUp {
     pub seen: Value,
     /// What is recorded about this plan.
     pub record: Value,
-    /// Makes the annotations that the object is to get of the object as it is and the records; `None` if it has them.
-    pub merge: fn(&Value, &[&Value]) -> Option<BTreeMap<String, String>>,
+    /// How the records become annotations.
+    pub merge: MergeRecords,
 }
 
 /// Why an object cannot be rendered. Trying again would not help.

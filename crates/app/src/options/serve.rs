@@ -185,7 +185,11 @@ impl ProgramOptions {
     }
 
     /// Adds the routes of providers and registries; `notifier` receives the push hints of registries.
-    pub(crate) fn add_routes(&self, ingest: &Ingest, notifier: Arc<dyn ImageNotifier>) -> anyhow::Result<()> {
+    pub(crate) fn add_routes(
+        &self,
+        ingest: &Ingest,
+        notifier: &Arc<dyn ImageNotifier>,
+    ) -> anyhow::Result<()> {
         for HookPath { path, provider } in &self.hook_paths {
             let first = self.hook_paths.iter().find(|other| other.provider.name() == provider.name());
             let first_path = first.map_or(path, |first| &first.path);
@@ -193,7 +197,7 @@ impl ProgramOptions {
         }
         ingest.add_registries(
             self.registries.hooks(),
-            &notifier,
+            notifier,
             &self.registries.id_tokens(self.images.egress_settings()?)?,
         );
         Ok(())

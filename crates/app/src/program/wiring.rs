@@ -9,7 +9,7 @@ use trigger_cluster::{
 };
 use trigger_core::Observer;
 use trigger_dispatch::{Dispatcher, Launcher, NoCredentials};
-use trigger_images::{ImageParts, Images};
+use trigger_images::{ImageNotifier, ImageParts, Images};
 use trigger_journal::{Journal, Measured};
 use trigger_providers::known_hosts;
 use trigger_rules::Inventory;
@@ -190,7 +190,8 @@ impl Shared<'_> {
                 decisions: self.metrics.clone(),
             },
         );
-        options.add_routes(&ingest, Arc::new(images.clone()))?;
+        let notifier: Arc<dyn ImageNotifier> = Arc::new(images.clone());
+        options.add_routes(&ingest, &notifier)?;
         let hook_routes = ingest.router();
         // Ends by itself after the listener, when the last rejections are written.
         shutdown.background.spawn("rejections", rejections.run());

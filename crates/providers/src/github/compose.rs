@@ -10,6 +10,7 @@ use super::{DELIVERY, EVENT};
 use crate::sample::{Sample, SampleKind, SampleRequest, headers};
 
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+const OLD_COMMIT: &str = "1111111111111111111111111111111111111111";
 
 pub(super) fn compose(sample: &Sample) -> SampleRequest {
     let repository = repository(&sample.repository, &sample.default_branch);
@@ -49,17 +50,19 @@ pub(super) fn sign(event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>)
 }
 
 fn push(full_ref: &str, commit: &str, repository: &Value, sender: &Value) -> Value {
-    let head_commit =
-        json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"}});
+    let is_deleted = commit == NO_COMMIT;
+    let head_commit = (!is_deleted).then(
+        || json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"}}),
+    );
     json!({
         "ref": full_ref,
-        "before": NO_COMMIT,
+        "before": if is_deleted { OLD_COMMIT } else { NO_COMMIT },
         "after": commit,
         "created": false,
-        "deleted": false,
+        "deleted": is_deleted,
         "forced": false,
         "head_commit": head_commit,
-        "commits": [head_commit],
+        "commits": head_commit.iter().collect::<Vec<_>>(),
         "repository": repository,
         "sender": sender,
     })

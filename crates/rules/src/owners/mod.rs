@@ -6,10 +6,8 @@ use std::any::Any;
 
 use trigger_core::{KnownHosts, ResourceRef};
 
-pub(crate) use self::build::annotation;
 use crate::interner::Interner;
-use crate::rule_set::OwnerRules;
-use crate::triggers::CompilerStates;
+use crate::rule_set::{CompilerStates, OwnerRules};
 
 /// Every kind of owner. Adding one is a folder and a line here.
 pub(crate) static OWNERS: &[&dyn Owner] = &[&build::Builds];

@@ -155,5 +155,5 @@ fn fires(decision: &DecisionRecord) -> bool {
 }
 
 fn namespace(decision: &DecisionRecord) -> Arc<str> {
-    Arc::clone(&decision.owner.namespace())
+    Arc::clone(decision.owner.namespace())
 }

@@ -11,7 +11,7 @@ pub struct BuildTemplate {
     /// which a run with an embedded spec must not carry.
     pub spec: BuildSpec,
     /// Which code its runs build.
-    #[serde(default, skip_serializing_if = "RevisionPolicy::is_auto")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub revision_policy: RevisionPolicy,
 }
 
@@ -39,10 +39,10 @@ impl RevisionPolicy {
             _ => None,
         }
     }
+}
 
-    fn is_auto(&self) -> bool {
-        *self == Self::Auto
-    }
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl BuildTemplate {

@@ -101,9 +101,9 @@ pub(super) fn state(state: State) -> Cell {
 }
 
 /// Whether the error of a delivery is only that some of its runs are throttled. The journal stores only the
-/// sentence.
+/// sentence; versions before wrote that runs are held back.
 pub(super) fn is_throttled(state: State, error: &str) -> bool {
-    state == State::Pending && error.contains("held back")
+    state == State::Pending && [" runs wait: ", " held back"].iter().any(|words| error.contains(words))
 }
 
 /// The result of a delivery, in a line.
@@ -187,6 +187,7 @@ mod tests {
         }
         let due = Some(jiff::Timestamp::now() + std::time::Duration::from_secs(90));
         for (error, expected) in [
+            ("2 of 5 runs wait: images", "2 of 5 runs wait: images; continues in "),
             ("2 of 5 runs are held back for now", "2 of 5 runs are held back for now; continues in "),
             ("the API server is away", "the API server is away; retry in "),
         ] {

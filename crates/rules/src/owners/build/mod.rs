@@ -15,8 +15,8 @@ use super::{CompileContext, Owner, Source};
 use crate::auth::{Auth, KeyBinding, SecretOrigin};
 use crate::interner::Interner;
 use crate::rule_error::{OwnerError, RuleError};
-use crate::rule_set::{OwnerRules, Rule, Summary};
-use crate::triggers::{BuildContext, KINDS, KindId};
+use crate::rule_set::{BuildContext, Kind, OwnerRules, Rule, Summary};
+use crate::triggers::KINDS;
 
 /// The kind of owner.
 pub(super) struct Builds;
@@ -57,19 +57,8 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         metadata.name.as_deref().unwrap_or_default(),
     );
     let mut errors = Vec::new();
-    let policy = annotation(
-        build,
-        annotations::REVISION,
-        RevisionPolicy::parse,
-        ("auto, event, build", "auto"),
-        &mut errors,
-    );
-    let mut target = BuildTemplate::target(build, key, policy);
-    let ResourceRef { group, kind, .. } = &mut target.resource;
-    (*group, *kind) = (names.share(group), names.share(kind));
-    let target = Arc::new(target);
     let repository = repository(build, hosts);
-    let auth = auth(build, &target.resource.key, names);
+    let auth = auth(build, &key, names);
     let mut context = BuildContext {
         build,
         rule: "",
@@ -79,6 +68,12 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         warnings: Vec::new(),
         owner_errors: &mut errors,
     };
+    let expected = ("auto, event, build", "auto");
+    let policy = context.annotation(annotations::REVISION, RevisionPolicy::parse, expected);
+    let mut target = BuildTemplate::target(build, key, policy);
+    let ResourceRef { group, kind, .. } = &mut target.resource;
+    (*group, *kind) = (names.share(group), names.share(kind));
+    let target = Arc::new(target);
 
     let mut rules: Vec<Rule> = Vec::with_capacity(when.len());
     let mut found = Vec::new();
@@ -97,10 +92,10 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
     }
     errors.append(&mut found);
     let mut summaries = Vec::new();
-    for (kind, trigger) in KindId::all() {
+    for kind in Kind::all(KINDS) {
         let mut of_kind = Vec::new();
         let mine: Vec<_> = rules.iter().filter(|rule| rule.kind == kind).collect();
-        let Some(builds) = trigger.for_builds().filter(|_| !mine.is_empty()) else { continue };
+        let Some(builds) = kind.get().for_builds().filter(|_| !mine.is_empty()) else { continue };
         let value = builds.summarize(build, &mine, &mut of_kind);
         summaries.extend(value.map(Summary));
         errors.extend(of_kind.into_iter().map(OwnerError::of_owner));
@@ -123,13 +118,15 @@ fn compile_rule(
     context: &mut BuildContext<'_>,
     names: &mut Interner,
 ) -> Result<Rule, Box<RuleError>> {
-    let known = KindId::of(&entry.kind).and_then(|(id, kind)| Some((id, kind.for_builds()?)));
-    let named = !entry.name.trim().is_empty();
+    let known = Kind::all(KINDS)
+        .find(|kind| kind.name() == entry.kind)
+        .and_then(|kind| Some((kind, kind.get().for_builds()?)));
+    let has_name = !entry.name.trim().is_empty();
     let blank = || RuleError::new("TriggerNameCanNotBeBlank", "name is not set");
     let Some((id, kind)) = known else {
-        return Err(Box::new(if named { invalid_type(&entry.kind) } else { blank() }));
+        return Err(Box::new(if has_name { invalid_type(&entry.kind) } else { blank() }));
     };
-    let matcher = if named { kind.compile(entry, context) } else { Err(blank()) };
+    let matcher = if has_name { kind.compile(entry, context) } else { Err(blank()) };
     let keys = match &matcher {
         Ok(matcher) => matcher.keys(),
         Err(_) => kind.key_of_broken(context).into_iter().collect(),
@@ -165,30 +162,12 @@ fn share_keys(rule: &mut Rule, others: &[Rule]) {
 fn auth(build: &Build, key: &ObjectKey, names: &mut Interner) -> Auth {
     let trigger = build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
     let clone = build.git().and_then(|git| git.clone_secret.as_deref());
-    let named = [(trigger, SecretOrigin::TriggerSecret), (clone, SecretOrigin::CloneSecret)]
+    let first = [(trigger, SecretOrigin::TriggerSecret), (clone, SecretOrigin::CloneSecret)]
         .into_iter()
         .find_map(|(name, origin)| Some((name.filter(|name| !name.is_empty())?, origin)));
-    let Some((name, origin)) = named else { return Auth::Open };
+    let Some((name, origin)) = first else { return Auth::Open };
     let secret = ObjectKey::new(Arc::clone(&key.namespace), names.share(name));
     Auth::Keys(Arc::new(KeyBinding { secret, entry: None, origin }))
-}
-
-/// The value of an annotation; the default, and an error, if it means nothing.
-pub(crate) fn annotation<T: Default>(
-    build: &Build,
-    key: &'static str,
-    parse: fn(&str) -> Option<T>,
-    (expected, assumed): (&'static str, &'static str),
-    errors: &mut Vec<OwnerError>,
-) -> T {
-    let Some(value) = build.annotation(key) else { return T::default() };
-    parse(value).unwrap_or_else(|| {
-        let error = OwnerError::of_owner(RuleError::annotation(key, value, expected, assumed));
-        if !errors.contains(&error) {
-            errors.push(error);
-        }
-        T::default()
-    })
 }
 
 fn repository(build: &Build, hosts: &trigger_core::KnownHosts) -> Result<RepoId, RuleError> {

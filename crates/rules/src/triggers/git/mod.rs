@@ -17,14 +17,13 @@ use trigger_core::{Branch, Event, FactValue, GitEvent, GitEventKind, Origin, Pul
 
 use self::branches::{Branches, ExpectedBranches, Patterns};
 use self::policy::ForkPolicy;
-use super::{BuildContext, BuildTrigger, IndexKey, Matcher, TriggerKind};
 use crate::auth::Auth;
-use crate::decide::DecisionInput;
 use crate::decision::{CheckTrace, Unmatched};
-use crate::owners::annotation;
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
-use crate::rule_set::OwnerRules;
+use crate::rule_set::{
+    BuildContext, BuildTrigger, DecisionInput, IndexKey, Matcher, OwnerRules, TriggerKind,
+};
 
 const PUSH: &str = "Push";
 const PULL_REQUEST: &str = "PullRequest";
@@ -151,8 +150,7 @@ impl BuildTrigger for Git {
             return Err(RuleError::new(INVALID, message));
         }
         let expected = ("allow, deny", "deny");
-        let forks =
-            annotation(context.build, annotations::FORKS, ForkPolicy::parse, expected, context.owner_errors);
+        let forks = context.annotation(annotations::FORKS, ForkPolicy::parse, expected);
         let revision = context.build.git().and_then(|git| git.revision.as_deref()).map(str::trim);
         let mut patterns = Patterns::default();
         let patterns = context.states.get().unwrap_or(&mut patterns);

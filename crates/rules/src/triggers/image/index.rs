@@ -5,8 +5,7 @@ use imbl::HashMap;
 use trigger_core::{ImageRef, ResourceRef};
 
 use super::{ImageRules, key};
-use crate::rule_set::{OwnerRules, RuleSet};
-use crate::triggers::KindIndex;
+use crate::rule_set::{KindIndex, OwnerRules, RuleSet};
 
 /// The owners with rules of this kind.
 #[derive(Clone, Default)]

@@ -25,13 +25,14 @@ pub use self::index::{is_waited_for, of, wait_for_the_same, waiting};
 use self::settings::suspended;
 pub use self::settings::{ImageRules, SHORTEST_INTERVAL};
 use super::pipeline::BEFORE_THE_BUILD;
-use super::{BuildContext, BuildTrigger, IndexKey, KindIndex, Matcher, TriggerKind};
 use crate::auth::Auth;
-use crate::decide::DecisionInput;
 use crate::decision::{CheckTrace, Unmatched};
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
-use crate::rule_set::{OwnerRules, Rule, RuleSet};
+use crate::rule_set::{
+    BuildContext, BuildTrigger, DecisionInput, IndexKey, KindIndex, Matcher, OwnerRules, Rule, RuleSet,
+    TriggerKind,
+};
 
 /// The value of `when[].type`.
 const NAME: &str = "Image";

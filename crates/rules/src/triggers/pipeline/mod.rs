@@ -18,13 +18,13 @@ use jiff::Timestamp;
 use trigger_api::shipwright::When;
 use trigger_core::{Event, PipelineRunEvent, RunClass};
 
-use super::{BuildContext, BuildTrigger, IndexKey, Matcher, TriggerKind};
 use crate::auth::Auth;
-use crate::decide::DecisionInput;
 use crate::decision::{CheckTrace, Unmatched};
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
-use crate::rule_set::OwnerRules;
+use crate::rule_set::{
+    BuildContext, BuildTrigger, DecisionInput, IndexKey, Matcher, OwnerRules, TriggerKind,
+};
 
 /// The Pipeline is the one the rule names.
 const PIPELINE: Predicate = Predicate::new("pipeline");

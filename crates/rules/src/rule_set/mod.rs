@@ -1,3 +1,8 @@
+//! The rules of all owners, and what a kind of trigger is to them.
+
+mod build_trigger;
+mod kind;
+
 use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
@@ -6,9 +11,11 @@ use std::sync::Arc;
 use imbl::HashMap;
 use trigger_core::{Event, RepoId, ResourceRef, Target};
 
+pub(crate) use self::build_trigger::{BuildContext, BuildTrigger, CompilerStates};
+pub use self::kind::DecisionInput;
+pub(crate) use self::kind::{IndexKey, Kind, KindIndex, Kinds, Matcher, TriggerKind};
 use crate::auth::Auth;
 use crate::rule_error::{OwnerError, RuleError};
-use crate::triggers::{IndexKey, KINDS, KindId, KindIndex, Matcher, TriggerKind};
 
 /// An immutable snapshot of all rules. A copy shares everything, and a change costs no more than its own size: the maps
 /// share what did not change.
@@ -17,8 +24,10 @@ pub struct RuleSet {
     owners: HashMap<ResourceRef, Arc<OwnerRules>>,
     /// Each list in the order of the owners: decisions read the same whichever changed last.
     index: HashMap<IndexKey, Arc<[Arc<OwnerRules>]>>,
-    /// What kinds of triggers index by themselves, in the order of [`KINDS`].
-    kinds: Vec<Box<dyn KindIndex>>,
+    /// What kinds of triggers index by themselves, in the order of the table.
+    indexes: Vec<Box<dyn KindIndex>>,
+    /// The table of kinds.
+    kinds: Kinds,
 }
 
 /// The rules of one owner.
@@ -47,7 +56,7 @@ pub(crate) struct Rule {
     /// Its name.
     pub(crate) name: Arc<str>,
     /// Its kind.
-    pub(crate) kind: KindId,
+    pub(crate) kind: Kind,
     /// What entitles an event to fire it.
     pub(crate) auth: Auth,
     /// What it starts.
@@ -58,14 +67,18 @@ pub(crate) struct Rule {
     pub(crate) matcher: Result<Box<dyn Matcher>, Box<RuleError>>,
 }
 
-impl Default for RuleSet {
-    fn default() -> Self {
-        let kinds = KINDS.iter().map(|kind| kind.new_index()).collect();
-        Self { owners: HashMap::default(), index: HashMap::default(), kinds }
-    }
-}
-
 impl RuleSet {
+    /// No rules, of the kinds of a table.
+    pub(crate) fn new(kinds: Kinds) -> Self {
+        let indexes = kinds.iter().map(|kind| kind.new_index()).collect();
+        Self { owners: HashMap::default(), index: HashMap::default(), indexes, kinds }
+    }
+
+    /// The kinds that rules can have.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
+        Kind::all(self.kinds)
+    }
+
     /// How many owners have rules.
     pub fn len(&self) -> usize {
         self.owners.len()
@@ -88,7 +101,7 @@ impl RuleSet {
 
     /// The index that a kind of trigger keeps itself.
     pub(crate) fn index_of<T: 'static>(&self) -> Option<&T> {
-        self.kinds.iter().find_map(|index| index.as_any().downcast_ref())
+        self.indexes.iter().find_map(|index| index.as_any().downcast_ref())
     }
 
     /// The owners with rules under a key, in the order of their names.
@@ -114,14 +127,15 @@ impl RuleSet {
 
     /// Whether an event applies to any rule, so that there is something to decide.
     pub fn applies_to_any(&self, event: &Event) -> bool {
-        KINDS.iter().any(|kind| {
+        self.kinds.iter().any(|kind| {
             let keys = kind.lookup(event);
             keys.iter().flat_map(|key| self.at(key)).any(|rules| kind.applies_to(event, rules))
         })
     }
 
     /// The owners with rules of a kind that an event applies to, each once, in the order of their names.
-    pub(crate) fn applying_to<'a>(&'a self, kind: &dyn TriggerKind, event: &Event) -> Vec<&'a OwnerRules> {
+    pub(crate) fn applying_to(&self, kind: Kind, event: &Event) -> Vec<&OwnerRules> {
+        let kind = kind.get();
         self.under_any(&kind.lookup(event), |rules| kind.applies_to(event, rules))
     }
 
@@ -134,7 +148,7 @@ impl RuleSet {
             let bucket = before.iter().chain([rules]).chain(after).cloned().collect();
             self.index.insert(key, bucket);
         }
-        for index in &mut self.kinds {
+        for index in &mut self.indexes {
             index.insert(rules);
         }
         self.owners.insert(rules.owner.clone(), Arc::clone(rules));
@@ -143,7 +157,7 @@ impl RuleSet {
     /// Removes the rules of an owner. True if there were any.
     pub(crate) fn remove(&mut self, owner: &ResourceRef) -> bool {
         let Some(rules) = self.owners.remove(owner) else { return false };
-        for index in &mut self.kinds {
+        for index in &mut self.indexes {
             index.remove(owner);
         }
         for key in rules.keys() {
@@ -187,7 +201,7 @@ impl fmt::Debug for OwnerRules {
 
 impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds: Vec<_> = KINDS.iter().map(|kind| kind.name()).collect();
+        let kinds: Vec<_> = self.kinds().map(Kind::name).collect();
         f.debug_struct("RuleSet")
             .field("owners", &self.owners.len())
             .field("kinds", &kinds)
