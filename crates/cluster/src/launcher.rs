@@ -6,7 +6,7 @@ use kube::api::DynamicObject;
 use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use tracing::warn;
-use trigger_core::{ObjectKey, ResourceRef};
+use trigger_core::ResourceRef;
 use trigger_dispatch::{LaunchError, Launched, Launcher, Retry};
 use trigger_runtime::error_chain;
 use trigger_targets::{FollowUp, Plan};
@@ -108,11 +108,6 @@ impl Launcher for KubeLauncher {
     fn follow_up<'a>(&'a self, records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
         self.write_records(records).boxed()
     }
-}
-
-/// The name by which the API server knows a service account.
-pub(crate) fn service_account_user(account: &ObjectKey) -> String {
-    format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }
 
 fn to_error(error: &kube::Error) -> LaunchError {

@@ -8,7 +8,6 @@ use serde_json::Value;
 use trigger_core::ObjectKey;
 
 use crate::MANAGER;
-use crate::launcher::service_account_user;
 
 /// What every patch says of itself.
 pub(crate) fn patch_parameters() -> PatchParams {
@@ -31,6 +30,11 @@ pub(crate) async fn create(
         request.headers_mut().insert("impersonate-user", user);
     }
     api.clone().into_client().request(request).await
+}
+
+/// The name by which the API server knows a service account.
+fn service_account_user(account: &ObjectKey) -> String {
+    format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }
 
 /// Like [`Api::patch_status`], but does not read what comes back, which is the whole object.
