@@ -9,7 +9,7 @@ use reqwest::{Client, ClientBuilder, Url};
 use rustls::ClientConfig;
 
 use crate::error::{EgressError, cleaned, innermost};
-use crate::guard::{Guard, is_private_literal};
+use crate::guard::{Forbidden, Guard, is_private_literal};
 use crate::response::HttpResponse;
 use crate::settings::{EgressSettings, EgressSettingsError};
 use crate::tls;
@@ -102,7 +102,10 @@ impl Egress {
         }
         match request.send().await {
             Ok(response) => Ok(HttpResponse::new(host, response)),
-            Err(error) => Err(EgressError::of_request(&error, &host)),
+            Err(error) => Err(match Forbidden::behind(&error) {
+                Some(forbidden) => forbidden.into(),
+                None => EgressError::of_request(&error, &host),
+            }),
         }
     }
 

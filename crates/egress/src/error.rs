@@ -1,8 +1,6 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::guard::Forbidden;
-
 /// A request that was not sent, or has no complete response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -42,9 +40,6 @@ impl EgressError {
 
     /// The error of a request without a response. The URL is left out: its query may contain a signature.
     pub(crate) fn of_request(error: &reqwest::Error, host: &str) -> Self {
-        if let Some(forbidden) = causes(error).find_map(|cause| cause.downcast_ref::<Forbidden>()) {
-            return forbidden.into();
-        }
         if error.is_timeout() {
             let message = format!("`{host}` does not answer in time; check that it can be reached from here");
             return Self::new(EgressErrorKind::TimedOut, message);
@@ -69,13 +64,10 @@ impl EgressError {
     }
 }
 
-impl From<&Forbidden> for EgressError {
-    fn from(error: &Forbidden) -> Self {
-        Self::new(EgressErrorKind::Refused, cleaned(&error.to_string()))
-    }
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+/// The causes of an error, the outermost first.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 

@@ -8,6 +8,7 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::address::{is_allowed, is_public};
+use crate::error::{EgressError, EgressErrorKind, causes, cleaned};
 use crate::host_port::HostPort;
 use crate::settings::PrivateAllowed;
 
@@ -36,6 +37,19 @@ pub(crate) enum Forbidden {
         /// The host of the URL.
         host: String,
     },
+}
+
+impl Forbidden {
+    /// The answer of [`GuardedResolver`] behind the error of a request, if that is the cause.
+    pub(crate) fn behind(error: &reqwest::Error) -> Option<&Self> {
+        causes(error).find_map(|cause| cause.downcast_ref())
+    }
+}
+
+impl From<&Forbidden> for EgressError {
+    fn from(error: &Forbidden) -> Self {
+        Self::new(EgressErrorKind::Refused, cleaned(&error.to_string()))
+    }
 }
 
 impl Guard {
