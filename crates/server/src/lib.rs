@@ -11,13 +11,11 @@ mod admin;
 mod ingest;
 mod listener;
 mod log_filter;
-mod metrics;
 mod recent_failure;
 pub mod wire;
 
 pub use admin::{Admin, AdminParts, Authenticator, Readiness};
-pub use ingest::{Ingest, IngestParts, IngestSettings, RegistryHook, RejectionWriter, RouteTable};
+pub use ingest::{Ingest, IngestParts, IngestSettings, Metrics, RegistryHook, RejectionWriter, RouteTable};
 pub use listener::{Limits, Peer, serve};
 pub use log_filter::LogFilter;
-pub use metrics::Metrics;
 pub use recent_failure::RecentFailure;

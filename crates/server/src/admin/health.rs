@@ -15,7 +15,7 @@ use tracing::error;
 use trigger_journal::{Journal, JournalError};
 use trigger_rules::Inventory;
 
-use crate::metrics::StateMetrics;
+use super::state_metrics::StateMetrics;
 
 /// A store slower than this cannot store deliveries within a provider's timeout either.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);

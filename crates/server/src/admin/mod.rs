@@ -18,6 +18,7 @@ mod redact;
 mod rejections;
 mod replays;
 mod routes;
+mod state_metrics;
 mod stream;
 mod visibility;
 

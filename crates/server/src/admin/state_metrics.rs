@@ -1,3 +1,5 @@
+//! The gauges that are read from the journal and the inventory on each scrape.
+
 use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
@@ -10,7 +12,7 @@ use trigger_rules::{RuleSet, kind_names};
 
 /// Gauges of the current state, updated on each scrape.
 #[derive(Clone, Default)]
-pub(crate) struct StateMetrics {
+pub(super) struct StateMetrics {
     ready: Gauge,
     pending: Gauge,
     claimed: Gauge,
@@ -29,7 +31,7 @@ struct RuleLabels {
 }
 
 impl StateMetrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
+    pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("ready", "Whether /readyz returns 200: 1 or 0", self.ready.clone());
         registry.register("deliveries_pending", "Deliveries in the queue", self.pending.clone());
         registry.register("deliveries_claimed", "Deliveries in progress", self.claimed.clone());
@@ -70,25 +72,25 @@ impl StateMetrics {
         );
     }
 
-    pub(crate) fn set_ready(&self, ready: bool) {
+    pub(super) fn set_ready(&self, ready: bool) {
         self.ready.set(ready.into());
     }
 
-    pub(crate) fn set_queue(&self, stats: &Stats) {
+    pub(super) fn set_queue(&self, stats: &Stats) {
         self.pending.set(gauge(stats.pending));
         self.claimed.set(gauge(stats.claimed));
         let age = |since| Timestamp::now().duration_since(since).as_secs_f64();
         self.oldest.set(stats.oldest_unsettled.map_or(0.0, age));
     }
 
-    pub(crate) fn set_usage(&self, usage: &Usage) {
+    pub(super) fn set_usage(&self, usage: &Usage) {
         self.journal_size.set(gauge(usage.bytes));
         self.journal_payloads.set(gauge(usage.payload_bytes));
         #[expect(clippy::cast_precision_loss, reason = "exact up to 9 petabytes")]
         self.journal_free.set(usage.free_bytes.map_or(f64::NAN, |bytes| bytes as f64));
     }
 
-    pub(crate) fn set_rules(&self, rules: &RuleSet) {
+    pub(super) fn set_rules(&self, rules: &RuleSet) {
         self.builds.set(gauge(rules.len()));
         let mut counts: Vec<_> = kind_names().map(|kind| (kind, 0)).collect();
         let mut errors = 0;

@@ -1,10 +1,8 @@
-//! The metrics of the hook port, and the gauges that are read from the journal and the inventory on each scrape.
+//! The metrics of the hook port.
 //!
 //! Label values come from closed sets: never from repositories, namespaces or requests. Every value exists from
 //! the start, as a counter at 0. A rate over a series that appears with its first event would miss that event,
 //! and docs/reference/metrics.md is generated from the metrics of an idle program.
-
-mod state;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -14,9 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 use trigger_core::{Event, GitEventKind};
 use trigger_registries::notifications::FORMATS;
 
-use crate::ingest::HookResponse;
-
-pub(crate) use self::state::StateMetrics;
+use super::response::HookResponse;
 
 /// The metrics of the hook port. Cheap to clone; clones share their counters.
 #[derive(Debug, Clone)]
@@ -41,7 +37,7 @@ struct RejectedLabels {
 
 /// The kind of event in a request, from a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EventName(&'static str);
+pub(super) struct EventName(&'static str);
 
 const EVENTS: [EventName; 9] = [
     EventName("push"),
@@ -57,11 +53,11 @@ const EVENTS: [EventName; 9] = [
 
 impl EventName {
     /// A registry's notification.
-    pub(crate) const NOTIFICATION: Self = Self("notification");
+    pub(super) const NOTIFICATION: Self = Self("notification");
     /// The response was sent before the event was known.
-    pub(crate) const UNREAD: Self = Self("unread");
+    pub(super) const UNREAD: Self = Self("unread");
 
-    pub(crate) fn of(event: &Event) -> Self {
+    pub(super) fn of(event: &Event) -> Self {
         Self(match event {
             Event::Git(event) => match &event.kind {
                 GitEventKind::Push { .. } => "push",
@@ -120,12 +116,12 @@ impl Metrics {
     }
 
     /// The counter of rejected requests that were not recorded.
-    pub(crate) fn rejections_dropped(&self) -> Counter {
+    pub(super) fn rejections_dropped(&self) -> Counter {
         self.rejections_dropped.clone()
     }
 
     /// Counts a response, sent `seconds` after the end of the request headers.
-    pub(crate) fn answered(
+    pub(super) fn answered(
         &self,
         provider: &'static str,
         event: EventName,

@@ -4,10 +4,11 @@
 //! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
 //! - `routes/`: webhooks of providers, push notifications of registries.
 //! - `body`: reads bodies within their bounds. `failure_limiter`: keeps strangers from spending our API server.
-//! - `response`, `rejections`: the answer for the sender, and the record for the operator.
+//! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
 
 mod body;
 mod failure_limiter;
+mod metrics;
 mod pipeline;
 mod rejections;
 mod response;
@@ -28,15 +29,14 @@ use trigger_rules::Inventory;
 use trigger_runtime::Secrets;
 
 use self::body::BodyBudget;
+pub use self::metrics::Metrics;
 use self::pipeline::{AnyRoute, Pipeline};
 pub use self::rejections::RejectionWriter;
 use self::rejections::Rejections;
-pub(crate) use self::response::HookResponse;
-use self::response::MessageKind;
+use self::response::{HookResponse, MessageKind};
 pub use self::routes::RegistryHook;
 use self::routes::{ProviderRoute, RegistryRoute, RegistryShared};
 pub use self::table::RouteTable;
-use crate::metrics::Metrics;
 use crate::recent_failure::RecentFailure;
 
 /// The limits of ingest.

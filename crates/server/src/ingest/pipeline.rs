@@ -13,10 +13,10 @@ use trigger_rules::{Inventory, RuleSet};
 
 use super::body::BodyBudget;
 use super::failure_limiter::FailureLimiter;
+use super::metrics::{EventName, Metrics};
 use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestOrigin};
 use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 use crate::listener::Peer;
-use crate::metrics::{EventName, Metrics};
 
 /// What all routes share.
 pub(super) struct Pipeline {

@@ -15,11 +15,11 @@ use trigger_rules::{KeyBinding, SecretOrigin, WebhookCandidates};
 use trigger_runtime::{SecretData, SecretError};
 
 use crate::ingest::failure_limiter::FailureLimiter;
+use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 use crate::ingest::{IngestParts, IngestSettings};
-use crate::metrics::EventName;
 
 /// How many Secrets are read side by side for one delivery.
 const SECRETS_SIDE_BY_SIDE: usize = 16;

@@ -11,10 +11,10 @@ use trigger_registries::notifications::{
 };
 
 use crate::ingest::failure_limiter::FailureLimiter;
+use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
-use crate::metrics::EventName;
 
 /// The largest notification, in bytes. Registries describe one push in a few KiB.
 const LARGEST_BODY: usize = 1024 * 1024;
