@@ -229,7 +229,7 @@ impl Shared {
         manifest: &Manifest,
     ) -> Result<(), crate::store::StoreFull> {
         self.store.put(repository, reference, manifest.clone())?;
-        self.notifications.pushed(self, repository, reference, manifest);
+        self.notifications.pushed(repository, reference, manifest);
         Ok(())
     }
 }

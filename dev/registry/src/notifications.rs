@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::auth::random;
-use crate::handler::Shared;
 use crate::http_client::send_request;
 use crate::store::Manifest;
 
@@ -38,14 +37,17 @@ pub(crate) struct Notification {
 /// The endpoints, and the queue to the sender.
 #[derive(Debug)]
 pub(crate) struct Notifications {
+    /// Host and port of the registry.
+    host: String,
+    scheme: &'static str,
     endpoints: Mutex<Vec<Endpoint>>,
     queue: UnboundedSender<Notification>,
 }
 
 impl Notifications {
-    pub(crate) fn new() -> (Self, UnboundedReceiver<Notification>) {
+    pub(crate) fn new(host: String, scheme: &'static str) -> (Self, UnboundedReceiver<Notification>) {
         let (queue, receiver) = unbounded_channel();
-        (Self { endpoints: Mutex::default(), queue }, receiver)
+        (Self { host, scheme, endpoints: Mutex::default(), queue }, receiver)
     }
 
     pub(crate) fn add(&self, url: &str, headers: &[(&str, &str)]) {
@@ -55,39 +57,39 @@ impl Notifications {
     }
 
     /// Queues a notification of a push to every endpoint.
-    pub(crate) fn pushed(&self, shared: &Shared, repository: &str, reference: &str, manifest: &Manifest) {
+    pub(crate) fn pushed(&self, repository: &str, reference: &str, manifest: &Manifest) {
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for endpoint in endpoints {
-            let envelope = json!({"events": [event(shared, repository, reference, manifest)]});
+            let envelope = json!({"events": [self.event(repository, reference, manifest)]});
             // The receiver is dropped only with the registry.
             let _ = self.queue.send(Notification { endpoint, envelope });
         }
     }
-}
 
-fn event(shared: &Shared, repository: &str, reference: &str, manifest: &Manifest) -> Value {
-    let Shared { host, scheme, .. } = shared;
-    let Manifest { digest, media_type, bytes } = manifest;
-    let mut target = json!({
-        "mediaType": media_type,
-        "digest": digest,
-        "size": bytes.len(),
-        "length": bytes.len(),
-        "repository": repository,
-        "url": format!("{scheme}://{host}/v2/{repository}/manifests/{digest}"),
-    });
-    if reference != digest {
-        target["tag"] = reference.into();
+    fn event(&self, repository: &str, reference: &str, manifest: &Manifest) -> Value {
+        let Self { host, scheme, .. } = self;
+        let Manifest { digest, media_type, bytes } = manifest;
+        let mut target = json!({
+            "mediaType": media_type,
+            "digest": digest,
+            "size": bytes.len(),
+            "length": bytes.len(),
+            "repository": repository,
+            "url": format!("{scheme}://{host}/v2/{repository}/manifests/{digest}"),
+        });
+        if reference != digest {
+            target["tag"] = reference.into();
+        }
+        json!({
+            "id": random(),
+            "timestamp": Timestamp::now().to_string(),
+            "action": "push",
+            "target": target,
+            "request": {"id": random(), "addr": "127.0.0.1", "host": host, "method": "PUT", "useragent": "devregistry"},
+            "actor": {},
+            "source": {"addr": host, "instanceID": "devregistry"},
+        })
     }
-    json!({
-        "id": random(),
-        "timestamp": Timestamp::now().to_string(),
-        "action": "push",
-        "target": target,
-        "request": {"id": random(), "addr": "127.0.0.1", "host": host, "method": "PUT", "useragent": "devregistry"},
-        "actor": {},
-        "source": {"addr": host, "instanceID": "devregistry"},
-    })
 }
 
 /// Sends notifications one after the other, as the distribution project's registry does.

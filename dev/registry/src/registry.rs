@@ -84,10 +84,12 @@ impl DevRegistryBuilder {
         let tls = self.certificate.map(|(certificate, key)| acceptor(&certificate, &key)).transpose()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let (notifications, queue) = Notifications::new();
+        let host = format!("127.0.0.1:{port}");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (notifications, queue) = Notifications::new(host.clone(), scheme);
         let shared = Arc::new(Shared {
-            host: format!("127.0.0.1:{port}"),
-            scheme: if tls.is_some() { "https" } else { "http" },
+            host,
+            scheme,
             authentication: self.authentication,
             anonymous_pull: self.anonymous_pull,
             with_digest: self.with_digest,
