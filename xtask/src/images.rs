@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use trigger_devcluster::DevCluster;
 use trigger_devregistry::DevRegistry;
 
-use crate::bench::process::Used;
 use crate::memory::readable;
+use crate::process_usage::ProcessUsage;
 use crate::shipped::{Shipped, binary};
 
 /// Flags of `images`.
@@ -54,13 +54,13 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn measure(args: &Args, registry: &DevRegistry, process: &str) -> anyhow::Result<()> {
-    let (began, used) = (Instant::now(), Used::by(process)?.time);
+    let (began, used) = (Instant::now(), ProcessUsage::of(process)?.time);
     let mut most = 0;
     while began.elapsed() < Duration::from_secs(args.seconds) {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        most = most.max(Used::by(process)?.resident);
+        most = most.max(ProcessUsage::of(process)?.resident);
     }
-    let used = Used::by(process)?.time.saturating_sub(used);
+    let used = ProcessUsage::of(process)?.time.saturating_sub(used);
     let requests = registry.requests();
     let mut by_second = HashMap::<u64, usize>::new();
     let mut last = HashMap::<&str, Instant>::new();

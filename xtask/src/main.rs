@@ -6,6 +6,7 @@ mod e2e;
 mod image;
 mod images;
 mod memory;
+mod process_usage;
 mod reference;
 mod shipped;
 mod soak;

@@ -7,7 +7,7 @@ use trigger_api::shipwright::Build;
 use trigger_devcluster::DevCluster;
 use trigger_rules::Inventory;
 
-use crate::bench::process::Used;
+use crate::process_usage::ProcessUsage;
 use crate::shipped::{Shipped, binary};
 
 const MIB: u64 = 1024 * 1024;
@@ -67,14 +67,14 @@ pub(crate) fn readable(bytes: u64) -> String {
 
 /// What one Build with two rules takes in the inventory.
 fn inventory() -> anyhow::Result<Measured> {
-    let before = Used::by("self")?.resident;
+    let before = ProcessUsage::of("self")?.resident;
     let inventory = Inventory::new(trigger_providers::known_hosts());
     for number in 0..INVENTORY_BUILDS {
         let build: Build = serde_json::from_value(build(number))?;
         inventory.apply(&build);
     }
     inventory.mark_synced();
-    let grown = Used::by("self")?.resident.saturating_sub(before);
+    let grown = ProcessUsage::of("self")?.resident.saturating_sub(before);
     ensure!(inventory.current().is_some_and(|rules| rules.len() == INVENTORY_BUILDS), "Builds are missing");
     Ok(Measured {
         what: format!("inventory, a Build of {INVENTORY_BUILDS}"),
@@ -94,7 +94,7 @@ async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
     program.ready().await?;
     // Idle: what the start has used is given back as far as it will be.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let resident = Used::by(&program.id())?.resident;
+    let resident = ProcessUsage::of(&program.id())?.resident;
     drop(program);
     cluster.shutdown().await?;
     Ok(resident)

@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use futures::future::try_join_all;
 use tokio::sync::{Mutex, mpsc};
 
-use super::process::Used;
 use super::wire::Wire;
+use crate::process_usage::ProcessUsage;
 
 /// A connection on which requests are answered one after the other.
 pub(super) trait Line {
@@ -89,7 +89,7 @@ pub(super) fn closed_over<L: Line>(
     supply: impl Supply<L::Request>,
 ) -> anyhow::Result<Load> {
     let supply = RefCell::new(supply);
-    let before = Used::by("self")?.time;
+    let before = ProcessUsage::of("self")?.time;
     let begin = Instant::now();
     let (count, end) = (begin + pace.warm_up, begin + pace.warm_up + pace.measure);
     let (last, answers, all) = (Cell::new(count), Cell::new(0_u64), Cell::new(0_u64));
@@ -114,7 +114,7 @@ pub(super) fn closed_over<L: Line>(
     runtime()?.block_on(try_join_all((0..pace.connections).map(|_| connection())))?;
     let mut latencies = latencies.into_inner();
     latencies.sort_unstable();
-    let time = Used::by("self")?.time.saturating_sub(before);
+    let time = ProcessUsage::of("self")?.time.saturating_sub(before);
     Ok(Load { answers: answers.get(), all: all.get(), took: last.get() - count, latencies, time })
 }
 
@@ -122,7 +122,7 @@ pub(super) fn closed_over<L: Line>(
 /// the moment a request was due, so that a server that stalls cannot hide what waits outside.
 pub(super) fn open(pace: Pace<'_>, per_second: u32, supply: impl Supply<Vec<u8>>) -> anyhow::Result<Load> {
     let supply = RefCell::new(supply);
-    let before = Used::by("self")?.time;
+    let before = ProcessUsage::of("self")?.time;
     let (due, waiting) = mpsc::unbounded_channel();
     let waiting = Mutex::new(waiting);
     let begin = Instant::now();
@@ -159,7 +159,7 @@ pub(super) fn open(pace: Pace<'_>, per_second: u32, supply: impl Supply<Vec<u8>>
     }
     let mut latencies = latencies.into_inner();
     latencies.sort_unstable();
-    let time = Used::by("self")?.time.saturating_sub(before);
+    let time = ProcessUsage::of("self")?.time.saturating_sub(before);
     Ok(Load { answers: latencies.len() as u64, all: all.get(), took, latencies, time })
 }
 

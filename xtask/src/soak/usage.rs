@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::process::Used;
 use crate::memory::readable;
+use crate::process_usage::ProcessUsage;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// What comes and goes between two looks is no growth.
@@ -33,8 +33,11 @@ impl Usage {
         loop {
             tokio::select! { () = end.cancelled() => return Ok(usage), () = tokio::time::sleep(EVERY) => {} }
             let files = std::fs::read_dir(format!("/proc/{process}/fd")).context("the program is gone")?;
-            let look =
-                Look { at: began.elapsed(), resident: Used::by(&process)?.resident, files: files.count() };
+            let look = Look {
+                at: began.elapsed(),
+                resident: ProcessUsage::of(&process)?.resident,
+                files: files.count(),
+            };
             usage.looks.push(look);
         }
     }

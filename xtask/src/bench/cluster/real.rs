@@ -9,8 +9,9 @@ use trigger_testkit::api_server::{ApiServer, Purpose};
 
 use super::metrics::Requests;
 use crate::bench::access::Access;
-use crate::bench::process::{Used, answer_questions};
+use crate::bench::process::answer_questions;
 use crate::bench::scene;
+use crate::process_usage::ProcessUsage;
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const NAMESPACES: &str = "/api/v1/namespaces";
@@ -141,9 +142,9 @@ fn collection(object: &Value) -> anyhow::Result<String> {
 async fn at_rest() -> anyhow::Result<()> {
     let begin = Instant::now();
     loop {
-        let before = Used::by_children_of(std::process::id())?;
+        let before = ProcessUsage::of_children(std::process::id())?;
         tokio::time::sleep(LOOK).await;
-        let used = Used::by_children_of(std::process::id())?.saturating_sub(before);
+        let used = ProcessUsage::of_children(std::process::id())?.saturating_sub(before);
         if used < LOOK.mul_f64(AT_REST) {
             return Ok(());
         }
