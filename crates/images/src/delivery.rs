@@ -80,6 +80,9 @@ mod tests {
 
     use super::*;
 
+    /// See `golden_names.rs` of `trigger-core`.
+    const TABLE: &str = include_str!("../../core/tests/golden/names.tsv");
+
     fn change(image: &str, from: Option<&str>, to: &str, second: i64) -> ImageChange {
         ImageChange {
             image: ImageRef::parse(image).unwrap(),
@@ -111,6 +114,27 @@ mod tests {
         assert_eq!(read(&Delivery { body: "{}".into(), ..delivery.clone() }), None);
         assert_eq!(read(&Delivery { body: r#"{"namespace":"a","changes":[]}"#.into(), ..delivery }), None);
         assert!(of(&"team-a".into(), &[], &observer(), Timestamp::UNIX_EPOCH).is_none());
+    }
+
+    #[test]
+    fn the_id_and_the_event_are_those_of_commit_356220d() {
+        let mut count = 0;
+        for line in TABLE.lines().filter(|line| line.starts_with("image\t")) {
+            let cells: Vec<_> = line.split('\t').collect();
+            let [_, namespace, images, from, to, since, event, id] = cells.as_slice() else { panic!("{line}") };
+            let values = images.split(',').zip(from.split(',')).zip(to.split(',')).zip(since.split(','));
+            let changes = values.map(|(((image, from), to), since)| ImageChange {
+                image: ImageRef::parse(image).unwrap(),
+                from: (from != "-").then(|| from.parse().unwrap()),
+                to: to.parse().unwrap(),
+                source: ImageSource::Registry,
+                since: since.parse().unwrap(),
+            });
+            let delivery = made(namespace, &changes.collect::<Vec<_>>());
+            assert_eq!((delivery.event.as_str(), delivery.id.as_str()), (*event, *id), "{line}");
+            count += 1;
+        }
+        assert_eq!(count, 6);
     }
 
     #[test]

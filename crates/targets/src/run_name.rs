@@ -28,8 +28,24 @@ mod tests {
 
     use super::*;
 
+    /// See `golden_names.rs` of `trigger-core`.
+    const TABLE: &str = include_str!("../../core/tests/golden/names.tsv");
+
     fn delivery(seed: &[u8]) -> DeliveryId {
         DeliveryId::derive(&[seed])
+    }
+
+    #[test]
+    fn the_name_for_the_first_event_is_that_of_commit_356220d() {
+        let mut count = 0;
+        for line in TABLE.lines().filter(|line| line.starts_with("run\t")) {
+            let cells: Vec<_> = line.split('\t').collect();
+            let [_, target, target_uid, delivery, .., name] = cells.as_slice() else { panic!("{line}") };
+            let delivery = delivery.parse().unwrap();
+            assert_eq!(run_name(target, target_uid, &delivery, Ordinal::FIRST), *name, "{line}");
+            count += 1;
+        }
+        assert_eq!(count, 14);
     }
 
     #[test]
