@@ -1,13 +1,17 @@
-//! The rules of the house, held over `cargo metadata`: which crate may depend on which, and which crates
-//! from elsewhere are allowed where. ARCHITECTURE.md says why.
+//! The rules of the house. This file holds them over `cargo metadata`: which crate may depend on which, and where crates
+//! from elsewhere are allowed. `modules` and `sources` hold them over the source text. ARCHITECTURE.md has the reasons.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod circles;
+mod modules;
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+
+use self::circles::Graph;
 
 /// Our crates from the innermost to the outermost, with what each may use of the others.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -141,6 +145,19 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
+fn crates_form_no_circle() {
+    let found = dependencies();
+    let mut graph = Graph::default();
+    for (name, uses) in &found {
+        for used in uses.iter().filter(|used| found.contains_key(*used)) {
+            graph.add(name, used, "Cargo.toml");
+        }
+    }
+    assert!(graph.edges() > 50, "{} edges", graph.edges());
+    assert_eq!(graph.circle(), None);
+}
+
+#[test]
 fn only_the_subcommand_dev_and_tests_use_what_is_under_dev() {
     let metadata = metadata();
     let is_under = |package: &Package, folder: &str| {
@@ -191,8 +208,10 @@ fn each_outside_crate_has_one_home() {
 }
 
 /// The pages whose tables name tests in their last column, in backquotes, and how many at least.
-const PAGES: [(&str, usize); 2] =
-    [(include_str!("../../../docs/conformance.md"), 40), (include_str!("../../../docs/security.md"), 70)];
+const PAGES: [(&str, usize); 2] = [
+    (include_str!("../../../../docs/conformance.md"), 40),
+    (include_str!("../../../../docs/security.md"), 70),
+];
 
 fn tests_of(page: &str) -> Vec<String> {
     let cells = page.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once("| "));
@@ -229,51 +248,4 @@ fn every_crate_holds_the_lints_and_the_licence() {
         assert!(manifest.contains("[lints]\nworkspace = true"), "{} leaves the lints out", package.name);
         assert_eq!(package.license.as_deref(), Some("Apache-2.0"), "{}", package.name);
     }
-}
-
-/// The lines that may name a provider outside its folder: those of the table and of its crate's list of modules.
-const LINES_THAT_NAME_GITLAB: [(&str, &str); 4] = [
-    ("crates/providers/src/lib.rs", "mod gitlab;"),
-    ("crates/providers/src/lib.rs", "pub use gitlab::GitLab;"),
-    ("crates/providers/src/registry.rs", "use crate::gitlab::GitLab;"),
-    ("crates/providers/src/registry.rs", "&GitLab,"),
-];
-
-/// The sources of a folder that go into a program, by their paths below `root`: no tests, and not `except`.
-fn sources_below(root: &Path, folder: &Path, except: &str, sources: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let below = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() {
-            if name != "tests" && below != except {
-                sources_below(root, &path, except, sources);
-            }
-        } else if path.extension().is_some_and(|end| end == "rs") && name != "tests.rs" {
-            let text = fs::read_to_string(&path).unwrap();
-            let program = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-            sources.push((below, program.to_owned()));
-        }
-    }
-}
-
-#[test]
-fn only_its_folder_and_the_table_name_gitlab() {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).canonicalize().unwrap();
-    let mut sources = Vec::new();
-    for group in ["crates", "dev", "."] {
-        for entry in fs::read_dir(root.join(group)).unwrap() {
-            let source = entry.unwrap().path().join("src");
-            if source.is_dir() {
-                sources_below(&root, &source, "crates/providers/src/gitlab", &mut sources);
-            }
-        }
-    }
-    assert!(sources.len() > 200, "{} sources", sources.len());
-    let named: BTreeSet<_> = sources
-        .iter()
-        .flat_map(|(path, text)| text.lines().map(move |line| (path.as_str(), line.trim())))
-        .filter(|(_, line)| line.to_ascii_lowercase().contains("gitlab"))
-        .collect();
-    assert_eq!(named, BTreeSet::from(LINES_THAT_NAME_GITLAB));
 }
