@@ -72,6 +72,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "core",
             "journal",
+            "providers",
             "rules",
             "runtime",
             "shipwright-trigger",
