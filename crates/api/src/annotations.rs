@@ -62,9 +62,9 @@ pub const TRIGGERED_BUILDS: &str = "triggers.shipwright.io/pipelinerun-triggered
 /// of this name, with values that the API server refuses.
 pub const BUILD_RUN_NAMES: &str = "triggers.shipwright.io/buildrun-names";
 
-/// On a Build: which code its runs build, see [`crate::RevisionPolicy`].
+/// On a Build: which code its runs build, `auto`, `event` or `build`.
 pub const REVISION: &str = "trigger.shipwright.io/revision";
-/// On a Build: `allow` lets pull requests from forks start it, see [`crate::ForkPolicy`].
+/// On a Build: `allow` lets pull requests from forks start it.
 pub const FORKS: &str = "trigger.shipwright.io/forks";
 /// On a Build: how often the registries of the images in its rules are asked, such as `10m`. Of several Builds
 /// that wait for one image, the shortest interval counts.

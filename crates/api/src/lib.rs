@@ -1,8 +1,17 @@
-//! The Kubernetes resource types we read and write, one file per kind, a folder per API group.
+//! The Kubernetes resource types that we read and write: a folder per API group, a file per kind.
 //!
-//! Types, validation and the CRDs of the dev cluster. No client, no I/O.
-//! A field that a type does not name is kept as it is (`other`), so that a spec can be read, embedded
-//! elsewhere and written without losing anything.
+//! Types, parsing and validation. The CRDs that the dev cluster serves are YAML files and not derived from these
+//! types: they stand in for the projects' own CRDs, with their pruning, while our types keep every field.
+//!
+//! # Invariants
+//!
+//! - No client and no I/O.
+//! - A field that a type does not name survives reading and writing (`other`), so that a spec can be embedded
+//!   elsewhere.
+//! - A cluster is only asked for `shipwright.io/v1beta1`. `v1alpha1` is read from files: upstream's conversion to
+//!   it fails for Builds with Image or Pipeline rules.
+//! - Tekton's types read leniently. A field that a newer Tekton writes differently is left out; the object stays
+//!   readable.
 #![forbid(unsafe_code)]
 
 pub mod annotations;

@@ -1,7 +1,22 @@
-//! The command line and the wiring of Shipwright Trigger.
+//! The binary of Shipwright Trigger: command line, options, wiring.
 //!
-//! `commands` has a file per subcommand, `options` a file per group of flags. `program` wires the parts together
-//! and stops them in order. `dev` is the demo of `shipwright-trigger dev`.
+//! - `commands`: a file or folder per subcommand. `deliveries` and `images` are clients of the admin API;
+//!   `admin_client` is what they have in common.
+//! - `options`: a file per group of flags. `program`: the wiring, and the order of shutdown. `listeners` opens all
+//!   sockets before anything starts.
+//! - `dispatcher_runtime`: the threads of the dispatcher, with a lower priority than the intake. Providers give up
+//!   on an answer after seconds; a run that starts a moment later harms nothing.
+//! - `leader_tasks`: starts and stops the work that one replica does for all.
+//! - `render_decisions`: decisions for people. `sanitize`: text of strangers, made safe to print.
+//! - `traces`: spans of deliveries to an OpenTelemetry collector. `panics`: panics are counted and logged with
+//!   their place, without their message, which may quote a payload.
+//! - `dev`: the demo of `shipwright-trigger dev`. The end-to-end scenarios are `tests/e2e`.
+//!
+//! # Invariants
+//!
+//! - No other crate names OpenTelemetry. `anyhow` is used here and in `xtask` only.
+//! - `main.rs` calls this library and does nothing else.
+//! - Text of strangers passes `sanitize` before it is printed. JSON output is left as it is.
 #![forbid(unsafe_code)]
 
 mod admin_client;

@@ -1,10 +1,22 @@
-//! What happened.
+//! The domain types that every other crate speaks.
 //!
-//! This crate knows the words everything else speaks: [`Event`] (the provider-neutral meaning),
-//! [`Delivery`] (the bytes that reached us, under an id of their own), [`RepoId`] and [`ImageRef`] (one name
-//! for every spelling of a repository, and of an image) and [`Verified`] (a value whose origin has been proven).
+//! - [`Event`], [`Events`]: the provider-neutral meaning of a delivery. Each event has an [`Ordinal`] within it.
+//! - [`Delivery`]: the bytes that reached us, under a [`DeliveryId`] that follows from its [`DeliveryKey`].
+//! - [`RepoId`], [`ImageRef`], [`Branch`], [`Commit`]: one name for every spelling of a repository, an image, a
+//!   ref.
+//! - [`ResourceRef`]: the identity of owners, targets and runs, without the version.
+//! - [`Credential`], [`Verifier`], [`Verification`], [`Verified`]: what a sender presents, the check, its stored
+//!   result, and a value whose origin is verified.
+//! - [`Need`], [`Fact`]: a question that the payload leaves open, and its stored answer.
 //!
-//! It is pure: no I/O, no clock, no Kubernetes, no JSON of any provider.
+//! # Invariants
+//!
+//! - Pure: no I/O, no clock (times are passed in), no Kubernetes type, no provider's JSON.
+//! - A value that exists is valid. A `RepoId`, `Branch` or `Commit` is parsed once, at the edge.
+//! - Credentials are compared with keys in `credential` only, in constant time. Every key is tried, also after a
+//!   match.
+//! - A `Verified` value comes from a [`Verifier`] or from an [`Observer`].
+//! - A repository's name finds rules and proves nothing. The key of a rule does.
 #![forbid(unsafe_code)]
 
 mod credential;

@@ -1,10 +1,26 @@
-//! HTTP.
+//! HTTP: the hook port, the admin port, and the types of the admin API.
 //!
-//! [`Ingest`] accepts deliveries on the port that faces the internet. [`Admin`] serves health, readiness, metrics
-//! and the admin API on another port; [`wire`] holds the types of that API. [`serve`] is the accept loop of both.
+//! - [`Ingest`]: one pipeline for every request on the port that faces the internet. `ingest/routes` supplies the
+//!   differences; the table of routes is replaced as a whole while the program runs.
+//! - [`Admin`]: health, readiness, metrics and the admin API on another port. `admin/routes` is the table from
+//!   which the router and the OpenAPI document are made; `visibility` is what a caller may see, `redact` leaves out
+//!   the rest.
+//! - [`wire`]: the types of that API, which the command line uses too.
+//! - [`serve`]: the accept loop of both ports, with limits on connections and headers.
 //!
-//! This crate names no Kubernetes type: it reaches the inventory, Secrets and the journal through traits and plain
-//! values. Responses on the hook port reveal nothing about the cluster.
+//! # Invariants
+//!
+//! - No Kubernetes type: inventory, Secrets and journal arrive as traits and plain values.
+//! - Responses on the hook port are constant. They reveal no names, namespaces or counts of the cluster.
+//! - Metric labels come from closed sets.
+//! - Every record that the admin API returns passes `redact`. A record without a visible part is answered like an
+//!   unknown one.
+//! - A failing verification slows its repository down and never closes it: otherwise a stranger could silence it.
+//! - While a replica drains, every response closes its connection. A client that reuses a connection at the moment
+//!   it closes would lose its request.
+//! - After a delivery could not be stored, the replica is unready for ten seconds: a nearly full volume accepts the
+//!   small write of the probe. After that only the probe counts, since an unready replica gets no traffic that
+//!   shows recovery.
 #![forbid(unsafe_code)]
 
 mod admin;
