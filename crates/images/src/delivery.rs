@@ -121,7 +121,9 @@ mod tests {
         let mut count = 0;
         for line in TABLE.lines().filter(|line| line.starts_with("image\t")) {
             let cells: Vec<_> = line.split('\t').collect();
-            let [_, namespace, images, from, to, since, event, id] = cells.as_slice() else { panic!("{line}") };
+            let [_, namespace, images, from, to, since, event, id] = cells.as_slice() else {
+                panic!("{line}")
+            };
             let values = images.split(',').zip(from.split(',')).zip(to.split(',')).zip(since.split(','));
             let changes = values.map(|(((image, from), to), since)| ImageChange {
                 image: ImageRef::parse(image).unwrap(),

@@ -1,9 +1,11 @@
 //! The rules of the house. This file holds them over `cargo metadata`: which crate may depend on which, and where crates
-//! from elsewhere are allowed. `modules` and `sources` hold them over the source text. ARCHITECTURE.md has the reasons.
+//! from elsewhere are allowed. `modules` and `sources` hold them over the source text,
+//! `maps` over the pages about the code. ARCHITECTURE.md has the reasons.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod circles;
+mod maps;
 mod modules;
 mod sources;
 
@@ -220,8 +222,8 @@ fn tests_of(page: &str) -> Vec<String> {
     names.filter(|name| name.contains('_')).map(ToOwned::to_owned).collect()
 }
 
-#[test]
-fn every_test_that_the_documents_name_exists() {
+/// All Rust sources of the product, tests included.
+fn rust_sources() -> String {
     let mut sources = String::new();
     let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))];
     while let Some(folder) = folders.pop() {
@@ -234,6 +236,12 @@ fn every_test_that_the_documents_name_exists() {
             }
         }
     }
+    sources
+}
+
+#[test]
+fn every_test_that_the_documents_name_exists() {
+    let sources = rust_sources();
     for (page, at_least) in PAGES {
         let names = tests_of(page);
         assert!(names.len() > at_least, "{names:?}");
