@@ -8,8 +8,10 @@ use crate::sanitize::escape_for_terminal;
 
 /// A decision, ready to print.
 pub(crate) struct RenderedDecision<'a> {
-    /// The kind and name of the object that carries the rule: `Build`, `team-a/web`.
-    pub(crate) target: (&'a str, String),
+    /// The object that carries the rule.
+    pub(crate) owner: wire::ResourceRef,
+    /// The position of the event in its delivery, from 0.
+    pub(crate) event: u32,
     pub(crate) rule: &'a str,
     pub(crate) verdict: Verdict,
     pub(crate) reason: String,
@@ -51,10 +53,7 @@ impl<'a> RenderedDecision<'a> {
             wire::Outcome::Fired { runs } if runs.is_empty() => {
                 (Verdict::Fires, "every predicate holds".to_owned())
             }
-            wire::Outcome::Fired { runs } => {
-                let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
-                (Verdict::Fired, format!("started {}", names.join(", ")))
-            }
+            wire::Outcome::Fired { runs } => (Verdict::Fired, format!("started {}", names(runs))),
             wire::Outcome::AlsoMatched { .. } => {
                 let reason = "every predicate holds too; one run per target and event is enough";
                 (Verdict::Matches, reason.to_owned())
@@ -62,7 +61,8 @@ impl<'a> RenderedDecision<'a> {
             wire::Outcome::Skipped { message, .. } => (Verdict::Skipped, message.clone()),
         };
         Self {
-            target: (&decision.owner.kind, decision.owner.object_name().to_string()),
+            owner: decision.owner.clone(),
+            event: decision.event,
             rule: &decision.rule,
             verdict,
             reason,
@@ -71,13 +71,19 @@ impl<'a> RenderedDecision<'a> {
     }
 }
 
-/// Prints decisions with their checks, grouped by the objects that carry the rules.
+/// The names of runs, without their namespace: it is that of the owner.
+pub(crate) fn names<'a>(runs: impl IntoIterator<Item = &'a wire::ResourceRef>) -> String {
+    runs.into_iter().map(|run| run.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Prints decisions with their checks, grouped by events and by the objects that carry the rules.
 pub(crate) fn print_decisions<'a>(decisions: impl IntoIterator<Item = RenderedDecision<'a>>) {
     let mut last = None;
-    for RenderedDecision { target: (kind, target), rule, verdict, reason, checks } in decisions {
-        if last.as_ref() != Some(&target) {
-            println!("{kind} {}", escape_for_terminal(&target).bold());
-            last = Some(target);
+    for RenderedDecision { owner, event, rule, verdict, reason, checks } in decisions {
+        let group = (event, owner);
+        if last.as_ref() != Some(&group) {
+            println!("{}", heading(&group.1, event));
+            last = Some(group);
         }
         println!("  {} \"{}\": {}", verdict.word(), escape_for_terminal(rule), escape_for_terminal(&reason));
         let longest = checks.iter().map(|check| check.predicate.len()).max().unwrap_or_default();
@@ -91,4 +97,12 @@ pub(crate) fn print_decisions<'a>(decisions: impl IntoIterator<Item = RenderedDe
             );
         }
     }
+}
+
+/// The owner, with the number of the event unless it is the first: most deliveries have only one.
+fn heading(owner: &wire::ResourceRef, event: u32) -> String {
+    let name = owner.object_name().to_string();
+    let (kind, name) = (escape_for_terminal(&owner.kind), escape_for_terminal(&name));
+    let name = name.bold();
+    if event == 0 { format!("{kind} {name}") } else { format!("{kind} {name}, event {}", event + 1) }
 }

@@ -77,6 +77,7 @@ async fn a_user_sees_the_parts_in_their_namespaces() {
     assert_eq!(namespaces(&response["decisions"]), [&*team_a, &*team_a, &*team_b, &*team_b]);
     let key = json!({"secret": {"namespace": team_a, "name": "hook"}, "entry": secret_entry(world.provider)});
     assert_eq!(response["verification"]["keys"], json!([key]));
+    assert_eq!(response["verification"]["route"], format!("/hooks/{}", world.provider.name()));
     assert_eq!(response["launches"][0]["state"]["succeeded"], true);
     assert_eq!((&response["state"], &response["hidden"]), (&json!("settled"), &json!(false)));
     let request = world.compose(&sample);
@@ -87,7 +88,9 @@ async fn a_user_sees_the_parts_in_their_namespaces() {
     let response = world.ask("reader-a", &path).await.body;
     assert_eq!(namespaces(&response["decisions"]), [&*team_a, &*team_a]);
     assert_eq!(response["hidden"], true);
-    assert_eq!(response["launches"][0]["run"]["namespace"], *team_a);
+    let run = &response["launches"][0]["run"];
+    assert_eq!((&run["group"], &run["kind"]), (&json!("shipwright.io"), &json!("BuildRun")));
+    assert_eq!(run["namespace"], *team_a);
     assert!(!response.to_string().contains(&team_b), "{response}");
 
     let response = world.ask("reader-b", &path).await.body;

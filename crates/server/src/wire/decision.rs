@@ -4,17 +4,17 @@ use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 
 use super::ResourceRef;
 
-/// The decision about one rule, with its reasons.
+/// The decision about one rule and one event, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
-    /// The owner: the object that carries the rule.
+    /// The object that carries the rule.
     pub owner: ResourceRef,
     /// The name of the rule: `when[].name` of a Build.
     pub rule: String,
     /// The position of the rule in its owner, from 0.
     pub index: usize,
-    /// The position of the event in the delivery, from 0; left out for the first.
+    /// The position of the event in the delivery, from 0; absent if 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub event: u32,
     /// The outcome.
@@ -30,14 +30,14 @@ pub struct Decision {
 pub enum Outcome {
     /// The rule fired; in a dry run, it would fire.
     Fired {
-        /// The runs that the rule started; none in a dry run.
-        #[serde(default)]
+        /// The runs that the rule started; absent in a dry run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         runs: Vec<ResourceRef>,
     },
     /// The rule matched, but an earlier rule of the same target fires for this event.
     AlsoMatched {
-        /// The runs that the earlier rule started; none in a dry run.
-        #[serde(default)]
+        /// The runs that the earlier rule started; absent in a dry run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         runs: Vec<ResourceRef>,
     },
     /// The rule did not fire.
@@ -63,7 +63,7 @@ pub struct Check {
     pub found: String,
 }
 
-/// Whether an event is the first of its delivery.
+/// Whether an event is the first of its delivery. Its position is left out: most deliveries have one event.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn is_first(event: &u32) -> bool {
     *event == 0
@@ -72,7 +72,7 @@ pub(super) fn is_first(event: &u32) -> bool {
 impl From<&DecisionRecord> for Decision {
     fn from(record: &DecisionRecord) -> Self {
         let named = |runs: &[trigger_core::ResourceRef]| {
-            // What an old version stored for a rule whose run could not be rendered has no name.
+            // Versions before 0.1 stored a run without a name for a rule whose run could not be rendered.
             runs.iter().filter(|run| !run.name().is_empty()).map(ResourceRef::from).collect()
         };
         let outcome = match &record.outcome {

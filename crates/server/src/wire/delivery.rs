@@ -172,7 +172,8 @@ pub struct Header {
 pub struct Verification {
     /// The keys that verify the delivery.
     pub keys: Vec<KeyRef>,
-    /// The route that the request came in by; absent for observed changes and for deliveries of old versions.
+    /// The route that received the request, as its URL path; absent for observed changes and for deliveries of
+    /// versions that did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
     /// Whether rules without a Secret may act on the delivery.
@@ -185,13 +186,14 @@ pub struct Verification {
     pub observed: Option<ObjectName>,
 }
 
-/// A webhook key, by the Secret and the entry that hold it.
+/// A webhook key: an entry of a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRef {
     /// The Secret.
     pub secret: ObjectName,
-    /// The entry in its `data`; absent for deliveries of old versions.
+    /// The key in the `data` of the Secret, such as `github-token`; absent for deliveries of versions that did not
+    /// record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
 }

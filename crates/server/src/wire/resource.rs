@@ -27,7 +27,7 @@ impl fmt::Display for ObjectName {
     }
 }
 
-/// A Kubernetes object of any kind.
+/// A namespaced Kubernetes object of any kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceRef {
@@ -35,7 +35,7 @@ pub struct ResourceRef {
     pub group: String,
     /// The kind, such as `Build`.
     pub kind: String,
-    /// The namespace.
+    /// `metadata.namespace`.
     pub namespace: String,
     /// `metadata.name`.
     pub name: String,
@@ -63,5 +63,24 @@ impl fmt::Display for ResourceRef {
     /// Kind, namespace and name: `Build team-a/web`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_resource_is_written_flat_and_shown_with_its_kind() {
+        let build = trigger_core::ResourceRef::new("shipwright.io", "Build", ObjectKey::new("team-a", "web"));
+        let resource = ResourceRef::from(&build);
+        let written =
+            json!({"group": "shipwright.io", "kind": "Build", "namespace": "team-a", "name": "web"});
+        assert_eq!(serde_json::to_value(&resource).unwrap(), written);
+        assert_eq!(serde_json::from_value::<ResourceRef>(written).unwrap(), resource);
+        assert_eq!(resource.to_string(), "Build team-a/web");
+        assert_eq!(resource.object_name().to_string(), "team-a/web");
     }
 }

@@ -11,7 +11,7 @@ use super::{DateTime, ResourceRef};
 pub struct Launch {
     /// The run.
     pub run: ResourceRef,
-    /// The position in the delivery of the event that started it, from 0; left out for the first.
+    /// The position in the delivery of the event that started the run, from 0; absent if 0.
     #[serde(default, skip_serializing_if = "is_first")]
     pub event: u32,
     /// `metadata.uid` of the run, if known.

@@ -14,7 +14,7 @@ use super::changes;
 use super::pages::deliveries;
 use super::rows::{is_throttled, state};
 use crate::admin_client::{Client, Notation, age, rfc3339, short};
-use crate::render_decisions::{RenderedDecision, Verdict, print_decisions};
+use crate::render_decisions::{RenderedDecision, Verdict, names, print_decisions};
 use crate::sanitize::escape_for_terminal;
 
 /// Flags of `deliveries show`.
@@ -119,9 +119,11 @@ fn print_delivery(delivery: &DeliveryDetail) {
     }
     print_decisions(delivery.decisions.iter().map(|decision| {
         let mut rendered = RenderedDecision::from_wire(decision);
-        if is_throttled && let Some(run) = not_launched(delivery, decision) {
+        let throttled = if is_throttled { not_launched(delivery, decision) } else { Vec::new() };
+        if !throttled.is_empty() {
+            let verb = if throttled.len() == 1 { "is" } else { "are" };
             rendered.verdict = Verdict::Fires;
-            rendered.reason = format!("{} is throttled", run.name);
+            rendered.reason = format!("{} {verb} throttled", names(throttled));
         }
         rendered
     }));
@@ -134,10 +136,10 @@ fn print_delivery(delivery: &DeliveryDetail) {
     }
 }
 
-/// The run of a decision, if it is not created yet.
-fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Option<&'a ResourceRef> {
-    let Outcome::Fired { runs } = &decision.outcome else { return None };
-    runs.iter().find(|run| !delivery.launches.iter().any(|launch| launch.run == **run))
+/// The runs of a decision that are not created yet.
+fn not_launched<'a>(delivery: &DeliveryDetail, decision: &'a Decision) -> Vec<&'a ResourceRef> {
+    let Outcome::Fired { runs } = &decision.outcome else { return Vec::new() };
+    runs.iter().filter(|run| !delivery.launches.iter().any(|launch| launch.run == **run)).collect()
 }
 
 fn verified(delivery: &DeliveryDetail) -> String {
@@ -195,7 +197,8 @@ fn print_launch(launch: &Launch) {
         (None, None) => ("created".to_owned(), String::new()),
     };
     let run = launch.run.object_name();
-    println!("{} {}  {mark}{}", launch.run.kind, run.bold(), escape_for_terminal(&detail));
+    let kind = escape_for_terminal(&launch.run.kind);
+    println!("{kind} {}  {mark}{}", run.bold(), escape_for_terminal(&detail));
 }
 
 fn print_rejection(rejection: &Rejection) {

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use trigger_cluster::{Scope, connect, list_builds};
 use trigger_core::{
-    Event, Events, Fact, FactValue, Facts, ImageChange, KeyRef, ObjectKey, RepoId, Unsigned, Verification,
+    Event, Events, Fact, FactValue, Facts, ImageChange, KeyRef, ObjectKey, Ordinal, RepoId, Unsigned,
+    Verification,
 };
 use trigger_providers::known_hosts;
 use trigger_rules::{Decision, DecisionInput, Inventory, Outcome, Predicate, RuleSet, decide};
@@ -103,11 +104,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let decide_one = |event: &Event| decide_offline(event, &rules);
+    let decide_one = |(ordinal, event): (Ordinal, &Event)| {
+        decide_offline(event, &rules).into_iter().map(move |decision| (ordinal, decision))
+    };
     let decisions: Vec<_> = match &input {
-        Input::Event(event) => decide_one(event),
-        Input::Webhook(events) => events.iter().flat_map(|(_, event)| decide_one(event)).collect(),
-        Input::Change(change) => image::everywhere(change, &rules).iter().flat_map(decide_one).collect(),
+        Input::Event(event) => decide_one((Ordinal::FIRST, event)).collect(),
+        Input::Webhook(events) => events.iter().flat_map(decide_one).collect(),
+        // A change is one event in each namespace.
+        Input::Change(change) => {
+            let events = image::everywhere(change, &rules);
+            events.iter().flat_map(|event| decide_one((Ordinal::FIRST, event))).collect()
+        }
     };
     if let Input::Event(Event::Image(event)) = &input {
         event.changes.iter().for_each(image::print_change);
@@ -118,7 +125,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Input::Webhook(events) => events.iter().for_each(|(_, event)| print_no_rule(event, &rules)),
         Input::Change(change) => image::print_no_rule(&change.image, None, &rules),
     }
-    let fires = decisions.iter().any(|decision| matches!(decision.outcome, Outcome::Fired(_)));
+    let fires = decisions.iter().any(|(_, decision)| matches!(decision.outcome, Outcome::Fired(_)));
     Ok(if fires { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FIRES) })
 }
 
@@ -163,9 +170,10 @@ fn assumed(event: &Event, rules: &RuleSet) -> Verification {
     Verification { keys, unsigned: Unsigned::Operator, observed, ..Verification::default() }
 }
 
-fn render(decisions: &[Decision]) {
-    print_decisions(decisions.iter().map(|decision| RenderedDecision {
-        target: (&decision.owner.kind, decision.owner.key.to_string()),
+fn render(decisions: &[(Ordinal, Decision)]) {
+    print_decisions(decisions.iter().map(|(ordinal, decision)| RenderedDecision {
+        owner: (&decision.owner).into(),
+        event: ordinal.get(),
         rule: &decision.rule,
         verdict: match &decision.outcome {
             Outcome::Fired(_) => Verdict::Fires,
