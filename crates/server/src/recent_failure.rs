@@ -18,11 +18,13 @@ impl RecentFailure {
         failure.as_ref().filter(|(since, _)| since.elapsed() < RECENT).map(|(_, reason)| reason.clone())
     }
 
-    pub(crate) fn begins(&self, reason: String) {
+    /// Stores the reason: a delivery could not be stored just now.
+    pub(crate) fn set(&self, reason: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason));
     }
 
-    pub(crate) fn ends(&self) {
+    /// Clears the reason: a delivery was stored.
+    pub(crate) fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

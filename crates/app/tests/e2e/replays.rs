@@ -17,7 +17,7 @@ async fn a_replay_starts_one_run_and_says_who_asked() {
     let dry = world.order("editor-a", &path, json!({"dryRun": true})).await;
     assert_eq!((dry.status, &dry.body["result"]["status"]), (StatusCode::OK, &json!("dry-run")));
     let verdicts: Vec<_> = dry.body["result"]["decisions"].as_array().unwrap().iter().collect();
-    assert_eq!(verdicts[0]["outcome"], json!({"verdict": "fired", "runs": []}));
+    assert_eq!(verdicts[0]["outcome"], json!({"verdict": "fired"}));
     assert_eq!(world.run_counts().await, (1, 0), "a dry run starts nothing");
 
     assert_eq!(world.order("reader-a", &path, json!({"request": "r"})).await.status, StatusCode::FORBIDDEN);

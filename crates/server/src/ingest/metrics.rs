@@ -130,7 +130,7 @@ impl Metrics {
     ) {
         let labels = ReceivedLabels { provider, event: event.0, answer: answer.name() };
         self.received.get_or_create(&labels).inc();
-        if let Some(reason) = answer.refusal() {
+        if let Some(reason) = answer.rejection_reason() {
             self.rejected.get_or_create(&RejectedLabels { reason }).inc();
         }
         self.response_time.observe(seconds);

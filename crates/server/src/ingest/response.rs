@@ -118,7 +118,7 @@ impl HookResponse {
         "unavailable",
     ];
 
-    /// Every [`HookResponse::refusal`].
+    /// Every [`HookResponse::rejection_reason`].
     pub(crate) const REJECTIONS: [&str; 13] = [
         "malformed",
         "unproven",
@@ -136,7 +136,7 @@ impl HookResponse {
     ];
 
     /// RejectionDetail something is not taken in, for metrics; `None` if it is. Finer than the name, which senders see.
-    pub(crate) fn refusal(&self) -> Option<&'static str> {
+    pub(crate) fn rejection_reason(&self) -> Option<&'static str> {
         Some(match self {
             Self::Accepted(_) | Self::Noted | Self::Duplicate(_) | Self::Ping | Self::Ignored => return None,
             Self::Unauthorized(AuthFailure::Unproven) => "unproven",

@@ -178,16 +178,16 @@ impl ProviderRoute {
         let failure = &self.parts.failure;
         match tokio::time::timeout_at(deadline, work).await {
             Ok(Ok(done)) => {
-                failure.ends();
+                failure.clear();
                 Ok(done)
             }
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be stored");
-                failure.begins(error.to_string());
+                failure.set(error.to_string());
                 Err(HookResponse::Unavailable(UnavailableReason::Journal))
             }
             Err(_) => {
-                failure.begins("the journal does not answer in time".to_owned());
+                failure.set("the journal does not answer in time".to_owned());
                 error!(within = ?self.settings.store, "a delivery could not be stored in time");
                 Err(HookResponse::Unavailable(UnavailableReason::Journal))
             }
