@@ -6,40 +6,40 @@ use trigger_runtime::LeakyBuckets;
 
 use super::response::HookResponse;
 
-/// Failed verifications that a repository may have at once before it is paced.
+/// Failed verifications at once before a repository is paced: more than a misconfigured sender causes in a minute.
 const BURST: f64 = 30.0;
-/// Failed verifications per second that are forgotten.
-const FORGIVEN_PER_SECOND: f64 = 1.0;
-/// Deliveries of a paced repository are verified together, this far apart.
+/// Failed verifications per second by which the level of a repository sinks.
+const DRAIN_PER_SECOND: f64 = 1.0;
+/// The interval at which the waiting deliveries of a paced repository are verified together.
 const TICK: Duration = Duration::from_millis(250);
-/// How many deliveries may wait for a tick.
-const MOST_WAITING: usize = 1024;
+/// Deliveries that may wait for a tick. Each holds a connection and its body.
+const MAX_WAITING: usize = 1024;
 
-/// Keeps forged deliveries from spending our API server, without shutting out the real ones.
+/// Limits the Secret reads that forged deliveries cause, without blocking genuine ones.
 ///
-/// A repository with many failed verifications is paced: its deliveries wait for the next tick and are
-/// verified together, so that they share the reads of their Secrets. Turning them away instead would let
-/// anybody silence a repository by sending it forgeries. For notifications of registries a format stands in
-/// the place of a repository, and its key file in that of the Secrets.
+/// A repository with many failed verifications is paced: its deliveries wait for the next tick and are verified
+/// together, so that they share the reads of their Secrets. Rejecting them instead would let an attacker block a
+/// repository with forgeries. Notifications of registries are paced per format, which has a key file in place of
+/// Secrets.
 pub(crate) struct FailureLimiter {
     began: Instant,
-    /// Of repositories of Builds only, while somebody forges deliveries for them.
+    /// The level of each paced repository. Only repositories with rules get one, so the map is bounded.
     failures: LeakyBuckets<Box<str>>,
     waiting: AtomicUsize,
 }
 
 impl FailureLimiter {
     pub(crate) fn new() -> Self {
-        let failures = LeakyBuckets::new(FORGIVEN_PER_SECOND);
+        let failures = LeakyBuckets::new(DRAIN_PER_SECOND);
         Self { began: Instant::now(), failures, waiting: AtomicUsize::new(0) }
     }
 
-    /// Returns when a delivery for `repository` may be verified.
+    /// Waits until a delivery for `repository` may be verified. Fails if too many wait already.
     pub(crate) async fn acquire(&self, repository: &str) -> Result<(), HookResponse> {
         if !self.is_paced(repository, Instant::now()) {
             return Ok(());
         }
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(HookResponse::TooMany);
         }
@@ -51,7 +51,7 @@ impl FailureLimiter {
         Ok(())
     }
 
-    /// Notes that a delivery for `repository`, one that a Build uses, was not verified.
+    /// Records a failed verification for `repository`, which must have rules.
     pub(crate) fn failed(&self, repository: &str) {
         self.failures.fill(repository.into(), BURST * 2.0, Instant::now());
     }
@@ -61,7 +61,7 @@ impl FailureLimiter {
     }
 }
 
-/// Counts one who waits, also if it goes away while waiting.
+/// Counts a waiting delivery until it is dropped, also if its client disconnects.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -76,28 +76,28 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_repository_with_many_forgeries_waits_and_others_do_not() {
-        let pace = FailureLimiter::new();
+        let limiter = FailureLimiter::new();
         for _ in 0..40 {
-            pace.failed("github.com/acme/web");
+            limiter.failed("github.com/acme/web");
         }
         let now = Instant::now();
-        assert!(pace.is_paced("github.com/acme/web", now));
-        assert!(!pace.is_paced("github.com/acme/other", now));
-        assert!(!pace.is_paced("github.com/acme/web", now + Duration::from_mins(1)), "it is forgiven");
+        assert!(limiter.is_paced("github.com/acme/web", now));
+        assert!(!limiter.is_paced("github.com/acme/other", now));
+        assert!(!limiter.is_paced("github.com/acme/web", now + Duration::from_mins(1)), "the level has sunk");
         let before = tokio::time::Instant::now();
-        assert_eq!(pace.acquire("github.com/acme/web").await, Ok(()));
+        assert_eq!(limiter.acquire("github.com/acme/web").await, Ok(()));
         assert!(before.elapsed() <= TICK && before.elapsed() > Duration::ZERO);
-        assert_eq!(pace.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
-    async fn only_so_many_wait() {
-        let pace = FailureLimiter::new();
+    async fn waiting_deliveries_are_limited() {
+        let limiter = FailureLimiter::new();
         for _ in 0..40 {
-            pace.failed("r");
+            limiter.failed("r");
         }
-        pace.waiting.store(MOST_WAITING, Ordering::Relaxed);
-        assert_eq!(pace.acquire("r").await, Err(HookResponse::TooMany));
-        assert_eq!(pace.waiting.load(Ordering::Relaxed), MOST_WAITING);
+        limiter.waiting.store(MAX_WAITING, Ordering::Relaxed);
+        assert_eq!(limiter.acquire("r").await, Err(HookResponse::TooMany));
+        assert_eq!(limiter.waiting.load(Ordering::Relaxed), MAX_WAITING);
     }
 }

@@ -4,64 +4,64 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trigger_core::DeliveryId;
 
-/// What a sender is told. Nothing here is about the cluster: no names, no namespaces, no counts.
+/// The response to a sender. It reveals nothing about the cluster: no names, no namespaces, no counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HookResponse {
-    /// 202: the delivery is kept and will be worked on, or is being worked on already.
+    /// 202: the delivery is stored and in the queue, or in progress already.
     Accepted(DeliveryId),
-    /// 202: images that a notification is about will be looked at soon.
+    /// 202: the images of a notification are resolved soon.
     Noted,
-    /// 200: the same delivery was worked on before.
+    /// 200: the same delivery was settled before.
     Duplicate(DeliveryId),
     /// 200: the hook works.
     Ping,
-    /// 200: the event is about no repository, or no tag was pushed that a Build waits for, so no rule could care.
+    /// 200: no rule can apply: the event has no repository, or no Build has a rule for a pushed tag.
     Ignored,
-    /// 400: the request is no delivery of the provider.
+    /// 400: the request is not a delivery of the provider.
     Malformed,
-    /// 401: no key of a Build that uses the repository verifies it.
+    /// 401: no key of the rules for the repository verifies the request.
     Unauthorized(AuthFailure),
-    /// 404: no Build uses the repository, or there is no such path.
+    /// 404: no rule is for the repository, or there is no such path.
     NotFound,
-    /// 405: deliveries are sent by POST.
+    /// 405: the method is not POST.
     MethodNotAllowed,
     /// 408: the body did not arrive in time.
     BodyTimeout,
-    /// 413: the body is larger than we read.
+    /// 413: the body is larger than the limit.
     TooLarge,
     /// 415: the body is neither JSON nor a form.
     UnsupportedMediaType,
-    /// 429: too many forged deliveries for this repository.
+    /// 429: too many deliveries for this repository failed verification.
     TooMany,
-    /// 503: the delivery cannot be taken in now. Nothing is kept.
+    /// 503: the delivery cannot be accepted now. Nothing is stored.
     Unavailable(UnavailableReason),
 }
 
-/// RejectionDetail nothing proves a sender. For the operator: senders are not told.
+/// Why a request is not authenticated. For the operator: the response does not contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthFailure {
-    /// There is no signature or key, or it is not written as it should be.
+    /// The request has no credential, or a malformed one.
     Unproven,
-    /// No key verifies it.
+    /// No key verifies the request.
     NotVerified,
-    /// There is no key that could.
+    /// There is no key to verify it with.
     NoKey,
 }
 
-/// What keeps us from taking something in. For the operator: senders are not told.
+/// Why a request cannot be accepted now. For the operator: the response does not contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UnavailableReason {
-    /// Not every Build has been seen yet.
+    /// The Builds are not synced yet.
     NotReady,
-    /// The bodies that are being taken in use all the memory there is for them.
+    /// The bodies of other requests use all the memory for bodies.
     NoMemory,
-    /// What verifies it cannot be read.
+    /// A Secret or key file cannot be read.
     NoSecret,
-    /// The journal cannot keep it.
+    /// The journal cannot store the delivery.
     Journal,
 }
 
-/// What was sent, in the words of the answer.
+/// The kind of request, which the message of the response names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageKind {
     /// A Git provider's delivery, about a repository.
@@ -70,7 +70,7 @@ pub(crate) enum MessageKind {
     Notification,
 }
 
-/// How long a sender should wait before it tries again, in seconds.
+/// `Retry-After`, in seconds: most causes of a 503 are over by then.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 #[derive(Serialize)]
@@ -82,7 +82,7 @@ struct Body<'a> {
 }
 
 impl HookResponse {
-    /// The machine name, for metrics and for the answer itself.
+    /// The machine name, for metrics and for the `status` of the body.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Accepted(_) | Self::Noted => "accepted",
@@ -101,7 +101,7 @@ impl HookResponse {
         }
     }
 
-    /// Every [`HookResponse::name`], that of a delivery that is taken in first.
+    /// Every [`HookResponse::name`], starting with that of an accepted delivery.
     pub(crate) const NAMES: [&str; 13] = [
         "accepted",
         "duplicate",
@@ -135,7 +135,7 @@ impl HookResponse {
         "journal",
     ];
 
-    /// RejectionDetail something is not taken in, for metrics; `None` if it is. Finer than the name, which senders see.
+    /// Why the request was rejected, for metrics; `None` if it was accepted. Finer than the name that senders see.
     pub(crate) fn rejection_reason(&self) -> Option<&'static str> {
         Some(match self {
             Self::Accepted(_) | Self::Noted | Self::Duplicate(_) | Self::Ping | Self::Ignored => return None,
@@ -204,7 +204,7 @@ impl HookResponse {
         }
     }
 
-    /// The answer to what was sent.
+    /// The HTTP response to a request of this kind.
     pub(crate) fn to(&self, sent: MessageKind) -> Response {
         let delivery = match self {
             Self::Accepted(id) | Self::Duplicate(id) => Some(id),
@@ -220,7 +220,7 @@ impl HookResponse {
             Self::TooMany | Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
-            // What is left of the body would be taken for the next request.
+            // The server would read the rest of the body as the next request.
             Self::TooLarge | Self::BodyTimeout => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -1,10 +1,10 @@
-//! What registries send when `team/base:1` was pushed, and little else.
+//! The bodies that registries send after a push of `team/base:1`.
 
 use data_encoding::BASE64;
 
 pub const GHCR_PING: &str = r#"{"zen":"x","hook_id":1}"#;
 
-/// A push for each format that is proven by a key.
+/// A push notification for each format with a key.
 pub fn pushes() -> Vec<(&'static str, String)> {
     let manifest = "application/vnd.oci.image.manifest.v1+json";
     vec![

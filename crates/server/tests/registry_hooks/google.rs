@@ -19,10 +19,10 @@ use crate::scene::{AUDIENCE, EMAIL, KEY, Scene, run};
 
 const KID: &str = "key-1";
 
-/// A key, and a server that publishes it.
+/// A signing key, and a server that publishes its public part.
 struct Google {
     pair: KeyPair,
-    asked: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
     url: String,
     _ends: DropGuard,
 }
@@ -35,18 +35,18 @@ impl Google {
         let set = json!({"keys": [{"kid": KID, "kty": "RSA", "alg": "RS256", "use": "sig",
             "n": encode(&public.n), "e": encode(&public.e)}]})
         .to_string();
-        let asked = Arc::new(AtomicUsize::default());
-        let count = Arc::clone(&asked);
+        let requests = Arc::new(AtomicUsize::default());
+        let count = Arc::clone(&requests);
         let answer = move || {
             count.fetch_add(1, Ordering::Relaxed);
             let set = set.clone();
             async move { ([(header::CACHE_CONTROL, "public, max-age=600")], set) }
         };
         let (address, ends) = run(Router::new().route("/certs", get(answer))).await;
-        Self { pair, asked, url: format!("http://{address}/certs"), _ends: ends }
+        Self { pair, requests, url: format!("http://{address}/certs"), _ends: ends }
     }
 
-    /// The header with a good token that has other claims here and there.
+    /// The header with a valid token whose claims are replaced by `changes`.
     fn token(&self, alg: &str, kid: &str, changes: &Value) -> [(&'static str, String); 1] {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let mut claims = json!({"iss": "https://accounts.google.com", "aud": AUDIENCE, "email": EMAIL,
@@ -78,14 +78,14 @@ async fn a_token_of_the_operators_own_subscription_is_accepted() {
         assert_eq!(scene.post("google", &token, &google()).await, (202, "accepted".to_owned()));
         assert_eq!(scene.hinted(), ["team/base:1"]);
     }
-    assert_eq!(google_cloud.asked.load(Ordering::Relaxed), 1, "the keys are kept");
+    assert_eq!(google_cloud.requests.load(Ordering::Relaxed), 1, "the keys are cached");
 }
 
 #[tokio::test]
-async fn tokens_of_others_are_refused() {
+async fn tokens_for_another_subscription_are_rejected() {
     let (google_cloud, forger) = (Google::new().await, Google::new().await);
     let scene = google_cloud.scene().await;
-    let refused = (401, "unauthorized".to_owned());
+    let rejected = (401, "unauthorized".to_owned());
     let token = |changes: Value| google_cloud.token("RS256", KID, &changes);
     for (what, headers) in [
         ("another audience", token(json!({"aud": "https://elsewhere.example"}))),
@@ -100,17 +100,17 @@ async fn tokens_of_others_are_refused() {
         ("no token", [("authorization", format!("Bearer {KEY}"))]),
         ("nothing", [("accept", "*/*".to_owned())]),
     ] {
-        assert_eq!(scene.post("google", &headers, &google()).await, refused, "{what}");
+        assert_eq!(scene.post("google", &headers, &google()).await, rejected, "{what}");
     }
     assert!(scene.hinted().is_empty());
-    let reasons: Vec<_> = scene.rejections(9).await.into_iter().map(|refusal| refusal.reason).collect();
+    let reasons: Vec<_> = scene.rejections(9).await.into_iter().map(|rejection| rejection.reason).collect();
     for expected in ["the ID token is not valid: it has expired", "the signature or token is malformed"] {
         assert!(reasons.iter().any(|reason| reason == expected), "`{expected}` is not among {reasons:?}");
     }
 }
 
 #[tokio::test]
-async fn without_googles_keys_the_sender_is_to_come_again() {
+async fn without_googles_keys_requests_are_unavailable() {
     let google_cloud = Google::new().await;
     let scene = Scene::new().await;
     let token = google_cloud.token("RS256", KID, &json!({}));

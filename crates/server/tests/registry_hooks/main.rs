@@ -1,5 +1,5 @@
-//! Notifications of registries over real HTTP, and what becomes of them. `scene` is the stage, `google` the
-//! one format that proves itself by other means than a key.
+//! Notifications of registries over real HTTP. `scene` sets the server up, `google` covers the one format that is
+//! verified with an ID token instead of a key.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,8 +17,8 @@ use scene::{KEY, Scene, hmac};
 
 const OTHER_KEY: &str = "fedcba9876543210fedcba9876543210";
 
-/// The headers by which each format is proven with `key`, as its registry sends them.
-fn proofs(format: &str, key: &str, body: &str) -> Vec<(&'static str, String)> {
+/// The credential headers of each format for `key`, as its registry sends them.
+fn credentials(format: &str, key: &str, body: &str) -> Vec<(&'static str, String)> {
     let hub = || ("x-hub-signature-256", format!("sha256={}", hmac(key, body)));
     let bearer = || ("authorization", format!("Bearer {key}"));
     match format {
@@ -34,17 +34,17 @@ fn proofs(format: &str, key: &str, body: &str) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn every_format_comes_in_by_header_and_by_path() {
+async fn every_format_is_accepted_with_the_key_in_a_header_or_in_the_path() {
     let scene = Scene::new().await;
     for (format, body) in pushes() {
         let good = (202, "accepted".to_owned());
-        for verification in proofs(format, KEY, &body) {
+        for credential in credentials(format, KEY, &body) {
             assert_eq!(
-                scene.post(format, std::slice::from_ref(&verification), &body).await,
+                scene.post(format, std::slice::from_ref(&credential), &body).await,
                 good,
-                "{format} {verification:?}"
+                "{format} {credential:?}"
             );
-            assert_eq!(scene.hinted(), ["team/base:1"], "{format} {verification:?}");
+            assert_eq!(scene.hinted(), ["team/base:1"], "{format} {credential:?}");
         }
         assert_eq!(scene.post(&format!("{format}/{KEY}"), &[], &body).await, good, "{format} by path");
         assert_eq!(scene.hinted(), ["team/base:1"], "{format} by path");
@@ -52,31 +52,33 @@ async fn every_format_comes_in_by_header_and_by_path() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_key_is_refused() {
+async fn requests_without_the_key_are_rejected() {
     let scene = Scene::new().await;
-    let refused = (401, "unauthorized".to_owned());
+    let rejected = (401, "unauthorized".to_owned());
     for (format, body) in pushes() {
         let mut wrong = vec![vec![]];
-        for (name, value) in proofs(format, KEY, &body) {
+        for (name, value) in credentials(format, KEY, &body) {
             wrong.push(vec![(name, value[..value.len() - 1].to_owned())]);
             wrong.push(vec![(name, value.clone()), (name, value)]);
         }
-        wrong.extend(proofs(format, OTHER_KEY, &body).into_iter().map(|verification| vec![verification]));
-        // That of other formats is none for this one.
+        wrong.extend(credentials(format, OTHER_KEY, &body).into_iter().map(|credential| vec![credential]));
+        // Credentials of another format do not count.
         for other in ["distribution", "ghcr", "artifactory"] {
-            let own: Vec<_> = proofs(format, KEY, &body).into_iter().map(|(name, _)| name).collect();
-            let strange = proofs(other, KEY, &body).into_iter().filter(|(name, _)| !own.contains(name));
-            wrong.extend(strange.map(|verification| vec![verification]));
+            let own: Vec<_> = credentials(format, KEY, &body).into_iter().map(|(name, _)| name).collect();
+            let strange = credentials(other, KEY, &body).into_iter().filter(|(name, _)| !own.contains(name));
+            wrong.extend(strange.map(|credential| vec![credential]));
         }
-        for verification in wrong {
-            assert_eq!(scene.post(format, &verification, &body).await, refused, "{format} {verification:?}");
+        for credential in wrong {
+            assert_eq!(scene.post(format, &credential, &body).await, rejected, "{format} {credential:?}");
         }
         for key in [OTHER_KEY, &KEY[1..], &format!("{KEY}0"), "%ff", "x"] {
-            assert_eq!(scene.post(&format!("{format}/{key}"), &[], &body).await, refused, "{format} {key}");
+            assert_eq!(scene.post(&format!("{format}/{key}"), &[], &body).await, rejected, "{format} {key}");
         }
         let altered = body.replace("base", "bose");
-        for verification in proofs(format, KEY, &body).into_iter().filter(|(_, value)| !value.contains(KEY)) {
-            assert_eq!(scene.post(format, &[verification], &altered).await, refused, "{format}, altered");
+        for credential in
+            credentials(format, KEY, &body).into_iter().filter(|(_, value)| !value.contains(KEY))
+        {
+            assert_eq!(scene.post(format, &[credential], &altered).await, rejected, "{format}, altered");
         }
     }
     assert!(scene.hinted().is_empty());
@@ -117,7 +119,7 @@ async fn answers_are_constant_and_name_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_is_taken_in_before_every_build_was_seen() {
+async fn requests_are_unavailable_until_builds_are_synced() {
     let scene = Scene::not_synced().await;
     let (format, body) = pushes().remove(0);
     let path = format!("{format}/{KEY}");
@@ -127,7 +129,7 @@ async fn nothing_is_taken_in_before_every_build_was_seen() {
 }
 
 #[tokio::test]
-async fn a_key_that_changes_counts_at_once() {
+async fn a_changed_key_file_takes_effect_at_once() {
     let scene = Scene::new().await;
     let body = r#"{"image":"registry.example/team/base:1"}"#;
     let with = |key: &str| {
@@ -149,35 +151,36 @@ async fn a_key_that_changes_counts_at_once() {
 }
 
 #[tokio::test]
-async fn refusals_are_noted_without_the_key() {
+async fn rejections_are_recorded_without_the_key() {
     let scene = Scene::new().await;
     let elsewhere = r#"{"image":"registry.example/team/other:1"}"#;
     assert_eq!(scene.post(&format!("generic/{OTHER_KEY}"), &[], elsewhere).await.0, 401);
     assert_eq!(scene.post("generic", &[], elsewhere).await.0, 401);
     assert_eq!(scene.post(&format!("generic/{KEY}"), &[], elsewhere).await.0, 200);
     assert_eq!(scene.post(&format!("generic/{KEY}"), &[], "{").await.0, 400);
-    let noted = scene.rejections(3).await;
-    let told: Vec<_> = noted.iter().map(|refusal| (refusal.status, refusal.reason.as_str())).collect();
+    let recorded = scene.rejections(3).await;
+    let reasons: Vec<_> =
+        recorded.iter().map(|rejection| (rejection.status, rejection.reason.as_str())).collect();
     for expected in [
         (401, "no key verifies the notification"),
         (401, "the request carries no signature or token"),
         (400, "the notification is not JSON, at line 1 column 1"),
     ] {
-        assert!(told.contains(&expected), "{expected:?} is not among {told:?}");
+        assert!(reasons.contains(&expected), "{expected:?} is not among {reasons:?}");
     }
-    for refusal in noted {
+    for rejection in recorded {
         assert_eq!(
-            (refusal.path.as_str(), refusal.source.as_str()),
+            (rejection.path.as_str(), rejection.source.as_str()),
             ("/hooks/registry/generic", "registry-generic")
         );
-        assert_eq!(refusal.from.as_deref(), Some("127.0.0.1"));
-        let all = format!("{refusal:?}");
+        assert_eq!(rejection.from.as_deref(), Some("127.0.0.1"));
+        let all = format!("{rejection:?}");
         assert!(!all.contains(KEY) && !all.contains(OTHER_KEY), "{all}");
     }
 }
 
 #[tokio::test]
-async fn many_wrong_keys_do_not_shut_the_right_one_out() {
+async fn many_wrong_keys_do_not_block_the_right_one() {
     let scene = Scene::new().await;
     let body = r#"{"image":"registry.example/team/base:1"}"#;
     let path = format!("generic/{OTHER_KEY}");

@@ -1,4 +1,4 @@
-//! The stage: the hook routes on loopback, with somebody who writes down what should be looked at.
+//! The hook routes on loopback, with an image notifier that records its hints.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -39,11 +39,11 @@ pub struct Scene {
     _ends: DropGuard,
 }
 
-/// Writes down what should be looked at. Only `team/base:1` is in use, in any registry.
+/// Records push hints. Only `team/base:1` has a rule, in any registry.
 #[derive(Default)]
 struct Recorder(Mutex<Vec<PushHint>>);
 
-/// No notification has to do with a Build's Secrets.
+/// Fails the test on a read: notifications need no Secret.
 struct NoSecrets;
 
 impl ImageNotifier for Recorder {
@@ -60,7 +60,7 @@ impl Secrets for NoSecrets {
 }
 
 impl Scene {
-    /// All formats are set up with [`KEY`], Google's with [`AUDIENCE`] and [`EMAIL`].
+    /// A synced server. All formats use [`KEY`], Google's uses [`AUDIENCE`] and [`EMAIL`].
     pub async fn new() -> Self {
         let scene = Self::not_synced().await;
         scene.synced();
@@ -71,7 +71,7 @@ impl Scene {
         Self::with_keys_at("http://127.0.0.1:1/").await
     }
 
-    /// The keys of ID tokens are published at `url`.
+    /// A server that reads the keys of ID tokens from `url`; not synced.
     pub async fn with_keys_at(url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Address::Sqlite(folder.path().join("journal.db"));
@@ -112,7 +112,7 @@ impl Scene {
         self.inventory.mark_synced();
     }
 
-    /// The status and the name of the answer.
+    /// The HTTP status and the `status` of the body.
     pub async fn post(&self, path: &str, headers: &[(&str, String)], body: &str) -> (u16, String) {
         let (status, text) = self.post_raw(path, headers, body).await;
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -139,7 +139,7 @@ impl Scene {
         format!("http://{}/hooks/registry/{path}", self.address)
     }
 
-    /// What should be looked at since this was asked last.
+    /// The images hinted at since the last call.
     pub fn hinted(&self) -> Vec<String> {
         let hints = std::mem::take(&mut *self.recorder.0.lock().unwrap());
         hints.into_iter().map(|hint| format!("{}:{}", hint.repository, hint.tag.unwrap())).collect()
@@ -153,7 +153,7 @@ impl Scene {
         }
     }
 
-    /// The refused requests, once there are so many.
+    /// The recorded rejections, once there are `count`.
     pub async fn rejections(&self, count: usize) -> Vec<Rejection> {
         let wait = async {
             loop {
@@ -164,7 +164,7 @@ impl Scene {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the rejections are not noted")
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the rejections are not recorded")
     }
 
     pub fn metrics(&self) -> String {

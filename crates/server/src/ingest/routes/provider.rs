@@ -49,7 +49,7 @@ pub(crate) struct About {
     /// The repository, as failures are counted for it.
     repository: String,
     candidates: WebhookCandidates,
-    /// The events. An error is the sender's, but is not told before the sender is known.
+    /// The events. An error is the sender's; it is not sent before the sender is verified.
     events: Result<Events, PayloadError>,
 }
 
@@ -349,7 +349,7 @@ fn not_verified(delivery: &Delivery, tried: Vec<(ObjectKey, KeyCheck)>) -> Denie
     let (event, id) = (&delivery.event, &delivery.id);
     info!(repository, event, delivery = %id, "no Secret verifies the delivery");
     let (failure, reason) = if tried.is_empty() {
-        let reason = "the rules about the repository name no Secret, and unsigned deliveries are refused";
+        let reason = "the rules for the repository name no Secret, and unsigned deliveries are not accepted";
         (AuthFailure::NoKey, reason)
     } else {
         let differs = |(_, check): &(_, KeyCheck)| matches!(check, KeyCheck::Differs(_));
