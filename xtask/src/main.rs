@@ -28,7 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measure the size of the release binary, its resident memory and the inventory's memory per Build.
+    /// Measure the sizes of the release binaries, the program's resident memory and the inventory's memory per Build.
     Memory(memory::Args),
     /// Measure what following many images costs the program, and their registry.
     Images(images::Args),

@@ -85,11 +85,27 @@ impl Drop for Shipped {
     }
 }
 
-/// The release binary, built if need be.
+/// The release binary with all features, built if need be.
 pub(crate) fn binary() -> anyhow::Result<PathBuf> {
+    // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
+    build(&[])
+}
+
+/// The size of the program in the container image: without the command `dev`.
+pub(crate) fn image_binary_size() -> anyhow::Result<u64> {
+    let features = ["--no-default-features", "--features", "shipwright-trigger/otel"];
+    // xtask needs all features, and cargo would give them to the program too.
+    let path = build(&[&["--exclude", "xtask"], &features[..]].concat())?;
+    let size = std::fs::metadata(path)?.len();
+    // Both have the same path. Put the one with all features there again.
+    binary()?;
+    Ok(size)
+}
+
+fn build(args: &[&str]) -> anyhow::Result<PathBuf> {
     let built = Command::new(env!("CARGO"))
-        // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
         .args(["build", "--release", "--quiet", "--workspace", "--bin", "shipwright-trigger"])
+        .args(args)
         .status()?;
     ensure!(built.success(), "the release binary cannot be built");
     Ok(PathBuf::from("target/release/shipwright-trigger"))

@@ -16,7 +16,7 @@ use crate::client::Connection;
 
 /// The group of resources that exist only to be asked about.
 const OWN_GROUP: &str = "trigger.shipwright.io";
-/// For how long an answer is believed. Rights that were taken away last so long.
+/// How long a review's result is kept. Revoked rights last so long.
 const BELIEVED: Duration = Duration::from_secs(10);
 /// How many answers of each kind are remembered: strangers with made-up tokens must not fill memory.
 const REMEMBERED: usize = 4096;
@@ -25,7 +25,7 @@ const SIDE_BY_SIDE: usize = 16;
 /// An API server that does not answer this fast is taken to be away.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Asks the API server who somebody is (TokenReview) and what they may do (SubjectAccessReview).
+/// Asks the API server who a caller is (TokenReview) and what the caller may do (SubjectAccessReview).
 ///
 /// Tokens are not kept: what is remembered about one is filed under its SHA-256.
 pub struct AccessReviewer {

@@ -25,7 +25,7 @@ const QUESTIONS: u32 = 3;
 /// From where the client of kube takes a proxy if the kubeconfig names none.
 const OF_ENVIRONMENT: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 
-/// Makes TCP connections whose end is noticed even if nobody tells of it.
+/// Makes TCP connections whose end is noticed even without a FIN or RST.
 #[derive(Clone)]
 pub(crate) enum Connector {
     Straight(HttpConnector),

@@ -144,7 +144,7 @@ async fn write(client: &Client, report: ObjectEvent) {
     }
 }
 
-/// A note that is shown as it is: without what could begin a line of its own or move somebody's cursor.
+/// A note without control characters: it is shown as it is, in `kubectl describe` and terminals.
 fn one_line(note: &str) -> String {
     note.chars().take(LONGEST_NOTE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,15 +1,37 @@
-//! The only crate that talks to a Kubernetes API server.
+//! The only crate that names a Kubernetes client.
 //!
-//! - `feeds/`: watches that keep the inventory equal to the owners of rules.
-//! - `pipeline_runs/`, `images/`: watches that bring deliveries.
-//! - [`KubeLauncher`], `discovery`, `triggered_condition`, `follow_up`: create objects and write what belongs to it.
-//! - [`CoalescingSecretReader`], [`AccessReviewer`], [`KubeRuns`]: the ports of the other crates.
-//! - `leader/`: the election by a Lease. `tasks/`: the controller of custom tasks.
-//! - [`EventRecorder`]: Kubernetes Events.
-//! - `client`, `connector`, `metrics_layer`, `watch_backoff`: the connection.
+//! - `feeds/`: Builds into the inventory; `pipeline_runs/` into the journal, `images/` into the image tracker.
+//! - [`KubeLauncher`] creates objects, whose plural `discovery` finds. `triggered_condition` sets a run's condition
+//!   and `follow_up` annotates what started it. [`KubeRuns`] reads how a run stands, [`EventRecorder`] writes
+//!   Events.
+//! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
+//! - `leader/`: [`LeaseElector`]; `leader/election.rs` is the election without I/O.
+//! - `tasks/`: the controller that observes and does what `trigger-tasks` decides.
+//! - `client` and `connector`: the client of kube's own layers, with TCP keep-alive and HTTP proxies.
 //!
-//! Invariants. No other crate names a Kubernetes client. Secrets are read by GET, one at a time, never listed or watched,
-//! never kept. Tokens are not kept either: answers about one are filed under its hash. An absent CRD is waited for.
+//! # Invariants
+//!
+//! - Secrets are read by GET, one at a time, never listed or watched, never kept. Concurrent readers share one
+//!   request.
+//! - Tokens are not kept. Results of reviews are kept under the token's hash for ten seconds.
+//! - A CRD that is absent is waited for, quietly, with growing pauses.
+//! - A watch is read no faster than the journal stores.
+//! - A PipelineRun's change counts as seen once it is stored. The watermark in the journal says from where a
+//!   restart looks again, with ten minutes of overlap. Older runs are over: without that, a lost journal would
+//!   rebuild the past.
+//! - A change that no rule asks for is dropped after ten seconds. A Build and a PipelineRun that are created
+//!   together arrive by two watches.
+//! - BuildRuns are watched from the first rule of type `Image` on.
+//!
+//! # Why our own election
+//!
+//! `kube-lease-manager` reports leadership while its requests hang, and compares its clock with others. It takes an
+//! expired Lease with a write that ignores a faster rival, and notices a released Lease late.
+//!
+//! # Why our own client assembly
+//!
+//! Watches are quiet for minutes, load balancers drop quiet connections, and kube notices that after five minutes.
+//! kube compares `NO_PROXY` with the name of the proxy.
 #![forbid(unsafe_code)]
 
 mod access;

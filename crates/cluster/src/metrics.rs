@@ -145,7 +145,7 @@ impl Metrics {
         );
         registry.register(
             "watches",
-            "Watches, by what is watched and by state: starting (also: nobody waits for it yet), working, absent (the \
+            "Watches, by what is watched and by state: starting (also: not needed yet), working, absent (the \
              kind is not installed), failing",
             self.watches.clone(),
         );

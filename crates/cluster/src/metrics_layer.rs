@@ -57,7 +57,7 @@ where
 }
 
 /// A request that waits for its answer. It is counted when it does so no longer, also if it was given up: an
-/// API server that is too slow answers nobody.
+/// API server that is too slow sends no response.
 struct Waiting {
     asked: ObservedRequest,
     metrics: Metrics,

@@ -17,7 +17,7 @@ const TRIES: usize = 8;
 /// seen, if at all. Returns the run's `metadata.uid`, unless it is gone.
 ///
 /// Conditions are one list that is replaced as a whole, so the patch carries the resource version it was
-/// made for and is made anew when somebody else was faster.
+/// made for and is made again when another writer was faster.
 pub(crate) async fn ensure_condition(
     runs: &Api<DynamicObject>,
     name: &str,

@@ -31,13 +31,13 @@ pub struct Delivery {
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: Bytes,
-    /// If somebody asked us to work on an earlier delivery once more: which, and who.
+    /// The earlier delivery that this one replays, and who asked for it.
     pub replay: Option<Replay>,
 }
 
 /// An earlier delivery that is worked on once more because a person asked for it.
 ///
-/// It enters the journal as a delivery of its own, with the body and the proof of the earlier one.
+/// It enters the journal as a delivery of its own, with the body and the verification of the earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replay {
     /// The earlier delivery.

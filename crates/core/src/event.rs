@@ -155,7 +155,7 @@ pub enum RunClass {
     Succeeded,
     /// `Succeeded` is false for any reason but the two below.
     Failed,
-    /// `Succeeded` is false because somebody cancelled it.
+    /// `Succeeded` is false because it was cancelled.
     Cancelled,
     /// `Succeeded` is false because its time was up.
     TimedOut,

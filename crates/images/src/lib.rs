@@ -1,22 +1,24 @@
-//! Follows the images that Builds watch and turns changes of their digests into deliveries.
+//! Following images: observations become deliveries.
 //!
-//! Three sources observe which digest a tag resolves to: registries, which `poller` asks when `schedule` says
-//! that an image is due; Image objects; and BuildRuns. `trigger-cluster` watches the last two and reports them
-//! with [`Images::observe`].
+//! Three sources say which digest a tag has. Registries are asked by `poller`, when `schedule` or a push hint says
+//! so. Image objects and BuildRuns are watched by `cluster` and reported through [`Images::observe`]. The tracker
+//! compares each observation with the ledger of its namespace and makes a delivery of a change. `status` is for
+//! people, `warnings` for Events on Builds. [`IMAGES`], [`read`] and [`image_changes`] are how such a delivery is
+//! read again. [`ImageNotifier`] is the door for push hints.
 //!
-//! - `tracker`: takes all observations, keeps a `ledger` per namespace in the journal, and appends a delivery for
-//!   each bundle of changes.
-//! - `poller`, `schedule`, `resolver`: when to ask which registry, and with which credentials.
-//! - `status`, `warnings`: the state of every image for the admin API, and Events on the Builds that watch it.
-//! - [`ImageNotifier`]: the door for push notifications of registries.
-//! - [`IMAGES`], [`read`], [`image_changes`]: the body of such a delivery, and how to read it.
+//! # Invariants
 //!
-//! Invariants:
-//! - A change becomes exactly one delivery, however many replicas observe it and wherever one is killed: ledgers
-//!   are replaced by compare-and-swap, and the id of the delivery follows from the change.
-//! - The first observation of an image is a baseline, not a change, unless it is known to be a push.
-//! - A push hint is never trusted: it only makes us ask the registry sooner.
-//! - One slow or hostile registry delays no other.
+//! - A ledger is one journal entry, replaced whole by `compare_and_swap`. A change stays in it from its observation
+//!   until its delivery is stored, so any replica can repeat an interrupted step. The delivery's id follows from
+//!   the change.
+//! - A change belongs to a namespace: a namespace learns only what it can read itself.
+//! - A source that repeats its last statement is no observation. An Image object that is not imported again still
+//!   names its old digest, and a registry's response can be older than the push that it crossed.
+//! - A BuildRun's push counts even for an unknown image: it has just happened. Any other first observation is a
+//!   starting point.
+//! - A registry that notifies is asked twice if the first response is no change: CNCF Distribution notifies before
+//!   it moves the tag.
+//! - A hint is followed by the replica that receives it, leader or not.
 #![forbid(unsafe_code)]
 
 mod delivery;

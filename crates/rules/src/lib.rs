@@ -1,14 +1,29 @@
-//! What to do about an event: the rules of all owners, and the decision on each.
+//! The inventory of rules, and the decision about an event.
 //!
-//! - [`Inventory`]: mutable, fed by watches. [`RuleSet`]: an immutable snapshot of it.
-//! - [`decide`]: one [`Decision`] for every rule that could have fired, or the [`trigger_core::Need`]s to ask first.
-//! - `owners/`: the kinds of objects that carry rules, a folder each and a line in the table `OWNERS`.
-//! - `triggers/`: the kinds of rules, a folder each and a line in the table `KINDS`. Each has its own reasons, its own part of
-//!   the index, and its own door: [`image`].
+//! - [`Inventory`]: mutable, fed by apply, delete and retain. [`RuleSet`]: an immutable snapshot, cheap to copy.
+//! - `owners/`: a folder per kind of object that carries rules, listed in `OWNERS`. Its rules are compiled when the
+//!   object changes.
+//! - `triggers/`: a folder per trigger kind, listed in `KINDS`: `git` (type `GitHub`), `pipeline` (with the guards
+//!   against loops), `image` (with the cycles of Builds; [`image`] is its door).
+//! - [`decide`]: one [`Decision`] for each rule that could have fired: fired, or skipped with the first predicate
+//!   that failed. If a rule cannot be decided from the event and the facts so far, it returns a
+//!   [`trigger_core::Need`].
 //!
-//! Invariants. Pure: no I/O, no clock, no Kubernetes client. A rule fires only for what its own key verified, or for what
-//! was seen in its own namespace. A broken rule disables itself and says so, never its neighbours. `decide` looks up and
-//! does not scan: its cost does not grow with the number of owners.
+//! # Invariants
+//!
+//! - Pure: no I/O, no clock, no Kubernetes client. The same event, facts and rules give the same decisions in the
+//!   same order.
+//! - A rule fires only for what its own [`Auth`] accepts: one of its keys, or an observation in its own namespace.
+//! - A broken rule disables itself and is reported by every decision that it would have taken part in. Its
+//!   neighbours work on.
+//! - `decide` looks rules up by index keys and does not scan. Its cost does not grow with the number of Builds.
+//! - The core names no trigger kind and no owner. Index keys are opaque text; a kind that needs another index owns
+//!   it.
+//!
+//! # Cycles
+//!
+//! Cycles of Builds are searched over the outputs of all Builds when an image changes, not when a Build is applied.
+//! The Build that closes a cycle depends on the order in which they were applied.
 #![forbid(unsafe_code)]
 
 mod auth;

@@ -1,11 +1,18 @@
-//! The objects that a decision creates, rendered from a target and an event.
+//! Plans: the objects that a decision creates, rendered from a target, an event and a cause.
 //!
-//! - [`plan`](Plan): an object to create, and what belongs to its creation.
-//! - `build_run/`: Builds, started by BuildRuns. The one place that renders and reads BuildRuns, also for custom tasks.
-//! - [`run_name`]: the name that makes a second creation fail.
+//! A target kind is a folder here and a line in `KINDS`: `build_run/` renders a Build's BuildRun and reads its
+//! state. The custom tasks of `trigger-tasks` use the same renderer.
 //!
-//! Pure: equal requests render equal plans, names included. That is what makes a repeated launch harmless.
-//! A kind of target is a folder here and a line in [`KINDS`]; a test compares the two.
+//! A Build is named by its run if the event's ref is what the Build would check out anyway. Otherwise the run
+//! embeds the Build's spec with the full commit id as revision, because Shipwright has no field that overrides a
+//! Git revision.
+//!
+//! # Invariants
+//!
+//! - Pure: equal requests render equal plans, names included. A repeated launch is therefore harmless.
+//! - [`run_name`] is a function of the delivery's id, the target's UID and the event's ordinal. Ordinal 0 adds
+//!   nothing to the hash. The formula never changes: an upgrade would run stored deliveries twice.
+//! - A plan names its type by group and kind. The cluster finds the plural by discovery.
 #![forbid(unsafe_code)]
 
 pub mod build_run;

@@ -7,7 +7,7 @@ use trigger_core::{Digest, ImageRef, ImageRefError};
 
 use crate::resource::namespaced_resource;
 
-/// An Image: a tag, and what it stood for whenever somebody had it imported.
+/// An Image: a tag, and the digest it had at each import.
 ///
 /// A cluster may serve the group and version without this kind, which has a project of its own.
 ///

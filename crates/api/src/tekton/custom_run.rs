@@ -4,10 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::resource::namespaced_resource;
 
-/// A CustomRun: one run of a task of a Pipeline that Tekton leaves to somebody else. Tekton creates it and
+/// A CustomRun: one run of a task of a Pipeline that Tekton leaves to another controller. Tekton creates it and
 /// waits for its condition `Succeeded`.
 ///
-/// `spec` and `status` are kept as they are, so that one that nobody can read breaks no watch:
+/// `spec` and `status` are kept as they are, so that an unreadable one breaks no watch:
 /// [`CustomRunSpec`] is read from it when it is known whose it is.
 ///
 /// Source: <https://tekton.dev/docs/pipelines/customruns/>.
@@ -78,7 +78,7 @@ pub struct TaskFields {
     /// How often a failed attempt is repeated.
     #[serde(default)]
     pub retries: Option<i64>,
-    /// The service account of the pipeline; Tekton writes `default` if nobody named one.
+    /// The service account of the pipeline; Tekton writes `default` if none is named.
     #[serde(default)]
     pub service_account_name: Option<String>,
     /// A duration as Go writes it, such as `1h30m0s`. `0s` means no limit.

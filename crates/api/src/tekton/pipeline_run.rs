@@ -42,7 +42,7 @@ impl PipelineRun {
 
     /// The class that its status is in at the moment `now`; `None` as long as it has not started.
     ///
-    /// A run that somebody cancelled, or whose own time limit is over, is in that class before Tekton has
+    /// A run that was cancelled, or whose own time limit is over, is in that class before Tekton has
     /// ended it. Tekton's default time limit is not known here and does not count.
     pub fn class(&self, now: Timestamp) -> Option<RunClass> {
         if let Some(end) = self.end() {
@@ -77,7 +77,7 @@ impl PipelineRun {
         match class {
             RunClass::Started => self.moment("startTime"),
             RunClass::TimedOut => self.deadline(),
-            // That somebody wants it to end is written without a time.
+            // A request to end is written without a time.
             RunClass::Succeeded | RunClass::Failed | RunClass::Cancelled => None,
         }
     }

@@ -128,7 +128,7 @@ struct Broken {
     uid: String,
     applied: Applied,
     /// Whether it was reported, which only the leader does: to have it done once, and by whoever leads next if
-    /// nobody led.
+    /// no replica led.
     reported: bool,
 }
 

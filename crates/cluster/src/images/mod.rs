@@ -53,7 +53,7 @@ impl ImageFollowers {
         }
     }
 
-    /// Follows what BuildRuns push until `shutdown`, which is for the leader to do. May be begun anew any number
+    /// Follows what BuildRuns push until `shutdown`, which is for the leader to do. May be started again any number
     /// of times.
     pub fn follow_pushes(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {

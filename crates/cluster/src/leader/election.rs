@@ -10,7 +10,7 @@ use super::{DEADLINE, DURATION};
 /// A Lease as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// Whose it is; nobody's if it was given back.
+    /// The holder; `None` if it was released.
     pub(super) holder: Option<Arc<str>>,
     /// For how long its holder wants it left alone, if it says so.
     pub(super) duration: Option<Duration>,
@@ -18,7 +18,7 @@ pub(super) struct Seen {
     pub(super) renewed: Option<String>,
     /// How often it has changed hands.
     pub(super) transitions: i32,
-    /// `metadata.resourceVersion`, by which a write is refused if somebody else was faster.
+    /// `metadata.resourceVersion`, with which a write fails if another replica wrote first.
     pub(super) version: Option<String>,
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Step {
     Take(Seen),
     /// Say that we are still there.
     Renew(Seen),
-    /// It is somebody else's.
+    /// Another replica holds it.
     Wait,
 }
 
@@ -144,7 +144,7 @@ mod tests {
         let now = Instant::now();
         for (what, seen, expected) in [
             ("there is none", None, Step::Create),
-            ("nobody's", Some(lease(None, 1)), Step::Take(lease(None, 1))),
+            ("released", Some(lease(None, 1)), Step::Take(lease(None, 1))),
             ("ours already", Some(lease(Some("us"), 1)), Step::Renew(lease(Some("us"), 1))),
             ("another's", Some(lease(Some("them"), 1)), Step::Wait),
         ] {
@@ -152,7 +152,7 @@ mod tests {
             assert_eq!(term.step(now), None, "nothing was read yet");
             term.note(seen, now);
             assert_eq!(term.step(now), Some(expected), "{what}");
-            assert_eq!(term.until(), None, "{what}: what was read makes nobody lead");
+            assert_eq!(term.until(), None, "{what}: reading makes no replica lead");
         }
     }
 

@@ -14,7 +14,7 @@ use super::identity::Identity;
 use super::lease::{LeaseError, LeaseObject};
 use crate::client::Connection;
 
-/// After somebody else was faster, it is looked at so soon what they did.
+/// How soon the Lease is read again after another replica wrote it first.
 const OVERTAKEN: Duration = Duration::from_millis(200);
 /// How long giving the Lease back may take. After that the next leader has to wait until it runs out.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ enum Outcome {
 }
 
 impl LeaseElector {
-    /// One for the Lease at `place`. Nothing is sent yet, and nobody leads.
+    /// One for the Lease at `place`. Nothing is sent yet, and this replica does not lead.
     pub fn new(connection: &Connection, place: &LeasePlace) -> (Self, Leadership) {
         let client = connection.client.clone();
         let namespace = place.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
@@ -192,7 +192,7 @@ impl LeaseElector {
     }
 }
 
-/// A machine name for what is wrong, and what to do if somebody has to act.
+/// A machine name for what is wrong, and what to do if a person has to act.
 fn advice(fault: &LeaseError) -> (&'static str, Option<&'static str>) {
     let LeaseError::Api(error) = fault else { return ("slow", None) };
     let kube::Error::Api(status) = error.as_ref() else { return ("unreachable", None) };
@@ -208,7 +208,7 @@ fn advice(fault: &LeaseError) -> (&'static str, Option<&'static str>) {
         404 => (
             "no-place",
             Some(
-                "there can be no Lease here and nobody leads: give --lease-namespace a namespace that exists; \
+                "there can be no Lease here and no replica leads: give --lease-namespace a namespace that exists; \
                  deliveries are taken in and worked off meanwhile",
             ),
         ),

@@ -29,7 +29,7 @@ pub(super) struct LeaseObject {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LeaseError {
     /// Somebody else has written it meanwhile.
-    #[error("somebody else has written the Lease")]
+    #[error("another replica has written the Lease")]
     Overtaken,
     /// It is gone, or was never there.
     #[error("there is no such Lease")]
@@ -70,7 +70,7 @@ impl LeaseObject {
         }
     }
 
-    /// Makes it nobody's, so that the next may take it at once.
+    /// Releases it, so that the next replica may take it at once.
     pub(super) async fn give_back(&self, seen: &Seen) -> Result<Seen, LeaseError> {
         let spec = json!({
             "holderIdentity": null, "leaseDurationSeconds": 1, "renewTime": MicroTime(Timestamp::now()),

@@ -47,7 +47,7 @@ pub struct PipelineRunFollowers {
 }
 
 impl PipelineRunFollowers {
-    /// Follows the PipelineRuns until `shutdown`, which is for the leader to do. May be begun anew any number of
+    /// Follows the PipelineRuns until `shutdown`, which is for the leader to do. May be started again any number of
     /// times: it goes on from the watermark. Where Tekton is not installed it is waited for.
     pub fn start(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {

@@ -144,8 +144,8 @@ impl Worker {
         };
         let creation = match task.creation(goes_with_build) {
             Ok(creation) => creation,
-            Err(refusal) => {
-                let write = task.impossible(&refusal, Timestamp::now());
+            Err(invalid) => {
+                let write = task.impossible(&invalid, Timestamp::now());
                 return self.write::<K>(task, write).await;
             }
         };
@@ -242,7 +242,7 @@ impl Worker {
             }
         };
         Ok(match now {
-            // Also if it is over now: somebody else may have ended it while its BuildRun was being created.
+            // Also if it is over now: another writer may have ended it while its BuildRun was being created.
             Some(now) if !now.is_settled(Timestamp::now()) => Next::Step(Box::new(now)),
             _ => Next::Rest(Action::await_change()),
         })

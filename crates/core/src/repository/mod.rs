@@ -102,7 +102,7 @@ pub enum RepoIdError {
 
 impl RepoId {
     /// The longest address, in bytes, before and after it is brought into its canonical form. Browsers and
-    /// servers agree on about as much; nobody's repository comes near it.
+    /// servers agree on about as much; no known repository comes near it.
     pub const LONGEST: usize = 2048;
 
     /// Takes any address that `git clone` takes for a remote repository, and `host/path` without a scheme.
