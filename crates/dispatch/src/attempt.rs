@@ -261,7 +261,7 @@ impl Attempt {
             });
             tools.metrics.throttled();
             let message = format!(
-                "{left} of {all} runs are held back for now: {} start up to {} runs a minute in a namespace",
+                "{left} of {all} runs wait: {} start up to {} runs a minute in a namespace",
                 limit.name,
                 tools.limiter.runs()
             );
