@@ -58,5 +58,6 @@ mod soak;
 mod stream;
 mod tenants;
 mod traces;
+mod upgrade;
 mod versions;
 mod world;
