@@ -121,8 +121,9 @@ async fn what_was_pushed_before_anybody_waited_starts_nothing() {
         world.create_build("team-a", build).await;
     }
     run_base(&world, "before").await;
-    // Kubernetes writes times in whole seconds.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Kubernetes writes times in whole seconds, and twice a second the program notes up to when nobody waited.
+    let passed = world.now().await + Duration::from_secs(1);
+    world.until("another second has passed", || async { (world.now().await > passed).then_some(()) }).await;
     let trigger = json!({"when": [on("base", &["registry.example/base"])]});
     world.patch_build("team-a", "app", json!({"spec": {"trigger": trigger}})).await;
     world

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -52,6 +53,15 @@ impl World {
     pub async fn delete_secret(&self, team: &str, name: &str) {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace(team));
         secrets.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The time as the cluster writes it on objects, in whole seconds.
+    pub async fn now(&self) -> Timestamp {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace("team-a"));
+        self.secret("team-a", "clock", &[]).await;
+        let secret = serde_json::to_value(secrets.get("clock").await.unwrap()).unwrap();
+        self.delete_secret("team-a", "clock").await;
+        secret["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap()
     }
 
     /// Creates a Build of this world's repository with `rules`, verified with `hook`; returns when the
