@@ -188,6 +188,7 @@ async fn a_replay_is_rehearsed_and_done_once() {
 
     let text = print(&world, "editor-a", &["replay", id, "--dry-run"], 0);
     assert_lines(&text, &[&format!("{id}: would start Build {team}/web"), "  fires   \"push main\""]);
+    world.drained().await;
     assert_eq!(world.run_counts().await, (1, 0));
 
     let text = print(&world, "editor-a", &["replay", id, "--request", "once"], 0);
@@ -198,6 +199,7 @@ async fn a_replay_is_rehearsed_and_done_once() {
     assert_eq!(world.run_counts().await, (2, 0));
     let text = print(&world, "editor-a", &["replay", id, "--request", "once"], 0);
     assert_lines(&text, &[&format!("{id} -> {new} (created by an earlier request with the same key)")]);
+    world.drained().await;
     assert_eq!(world.run_counts().await, (2, 0));
     assert_lines(&print(&world, "reader-a", &["show", id], 0), &[&format!("  replayed   as {new}")]);
     let story = print(&world, "reader-a", &["show", &new], 0);
@@ -215,6 +217,7 @@ async fn a_replay_is_rehearsed_and_done_once() {
     let second = world.deliver(&world.push("refs/heads/main", &"b".repeat(40))).await.delivery.id;
     let since = ["replay", "--since", "1h", "--state", "settled"];
     assert_lines(&print(&world, "editor-a", &since, 1), &["2 deliveries would be replayed", "add --yes"]);
+    world.drained().await;
     assert_eq!(world.run_counts().await, (3, 0), "nobody was there to ask");
     let text = print(&world, "editor-a", &[&since[..], &["--yes"]].concat(), 0);
     assert_lines(&text, &[&arrow, &format!("{second} -> ")]);

@@ -73,4 +73,5 @@ async fn a_fork_is_built_only_where_the_build_allows_it() {
     assert_eq!(git["url"], format!("{}.git", world.repository()), "never the fork's address");
     assert_eq!(git["revision"], SHA);
     assert_eq!(world.send(&from_fork).await.status, StatusCode::OK);
+    assert_eq!(world.settled_run_counts().await, (1, 0));
 }

@@ -114,6 +114,20 @@ async fn both_keys_verify_while_they_are_rotated() {
     assert_eq!(world.run_counts().await, (2, 0));
 }
 
+/// Of GitHub alone: a key that is sent as a header cannot end so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_github_that_ends_with_a_line_break_verifies_with_it_and_without() {
+    let world = played_by(&GitHub, World::with_key("a key\n")).await;
+    world.build("team-a", "web", usual_rules()).await;
+    for (commit, key) in [("a", "a key"), ("b", "a key\n")] {
+        let push = world.push("refs/heads/main", &commit.repeat(40));
+        let answer = world.send_signed(&push, key).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{key:?}");
+        world.settled(&answer.delivery()).await;
+    }
+    assert_eq!(world.run_counts().await, (2, 0));
+}
+
 for_every_provider!(many_forgeries_do_not_block_the_real_sender);
 async fn many_forgeries_do_not_block_the_real_sender() {
     let world = World::new().await;

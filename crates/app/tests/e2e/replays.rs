@@ -37,7 +37,7 @@ async fn a_replay_starts_one_run_and_says_who_asked() {
     let again = world.order("editor-a", &path, json!({"request": "r"})).await;
     assert_eq!(again.status, StatusCode::OK);
     assert_eq!(again.body["result"], json!({"status": "known", "delivery": replay.as_str()}));
-    assert_eq!(world.run_counts().await, (2, 0), "asked twice, done once");
+    assert_eq!(world.settled_run_counts().await, (2, 0), "asked twice, done once");
 
     let old = world.ask("reader-a", &format!("/deliveries/{id}")).await.body;
     assert_eq!(old["replays"], json!([replay.as_str()]));

@@ -246,7 +246,7 @@ async fn a_journal_of_an_older_version_is_continued_and_nothing_runs_twice() {
     assert!(text.contains(replay.as_str()), "{text}");
     let record = settled(&program, &replay).await;
     let run = format!("team-a/{}", run_name("web", "uid-web", &replay, Ordinal::FIRST));
-    assert_eq!(names_of(&record), [run.clone()]);
+    assert_eq!(names_of(&record), std::slice::from_ref(&run));
     assert_eq!(runs(&dev).await, all.into_iter().chain([run]).collect());
     program.stop().await;
 }

@@ -97,7 +97,7 @@ async fn no_page_of_another_site_can_ask() {
     }
     let read = send(Method::GET, &[]).bearer_auth(world.token("admin")).send().await.unwrap();
     assert!(read.headers().get("access-control-allow-origin").is_none());
-    assert_eq!(world.run_counts().await, (1, 0));
+    assert_eq!(world.settled_run_counts().await, (1, 0));
 }
 
 /// Where nobody is asked who they are, a page could else have a name of its own lead to this machine, and would

@@ -26,8 +26,7 @@ async fn a_captured_delivery_on_another_path_runs_nothing() {
     let url = format!("http://{}/from/elsewhere", world.program.hooks);
     let again = world.post_to(&url, captured, &push.body).await;
     assert_eq!((again.status, again.delivery()), (StatusCode::OK, known));
-    world.barrier().await;
-    assert_eq!(world.run_counts().await, (1, 0));
+    assert_eq!(world.settled_run_counts().await, (1, 0));
 }
 
 for_every_provider!(a_captured_delivery_under_another_event_runs_nothing);
@@ -46,8 +45,7 @@ async fn a_captured_delivery_under_another_event_runs_nothing() {
     // One that was never seen, under a name that it does not have.
     let fresh = world.compose(&world.push("refs/heads/main", &"b".repeat(40))).body;
     assert_eq!(world.post(pull_request, &fresh, Some(KEY)).await.status, StatusCode::BAD_REQUEST);
-    world.barrier().await;
-    assert_eq!(world.run_counts().await, (1, 0));
+    assert_eq!(world.settled_run_counts().await, (1, 0));
 }
 
 for_every_provider!(a_key_opens_the_own_builds_whatever_the_payload_names);
@@ -83,8 +81,7 @@ async fn a_key_opens_the_own_builds_whatever_the_payload_names() {
     let record = world.settled(&answer.delivery()).await;
     let fired: Vec<_> = decisions(&record).into_iter().filter(|line| line.ends_with("fired")).collect();
     assert_eq!(fired, ["own/push main: fired"]);
-    world.barrier().await;
-    assert_eq!(world.run_counts().await, (0, 1));
+    assert_eq!(world.settled_run_counts().await, (0, 1));
 }
 
 for_every_provider!(every_key_is_tried_whichever_is_right);

@@ -114,6 +114,11 @@ impl World {
         push.repository = RepoId::parse(&repository).unwrap();
         let record = self.settled(&self.send_signed(&push, SENTINEL).await.delivery()).await;
         assert_eq!(record.launches.len(), 1, "{record:?}");
+        self.drained().await;
+    }
+
+    /// Returns when every delivery is settled.
+    pub async fn drained(&self) {
         self.until("the queue is empty", || async {
             let stats = self.program.journal.stats().await.unwrap();
             (stats.pending + stats.claimed == 0).then_some(())
@@ -121,10 +126,15 @@ impl World {
         .await;
     }
 
+    /// How many BuildRuns there are in team-a and in team-b, behind a barrier.
+    pub async fn settled_run_counts(&self) -> (usize, usize) {
+        self.barrier().await;
+        self.run_counts().await
+    }
+
     /// Fails if anything that was sent before has started a run.
     pub async fn nothing_started(&self) {
-        self.barrier().await;
-        assert_eq!(self.run_counts().await, (0, 0));
+        assert_eq!(self.settled_run_counts().await, (0, 0));
     }
 }
 
