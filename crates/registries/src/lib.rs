@@ -1,10 +1,8 @@
 //! Image registries: resolving a tag to a digest, and reading notifications of pushes.
 //!
-//! - [`Registries::digest`] asks a registry once. `client/resolve.rs` is the request, `challenge.rs` and
-//!   `tokens.rs` the authentication. The HTTP client with its address guard is `trigger-egress`.
-//! - [`credential_for`] finds the entry for an image in a Secret of `docker login`, as the kubelet does.
-//! - [`notifications`] has a file per format in `formats/`, listed in `FORMATS`; `key_file.rs` has the keys they
-//!   are compared with, `id_token/` Google's tokens.
+//! - [`Registries`]: resolves tags to digests, over a client of `trigger-egress`.
+//! - [`RegistryCredential`], [`credential_for`]: credentials for pulling, out of Docker configurations.
+//! - [`notifications`]: the formats in which registries notify us of pushes.
 //!
 //! # Invariants
 //!
