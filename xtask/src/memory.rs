@@ -8,7 +8,7 @@ use trigger_devcluster::DevCluster;
 use trigger_rules::Inventory;
 
 use crate::process_usage::ProcessUsage;
-use crate::shipped::{Shipped, binary};
+use crate::shipped::{Shipped, binary, image_binary_size};
 
 const MIB: u64 = 1024 * 1024;
 const MB: u64 = 1000 * 1000;
