@@ -18,7 +18,7 @@ pub(crate) fn install_hook() {
 }
 
 pub(crate) fn register(registry: &mut Registry) {
-    registry.register("panics", "Panics. Each is a bug; the log has the location", PANICS.clone());
+    registry.register("panics", "Panics; each is a bug, and the log has its location", PANICS.clone());
 }
 
 fn log(info: &PanicHookInfo<'_>) {

@@ -132,26 +132,26 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "api_server_requests",
-            "Requests to the Kubernetes API server, by method, by resource and by the class of the answer's \
-             status (none: there was no answer); a watch counts when it begins",
+            "Requests to the Kubernetes API server by method, resource and class of the response status (none: no \
+             response); a watch counts when it starts",
             self.requests.clone(),
         );
         registry.register_with_unit(
             "secret_read",
-            "How long it took to read a Secret, waiting for a turn included, by outcome: read, missing, \
-             forbidden, unavailable",
+            "Time to read a Secret, including the wait for a slot, by outcome: read, missing, forbidden, \
+             unavailable",
             Unit::Seconds,
             self.secret_reads.clone(),
         );
         registry.register(
             "watches",
-            "Watches, by what is watched and by state: starting (also: not needed yet), working, absent (the \
-             kind is not installed), failing",
+            "Watches by resource and state: starting (also: not needed yet), working, absent (the kind is not \
+             installed), failing",
             self.watches.clone(),
         );
         registry.register_with_unit(
             "watch_last_event_timestamp",
-            "When a watch has told of something last, in Unix time; 0 if it never has",
+            "Unix time of the last event of a watch; 0 if there was none",
             Unit::Seconds,
             self.heard.clone(),
         );

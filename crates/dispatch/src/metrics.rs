@@ -6,10 +6,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use trigger_rules::Reason;
 
-/// What the dispatcher counts. Cheap to clone; clones count together.
+/// The metrics of the dispatcher. Cheap to clone; clones share their counters.
 ///
-/// Every value of a label is there from the start: a rate over a series that appears with its first event
-/// would miss that event.
+/// Every value of a label exists from the start: a rate over a series that appears with its first event would miss
+/// that event.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     decisions: Family<DecisionLabels, Counter>,
@@ -17,7 +17,7 @@ pub struct Metrics {
     handled: Histogram,
     launch_time: Histogram,
     launches: Family<LaunchLabels, Counter>,
-    forgotten: Family<ForgottenLabels, Counter>,
+    pruned: Family<PrunedLabels, Counter>,
     observed: Family<ObservedLabels, Counter>,
     throttled: Counter,
     leader: Gauge,
@@ -26,13 +26,13 @@ pub struct Metrics {
 /// How an attempt at a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AttemptEnd {
-    /// Everything that was due is done.
+    /// Every rule is decided, and every run that is due has been created.
     Settled,
-    /// Something cannot be done, and will not be tried again.
+    /// The delivery cannot succeed and is not retried.
     Failed,
-    /// It is tried again later.
+    /// The delivery is retried later.
     Retryable,
-    /// Some runs are left for later, so that a namespace is not flooded.
+    /// Some runs wait for the rate limit of their namespace.
     Throttled,
 }
 
@@ -70,7 +70,7 @@ struct LaunchLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ForgottenLabels {
+struct PrunedLabels {
     what: &'static str,
 }
 
@@ -79,23 +79,23 @@ impl Default for Metrics {
         let metrics = Self {
             decisions: Family::default(),
             attempts: Family::default(),
-            // From 5 ms to nearly three hours: what cannot be carried out is tried for a day.
+            // From 5 ms to 1.5 hours: a delivery whose runs cannot be created is retried for a day.
             handled: Histogram::new(exponential_buckets(0.005, 4.0, 11)),
-            // From a millisecond to a minute: an admission webhook may take 30 s.
+            // From 1 ms to about a minute: an admission webhook may take 30 s.
             launch_time: Histogram::new(exponential_buckets(0.001, 2.0, 17)),
             launches: Family::default(),
-            forgotten: Family::default(),
+            pruned: Family::default(),
             observed: Family::default(),
             throttled: Counter::default(),
             leader: Gauge::default(),
         };
-        metrics.begin_at_nothing();
+        metrics.create_series();
         metrics
     }
 }
 
 impl Metrics {
-    fn begin_at_nothing(&self) {
+    fn create_series(&self) {
         for outcome in ["fired", "also-matched"].into_iter().chain(Reason::all().map(|reason| reason.name()))
         {
             drop(self.decisions.get_or_create(&DecisionLabels { outcome }));
@@ -109,63 +109,59 @@ impl Metrics {
         for outcome in ["kept", "known", "unconcerned"] {
             drop(self.observed.get_or_create(&ObservedLabels { outcome }));
         }
-        self.forgotten(0, 0, 0);
+        self.pruned(0, 0, 0);
     }
 
     /// Makes the counters known to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "decisions",
-            "Rules decided, by outcome: fired, also-matched or the reason for skipping",
+            "Decisions by outcome: fired, also-matched or the reason for skipping",
             self.decisions.clone(),
         );
         registry.register(
             "delivery_attempts",
-            "Attempts at deliveries, by how they ended: settled, failed (a person must act), postponed (to be \
-             tried again), held-back (runs are left for later, so that a namespace is not flooded)",
+            "Attempts to process deliveries by outcome: settled, failed (a person must act), retryable, throttled \
+             (runs wait for the rate limit of their namespace)",
             self.attempts.clone(),
         );
         registry.register_with_unit(
             "delivery_handling",
-            "From the receipt of a delivery until it was settled or had failed",
+            "Time from the receipt of a delivery until it was settled or failed",
             Unit::Seconds,
             self.handled.clone(),
         );
         registry.register_with_unit(
             "launch",
-            "How long it took to create a run, or to find that it is there, also if that failed",
+            "Time to create a run or to find that it exists, including failures",
             Unit::Seconds,
             self.launch_time.clone(),
         );
         registry.register(
             "launches",
-            "Runs asked for, by outcome: created, existed, refused, postponed",
+            "Attempts to create runs by outcome: created, existed, refused (by the API server), retryable",
             self.launches.clone(),
         );
         registry.register(
             "pipelinerun_changes",
-            "PipelineRuns that changed the class of their status, by outcome: kept, known (seen before), \
-             unconcerned (no rule asks for them)",
+            "Status changes of PipelineRuns by outcome: kept (stored as a delivery), known (stored before), \
+             unconcerned (no rule applies)",
             self.observed.clone(),
         );
         registry.register(
             "image_runs_throttled",
-            "Attempts at a delivery of images that left runs for later, so that a namespace is not flooded",
+            "Attempts to process image deliveries that left runs waiting for the rate limit of their namespace",
             self.throttled.clone(),
         );
-        registry.register(
-            "leader",
-            "Whether this replica leads, and does what one of several is enough for: 1 or 0",
-            self.leader.clone(),
-        );
+        registry.register("leader", "Whether this replica is the leader: 1 or 0", self.leader.clone());
         registry.register(
             "records_pruned",
-            "What retention has taken out of the journal: payload, delivery, key",
-            self.forgotten.clone(),
+            "Records deleted by retention: payload, delivery, key",
+            self.pruned.clone(),
         );
     }
 
-    /// This replica leads, or does not.
+    /// Sets whether this replica is the leader.
     pub fn leads(&self, leads: bool) {
         self.leader.set(leads.into());
     }
@@ -174,13 +170,13 @@ impl Metrics {
         self.decisions.get_or_create(&DecisionLabels { outcome }).inc();
     }
 
-    pub(crate) fn forgotten(&self, payloads: u64, deliveries: u64, keys: u64) {
+    pub(crate) fn pruned(&self, payloads: u64, deliveries: u64, keys: u64) {
         for (what, count) in [("payload", payloads), ("delivery", deliveries), ("key", keys)] {
-            self.forgotten.get_or_create(&ForgottenLabels { what }).inc_by(count);
+            self.pruned.get_or_create(&PrunedLabels { what }).inc_by(count);
         }
     }
 
-    /// A PipelineRun has changed the class of its status.
+    /// Counts a status change of a PipelineRun.
     pub fn observed(&self, outcome: &'static str) {
         self.observed.get_or_create(&ObservedLabels { outcome }).inc();
     }
@@ -189,7 +185,7 @@ impl Metrics {
         self.throttled.inc();
     }
 
-    /// An attempt has ended, at a delivery that was received so many seconds ago.
+    /// Counts an attempt at a delivery that was received `age` seconds ago.
     pub(crate) fn attempted(&self, end: AttemptEnd, age: f64) {
         self.attempts.get_or_create(&AttemptLabels { outcome: end.name() }).inc();
         if matches!(end, AttemptEnd::Settled | AttemptEnd::Failed) {
@@ -197,7 +193,7 @@ impl Metrics {
         }
     }
 
-    /// Creating a run has taken so many seconds.
+    /// Records the seconds that creating a run took.
     pub(crate) fn launch_took(&self, seconds: f64) {
         self.launch_time.observe(seconds);
     }

@@ -46,7 +46,7 @@ async fn prune(
         if payloads + deliveries + keys == 0 {
             return Ok(total);
         }
-        metrics.forgotten(payloads, deliveries, keys);
+        metrics.pruned(payloads, deliveries, keys);
         total.payloads += payloads;
         total.deliveries += deliveries;
         total.keys += keys;

@@ -46,7 +46,7 @@ impl Metrics {
         );
         registry.register(
             "image_digest_requests",
-            "Answers of registries about images, by outcome: known, or the kind of the error",
+            "Requests for the digests of images by outcome: known, or the kind of error",
             self.digest_requests.clone(),
         );
         registry.register(

@@ -59,14 +59,14 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "journal_append",
-            "How long it took until a delivery was on disk",
+            "Time to store a delivery on disk",
             Unit::Seconds,
             self.appended.clone(),
         );
         registry.register(
             "journal_failures",
-            "Calls of the journal that failed: append, claim, settle (and release), read, prune, note (what is \
-             kept beside deliveries)",
+            "Failed calls of the journal: append, claim, settle (and release), read, prune, note (records beside \
+             deliveries)",
             self.failures.clone(),
         );
     }
