@@ -32,26 +32,26 @@ impl kube::runtime::utils::Backoff for WatchBackoff {
     }
 }
 
-/// Tells of a watch that does not work: once, until it works again. Its state is counted.
+/// Whether a watch works. Logs a failure once, until the watch works again, and sets its gauge.
 #[derive(Debug)]
-pub(crate) struct Complaint {
+pub(crate) struct WatchHealth {
     /// The kind, in the plural.
     kind: &'static str,
-    /// What becomes of what depends on it while it is not installed.
+    /// What happens to dependent rules while the kind is not installed.
     meanwhile: &'static str,
-    told: bool,
+    logged: bool,
     watch: Watch,
 }
 
-impl Complaint {
+impl WatchHealth {
     pub(crate) fn new(kind: &'static str, meanwhile: &'static str, watch: Watch) -> Self {
-        Self { kind, meanwhile, told: false, watch }
+        Self { kind, meanwhile, logged: false, watch }
     }
 
     /// The watch has failed.
-    pub(crate) fn begins(&mut self, namespace: Option<&str>, error: &watcher::Error) {
+    pub(crate) fn failed(&mut self, namespace: Option<&str>, error: &watcher::Error) {
         self.watch.fails(is_absent(error));
-        if std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.logged, true) {
             return;
         }
         let Self { kind, meanwhile, .. } = self;
@@ -59,13 +59,13 @@ impl Complaint {
             info!(kind, namespace, meanwhile, "not installed; waiting for it");
         } else {
             let reason = error_chain(error);
-            warn!(kind, namespace, reason, "these cannot be watched; trying again");
+            warn!(kind, namespace, reason, "the watch fails; trying again");
         }
     }
 
     /// The watch works.
-    pub(crate) fn ends(&mut self) {
-        self.told = false;
+    pub(crate) fn works(&mut self) {
+        self.logged = false;
         self.watch.works();
     }
 }

@@ -15,7 +15,7 @@ use trigger_images::{Images, Observation};
 use trigger_journal::Journal;
 
 use crate::metrics::Watch;
-use crate::watch_backoff::{Complaint, WatchBackoff};
+use crate::watch_backoff::{WatchBackoff, WatchHealth};
 use crate::watermarks::{Marks, this_second};
 
 /// How often the watermark is raised.
@@ -35,7 +35,7 @@ pub(super) struct Pushes {
     /// The pushes in the list that is being received.
     listed: Vec<(Arc<str>, Push)>,
     watching: bool,
-    warning: Complaint,
+    watch_health: WatchHealth,
 }
 
 impl Pushes {
@@ -53,7 +53,11 @@ impl Pushes {
             newest: HashMap::new(),
             listed: Vec::new(),
             watching: false,
-            warning: Complaint::new("BuildRuns", "their pushes are found by polling registries only", watch),
+            watch_health: WatchHealth::new(
+                "BuildRuns",
+                "their pushes are found by polling registries only",
+                watch,
+            ),
         }
     }
 
@@ -75,7 +79,7 @@ impl Pushes {
                     Ok(event) => self.take(event).await,
                     Err(error) => {
                         self.watching = false;
-                        self.warning.begins(self.namespace.as_deref(), &error);
+                        self.watch_health.failed(self.namespace.as_deref(), &error);
                     }
                 },
                 _ = raise.tick() => if self.watching {
@@ -100,7 +104,7 @@ impl Pushes {
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.warning.ends();
+        self.watch_health.works();
         match event {
             watcher::Event::Init => self.listed.clear(),
             // A list has no order of time, and only the last push of an image gives its digest.

@@ -15,7 +15,7 @@ use trigger_images::{Images, Observation};
 use trigger_runtime::Leadership;
 
 use crate::metrics::Watch;
-use crate::watch_backoff::{Complaint, WatchBackoff};
+use crate::watch_backoff::{WatchBackoff, WatchHealth};
 
 /// Follows the Image objects of one namespace, or of all.
 pub(super) struct Objects {
@@ -25,7 +25,7 @@ pub(super) struct Objects {
     known: HashMap<ObjectKey, Object>,
     /// The objects in the list that is being received.
     listed: HashSet<ObjectKey>,
-    warning: Complaint,
+    watch_health: WatchHealth,
 }
 
 /// An Image object that reports the digest of a tag.
@@ -44,8 +44,8 @@ impl Objects {
         leadership: Leadership,
         watch: Watch,
     ) -> Self {
-        let warning = Complaint::new("Image objects", "registries are asked", watch);
-        Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), warning }
+        let watch_health = WatchHealth::new("Image objects", "registries are asked", watch);
+        Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), watch_health }
     }
 
     pub(super) async fn run(mut self, client: Client) {
@@ -61,7 +61,7 @@ impl Objects {
             tokio::select! {
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
-                    Err(error) => self.warning.begins(self.namespace.as_deref(), &error),
+                    Err(error) => self.watch_health.failed(self.namespace.as_deref(), &error),
                 },
                 // A new Build may watch the image of an old object, and this replica may start to lead.
                 _ = second.tick() => self.report_all().await,
@@ -70,7 +70,7 @@ impl Objects {
     }
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
-        self.warning.ends();
+        self.watch_health.works();
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {

@@ -33,7 +33,7 @@ pub struct LeaseElector {
     lease: LeaseObject,
     identity: Identity,
     tell: watch::Sender<Lead>,
-    complaint: Option<&'static str>,
+    reported: Option<&'static str>,
 }
 
 /// What a turn has brought.
@@ -55,7 +55,7 @@ impl LeaseElector {
         let namespace = place.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let lease = LeaseObject { api: Api::namespaced(client, &namespace), name: place.name.clone() };
         let (tell, told) = watch::channel(Lead::default());
-        let campaign = Self { lease, identity: Identity::of_this_process(), tell, complaint: None };
+        let campaign = Self { lease, identity: Identity::of_this_process(), tell, reported: None };
         (campaign, Leadership::by(told))
     }
 
@@ -173,7 +173,7 @@ impl LeaseElector {
     /// Complains of a Lease that cannot be had, once for each reason.
     fn complain(&mut self, fault: &LeaseError) {
         let (reason, advice) = advice(fault);
-        if self.complaint.replace(reason) == Some(reason) {
+        if self.reported.replace(reason) == Some(reason) {
             return;
         }
         let (lease, fault) = (self.lease.name.as_str(), error_chain(fault));
@@ -186,7 +186,7 @@ impl LeaseElector {
     }
 
     fn recovered(&mut self) {
-        if self.complaint.take().is_some() {
+        if self.reported.take().is_some() {
             info!(lease = self.lease.name, "the Lease can be read and written again");
         }
     }

@@ -21,7 +21,7 @@ use trigger_rules::Inventory;
 use super::observed::{News, Seen};
 use crate::client::Connection;
 use crate::metrics::Watch;
-use crate::watch_backoff::{Complaint, WatchBackoff};
+use crate::watch_backoff::{WatchBackoff, WatchHealth};
 use crate::watermarks::{AGAIN, Marks};
 
 /// How often the watermark is raised.
@@ -48,7 +48,7 @@ pub(super) struct Follower {
     late: VecDeque<(Instant, PipelineRunChange)>,
     /// Whether the watch is up, so that all that happens is seen.
     watching: bool,
-    complaint: Complaint,
+    watch_health: WatchHealth,
 }
 
 impl Follower {
@@ -71,7 +71,7 @@ impl Follower {
             keeping: FuturesUnordered::new(),
             late: VecDeque::new(),
             watching: false,
-            complaint: Complaint::new("PipelineRuns", "rules of type Pipeline wait", watch),
+            watch_health: WatchHealth::new("PipelineRuns", "rules of type Pipeline wait", watch),
         }
     }
 
@@ -98,7 +98,7 @@ impl Follower {
                     Ok(event) => self.take(event),
                     Err(error) => {
                         self.watching = false;
-                        self.complaint.begins(self.namespace.as_deref(), &error);
+                        self.watch_health.failed(self.namespace.as_deref(), &error);
                     }
                 },
                 _ = second.tick() => {
@@ -114,7 +114,7 @@ impl Follower {
 
     fn take(&mut self, event: watcher::Event<DeserializeGuard<PipelineRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.complaint.ends();
+        self.watch_health.works();
         match event {
             watcher::Event::Init => self.seen.begin_list(),
             watcher::Event::InitApply(run) | watcher::Event::Apply(run) => self.look(&run),
