@@ -52,7 +52,10 @@ pub(super) fn run(
     let complaints = child.stderr.take().context("cargo has no standard error")?;
     let complaints = thread::spawn(move || pass_on(complaints, SKIPPED, true));
     let results = pass_on(child.stdout.take().context("cargo has no output")?, "test result: ", false);
-    let skipped = complaints.join().unwrap_or_default();
+    let mut skipped = complaints.join().unwrap_or_default();
+    skipped.sort();
+    // A scenario that is played for every provider says it for each.
+    skipped.dedup();
     let succeeded = child.wait()?.success();
     Ok(Suite { succeeded, took: begin.elapsed(), results, skipped })
 }
@@ -80,9 +83,7 @@ impl Suite {
             "of those that passed, {} only said why they cannot be played here:",
             self.skipped.len()
         );
-        let mut skipped = self.skipped.clone();
-        skipped.sort();
-        for line in skipped {
+        for line in &self.skipped {
             anstream::println!("  {line}");
         }
     }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use trigger_providers::{Sample, SampleKind};
+use trigger_providers::{Sample, SampleKind, SampleRequest};
 
 use crate::apart::{Cluster, cluster, free_port, repository};
 use crate::world::{KEY, World, annotation, compose, hook_path, played, sign};
@@ -98,10 +98,10 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
         let http = reqwest::Client::new();
         let url = format!("http://{hooks}{}", hook_path(played()));
         for (branch, status) in [("\u{202e}ved\u{200b}", 202), (ODD, 400), ("main", 202)] {
-            let body = compose(played(), &sample(branch)).body;
+            let SampleRequest { event, body } = compose(played(), &sample(branch));
             let deadline = Instant::now() + SOON;
             let answered = loop {
-                let headers = sign(played(), "push", "{\"level\":\"ERROR\"}", &body, Some(KEY));
+                let headers = sign(played(), event, "{\"level\":\"ERROR\"}", &body, Some(KEY));
                 let answer = http.post(&url).headers(headers).body(body.clone()).send().await.unwrap();
                 // Until every Build has been seen.
                 if answer.status() != 503 || Instant::now() > deadline {
