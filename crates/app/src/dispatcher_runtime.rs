@@ -1,15 +1,22 @@
 use std::io;
 
 #[cfg(target_os = "linux")]
-use rustix::{process::setpriority_process, thread::gettid};
+use rustix::{
+    process::{getpriority_process, setpriority_process},
+    thread::gettid,
+};
 use tokio::runtime::{Builder, Handle, Runtime};
 #[cfg(target_os = "linux")]
 use tracing::debug;
 
-/// The nice value of dispatcher threads. On a machine that is short of processor time they get about a quarter
+/// What dispatcher threads add to the nice value of the process. On a machine that is short of processor time they get about a quarter
 /// of it. At 10 it would be a tenth, and a backlog would hardly shrink beside other programs.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
+
+/// The largest nice value on Linux.
+#[cfg(target_os = "linux")]
+const LOWEST: i32 = 19;
 
 /// The dispatcher's own threads, at a lower priority than the threads that receive deliveries.
 ///
@@ -43,7 +50,10 @@ impl DispatcherRuntime {
 /// Lowers the priority of the calling thread. Linux only: elsewhere a priority belongs to the whole process.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = setpriority_process(Some(gettid()), NICE) {
+    // A thread starts with the nice value of the one that starts it, which counts if the program runs under `nice`.
+    if let Err(error) = getpriority_process(Some(gettid()))
+        .and_then(|own| setpriority_process(Some(gettid()), (own + NICE).min(LOWEST)))
+    {
         debug!(error = %error, "cannot lower the priority of a dispatcher thread");
     }
 }
@@ -59,8 +69,6 @@ impl Drop for DispatcherRuntime {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use rustix::process::getpriority_process;
-
     use super::*;
 
     #[test]
@@ -70,6 +78,6 @@ mod tests {
         let own = priority();
         let (sender, receiver) = std::sync::mpsc::channel();
         dispatcher.handle().unwrap().spawn(async move { sender.send(priority()) });
-        assert_eq!(receiver.recv().unwrap(), (own + NICE).min(19));
+        assert_eq!(receiver.recv().unwrap(), (own + NICE).min(LOWEST));
     }
 }
