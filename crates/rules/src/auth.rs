@@ -86,6 +86,10 @@ impl Auth {
 }
 
 fn signers(verification: &Verification) -> String {
+    // As it mostly is.
+    if let [key] = &verification.keys[..] {
+        return key.secret.to_string();
+    }
     let names: Vec<_> = verification.secrets().iter().map(ToString::to_string).collect();
     if names.is_empty() { "unsigned".to_owned() } else { names.join(", ") }
 }

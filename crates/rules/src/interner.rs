@@ -1,27 +1,34 @@
+use std::borrow::Borrow;
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
-/// Texts that many Builds have in common, such as their namespace and the names of their rules: one copy of each.
-#[derive(Default)]
-pub(crate) struct Interner {
-    known: HashSet<Arc<str>>,
-    /// With so many it is time to forget those that nobody has any more.
+/// Values that many owners have in common, such as their namespace and the names of their rules: one copy of each.
+pub(crate) struct Interner<T: ?Sized = str> {
+    known: HashSet<Arc<T>>,
+    /// With so many it is time to forget the unused ones.
     crowded: usize,
 }
 
-impl Interner {
+impl<T: ?Sized> Default for Interner<T> {
+    fn default() -> Self {
+        Self { known: HashSet::new(), crowded: 0 }
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Interner<T> {
     /// The copy that all have.
-    pub(crate) fn share(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.known.get(name) {
+    pub(crate) fn share(&mut self, value: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
+        if let Some(known) = self.known.get(value.borrow()) {
             return Arc::clone(known);
         }
         if self.known.len() >= self.crowded {
-            self.known.retain(|name| Arc::strong_count(name) > 1);
+            self.known.retain(|known| Arc::strong_count(known) > 1);
             self.crowded = 64.max(2 * self.known.len());
         }
-        let name = Arc::<str>::from(name);
-        self.known.insert(Arc::clone(&name));
-        name
+        let value = value.into();
+        self.known.insert(Arc::clone(&value));
+        value
     }
 }
 
@@ -31,11 +38,11 @@ mod tests {
 
     #[test]
     fn one_copy_is_kept_as_long_as_somebody_has_it() {
-        let mut names = Interner::default();
+        let mut names = Interner::<str>::default();
         let one = names.share("team-a");
         assert!(Arc::ptr_eq(&one, &names.share("team-a")));
         for number in 0..10_000 {
-            names.share(&number.to_string());
+            names.share(number.to_string().as_str());
         }
         assert!(names.known.len() <= 129, "{}", names.known.len());
         assert!(Arc::ptr_eq(&one, &names.share("team-a")));

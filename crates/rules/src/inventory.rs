@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 use trigger_core::{KnownHosts, ObjectKey, ResourceRef};
 
+use crate::auth::KeyBinding;
 use crate::interner::Interner;
 use crate::owners::{CompileContext, OWNERS, Source};
 use crate::rule_error::OwnerError;
@@ -24,6 +25,7 @@ struct Writer {
     hosts: KnownHosts,
     states: CompilerStates,
     names: Interner,
+    bindings: Interner<KeyBinding>,
     synced: bool,
 }
 
@@ -42,6 +44,7 @@ impl Inventory {
             hosts,
             states: CompilerStates::new(KINDS),
             names: Interner::default(),
+            bindings: Interner::default(),
             synced: false,
         };
         Self { published: ArcSwapOption::empty(), writer: Mutex::new(writer) }
@@ -101,8 +104,12 @@ impl Writer {
     fn apply(&mut self, source: &dyn Source) -> Applied {
         let owner = source.reference();
         let compiled = OWNERS.iter().find(|kind| kind.is_of(&owner)).and_then(|kind| {
-            let context =
-                CompileContext { hosts: &self.hosts, states: &mut self.states, names: &mut self.names };
+            let context = CompileContext {
+                hosts: &self.hosts,
+                states: &mut self.states,
+                names: &mut self.names,
+                bindings: &mut self.bindings,
+            };
             kind.compile(source, context)
         });
         let Some(rules) = compiled else {

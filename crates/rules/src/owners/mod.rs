@@ -6,6 +6,7 @@ use std::any::Any;
 
 use trigger_core::{KnownHosts, ResourceRef};
 
+use crate::auth::KeyBinding;
 use crate::interner::Interner;
 use crate::rule_set::{CompilerStates, OwnerRules};
 
@@ -39,6 +40,8 @@ pub(crate) struct CompileContext<'a> {
     pub(crate) states: &'a mut CompilerStates,
     /// Texts that many owners have in common.
     pub(crate) names: &'a mut Interner,
+    /// The key bindings that many owners have: their rules share one.
+    pub(crate) bindings: &'a mut Interner<KeyBinding>,
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ mod build_trigger;
 mod kind;
 
 use std::any::Any;
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use imbl::HashMap;
@@ -21,7 +23,7 @@ use crate::rule_error::{OwnerError, RuleError};
 /// share what did not change.
 #[derive(Clone)]
 pub struct RuleSet {
-    owners: HashMap<ResourceRef, Arc<OwnerRules>>,
+    owners: HashMap<ByOwner, ()>,
     /// Each list in the order of the owners: decisions read the same whichever changed last.
     index: HashMap<IndexKey, Arc<[Arc<OwnerRules>]>>,
     /// What kinds of triggers index by themselves, in the order of the table.
@@ -29,6 +31,11 @@ pub struct RuleSet {
     /// The table of kinds.
     kinds: Kinds,
 }
+
+/// The rules of an owner, found by the owner. A pointer as key and no value: the nodes of the map have room for many
+/// entries more than they hold, so a large entry would cost each Build a multiple of its size.
+#[derive(Clone)]
+struct ByOwner(Arc<OwnerRules>);
 
 /// The rules of one owner.
 pub struct OwnerRules {
@@ -91,12 +98,12 @@ impl RuleSet {
 
     /// The rules of one owner.
     pub fn owner(&self, owner: &ResourceRef) -> Option<&Arc<OwnerRules>> {
-        self.owners.get(owner)
+        self.owners.get_key_value(owner).map(|(ByOwner(rules), ())| rules)
     }
 
     /// Every owner with rules, in no particular order.
     pub fn owners(&self) -> impl Iterator<Item = &Arc<OwnerRules>> {
-        self.owners.values()
+        self.owners.keys().map(|ByOwner(rules)| rules)
     }
 
     /// The index that a kind of trigger keeps itself.
@@ -115,13 +122,11 @@ impl RuleSet {
         keys: &[IndexKey],
         applies: impl Fn(&OwnerRules) -> bool,
     ) -> Vec<&OwnerRules> {
-        let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        for key in keys {
-            found.extend(self.at(key).filter(|rules| applies(rules) && seen.insert(&rules.owner)));
-        }
+        let mut found: Vec<_> =
+            keys.iter().flat_map(|key| self.at(key)).filter(|rules| applies(rules)).collect();
         // Several sorted lists one after the other, and mostly one.
         found.sort_by(|one, other| one.owner.cmp(&other.owner));
+        found.dedup_by(|one, other| one.owner == other.owner);
         found
     }
 
@@ -151,12 +156,12 @@ impl RuleSet {
         for index in &mut self.indexes {
             index.insert(rules);
         }
-        self.owners.insert(rules.owner.clone(), Arc::clone(rules));
+        self.owners.insert(ByOwner(Arc::clone(rules)), ());
     }
 
     /// Removes the rules of an owner. True if there were any.
     pub(crate) fn remove(&mut self, owner: &ResourceRef) -> bool {
-        let Some(rules) = self.owners.remove(owner) else { return false };
+        let Some((ByOwner(rules), ())) = self.owners.remove_with_key(owner) else { return false };
         for index in &mut self.indexes {
             index.remove(owner);
         }
@@ -170,6 +175,26 @@ impl RuleSet {
             }
         }
         true
+    }
+}
+
+impl Borrow<ResourceRef> for ByOwner {
+    fn borrow(&self) -> &ResourceRef {
+        &self.0.owner
+    }
+}
+
+impl PartialEq for ByOwner {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.owner == other.0.owner
+    }
+}
+
+impl Eq for ByOwner {}
+
+impl Hash for ByOwner {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.owner.hash(state);
     }
 }
 

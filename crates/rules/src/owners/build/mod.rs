@@ -50,7 +50,7 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
     if when.is_empty() {
         return None;
     }
-    let CompileContext { hosts, states, names } = context;
+    let CompileContext { hosts, states, names, bindings } = context;
     let metadata = &build.metadata;
     let key = ObjectKey::new(
         names.share(metadata.namespace.as_deref().unwrap_or_default()),
@@ -58,7 +58,7 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
     );
     let mut errors = Vec::new();
     let repository = repository(build, hosts);
-    let auth = auth(build, &key, names);
+    let auth = auth(build, &key, names, bindings);
     let mut context = BuildContext {
         build,
         rule: "",
@@ -72,7 +72,7 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
     let policy = context.annotation(annotations::REVISION, RevisionPolicy::parse, expected);
     let mut target = BuildTemplate::target(build, key, policy);
     let ResourceRef { group, kind, .. } = &mut target.resource;
-    (*group, *kind) = (names.share(group), names.share(kind));
+    (*group, *kind) = (names.share(&**group), names.share(&**kind));
     let target = Arc::new(target);
 
     let mut rules: Vec<Rule> = Vec::with_capacity(when.len());
@@ -133,7 +133,7 @@ fn compile_rule(
     };
     Ok(Rule {
         index: u32::try_from(index).unwrap_or(u32::MAX),
-        name: names.share(&entry.name),
+        name: names.share(entry.name.as_str()),
         kind: id,
         auth: kind.auth(context),
         target: Arc::clone(target),
@@ -159,7 +159,7 @@ fn share_keys(rule: &mut Rule, others: &[Rule]) {
 }
 
 /// `spec.trigger.triggerSecret`, else the clone secret, which SHIP-0031 meant to be used.
-fn auth(build: &Build, key: &ObjectKey, names: &mut Interner) -> Auth {
+fn auth(build: &Build, key: &ObjectKey, names: &mut Interner, bindings: &mut Interner<KeyBinding>) -> Auth {
     let trigger = build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
     let clone = build.git().and_then(|git| git.clone_secret.as_deref());
     let first = [(trigger, SecretOrigin::TriggerSecret), (clone, SecretOrigin::CloneSecret)]
@@ -167,7 +167,7 @@ fn auth(build: &Build, key: &ObjectKey, names: &mut Interner) -> Auth {
         .find_map(|(name, origin)| Some((name.filter(|name| !name.is_empty())?, origin)));
     let Some((name, origin)) = first else { return Auth::Open };
     let secret = ObjectKey::new(Arc::clone(&key.namespace), names.share(name));
-    Auth::Keys(Arc::new(KeyBinding { secret, entry: None, origin }))
+    Auth::Keys(bindings.share(KeyBinding { secret, entry: None, origin }))
 }
 
 fn repository(build: &Build, hosts: &trigger_core::KnownHosts) -> Result<RepoId, RuleError> {

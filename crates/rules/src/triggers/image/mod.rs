@@ -1,6 +1,6 @@
 //! Type `Image`: a tag resolves to another image than before, as the tag of a base image does after a release.
 //!
-//! Interner are compared as what they mean: `node` is `docker.io/library/node:latest`. One name that can never
+//! Names are compared as what they mean: `node` is `docker.io/library/node:latest`. One name that can never
 //! change, or cannot be understood, is reported and leaves the others of the rule in force.
 //!
 //! Builds push images themselves, so rules of this type can form cycles. A Build is not started by its
