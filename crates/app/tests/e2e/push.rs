@@ -12,8 +12,10 @@ async fn a_signed_push_starts_one_build() {
 
     let answer = world.send(&world.push_main()).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
+    // The letters of an id are arbitrary: it may contain `web`.
+    let told = answer.body.replace(answer.delivery().as_str(), "");
     for fact in ["team-a", "web", "push main", "hook"] {
-        assert!(!answer.body.contains(fact), "the answer tells of the cluster: {}", answer.body);
+        assert!(!told.contains(fact), "the answer tells of the cluster: {told}");
     }
     let record = world.settled(&answer.delivery()).await;
     assert_eq!(decisions(&record), ["web/pr main: event-not-listed", "web/push main: fired"]);
