@@ -18,7 +18,7 @@ use crate::client::Connection;
 const OWN_GROUP: &str = "trigger.shipwright.io";
 /// How long a review's result is kept. Revoked rights last so long.
 const BELIEVED: Duration = Duration::from_secs(10);
-/// How many answers of each kind are remembered: strangers with made-up tokens must not fill memory.
+/// How many answers of each kind are remembered: requests with random tokens must not fill memory.
 const REMEMBERED: usize = 4096;
 /// How many reviews are asked for side by side: strangers with made-up tokens must not trouble the API server.
 const SIDE_BY_SIDE: usize = 16;

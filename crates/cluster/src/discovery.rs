@@ -5,7 +5,7 @@ use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::{Scope as ApiScope, pinned_kind};
 
-/// How a kind of object is addressed.
+/// The address of a kind: its API version and plural.
 #[derive(Debug, Clone)]
 pub(crate) struct Discovered {
     /// Group, version, kind and plural name.
@@ -23,7 +23,7 @@ const REMEMBERED: usize = 1024;
 pub(crate) struct Discovery(Arc<Mutex<HashMap<GroupVersionKind, Discovered>>>);
 
 impl Discovery {
-    /// How `kind` is addressed.
+    /// The address of `kind`.
     pub(crate) async fn find(
         &self,
         client: &Client,

@@ -1,4 +1,4 @@
-//! How watches go about an API server that is away, and a kind that is not installed.
+//! The backoff of watches while the API server is unreachable or a kind is not installed.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 
-/// What a sender presents to prove who it is. All comparing with keys happens here, in constant time.
+/// The signature or token with which a sender authenticates a request. All comparing with keys happens here, in constant time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
     /// An HMAC (RFC 2104) that the sender made with the key.
@@ -15,12 +15,12 @@ pub enum Credential {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hmac {
     tag: [u8; 32],
-    /// What precedes the body in the signed text: nothing, or `id.timestamp.`.
+    /// The prefix of the body in the signed text: nothing, or `id.timestamp.`.
     prefix: Box<[u8]>,
     key: KeyForm,
 }
 
-/// How the text of a key stands for the bytes that sign.
+/// The encoding of a key's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyForm {
     /// The bytes themselves.
@@ -86,7 +86,7 @@ impl Credential {
 
     /// Whether `key` verifies the credential for `body`. Compares in constant time.
     ///
-    /// An empty key verifies nothing: anybody could sign with it.
+    /// An empty key verifies nothing: every sender could sign with it.
     pub fn is_verified_by(&self, key: &[u8], body: &[u8]) -> bool {
         match self {
             Self::Hmac(hmac) => hmac.key.bytes(key).is_some_and(|key| hmac.verify(&key, body)),

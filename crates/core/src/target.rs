@@ -13,7 +13,7 @@ pub struct Target {
     pub uid: Arc<str>,
     /// `metadata.generation`.
     pub generation: i64,
-    /// What the renderer of the kind needs of the object, as compact JSON. Only that renderer reads it.
+    /// The part of the object that the renderer of the kind needs, as compact JSON. Only that renderer reads it.
     pub template: Box<str>,
 }
 
@@ -24,7 +24,7 @@ pub struct Cause {
     pub name: Arc<str>,
     /// The kind of the rule: `when[].type` of a Build.
     pub kind: &'static str,
-    /// What else the rule says about itself: annotation key and value.
+    /// Further fields of the rule for the run's annotations: key and value.
     pub details: Vec<(&'static str, String)>,
     /// The parts of the event that the rule matched, by name, where an event has parts: image references. Empty for an
     /// event that has none.

@@ -15,7 +15,7 @@ pub struct Verified<T> {
     verification: Verification,
 }
 
-/// What verified the origin of a delivery. Stored with it for as long as the delivery is kept.
+/// The result of verifying a delivery's origin. Stored with the delivery, and as long.
 ///
 /// Its JSON is read and written by the versions before too: `secrets` was a list of names before entries were recorded,
 /// and `unsigned` was a truth value.
@@ -196,7 +196,7 @@ impl<T> Verified<T> {
         &self.value
     }
 
-    /// What verified it.
+    /// The result of its verification.
     pub fn verification(&self) -> &Verification {
         &self.verification
     }

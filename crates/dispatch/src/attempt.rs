@@ -34,7 +34,7 @@ pub(crate) struct Deadlines {
     pub(crate) abort: CancellationToken,
 }
 
-/// What an attempt works with.
+/// The services that an attempt calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Tools<'a> {
     pub(crate) rules: &'a RuleSet,

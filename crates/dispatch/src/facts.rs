@@ -26,7 +26,7 @@ impl FactSource for NoCredentials {
 /// How often a delivery is decided with more facts: the longest chain of questions of which each follows from the answer
 /// to the one before.
 const MOST_ROUNDS: usize = 8;
-/// How many questions one delivery may raise. What is beyond is answered as unknown.
+/// How many questions one delivery may raise. Further questions are answered as unknown.
 const MOST_FACTS: usize = 64;
 /// How long one answer may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The decisions on the events of a delivery, in the order of the events.
 pub(crate) type Decisions = Vec<Decided>;
 
-/// Decides every event with what is known. The result may still have needs.
+/// Decides every event with the facts gathered so far. The result may still have needs.
 pub(crate) fn decide_all(
     events: &Events,
     verification: &Verification,

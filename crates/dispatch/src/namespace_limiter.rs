@@ -11,7 +11,7 @@ pub(crate) struct NamespaceLimiter {
     spent: LeakyBuckets<LimitKey>,
 }
 
-/// What a namespace may have now.
+/// The number of runs that a namespace may start now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Grant {
     /// How many objects.

@@ -7,7 +7,7 @@ use trigger_registries::ResolveErrorKind;
 
 use crate::ledger::ObservationOutcome;
 
-/// What following images counts. Cheap to clone; clones count together.
+/// The counters of image following. Cheap to clone; clones count together.
 ///
 /// Every value of a label exists from the start: a rate over a series that appears with its first event
 /// would miss that event.

@@ -94,7 +94,7 @@ pub struct ClaimedDelivery {
     pub token: ClaimToken,
     /// The delivery as it was appended.
     pub delivery: Delivery,
-    /// What verified its origin.
+    /// The result of verifying its origin.
     pub verification: Verification,
     /// The facts that earlier attempts gathered, or the attempts of the delivery that this one replays.
     pub facts: Facts,

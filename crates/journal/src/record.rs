@@ -10,7 +10,7 @@ pub struct Record {
     pub delivery: Delivery,
     /// Whether the body is still stored. Without it the delivery cannot be replayed.
     pub body_kept: bool,
-    /// What verified its origin.
+    /// The result of verifying its origin.
     pub verification: Verification,
     /// The facts gathered to decide it.
     pub facts: Facts,

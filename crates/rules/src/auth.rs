@@ -5,7 +5,7 @@ use trigger_core::{ObjectKey, Verification};
 use crate::decision::{CheckTrace, Unmatched};
 use crate::reason::{Predicate, Reason};
 
-/// What entitles an event to fire a rule. It belongs to the rule: two rules with one target can differ.
+/// The authentication that a rule requires of a delivery. It belongs to the rule: two rules with one target can differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// A key of this Secret must have verified the delivery.

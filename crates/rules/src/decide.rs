@@ -11,7 +11,7 @@ use crate::rule_set::{DecisionInput, Kind, OwnerRules, Rule};
 pub struct Decided {
     /// One decision for every rule that could have fired; without those that need more facts.
     pub decisions: Vec<Decision>,
-    /// What has to be asked before the rest can be decided, each once. While there are any, nothing may be started: a
+    /// The questions to answer before the rest can be decided, each once. While there are any, nothing may be started: a
     /// rule that fires may have to give way to one that is not decided yet.
     pub needs: Vec<Need>,
 }

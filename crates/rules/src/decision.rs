@@ -39,7 +39,7 @@ pub struct Check {
     pub predicate: Predicate,
     /// Whether it held.
     pub passed: bool,
-    /// What the rule expects.
+    /// The value that the rule expects.
     pub expected: String,
     /// What the event has.
     pub found: String,

@@ -29,7 +29,7 @@ struct Writer {
     synced: bool,
 }
 
-/// What became of an applied owner.
+/// The result of applying an owner.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// What keeps its rules from working.

@@ -10,7 +10,7 @@ pub struct Reason {
     sentence: &'static str,
 }
 
-/// What a rule asks of an event, by its machine name, such as `branch`: stable, for scripts.
+/// A condition of a rule on an event, by its machine name, such as `branch`: stable, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Predicate(&'static str);
 

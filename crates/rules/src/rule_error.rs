@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// What keeps a rule, or a part of it, from working. Each kind of trigger and of owner makes its own.
+/// An error in a rule that disables it, or a part of it. Each kind of trigger and of owner makes its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RuleError {

@@ -1,4 +1,4 @@
-//! What the long-running parts of the program share, below all of them.
+//! Supervision, backoff, limits, caches and the ports to a cluster, for all crates with I/O.
 //!
 //! - [`CriticalTasks`], [`restart_on_panic`]: tasks that end the process, or restart, when they panic.
 //! - [`Leadership`]: whether this replica leads.

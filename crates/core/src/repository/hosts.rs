@@ -1,4 +1,4 @@
-/// What is known of the hosts of public services. Each provider knows its own; see `providers::known_hosts`.
+/// The hosts of public services, with their spellings. Each provider lists its own; see `providers::known_hosts`.
 ///
 /// Servers that are not listed are compared exactly, by the host that an address names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What deliveries come from, and the events that they hold. A source is a file here and a line in [`SOURCES`]; a test
+//! The sources of deliveries, and the events that their deliveries hold. A source is a file here and a line in [`SOURCES`]; a test
 //! compares the two.
 
 mod image;

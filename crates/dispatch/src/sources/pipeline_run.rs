@@ -15,7 +15,7 @@ pub(super) struct PipelineRuns;
 pub struct PipelineRunChange {
     /// The event.
     pub event: PipelineRunEvent,
-    /// What is to be kept of it. Its id follows from the run's UID and the class, so the run in this class is one
+    /// The delivery to store. Its id follows from the run's UID and the class, so the run in this class is one
     /// delivery, however often and by whichever replica it is seen.
     pub delivery: Verified<Delivery>,
 }

@@ -32,11 +32,11 @@ pub(crate) trait Owner: Send + Sync {
     fn compile(&self, source: &dyn Source, context: CompileContext<'_>) -> Option<OwnerRules>;
 }
 
-/// What the inventory knows while it compiles an owner.
+/// The inventory's state that the compilation of an owner uses.
 pub(crate) struct CompileContext<'a> {
     /// How addresses at public services are compared.
     pub(crate) hosts: &'a KnownHosts,
-    /// What kinds of triggers share between rules.
+    /// The state that each kind of trigger shares between rules.
     pub(crate) states: &'a mut CompilerStates,
     /// Texts that many owners have in common.
     pub(crate) names: &'a mut Interner,

@@ -13,7 +13,7 @@ pub(crate) trait BuildTrigger: Send + Sync {
     /// Makes a matcher of an entry.
     fn compile(&self, when: &When, context: &mut BuildContext<'_>) -> Result<Box<dyn Matcher>, RuleError>;
 
-    /// What entitles an event to fire the rule.
+    /// The authentication that the rule requires.
     fn auth(&self, context: &BuildContext<'_>) -> Auth;
 
     /// Under which key a broken rule is found, so that decisions can say that it is broken.
@@ -21,7 +21,7 @@ pub(crate) trait BuildTrigger: Send + Sync {
         None
     }
 
-    /// What the kind keeps of the Build as a whole; `rules` are those of this kind, at least one.
+    /// The kind's summary of the Build as a whole; `rules` are those of this kind, at least one.
     fn summarize(
         &self,
         _build: &Build,
@@ -32,7 +32,7 @@ pub(crate) trait BuildTrigger: Send + Sync {
     }
 }
 
-/// What is known while a rule of a Build is compiled.
+/// The inputs of compiling a rule of a Build.
 pub(crate) struct BuildContext<'a> {
     /// The Build that carries the rule.
     pub(crate) build: &'a Build,
@@ -40,17 +40,17 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) rule: &'a str,
     /// Its repository, if it has one that can be understood.
     pub(crate) repository: Result<&'a RepoId, RuleError>,
-    /// What the Build's fields say about its webhooks.
+    /// The authentication that the Build's fields configure.
     pub(crate) auth: Auth,
-    /// What kinds share between rules.
+    /// The state that each kind shares between rules.
     pub(crate) states: &'a mut CompilerStates,
-    /// What is wrong with the rule and leaves the rest of it in force.
+    /// Errors in parts of the rule; the rest stays in force.
     pub(crate) warnings: Vec<RuleError>,
-    /// What is wrong with the Build as a whole.
+    /// Errors of the Build as a whole.
     pub(crate) owner_errors: &'a mut Vec<OwnerError>,
 }
 
-/// What each kind of trigger shares between its rules while they are compiled.
+/// The state that each kind of trigger shares between its rules while they are compiled.
 pub(crate) struct CompilerStates(Vec<Box<dyn Any + Send>>);
 
 impl CompilerStates {

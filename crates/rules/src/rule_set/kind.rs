@@ -46,14 +46,14 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// What a decision is made from.
+/// The input of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionInput<'a> {
     /// The event.
     pub event: &'a Event,
-    /// What verified the delivery that holds the event.
+    /// The verification of the delivery that holds the event.
     pub verification: &'a Verification,
-    /// What was gathered about the delivery so far.
+    /// The facts gathered about the delivery so far.
     pub facts: &'a Facts,
     /// All rules.
     pub rules: &'a RuleSet,
@@ -95,7 +95,7 @@ pub(crate) trait TriggerKind: Send + Sync {
         Box::new(NoIndex)
     }
 
-    /// What the rules of one kind share while they are compiled; empty at first.
+    /// The state that rules of this kind share while they are compiled; empty at first.
     fn new_compiler_state(&self) -> Box<dyn Any + Send> {
         Box::new(())
     }
@@ -111,7 +111,7 @@ pub(crate) trait TriggerKind: Send + Sync {
     }
 }
 
-/// What a rule waits for, ready to be compared with events.
+/// The condition of a rule, ready to be compared with events.
 pub(crate) trait Matcher: Any + Send + Sync {
     /// Under which keys the rule is found.
     fn keys(&self) -> Vec<IndexKey>;
@@ -124,7 +124,7 @@ pub(crate) trait Matcher: Any + Send + Sync {
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched>;
 
-    /// What the rule says about itself in the annotations of the run: key and value.
+    /// The rule's fields for the annotations of the run: key and value.
     fn details(&self, _event: &Event) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -135,7 +135,7 @@ pub(crate) trait Matcher: Any + Send + Sync {
     }
 }
 
-/// What a kind of trigger indexes by itself. A copy must cost no more than a pointer or two.
+/// The index of one kind of trigger. A copy must cost no more than a pointer or two.
 pub(crate) trait KindIndex: Send + Sync {
     /// Takes the rules of an owner that is not in the index.
     fn insert(&mut self, rules: &Arc<OwnerRules>);

@@ -1,4 +1,4 @@
-//! The rules of all owners, and what a kind of trigger is to them.
+//! The rules of all owners, and the trait of a kind of trigger.
 
 mod build_trigger;
 mod kind;
@@ -26,7 +26,7 @@ pub struct RuleSet {
     owners: HashMap<ByOwner, ()>,
     /// Each list in the order of the owners: decisions read the same whichever changed last.
     index: HashMap<IndexKey, Arc<[Arc<OwnerRules>]>>,
-    /// What kinds of triggers index by themselves, in the order of the table.
+    /// The kinds' own indexes, in the order of the table.
     indexes: Vec<Box<dyn KindIndex>>,
     /// The table of kinds.
     kinds: Kinds,
@@ -47,13 +47,13 @@ pub struct OwnerRules {
     pub repository: Option<RepoId>,
     /// The rules, in the order of the owner.
     pub(crate) rules: Box<[Rule]>,
-    /// What keeps rules from working.
+    /// Errors that disable rules or parts of them.
     pub errors: Box<[OwnerError]>,
-    /// What kinds of triggers keep of the owner as a whole.
+    /// The kinds' summaries of the owner as a whole.
     pub(crate) summaries: Box<[Summary]>,
 }
 
-/// What one kind of trigger keeps of an owner as a whole. Only that kind reads it, by its type.
+/// The summary of an owner by one kind of trigger. Only that kind reads it, by its type.
 pub(crate) struct Summary(pub(crate) Box<dyn Any + Send + Sync>);
 
 /// One rule.
@@ -64,13 +64,13 @@ pub(crate) struct Rule {
     pub(crate) name: Arc<str>,
     /// Its kind.
     pub(crate) kind: Kind,
-    /// What entitles an event to fire it.
+    /// The authentication it requires.
     pub(crate) auth: Auth,
-    /// What it starts.
+    /// The object it starts.
     pub(crate) target: Arc<Target>,
-    /// Where the index has it. A broken rule may have no place there.
+    /// Its keys in the index. A broken rule may have none.
     pub(crate) keys: Box<[IndexKey]>,
-    /// What it waits for, or why it is broken. Boxed, because nearly all rules are in order.
+    /// Its condition, or why it is broken. Boxed, because nearly all rules are in order.
     pub(crate) matcher: Result<Box<dyn Matcher>, Box<RuleError>>,
 }
 
@@ -208,7 +208,7 @@ impl OwnerRules {
         self.rules.iter().filter(|rule| rule.kind.name() == kind).count()
     }
 
-    /// What a kind of trigger keeps of the owner as a whole.
+    /// A kind's summary of the owner as a whole.
     pub(crate) fn summary<T: 'static>(&self) -> Option<&T> {
         self.summaries.iter().find_map(|summary| summary.0.downcast_ref())
     }

@@ -1,6 +1,6 @@
 //! Builds, started by BuildRuns (`shipwright.io/v1beta1`).
 //!
-//! - `template.rs`: what is kept of a Build.
+//! - `template.rs`: the part of a Build that a run needs, as stored in the target.
 //! - `draft.rs`: a BuildRun before it is JSON, for rules and for custom tasks alike.
 //! - `cause.rs`: why it exists, as annotations and as a sentence.
 //! - `record.rs`: what is recorded on the PipelineRun that started it.

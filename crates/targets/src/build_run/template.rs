@@ -4,7 +4,7 @@ use trigger_core::{ObjectKey, Target};
 
 use super::BUILD;
 
-/// What is kept of a Build to start it: [`Target::template`] as a type.
+/// The part of a Build that a run needs: [`Target::template`] as a type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BuildTemplate {
     /// The spec, ready to be embedded in a run: without `trigger` and without `retention.atBuildDeletion`, both of

@@ -71,7 +71,7 @@ async fn a_circle_of(names: &[&str]) {
     for name in names {
         assert!(told[0].contains(&format!("{namespace}/{name}")), "{told:?}");
     }
-    // An import of what the last one pushes would start the first, and so on for ever.
+    // An import of what the last one pushes would start the first, and so on without end.
     change(&world, &last).await;
     all_seen(&world, "team-a").await;
     assert_eq!(started(&world, "team-a").await, [""; 0]);
@@ -121,7 +121,7 @@ async fn what_was_pushed_before_anybody_waited_starts_nothing() {
         world.create_build("team-a", build).await;
     }
     run_base(&world, "before").await;
-    // Kubernetes writes times in whole seconds, and twice a second the program notes up to when nobody waited.
+    // Kubernetes writes times in whole seconds. Twice a second the program stores the last time without a watching rule.
     let passed = world.now().await + Duration::from_secs(1);
     world.until("another second has passed", || async { (world.now().await > passed).then_some(()) }).await;
     let trigger = json!({"when": [on("base", &["registry.example/base"])]});

@@ -201,7 +201,7 @@ impl World {
         }
     }
 
-    /// What a user of [`World::with_users`] presents. Somebody unknown has a token that nobody knows.
+    /// What a user of [`World::with_users`] presents. An unknown user has an unknown token.
     pub fn token(&self, user: &str) -> String {
         let login = self.stage.users.get(user);
         login.map_or_else(|| format!("the-token-of-{user}"), |login| login.token.clone())
@@ -232,7 +232,7 @@ impl World {
         program
     }
 
-    /// A program on the same cluster with a journal of its own, which nobody meant to be there twice.
+    /// A program on the same cluster with a journal of its own, as a second installation by mistake.
     pub async fn stranger(&self) -> Program {
         let journal = Address::Sqlite(self.folder.path().join("stranger.db"));
         let options = ProgramOptions {

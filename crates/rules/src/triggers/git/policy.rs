@@ -1,7 +1,7 @@
 /// Whether code from a fork may be built: the value of the annotation `trigger.shipwright.io/forks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ForkPolicy {
-    /// It may not: everybody who can open a pull request would build with the Build's credentials. The default.
+    /// It may not: every author of a pull request would build with the Build's credentials. The default.
     #[default]
     Deny,
     /// `allow`: it may.

@@ -9,10 +9,10 @@ use crate::rule_set::{OwnerRules, RuleSet};
 /// `a -> b -> a`. `None` if there is none.
 ///
 /// A Build that is started pushes its output; the Builds that wait for that are started, and push theirs. If
-/// one of all those pushes `image`, the first one is started again, and so on for ever. Namespaces do not
+/// one of all those pushes `image`, the first one is started again, and so on without end. Namespaces do not
 /// matter: registries are the same for all.
 pub(super) fn cycle(rules: &RuleSet, first: &OwnerRules, image: &ImageRef) -> Option<String> {
-    // Who was reached, and from where.
+    // The owners reached, each with the one before it.
     let mut from: HashMap<&ResourceRef, Option<&ResourceRef>> = HashMap::from([(&first.owner, None)]);
     let mut next = VecDeque::from([first]);
     while let Some(build) = next.pop_front() {

@@ -59,9 +59,9 @@ pub(super) struct Image;
 
 /// A rule of this kind.
 struct ImageMatcher {
-    /// What the rule waits for, in order, each once.
+    /// The images the rule watches, in order, each once.
     names: Box<[ImageRef]>,
-    /// What the Build pushes itself.
+    /// The image the Build pushes.
     output: Option<ImageRef>,
     suspended: bool,
     /// When the Build was created. What happened before is over.

@@ -29,7 +29,7 @@ pub struct ImageRules {
 }
 
 impl ImageRules {
-    /// What a Build says about its rules of this kind, of which there is at least one.
+    /// The settings in a Build's annotations for its rules of this kind, of which there is at least one.
     pub(super) fn of(build: &Build, rules: &[&Rule], errors: &mut Vec<RuleError>) -> Self {
         if let Some(stranger) = listed(build, annotations::SUSPEND_IMAGES)
             .find(|name| *name != "*" && !rules.iter().any(|rule| rule.name.as_ref() == *name))

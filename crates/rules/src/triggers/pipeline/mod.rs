@@ -4,7 +4,7 @@
 //! is one of the classes `Started`, `Succeeded`, `Failed`, `Cancelled`, `TimedOut`, or the literal reason
 //! that Tekton gives, such as `Completed`.
 //!
-//! What matches is still held back where it would go round in circles or has been done: see `guards`.
+//! A rule that matches is still skipped where it would start builds without end, or start something again: see `guards`.
 
 mod guards;
 
