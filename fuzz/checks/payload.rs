@@ -2,7 +2,10 @@
 //!
 //! The input is headers as `name: value` lines, an empty line, and the body, so that seeds can be read.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+#[path = "request.rs"]
+mod request;
+
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use trigger_core::{Event, GitEventKind};
 use trigger_providers::{PayloadError, Provider, Selector};
@@ -12,7 +15,7 @@ const NOW: i64 = 1_700_000_000;
 
 /// Nothing panics, errors do not quote, the two readers agree, and the kept headers are enough to read it again.
 pub(crate) fn check(provider: &dyn Provider, data: &[u8]) {
-    let (headers, body) = split(data);
+    let (headers, body) = request::split(data);
     let now = Timestamp::from_second(NOW).expect("a time");
     match provider.credentials(&headers, now) {
         Ok(credentials) => assert!(!credentials.are_verified_by(b"", body), "an empty key verifies nothing"),
@@ -51,25 +54,6 @@ pub(crate) fn check(provider: &dyn Provider, data: &[u8]) {
     if let Err(error) = selector {
         assert_quiet(&error);
     }
-}
-
-fn split(data: &[u8]) -> (HeaderMap, &[u8]) {
-    let mut headers = HeaderMap::new();
-    let mut rest = data;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        let (line, body) = (&rest[..end], &rest[end + 1..]);
-        rest = body;
-        if line.is_empty() {
-            break;
-        }
-        let Some(colon) = line.windows(2).position(|pair| pair == b": ") else { continue };
-        let name = HeaderName::from_bytes(&line[..colon]);
-        let value = HeaderValue::from_bytes(&line[colon + 2..]);
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
-        }
-    }
-    (headers, rest)
 }
 
 /// Messages name headers and fields and nothing else, so they are short for every input.

@@ -3,7 +3,9 @@
 //! The input is one byte that chooses the format, by its place in the list, counted from `a`; headers as
 //! `name: value` lines; an empty line; and the body, so that seeds can be read.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+#[path = "request.rs"]
+mod request;
+
 use trigger_core::ImageRef;
 use trigger_registries::notifications::{FORMATS, MOST_HINTS, bearer, credentials};
 
@@ -14,7 +16,7 @@ const UNNAMED: &str = "registry.invalid";
 pub(crate) fn check(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else { return };
     let format = FORMATS[usize::from(choice.wrapping_sub(b'a')) % FORMATS.len()];
-    let (headers, body) = split(rest);
+    let (headers, body) = request::split(rest);
     match format.read(&headers, body) {
         Ok(hints) => {
             assert!(hints.len() <= MOST_HINTS, "{} hints", hints.len());
@@ -40,23 +42,4 @@ pub(crate) fn check(data: &[u8]) {
     if let Ok(token) = bearer(&headers) {
         assert_eq!(token.split('.').count(), 3);
     }
-}
-
-fn split(data: &[u8]) -> (HeaderMap, &[u8]) {
-    let mut headers = HeaderMap::new();
-    let mut rest = data;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        let (line, body) = (&rest[..end], &rest[end + 1..]);
-        rest = body;
-        if line.is_empty() {
-            break;
-        }
-        let Some(colon) = line.windows(2).position(|pair| pair == b": ") else { continue };
-        let name = HeaderName::from_bytes(&line[..colon]);
-        let value = HeaderValue::from_bytes(&line[colon + 2..]);
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
-        }
-    }
-    (headers, rest)
 }

@@ -35,6 +35,8 @@ mod provider;
 mod registry;
 mod request;
 mod sample;
+#[cfg(test)]
+mod testing;
 
 pub use error::PayloadError;
 pub use github::GitHub;

@@ -1,24 +1,14 @@
 //! Payloads of strangers. Nothing panics, and no message quotes the payload.
 
 use super::*;
+use crate::testing::{assert_refused, not_json, unexpected};
 use fixtures::push::push;
+
+const HOOKS: [&str; 4] = ["push", "pull_request", "ping", "star"];
 
 /// Both stages that read JSON, for every known event and an unknown one.
 fn check_all(json: &str, expected: impl Fn(&PayloadError) -> bool) {
-    for event in ["push", "pull_request", "ping", "star"] {
-        for error in [select(event, json).err(), read(event, json).err()] {
-            let error = error.unwrap_or_else(|| panic!("{event}: {json:.80} was accepted"));
-            assert!(expected(&error), "{event}: {json:.80} is refused as {error:?}");
-        }
-    }
-}
-
-fn not_json(error: &PayloadError) -> bool {
-    matches!(error, PayloadError::NotJson { .. })
-}
-
-fn unexpected(error: &PayloadError) -> bool {
-    matches!(error, PayloadError::UnexpectedJson { .. })
+    assert_refused(&GitHub, &HOOKS.map(headers), json, expected);
 }
 
 #[test]

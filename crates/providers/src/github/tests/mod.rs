@@ -5,10 +5,11 @@ mod hostile;
 mod requests;
 mod signatures;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use trigger_core::{Event, GitEvent, RepoId};
 
 use super::{GitHub, fixtures};
+use crate::testing::{self, edited, with};
 use crate::{PayloadError, Provider, Selector};
 
 /// The headers of a delivery with a JSON body.
@@ -20,36 +21,14 @@ fn headers(event: &str) -> HeaderMap {
     ])
 }
 
-fn with(headers: &[(&'static str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers {
-        map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
-    }
-    map
-}
-
 fn select(event: &str, json: &str) -> Result<Selector, PayloadError> {
-    let headers = headers(event);
-    GitHub.selector(&GitHub.payload(&headers, json.as_bytes())?)
+    testing::select(&GitHub, &headers(event), json)
 }
 
 fn read(event: &str, json: &str) -> Result<GitEvent, PayloadError> {
-    let headers = headers(event);
-    let events = GitHub.events(&GitHub.payload(&headers, json.as_bytes())?)?;
-    match events.first() {
-        Some(Event::Git(event)) if events.len() == 1 => Ok(event.clone()),
-        _ => panic!("GitHub sends one event of a repository, not {events:?}"),
-    }
+    testing::read(&GitHub, &headers(event), json)
 }
 
 fn web() -> RepoId {
     RepoId::parse("github.com/acme/web").unwrap()
-}
-
-/// A fixture after some replacements, each of which must change something.
-fn edited(json: &str, edits: &[(&str, &str)]) -> String {
-    edits.iter().fold(json.to_owned(), |json, (old, new)| {
-        assert!(json.contains(old), "the fixture does not hold {old}");
-        json.replace(old, new)
-    })
 }

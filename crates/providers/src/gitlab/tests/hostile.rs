@@ -1,25 +1,13 @@
 //! Payloads of strangers. Nothing panics, and no message quotes the payload.
 
 use super::*;
+use crate::testing::{assert_refused, not_json, unexpected};
 
 const HOOKS: [&str; 5] = ["Push Hook", "Tag Push Hook", "Merge Request Hook", "Note Hook", "System Hook"];
 
 /// Both stages that read JSON, for every known event and an unknown one.
 fn check_all(json: &str, expected: impl Fn(&PayloadError) -> bool) {
-    for event in HOOKS {
-        for error in [select(event, json).err(), read(event, json).err()] {
-            let error = error.unwrap_or_else(|| panic!("{event}: {json:.80} was accepted"));
-            assert!(expected(&error), "{event}: {json:.80} is refused as {error:?}");
-        }
-    }
-}
-
-fn not_json(error: &PayloadError) -> bool {
-    matches!(error, PayloadError::NotJson { .. })
-}
-
-fn unexpected(error: &PayloadError) -> bool {
-    matches!(error, PayloadError::UnexpectedJson { .. })
+    assert_refused(&GitLab, &HOOKS.map(headers), json, expected);
 }
 
 #[test]
