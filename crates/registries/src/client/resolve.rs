@@ -34,7 +34,7 @@ const MOST_REDIRECTS: usize = 3;
 /// Refused first without a token, then with an old one, then answered.
 const MOST_ATTEMPTS: usize = 3;
 
-/// One question to one registry.
+/// One request for a digest, to one registry.
 pub(super) struct DigestRequest<'a> {
     shared: &'a Shared,
     image: &'a ImageRef,
@@ -131,7 +131,7 @@ impl<'a> DigestRequest<'a> {
     }
 
     async fn refusal(&self, response: HttpResponse) -> ResolveError {
-        let what = format!("a question for {}:{}", self.image.repository(), self.image.tag());
+        let what = format!("a request for {}:{}", self.image.repository(), self.image.tag());
         resolve_error(response, self.image.registry(), &what).await
     }
 
@@ -178,7 +178,7 @@ impl<'a> DigestRequest<'a> {
         })
     }
 
-    /// What to show, if there is anything that was not fetched for this question and refused.
+    /// What to show, if there is anything that was not fetched for this request and refused.
     async fn answer_to(
         &self,
         challenge: Challenge,
@@ -203,7 +203,7 @@ impl<'a> DigestRequest<'a> {
         Ok(Some(Shown::Token(key, token)))
     }
 
-    /// Sends the question, and sends it again where the registry says. Only the registry itself is shown
+    /// Sends the request, and sends it again where the registry says. Only the registry itself is shown
     /// anything.
     async fn follow(&self, method: &Method, shown: &Shown) -> Result<Answer, ResolveError> {
         let mut url = self.url.clone();
