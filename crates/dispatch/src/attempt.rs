@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -168,9 +168,10 @@ fn launch_in_order<'a>(
 /// The plans by target and event, each group in order.
 fn by_target<'a>(plans: &[&'a Plan]) -> Vec<Vec<&'a Plan>> {
     let mut groups: Vec<Vec<&Plan>> = Vec::new();
+    let mut places = HashMap::new();
     for plan in plans {
-        let is_same = |other: &&Plan| other.ordinal == plan.ordinal && other.subject == plan.subject;
-        match groups.iter_mut().find(|group| group.first().is_some_and(is_same)) {
+        let place = *places.entry((plan.ordinal, &plan.subject)).or_insert(groups.len());
+        match groups.get_mut(place) {
             Some(group) => group.push(plan),
             None => groups.push(vec![plan]),
         }
@@ -191,30 +192,22 @@ fn plans(
     decided: &[Decided],
 ) -> (Vec<Plan>, Vec<RenderError>) {
     let (mut plans, mut errors) = (Vec::<Plan>::new(), Vec::new());
+    let mut planned = HashSet::new();
     for ((ordinal, event), decided) in events.iter().zip(decided) {
         let event = event.clone().resolved(facts);
+        let also = also_matched(&decided.decisions);
         for decision in &decided.decisions {
             let Outcome::Fired(cause) = &decision.outcome else { continue };
             let target = &decision.target;
-            let also = also_matched(&decided.decisions, &target.resource);
+            let also = also.get(&target.resource).map(Vec::as_slice).unwrap_or_default();
             let Delivery { id: delivery, replay, .. } = &claimed.delivery;
-            let request = Request {
-                delivery,
-                ordinal,
-                event: &event,
-                target,
-                cause,
-                also: &also,
-                replay: replay.as_ref(),
-            };
+            let request =
+                Request { delivery, ordinal, event: &event, target, cause, also, replay: replay.as_ref() };
             match render(&request) {
                 // Two owners may start one target; its run has one name.
-                Ok(rendered) => plans.extend(
-                    rendered
-                        .into_iter()
-                        .filter(|plan| !plans.iter().any(|known: &Plan| known.resource == plan.resource))
-                        .collect::<Vec<_>>(),
-                ),
+                Ok(rendered) => {
+                    plans.extend(rendered.into_iter().filter(|plan| planned.insert(plan.resource.clone())));
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -222,13 +215,15 @@ fn plans(
     (plans, errors)
 }
 
-fn also_matched<'a>(decisions: &'a [Decision], target: &ResourceRef) -> Vec<&'a Cause> {
-    let also = decisions.iter().filter(|decision| decision.target.resource == *target);
-    also.filter_map(|decision| match &decision.outcome {
-        Outcome::AlsoMatched(cause) => Some(cause),
-        _ => None,
-    })
-    .collect()
+/// The causes of the rules that matched besides the one that fires, by target.
+fn also_matched(decisions: &[Decision]) -> HashMap<&ResourceRef, Vec<&Cause>> {
+    let mut also = HashMap::<_, Vec<_>>::new();
+    for decision in decisions {
+        if let Outcome::AlsoMatched(cause) = &decision.outcome {
+            also.entry(&decision.target.resource).or_default().push(cause);
+        }
+    }
+    also
 }
 
 impl Attempt {
@@ -265,13 +260,16 @@ impl Attempt {
                 limit.name,
                 tools.limiter.runs()
             );
-            self.throttled = Some((grant.next, message));
+            // The first limit to allow more decides when the delivery is claimed again.
+            if self.throttled.as_ref().is_none_or(|(next, _)| grant.next < *next) {
+                self.throttled = Some((grant.next, message));
+            }
         }
     }
 
     async fn launch_all(
         &mut self,
-        mut due: Vec<&Plan>,
+        due: Vec<&Plan>,
         tools: Tools<'_>,
         deadlines: &Deadlines,
         deadline: Instant,
@@ -279,27 +277,30 @@ impl Attempt {
         let groups = by_target(&due).into_iter();
         let work: Vec<_> = groups.map(|group| launch_in_order(group, tools, deadlines.launch)).collect();
         let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
+        let mut answered = HashSet::new();
         while let Some(Ok(Some(group))) =
             deadlines.abort.run_until_cancelled(timeout_at(deadline, results.next())).await
         {
             for (plan, result) in group {
-                due.retain(|other| other.resource != plan.resource);
+                answered.insert(&plan.resource);
                 self.note(plan, result, tools.metrics);
             }
         }
         drop(results);
-        for plan in due {
+        for plan in due.into_iter().filter(|plan| !answered.contains(&plan.resource)) {
             self.note(plan, Err(timed_out()), tools.metrics);
         }
     }
 
     /// Records the starts on the objects that caused them: one write for each object.
     async fn follow_up(&self, plans: &[Plan], tools: Tools<'_>, deadlines: &Deadlines, deadline: Instant) {
-        let exists = |plan: &&Plan| {
-            self.launches.iter().any(|launch| launch.run == plan.resource && launch.error.is_none())
-        };
-        let mut due: Vec<&FollowUp> =
-            plans.iter().filter(exists).filter_map(|plan| plan.follow_up.as_ref()).collect();
+        let launched = self.launches.iter().filter(|launch| launch.error.is_none());
+        let existing: HashSet<_> = launched.map(|launch| &launch.run).collect();
+        let mut due: Vec<&FollowUp> = plans
+            .iter()
+            .filter(|plan| existing.contains(&plan.resource))
+            .filter_map(|plan| plan.follow_up.as_ref())
+            .collect();
         while let Some(first) = due.first().map(|first| first.on.clone()) {
             let (records, rest): (Vec<_>, Vec<_>) = due.into_iter().partition(|other| other.on == first);
             // A record waits no longer than a run, and not beyond the attempt, whose claim ends.

@@ -67,7 +67,7 @@ pub struct Plan {
 }
 
 /// An object that Kubernetes Events are about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// Which object.
     pub resource: ResourceRef,

@@ -18,7 +18,7 @@ use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestO
 use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 use crate::listener::Peer;
 
-/// What all routes share.
+/// The services that all routes use.
 pub(super) struct Pipeline {
     pub(super) bodies: BodyBudget,
     pub(super) inventory: Arc<Inventory>,
@@ -46,15 +46,15 @@ pub(super) enum Opened<T> {
     About(T),
 }
 
-/// Why a sender is not believed.
+/// Why a request is not authenticated.
 pub(super) enum Denied {
-    /// Its credential holds for no key. The keys that were tried, and what came of each.
+    /// No key verifies its credential. The keys that were tried, each with the result.
     NotVerified { failure: AuthFailure, reason: String, tried: Vec<(ObjectKey, KeyCheck)> },
     /// It cannot be verified now.
     Unavailable(UnavailableReason),
 }
 
-/// What is particular about one route.
+/// The steps in which routes differ.
 ///
 /// The pipeline calls these in order: [`open`](Self::open), [`credential`](Self::credential),
 /// [`authenticate`](Self::authenticate), [`accept`](Self::accept). Between the second and the third it may let the
@@ -62,9 +62,9 @@ pub(super) enum Denied {
 pub(super) trait Route: Send + Sync + 'static {
     /// What a request is about.
     type About: Send + Sync;
-    /// What a sender presents.
+    /// The credential of a sender.
     type Credential: Send;
-    /// What verified it.
+    /// The result of verifying it.
     type Verified: Send;
 
     /// The source in metrics and rejections.
@@ -84,7 +84,7 @@ pub(super) trait Route: Send + Sync + 'static {
         false
     }
 
-    /// Reads what the request is about, without believing it. Notes in `context` and `event` what could be read.
+    /// Reads what the request is about, before anything is verified. Notes in `context` and `event` what could be read.
     fn open(
         &self,
         inbound: &Inbound<'_>,
@@ -92,7 +92,7 @@ pub(super) trait Route: Send + Sync + 'static {
         event: &mut EventName,
     ) -> Result<Opened<Self::About>, Rejected>;
 
-    /// What the sender presents. A request without anything well-formed is rejected before any key is read.
+    /// The sender's credential. A request without anything well-formed is rejected before any key is read.
     fn credential(&self, inbound: &Inbound<'_>) -> Result<Self::Credential, CredentialError>;
 
     /// The keys that would have been tried, for the record of a request without a well-formed credential.
@@ -103,7 +103,7 @@ pub(super) trait Route: Send + Sync + 'static {
     /// Counts failures of senders for something that many senders share.
     fn limiter(&self) -> &FailureLimiter;
 
-    /// What failures are counted for.
+    /// The key under which failures are counted.
     fn limit_key<'a>(&'a self, about: &'a Self::About) -> &'a str;
 
     /// Checks the credential against the keys, which are read now.
