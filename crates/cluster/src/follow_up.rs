@@ -37,7 +37,7 @@ async fn try_to(
 ) -> Result<(), kube::Error> {
     let Some(first) = records.first() else { return Ok(()) };
     let values: Vec<&Value> = records.iter().map(|record| &record.record).collect();
-    let mut object = first.seen.clone();
+    let mut object = Value::clone(&first.seen);
     for tries_left in (0..TRIES).rev() {
         let Some(annotations) = (first.merge)(&object, &values) else { return Ok(()) };
         let version = &object["metadata"]["resourceVersion"];

@@ -11,10 +11,11 @@ pub enum Credential {
     Token([u8; 32]),
 }
 
-/// An HMAC-SHA-256 tag over a text that ends with the body.
+/// HMAC-SHA-256 tags over a text that ends with the body. One of them has to be right: a sender that rotates its keys
+/// sends a tag for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hmac {
-    tag: [u8; 32],
+    tags: Vec<[u8; 32]>,
     /// The prefix of the body in the signed text: nothing, or `id.timestamp.`.
     prefix: Box<[u8]>,
     key: KeyForm,
@@ -34,7 +35,7 @@ pub enum KeyForm {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credentials(Vec<Credential>);
 
-/// The longest list: a sender that rotates keys presents two or three.
+/// The longest list of credentials, or of tags: a sender that rotates keys presents two or three.
 const MOST_CREDENTIALS: usize = 8;
 
 /// Why a sender presents nothing that could be checked. The messages never quote what was sent.
@@ -54,19 +55,28 @@ pub enum CredentialError {
     #[error("the request carries more signatures or tokens than one sender would")]
     Repeated,
     /// The signature was made at a moment too far from ours.
-    #[error("the timestamp of the signature is more than five minutes from the clock here")]
+    #[error("the timestamp of the signature is too far from the clock here; compare both clocks")]
     Expired,
 }
 
 impl Credential {
     /// An HMAC-SHA-256 tag over the body, made with the key's own bytes.
     pub fn hmac_sha256(tag: [u8; 32]) -> Self {
-        Self::Hmac(Hmac { tag, prefix: Box::default(), key: KeyForm::Raw })
+        Self::Hmac(Hmac { tags: vec![tag], prefix: Box::default(), key: KeyForm::Raw })
     }
 
-    /// An HMAC-SHA-256 tag over `prefix` and the body, made with a key of the form `key`.
-    pub fn hmac_sha256_with_prefix(tag: [u8; 32], prefix: &[u8], key: KeyForm) -> Self {
-        Self::Hmac(Hmac { tag, prefix: prefix.into(), key })
+    /// HMAC-SHA-256 tags over `prefix` and the body, made with keys of the form `key`: at least one, and no more than
+    /// a sender that rotates its keys would present.
+    pub fn hmac_sha256_with_prefix(
+        tags: Vec<[u8; 32]>,
+        prefix: &[u8],
+        key: KeyForm,
+    ) -> Result<Self, CredentialError> {
+        match tags.len() {
+            0 => Err(CredentialError::Missing),
+            count if count > MOST_CREDENTIALS => Err(CredentialError::Repeated),
+            _ => Ok(Self::Hmac(Hmac { tags, prefix: prefix.into(), key })),
+        }
     }
 
     /// The same, from the tag as 64 hexadecimal digits of either case: they are decoded before they are compared.
@@ -95,29 +105,29 @@ impl Credential {
             }
         }
     }
-
-    /// Whether it covers the body, so that a change of one byte would be noticed.
-    pub fn covers_body(&self) -> bool {
-        matches!(self, Self::Hmac(_))
-    }
 }
 
 /// The HMAC-SHA-256 tag over `prefix` and `body`, for a sender that has `key` in the form `form`. `None` if the key is
 /// not of that form.
 pub fn sign(key: &[u8], form: KeyForm, prefix: &[u8], body: &[u8]) -> Option<[u8; 32]> {
-    let key = form.bytes(key)?;
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
+    form.bytes(key).map(|key| tag(&key, prefix, body))
+}
+
+fn tag(key: &[u8], prefix: &[u8], body: &[u8]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     context.update(prefix);
     context.update(body);
     let mut tag = [0; 32];
     tag.copy_from_slice(context.sign().as_ref());
-    Some(tag)
+    tag
 }
 
 impl Hmac {
+    /// Reads the body once, however many tags there are. Every tag is compared: the time must not tell which is right.
     fn verify(&self, key: &[u8], body: &[u8]) -> bool {
-        sign(key, KeyForm::Raw, &self.prefix, body)
-            .is_some_and(|tag| constant_time::verify_slices_are_equal(&tag, &self.tag).is_ok())
+        let expected = tag(key, &self.prefix, body);
+        let is_right = |tag: &[u8; 32]| constant_time::verify_slices_are_equal(&expected, tag).is_ok();
+        self.tags.iter().fold(false, |verified, tag| is_right(tag) | verified)
     }
 }
 
@@ -157,11 +167,6 @@ impl Credentials {
     pub fn are_verified_by(&self, key: &[u8], body: &[u8]) -> bool {
         self.0.iter().fold(false, |verified, credential| credential.is_verified_by(key, body) | verified)
     }
-
-    /// Whether every one covers the body.
-    pub fn cover_body(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(Credential::covers_body)
-    }
 }
 
 impl From<Credential> for Credentials {
@@ -183,7 +188,8 @@ mod tests {
     const BODY: &[u8] = b"{\"ref\":\"refs/heads/main\"}";
 
     fn signed(key: &[u8], form: KeyForm, prefix: &[u8]) -> Credential {
-        Credential::hmac_sha256_with_prefix(sign(key, form, prefix, BODY).unwrap(), prefix, form)
+        let tags = vec![sign(key, form, prefix, BODY).unwrap()];
+        Credential::hmac_sha256_with_prefix(tags, prefix, form).unwrap()
     }
 
     #[test]
@@ -198,7 +204,8 @@ mod tests {
             for wrong in [b"".as_slice(), b"other", b"whsec_", b"whsec_not base64"] {
                 assert!(!credential.is_verified_by(wrong, BODY), "{credential:?} {wrong:?}");
             }
-            assert_eq!(credential.is_verified_by(key, b"{}"), !credential.covers_body(), "{credential:?}");
+            let is_token = matches!(credential, Credential::Token(_));
+            assert_eq!(credential.is_verified_by(key, b"{}"), is_token, "{credential:?}");
         }
     }
 
@@ -206,7 +213,7 @@ mod tests {
     fn what_precedes_the_body_is_signed_too() {
         let tag = sign(b"key", KeyForm::Raw, b"id.1.", BODY).unwrap();
         for (prefix, holds) in [(b"id.1.".as_slice(), true), (b"id.2.", false), (b"", false)] {
-            let credential = Credential::hmac_sha256_with_prefix(tag, prefix, KeyForm::Raw);
+            let credential = Credential::hmac_sha256_with_prefix(vec![tag], prefix, KeyForm::Raw).unwrap();
             assert_eq!(credential.is_verified_by(b"key", BODY), holds, "{prefix:?}");
         }
     }
@@ -228,6 +235,19 @@ mod tests {
         assert_eq!(Credentials::any_of(Vec::new()), Err(CredentialError::Missing));
         let many = vec![Credential::token(b"key"); MOST_CREDENTIALS + 1];
         assert_eq!(Credentials::any_of(many), Err(CredentialError::Repeated));
-        assert!(!Credentials::none().are_verified_by(b"", BODY) && !Credentials::none().cover_body());
+        assert!(!Credentials::none().are_verified_by(b"", BODY));
+    }
+
+    #[test]
+    fn one_of_several_tags_is_enough_and_the_list_is_bounded() {
+        let tag = |key: &[u8]| sign(key, KeyForm::Raw, b"id.1.", BODY).unwrap();
+        let with = |tags| Credential::hmac_sha256_with_prefix(tags, b"id.1.", KeyForm::Raw);
+        let credential = with(vec![tag(b"old"), tag(b"new")]).unwrap();
+        for (key, holds) in [(b"old".as_slice(), true), (b"new", true), (b"other", false), (b"", false)] {
+            assert_eq!(credential.is_verified_by(key, BODY), holds, "{key:?}");
+        }
+        assert_eq!(with(Vec::new()), Err(CredentialError::Missing));
+        assert!(with(vec![tag(b"key"); MOST_CREDENTIALS]).is_ok());
+        assert_eq!(with(vec![tag(b"key"); MOST_CREDENTIALS + 1]), Err(CredentialError::Repeated));
     }
 }

@@ -15,7 +15,7 @@ use crate::RepoId;
 pub struct Delivery {
     /// Our id, derived from what makes two deliveries the same.
     pub id: DeliveryId,
-    /// Who told us: the name of a provider, such as `github`.
+    /// The source: the name of a provider, such as `github`.
     pub source: Arc<str>,
     /// The path of the hook it came in by, such as `/hooks/github`.
     pub path: Arc<str>,

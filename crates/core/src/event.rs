@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{Branch, CommitRef, FactValue, Facts, ImageEvent, Need, ObjectKey, RepoId, Tag};
 
-/// The meaning of a delivery, the same whoever sent it.
+/// The provider-neutral meaning of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Something happened in a Git repository.
@@ -34,7 +35,7 @@ pub struct Repository {
     /// Every name the payload gives it (web, HTTPS and SSH addresses), the web address first, without
     /// duplicates. Empty if the payload names no repository.
     pub names: Vec<RepoId>,
-    /// The default branch, where the payload tells it.
+    /// The default branch, where the payload names it.
     pub default_branch: Option<Branch>,
 }
 
@@ -142,8 +143,9 @@ pub struct PipelineRunEvent {
     pub carries_out: Option<String>,
     /// The Builds that it has started in this class already, as a record on it says.
     pub recorded: Vec<String>,
-    /// `metadata` of the run as it was seen, with the records of what it has started: a further one is added to them.
-    pub metadata: Value,
+    /// The run as it was seen, reduced to its `metadata`. That holds the records of the runs that it has started, to
+    /// which further ones are added. Shared by all plans of the event: tenants choose its size.
+    pub seen: Arc<Value>,
 }
 
 /// The status of a PipelineRun, reduced to what a rule can name.

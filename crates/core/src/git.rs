@@ -68,11 +68,6 @@ impl Branch {
         check_name(name).map(|()| Self(name.into()))
     }
 
-    /// Takes what people write as a revision: a short name or `refs/heads/<name>`.
-    pub fn from_revision(revision: &str) -> Result<Self, InvalidGitName> {
-        Self::parse(revision.strip_prefix("refs/heads/").unwrap_or(revision))
-    }
-
     /// The short name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -129,25 +124,12 @@ impl AbbreviatedCommit {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether `commit` begins with these digits.
-    pub fn abbreviates(&self, commit: &Commit) -> bool {
-        commit.as_str().starts_with(&*self.0)
-    }
 }
 
 impl CommitRef {
     /// Takes a full id, or its first digits.
     pub fn parse(id: &str) -> Result<Self, InvalidGitName> {
         Commit::parse(id).map(Self::Full).or_else(|_| AbbreviatedCommit::parse(id).map(Self::Abbreviated))
-    }
-
-    /// The full id, where the payload holds it.
-    pub fn full(&self) -> Option<&Commit> {
-        match self {
-            Self::Full(commit) => Some(commit),
-            Self::Abbreviated(_) => None,
-        }
     }
 
     /// The digits of the payload, lower case.

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -56,7 +57,7 @@ pub struct KeyRef {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "bool", into = "bool")]
 pub enum Unsigned {
-    /// They refuse it. The default.
+    /// They reject it. The default.
     #[default]
     No,
     /// The operator allowed it by `--allow-unsigned`, and the repository has rules without a secret.
@@ -112,13 +113,8 @@ impl Verification {
 
     /// The Secrets that hold the keys, each once, in order.
     pub fn secrets(&self) -> Vec<&ObjectKey> {
-        let mut secrets: Vec<&ObjectKey> = Vec::new();
-        for KeyRef { secret, .. } in &self.keys {
-            if !secrets.contains(&secret) {
-                secrets.push(secret);
-            }
-        }
-        secrets
+        let mut seen = HashSet::with_capacity(self.keys.len());
+        self.keys.iter().map(|key| &key.secret).filter(|secret| seen.insert(*secret)).collect()
     }
 }
 

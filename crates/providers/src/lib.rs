@@ -11,7 +11,7 @@
 //! | module | content |
 //! |---|---|
 //! | `provider` | the trait [`Provider`] |
-//! | `registry` | the table [`ALL`], and [`known_hosts`] |
+//! | `registry` | the table [`ALL`], [`known_hosts`] and [`parse_repository`] |
 //! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
 //! | `header`, `json` | bounded reading, the same for every provider |
 //! | `error` | [`PayloadError`] |
@@ -42,6 +42,6 @@ pub use error::PayloadError;
 pub use github::GitHub;
 pub use gitlab::GitLab;
 pub use provider::Provider;
-pub use registry::{ALL, by_name, known_hosts};
+pub use registry::{ALL, by_name, known_hosts, parse_repository};
 pub use request::{DeliveryIdentity, RequestPayload, Selector};
 pub use sample::{Sample, SampleError, SampleKind, SampleRequest};

@@ -1,4 +1,4 @@
-use trigger_core::KnownHosts;
+use trigger_core::{KnownHosts, RepoId, RepoIdError};
 
 use crate::Provider;
 use crate::github::GitHub;
@@ -16,6 +16,15 @@ pub fn known_hosts() -> KnownHosts {
     ALL.iter().fold(KnownHosts::NONE, |hosts, provider| hosts.and(&provider.hosts()))
 }
 
+/// Takes the address of a repository that a person wrote, with the spellings of all providers' public services.
+///
+/// # Errors
+///
+/// The address is none of a repository.
+pub fn parse_repository(address: &str) -> Result<RepoId, RepoIdError> {
+    RepoId::parse_with(address, &known_hosts())
+}
+
 /// The provider called `name`, such as `github`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.name() == name)
@@ -25,8 +34,6 @@ pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
-
-    use trigger_core::RepoId;
 
     use super::*;
 
@@ -75,8 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_of_every_provider_are_known() {
-        let hosts = known_hosts();
+    fn an_address_at_the_public_service_of_a_provider_has_one_name() {
         for (address, expected) in [
             ("https://GitHub.com/Acme/Web", "github.com/acme/web"),
             ("ssh://git@ssh.github.com:443/acme/web.git", "github.com/acme/web"),
@@ -84,7 +90,7 @@ mod tests {
             ("ssh://git@altssh.gitlab.com:443/acme/web.git", "gitlab.com/acme/web"),
             ("https://git.example.com/Acme/Web", "git.example.com/Acme/Web"),
         ] {
-            assert_eq!(RepoId::parse_with(address, &hosts).unwrap().as_str(), expected);
+            assert_eq!(parse_repository(address).unwrap().as_str(), expected);
         }
     }
 }

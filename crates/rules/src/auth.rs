@@ -43,7 +43,7 @@ const NOT_VERIFIED: Reason = Reason::new(
 );
 const NO_SECRET: Reason = Reason::new(
     "no-secret",
-    "the rule names no Secret with a webhook key, and unsigned deliveries are refused",
+    "the rule names no Secret with a webhook key, and unsigned deliveries are rejected",
 );
 const NOT_SEEN_HERE: Reason =
     Reason::new("not-seen-here", "it was seen in {found}, the rule is in {expected}");
@@ -105,7 +105,7 @@ fn check_observed(
         Some(object) if object.namespace == *namespace => Ok(()),
         found => {
             let found = found.as_ref().map_or("a request", |object| object.namespace.as_ref());
-            trace.require(Predicate::NAMESPACE, false, namespace.as_ref(), found, NOT_SEEN_HERE)
+            Err(trace.fail(Predicate::NAMESPACE, namespace.as_ref(), found, NOT_SEEN_HERE))
         }
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use trigger_core::RepoId;
@@ -17,18 +18,21 @@ pub struct WebhookCandidates {
 }
 
 impl RuleSet {
-    /// The key bindings of all rules. One of several rules that share a binding is enough.
+    /// The key bindings of all rules, each once.
     pub fn key_bindings(&self) -> impl Iterator<Item = &KeyBinding> {
+        let mut seen = HashSet::new();
         let rules = self.owners().flat_map(|owner| &owner.rules);
-        rules.filter_map(|rule| match &rule.auth {
+        let bindings = rules.filter_map(|rule| match &rule.auth {
             Auth::Keys(binding) => Some(binding.as_ref()),
             Auth::Open | Auth::Observed => None,
-        })
+        });
+        bindings.filter(move |binding| seen.insert(*binding))
     }
 
     /// The rules that could accept a webhook delivery about a repository with these names.
     pub fn webhook_candidates(&self, names: &[RepoId]) -> WebhookCandidates {
         let mut candidates = WebhookCandidates::default();
+        let mut seen = HashSet::new();
         for line in self.kinds() {
             let kind = line.get();
             let keys = kind.lookup_repository(names);
@@ -36,8 +40,11 @@ impl RuleSet {
                 candidates.owners += 1;
                 for rule in owner.rules.iter().filter(|rule| rule.kind == line) {
                     match &rule.auth {
-                        Auth::Keys(binding) if candidates.keys.contains(binding) => {}
-                        Auth::Keys(binding) => candidates.keys.push(Arc::clone(binding)),
+                        Auth::Keys(binding) => {
+                            if seen.insert(binding) {
+                                candidates.keys.push(Arc::clone(binding));
+                            }
+                        }
                         Auth::Open => candidates.without_secret = true,
                         Auth::Observed => {}
                     }

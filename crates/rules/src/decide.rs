@@ -68,9 +68,7 @@ fn check(
     let matcher = match &rule.matcher {
         Ok(matcher) => matcher,
         Err(error) => {
-            let found = error.to_string();
-            trace.require(Predicate::RULE, false, "a valid rule", found, RULE_BROKEN)?;
-            return Err(RULE_BROKEN.into());
+            return Err(trace.fail(Predicate::RULE, "a valid rule", error.to_string(), RULE_BROKEN));
         }
     };
     rule.auth.check(owner.owner.namespace(), input.verification, trace)?;

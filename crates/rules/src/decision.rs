@@ -96,6 +96,18 @@ impl CheckTrace {
         if passed { Ok(()) } else { Err(reason.into()) }
     }
 
+    /// Records a predicate that does not hold: the rule is skipped for `reason`.
+    pub(crate) fn fail(
+        &mut self,
+        predicate: Predicate,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        reason: Reason,
+    ) -> Unmatched {
+        self.0.push(Check { predicate, passed: false, expected: expected.into(), found: found.into() });
+        reason.into()
+    }
+
     /// The checks, in order.
     pub(crate) fn into_checks(self) -> Vec<Check> {
         self.0

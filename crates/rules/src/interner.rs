@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_copy_is_kept_as_long_as_somebody_has_it() {
+    fn one_copy_is_kept_as_long_as_it_is_used() {
         let mut names = Interner::<str>::default();
         let one = names.share("team-a");
         assert!(Arc::ptr_eq(&one, &names.share("team-a")));

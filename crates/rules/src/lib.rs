@@ -4,7 +4,7 @@
 //! - `owners/`: a folder per kind of object that carries rules, listed in `OWNERS`. Its rules are compiled when the
 //!   object changes.
 //! - `triggers/`: a folder per trigger kind, listed in `KINDS`: `git` (type `GitHub`), `pipeline` (with the guards
-//!   against loops), `image` (with the cycles of Builds; [`image`] is its door).
+//!   against loops), `image` (with the cycles of Builds; [`image`] is its public interface).
 //! - [`decide`]: one [`Decision`] for each rule that could have fired: fired, or skipped with the first predicate
 //!   that failed. If a rule cannot be decided from the event and the facts so far, it returns a
 //!   [`trigger_core::Need`].
@@ -13,7 +13,8 @@
 //!
 //! - Pure: no I/O, no clock, no Kubernetes client. The same event, facts and rules give the same decisions in the
 //!   same order.
-//! - A rule fires only for what its own [`Auth`] accepts: one of its keys, or an observation in its own namespace.
+//! - A rule fires only for what its own [`Auth`] accepts: one of its keys, an unsigned delivery that the
+//!   operator allows, or an observation in its own namespace.
 //! - A broken rule disables itself and is reported by every decision that it would have taken part in. Its
 //!   neighbours work on.
 //! - `decide` looks rules up by index keys and does not scan. Its cost does not grow with the number of Builds.

@@ -22,15 +22,16 @@ mod run_status;
 
 pub use plan::{
     Condition, FollowUp, LimitKey, MergeRecords, Plan, RenderError, Request, ResourceType, Subject,
-    TargetKind,
 };
 pub use run_name::run_name;
 pub use run_status::RunStatus;
 use serde_json::Value;
 use trigger_core::ResourceRef;
 
+use self::plan::TargetKind;
+
 /// Every kind of target. Adding one is a folder and a line here.
-pub static KINDS: &[&dyn TargetKind] = &[&build_run::Builds];
+static KINDS: &[&dyn TargetKind] = &[&build_run::Builds];
 
 /// The objects to create for a request, in the order in which they are to be created.
 pub fn render(request: &Request<'_>) -> Result<Vec<Plan>, RenderError> {

@@ -7,8 +7,9 @@ use trigger_core::{Cause, DeliveryId, Event, ObjectKey, Ordinal, Replay, Resourc
 use crate::RunStatus;
 
 /// A kind of target: one kind of object that rules can start.
-pub trait TargetKind: Send + Sync {
+pub(crate) trait TargetKind: Send + Sync {
     /// The folder of the kind in this crate.
+    #[cfg(test)]
     fn folder(&self) -> &'static str;
 
     /// Whether an object is a target of this kind.
@@ -24,7 +25,7 @@ pub trait TargetKind: Send + Sync {
     fn status_of(&self, run: &ResourceRef, object: &Value) -> Option<RunStatus>;
 }
 
-/// What to render.
+/// The input of [`render`](crate::render).
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The delivery that holds the event.
@@ -33,7 +34,7 @@ pub struct Request<'a> {
     pub ordinal: Ordinal,
     /// The event that fired the rule.
     pub event: &'a Event,
-    /// What to start.
+    /// The object to start.
     pub target: &'a Target,
     /// The rule that fired.
     pub cause: &'a Cause,
@@ -119,7 +120,7 @@ pub struct FollowUp {
     /// The object.
     pub on: Subject,
     /// The object as it was last seen. Mostly it is still so, and one request is enough.
-    pub seen: Value,
+    pub seen: Arc<Value>,
     /// What is recorded about this plan.
     pub record: Value,
     /// How the records become annotations.

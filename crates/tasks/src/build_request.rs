@@ -7,7 +7,7 @@ use crate::kind::TaskKind;
 use crate::timeout::Timeout;
 use crate::{param, reason, workspace};
 
-/// What Tekton names where nobody named a service account. Passing it on would override the preference of the
+/// The name that Tekton writes if no service account is named. Passing it on would override the preference of the
 /// Build project for the account `pipeline`.
 const NO_SERVICE_ACCOUNT: &str = "default";
 

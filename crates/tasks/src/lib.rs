@@ -13,7 +13,7 @@
 //!   the number of the attempt. A status carries the resource version that it was made for, and exactly one
 //!   condition.
 //! - After `True` or `False` a status is never written again.
-//! - No attempt begins before the one before has ended or was told to end.
+//! - No attempt begins before the one before has ended or was cancelled.
 //! - A BuildRun has its task as owner but not as controller, because Shipwright claims that place for
 //!   `retention.atBuildDeletion`. A run of such a Build gets no owner from us.
 //! - A task that has failed is watched for an hour. A request to create its BuildRun may be carried out late; a

@@ -56,7 +56,7 @@ impl Progress {
         }
     }
 
-    /// Whether the task has come to its end, after which nobody may touch its status.
+    /// Whether the task has ended, after which its status is final.
     pub fn is_done(&self) -> bool {
         self.said.as_ref().is_some_and(|said| matches!(said.status.as_str(), "True" | "False"))
     }

@@ -15,7 +15,7 @@ pub(crate) const BUILD_NOT_READABLE: &str = "BuildNotReadable";
 pub(crate) const BUILD_RUN_REFUSED: &str = "BuildRunRefused";
 /// The BuildRun was there and is gone.
 pub(crate) const BUILD_RUN_MISSING: &str = "BuildRunMissing";
-/// Somebody else has a BuildRun of the name that the attempt's would have.
+/// Another owner has a BuildRun with the name of the attempt's.
 pub(crate) const BUILD_RUN_NAME_TAKEN: &str = "BuildRunNameTaken";
 
 pub(crate) const BUILD_RUN_TIMEOUT: &str = "BuildRunTimeout";
@@ -26,7 +26,7 @@ pub(crate) const BUILD_RUN_CANCELED: &str = "BuildRunCanceled";
 pub(crate) enum Meaning {
     /// It was too slow. Another attempt may be faster.
     TimedOut,
-    /// Somebody has cancelled it.
+    /// It was cancelled.
     Canceled,
     /// Another attempt would end in the same way.
     Lasting,

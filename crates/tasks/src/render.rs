@@ -32,7 +32,7 @@ impl Task {
     /// `retention.atBuildDeletion`: then it must have no other owner than the Build, since a garbage collector
     /// deletes what has owners only when all of them are gone.
     pub fn creation(&self, goes_with_build: bool) -> Result<Creation, InvalidTask> {
-        let request = self.order.clone()?;
+        let request = self.request.clone()?;
         let key = self.run();
         let owner = OwnerReference {
             api_version: self.kind.api_version().to_owned(),
@@ -107,8 +107,8 @@ fn is_label_value(text: &str) -> bool {
         && ends_well(bytes.last())
 }
 
-fn spec(order: BuildRequest) -> BuildRunSpec {
-    let BuildRequest { build, params, volumes, service_account, timeout } = order;
+fn spec(request: BuildRequest) -> BuildRunSpec {
+    let BuildRequest { build, params, volumes, service_account, timeout } = request;
     let mut other = Map::new();
     if !volumes.is_empty() {
         other.insert("volumes".to_owned(), volumes.into());

@@ -10,7 +10,7 @@ use crate::reason::{self, Meaning, meaning};
 use crate::status::StatusWrite;
 use crate::task::Task;
 
-/// How long a BuildRun that was told to end is waited for. Its task ends then without it.
+/// How long a cancelled BuildRun is waited for. Then its task ends without it.
 pub const GRACE: Duration = Duration::from_secs(30);
 
 /// The BuildRun of the current attempt, as it was seen.
@@ -80,8 +80,8 @@ fn without_run(task: &Task, now: Timestamp) -> Step {
     if task.cancelled.is_some() {
         return Step::Write(task.cancelled(run, "", now));
     }
-    if let Err(refusal) = &task.order {
-        return Step::Write(task.finished(run, Err((refusal.reason, &refusal.message)), now));
+    if let Err(invalid) = &task.request {
+        return Step::Write(task.finished(run, Err((invalid.reason, &invalid.message)), now));
     }
     if let Some(name) = run {
         let message = format!("BuildRun {name} has been deleted");
@@ -101,7 +101,7 @@ fn blind(task: &Task, message: &str, lasting: bool, now: Timestamp) -> Step {
         return Step::Write(task.cancelled(None, &message, now));
     }
     if task.is_overdue(now) {
-        // No attempt may follow one that nobody can see the end of.
+        // No attempt may follow one whose end cannot be observed.
         return Step::Write(task.finished(None, Err((task.kind.timed_out(), &task.too_late(&message))), now));
     }
     Step::Requeue
@@ -163,7 +163,7 @@ fn unfinished(task: &Task, attempt: &Attempt, now: Timestamp) -> Step {
     match since.checked_add(GRACE) {
         Ok(end) if end > now => Step::Wait(Some(end)),
         _ => {
-            let message = format!("BuildRun {} was told to end and has not ended yet", attempt.name);
+            let message = format!("BuildRun {} was cancelled and has not ended yet", attempt.name);
             Step::Write(task.given_up(cause, run, &message, now))
         }
     }
@@ -189,8 +189,8 @@ impl Task {
     }
 
     /// What the task asks for cannot be put into a BuildRun.
-    pub fn impossible(&self, refusal: &crate::InvalidTask, now: Timestamp) -> StatusWrite {
-        self.finished(None, Err((refusal.reason, &refusal.message)), now)
+    pub fn impossible(&self, invalid: &crate::InvalidTask, now: Timestamp) -> StatusWrite {
+        self.finished(None, Err((invalid.reason, &invalid.message)), now)
     }
 
     /// The BuildRun cannot be created yet. `None` if the status says so already.
@@ -198,7 +198,7 @@ impl Task {
         self.going_on(None, reason::STARTED, &format!("the BuildRun cannot be created yet: {message}"), now)
     }
 
-    /// The BuildRun cannot be told to end, and could not later.
+    /// The BuildRun cannot be cancelled, now or later.
     pub fn cancel_refused(&self, cause: CancelCause, message: &str, now: Timestamp) -> StatusWrite {
         let run = self.run();
         let message = format!("BuildRun {} cannot be cancelled and goes on: {message}", run.name);

@@ -39,16 +39,16 @@ pub struct Task {
     pub generation: Option<i64>,
     /// When it was created.
     pub created: Option<Timestamp>,
-    /// Whether somebody has deleted it.
+    /// Whether its deletion was requested.
     pub deleted: bool,
     /// If it is to end: what Tekton says about that, which may be nothing.
     pub cancelled: Option<String>,
     /// How long an attempt, or for a Run all attempts, may take.
-    pub limit: Timeout,
+    pub timeout: Timeout,
     /// How often a failed attempt is repeated.
     pub retries: usize,
     /// What it asks for, or why that is impossible.
-    pub order: Result<BuildRequest, InvalidTask>,
+    pub request: Result<BuildRequest, InvalidTask>,
     /// How far it has come.
     pub progress: Progress,
     /// The pipeline that it is part of, if it is.
@@ -67,7 +67,7 @@ pub struct PipelineTask {
 }
 
 impl Task {
-    /// The task that a CustomRun is; `None` if it is for somebody else than us.
+    /// The task that a CustomRun is; `None` if another controller carries it out.
     pub fn of_custom_run(object: &CustomRun) -> Option<Self> {
         let (spec, status) = (&object.spec, &object.status);
         if !is_build(&spec["customRef"]) && !is_build(&spec["customSpec"]) {
@@ -78,7 +78,7 @@ impl Task {
         Some(Self::new(TaskKind::CustomRun, &object.metadata, spec, status, parts))
     }
 
-    /// The task that a Run is; `None` if it is for somebody else than us.
+    /// The task that a Run is; `None` if another controller carries it out.
     pub fn of_run(object: &Run) -> Option<Self> {
         let (spec, status) = (&object.spec, &object.status);
         if !is_build(&spec["ref"]) && !is_build(&spec["spec"]) {
@@ -98,14 +98,14 @@ impl Task {
     ) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let label = |key: &str| metadata.labels.as_ref()?.get(key).filter(|value| !value.is_empty()).cloned();
-        let (order, fields) = match parts {
+        let (request, fields) = match parts {
             Ok((reference, embedded, fields)) => {
                 (BuildRequest::read(kind, reference, embedded, &fields), fields)
             }
             Err(error) => {
-                let refusal =
+                let invalid =
                     InvalidTask::invalid(format!("the spec of the {} cannot be read: {error}", kind.name()));
-                (Err(refusal), TaskFields::default())
+                (Err(invalid), TaskFields::default())
             }
         };
         let message = || spec["statusMessage"].as_str().unwrap_or_default().to_owned();
@@ -119,11 +119,11 @@ impl Task {
             deleted: metadata.deletion_timestamp.is_some(),
             // Read even if nothing else can be.
             cancelled: (spec["status"] == CANCELLED).then(message),
-            limit: Timeout::parse(fields.timeout.as_deref())
+            timeout: Timeout::parse(fields.timeout.as_deref())
                 .or(Timeout::parse(None))
                 .unwrap_or(Timeout::None),
             retries: fields.retries.and_then(|retries| usize::try_from(retries).ok()).unwrap_or(0),
-            order,
+            request,
             progress: Progress::read(status),
             pipeline: label(LABEL_PIPELINE_RUN)
                 .map(|run| PipelineTask { run, task: label(LABEL_PIPELINE_TASK) }),
@@ -152,7 +152,7 @@ impl Task {
     }
 
     /// The BuildRun of the current attempt. Its name follows from the task and the number of the attempt, so
-    /// whoever tries to create a second one is refused by the API server.
+    /// the API server refuses a second one.
     pub fn run(&self) -> ObjectKey {
         let number = u64::try_from(self.attempt()).unwrap_or(u64::MAX).to_be_bytes();
         let id = DeliveryId::derive(&[b"custom-task", self.uid.as_bytes(), &number]);
@@ -166,7 +166,7 @@ impl Task {
             TaskKind::CustomRun => self.progress.start,
             TaskKind::Run => self.progress.first_start(),
         };
-        self.limit.after(begun.or(self.created)?)
+        self.timeout.after(begun.or(self.created)?)
     }
 
     pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
@@ -175,7 +175,7 @@ impl Task {
 
     /// Whether a failed attempt is to be followed by another.
     pub(crate) fn may_try_again(&self, now: Timestamp) -> bool {
-        // The time of a CustomRun begins anew with each attempt.
+        // The time of a CustomRun starts again with each attempt.
         let has_time = self.kind == TaskKind::CustomRun || !self.is_overdue(now);
         self.attempt() < self.retries && has_time
     }

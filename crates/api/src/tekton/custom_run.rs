@@ -15,10 +15,10 @@ use crate::resource::namespaced_resource;
 pub struct CustomRun {
     /// Standard object metadata.
     pub metadata: ObjectMeta,
-    /// What is to be run.
+    /// The task to run, as its user wrote it.
     #[serde(default)]
     pub spec: Value,
-    /// How it goes. Written by whoever carries it out.
+    /// The status, written by the controller that carries it out.
     #[serde(default)]
     pub status: Value,
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -104,7 +105,7 @@ impl PipelineRun {
             builds: self.builds(),
             carries_out: self.carries_out(&labels),
             recorded: self.recorded(class),
-            metadata: serde_json::to_value(self.reduced_metadata()).unwrap_or_default(),
+            seen: Arc::new(json!({"metadata": self.reduced_metadata()})),
         })
     }
 

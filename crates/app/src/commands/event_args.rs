@@ -138,7 +138,7 @@ impl RepositoryArgs {
 }
 
 fn parse_repository(url: &str) -> anyhow::Result<RepoId> {
-    RepoId::parse(url).with_context(|| format!("`{url}` is not a repository URL"))
+    trigger_providers::parse_repository(url).with_context(|| format!("`{url}` is not a repository URL"))
 }
 
 /// Reads a file, or standard input for `-`.

@@ -3,7 +3,7 @@ use data_encoding::BASE64;
 use http::StatusCode;
 use serde_json::Value;
 use trigger_api::shipwright::Build;
-use trigger_core::{DeliveryId, ObjectKey, RepoId};
+use trigger_core::{DeliveryId, ObjectKey};
 use trigger_providers::{ALL, Provider, Sample, SampleKind, SampleRequest};
 use trigger_runtime::SecretData;
 
@@ -54,7 +54,7 @@ impl WebhookDemo {
     async fn for_build(playground: &Playground, build: &Build, event: &str) -> anyhow::Result<Option<Self>> {
         let Some(branch) = branch_of(build, event) else { return Ok(None) };
         let Some(git) = build.git() else { return Ok(None) };
-        let Ok(repository) = RepoId::parse(&git.url) else { return Ok(None) };
+        let Ok(repository) = trigger_providers::parse_repository(&git.url) else { return Ok(None) };
         let trigger_secret =
             build.spec.trigger.as_ref().and_then(|trigger| trigger.trigger_secret.as_deref());
         let Some(secret) = trigger_secret.or(git.clone_secret.as_deref()) else { return Ok(None) };

@@ -125,7 +125,7 @@ impl Worker {
         if fresh.resource_version != task.resource_version {
             return Ok(Next::Step(Box::new(fresh)));
         }
-        let goes_with_build = match task.order.as_ref().map(|order| &order.build) {
+        let goes_with_build = match task.request.as_ref().map(|request| &request.build) {
             Ok(BuildChoice::Named(name)) => match self.build(&task, name).await {
                 Ok(Some(build)) => {
                     build.data.pointer("/spec/retention/atBuildDeletion") == Some(&Value::Bool(true))

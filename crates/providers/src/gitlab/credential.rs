@@ -61,29 +61,29 @@ fn signed(
     let seconds = seconds(timestamp).ok_or(CredentialError::Malformed)?;
     let prefix = format!("{id}.{timestamp}.");
     let signatures = signatures.to_str().ok().filter(|text| text.len() <= LONGEST_VALUE);
-    let credentials = signatures
+    let tags = signatures
         .ok_or(CredentialError::Malformed)?
         .split(' ')
-        .filter_map(|signature| one(signature, prefix.as_bytes()).transpose())
+        .filter_map(|signature| tag(signature).transpose())
         .collect::<Result<Vec<_>, _>>()?;
-    if credentials.is_empty() {
+    if tags.is_empty() {
         return Err(CredentialError::Malformed);
     }
     if now.as_second().abs_diff(seconds) > CLOCK_SKEW {
         return Err(CredentialError::Expired);
     }
-    Credentials::any_of(credentials)
+    Credential::hmac_sha256_with_prefix(tags, prefix.as_bytes(), KeyForm::WebhookSecret)
+        .map(Credentials::from)
 }
 
-/// The credential in one element of the list; `None` for a version that is not understood.
-fn one(signature: &str, prefix: &[u8]) -> Result<Option<Credential>, CredentialError> {
+/// The tag in one element of the list; `None` for a version that is not understood.
+fn tag(signature: &str) -> Result<Option<[u8; 32]>, CredentialError> {
     let (version, tag) = signature.split_once(',').ok_or(CredentialError::Malformed)?;
     if version != VERSION {
         return Ok(None);
     }
     let tag = BASE64.decode(tag.as_bytes()).ok().and_then(|tag| tag.try_into().ok());
-    let tag: [u8; 32] = tag.ok_or(CredentialError::Malformed)?;
-    Ok(Some(Credential::hmac_sha256_with_prefix(tag, prefix, KeyForm::WebhookSecret)))
+    tag.ok_or(CredentialError::Malformed).map(Some)
 }
 
 /// Seconds since 1970, as digits only: `parse` alone would take a sign too.

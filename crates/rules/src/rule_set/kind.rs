@@ -143,7 +143,7 @@ pub(crate) trait KindIndex: Send + Sync {
     /// Forgets an owner.
     fn remove(&mut self, owner: &ResourceRef);
 
-    /// The index as its own type, for the door of the kind.
+    /// The index as its own type, for the functions of the kind.
     fn as_any(&self) -> &dyn Any;
 
     /// A copy that shares what it can.

@@ -2,12 +2,11 @@
 
 mod build_trigger;
 mod kind;
+mod owner_map;
 
 use std::any::Any;
-use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use imbl::HashMap;
@@ -16,6 +15,7 @@ use trigger_core::{Event, RepoId, ResourceRef, Target};
 pub(crate) use self::build_trigger::{BuildContext, BuildTrigger, CompilerStates};
 pub use self::kind::DecisionInput;
 pub(crate) use self::kind::{IndexKey, Kind, KindIndex, Kinds, Matcher, TriggerKind};
+pub(crate) use self::owner_map::OwnerMap;
 use crate::auth::Auth;
 use crate::rule_error::{OwnerError, RuleError};
 
@@ -23,7 +23,7 @@ use crate::rule_error::{OwnerError, RuleError};
 /// share what did not change.
 #[derive(Clone)]
 pub struct RuleSet {
-    owners: HashMap<ByOwner, ()>,
+    owners: OwnerMap,
     /// Each list in the order of the owners: decisions read the same whichever changed last.
     index: HashMap<IndexKey, Arc<[Arc<OwnerRules>]>>,
     /// The kinds' own indexes, in the order of the table.
@@ -31,11 +31,6 @@ pub struct RuleSet {
     /// The table of kinds.
     kinds: Kinds,
 }
-
-/// The rules of an owner, found by the owner. A pointer as key and no value: the nodes of the map have room for many
-/// entries more than they hold, so a large entry would cost each Build a multiple of its size.
-#[derive(Clone)]
-struct ByOwner(Arc<OwnerRules>);
 
 /// The rules of one owner.
 pub struct OwnerRules {
@@ -78,7 +73,7 @@ impl RuleSet {
     /// No rules, of the kinds of a table.
     pub(crate) fn new(kinds: Kinds) -> Self {
         let indexes = kinds.iter().map(|kind| kind.new_index()).collect();
-        Self { owners: HashMap::default(), index: HashMap::default(), indexes, kinds }
+        Self { owners: OwnerMap::default(), index: HashMap::default(), indexes, kinds }
     }
 
     /// The kinds that rules can have.
@@ -98,12 +93,12 @@ impl RuleSet {
 
     /// The rules of one owner.
     pub fn owner(&self, owner: &ResourceRef) -> Option<&Arc<OwnerRules>> {
-        self.owners.get_key_value(owner).map(|(ByOwner(rules), ())| rules)
+        self.owners.get(owner)
     }
 
     /// Every owner with rules, in no particular order.
     pub fn owners(&self) -> impl Iterator<Item = &Arc<OwnerRules>> {
-        self.owners.keys().map(|ByOwner(rules)| rules)
+        self.owners.iter()
     }
 
     /// The index that a kind of trigger keeps itself.
@@ -156,12 +151,12 @@ impl RuleSet {
         for index in &mut self.indexes {
             index.insert(rules);
         }
-        self.owners.insert(ByOwner(Arc::clone(rules)), ());
+        self.owners.insert(rules);
     }
 
     /// Removes the rules of an owner. True if there were any.
     pub(crate) fn remove(&mut self, owner: &ResourceRef) -> bool {
-        let Some((ByOwner(rules), ())) = self.owners.remove_with_key(owner) else { return false };
+        let Some(rules) = self.owners.remove(owner) else { return false };
         for index in &mut self.indexes {
             index.remove(owner);
         }
@@ -175,26 +170,6 @@ impl RuleSet {
             }
         }
         true
-    }
-}
-
-impl Borrow<ResourceRef> for ByOwner {
-    fn borrow(&self) -> &ResourceRef {
-        &self.0.owner
-    }
-}
-
-impl PartialEq for ByOwner {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.owner == other.0.owner
-    }
-}
-
-impl Eq for ByOwner {}
-
-impl Hash for ByOwner {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.owner.hash(state);
     }
 }
 

@@ -6,8 +6,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use trigger_core::{DeliveryId, RepoId};
+use trigger_core::DeliveryId;
 use trigger_journal::{Query, Record};
+use trigger_providers::parse_repository;
 
 use super::caller::Caller;
 use super::error::ApiError;
@@ -97,7 +98,7 @@ pub(super) async fn find(
 fn history_query(query: DeliveryQuery) -> Result<Query, ApiError> {
     let DeliveryQuery { repository, event, state, since, until, limit: _, after } = query;
     let repository = repository.map(|text| {
-        RepoId::parse(&text).map(|name| name.to_string()).map_err(|error| {
+        parse_repository(&text).map(|name| name.to_string()).map_err(|error| {
             let detail =
                 format!("`repository` is not a repository URL: {error}; write it like github.com/acme/web");
             ApiError::bad_request(detail)
@@ -157,4 +158,20 @@ async fn cursor_after(
     query.until = query.until.into_iter().chain(newest).min();
     query.limit = position;
     Ok(api.journal.history(query).await?.next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_of_a_query_is_named_as_deliveries_name_it() {
+        for address in
+            ["https://GitHub.com/Acme/Web.git", "git@github.com:acme/web", "ssh.github.com/acme/web"]
+        {
+            let query = DeliveryQuery { repository: Some(address.to_owned()), ..DeliveryQuery::default() };
+            let query = history_query(query).ok().and_then(|query| query.repository);
+            assert_eq!(query.as_deref(), Some("github.com/acme/web"), "{address}");
+        }
+    }
 }

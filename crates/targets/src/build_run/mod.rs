@@ -4,7 +4,7 @@
 //! - `draft.rs`: a BuildRun before it is JSON, for rules and for custom tasks alike.
 //! - `cause.rs`: why it exists, as annotations and as a sentence.
 //! - `record.rs`: what is recorded on the PipelineRun that started it.
-//! - `status.rs`: how it stands.
+//! - `status.rs`: reads the state of a run.
 //!
 //! What the Build would check out anyway is built by name. Anything else (the head of a pull request,
 //! another branch) is built from the Build's spec with the commit of the event as its revision: by name,
@@ -27,6 +27,8 @@ use trigger_api::shipwright::{self, BuildReference, BuildRunSpec, BuildSpec};
 use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef};
 
 pub use self::draft::BuildRunDraft;
+/// The state of a BuildRun, from the whole object.
+pub use self::status::read as status;
 pub use self::template::{BuildTemplate, RevisionPolicy};
 use crate::plan::{LimitKey, Plan, RenderError, Request, ResourceType, Subject, TargetKind};
 use crate::run_name::run_name;
@@ -43,6 +45,7 @@ pub const BUILD_RUN: ResourceType =
 pub struct Builds;
 
 impl TargetKind for Builds {
+    #[cfg(test)]
     fn folder(&self) -> &'static str {
         "build_run"
     }
@@ -100,11 +103,6 @@ impl TargetKind for Builds {
     fn status_of(&self, run: &ResourceRef, object: &Value) -> Option<RunStatus> {
         run.is_a(BUILD_RUN.group, BUILD_RUN.kind).then(|| status::read(object))
     }
-}
-
-/// The state of a BuildRun, from the whole object.
-pub fn status(run: &Value) -> RunStatus {
-    status::read(run)
 }
 
 fn label(key: &str, value: &str) -> (String, String) {

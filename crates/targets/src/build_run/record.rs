@@ -1,9 +1,10 @@
 //! The record of a start on the PipelineRun that caused it, in the words of upstream's controller.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use trigger_api::annotations;
 use trigger_api::tekton::{self, PipelineRun, RecordedReference, TriggeredBuild};
 use trigger_core::{Event, ResourceRef};
@@ -37,7 +38,7 @@ pub(super) fn follow_up(request: &Request<'_>, run: &str) -> Option<FollowUp> {
         version: tekton::PIPELINE_RUN_VERSION.into(),
         uid: event.uid.clone(),
     };
-    let seen = json!({"metadata": event.metadata});
+    let seen = Arc::clone(&event.seen);
     Some(FollowUp { on, seen, record: serde_json::to_value(started).ok()?, merge })
 }
 
@@ -85,6 +86,8 @@ fn newest_first(names: &[String], known: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn run(name: &str, annotations: &BTreeMap<String, String>) -> Value {

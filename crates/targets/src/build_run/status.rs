@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::run_status::RunStatus;
 
 /// Reads the condition `Succeeded` of a BuildRun.
-pub(super) fn read(run: &Value) -> RunStatus {
+pub fn read(run: &Value) -> RunStatus {
     let status = &run["status"];
     let mut conditions = status["conditions"].as_array().into_iter().flatten();
     let Some(condition) = conditions.find(|condition| condition["type"] == "Succeeded") else {

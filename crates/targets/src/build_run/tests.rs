@@ -1,5 +1,7 @@
 //! What a BuildRun looks like: by name, or embedded and pinned to the commit.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::annotations;
@@ -126,7 +128,7 @@ fn a_pipeline_run_is_named_as_the_cause() {
         builds: Vec::new(),
         carries_out: None,
         recorded: Vec::new(),
-        metadata: json!({"name": "ci-run-1", "namespace": "team-a"}),
+        seen: Arc::new(json!({"metadata": {"name": "ci-run-1", "namespace": "team-a"}})),
     });
     let object = plan(&target(None, RevisionPolicy::Auto), &event, &[]).object;
     for key in [annotations::PIPELINE_RUN, annotations::OWNED_BY_PIPELINE_RUN] {

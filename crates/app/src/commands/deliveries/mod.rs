@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use trigger_core::RepoId;
+use trigger_providers::parse_repository;
 use trigger_server::wire;
 
 use crate::admin_client::{Client, NotFound, ServerArgs, parse_time};
@@ -102,7 +102,7 @@ impl Filters {
     /// The query, with the repository in its canonical spelling.
     fn query(self) -> anyhow::Result<wire::DeliveryQuery> {
         let repository = self.repository.map(|url| {
-            let name = RepoId::parse(&url);
+            let name = parse_repository(&url);
             name.map(|name| name.to_string()).with_context(|| format!("`{url}` is not a repository URL"))
         });
         Ok(wire::DeliveryQuery {
@@ -125,5 +125,17 @@ impl From<StateName> for wire::State {
             StateName::Settled => Self::Settled,
             StateName::Failed => Self::Failed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_of_a_filter_is_named_as_deliveries_name_it() {
+        let repository = Some("https://GitHub.com/Acme/Web.git".to_owned());
+        let filters = Filters { repository, event: None, state: None, since: None, until: None };
+        assert_eq!(filters.query().unwrap().repository.as_deref(), Some("github.com/acme/web"));
     }
 }

@@ -191,7 +191,7 @@ impl Matcher for GitMatcher {
         self.check_event(&event.kind, trace)?;
         match &event.kind {
             GitEventKind::BranchDeleted { branch } => {
-                trace.require(REF, false, "a branch that exists", branch.as_str(), REF_DELETED)
+                Err(trace.fail(REF, "a branch that exists", branch.as_str(), REF_DELETED))
             }
             GitEventKind::PullRequest(pull_request) => {
                 self.check_pull_request(pull_request, trace)?;

@@ -1,22 +1,21 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use imbl::HashMap;
 use trigger_core::{ImageRef, ResourceRef};
 
 use super::{ImageRules, key};
-use crate::rule_set::{KindIndex, OwnerRules, RuleSet};
+use crate::rule_set::{KindIndex, OwnerMap, OwnerRules, RuleSet};
 
 /// The owners with rules of this kind.
 #[derive(Clone, Default)]
 pub(super) struct ImageIndex {
-    owners: HashMap<ResourceRef, Arc<OwnerRules>>,
+    owners: OwnerMap,
 }
 
 impl KindIndex for ImageIndex {
     fn insert(&mut self, rules: &Arc<OwnerRules>) {
         if of(rules).is_some() {
-            self.owners.insert(rules.owner.clone(), Arc::clone(rules));
+            self.owners.insert(rules);
         }
     }
 
@@ -40,16 +39,16 @@ pub fn of(owner: &OwnerRules) -> Option<&ImageRules> {
 
 /// Every owner with rules of type `Image`, in no particular order.
 pub fn waiting(rules: &RuleSet) -> impl Iterator<Item = &Arc<OwnerRules>> {
-    rules.index_of::<ImageIndex>().into_iter().flat_map(|index| index.owners.values())
+    index(rules).into_iter().flat_map(|index| index.owners.iter())
 }
 
 /// Whether both have the same rules of type `Image`. May be false for equal ones, but costs nothing.
 pub fn wait_for_the_same(one: &RuleSet, other: &RuleSet) -> bool {
-    let index = |rules: &'_ RuleSet| rules.index_of::<ImageIndex>().map(|index| index.owners.clone());
-    match (index(one), index(other)) {
-        (Some(one), Some(other)) => one.ptr_eq(&other),
-        _ => false,
-    }
+    index(one).zip(index(other)).is_some_and(|(one, other)| one.owners.ptr_eq(&other.owners))
+}
+
+fn index(rules: &RuleSet) -> Option<&ImageIndex> {
+    rules.index_of()
 }
 
 /// Whether an owner in a namespace waits for an image.

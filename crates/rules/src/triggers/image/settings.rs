@@ -12,19 +12,19 @@ use super::ImageMatcher;
 use crate::rule_error::RuleError;
 use crate::rule_set::Rule;
 
-/// An annotation can ask for no shorter interval between two looks at a registry.
+/// An annotation can ask for no shorter interval between two requests to a registry.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What there is to know about a Build with rules of type `Image`, beside the rules.
+/// The image settings of a Build as a whole, beside its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRules {
     /// The images that rules in force wait for, each once.
     pub names: Box<[ImageRef]>,
     /// The image that the Build pushes.
     pub output: Option<ImageRef>,
-    /// The Secrets with which registries may be asked on its behalf.
+    /// The Secrets for requests to registries on its behalf.
     pub secrets: Box<[ObjectKey]>,
-    /// How often it wants registries to be asked.
+    /// The interval between requests that its annotation sets.
     pub interval: Option<Duration>,
 }
 

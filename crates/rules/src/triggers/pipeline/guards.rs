@@ -21,7 +21,7 @@ pub(super) fn check(
     let none = "no build of itself";
     if let Some(run) = &event.carries_out {
         let found = format!("the BuildRun {run}");
-        trace.require(Predicate::LOOP, false, none, found, CARRIES_OUT_A_BUILD)?;
+        return Err(trace.fail(Predicate::LOOP, none, found, CARRIES_OUT_A_BUILD));
     }
     let runs_it = event.builds.iter().any(|other| other == build);
     let found = if runs_it { "a task of the pipeline" } else { none };
@@ -32,7 +32,7 @@ pub(super) fn check(
     }
     if event.recorded.iter().any(|other| other == build) {
         let found = format!("the Build was started at {} already", event.class.name());
-        trace.require(RECORD, false, "no note of it", found, STARTED_ALREADY)?;
+        return Err(trace.fail(RECORD, "no note of it", found, STARTED_ALREADY));
     }
     Ok(())
 }

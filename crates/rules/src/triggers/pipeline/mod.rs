@@ -47,7 +47,7 @@ const CARRIES_OUT_A_BUILD: Reason = Reason::new(
 );
 const RUNS_THE_BUILD: Reason = Reason::new(
     "runs-the-build",
-    "the Build is {found} already, and would be built once more for every time",
+    "the Build is {found} already, so every run of the pipeline would build it twice",
 );
 pub(super) const BEFORE_THE_BUILD: Reason =
     Reason::new("before-the-build", "it happened at {found}, the Build exists since {expected}");

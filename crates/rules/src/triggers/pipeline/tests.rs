@@ -1,5 +1,7 @@
 //! Rules of type `Pipeline`: the lines I6 to I11, X5, X8 and X9.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -38,7 +40,7 @@ fn run(namespace: &str, pipeline: Option<&str>, class: RunClass, reason: &str) -
         builds: Vec::new(),
         carries_out: None,
         recorded: Vec::new(),
-        metadata: json!({}),
+        seen: Arc::new(json!({})),
     })
 }
 
