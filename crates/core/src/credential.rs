@@ -36,7 +36,7 @@ pub enum KeyForm {
 pub struct Credentials(Vec<Credential>);
 
 /// The longest list of credentials, or of tags: a sender that rotates keys presents two or three.
-const MOST_CREDENTIALS: usize = 8;
+pub(crate) const MOST_CREDENTIALS: usize = 8;
 
 /// Why a sender presents nothing that could be checked. The messages never quote what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// Git limits a ref to what fits a path on the server; 1 KiB is generous and keeps hostile names out.
-const LONGEST_NAME: usize = 1024;
+pub(crate) const LONGEST_NAME: usize = 1024;
 
 /// Why a text is not a Git name of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

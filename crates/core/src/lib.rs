@@ -27,6 +27,8 @@ mod fact;
 mod git;
 mod header;
 mod image;
+mod limit;
+mod limits;
 mod object_key;
 mod repository;
 mod resource;
@@ -47,6 +49,8 @@ pub use header::{RepeatedHeader, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };
+pub use limit::{Limit, Unit};
+pub use limits::LIMITS;
 pub use object_key::ObjectKey;
 pub use repository::{KnownHosts, RepoId, RepoIdError, RepoKey};
 pub use resource::ResourceRef;

@@ -25,9 +25,9 @@ impl FactSource for NoCredentials {
 
 /// How often a delivery is decided with more facts: the longest chain of questions of which each follows from the answer
 /// to the one before.
-const MOST_ROUNDS: usize = 8;
+pub(crate) const MOST_ROUNDS: usize = 8;
 /// How many questions one delivery may raise. Further questions are answered as unknown.
-const MOST_FACTS: usize = 64;
+pub(crate) const MOST_FACTS: usize = 64;
 /// How long one answer may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 

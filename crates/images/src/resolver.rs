@@ -13,7 +13,7 @@ use trigger_runtime::{ExpiringMap, Secrets};
 /// A Secret without an entry for an image is not read for it again within this time.
 const NO_ENTRY_TTL: Duration = Duration::from_mins(10);
 /// Secrets and images are named by many people; the cache does not grow with all of them.
-const MAX_NO_ENTRY: usize = 10_000;
+pub(crate) const MAX_NO_ENTRY: usize = 10_000;
 
 /// Resolves images on behalf of namespaces, with the credentials of each.
 pub(crate) struct Resolver {

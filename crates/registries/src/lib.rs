@@ -23,7 +23,9 @@
 
 mod client;
 mod credentials;
+mod limits;
 pub mod notifications;
 
 pub use client::{Registries, ResolveError, ResolveErrorKind};
 pub use credentials::{RegistryCredential, RegistryCredentialError, credential_for};
+pub use limits::LIMITS;

@@ -25,6 +25,7 @@
 
 mod admin;
 mod ingest;
+mod limits;
 mod listener;
 mod log_filter;
 mod recent_failure;
@@ -32,6 +33,7 @@ pub mod wire;
 
 pub use admin::{Admin, AdminParts, Authenticator, Readiness};
 pub use ingest::{Ingest, IngestParts, IngestSettings, Metrics, RegistryHook, RejectionWriter, RouteTable};
+pub use limits::LIMITS;
 pub use listener::{Limits, Peer, serve};
 pub use log_filter::LogFilter;
 pub use recent_failure::RecentFailure;

@@ -44,9 +44,9 @@ pub struct Peer(pub SocketAddr);
 /// The pause after a failed accept, so that the kernel can reclaim file descriptors or memory.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Per request. Providers send about a dozen headers.
-const MAX_HEADERS: usize = 64;
+pub(crate) const MAX_HEADERS: usize = 64;
 /// The size of request line and headers together, in bytes.
-const MAX_HEAD: usize = 32 * 1024;
+pub(crate) const MAX_HEAD: usize = 32 * 1024;
 
 /// Serves `router` on `listener` until `shutdown`, then waits for the requests in progress.
 ///

@@ -4,6 +4,7 @@
 mod annotations;
 mod api;
 mod flags;
+mod limits;
 mod metrics;
 mod reasons;
 
@@ -43,6 +44,7 @@ async fn pages() -> anyhow::Result<Vec<Page>> {
         Page { file: "annotations.md", text: annotations::page()? },
         Page { file: "api.md", text: api::page(&described)? },
         Page { file: "flags.md", text: flags::page() },
+        Page { file: "limits.md", text: limits::page() },
         Page { file: "metrics.md", text: metrics::page(&counted)? },
         Page { file: "reasons.md", text: reasons::page() },
     ])

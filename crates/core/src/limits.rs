@@ -1,0 +1,12 @@
+use crate::credential::MOST_CREDENTIALS;
+use crate::git::LONGEST_NAME;
+use crate::limit::Limit;
+use crate::{Events, RepoId};
+
+/// The bounds of this crate.
+pub const LIMITS: &[Limit] = &[
+    Limit::count("events of a delivery", Events::MOST, "the request is malformed: 400"),
+    Limit::count("signatures or tokens of a request", MOST_CREDENTIALS, "the request is rejected: 401"),
+    Limit::bytes("name of a branch, tag or commit", LONGEST_NAME, "the name is invalid"),
+    Limit::bytes("address of a repository", RepoId::LONGEST, "the address is invalid"),
+];

@@ -1,0 +1,4 @@
+use trigger_core::Limit;
+
+/// The bounds of this crate.
+pub const LIMITS: &[Limit] = &[];
