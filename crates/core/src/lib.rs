@@ -21,6 +21,7 @@
 
 mod credential;
 mod delivery;
+mod dns_name;
 mod event;
 mod events;
 mod fact;
@@ -38,6 +39,7 @@ mod verification;
 
 pub use credential::{Credential, CredentialError, Credentials, Hmac, KeyForm, sign};
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
+pub use dns_name::{is_dns_label, is_dns_subdomain};
 pub use event::{
     Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, Repository,
     RunClass,

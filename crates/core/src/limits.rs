@@ -1,4 +1,5 @@
 use crate::credential::MOST_CREDENTIALS;
+use crate::dns_name::LONGEST_SUBDOMAIN;
 use crate::git::LONGEST_NAME;
 use crate::limit::Limit;
 use crate::{Events, RepoId};
@@ -9,4 +10,5 @@ pub const LIMITS: &[Limit] = &[
     Limit::count("signatures or tokens of a request", MOST_CREDENTIALS, "the request is rejected: 401"),
     Limit::bytes("name of a branch, tag or commit", LONGEST_NAME, "the name is invalid"),
     Limit::bytes("address of a repository", RepoId::LONGEST, "the address is invalid"),
+    Limit::bytes("name of an object that a field refers to", LONGEST_SUBDOMAIN, "the name is invalid"),
 ];
