@@ -2,6 +2,7 @@
 //!
 //! - [`api_server`]: `kube-apiserver` and `etcd`.
 //! - [`postgres`]: PostgreSQL, as installed on this machine.
+//! - [`memory_cgroup`]: processes with as much memory as a pod has.
 //!
 //! # Invariants
 //!
@@ -13,4 +14,5 @@ mod port;
 mod watchdog;
 
 pub mod api_server;
+pub mod memory_cgroup;
 pub mod postgres;
