@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,10 @@ pub struct Verification {
     /// Then no secret is concerned, and only rules in its namespace may act on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObjectKey>,
+    /// The namespaces whose rules may act on it; absent: all. Only a replay is restricted: to the namespaces in which
+    /// the user who asked for it may start runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<BTreeSet<Arc<str>>>,
 }
 
 /// A key, by the Secret and the entry that hold it. As JSON it is flat: `{"namespace", "name", "entry"}`.
@@ -109,6 +113,26 @@ impl Verification {
     /// Whether one of the keys is in `secret`.
     pub fn is_by_secret(&self, secret: &ObjectKey) -> bool {
         self.keys.iter().any(|key| key.secret == *secret)
+    }
+
+    /// Whether rules in `namespace` may act at all. Their own Secret decides about the rest.
+    pub fn admits(&self, namespace: &str) -> bool {
+        self.namespaces.as_ref().is_none_or(|namespaces| namespaces.contains(namespace))
+    }
+
+    /// The part of it that concerns these namespaces. A restriction is never lifted.
+    #[must_use]
+    pub fn restricted_to(&self, namespaces: &BTreeSet<Arc<str>>) -> Self {
+        let namespaces: BTreeSet<_> =
+            namespaces.iter().filter(|namespace| self.admits(namespace)).cloned().collect();
+        let is_within = |object: &ObjectKey| namespaces.contains(&object.namespace);
+        Self {
+            keys: self.keys.iter().filter(|key| is_within(&key.secret)).cloned().collect(),
+            without_entry: self.without_entry.iter().filter(|secret| is_within(secret)).cloned().collect(),
+            observed: self.observed.clone().filter(is_within),
+            namespaces: Some(namespaces),
+            ..self.clone()
+        }
     }
 
     /// The Secrets that hold the keys, each once, in order.
@@ -232,5 +256,29 @@ mod tests {
         let secrets: Vec<ObjectKey> = serde_json::from_value(stored["secrets"].clone()).unwrap();
         assert_eq!(secrets, [ObjectKey::new("team-a", "hook")]);
         assert_eq!(stored["unsigned"], json!(true));
+    }
+
+    #[test]
+    fn a_restricted_verification_holds_the_keys_of_its_namespaces_only() {
+        let hook = |namespace: &str| ObjectKey::new(namespace, "hook");
+        let set = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect::<BTreeSet<Arc<str>>>();
+        let all = Verification {
+            keys: ["team-a", "team-b"].map(|namespace| KeyRef::new(hook(namespace), "token")).to_vec(),
+            without_entry: vec![hook("team-a"), hook("team-c")],
+            unsigned: Unsigned::Operator,
+            route: "/hooks/github".into(),
+            ..Verification::default()
+        };
+        assert!(all.admits("team-z"));
+        let part = all.restricted_to(&set(&["team-a", "team-z"]));
+        assert_eq!(part.keys, [KeyRef::new(hook("team-a"), "token")]);
+        assert_eq!((&*part.without_entry, part.unsigned), (&[hook("team-a")][..], Unsigned::Operator));
+        assert_eq!(["team-a", "team-b", "team-z"].map(|name| part.admits(name)), [true, false, true]);
+        let stored = serde_json::to_value(&part).unwrap();
+        assert_eq!(serde_json::from_value::<Verification>(stored).unwrap(), part);
+        let less = part.restricted_to(&set(&["team-b", "team-a"]));
+        assert_eq!(less.namespaces, Some(set(&["team-a"])), "a restriction is never lifted");
+        let observed = Verification { observed: Some(hook("team-b")), ..Verification::default() };
+        assert_eq!(observed.restricted_to(&set(&["team-a"])).observed, None);
     }
 }

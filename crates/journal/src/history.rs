@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use trigger_core::DeliveryId;
@@ -18,6 +21,7 @@ pub trait History: Send + Sync + 'static {
 
     /// Queues a copy of a delivery that is settled or failed. The copy names the original, is received now, and has the
     /// original's headers, body, verification and facts. So it is decided with the same facts, without asking again.
+    /// The verification is restricted to the namespaces of the request, if it names any.
     ///
     /// The id of the copy follows from the original and the request: a request that is repeated makes one copy.
     fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>>;
@@ -43,12 +47,20 @@ pub struct ReplayRequest {
     pub by: String,
     /// The address of the client.
     pub from: String,
+    /// The namespaces whose rules may act on the replay; absent: all.
+    pub namespaces: Option<BTreeSet<Arc<str>>>,
 }
 
 impl ReplayRequest {
     /// The id of the delivery that the request makes.
     pub fn id(&self) -> DeliveryId {
-        DeliveryId::derive(&[b"replay", self.of.as_str().as_bytes(), self.request.as_bytes()])
+        let mut parts = vec![b"replay".as_slice(), self.of.as_str().as_bytes(), self.request.as_bytes()];
+        // With the namespaces: a user with fewer rights must not use up the request of another.
+        if let Some(namespaces) = &self.namespaces {
+            parts.push(b"namespaces");
+            parts.extend(namespaces.iter().map(|namespace| namespace.as_bytes()));
+        }
+        DeliveryId::derive(&parts)
     }
 }
 
@@ -137,7 +149,10 @@ mod tests {
             let [_, of, request, .., id] = cells.as_slice() else { panic!("{line}") };
             let (of, request) = (of.parse().unwrap(), (*request).to_owned());
             let (by, from) = (String::new(), String::new());
-            assert_eq!(ReplayRequest { of, request, by, from }.id().as_str(), *id, "{line}");
+            let whole = ReplayRequest { of, request, by, from, namespaces: None };
+            assert_eq!(whole.id().as_str(), *id, "{line}");
+            let part = ReplayRequest { namespaces: Some(BTreeSet::new()), ..whole.clone() };
+            assert_ne!(part.id(), whole.id(), "{line}");
             count += 1;
         }
         assert_eq!(count, 5);

@@ -1,10 +1,13 @@
 use std::sync::Arc;
 
-use trigger_core::{Delivery, Facts, Verified};
+use trigger_core::{Delivery, Facts, Replay, Verification, Verified};
 
 use crate::body::StoredBody;
 use crate::stored_record::{StoredDecision, StoredLaunch};
-use crate::{ClaimToken, Decided, DecisionRecord, JournalError, LaunchRecord, Settlement, format, tenant};
+use crate::{
+    ClaimToken, Decided, DecisionRecord, JournalError, LaunchRecord, ReplayRequest, Settlement, format,
+    tenant,
+};
 
 /// A delivery in its stored form. The caller encodes it, which spares the thread that writes for many callers.
 #[derive(Debug)]
@@ -26,6 +29,15 @@ pub(crate) struct NewDelivery {
 pub(crate) struct NewFacts {
     pub(crate) token: ClaimToken,
     pub(crate) facts: Option<String>,
+}
+
+/// A replay in its stored form: the columns in which it differs from the original.
+#[derive(Debug)]
+pub(crate) struct NewReplay {
+    pub(crate) request: ReplayRequest,
+    pub(crate) replay: String,
+    /// The verification and the tenant, if the request restricts them.
+    pub(crate) restricted: Option<(String, Arc<str>)>,
 }
 
 /// The result of an attempt in its stored form.
@@ -61,6 +73,29 @@ impl NewDelivery {
     /// The size of the body as stored.
     pub(crate) fn size(&self) -> i64 {
         i64::try_from(self.body_bytes()).unwrap_or(i64::MAX)
+    }
+}
+
+impl NewReplay {
+    /// `stored` is the verification of the original, unless that is unknown or the request restricts nothing.
+    pub(crate) fn new(request: ReplayRequest, stored: Option<&str>) -> Result<Self, JournalError> {
+        let replay = Replay { of: request.of.clone(), by: request.by.clone(), from: request.from.clone() };
+        let replay = format::encode(&replay)?;
+        let restricted = match (&request.namespaces, stored) {
+            (Some(namespaces), Some(stored)) => {
+                let verification: Verification =
+                    format::decode(stored).map_err(|error| JournalError::Corrupt {
+                        reason: format!(
+                            "the verification of delivery {} cannot be read: {error}",
+                            request.of
+                        ),
+                    })?;
+                let verification = verification.restricted_to(namespaces);
+                Some((format::encode(&verification)?, tenant(&verification)))
+            }
+            _ => None,
+        };
+        Ok(Self { request, replay, restricted })
     }
 }
 

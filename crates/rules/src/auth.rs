@@ -48,8 +48,11 @@ const NO_SECRET: Reason = Reason::new(
 const NOT_SEEN_HERE: Reason =
     Reason::new("not-seen-here", "it was seen in {found}, the rule is in {expected}");
 
+const NOT_REPLAYED_HERE: Reason =
+    Reason::new("not-replayed-here", "the replay is restricted to namespaces that {expected} is not among");
+
 /// The reasons of this module.
-pub(crate) const REASONS: [Reason; 3] = [NOT_VERIFIED, NO_SECRET, NOT_SEEN_HERE];
+pub(crate) const REASONS: [Reason; 4] = [NOT_VERIFIED, NO_SECRET, NOT_SEEN_HERE, NOT_REPLAYED_HERE];
 
 impl KeyBinding {
     /// Whether one of the keys that verified a delivery is this one.
@@ -67,6 +70,11 @@ impl Auth {
         verification: &Verification,
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
+        if !verification.admits(namespace) {
+            // The names of the other namespaces stay out of a record that this namespace's users may read.
+            let found = "a replay for other namespaces";
+            return Err(trace.fail(Predicate::NAMESPACE, namespace.as_ref(), found, NOT_REPLAYED_HERE));
+        }
         match self {
             Self::Keys(binding) => {
                 let without_entry = verification.unsigned.is_allowed()
@@ -128,7 +136,10 @@ mod tests {
             ..Verification::default()
         };
         let unsigned = Verification { unsigned: Unsigned::Operator, ..Verification::default() };
+        let restricted = |to: &str| unsigned.restricted_to(&std::iter::once(Arc::from(to)).collect());
         for (auth, verification, holds) in [
+            (Auth::Open, restricted("team-a"), true),
+            (Auth::Open, restricted("team-b"), false),
             (binding(None), verified(hook(), "webhook-secret"), true),
             (binding(None), verified(hook(), ""), true),
             (binding(Some("one")), verified(hook(), "one"), true),

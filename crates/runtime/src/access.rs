@@ -25,6 +25,25 @@ pub struct User {
     pub uid: Option<String>,
 }
 
+impl User {
+    /// The name under which the use of a shared resource is counted. ServiceAccounts of a namespace count together: the
+    /// tenant of the namespace makes as many as it likes.
+    pub fn account(&self) -> &str {
+        let service_account = self.name.strip_prefix(SERVICE_ACCOUNT);
+        let end = service_account.and_then(|rest| rest.find(':')).map(|end| SERVICE_ACCOUNT.len() + end);
+        end.map_or(&self.name, |end| &self.name[..end])
+    }
+
+    /// The namespace of the ServiceAccount, if the user is one.
+    pub fn namespace(&self) -> Option<&str> {
+        let (namespace, _) = self.name.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
+        Some(namespace)
+    }
+}
+
+/// The beginning of the user names of ServiceAccounts. The namespace follows, a colon, and the name.
+const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
+
 /// An action that the admin API offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -43,4 +62,22 @@ pub enum Action {
 pub struct AccessError {
     /// The cause, in a sentence. Contains nothing of the token.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_accounts_of_a_namespace_are_one_account() {
+        for (name, account, namespace) in [
+            ("system:serviceaccount:team-a:one", "system:serviceaccount:team-a", Some("team-a")),
+            ("system:serviceaccount:team-a:two", "system:serviceaccount:team-a", Some("team-a")),
+            ("system:serviceaccount:team-a", "system:serviceaccount:team-a", None),
+            ("ada", "ada", None),
+        ] {
+            let user = User { name: name.to_owned(), groups: Vec::new(), uid: None };
+            assert_eq!((user.account(), user.namespace()), (account, namespace), "{name}");
+        }
+    }
 }

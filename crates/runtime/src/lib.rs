@@ -3,6 +3,7 @@
 //! - [`CriticalTasks`], [`restart_on_panic`]: tasks that end the process, or restart, when they panic.
 //! - [`Leadership`]: whether this replica leads.
 //! - [`Backoff`], [`LeakyBuckets`]: when to try again, and how often at most.
+//! - [`KeyedSemaphore`]: turns of users or namespaces at something that all share.
 //! - [`ExpiringMap`]: the one cache with a bound and a time to live.
 //! - [`error_chain`]: an error with its sources, for logs and messages.
 //! - The ports [`Secrets`], [`Access`] and [`Runs`]: everything that the server and the dispatcher read from
@@ -16,6 +17,7 @@ mod access;
 mod backoff;
 mod error_chain;
 mod expiring_map;
+mod keyed_semaphore;
 mod leadership;
 mod leaky_buckets;
 mod runs;
@@ -26,6 +28,7 @@ pub use access::{Access, AccessError, Action, User};
 pub use backoff::Backoff;
 pub use error_chain::error_chain;
 pub use expiring_map::ExpiringMap;
+pub use keyed_semaphore::KeyedSemaphore;
 pub use leadership::{Lead, Leadership};
 pub use leaky_buckets::LeakyBuckets;
 pub use runs::{RunRef, RunState, Runs};

@@ -242,7 +242,8 @@ async fn a_journal_of_an_older_version_is_continued_and_nothing_runs_twice() {
     // A replay of it is a delivery of its own. It is the barrier for the repetition too.
     let text = print(&program, &["replay", known["id"].as_str().unwrap(), "--request", "upgrade"]);
     let (by, from) = (String::new(), String::new());
-    let replay = ReplayRequest { of: id(known), request: "upgrade".to_owned(), by, from }.id();
+    let replay =
+        ReplayRequest { of: id(known), request: "upgrade".to_owned(), by, from, namespaces: None }.id();
     assert!(text.contains(replay.as_str()), "{text}");
     let record = settled(&program, &replay).await;
     let run = format!("team-a/{}", run_name("web", "uid-web", &replay, Ordinal::FIRST));

@@ -4,13 +4,13 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Replay, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verified};
 
 use super::settle::AttemptEnd;
 use super::{
     PostgresJournal, claim, entries, history, rejections, retention, settle, statements, watermarks,
 };
-use crate::new_delivery::{NewDelivery, NewFacts};
+use crate::new_delivery::{NewDelivery, NewFacts, NewReplay};
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
@@ -111,10 +111,16 @@ impl History for PostgresJournal {
 
     fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
         async move {
-            let replay =
-                Replay { of: request.of.clone(), by: request.by.clone(), from: request.from.clone() };
-            let replay = format::encode(&replay)?;
-            self.store.sessions.serve(statements::replay(&self.store, &request, &replay)).await
+            let mut stored = None;
+            if request.namespaces.is_some() {
+                let verification = statements::verification(&self.store, &request.of);
+                stored = self.store.sessions.serve(verification).await?;
+                if stored.is_none() {
+                    return Ok(ReplayOutcome::Missing);
+                }
+            }
+            let replay = NewReplay::new(request, stored.as_deref())?;
+            self.store.sessions.serve(statements::replay(&self.store, &replay)).await
         }
         .boxed()
     }

@@ -1,12 +1,14 @@
 //! The statements about one delivery, or about the queue as a whole, that have no file of their own.
 
+use tokio_postgres::types::ToSql;
 use trigger_core::DeliveryId;
 
 use super::Store;
 use super::row::{self, column, columns};
+use crate::new_delivery::NewReplay;
 use crate::row::tier;
 use crate::timestamp::from_nanoseconds;
-use crate::{JournalError, Record, ReplayOutcome, ReplayRequest, Stats};
+use crate::{JournalError, Record, ReplayOutcome, Stats};
 
 const FIND: &str = concat!(
     "SELECT ",
@@ -26,7 +28,8 @@ const REPLAY: &str = "\
       INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
         provider_id, headers, proof, tenant, size, facts, replay_of, replay) \
       SELECT $2, 'pending', (SELECT now FROM moment), (SELECT now FROM moment), d.event, d.repository, \
-        d.source, d.path, d.provider_id, d.headers, d.proof, d.tenant, d.size, d.facts, $1, $3 \
+        d.source, d.path, d.provider_id, d.headers, coalesce($4, d.proof), coalesce($5, d.tenant), d.size, \
+        d.facts, $1, $3 \
       FROM deliveries d JOIN old ON old.seq = d.seq \
       WHERE old.state IN ('settled', 'failed') AND old.tier = 0 \
       ON CONFLICT (id) DO NOTHING RETURNING seq \
@@ -35,6 +38,8 @@ const REPLAY: &str = "\
       SELECT new.seq, b.encoding, b.bytes FROM new, old JOIN bodies b ON b.delivery = old.seq \
     ) \
     SELECT old.state, old.tier, EXISTS (SELECT FROM new) AS is_new FROM old";
+
+const VERIFICATION: &str = "SELECT proof FROM deliveries WHERE id = $1 AND tier < 2";
 
 const STATS: &str = "\
     SELECT count(*) FILTER (WHERE state = 'pending') AS pending, \
@@ -56,15 +61,23 @@ pub(super) async fn find(store: &Store, id: &DeliveryId) -> Result<Option<Record
     Ok(Some(record))
 }
 
+/// The stored verification of a delivery.
+pub(super) async fn verification(store: &Store, id: &DeliveryId) -> Result<Option<String>, JournalError> {
+    let session = store.sessions.get().await?;
+    let rows = session.query(VERIFICATION, &[&id.as_str()]).await?;
+    session.keep();
+    rows.first().map(|row| column(row, "proof")).transpose()
+}
+
 /// Queues a copy of a settled or failed delivery.
-pub(super) async fn replay(
-    store: &Store,
-    request: &ReplayRequest,
-    replay: &str,
-) -> Result<ReplayOutcome, JournalError> {
+pub(super) async fn replay(store: &Store, replay: &NewReplay) -> Result<ReplayOutcome, JournalError> {
+    let NewReplay { request, replay, restricted } = replay;
+    let (verification, tenant) = restricted.as_ref().map(|(text, tenant)| (text, tenant.as_ref())).unzip();
     let id = request.id();
     let session = store.sessions.get().await?;
-    let copied = session.query(REPLAY, &[&request.of.as_str(), &id.as_str(), &replay]).await;
+    let values: [&(dyn ToSql + Sync); 5] =
+        [&request.of.as_str(), &id.as_str(), replay, &verification, &tenant];
+    let copied = session.query(REPLAY, &values).await;
     // Also if it is unknown whether the commit happened: an unnecessary claim costs little.
     let Ok(rows) = &copied else {
         store.wakeups.announce();

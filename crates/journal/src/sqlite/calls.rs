@@ -6,13 +6,13 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Replay, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verified};
 
 use super::claim::ClaimedRow;
 use super::{
     SqliteJournal, append, claim, entries, history, rejections, retention, settle, statements, watermarks,
 };
-use crate::new_delivery::{AttemptResult, NewDelivery, NewFacts};
+use crate::new_delivery::{AttemptResult, NewDelivery, NewFacts, NewReplay};
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
@@ -148,15 +148,24 @@ impl History for SqliteJournal {
     }
 
     fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>> {
-        let replay = Replay { of: request.of.clone(), by: request.by.clone(), from: request.from.clone() };
-        match format::encode(&replay) {
-            Ok(replay) => self.write(0, move |context| {
-                let outcome = statements::replay(context.store, &request, &replay, context.now)?;
+        async move {
+            let mut stored = None;
+            if request.namespaces.is_some() {
+                let of = request.of.clone();
+                stored = self.read(move |store| statements::verification(store, &of)).await?;
+                if stored.is_none() {
+                    return Ok(ReplayOutcome::Missing);
+                }
+            }
+            let replay = NewReplay::new(request, stored.as_deref())?;
+            self.write(0, move |context| {
+                let outcome = statements::replay(context.store, &replay, context.now)?;
                 context.arrival |= matches!(outcome, ReplayOutcome::New(_));
                 Ok(outcome)
-            }),
-            Err(error) => ready(Err(error)).boxed(),
+            })
+            .await
         }
+        .boxed()
     }
 
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {

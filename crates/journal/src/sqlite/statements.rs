@@ -5,17 +5,28 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 use trigger_core::DeliveryId;
 
 use super::row;
+use crate::new_delivery::NewReplay;
 use crate::row::tier;
 use crate::timestamp::{from_nanoseconds, to_nanoseconds};
-use crate::{JournalError, Record, ReplayOutcome, ReplayRequest, Stats};
+use crate::{JournalError, Record, ReplayOutcome, Stats};
+
+/// The stored verification of a delivery.
+pub(super) fn verification(store: &Connection, id: &DeliveryId) -> Result<Option<String>, JournalError> {
+    let found = store
+        .prepare_cached("SELECT proof FROM deliveries WHERE id = :id AND tier < 2")?
+        .query_row(named_params! { ":id": id.as_str() }, |row| row.get(0))
+        .optional()?;
+    Ok(found)
+}
 
 /// Copies a settled or failed delivery, under the id of the request.
 pub(super) fn replay(
     store: &Connection,
-    request: &ReplayRequest,
-    replay: &str,
+    replay: &NewReplay,
     now: Timestamp,
 ) -> rusqlite::Result<ReplayOutcome> {
+    let NewReplay { request, replay, restricted } = replay;
+    let (verification, tenant) = restricted.as_ref().map(|(text, tenant)| (text, tenant.as_ref())).unzip();
     let id = request.id();
     let found = store
         .prepare_cached("SELECT seq, state, tier FROM deliveries WHERE id = :id AND tier < 2")?
@@ -35,7 +46,7 @@ pub(super) fn replay(
             "INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
                provider_id, headers, proof, tenant, size, facts, replay_of, replay) \
              SELECT :id, 'pending', :now, :now, event, repository, source, path, provider_id, headers, \
-               proof, tenant, size, facts, :of, :replay \
+               coalesce(:proof, proof), coalesce(:tenant, tenant), size, facts, :of, :replay \
              FROM deliveries WHERE seq = :seq \
              ON CONFLICT (id) DO NOTHING",
         )?
@@ -44,6 +55,8 @@ pub(super) fn replay(
             ":now": to_nanoseconds(now),
             ":of": request.of.as_str(),
             ":replay": replay,
+            ":proof": verification,
+            ":tenant": tenant,
             ":seq": sequence,
         })?;
     if inserted == 0 {

@@ -128,7 +128,13 @@ async fn create_replay(
     key: &str,
 ) -> Result<ReplayResult, ApiError> {
     let (by, from) = (caller.name().to_owned(), caller.from.clone());
-    let request = trigger_journal::ReplayRequest { of: of.clone(), request: key.to_owned(), by, from };
+    let request = trigger_journal::ReplayRequest {
+        of: of.clone(),
+        request: key.to_owned(),
+        by,
+        from,
+        namespaces: None,
+    };
     Ok(match api.journal.replay(request).await? {
         Outcome::New(id) => {
             info!(delivery = %id, %of, by = caller.name(), from = caller.from, "replayed a delivery on request");

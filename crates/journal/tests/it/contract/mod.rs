@@ -89,6 +89,7 @@ macro_rules! suite {
                 a_request_made_twice_makes_one_replay,
                 a_delivery_that_cannot_be_replayed_has_a_reason,
                 a_replay_can_be_replayed,
+                a_replay_is_restricted_to_the_namespaces_of_its_request,
             ]);
             $crate::contract::tests!($new, pruning: [
                 young_deliveries_are_retained,
@@ -159,7 +160,7 @@ pub(crate) async fn settle_all(journal: &dyn Journal, settlement: &Settlement) {
 
 pub(crate) async fn replay(journal: &dyn Journal, of: &DeliveryId, request: &str) -> ReplayOutcome {
     let (request, by, from) = (request.to_owned(), "ada".to_owned(), "10.0.0.7".to_owned());
-    journal.replay(ReplayRequest { of: of.clone(), request, by, from }).await.unwrap()
+    journal.replay(ReplayRequest { of: of.clone(), request, by, from, namespaces: None }).await.unwrap()
 }
 
 pub(crate) fn failure(error: &str) -> Settlement {

@@ -1,5 +1,5 @@
-use trigger_core::Replay;
-use trigger_journal::{ReplayOutcome, Settlement, State};
+use trigger_core::{ObjectKey, Replay};
+use trigger_journal::{ReplayOutcome, ReplayRequest, Settlement, State};
 
 use super::{append, claim_one, failure, replay, settle_all};
 use crate::Store;
@@ -51,6 +51,41 @@ pub(crate) async fn a_delivery_that_cannot_be_replayed_has_a_reason(store: &mut 
     assert_eq!(replay(store.journal(), &sent.id, "x").await, ReplayOutcome::InProgress);
     claim_one(store.journal()).await;
     assert_eq!(replay(store.journal(), &sent.id, "x").await, ReplayOutcome::InProgress);
+}
+
+pub(crate) async fn a_replay_is_restricted_to_the_namespaces_of_its_request(store: &mut impl Store) {
+    let old = push("a", 0);
+    append(store.journal(), &old).await;
+    settle_all(store.journal(), &Settlement::default()).await;
+    let request = |of: &trigger_core::DeliveryId, namespace: &str| ReplayRequest {
+        of: of.clone(),
+        request: "once".to_owned(),
+        by: "ada".to_owned(),
+        from: "10.0.0.7".to_owned(),
+        namespaces: Some(std::iter::once(namespace.into()).collect()),
+    };
+    assert_eq!(
+        store.journal().replay(request(&push("b", 0).id, "team-a")).await.unwrap(),
+        ReplayOutcome::Missing
+    );
+    for (namespace, keys, tenant) in [("team-a", 1, "team-a"), ("team-b", 0, "")] {
+        let outcome = store.journal().replay(request(&old.id, namespace)).await.unwrap();
+        let ReplayOutcome::New(id) = outcome else { panic!("{namespace}: {outcome:?}") };
+        let known = store.journal().replay(request(&old.id, namespace)).await.unwrap();
+        assert_eq!(known, ReplayOutcome::Known(id.clone()), "{namespace}");
+        let claimed = claim_one(store.journal()).await;
+        assert_eq!((claimed.token.id.clone(), claimed.verification.keys.len()), (id.clone(), keys));
+        assert_eq!(&*claimed.tenant, tenant);
+        assert!(claimed.verification.admits(namespace) && !claimed.verification.admits("team-c"));
+        assert!(!claimed.verification.is_by_secret(&ObjectKey::new("team-b", "hook")));
+        store.journal().settle(claimed.token, Settlement::default()).await.unwrap();
+        let ReplayOutcome::New(again) = replay(store.journal(), &id, "again").await else { panic!() };
+        let found = store.journal().find(&again).await.unwrap().unwrap();
+        assert_eq!(found.verification, claimed.verification, "a replay of a part stays a part");
+        settle_all(store.journal(), &Settlement::default()).await;
+    }
+    let whole = replay(store.journal(), &old.id, "once").await;
+    assert!(matches!(whole, ReplayOutcome::New(_)), "the request of another is not used up: {whole:?}");
 }
 
 pub(crate) async fn a_replay_can_be_replayed(store: &mut impl Store) {

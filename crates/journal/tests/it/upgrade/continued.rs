@@ -28,6 +28,7 @@ async fn replay(store: &impl Store, label: &str, request: &str) -> ReplayOutcome
         request: request.to_owned(),
         by: "ada".to_owned(),
         from: "10.0.0.7".to_owned(),
+        namespaces: None,
     };
     store.journal().replay(request).await.unwrap()
 }
