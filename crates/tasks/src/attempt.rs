@@ -3,16 +3,20 @@ use serde_json::{Value, json};
 use trigger_api::annotations;
 use trigger_targets::{RunStatus, build_run};
 
+use crate::kind::TaskKind;
 use crate::results;
 use crate::status::seconds;
+use crate::task::Task;
 
 /// The BuildRun of an attempt, as far as its task is concerned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// Its name.
     pub name: String,
-    /// `metadata.uid` of the task that it says it carries out.
+    /// `metadata.uid` of the task that it carries out: by its label, else by its owner.
     pub task_uid: Option<String>,
+    /// Whether it has that label. Other controllers of custom tasks set none.
+    pub has_label: bool,
     /// How it stands.
     pub state: RunState,
     /// Why and when we have cancelled it, if we have.
@@ -74,16 +78,30 @@ impl CancelCause {
 }
 
 impl Attempt {
+    /// The merge patch that marks a BuildRun as that of this task, as [`Task::creation`] does.
+    pub(crate) fn adoption(task: &Task) -> Value {
+        json!({"metadata": {
+            "labels": {annotations::LABEL_CUSTOM_RUN_UID: task.uid},
+            "annotations": {annotations::CUSTOM_RUN: task.key.name},
+        }})
+    }
+
     /// The attempt that a BuildRun is.
     pub fn read(run: &Value) -> Self {
         let metadata = &run["metadata"];
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let note = |key: &str| metadata["annotations"][key].as_str();
+        let label = text(&metadata["labels"][annotations::LABEL_CUSTOM_RUN_UID]);
+        let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+        let mut tasks = owners.filter(|owner| {
+            [TaskKind::CustomRun, TaskKind::Run].iter().any(|kind| owner["kind"] == kind.name())
+        });
         let cause = note(annotations::CANCELED_FOR).and_then(CancelCause::parse);
         let at = note(annotations::CANCELED_AT).and_then(|at| at.parse().ok());
         Self {
             name: text(&metadata["name"]).unwrap_or_default(),
-            task_uid: text(&metadata["labels"][annotations::LABEL_CUSTOM_RUN_UID]),
+            has_label: label.is_some(),
+            task_uid: label.or_else(|| text(&tasks.next()?["uid"])),
             state: RunState::read(run),
             canceled: cause.zip(at),
         }

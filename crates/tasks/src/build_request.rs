@@ -22,8 +22,8 @@ pub struct BuildRequest {
     pub(crate) volumes: Vec<Value>,
     /// `serviceAccount`.
     pub(crate) service_account: Option<String>,
-    /// `timeout`, as it was written.
-    pub(crate) timeout: Option<String>,
+    /// Whether the task sets a time limit of its own.
+    pub(crate) has_timeout: bool,
 }
 
 /// A Build, by name or embedded.
@@ -74,13 +74,12 @@ impl BuildRequest {
         let volumes =
             volumes.map_err(|message| InvalidTask { reason: kind.workspace_not_supported(), message })?;
         let account = fields.service_account_name.as_deref().unwrap_or_default();
-        let unlimited = Timeout::parse(fields.timeout.as_deref()) == Some(Timeout::None);
         Ok(Self {
             build,
             params,
             volumes,
             service_account: (!matches!(account, "" | NO_SERVICE_ACCOUNT)).then(|| account.to_owned()),
-            timeout: fields.timeout.clone().filter(|text| !text.is_empty() && !unlimited),
+            has_timeout: fields.timeout.as_deref().is_some_and(|text| !text.is_empty()),
         })
     }
 }

@@ -40,7 +40,7 @@ pub use attempt::{Attempt, CancelCause, RunState};
 pub use build_request::{BuildChoice, BuildRequest, InvalidTask};
 pub use kind::TaskKind;
 pub use progress::{Progress, StatedCondition};
-pub use render::Creation;
+pub use render::{Creation, NamedBuild};
 pub use status::StatusWrite;
 pub use step::{GRACE, ObservedRun, Step, step};
 pub use task::{PipelineTask, Task};

@@ -27,12 +27,36 @@ pub struct Creation {
     pub condition: Condition,
 }
 
+/// The fields of a named Build that shape the BuildRun of a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedBuild {
+    /// `retention.atBuildDeletion`: the BuildRun goes with its Build. Then it must have no other owner, since a garbage
+    /// collector deletes an object with owners only when all of them are gone.
+    pub takes_runs_along: bool,
+    /// `timeout`.
+    pub timeout: Option<String>,
+}
+
+impl NamedBuild {
+    /// The fields of a Build, from its JSON.
+    pub fn read(build: &Value) -> Self {
+        let spec = &build["spec"];
+        Self {
+            takes_runs_along: spec["retention"]["atBuildDeletion"] == true,
+            timeout: spec["timeout"].as_str().map(ToOwned::to_owned),
+        }
+    }
+}
+
 impl Task {
-    /// The BuildRun of the current attempt. `goes_with_build` says that its Build has
-    /// `retention.atBuildDeletion`: then it must have no other owner than the Build, since a garbage collector
-    /// deletes what has owners only when all of them are gone.
-    pub fn creation(&self, goes_with_build: bool) -> Result<Creation, InvalidTask> {
+    /// The BuildRun of the current attempt. `build` is the Build that the task names, if it names one.
+    pub fn creation(&self, build: &NamedBuild) -> Result<Creation, InvalidTask> {
         let request = self.request.clone()?;
+        let of_build = match &request.build {
+            BuildChoice::Named(_) => build.timeout.as_deref(),
+            BuildChoice::Embedded(spec) => spec.other.get("timeout").and_then(Value::as_str),
+        };
+        let timeout = self.timeout.of_build_run(request.has_timeout, of_build);
         let key = self.run();
         let owner = OwnerReference {
             api_version: self.kind.api_version().to_owned(),
@@ -47,8 +71,8 @@ impl Task {
             key: key.clone(),
             labels: self.labels(&request.build),
             annotations: self.annotations(),
-            owner: (!goes_with_build).then_some(owner),
-            spec: spec(request),
+            owner: (!build.takes_runs_along).then_some(owner),
+            spec: spec(request, timeout),
             reason: self.kind.name(),
             sentence: self.sentence(),
         };
@@ -107,8 +131,8 @@ fn is_label_value(text: &str) -> bool {
         && ends_well(bytes.last())
 }
 
-fn spec(request: BuildRequest) -> BuildRunSpec {
-    let BuildRequest { build, params, volumes, service_account, timeout } = request;
+fn spec(request: BuildRequest, timeout: Option<String>) -> BuildRunSpec {
+    let BuildRequest { build, params, volumes, service_account, has_timeout: _ } = request;
     let mut other = Map::new();
     if !volumes.is_empty() {
         other.insert("volumes".to_owned(), volumes.into());

@@ -37,6 +37,9 @@ pub enum Step {
     /// Create the BuildRun of the current attempt ([`Task::creation`]), after a look at the task as it is now,
     /// and at the Build if it is named.
     Create,
+    /// Mark the BuildRun that another controller created for the task, by this merge patch. Without the marks its changes
+    /// are not watched.
+    Adopt(Value),
     /// Cancel the BuildRun of the current attempt, by this merge patch.
     Cancel(CancelCause, Value),
     /// Write this to the status of the task.
@@ -75,8 +78,7 @@ fn after_the_end(task: &Task, seen: &ObservedRun, now: Timestamp) -> Step {
 }
 
 fn without_run(task: &Task, now: Timestamp) -> Step {
-    let known = task.progress.run.as_ref().filter(|run| **run == task.run());
-    let run = known.map(|run| &*run.name);
+    let run = task.progress.run.as_ref().filter(|_| task.has_had_run()).map(|run| &*run.name);
     if task.cancelled.is_some() {
         return Step::Write(task.cancelled(run, "", now));
     }
@@ -147,6 +149,7 @@ fn unfinished(task: &Task, attempt: &Attempt, now: Timestamp) -> Step {
     let cause = match &task.cancelled {
         Some(_) => CancelCause::Task,
         None if task.is_overdue(now) => CancelCause::Timeout,
+        None if !attempt.has_label => return Step::Adopt(Attempt::adoption(task)),
         None => {
             let (reason, stands) = match attempt.state {
                 RunState::Waiting => (reason::STARTED, "is waiting to start"),
@@ -193,8 +196,12 @@ impl Task {
         self.finished(None, Err((invalid.reason, &invalid.message)), now)
     }
 
-    /// The BuildRun cannot be created yet. `None` if the status says so already.
+    /// The BuildRun cannot be created yet. `None` if the status says so already, or if a condition would say that the
+    /// adopted BuildRun has existed.
     pub fn delayed(&self, message: &str, now: Timestamp) -> Option<StatusWrite> {
+        if self.adopted().is_some() {
+            return None;
+        }
         self.going_on(None, reason::STARTED, &format!("the BuildRun cannot be created yet: {message}"), now)
     }
 

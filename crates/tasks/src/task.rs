@@ -8,7 +8,7 @@ use trigger_api::tekton::{
     CustomRun, CustomRunSpec, DELIVERY_TRACE_PARENT, EmbeddedTask, LABEL_PIPELINE_RUN, LABEL_PIPELINE_TASK,
     Run, RunSpec, SPAN_CONTEXTS, TaskFields, TaskReference,
 };
-use trigger_core::{DeliveryId, ObjectKey, Ordinal, TraceParent};
+use trigger_core::{DeliveryId, ObjectKey, Ordinal, TraceParent, is_dns_subdomain};
 use trigger_targets::run_name;
 
 use crate::build_request::{BuildRequest, InvalidTask, is_build};
@@ -151,9 +151,28 @@ impl Task {
         self.progress.attempts.len()
     }
 
-    /// The BuildRun of the current attempt. Its name follows from the task and the number of the attempt, so
-    /// the API server refuses a second one.
+    /// The BuildRun of the current attempt: the adopted one, or one whose name follows from the task and the number of
+    /// the attempt, so that the API server refuses a second one.
     pub fn run(&self) -> ObjectKey {
+        self.adopted().cloned().unwrap_or_else(|| self.own_run())
+    }
+
+    /// The BuildRun of the first attempt, if another controller has begun the task: that of `shipwright-io/triggers`
+    /// names a BuildRun of its own choice in the status before it creates it.
+    pub(crate) fn adopted(&self) -> Option<&ObjectKey> {
+        let run = self.progress.run.as_ref().filter(|_| self.progress.attempts.is_empty())?;
+        let is_possible = run.namespace == self.key.namespace && is_dns_subdomain(&run.name);
+        (is_possible && *run != self.own_run()).then_some(run)
+    }
+
+    /// Whether the status shows that the BuildRun of the current attempt has existed. Its name alone shows that for our
+    /// own, which is written after the creation.
+    pub(crate) fn has_had_run(&self) -> bool {
+        self.progress.run.as_ref() == Some(&self.run())
+            && (self.adopted().is_none() || self.progress.said.is_some())
+    }
+
+    fn own_run(&self) -> ObjectKey {
         let number = u64::try_from(self.attempt()).unwrap_or(u64::MAX).to_be_bytes();
         let id = DeliveryId::derive(&[b"custom-task", self.uid.as_bytes(), &number]);
         let name = run_name(&self.key.name, &self.uid, &id, Ordinal::FIRST);

@@ -13,7 +13,7 @@ use trigger_api::shipwright::{self, Build, BuildRun};
 use trigger_core::ObjectKey;
 use trigger_runtime::error_chain;
 use trigger_tasks::{
-    Attempt, BuildChoice, CancelCause, Creation, ObservedRun, StatusWrite, Step, Task, step,
+    Attempt, BuildChoice, CancelCause, Creation, NamedBuild, ObservedRun, StatusWrite, Step, Task, step,
 };
 
 use super::kind::TaskObject;
@@ -65,6 +65,7 @@ impl Worker {
             let next = match step(&task, &seen, Timestamp::now()) {
                 Step::Done => Next::Rest(Action::await_change()),
                 Step::Create => self.create::<K>(task).await?,
+                Step::Adopt(patch) => self.adopt(task, patch).await?,
                 Step::Cancel(cause, patch) => self.cancel::<K>(task, cause, patch).await?,
                 Step::Write(write) => self.write::<K>(task, write).await?,
                 Step::Wait(until) => Next::Rest(rest(until)),
@@ -110,7 +111,7 @@ impl Worker {
     /// Tells on the BuildRun why it exists. It costs nothing if that was told before, and if it fails it is
     /// tried again whenever the BuildRun is looked at.
     async fn explain(&self, task: &Task, run: DynamicObject) {
-        let Ok(Creation { key, condition, .. }) = task.creation(false) else { return };
+        let Ok(Creation { key, condition, .. }) = task.creation(&NamedBuild::default()) else { return };
         if let Err(error) = ensure_condition(&self.runs(task), &key.name, Some(run), &condition).await {
             debug!(run = %key, error = error_chain(&error), "the condition cannot be set yet");
         }
@@ -125,11 +126,9 @@ impl Worker {
         if fresh.resource_version != task.resource_version {
             return Ok(Next::Step(Box::new(fresh)));
         }
-        let goes_with_build = match task.request.as_ref().map(|request| &request.build) {
+        let build = match task.request.as_ref().map(|request| &request.build) {
             Ok(BuildChoice::Named(name)) => match self.build(&task, name).await {
-                Ok(Some(build)) => {
-                    build.data.pointer("/spec/retention/atBuildDeletion") == Some(&Value::Bool(true))
-                }
+                Ok(Some(build)) => NamedBuild::read(&build.data),
                 Ok(None) => {
                     let write = task.build_missing(name, Timestamp::now());
                     return self.write::<K>(task, write).await;
@@ -140,9 +139,9 @@ impl Worker {
                 }
                 Err(fault) => return Err(self.delay::<K>(task, fault, "its Build cannot be read").await),
             },
-            _ => false,
+            _ => NamedBuild::default(),
         };
-        let creation = match task.creation(goes_with_build) {
+        let creation = match task.creation(&build) {
             Ok(creation) => creation,
             Err(invalid) => {
                 let write = task.impossible(&invalid, Timestamp::now());
@@ -192,6 +191,21 @@ impl Worker {
             debug!(%error, "the delay cannot be told");
         }
         ReconcileError::while_doing(doing, fault)
+    }
+
+    /// Labels a BuildRun that another controller had created. One that cannot be labelled is read again after a pause.
+    async fn adopt(&self, task: Task, patch: Value) -> Result<Next, ReconcileError> {
+        let key = task.run();
+        match self.runs(&task).patch(&key.name, &patch_parameters(), &Patch::Merge(patch)).await {
+            Ok(_) => info!(task = %task.key, run = %key, "a BuildRun of another controller was adopted"),
+            // It has gone meanwhile, which the next look shows.
+            Err(error) if is_status(&error, 404) => {}
+            Err(error) => {
+                let error = ApiServerError::of(&error);
+                return Err(ReconcileError::while_doing("its BuildRun cannot be labelled", error));
+            }
+        }
+        Ok(Next::Step(Box::new(task)))
     }
 
     async fn cancel<K: TaskObject>(

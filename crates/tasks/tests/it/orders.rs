@@ -1,7 +1,7 @@
 //! What a task asks for, and the BuildRun that it becomes.
 
 use serde_json::{Value, json};
-use trigger_tasks::{ObservedRun, Step, step};
+use trigger_tasks::{NamedBuild, ObservedRun, Step, step};
 
 use crate::scene::{at, custom_run, read, read_run, run};
 
@@ -77,7 +77,7 @@ fn what_cannot_be_carried_out_is_refused_with_a_reason() {
 }
 
 fn made(change: &Value) -> Value {
-    read(&custom_run(change)).unwrap().creation(false).unwrap().object
+    read(&custom_run(change)).unwrap().creation(&NamedBuild::default()).unwrap().object
 }
 
 #[test]
@@ -92,13 +92,15 @@ fn a_named_build_is_run_with_what_the_task_says_beside_it() {
         json!({
             "build": {"name": "web"},
             "paramValues": [{"name": "a", "value": "1"}, {"name": "b", "values": [{"value": "2"}]}],
-            "timeout": "10m", "serviceAccount": "builder",
+            "timeout": "660s", "serviceAccount": "builder",
             "volumes": [{"name": "cache", "emptyDir": {}}],
         })
     );
-    for unsaid in [json!({}), json!({"timeout": "0s", "serviceAccountName": "default", "params": null})] {
-        assert_eq!(made(&json!({ "spec": unsaid }))["spec"], json!({"build": {"name": "web"}}));
+    for unsaid in [json!({}), json!({"timeout": "", "serviceAccountName": "default", "params": null})] {
+        let expected = json!({"build": {"name": "web"}, "timeout": "3660s"});
+        assert_eq!(made(&json!({ "spec": unsaid }))["spec"], expected);
     }
+    assert_eq!(made(&json!({"spec": {"timeout": "0s"}}))["spec"], json!({"build": {"name": "web"}}));
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn an_embedded_build_holds_what_may_not_stand_beside_it() {
             "output": {"image": "registry.example/web"},
             "strategy": {"name": "buildah", "kind": "ClusterBuildStrategy"},
             "paramValues": [{"name": "b", "value": "theirs"}, {"name": "a", "value": "ours"}],
-            "timeout": "10m",
+            "timeout": "660s",
         }}})
     );
     assert!(object["metadata"]["labels"]["build.shipwright.io/name"].is_null(), "it has no Build");
@@ -138,9 +140,26 @@ fn an_embedded_build_holds_what_may_not_stand_beside_it() {
             "source": {"type": "Git", "git": {"url": "https://git.example/web"}},
             "output": {"image": "registry.example/web", "pushSecret": "push"},
             "paramValues": [{"name": "dockerfile", "value": "Dockerfile.prod"}, {"name": "a", "value": "ours"}],
-            "timeout": "10m",
+            "timeout": "660s",
         })
     );
+}
+
+#[test]
+fn the_limit_of_a_build_stays_where_it_passes_before_that_of_the_task() {
+    let named = |timeout: &str| {
+        let build = NamedBuild::read(&json!({"spec": {"timeout": timeout}}));
+        read(&custom_run(&json!({}))).unwrap().creation(&build).unwrap().object
+    };
+    assert!(named("5m")["spec"]["timeout"].is_null());
+    assert_eq!(named("1h")["spec"]["timeout"], "3660s");
+    let embedded = |timeout: &str| {
+        let spec = json!({"output": {"image": "web"}, "timeout": timeout});
+        let spec = json!({"apiVersion": "shipwright.io/v1beta1", "kind": "Build", "spec": spec});
+        made(&json!({"spec": {"customRef": null, "customSpec": spec}}))
+    };
+    assert_eq!(embedded("5m")["spec"]["build"]["spec"]["timeout"], "5m");
+    assert_eq!(embedded("1h")["spec"]["build"]["spec"]["timeout"], "3660s");
 }
 
 /// The line C8, and the owner trap of `retention.atBuildDeletion`.
@@ -148,7 +167,7 @@ fn an_embedded_build_holds_what_may_not_stand_beside_it() {
 fn the_run_says_whose_it_is() {
     let labels = json!({"tekton.dev/pipelineRun": "release-7", "tekton.dev/pipelineTask": "image"});
     let task = read(&custom_run(&json!({"metadata": {"labels": labels}, "spec": {"retries": 2}}))).unwrap();
-    let creation = task.creation(false).unwrap();
+    let creation = task.creation(&NamedBuild::default()).unwrap();
     let metadata = &creation.object["metadata"];
     assert_eq!(metadata["name"], *creation.key.name);
     assert_eq!(
@@ -175,8 +194,9 @@ fn the_run_says_whose_it_is() {
         creation.condition.message,
         "attempt 1 of 3 of task image of PipelineRun release-7 (CustomRun release-image)"
     );
-    assert!(task.creation(true).unwrap().object["metadata"]["ownerReferences"].is_null());
-    let run = read_run(&run(&json!({}))).unwrap().creation(false).unwrap();
+    let taking = NamedBuild::read(&json!({"spec": {"retention": {"atBuildDeletion": true}}}));
+    assert!(task.creation(&taking).unwrap().object["metadata"]["ownerReferences"].is_null());
+    let run = read_run(&run(&json!({}))).unwrap().creation(&NamedBuild::default()).unwrap();
     assert_eq!(run.object["metadata"]["labels"]["triggers.shipwright.io/owned-by-run"], "release-image");
     assert_eq!(run.condition.message, "attempt 1 of 1 of Run release-image");
 }
@@ -198,7 +218,7 @@ fn the_run_goes_on_with_the_trace_that_tekton_notes() {
         (json!({given: "00-1-2-01"}), None),
     ] {
         let task = read(&custom_run(&json!({"metadata": {"annotations": annotations}}))).unwrap();
-        let object = task.creation(false).unwrap().object;
+        let object = task.creation(&NamedBuild::default()).unwrap().object;
         let found = object["metadata"]["annotations"]["trigger.shipwright.io/traceparent"].as_str();
         assert_eq!(found, expected.map(trace).as_deref(), "{annotations}");
     }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use trigger_tasks::{Attempt, CancelCause, ObservedRun, Step, Task};
+use trigger_tasks::{Attempt, CancelCause, NamedBuild, ObservedRun, Step, Task};
 
 pub const CREATED: &str = "2026-01-02T03:00:00Z";
 
@@ -48,7 +48,7 @@ pub fn read_run(run: &Value) -> Option<Task> {
 
 /// The BuildRun of the task's current attempt, with this condition, changed by a merge patch.
 pub fn build_run(task: &Task, condition: Option<(&str, &str)>, change: &Value) -> Value {
-    let mut object = task.creation(false).unwrap().object;
+    let mut object = task.creation(&NamedBuild::default()).unwrap().object;
     if let Some((status, reason)) = condition {
         let condition =
             json!({"type": "Succeeded", "status": status, "reason": reason, "message": "says it"});
@@ -66,6 +66,7 @@ pub fn tell(step: &Step) -> String {
     match step {
         Step::Done => "leave".to_owned(),
         Step::Create => "create".to_owned(),
+        Step::Adopt(_) => "adopt".to_owned(),
         Step::Cancel(CancelCause::Task, _) => "cancel for the task".to_owned(),
         Step::Cancel(CancelCause::Timeout, _) => "cancel for its time".to_owned(),
         Step::Wait(None) => "wait".to_owned(),

@@ -98,7 +98,9 @@ fn a_run_that_was_there_and_is_gone_is_missed() {
     let known = |name: &str| json!({"spec": {"retries": 3}, "status": {"extraFields": link(name)}});
     check_without_run(&known(&name_of_run()), 0, "False/BuildRunMissing");
     // That of an earlier attempt says nothing about this one.
-    check_without_run(&known("release-image-earlier"), 0, "create");
+    let mut second = known("release-image-earlier");
+    second["status"]["retriesStatus"] = json!([{"startTime": "2026-01-02T03:00:00Z"}]);
+    check_without_run(&second, 0, "create");
     let mut both = known(&name_of_run());
     both["spec"] = cancelled()["spec"].clone();
     check_without_run(&both, 0, "False/CustomRunCancelled");
@@ -107,9 +109,54 @@ fn a_run_that_was_there_and_is_gone_is_missed() {
 #[test]
 fn a_run_of_somebody_else_is_not_touched() {
     let task = read(&custom_run(&json!({"spec": {"retries": 1}}))).unwrap();
-    for labels in [json!({"trigger.shipwright.io/customrun-uid": "uid-2"}), Value::Null] {
-        let theirs = build_run(&task, Some(("True", "Succeeded")), &json!({"metadata": {"labels": labels}}));
+    let labelled = json!({"labels": {"trigger.shipwright.io/customrun-uid": "uid-2"}});
+    for metadata in [labelled, json!({"labels": null, "ownerReferences": null})] {
+        let theirs = build_run(&task, Some(("True", "Succeeded")), &json!({ "metadata": metadata }));
         assert_eq!(tell(&step(&task, &seen(&theirs), at(0))), "False/BuildRunNameTaken");
+    }
+}
+
+/// The controller of `shipwright-io/triggers` names a BuildRun in the status, creates it, and copies its condition.
+#[test]
+fn a_task_that_another_controller_has_begun_keeps_its_run() {
+    let link = json!({"buildRunName": "release-image-x7k2p", "buildRunNamespace": "team-a"});
+    let begun =
+        json!({"spec": {"retries": 1}, "status": {"startTime": "2026-01-02T03:00:00Z", "extraFields": link}});
+    let mut named = begun.clone();
+    named["status"]["conditions"] = json!([{"type": "Succeeded", "status": "Unknown", "reason": "Running"}]);
+    let task = read(&custom_run(&begun)).unwrap();
+    assert_eq!(task.run().to_string(), "team-a/release-image-x7k2p");
+
+    let theirs = |condition| {
+        let change = json!({"metadata": {"labels": {"trigger.shipwright.io/customrun-uid": null}}});
+        seen(&build_run(&task, Some(condition), &change))
+    };
+    let Step::Adopt(patch) = step(&task, &theirs(("Unknown", "Running")), at(1)) else { panic!() };
+    let adopted = seen(&build_run(&task, Some(("Unknown", "Running")), &patch));
+    assert_eq!(tell(&step(&task, &adopted, at(1))), "Unknown/Running");
+    assert_eq!(tell(&step(&task, &theirs(("True", "Succeeded")), at(1))), "True/Succeeded");
+    assert_eq!(tell(&step(&task, &theirs(("False", "Failed")), at(1))), "Unknown/Started after Failed");
+    let stopped = read(&custom_run(&{
+        let mut stopped = begun.clone();
+        stopped["spec"]["status"] = "RunCancelled".into();
+        stopped
+    }))
+    .unwrap();
+    assert_eq!(tell(&step(&stopped, &theirs(("Unknown", "Running")), at(1))), "cancel for the task");
+
+    // It was named and not created yet, so that it can still turn up; or it was there.
+    check_without_run(&begun, 1, "create");
+    assert_eq!(task.creation(&trigger_tasks::NamedBuild::default()).unwrap().key, task.run());
+    assert_eq!(task.delayed("busy", at(1)), None, "a condition would say that it was there");
+    check_without_run(&named, 1, "False/BuildRunMissing");
+
+    // Neither a BuildRun elsewhere nor an impossible name is adopted.
+    for (namespace, name) in
+        [("team-b", "release-image-x7k2p"), ("team-a", "x?watch=true"), ("team-a", "../x")]
+    {
+        let mut other = begun.clone();
+        other["status"]["extraFields"] = json!({"buildRunName": name, "buildRunNamespace": namespace});
+        assert_eq!(&*read(&custom_run(&other)).unwrap().run().name, name_of_run(), "{namespace}/{name}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trigger_tasks::{ObservedRun, Step, Task, step};
+use trigger_tasks::{NamedBuild, ObservedRun, Step, Task, step};
 
 use crate::scene::{at, custom_run, read, seen};
 
@@ -94,9 +94,9 @@ impl World {
             }
             // The creator looks at the task anew before.
             Step::Create if known.resource_version == task(self.latest()).resource_version => {
-                self.under_way.push((self.now, known.creation(false).unwrap().object));
+                self.under_way.push((self.now, known.creation(&NamedBuild::default()).unwrap().object));
             }
-            Step::Cancel(_, patch) => {
+            Step::Cancel(_, patch) | Step::Adopt(patch) => {
                 if let Some(Some(run)) = self.runs.get_mut(&name) {
                     json_patch::merge(run, &patch);
                 }

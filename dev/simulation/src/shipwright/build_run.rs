@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_devcluster::{ApiError, StoreHandle};
 
@@ -10,6 +11,9 @@ use super::resolve::resolve;
 use super::{DURATION, OUTCOMES, is_canceled, is_finished, key, output, run_resource};
 use crate::go_time::{current_time, go_duration};
 use crate::{SIMULATED, SimulationOptions};
+
+/// Two moments that lie no further apart count as one: the real controller needs a moment to pass on a cancellation.
+const AT_THE_SAME_TIME: Duration = Duration::from_secs(2);
 
 /// The condition `Succeeded` of a run, without its time.
 struct Condition<'a> {
@@ -36,6 +40,9 @@ pub(super) async fn simulate(
     order: &RunOrder,
 ) -> Result<(), ApiError> {
     if is_canceled(run) {
+        if times_out_now(run) {
+            return Ok(());
+        }
         let condition = Condition::failed("BuildRunCanceled", "the run was canceled");
         return finish(store, run, &condition, &json!({})).await;
     }
@@ -58,10 +65,13 @@ pub(super) async fn simulate(
     update_status(store, run, &running, &json!({"startTime": current_time()})).await?;
 
     let duration = annotation(&build, DURATION).and_then(positive_duration).unwrap_or(options.duration);
-    let mut timeouts = [&run["spec"], spec].into_iter();
-    let timeout = timeouts.find_map(|spec| positive_duration(spec["timeout"].as_str()?));
+    let timeout = time_limit(run, spec);
     if let Some(timeout) = timeout.filter(|timeout| *timeout < duration) {
         tokio::time::sleep(timeout).await;
+        let (namespace, name) = key(run);
+        if store.get(&run_resource(), namespace, name).await?.is_some_and(|now| is_canceled(&now)) {
+            return Ok(());
+        }
         let message = format!("the run did not finish within {}s", timeout.as_secs_f64());
         return finish(store, run, &Condition::failed("BuildRunTimeout", &message), &json!({})).await;
     }
@@ -77,6 +87,20 @@ pub(super) async fn simulate(
             finish(store, run, &condition, &output::status_fields(spec, key(run).1)).await
         }
     }
+}
+
+/// The limit of the TaskRun: that of the run, else that of its Build.
+fn time_limit(run: &Value, build_spec: &Value) -> Option<Duration> {
+    [&run["spec"], build_spec].into_iter().find_map(|spec| positive_duration(spec["timeout"].as_str()?))
+}
+
+/// Whether the TaskRun times out about when its run is canceled. Tekton's admission refuses changes to a finished TaskRun:
+/// the real controller repeats its change for ever, looks no further, and leaves the run `Unknown`.
+fn times_out_now(run: &Value) -> bool {
+    let status = &run["status"];
+    let begun = status["startTime"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+    let limit = time_limit(run, &status["buildSpec"]);
+    limit.zip(begun).is_some_and(|(limit, begun)| begun + limit <= Timestamp::now() + AT_THE_SAME_TIME)
 }
 
 fn annotation<'a>(build: &'a Value, key: &str) -> Option<&'a str> {

@@ -1,5 +1,7 @@
 //! Scenarios 15 and 22, and the lines C9 to C13: a task runs its Build and says how it goes.
 
+use jiff::Timestamp;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use trigger_devcluster::Gvr;
 
@@ -36,7 +38,7 @@ async fn a_build_of_either_version_runs_as_a_task_with_parameters_and_results() 
                     {"name": "target", "value": "prod"},
                     {"name": "args", "values": [{"value": "A=1"}, {"value": "B=2"}]},
                 ],
-                "timeout": "10m",
+                "timeout": "660s",
                 "serviceAccount": "builder",
                 "volumes": [{"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}],
             })
@@ -50,6 +52,10 @@ async fn a_build_of_either_version_runs_as_a_task_with_parameters_and_results() 
         assert!(result(&done, "sourceGitCommit").is_some());
     }
     assert_eq!(world.run_counts().await, (2, 0));
+}
+
+fn object(value: Value) -> DynamicObject {
+    serde_json::from_value(value).unwrap()
 }
 
 /// The BuildRun says whose it is, and the task is its owner but not its controller.
@@ -72,6 +78,39 @@ fn check_origin(task: &Value, run: &Value) {
     assert_eq!(triggered["reason"], "CustomRun");
     let sentence = triggered["message"].as_str().unwrap();
     assert!(sentence.contains("task image of PipelineRun release-7"), "{sentence}");
+}
+
+/// The controller of `shipwright-io/triggers` had begun the task when this program took over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_another_controller_has_begun_gets_no_second_run() {
+    let world = simulated().await;
+    world.scripted("Succeeded", "1s").await;
+    let (tasks, runs, namespace) = (world.tasks("CustomRun"), world.build_runs(), world.namespace("team-a"));
+    let away = world.away().await;
+    // It names the BuildRun in the status, then creates it with the task as its controller and no label of ours.
+    let task = json!({
+        "apiVersion": "tekton.dev/v1beta1", "kind": "CustomRun", "metadata": {"name": "image"},
+        "spec": {"customRef": by_name("web")},
+    });
+    let task = tasks.create(&PostParams::default(), &object(task)).await.unwrap();
+    let link = json!({"buildRunName": "image-x7k2p", "buildRunNamespace": namespace});
+    let status = json!({"status": {"startTime": Timestamp::now(), "extraFields": link}});
+    let patch = Patch::Merge(status);
+    tasks.patch_status("image", &PatchParams::default(), &patch).await.unwrap();
+    let run = json!({
+        "apiVersion": "shipwright.io/v1beta1", "kind": "BuildRun",
+        "metadata": {"name": "image-x7k2p", "ownerReferences": [{
+            "apiVersion": "tekton.dev/v1beta1", "kind": "CustomRun", "name": "image", "uid": task.metadata.uid,
+            "controller": true, "blockOwnerDeletion": true,
+        }]},
+        "spec": {"build": {"name": "web"}},
+    });
+    runs.create(&PostParams::default(), &object(run)).await.unwrap();
+
+    let world = away.back().await;
+    let done = world.task_reaches("image", "True", "Succeeded").await;
+    assert_eq!(done["status"]["extraFields"]["buildRunName"], "image-x7k2p");
+    assert_eq!(world.run_counts().await, (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
