@@ -132,8 +132,8 @@ impl Hmac {
 }
 
 impl KeyForm {
-    /// The prefix of [`KeyForm::WebhookSecret`].
-    const WEBHOOK_SECRET: &str = "whsec_";
+    /// The prefix of a key of the form [`KeyForm::WebhookSecret`].
+    pub const WEBHOOK_SECRET: &str = "whsec_";
 
     /// The bytes that sign; `None` for a key that is empty or not of this form.
     fn bytes(self, key: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {

@@ -37,18 +37,29 @@ pub enum DeliveryIdentity {
 impl Selector {
     /// The selector of a delivery whose events are read already.
     pub fn of(events: &Events) -> Self {
-        let mut selector = Self { names: Vec::new(), is_ping: false };
-        for (_, event) in events.iter() {
-            let Event::Git(event) = event else { continue };
-            for name in &event.repository.names {
-                if !selector.names.contains(name) {
-                    selector.names.push(name.clone());
-                }
-            }
-            selector.is_ping |= event.kind == GitEventKind::Ping;
+        let events = || {
+            events.iter().filter_map(|(_, event)| match event {
+                Event::Git(event) => Some(event),
+                Event::PipelineRun(_) | Event::Image(_) => None,
+            })
+        };
+        Self {
+            names: distinct(events().flat_map(|event| event.repository.names.iter().cloned())),
+            is_ping: events().any(|event| event.kind == GitEventKind::Ping),
         }
-        selector
     }
+}
+
+/// Each name once, in the order of its first occurrence.
+pub(crate) fn distinct(names: impl Iterator<Item = RepoId>) -> Vec<RepoId> {
+    // The addresses of one repository have one name or two.
+    let mut distinct = Vec::with_capacity(2);
+    for name in names {
+        if !distinct.contains(&name) {
+            distinct.push(name);
+        }
+    }
+    distinct
 }
 
 impl DeliveryIdentity {

@@ -1,6 +1,11 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use trigger_core::RepoId;
 
+/// The commit id that providers send in place of one that does not exist: of a new or a deleted ref.
+pub(crate) const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+/// The commit of a ref before a composed push.
+pub(crate) const OLD_COMMIT: &str = "1111111111111111111111111111111111111111";
+
 /// An event to compose, for trying a set-up out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {

@@ -7,10 +7,7 @@ use trigger_core::{KeyForm, RepoId, sign as hmac_sha256};
 
 use super::credential::{SCHEME, SIGNATURE};
 use super::{DELIVERY, EVENT};
-use crate::sample::{Sample, SampleKind, SampleRequest, headers};
-
-const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
-const OLD_COMMIT: &str = "1111111111111111111111111111111111111111";
+use crate::sample::{NO_COMMIT, OLD_COMMIT, Sample, SampleKind, SampleRequest, headers};
 
 pub(super) fn compose(sample: &Sample) -> SampleRequest {
     let repository = repository(&sample.repository, &sample.default_branch);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 
 use crate::json::Text;
+use crate::request::distinct;
 
 /// github.com ignores the case of paths, and `ssh.github.com` serves its repositories over SSH on port 443.
 /// Source: <https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port>.
@@ -46,13 +47,7 @@ impl RepositoryBody<'_> {
         let url_name = other(&self.url).then(|| self.url_name()).flatten();
         let others = [&self.clone_url, &self.ssh_url, &self.git_url].into_iter().filter(|url| other(url));
         let urls = std::iter::once(&self.html_url).chain(others).flatten();
-        let mut names = Vec::with_capacity(2);
-        for name in urls.filter_map(|url| repo_id(&url.0)).chain(url_name) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
+        distinct(urls.filter_map(|url| repo_id(&url.0)).chain(url_name))
     }
 
     /// The repository as events hold it.

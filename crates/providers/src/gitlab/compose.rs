@@ -6,13 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_core::{KeyForm, RepoId, sign as hmac_sha256};
 
-use super::credential::{ID, SIGNATURE, SIGNING_TOKEN, TIMESTAMP, TOKEN, VERSION};
+use super::credential::{ID, SIGNATURE, TIMESTAMP, TOKEN, VERSION};
 use super::kind::{MERGE_REQUEST_HOOK, PUSH_HOOK, TAG_PUSH_HOOK};
 use super::{CONTENT_TYPE, EVENT, IDS, TITLE};
-use crate::sample::{Sample, SampleError, SampleKind, SampleRequest, headers};
-
-const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
-const OLD_COMMIT: &str = "1111111111111111111111111111111111111111";
+use crate::sample::{NO_COMMIT, OLD_COMMIT, Sample, SampleError, SampleKind, SampleRequest, headers};
 
 /// The ids of the project, and of the one that a fork is.
 const PROJECT: u64 = 1;
@@ -84,7 +81,7 @@ pub(super) fn sign(
         (event_id, delivery),
     ]);
     let Some(key) = key else { return sent };
-    if key.starts_with(SIGNING_TOKEN.as_bytes()) {
+    if key.starts_with(KeyForm::WEBHOOK_SECRET.as_bytes()) {
         let seconds = now.as_second();
         let prefix = format!("{delivery}.{seconds}.");
         if let Some(tag) = hmac_sha256(key, KeyForm::WebhookSecret, prefix.as_bytes(), body) {

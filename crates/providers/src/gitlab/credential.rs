@@ -26,9 +26,6 @@ pub(super) const TOKEN: &str = "x-gitlab-token";
 /// The version of signatures that is understood.
 pub(super) const VERSION: &str = "v1";
 
-/// The prefix of a signing token, which a plain token has not.
-pub(super) const SIGNING_TOKEN: &str = "whsec_";
-
 /// A timestamp may differ from the clock here by so many seconds, both ways. The specification leaves the number to the
 /// receiver; five minutes are the value of its libraries.
 const CLOCK_SKEW: u64 = 300;

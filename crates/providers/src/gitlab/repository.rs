@@ -7,6 +7,7 @@ use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 
 use crate::PayloadError;
 use crate::json::Text;
+use crate::request::distinct;
 
 /// gitlab.com ignores the case of paths, and `altssh.gitlab.com` serves its repositories over SSH on port 443.
 /// Source: <https://about.gitlab.com/blog/gitlab-dot-com-now-supports-an-alternate-git-plus-ssh-port/>.
@@ -32,13 +33,7 @@ impl ProjectBody<'_> {
     /// out: one good address is enough, and servers without SSH send odd ones.
     pub(super) fn names(&self) -> Vec<RepoId> {
         let urls = [&self.web_url, &self.git_http_url, &self.git_ssh_url].into_iter().flatten();
-        let mut names = Vec::with_capacity(2);
-        for name in urls.filter_map(|url| RepoId::parse_with(&url.0, &HOSTS).ok()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
+        distinct(urls.filter_map(|url| RepoId::parse_with(&url.0, &HOSTS).ok()))
     }
 
     /// The project as events hold it.
