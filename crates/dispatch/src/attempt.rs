@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
 use trigger_core::{Cause, Delivery, Events, Facts, ResourceRef};
@@ -23,15 +23,22 @@ use crate::sources::events_of;
 /// API server has others to serve.
 const SIDE_BY_SIDE: usize = 16;
 
-/// How long an attempt may take.
+/// When an attempt and its calls end.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadlines {
-    /// All of it.
-    pub(crate) attempt: Duration,
-    /// One launch of it: an admission webhook may take 30 s, and then it should not hold up the others.
+    /// The end of the attempt.
+    pub(crate) attempt: Instant,
+    /// How long one launch may take: an admission webhook may take 30 s, and then it should not hold up the others.
     pub(crate) launch: Duration,
     /// Cancelled when there is no time left: the program ends.
     pub(crate) abort: CancellationToken,
+}
+
+impl Deadlines {
+    /// When a call that begins now ends: it gets the time of a launch, and no more than the attempt has left.
+    fn of_call(&self) -> Instant {
+        self.attempt.min(Instant::now() + self.launch)
+    }
 }
 
 /// The services that an attempt calls.
@@ -62,7 +69,6 @@ pub(crate) struct Attempt {
 /// has ended since may have been cleaned up, and would then be made a second time. An earlier launch stays on record,
 /// also if its rule is gone by now.
 pub(crate) async fn attempt(claimed: &ClaimedDelivery, tools: Tools<'_>, deadlines: Deadlines) -> Attempt {
-    let deadline = Instant::now() + deadlines.attempt;
     let done: Vec<_> = claimed.launches.iter().filter(|launch| launch.error.is_none()).cloned().collect();
     let ended_early =
         |retryable, permanent| Attempt { retryable, permanent, launches: done.clone(), ..Attempt::default() };
@@ -71,7 +77,7 @@ pub(crate) async fn attempt(claimed: &ClaimedDelivery, tools: Tools<'_>, deadlin
         Err(error) => return ended_early(None, Some(error_chain(&error))),
     };
     let mut facts = claimed.facts.clone();
-    let decided = match decide(claimed, &events, &mut facts, tools, &deadlines, deadline).await {
+    let decided = match decide(claimed, &events, &mut facts, tools, &deadlines).await {
         Ok(decided) => decided,
         Err(error) => return ended_early(Some(error_chain(&error)), None),
     };
@@ -90,9 +96,9 @@ pub(crate) async fn attempt(claimed: &ClaimedDelivery, tools: Tools<'_>, deadlin
     let existing: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
     let mut due: Vec<_> = plans.iter().filter(|plan| !existing.contains(&plan.resource)).collect();
     attempt.throttle(&mut due, plans.len(), tools);
-    attempt.launch_all(due, tools, &deadlines, deadline).await;
+    attempt.launch_all(due, tools, &deadlines).await;
     if attempt.retryable.is_none() {
-        attempt.follow_up(&plans, tools, &deadlines, deadline).await;
+        attempt.follow_up(&plans, tools, &deadlines).await;
     }
     attempt
 }
@@ -104,11 +110,10 @@ async fn decide(
     facts: &mut Facts,
     tools: Tools<'_>,
     deadlines: &Deadlines,
-    deadline: Instant,
 ) -> Result<Vec<Decided>, JournalError> {
     let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
     // Answers have the time of one launch, so that most of the attempt is left for what they decide.
-    let until = deadline.min(Instant::now() + deadlines.launch);
+    let until = deadlines.of_call();
     let (decided, added) = decide_with(events, &claimed.verification, facts, tools.rules, tools.facts, until)
         .instrument(span.clone())
         .await;
@@ -122,12 +127,13 @@ async fn decide(
 fn launch<'a>(
     plan: &'a Plan,
     tools: Tools<'a>,
-    within: Duration,
+    deadlines: &'a Deadlines,
 ) -> BoxFuture<'a, Result<Launched, LaunchError>> {
     let span = info_span!(target: "trigger_trace", "launch", run = %plan.resource.key, error = field::Empty);
     async move {
         let began = Instant::now();
-        let result = timeout(within, tools.launcher.launch(plan)).await.unwrap_or_else(|_| Err(timed_out()));
+        let result = timeout_at(deadlines.of_call(), tools.launcher.launch(plan)).await;
+        let result = result.unwrap_or_else(|_| Err(timed_out()));
         tools.metrics.launch_took(began.elapsed().as_secs_f64());
         if let Err(error) = &result {
             let error = if error.retry == Retry::Later { "retryable" } else { "refused" };
@@ -144,14 +150,14 @@ fn launch<'a>(
 fn launch_in_order<'a>(
     group: Vec<&'a Plan>,
     tools: Tools<'a>,
-    within: Duration,
+    deadlines: &'a Deadlines,
 ) -> BoxFuture<'a, Vec<(&'a Plan, Result<Launched, LaunchError>)>> {
     async move {
         let mut results = Vec::with_capacity(group.len());
         let mut failed: Option<LaunchError> = None;
         for plan in group {
             let result = match &failed {
-                None => launch(plan, tools, within).await,
+                None => launch(plan, tools, deadlines).await,
                 Some(LaunchError { retry, .. }) => Err(LaunchError {
                     message: "an object before it could not be created".to_owned(),
                     retry: *retry,
@@ -183,7 +189,7 @@ fn timed_out() -> LaunchError {
     LaunchError { message: "the API server did not answer in time".to_owned(), retry: Retry::Later }
 }
 
-/// The objects to create, each once, and the errors of those that cannot be rendered: those stop nothing but
+/// The objects to create, each once, of the events that are decided, and the errors of those that cannot be rendered: those stop nothing but
 /// themselves.
 fn plans(
     claimed: &ClaimedDelivery,
@@ -193,7 +199,9 @@ fn plans(
 ) -> (Vec<Plan>, Vec<RenderError>) {
     let (mut plans, mut errors) = (Vec::<Plan>::new(), Vec::new());
     let mut planned = HashSet::new();
-    for ((ordinal, event), decided) in events.iter().zip(decided) {
+    // A rule that is not decided may have precedence over those that fire, so its event starts nothing.
+    let decided = events.iter().zip(decided).filter(|(_, decided)| decided.needs.is_empty());
+    for ((ordinal, event), decided) in decided {
         let event = event.clone().resolved(facts);
         let also = also_matched(&decided.decisions);
         for decision in &decided.decisions {
@@ -260,26 +268,18 @@ impl Attempt {
                 limit.name,
                 tools.limiter.runs()
             );
-            // The first limit to allow more decides when the delivery is claimed again.
-            if self.throttled.as_ref().is_none_or(|(next, _)| grant.next < *next) {
-                self.throttled = Some((grant.next, message));
-            }
+            // Every limit allows more after the same time.
+            self.throttled.get_or_insert((grant.next, message));
         }
     }
 
-    async fn launch_all(
-        &mut self,
-        due: Vec<&Plan>,
-        tools: Tools<'_>,
-        deadlines: &Deadlines,
-        deadline: Instant,
-    ) {
+    async fn launch_all(&mut self, due: Vec<&Plan>, tools: Tools<'_>, deadlines: &Deadlines) {
         let groups = by_target(&due).into_iter();
-        let work: Vec<_> = groups.map(|group| launch_in_order(group, tools, deadlines.launch)).collect();
+        let work: Vec<_> = groups.map(|group| launch_in_order(group, tools, deadlines)).collect();
         let mut results = stream::iter(work).buffer_unordered(SIDE_BY_SIDE);
         let mut answered = HashSet::new();
         while let Some(Ok(Some(group))) =
-            deadlines.abort.run_until_cancelled(timeout_at(deadline, results.next())).await
+            deadlines.abort.run_until_cancelled(timeout_at(deadlines.attempt, results.next())).await
         {
             for (plan, result) in group {
                 answered.insert(&plan.resource);
@@ -293,7 +293,7 @@ impl Attempt {
     }
 
     /// Records the starts on the objects that caused them: one write for each object.
-    async fn follow_up(&self, plans: &[Plan], tools: Tools<'_>, deadlines: &Deadlines, deadline: Instant) {
+    async fn follow_up(&self, plans: &[Plan], tools: Tools<'_>, deadlines: &Deadlines) {
         let launched = self.launches.iter().filter(|launch| launch.error.is_none());
         let existing: HashSet<_> = launched.map(|launch| &launch.run).collect();
         let mut due: Vec<&FollowUp> = plans
@@ -304,8 +304,7 @@ impl Attempt {
         while let Some(first) = due.first().map(|first| first.on.clone()) {
             let (records, rest): (Vec<_>, Vec<_>) = due.into_iter().partition(|other| other.on == first);
             // A record waits no longer than a run, and not beyond the attempt, whose claim ends.
-            let until = deadline.min(Instant::now() + deadlines.launch);
-            let write = timeout_at(until, tools.launcher.follow_up(&records));
+            let write = timeout_at(deadlines.of_call(), tools.launcher.follow_up(&records));
             let _ = deadlines.abort.run_until_cancelled(write).await;
             due = rest;
         }
@@ -344,7 +343,8 @@ pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use trigger_core::{
-        Branch, Commit, Event, GitEvent, GitEventKind, Ordinal, RepoId, Repository, Verification,
+        AbbreviatedCommit, Branch, Commit, Event, GitEvent, GitEventKind, Need, Ordinal, RepoId, Repository,
+        Verification,
     };
     use trigger_journal::ClaimToken;
     use trigger_targets::build_run::{BuildTemplate, RevisionPolicy};
@@ -378,8 +378,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
+    fn claimed() -> ClaimedDelivery {
         let delivery = Delivery {
             id: trigger_core::DeliveryId::derive(&[b"delivery"]),
             source: "forge".into(),
@@ -392,7 +391,7 @@ mod tests {
             body: bytes::Bytes::new(),
             replay: None,
         };
-        let claimed = ClaimedDelivery {
+        ClaimedDelivery {
             token: ClaimToken { id: delivery.id.clone(), attempt: 1 },
             delivery,
             verification: Verification::default(),
@@ -400,15 +399,32 @@ mod tests {
             tenant: "team-a".into(),
             launches: Vec::new(),
             claimed_until: jiff::Timestamp::UNIX_EPOCH,
-        };
+        }
+    }
+
+    #[test]
+    fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
         let events = Events::new(vec![push("main"), push("dev")]).unwrap();
         // Two owners fire the one target for the first event.
         let first = Decided { decisions: vec![fired("one"), fired("two")], needs: Vec::new() };
         let second = Decided { decisions: vec![fired("one")], needs: Vec::new() };
-        let (plans, errors) = plans(&claimed, &events, &Facts::default(), &[first, second]);
+        let (plans, errors) = plans(&claimed(), &events, &Facts::default(), &[first, second]);
         assert!(errors.is_empty(), "{errors:?}");
         let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
         assert_eq!(ordinals, [Ordinal::FIRST, Ordinal::new(1)]);
         assert_ne!(plans[0].resource, plans[1].resource);
+    }
+
+    #[test]
+    fn an_event_with_an_open_need_starts_nothing() {
+        let events = Events::new(vec![push("main"), push("dev")]).unwrap();
+        let repository = RepoId::parse("https://git.example.com/acme/web").unwrap();
+        let abbreviated = AbbreviatedCommit::parse("0123456789ab").unwrap();
+        let need = Need::FullCommit { repository, abbreviated };
+        let open = Decided { decisions: vec![fired("one")], needs: vec![need] };
+        let decided = Decided { decisions: vec![fired("one")], needs: Vec::new() };
+        let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[open, decided]);
+        let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
+        assert_eq!(ordinals, [Ordinal::new(1)]);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -39,12 +40,12 @@ pub struct Dispatcher {
     abort: CancellationToken,
 }
 
-/// What is being worked on.
+/// The deliveries that are being worked on.
 #[derive(Default)]
 struct UnderWay {
-    /// How many deliveries of each tenant.
+    /// Their number, by tenant.
     held: Mutex<HashMap<Arc<str>, usize>>,
-    /// Told when one of them is done.
+    /// Notified when one of them is done.
     done: Notify,
 }
 
@@ -121,7 +122,7 @@ impl Dispatcher {
         }
     }
 
-    /// Works until `shutdown`, then ends what it has begun, or gives it back. `synced` tells when the inventory has seen
+    /// Works until `shutdown`, then ends what it has begun, or gives it back. `synced` is true once the inventory has seen
     /// every Build; nothing is decided before.
     pub async fn run(self, mut synced: watch::Receiver<bool>, shutdown: CancellationToken) {
         tokio::select! {
@@ -255,7 +256,7 @@ impl Dispatcher {
 
     async fn attempt(&self, claimed: &ClaimedDelivery, rules: &RuleSet) -> Attempt {
         let Settings { attempt: whole, launch, .. } = self.settings;
-        let deadlines = Deadlines { attempt: whole, launch, abort: self.abort.clone() };
+        let deadlines = Deadlines { attempt: Instant::now() + whole, launch, abort: self.abort.clone() };
         let tools = Tools {
             rules,
             queue: self.journal.as_ref(),
@@ -305,8 +306,8 @@ fn spread(claimed: &ClaimedDelivery) -> f64 {
 }
 
 fn report(attempt: &Attempt) {
-    if record::log(&attempt.decisions) == 0 {
-        info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` tells why");
+    if record::log(&attempt.decisions, &attempt.launches) == 0 {
+        info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` shows why");
     }
     if let Some(error) = &attempt.permanent {
         error!(error, "the delivery failed and is not tried again");

@@ -31,22 +31,19 @@ pub(crate) const MOST_FACTS: usize = 64;
 /// How long one answer may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// The decisions on the events of a delivery, in the order of the events.
-pub(crate) type Decisions = Vec<Decided>;
-
-/// Decides every event with the facts gathered so far. The result may still have needs.
+/// Decides every event with the facts gathered so far, in the order of the events. The result may still have needs.
 pub(crate) fn decide_all(
     events: &Events,
     verification: &Verification,
     facts: &Facts,
     rules: &RuleSet,
-) -> Decisions {
+) -> Vec<Decided> {
     let one = |(_, event)| decide(DecisionInput { event, verification, facts, rules });
     events.iter().map(one).collect()
 }
 
 /// Gathers the facts that `decisions` need. An answer that does not arrive by `deadline` is unknown.
-async fn gather(decisions: &Decisions, facts: &mut Facts, source: &dyn FactSource, deadline: Instant) {
+async fn gather(decisions: &[Decided], facts: &mut Facts, source: &dyn FactSource, deadline: Instant) {
     let mut known = facts.iter().count();
     for need in decisions.iter().flat_map(|decided| &decided.needs) {
         if facts.get(need).is_some() {
@@ -67,14 +64,14 @@ async fn gather(decisions: &Decisions, facts: &mut Facts, source: &dyn FactSourc
 /// Decides a delivery, asking `source` for what is needed. True beside the decisions if facts were added.
 ///
 /// After [`MOST_ROUNDS`] rounds the decisions may still have needs; then the rules that have them cannot be decided.
-pub(crate) async fn decide_with(
+pub async fn decide_with(
     events: &Events,
     verification: &Verification,
     facts: &mut Facts,
     rules: &RuleSet,
     source: &dyn FactSource,
     deadline: Instant,
-) -> (Decisions, bool) {
+) -> (Vec<Decided>, bool) {
     let mut added = false;
     let mut decisions = decide_all(events, verification, facts, rules);
     for _ in 0..MOST_ROUNDS {

@@ -38,7 +38,7 @@ impl InlineDecision {
         let all = decided.iter().flat_map(|decided| &decided.decisions);
         let outcomes = all.map(|decision| outcome_name(&decision.outcome)).collect();
         let decisions = record::decisions(&decided, &[]);
-        record::log(&decisions);
+        record::log(&decisions, &[]);
         Some(Self { decisions, counts: DecisionCounts(outcomes) })
     }
 }

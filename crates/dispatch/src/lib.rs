@@ -4,7 +4,7 @@
 //! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
 //! - `attempt`: one attempt at one delivery.
 //! - `sources`: how stored deliveries are parsed again, a file per source.
-//! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] tells it.
+//! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] provides them.
 //! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
 //!   Most deliveries start nothing.
 //! - `preview`: decisions without launches, for the admin API.
@@ -35,11 +35,11 @@ mod record;
 mod sources;
 
 pub use dispatcher::{Dispatcher, Settings};
-pub use facts::{FactSource, NoCredentials};
+pub use facts::{FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use limits::LIMITS;
 pub use metrics::Metrics;
 pub use preview::preview;
 pub use pruner::run_pruner;
-pub use sources::{PipelineRunChange, TEKTON};
+pub use sources::PipelineRunChange;

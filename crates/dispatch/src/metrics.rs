@@ -12,13 +12,13 @@ use trigger_rules::Reason;
 /// that event.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    decisions: Family<DecisionLabels, Counter>,
-    attempts: Family<AttemptLabels, Counter>,
+    decisions: Family<OutcomeLabels, Counter>,
+    attempts: Family<OutcomeLabels, Counter>,
     handled: Histogram,
     launch_time: Histogram,
-    launches: Family<LaunchLabels, Counter>,
+    launches: Family<OutcomeLabels, Counter>,
     pruned: Family<PrunedLabels, Counter>,
-    observed: Family<ObservedLabels, Counter>,
+    observed: Family<OutcomeLabels, Counter>,
     throttled: Counter,
     leader: Gauge,
 }
@@ -50,22 +50,7 @@ impl AttemptEnd {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AttemptLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ObservedLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DecisionLabels {
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LaunchLabels {
+struct OutcomeLabels {
     outcome: &'static str,
 }
 
@@ -98,16 +83,16 @@ impl Metrics {
     fn create_series(&self) {
         for outcome in ["fired", "also-matched"].into_iter().chain(Reason::all().map(|reason| reason.name()))
         {
-            drop(self.decisions.get_or_create(&DecisionLabels { outcome }));
+            drop(self.decisions.get_or_create(&OutcomeLabels { outcome }));
         }
         for end in AttemptEnd::ALL {
-            drop(self.attempts.get_or_create(&AttemptLabels { outcome: end.name() }));
+            drop(self.attempts.get_or_create(&OutcomeLabels { outcome: end.name() }));
         }
         for outcome in ["created", "existed", "refused", "retryable"] {
-            drop(self.launches.get_or_create(&LaunchLabels { outcome }));
+            drop(self.launches.get_or_create(&OutcomeLabels { outcome }));
         }
         for outcome in ["kept", "known", "unconcerned"] {
-            drop(self.observed.get_or_create(&ObservedLabels { outcome }));
+            drop(self.observed.get_or_create(&OutcomeLabels { outcome }));
         }
         self.pruned(0, 0, 0);
     }
@@ -167,7 +152,7 @@ impl Metrics {
     }
 
     pub(crate) fn decided(&self, outcome: &'static str) {
-        self.decisions.get_or_create(&DecisionLabels { outcome }).inc();
+        self.decisions.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     pub(crate) fn pruned(&self, payloads: u64, deliveries: u64, keys: u64) {
@@ -178,7 +163,7 @@ impl Metrics {
 
     /// Counts a status change of a PipelineRun.
     pub fn observed(&self, outcome: &'static str) {
-        self.observed.get_or_create(&ObservedLabels { outcome }).inc();
+        self.observed.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     pub(crate) fn throttled(&self) {
@@ -187,7 +172,7 @@ impl Metrics {
 
     /// Counts an attempt at a delivery that was received `age` seconds ago.
     pub(crate) fn attempted(&self, end: AttemptEnd, age: f64) {
-        self.attempts.get_or_create(&AttemptLabels { outcome: end.name() }).inc();
+        self.attempts.get_or_create(&OutcomeLabels { outcome: end.name() }).inc();
         if matches!(end, AttemptEnd::Settled | AttemptEnd::Failed) {
             self.handled.observe(age.max(0.0));
         }
@@ -199,6 +184,6 @@ impl Metrics {
     }
 
     pub(crate) fn launched(&self, outcome: &'static str) {
-        self.launches.get_or_create(&LaunchLabels { outcome }).inc();
+        self.launches.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 }

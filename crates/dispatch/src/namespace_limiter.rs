@@ -11,17 +11,17 @@ pub(crate) struct NamespaceLimiter {
     spent: LeakyBuckets<LimitKey>,
 }
 
-/// The number of runs that a namespace may start now.
+/// How many of the objects of one limit may be created.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Grant {
-    /// How many objects.
+    /// How many objects may be created now.
     pub(crate) runs: usize,
-    /// When a good part of the rest may be created.
+    /// After how long the delivery asks again: a quarter of a minute's objects is free then.
     pub(crate) next: Duration,
 }
 
 const MINUTE: f64 = 60.0;
-/// Those that wait come back when a quarter of a minute's runs is free, not for each of them.
+/// A waiting delivery asks again when a quarter of a minute's runs is free, not for each of them.
 const PART: f64 = 0.25;
 
 impl NamespaceLimiter {

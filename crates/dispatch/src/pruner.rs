@@ -7,9 +7,9 @@ use trigger_journal::{Journal, JournalError, Pruned, Retention};
 
 use crate::metrics::Metrics;
 
-/// How often is looked for what is to be forgotten. Ages are counted in days.
-const EVERY: Duration = Duration::from_mins(1);
-/// Between two batches, so that those who keep and settle deliveries come first.
+/// How often the journal is pruned. Retention is counted in days.
+const INTERVAL: Duration = Duration::from_mins(1);
+/// The pause between two batches, so that writes of deliveries go first.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps the journal within `retention` until `shutdown`. One replica is enough for a journal; more do no harm.
@@ -24,12 +24,12 @@ pub async fn run_pruner(
             match prune(journal.as_ref(), retention, &metrics).await {
                 Ok(pruned) if pruned.is_empty() => {}
                 Ok(Pruned { payloads, deliveries, keys }) => {
-                    info!(payloads, deliveries, keys, "the journal has forgotten what is old");
+                    info!(payloads, deliveries, keys, "pruned the journal");
                 }
-                // Those who keep deliveries report the same trouble louder.
+                // Appending reports the same error, and louder.
                 Err(error) => warn!(error = %error, "the journal cannot be pruned now"),
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(INTERVAL).await;
         }
     };
     tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }

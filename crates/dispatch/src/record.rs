@@ -1,47 +1,70 @@
 //! Decisions in the words of the journal.
 
+use std::collections::{HashMap, HashSet};
+
 use tracing::{debug, info};
 use trigger_core::{Ordinal, ResourceRef};
-use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
+use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 use trigger_rules::{Check, Decided, Decision, Outcome};
 use trigger_targets::Plan;
 
+/// The objects to create, by event and target.
+type Runs<'a> = HashMap<(Ordinal, &'a ResourceRef), Vec<&'a ResourceRef>>;
+
 /// The decisions on the events of a delivery as records. `plans` are the objects that they create.
 pub(crate) fn decisions(decided: &[Decided], plans: &[Plan]) -> Vec<DecisionRecord> {
-    let ordinals = (0..).map(Ordinal::new);
+    let mut runs = Runs::new();
+    for plan in plans {
+        runs.entry((plan.ordinal, &plan.subject.resource)).or_default().push(&plan.resource);
+    }
+    let (runs, ordinals) = (&runs, (0..).map(Ordinal::new));
     let each = ordinals.zip(decided).flat_map(|(ordinal, decided)| {
-        decided.decisions.iter().map(move |decision| record(decision, ordinal, plans))
+        decided.decisions.iter().map(move |decision| record(decision, ordinal, runs))
     });
     each.collect()
 }
 
-/// Logs the decisions. Returns how many rules fired.
-pub(crate) fn log(decisions: &[DecisionRecord]) -> usize {
+/// Logs the decisions after what they start was launched. Returns how many rules fired.
+pub(crate) fn log(decisions: &[DecisionRecord], launches: &[LaunchRecord]) -> usize {
+    let created = launches.iter().filter(|launch| launch.error.is_none());
+    let existing: HashSet<_> = created.map(|launch| &launch.run).collect();
     let mut fired = 0;
     for decision in decisions {
         let (owner, rule) = (&decision.owner, &decision.rule);
         match &decision.outcome {
             OutcomeRecord::Fired { runs } => {
                 fired += 1;
-                info!(%owner, rule, runs = names(runs), "fired");
+                match split(runs, &existing) {
+                    (runs, None) => info!(%owner, rule, runs, "fired"),
+                    (runs, missing) => {
+                        info!(%owner, rule, runs, missing, "fired, but not every run was created");
+                    }
+                }
             }
-            OutcomeRecord::AlsoMatched { runs } => debug!(%owner, rule, runs = names(runs), "matched too"),
+            OutcomeRecord::AlsoMatched { runs } => {
+                debug!(%owner, rule, runs = split(runs, &existing).0, "matched too");
+            }
             OutcomeRecord::Skipped { reason, message: why } => debug!(%owner, rule, reason, why, "skipped"),
         }
     }
     fired
 }
 
-fn names(runs: &[ResourceRef]) -> String {
-    runs.iter().map(|run| run.key.to_string()).collect::<Vec<_>>().join(" ")
+/// The names of the runs that exist, and of those that do not: the API server refused them, or they wait.
+fn split(runs: &[ResourceRef], existing: &HashSet<&ResourceRef>) -> (Option<String>, Option<String>) {
+    let names = |exist: bool| {
+        let runs = runs.iter().filter(|run| existing.contains(run) == exist);
+        let names: Vec<_> = runs.map(|run| run.key.to_string()).collect();
+        (!names.is_empty()).then(|| names.join(" "))
+    };
+    (names(true), names(false))
 }
 
-fn record(decision: &Decision, event: Ordinal, plans: &[Plan]) -> DecisionRecord {
-    let target = &decision.target.resource;
+fn record(decision: &Decision, event: Ordinal, runs: &Runs<'_>) -> DecisionRecord {
     // A target that fired has plans, or rendering has failed and the delivery with it.
     let runs = || -> Vec<ResourceRef> {
-        let mine = plans.iter().filter(|plan| plan.ordinal == event && plan.subject.resource == *target);
-        mine.map(|plan| plan.resource.clone()).collect()
+        let runs = runs.get(&(event, &decision.target.resource)).into_iter().flatten();
+        runs.map(|run| ResourceRef::clone(run)).collect()
     };
     let outcome = match &decision.outcome {
         Outcome::Fired(_) => OutcomeRecord::Fired { runs: runs() },
@@ -66,5 +89,29 @@ fn check(check: &Check) -> CheckRecord {
         passed: check.passed,
         expected: check.expected.clone(),
         found: check.found.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trigger_core::ObjectKey;
+    use trigger_targets::build_run::BUILD;
+
+    use super::*;
+
+    #[test]
+    fn the_log_tells_runs_that_exist_from_runs_that_do_not() {
+        let run = |name: &str| BUILD.named(ObjectKey::new("team-a", name));
+        let (made, refused) = (run("made"), run("refused"));
+        let existing = HashSet::from([&made]);
+        let (yes, no) = (Some("team-a/made".to_owned()), Some("team-a/refused".to_owned()));
+        for (runs, expected) in [
+            (vec![made.clone(), refused.clone()], (yes.clone(), no.clone())),
+            (vec![made.clone()], (yes, None)),
+            (vec![refused.clone()], (None, no)),
+            (vec![], (None, None)),
+        ] {
+            assert_eq!(split(&runs, &existing), expected);
+        }
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// them: a stranger who can name many keys must not evict the entries that others are using.
 ///
 /// Why not a crate: quick_cache has no time to live. moka has one, but reads its own clock, which tests with paused
-/// time cannot move. Our maps have a few thousand entries and are read a few times per request, so one lock is enough.
+/// time cannot move. Our maps have at most some ten thousand entries and are read a few times per request, so one lock is enough.
 pub struct ExpiringMap<K, V> {
     capacity: usize,
     state: Mutex<State<K, V>>,

@@ -8,7 +8,7 @@ mod provider;
 use trigger_core::{Delivery, Events};
 use trigger_providers::PayloadError;
 
-pub use self::pipeline_run::{PipelineRunChange, TEKTON};
+pub use self::pipeline_run::PipelineRunChange;
 
 /// Every source of deliveries. Adding one is a file and a line here.
 static SOURCES: &[&dyn Source] = &[&provider::Providers, &pipeline_run::PipelineRuns, &image::Images];

@@ -5,7 +5,7 @@ use trigger_core::{Delivery, DeliveryId, Event, Events, Observer, PipelineRunEve
 use super::{Source, SourceError};
 
 /// The source of deliveries about PipelineRuns, beside the names of providers.
-pub const TEKTON: &str = "tekton";
+const TEKTON: &str = "tekton";
 
 /// PipelineRuns that this program has observed.
 pub(super) struct PipelineRuns;
