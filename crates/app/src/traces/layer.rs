@@ -190,7 +190,7 @@ impl SpanFields {
     fn text(&mut self, name: &'static str, value: &str) {
         match name {
             "delivery" => self.delivery = value.parse().ok(),
-            "fault" | "error" => self.error = Some(value.to_owned()),
+            "error" => self.error = Some(value.to_owned()),
             "link" => self.link = remote(value),
             _ => self.attributes.push(KeyValue::new(format!("trigger.{name}"), value.to_owned())),
         }

@@ -10,13 +10,14 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
+use tokio::time::Instant;
 use trigger_cluster::{Scope, connect, list_builds};
 use trigger_core::{
-    Event, Events, Fact, FactValue, Facts, ImageChange, KeyRef, ObjectKey, Ordinal, RepoId, Unsigned,
-    Verification,
+    Event, Events, Facts, ImageChange, KeyRef, ObjectKey, Ordinal, RepoId, Unsigned, Verification,
 };
+use trigger_dispatch::{NoCredentials, decide_with};
 use trigger_providers::known_hosts;
-use trigger_rules::{Decision, DecisionInput, Inventory, Outcome, Predicate, RuleSet, decide};
+use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet};
 use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs, SampleCommand};
@@ -104,18 +105,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let decide_one = |(ordinal, event): (Ordinal, &Event)| {
-        decide_offline(event, &rules).into_iter().map(move |decision| (ordinal, decision))
-    };
-    let decisions: Vec<_> = match &input {
-        Input::Event(event) => decide_one((Ordinal::FIRST, event)).collect(),
-        Input::Webhook(events) => events.iter().flat_map(decide_one).collect(),
+    let events: Vec<(Ordinal, Event)> = match &input {
+        Input::Event(event) => vec![(Ordinal::FIRST, event.clone())],
+        Input::Webhook(events) => events.iter().map(|(ordinal, event)| (ordinal, event.clone())).collect(),
         // A change is one event in each namespace.
         Input::Change(change) => {
-            let events = image::everywhere(change, &rules);
-            events.iter().flat_map(|event| decide_one((Ordinal::FIRST, event))).collect()
+            image::everywhere(change, &rules).into_iter().map(|event| (Ordinal::FIRST, event)).collect()
         }
     };
+    let mut decisions = Vec::new();
+    for (ordinal, event) in events {
+        let decided = decide_offline(event, &rules).await;
+        decisions.extend(decided.into_iter().map(|decision| (ordinal, decision)));
+    }
     if let Input::Event(Event::Image(event)) = &input {
         event.changes.iter().for_each(image::print_change);
     }
@@ -138,22 +140,15 @@ fn parse(composed: Composed) -> anyhow::Result<Events> {
         .with_context(|| format!("the payload is not a webhook of {}", provider.title()))
 }
 
-/// How often an event is decided with more facts before the rest is left undecided.
-const MOST_ROUNDS: usize = 8;
-
-/// The decisions on an event. No service is asked: what a rule needs to ask is taken as unknown.
-fn decide_offline(event: &Event, rules: &RuleSet) -> Vec<Decision> {
-    let verification = assumed(event, rules);
-    let mut facts = Facts::default();
-    let mut decided = decide(DecisionInput { event, verification: &verification, facts: &facts, rules });
-    for _ in 0..MOST_ROUNDS {
-        for need in std::mem::take(&mut decided.needs) {
-            let value = FactValue::Unknown("`explain` asks no provider".to_owned());
-            facts.add(Fact { need, value, at: Timestamp::now() });
-        }
-        decided = decide(DecisionInput { event, verification: &verification, facts: &facts, rules });
-    }
-    decided.decisions
+/// The decisions on an event, as the dispatcher makes them without credentials for the provider: no service is asked,
+/// and facts that a rule needs are unknown.
+async fn decide_offline(event: Event, rules: &RuleSet) -> Vec<Decision> {
+    let (verification, mut facts) = (assumed(&event, rules), Facts::default());
+    // Every answer is ready at once, so the deadline is never reached.
+    let deadline = Instant::now();
+    let (decided, _) =
+        decide_with(&event.into(), &verification, &mut facts, rules, &NoCredentials, deadline).await;
+    decided.into_iter().flat_map(|decided| decided.decisions).collect()
 }
 
 /// Assumes that each Build's own key verifies and that objects are observed in their namespace.
