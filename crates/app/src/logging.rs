@@ -29,9 +29,9 @@ pub struct LogOptions {
     quiet: bool,
 }
 
-/// The Kubernetes client logs every failed connection. Shipwright Trigger logs them itself, once and with their
+/// The Kubernetes client logs every failed connection, and every 403 of a watch. Shipwright Trigger logs them itself, once and with their
 /// effect.
-const WITHOUT_CLIENT: &str = "kube_client=off";
+const WITHOUT_CLIENT: &str = "kube_client=off,kube_runtime::watcher=off";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LogFormat {

@@ -14,7 +14,8 @@
 //! - Secrets are read by GET, one at a time, never listed or watched, never kept. Concurrent readers share one
 //!   request.
 //! - Tokens are not kept. Results of reviews are kept under the token's hash for ten seconds.
-//! - A CRD that is absent is waited for, quietly, with growing pauses.
+//! - A watch that fails is retried with pauses that grow to minutes, and soon after it could work (`watch/`). A CRD
+//!   that is absent is waited for so.
 //! - A watch is read no faster than the journal stores.
 //! - A PipelineRun's change counts as seen once it is stored. The watermark in the journal says from where a
 //!   restart looks again, with ten minutes of overlap. Older runs are over: without that, a lost journal would
@@ -53,7 +54,7 @@ mod runs;
 mod secrets;
 mod tasks;
 mod triggered_condition;
-mod watch_backoff;
+mod watch;
 mod watermarks;
 
 pub use access::AccessReviewer;

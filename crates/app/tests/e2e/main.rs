@@ -60,4 +60,5 @@ mod tenants;
 mod traces;
 mod upgrade;
 mod versions;
+mod watches;
 mod world;

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use futures::{StreamExt, pin_mut};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,8 @@ use trigger_targets::build_run::BUILD;
 use super::Scope;
 use crate::client::{ClientError, Connection};
 use crate::event_recorder::{EventRecorder, ObjectEvent};
-use crate::metrics::{Watch, Watched};
-use crate::watch_backoff::{WatchBackoff, is_absent};
+use crate::metrics::Watched;
+use crate::watch::{Failure, WatchHealth, events};
 
 /// A watch on Builds that runs.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<B
 }
 
 impl BuildWatch {
-    /// True from the moment on when every Build has been seen once.
+    /// True once every Build has been seen.
     pub fn synced(&self) -> watch::Receiver<bool> {
         self.synced.clone()
     }
@@ -73,7 +73,7 @@ pub fn watch_builds(
     connection: &Connection,
     scope: &Scope,
     inventory: &Arc<Inventory>,
-    reporter: &EventRecorder,
+    recorder: &EventRecorder,
     leadership: &Leadership,
     tasks: &CriticalTasks,
     shutdown: &CancellationToken,
@@ -84,10 +84,12 @@ pub fn watch_builds(
     let missing = Arc::new(AtomicUsize::new(namespaces.len()));
     let waiting_for = Arc::new(ArcSwap::from_pointee("the first list of Builds".to_owned()));
     for namespace in namespaces {
+        let watch = connection.metrics.watch(Watched::Builds);
         let feed = Feed {
+            watch_health: WatchHealth::new("Builds", namespace.clone(), "nothing is ready", watch),
             namespace,
             inventory: Arc::clone(inventory),
-            reporter: reporter.clone(),
+            recorder: recorder.clone(),
             leadership: leadership.clone(),
             missing: Arc::clone(&missing),
             synced: Arc::clone(&synced),
@@ -95,7 +97,6 @@ pub fn watch_builds(
             listed: HashSet::new(),
             broken: HashMap::new(),
             complete: false,
-            watch: connection.metrics.watch(Watched::Builds),
         };
         let (connection, shutdown) = (connection.clone(), shutdown.clone());
         tasks.spawn("watch on Builds", async move {
@@ -109,7 +110,7 @@ pub fn watch_builds(
 struct Feed {
     namespace: Option<String>,
     inventory: Arc<Inventory>,
-    reporter: EventRecorder,
+    recorder: EventRecorder,
     leadership: Leadership,
     /// How many feeds have not listed yet.
     missing: Arc<AtomicUsize>,
@@ -120,7 +121,7 @@ struct Feed {
     /// The Builds with broken rules.
     broken: HashMap<ObjectKey, Broken>,
     complete: bool,
-    watch: Watch,
+    watch_health: WatchHealth,
 }
 
 /// A Build with broken rules.
@@ -133,11 +134,11 @@ struct Broken {
 }
 
 impl Broken {
-    fn tell(&self, key: &ObjectKey, reporter: &EventRecorder) {
+    fn report(&self, key: &ObjectKey, recorder: &EventRecorder) {
         for (reason, note) in notes(&self.applied) {
             warn!(build = %key, reason, note, "a rule is broken");
             let resource = BUILD.named(key.clone());
-            reporter.report(ObjectEvent {
+            recorder.report(ObjectEvent {
                 about: Subject { resource, version: BUILD.version.into(), uid: self.uid.clone() },
                 related: None,
                 warning: true,
@@ -151,24 +152,17 @@ impl Broken {
 
 impl Feed {
     async fn run(mut self, connection: Connection) {
-        let builds: Api<DeserializeGuard<Build>> = match &self.namespace {
-            None => Api::all(connection.client),
-            Some(namespace) => Api::namespaced(connection.client, namespace),
-        };
-        let events = watcher(builds, watcher::Config::default()).backoff(WatchBackoff::default());
+        let events = events::<Build>(connection.client, self.namespace.as_deref());
         pin_mut!(events);
         let (mut leadership, mut leads) = (self.leadership.clone(), false);
         loop {
             tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(event)) => {
-                        self.watch.works();
+                        self.watch_health.received(&event);
                         self.take(event);
                     }
-                    Some(Err(error)) => {
-                        self.watch.fails(is_absent(&error));
-                        self.note(&error);
-                    }
+                    Some(Err(error)) => self.note(&error),
                     None => return,
                 },
                 () = leadership.changes_from(leads) => {
@@ -213,7 +207,7 @@ impl Feed {
         } else if self.broken.get(&key).is_none_or(|broken| broken.applied != applied) {
             let broken = Broken { uid, applied, reported: self.leadership.is_ours() };
             if broken.reported {
-                broken.tell(&key, &self.reporter);
+                broken.report(&key, &self.recorder);
             }
             self.broken.insert(key, broken);
         }
@@ -226,7 +220,7 @@ impl Feed {
         }
         for (key, broken) in &mut self.broken {
             if !std::mem::replace(&mut broken.reported, true) {
-                broken.tell(key, &self.reporter);
+                broken.report(key, &self.recorder);
             }
         }
     }
@@ -256,8 +250,9 @@ impl Feed {
         }
     }
 
-    fn note(&self, error: &watcher::Error) {
-        let reason = if is_absent(error) {
+    fn note(&mut self, error: &watcher::Error) {
+        let is_new = self.watch_health.failed(error);
+        let reason = if Failure::of(error) == Failure::Absent {
             format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
         } else {
             format!("Builds cannot be watched: {}", error_chain(error))
@@ -266,10 +261,10 @@ impl Feed {
             Some(namespace) => format!("{reason} (namespace {namespace})"),
             None => reason,
         };
-        if self.waiting_for.load().as_ref() != &reason {
+        if is_new && !self.complete {
             warn!(reason, "waiting for Builds");
-            self.waiting_for.store(Arc::new(reason));
         }
+        self.waiting_for.store(Arc::new(reason));
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
+use kube::Client;
 use kube::core::DeserializeGuard;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client};
+use kube::runtime::watcher;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
@@ -15,7 +15,7 @@ use trigger_images::{Images, Observation};
 use trigger_journal::Journal;
 
 use crate::metrics::Watch;
-use crate::watch_backoff::{WatchBackoff, WatchHealth};
+use crate::watch::{WatchHealth, events};
 use crate::watermarks::{Marks, this_second};
 
 /// How often the watermark is raised.
@@ -47,17 +47,18 @@ impl Pushes {
     ) -> Self {
         Self {
             marks: Marks::new("buildruns", namespace.clone(), journal),
+            watch_health: WatchHealth::new(
+                "BuildRuns",
+                namespace.clone(),
+                "their pushes are found by polling registries only",
+                watch,
+            ),
             namespace,
             images,
             horizon: Timestamp::MAX,
             newest: HashMap::new(),
             listed: Vec::new(),
             watching: false,
-            watch_health: WatchHealth::new(
-                "BuildRuns",
-                "their pushes are found by polling registries only",
-                watch,
-            ),
         }
     }
 
@@ -66,11 +67,7 @@ impl Pushes {
         raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.horizon = self.marks.horizon().await;
         self.wait_for_watchers(&mut raise).await;
-        let runs: Api<DeserializeGuard<BuildRun>> = match &self.namespace {
-            None => Api::all(client),
-            Some(namespace) => Api::namespaced(client, namespace),
-        };
-        let events = watcher(runs, watcher::Config::default()).backoff(WatchBackoff::default());
+        let events = events::<BuildRun>(client, self.namespace.as_deref());
         pin_mut!(events);
         loop {
             tokio::select! {
@@ -79,7 +76,7 @@ impl Pushes {
                     Ok(event) => self.take(event).await,
                     Err(error) => {
                         self.watching = false;
-                        self.watch_health.failed(self.namespace.as_deref(), &error);
+                        self.watch_health.failed(&error);
                     }
                 },
                 _ = raise.tick() => if self.watching {
@@ -104,7 +101,7 @@ impl Pushes {
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.watch_health.works();
+        self.watch_health.received(&event);
         match event {
             watcher::Event::Init => self.listed.clear(),
             // A list has no order of time, and only the last push of an image gives its digest.

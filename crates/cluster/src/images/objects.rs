@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::runtime::watcher;
+use kube::{Client, ResourceExt};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
@@ -15,7 +15,7 @@ use trigger_images::{Images, Observation};
 use trigger_runtime::Leadership;
 
 use crate::metrics::Watch;
-use crate::watch_backoff::{WatchBackoff, WatchHealth};
+use crate::watch::{WatchHealth, events};
 
 /// Follows the Image objects of one namespace, or of all.
 pub(super) struct Objects {
@@ -44,16 +44,13 @@ impl Objects {
         leadership: Leadership,
         watch: Watch,
     ) -> Self {
-        let watch_health = WatchHealth::new("Image objects", "registries are asked", watch);
+        let watch_health =
+            WatchHealth::new("Image objects", namespace.clone(), "registries are polled", watch);
         Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), watch_health }
     }
 
     pub(super) async fn run(mut self, client: Client) {
-        let objects: Api<DeserializeGuard<Image>> = match &self.namespace {
-            None => Api::all(client),
-            Some(namespace) => Api::namespaced(client, namespace),
-        };
-        let events = watcher(objects, watcher::Config::default()).backoff(WatchBackoff::default());
+        let events = events::<Image>(client, self.namespace.as_deref());
         pin_mut!(events);
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,7 +58,9 @@ impl Objects {
             tokio::select! {
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
-                    Err(error) => self.watch_health.failed(self.namespace.as_deref(), &error),
+                    Err(error) => {
+                        self.watch_health.failed(&error);
+                    }
                 },
                 // A new Build may watch the image of an old object, and this replica may start to lead.
                 _ = second.tick() => self.report_all().await,
@@ -70,7 +69,7 @@ impl Objects {
     }
 
     async fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
-        self.watch_health.works();
+        self.watch_health.received(&event);
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {

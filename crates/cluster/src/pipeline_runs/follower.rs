@@ -6,9 +6,9 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
+use kube::ResourceExt;
 use kube::core::DeserializeGuard;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, ResourceExt};
+use kube::runtime::watcher;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
@@ -21,7 +21,7 @@ use trigger_rules::Inventory;
 use super::observed::{News, Seen};
 use crate::client::Connection;
 use crate::metrics::Watch;
-use crate::watch_backoff::{WatchBackoff, WatchHealth};
+use crate::watch::{WatchHealth, events};
 use crate::watermarks::{AGAIN, Marks};
 
 /// How often the watermark is raised.
@@ -61,6 +61,12 @@ impl Follower {
         watch: Watch,
     ) -> Self {
         Self {
+            watch_health: WatchHealth::new(
+                "PipelineRuns",
+                namespace.clone(),
+                "rules of type Pipeline wait",
+                watch,
+            ),
             namespace,
             inventory,
             journal,
@@ -71,7 +77,6 @@ impl Follower {
             keeping: FuturesUnordered::new(),
             late: VecDeque::new(),
             watching: false,
-            watch_health: WatchHealth::new("PipelineRuns", "rules of type Pipeline wait", watch),
         }
     }
 
@@ -81,11 +86,7 @@ impl Follower {
         }
         let marks = Marks::new("pipelineruns", self.namespace.clone(), Arc::clone(&self.journal));
         self.horizon = marks.horizon().await;
-        let runs: Api<DeserializeGuard<PipelineRun>> = match &self.namespace {
-            None => Api::all(connection.client),
-            Some(namespace) => Api::namespaced(connection.client, namespace),
-        };
-        let events = watcher(runs, watcher::Config::default()).backoff(WatchBackoff::default());
+        let events = events::<PipelineRun>(connection.client, self.namespace.as_deref());
         pin_mut!(events);
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,7 +99,7 @@ impl Follower {
                     Ok(event) => self.take(event),
                     Err(error) => {
                         self.watching = false;
-                        self.watch_health.failed(self.namespace.as_deref(), &error);
+                        self.watch_health.failed(&error);
                     }
                 },
                 _ = second.tick() => {
@@ -114,7 +115,7 @@ impl Follower {
 
     fn take(&mut self, event: watcher::Event<DeserializeGuard<PipelineRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
-        self.watch_health.works();
+        self.watch_health.received(&event);
         match event {
             watcher::Event::Init => self.seen.begin_list(),
             watcher::Event::InitApply(run) | watcher::Event::Apply(run) => self.look(&run),

@@ -1,14 +1,14 @@
 //! PipelineRuns that change the class of their status become deliveries.
 //!
-//! `follower` watches and keeps; `seen` tells what is new from what was seen before. A delivery's id follows
-//! from the run's UID and the class, and the journal inserts it if it is absent, so this may see a change
-//! twice, on two replicas or after a restart, but it must not miss one:
+//! `follower` watches and stores; `observed` tells changes from states that were observed before. A delivery's id
+//! follows from the run's UID and the class, and the journal inserts it if it is absent. A change may therefore be
+//! observed twice, on two replicas or after a restart, but none may be missed:
 //!
-//! - A change counts as seen once it is in the journal; the watch is read no faster than that.
-//! - How far all is seen is noted in the journal as a watermark. After a restart, what has happened since
-//!   then, and for a while before, is looked at again. What is older is over, and starts nothing.
-//! - A change that no rule asks for is not kept, but waits a moment: the rule may be on its way, because a
-//!   Build and a PipelineRun that are created together come in by two watches.
+//! - A change counts as observed once it is in the journal; the watch is read no faster than that.
+//! - A watermark in the journal records up to when all changes are stored. After a restart, changes since the
+//!   watermark, and for a while before it, are observed again. Older ones start nothing.
+//! - A change that no rule asks for is not stored, but waits a moment: a Build and a PipelineRun that are created
+//!   together arrive by two watches.
 
 mod follower;
 mod observed;
@@ -29,26 +29,26 @@ use crate::client::Connection;
 use crate::feeds::Scope;
 use crate::metrics::Watched;
 
-/// What following PipelineRuns needs of the rest.
+/// The services that following PipelineRuns needs.
 #[derive(Clone)]
 pub struct PipelineRunFollowers {
-    /// Which namespaces.
+    /// The watched namespaces.
     pub scope: Scope,
     /// The rules.
     pub inventory: Arc<Inventory>,
-    /// Where what happens is kept.
+    /// Stores the deliveries and the watermark.
     pub journal: Arc<dyn Journal>,
-    /// Whether every Build has been seen: nothing is looked at before.
+    /// Whether every Build has been seen; nothing is watched before.
     pub synced: watch::Receiver<bool>,
-    /// Counts.
+    /// Counts the changes.
     pub metrics: Metrics,
     /// The right to observe PipelineRuns.
     pub observer: Observer,
 }
 
 impl PipelineRunFollowers {
-    /// Follows the PipelineRuns until `shutdown`, which is for the leader to do. May be started again any number of
-    /// times: it goes on from the watermark. Where Tekton is not installed it is waited for.
+    /// Follows the PipelineRuns until `shutdown`. A leader task. It may be started again: it resumes from the watermark.
+    /// Where Tekton is not installed, the watch waits for it.
     pub fn start(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
             let (parts, connection, shutdown) = (self.clone(), connection.clone(), shutdown.clone());

@@ -18,22 +18,59 @@ use trigger_runtime::{Backoff, ExpiringMap, error_chain};
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
 use super::worker::{Worker, build_runs};
-use crate::api_server_error::is_status;
-use crate::watch_backoff::WatchBackoff;
+use crate::watch::{Failure, is_served};
 
 /// Tasks that are worked on at the same time.
 const CONCURRENCY: u16 = 16;
 /// How long one may take before its place is given to another; it is soon taken up again.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often it is looked whether a kind is served that was not.
+/// How often discovery is asked for a kind that is not served.
 const LOOK_FOR_KIND: Duration = Duration::from_secs(3);
 /// A task that could not be taken further is tried again after a pause that grows.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(10) };
+
+/// The pauses of the watches of the controller. Each retry begins with an event, which kube takes for progress and resets
+/// the pause; so only a watch that has worked for a while is retried at once.
+const WATCH_RETRY: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
+/// How long a watch works until its failures are forgotten.
+const STABLE: Duration = Duration::from_secs(30);
+
+/// [`WATCH_RETRY`] as kube's controllers want it: an iterator over pauses.
+#[derive(Debug, Default)]
+struct WatchBackoff {
+    failures: u32,
+    /// When the last pause ended.
+    resumed: Option<Instant>,
+}
+
+impl Iterator for WatchBackoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        if self.resumed.is_some_and(|resumed| now.saturating_duration_since(resumed) >= STABLE) {
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let pause = WATCH_RETRY.pause(self.failures);
+        self.resumed = Some(now + pause);
+        Some(pause)
+    }
+}
+
+impl kube::runtime::utils::Backoff for WatchBackoff {
+    fn reset(&mut self) {}
+}
 
 /// The number of failing tasks whose failures are counted. Each count is a few bytes.
 const COUNTED: usize = 4096;
 /// A count is forgotten after this time without a failure: tasks may be deleted while they fail.
 const COUNT_TTL: Duration = Duration::from_mins(10);
+
+/// The number of reasons why tasks cannot be watched that are logged once.
+const MAX_REASONS: usize = 64;
+/// A reason is logged again if it did not occur for so long, which is more than the longest pause.
+const REASON_TTL: Duration = Duration::from_mins(1);
 
 struct Context {
     worker: Worker,
@@ -67,7 +104,8 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
     };
     let ours = watcher::Config::default().labels(annotations::LABEL_CUSTOM_RUN_UID);
     let context = Arc::new(Context { worker: Worker::new(client), failures: ExpiringMap::new(COUNTED) });
-    let mut broken = String::new();
+    // By reason: the watches on tasks and on BuildRuns may fail in turns.
+    let logged = ExpiringMap::new(MAX_REASONS);
     Controller::new(objects, watcher::Config::default())
         .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
         .with_config(Config::default().concurrency(CONCURRENCY))
@@ -76,13 +114,18 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
         .run(reconcile::<K>, |object, trouble, context| again(&*object, trouble, &context), context)
         .for_each(|result| {
             match result {
-                Ok(_) => broken.clear(),
+                Ok(_) => {}
                 Err(Error::QueueError(error)) => {
-                    let reason = error_chain(&error);
-                    if reason != broken {
+                    let (reason, now) = (error_chain(&error), Instant::now());
+                    if Failure::of(&error) == Failure::Expired {
+                        debug!(
+                            kind = K::KIND.name(),
+                            reason, "a watch for custom tasks has expired; listing again"
+                        );
+                    } else if logged.get(&reason, now).is_none() {
                         warn!(kind = K::KIND.name(), reason, "custom tasks cannot be watched");
-                        broken = reason;
                     }
+                    logged.insert(reason, (), REASON_TTL, now);
                 }
                 // A BuildRun outlived its task, or the reconciler has told of its trouble already.
                 Err(error) => debug!(%error, "a custom task was left"),
@@ -92,27 +135,24 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
         .await;
 }
 
-/// Returns when the cluster serves the kind. Asks for the description of its API, which everybody may read.
+/// Returns when the cluster serves the kind, according to the discovery API (ClusterRole `system:discovery`).
 async fn served<K: TaskObject>(client: &Client) {
     let (version, plural) = (K::api_version(&()), K::plural(&()));
-    let mut told = None;
+    let mut logged = None;
     loop {
-        let reason = match client.list_api_group_resources(&version).await {
-            Ok(list) if list.resources.iter().any(|resource| resource.name == plural) => return,
-            Err(error) if !is_status(&error, 404) => error_chain(&error),
-            _ => String::new(),
+        let reason = match is_served(client, &version, &plural).await {
+            Ok(true) => return,
+            Ok(false) => String::new(),
+            Err(error) => error_chain(&error),
         };
-        if told.as_ref() != Some(&reason) {
-            // The kind of another Tekton than the cluster has, or of none: nothing is wrong.
+        if logged.as_ref() != Some(&reason) {
+            // Another version of Tekton is installed, or none: nothing is wrong.
             if reason.is_empty() {
                 info!(kind = K::KIND.name(), "the cluster does not serve this kind; waiting for it");
             } else {
-                warn!(
-                    kind = K::KIND.name(),
-                    reason, "it cannot be told whether the cluster serves this kind"
-                );
+                warn!(kind = K::KIND.name(), reason, "cannot read the discovery API; trying again");
             }
-            told = Some(reason);
+            logged = Some(reason);
         }
         tokio::time::sleep(LOOK_FOR_KIND).await;
     }
@@ -159,6 +199,24 @@ mod tests {
     use super::*;
 
     /// The lines C4, C7 and C8: a BuildRun leads back to its task, and one that has none leads nowhere.
+    #[tokio::test(start_paused = true)]
+    async fn pauses_of_watches_grow_until_one_has_worked_for_a_while() {
+        use kube::runtime::utils::Backoff as _;
+
+        let mut backoff = WatchBackoff::default();
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let pause = backoff.next().unwrap();
+            tokio::time::advance(pause).await;
+            // The event with which a retry begins.
+            backoff.reset();
+            pauses.push(pause.as_millis());
+        }
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
+        tokio::time::advance(STABLE).await;
+        assert_eq!(backoff.next(), Some(WATCH_RETRY.first));
+    }
+
     #[test]
     fn a_build_run_leads_back_to_its_task() {
         let run = |annotations: serde_json::Value| -> DynamicObject {

@@ -1,0 +1,88 @@
+use kube::runtime::watcher;
+use tracing::{debug, info, warn};
+use trigger_runtime::error_chain;
+
+use super::{Failure, is_progress};
+use crate::metrics::Watch;
+
+/// Whether a watch works. Logs each class of failure once, until the watch works again, and sets its gauge.
+#[derive(Debug)]
+pub(crate) struct WatchHealth {
+    /// The kind, in the plural.
+    kind: &'static str,
+    namespace: Option<String>,
+    /// What happens to dependent rules while the kind is not installed.
+    meanwhile: &'static str,
+    /// The classes of failures since the watch last worked.
+    logged: Vec<Failure>,
+    watch: Watch,
+}
+
+impl WatchHealth {
+    pub(crate) fn new(
+        kind: &'static str,
+        namespace: Option<String>,
+        meanwhile: &'static str,
+        watch: Watch,
+    ) -> Self {
+        Self { kind, namespace, meanwhile, logged: Vec::new(), watch }
+    }
+
+    /// Records an error of the watch. True if it is the first of its class since the watch last worked.
+    pub(crate) fn failed(&mut self, error: &watcher::Error) -> bool {
+        let Self { kind, namespace, meanwhile, .. } = &*self;
+        let (failure, reason) = (Failure::of(error), error_chain(error));
+        if failure == Failure::Expired {
+            debug!(kind, namespace, reason, "the watch has expired; listing again");
+            return false;
+        }
+        let is_new = !self.logged.contains(&failure);
+        if is_new && failure == Failure::Absent {
+            info!(kind, namespace, meanwhile, "not installed; waiting for it");
+        } else if is_new {
+            warn!(kind, namespace, reason, "the watch fails; trying again");
+        }
+        if is_new {
+            self.logged.push(failure);
+        }
+        self.watch.fails(failure == Failure::Absent);
+        is_new
+    }
+
+    /// Records an event of the watch.
+    pub(crate) fn received<K>(&mut self, event: &watcher::Event<K>) {
+        if !is_progress(event) {
+            return;
+        }
+        if !self.logged.is_empty() {
+            self.logged.clear();
+            info!(kind = self.kind, namespace = self.namespace, "the watch works");
+        }
+        self.watch.works();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+    use crate::metrics::{Metrics, Watched};
+
+    #[test]
+    fn each_class_of_failure_is_new_once_until_the_watch_works() {
+        let watch = Metrics::default().watch(Watched::Images);
+        let mut health = WatchHealth::new("Image objects", None, "registries are polled", watch);
+        let error = |code| {
+            let status = Status::failure("words", "Reason").with_code(code).boxed();
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+        };
+        let (init, done) = (watcher::Event::<()>::Init, watcher::Event::<()>::InitDone);
+        for (step, expected) in [(404, true), (404, false), (403, true), (404, false), (410, false)] {
+            health.received(&init);
+            assert_eq!(health.failed(&error(step)), expected, "{step}");
+        }
+        health.received(&done);
+        assert!(health.failed(&error(404)), "it has worked in between");
+    }
+}

@@ -1,0 +1,49 @@
+//! Watches on one kind, in one namespace or in all.
+//!
+//! - `events`: the events of a watch, retried with pauses that grow.
+//! - `retry`: the pauses; `probe`: whether a watch that failed could work now, so that a long pause ends early.
+//! - `failure`: the classes of errors. `health`: one log line per class, and the gauge of the watch.
+//!
+//! kube's watcher begins each retry with `Event::Init`, before it lists. That event is no progress: a pause that it
+//! resets never grows.
+
+mod failure;
+mod health;
+mod probe;
+mod retry;
+
+use std::fmt::Debug;
+
+use futures::{Stream, StreamExt};
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+
+pub(crate) use self::failure::Failure;
+pub(crate) use self::health::WatchHealth;
+pub(crate) use self::probe::{Probe, is_served};
+use self::retry::retried;
+
+/// The events of the objects of one namespace, or of all, for ever. After an error the watch is retried: later and
+/// later, and soon after it could work again.
+pub(crate) fn events<K>(
+    client: Client,
+    namespace: Option<&str>,
+) -> impl Stream<Item = Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>> + Send + use<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let probe = Probe::of::<K>(client.clone(), namespace);
+    let objects: Api<DeserializeGuard<K>> = match namespace {
+        None => Api::all(client),
+        Some(namespace) => Api::namespaced(client, namespace),
+    };
+    retried(watcher(objects, watcher::Config::default()).boxed(), probe)
+}
+
+/// Whether an event shows that the watch works. The others come before and while it lists.
+pub(crate) fn is_progress<K>(event: &watcher::Event<K>) -> bool {
+    !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_))
+}
