@@ -14,20 +14,20 @@ use trigger_runtime::{Access, AccessError, Action, ExpiringMap, User, error_chai
 
 use crate::client::Connection;
 
-/// The group of resources that exist only to be asked about.
+/// The API group of resources that exist in access reviews only.
 const OWN_GROUP: &str = "trigger.shipwright.io";
 /// How long a review's result is kept. Revoked rights last so long.
-const BELIEVED: Duration = Duration::from_secs(10);
-/// How many answers of each kind are remembered: requests with random tokens must not fill memory.
-const REMEMBERED: usize = 4096;
-/// How many reviews are asked for side by side: strangers with made-up tokens must not trouble the API server.
-const SIDE_BY_SIDE: usize = 16;
-/// An API server that does not answer this fast is taken to be away.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const REVIEW_TTL: Duration = Duration::from_secs(10);
+/// The number of cached results of each kind: requests with random tokens must not fill memory.
+const MAX_RESULTS: usize = 4096;
+/// The number of concurrent reviews: requests with invented tokens must not overload the API server.
+const CONCURRENT_REVIEWS: usize = 16;
+/// The timeout of a review.
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the API server who a caller is (TokenReview) and what the caller may do (SubjectAccessReview).
 ///
-/// Tokens are not kept: what is remembered about one is filed under its SHA-256.
+/// Tokens are not kept: results are cached under the SHA-256 of the token.
 pub struct AccessReviewer {
     client: Client,
     users: ExpiringMap<[u8; 32], Option<User>>,
@@ -40,9 +40,9 @@ impl AccessReviewer {
     pub fn new(connection: &Connection) -> Self {
         Self {
             client: connection.client.clone(),
-            users: ExpiringMap::new(REMEMBERED),
-            rights: ExpiringMap::new(REMEMBERED),
-            room: Semaphore::new(SIDE_BY_SIDE),
+            users: ExpiringMap::new(MAX_RESULTS),
+            rights: ExpiringMap::new(MAX_RESULTS),
+            room: Semaphore::new(CONCURRENT_REVIEWS),
         }
     }
 
@@ -62,7 +62,7 @@ impl AccessReviewer {
             groups: user.groups.unwrap_or_default(),
             uid: user.uid.filter(|uid| !uid.is_empty()),
         });
-        self.users.insert(key, user.clone(), BELIEVED, Instant::now());
+        self.users.insert(key, user.clone(), REVIEW_TTL, Instant::now());
         Ok(user)
     }
 
@@ -94,7 +94,7 @@ impl AccessReviewer {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
         let review = self.ask(Api::all(self.client.clone()), review, "subjectaccessreviews").await?;
         let allowed = review.status.is_some_and(|status| status.allowed && status.denied != Some(true));
-        self.rights.insert(key, allowed, BELIEVED, Instant::now());
+        self.rights.insert(key, allowed, REVIEW_TTL, Instant::now());
         Ok(allowed)
     }
 
@@ -104,7 +104,7 @@ impl AccessReviewer {
     {
         let _permit = self.room.acquire().await.map_err(|error| fault(error.to_string()))?;
         let parameters = PostParams::default();
-        match tokio::time::timeout(ANSWERS_WITHIN, reviews.create(&parameters, &review)).await {
+        match tokio::time::timeout(REVIEW_TIMEOUT, reviews.create(&parameters, &review)).await {
             Ok(Ok(review)) => Ok(review),
             Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => Err(fault(format!(
                 "this program may not create {resource}: bind its service account to the ClusterRole \

@@ -1,17 +1,22 @@
 use trigger_runtime::error_chain;
 
-/// What the API server, or the way to it, says against a request.
+/// An error of the API server, or of the connection to it.
 pub(crate) struct ApiServerError {
-    /// In words.
+    /// The message of the API server, or the chain of the transport's errors.
     pub(crate) message: String,
-    /// Whether it would say so again.
+    /// Whether a repeated request would fail in the same way.
     pub(crate) lasting: bool,
 }
 
 impl ApiServerError {
     pub(crate) fn of(error: &kube::Error) -> Self {
-        let kube::Error::Api(status) = error else {
-            return Self { message: error_chain(error), lasting: false };
+        let status = match error {
+            kube::Error::Api(status) => status,
+            kube::Error::Discovery(_) => {
+                let message = "the API server does not serve this kind; install its CustomResourceDefinition";
+                return Self { message: message.to_owned(), lasting: true };
+            }
+            other => return Self { message: error_chain(other), lasting: false },
         };
         // Conflicts (a quota being updated), lapsed credentials, overload and outages may pass.
         let lasting = !matches!(status.code, 401 | 408 | 409 | 429 | 500..=599);
@@ -29,4 +34,35 @@ pub(crate) fn is_status(error: &kube::Error, code: u16) -> bool {
 
 pub(crate) fn already_exists(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use kube::error::DiscoveryError;
+
+    use super::*;
+
+    #[test]
+    fn a_kind_that_is_not_served_and_a_refusal_are_lasting_and_outages_are_not() {
+        let status = |code| kube::Error::Api(Status::failure("words", "Reason").with_code(code).boxed());
+        let unserved = kube::Error::Discovery(DiscoveryError::MissingKind("BuildRun".to_owned()));
+        let absent = "the API server does not serve this kind; install its CustomResourceDefinition";
+        for (error, message, lasting) in [
+            (unserved, absent, true),
+            (status(422), "words", true),
+            (status(403), "words", true),
+            (status(409), "words", false),
+            (status(503), "words", false),
+            (kube::Error::LinesCodecMaxLineLengthExceeded, "newline", false),
+        ] {
+            let found = ApiServerError::of(&error);
+            assert_eq!(
+                (found.lasting, found.message.contains(message)),
+                (lasting, true),
+                "{error}: {}",
+                found.message
+            );
+        }
+    }
 }

@@ -8,6 +8,7 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
 use crate::connector::Connector;
+use crate::discovery::Discovery;
 use crate::metrics::Metrics;
 use crate::metrics_layer::CountingLayer;
 
@@ -15,6 +16,8 @@ use crate::metrics_layer::CountingLayer;
 #[derive(Clone)]
 pub struct Connection {
     pub(crate) client: Client,
+    /// The kinds that the API server serves. Clones of the connection share the cache.
+    pub(crate) discovery: Discovery,
     config: Config,
     /// What is asked over it, and of those that were made of it, is counted here.
     pub metrics: Metrics,
@@ -62,7 +65,8 @@ impl Connection {
     fn new(config: Config, metrics: Metrics) -> Result<Self, ClientError> {
         let url = config.cluster_url.to_string();
         let client = client(&config, &metrics)?;
-        Ok(Self { client, config, metrics, url })
+        let discovery = Discovery::new(client.clone());
+        Ok(Self { client, discovery, config, metrics, url })
     }
 
     /// A connection to the same API server that shares nothing with this one. What it does in the background

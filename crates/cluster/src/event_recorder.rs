@@ -20,14 +20,14 @@ use trigger_targets::build_run::BUILD;
 use crate::MANAGER;
 use crate::client::Connection;
 
-/// Events wait here for the API server. They are for people, so when there are too many, news is dropped
-/// and logged rather than work delayed.
-const WAITING: usize = 1024;
-/// So many Events of one reason an object gets at once: who looks at it reads no more, and in a storm each would cost
-/// the API server as much as the run that it tells of. client-go's recorder has a limit, too.
-const AT_ONCE: f64 = 25.0;
-/// And so many in a minute from then on.
-const A_MINUTE: f64 = 6.0;
+/// The capacity of the queue. Events are for people, so an Event that finds the queue full is dropped and logged rather
+/// than work delayed.
+const QUEUE_CAPACITY: usize = 1024;
+/// The burst of Events of one reason about one object. A reader needs no more, and in a storm each costs the API server
+/// as much as the run that it reports. client-go's recorder has a limit, too.
+const BURST: f64 = 25.0;
+/// The Events a minute after the burst.
+const PER_MINUTE: f64 = 6.0;
 /// The API server refuses longer notes.
 const LONGEST_NOTE: usize = 1000;
 
@@ -35,44 +35,44 @@ const LONGEST_NOTE: usize = 1000;
 #[derive(Clone)]
 pub struct EventRecorder {
     queue: mpsc::Sender<ObjectEvent>,
-    /// By `metadata.uid` and reason: no kind of news is to hide another.
+    /// By `metadata.uid` and reason: one reason must not use up the limit of another.
     written: Arc<LeakyBuckets<(String, Cow<'static, str>)>>,
 }
 
-/// Something to tell people about an object.
+/// An Event about an object.
 #[derive(Debug, Clone)]
 pub struct ObjectEvent {
     /// The object.
     pub about: Subject,
-    /// The other object that it is about, if any, with its version.
+    /// `related`: the other object that the Event is about, with its API version.
     pub related: Option<(ResourceRef, Arc<str>)>,
-    /// Whether something is wrong.
+    /// Whether the type is `Warning` rather than `Normal`.
     pub warning: bool,
     /// The reason, one CamelCase word.
     pub reason: Cow<'static, str>,
-    /// What was being done, one CamelCase word.
+    /// The action, one CamelCase word.
     pub action: &'static str,
-    /// What there is to say.
+    /// The text, shown by `kubectl describe`.
     pub note: String,
 }
 
 impl EventRecorder {
-    /// Starts to write over `connection`. The task ends when the last clone is gone.
+    /// Starts to write over `connection`. The task ends when the last clone is dropped.
     pub fn start(connection: &Connection, tasks: &CriticalTasks) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<ObjectEvent>(WAITING);
+        let (queue, mut waiting) = mpsc::channel::<ObjectEvent>(QUEUE_CAPACITY);
         let client = connection.client.clone();
         tasks.spawn("Events", async move {
             while let Some(report) = waiting.recv().await {
                 write(&client, report).await;
             }
         });
-        Self { queue, written: Arc::new(LeakyBuckets::new(A_MINUTE / 60.0)) }
+        Self { queue, written: Arc::new(LeakyBuckets::new(PER_MINUTE / 60.0)) }
     }
 
-    /// Tells people about an object, soon.
+    /// Queues an Event, unless its object has had too many.
     pub fn report(&self, report: ObjectEvent) {
         let of = (report.about.uid.clone(), report.reason.clone());
-        if self.written.take(of, 1, AT_ONCE, Instant::now()) == 0 {
+        if self.written.take(of, 1, BURST, Instant::now()) == 0 {
             debug!(about = %report.about.resource, note = report.note, "this object has had enough Events; one is left out");
         } else if let Err(error) = self.queue.try_send(report) {
             debug!(error = %error, "too many Events at once; one is dropped");
@@ -80,7 +80,7 @@ impl EventRecorder {
     }
 }
 
-/// Wrong images are told of on the Builds that wait for them.
+/// Errors of images become Events about the Builds that wait for them.
 impl ImageWarnings for EventRecorder {
     fn image_unknown(&self, build: &OwnerRules, image: &ImageRef, why: &str) {
         let note = format!("the image {image} cannot be looked at: {why}");

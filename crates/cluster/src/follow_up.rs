@@ -1,23 +1,23 @@
 //! Records of what was started, written on the object that caused it.
 
-use kube::Api;
-use kube::api::{DynamicObject, Patch};
+use kube::api::Patch;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 use trigger_runtime::error_chain;
 use trigger_targets::FollowUp;
 
 use crate::api_server_error::is_status;
+use crate::discovery::Discovery;
 use crate::patch::patch_parameters;
 
-/// The object's controller writes it while it goes on; a write that conflicts is repeated on the object as it is then.
+/// The object's controller writes it too; a write that conflicts is repeated on the new version of the object.
 const TRIES: usize = 4;
 
-/// Annotates the object that all `records` are about. Mostly this is one request, because the object is as it was seen.
-pub(crate) async fn write(objects: Api<DynamicObject>, records: &[&FollowUp]) {
+/// Annotates the object that all `records` are about. Mostly this is one request, because the object has not changed since it was observed.
+pub(crate) async fn write(discovery: &Discovery, records: &[&FollowUp]) {
     let Some(first) = records.first() else { return };
-    let (object, uid) = (&first.on.resource, &first.on.uid);
-    match try_to(&objects, object.name(), uid, records).await {
+    let object = &first.on.resource;
+    match annotate(discovery, first, records).await {
         Ok(()) => {}
         Err(error) if is_status(&error, 404) => {
             debug!(%object, "the object is gone; nothing is recorded on it");
@@ -29,13 +29,9 @@ pub(crate) async fn write(objects: Api<DynamicObject>, records: &[&FollowUp]) {
     }
 }
 
-async fn try_to(
-    objects: &Api<DynamicObject>,
-    name: &str,
-    uid: &str,
-    records: &[&FollowUp],
-) -> Result<(), kube::Error> {
-    let Some(first) = records.first() else { return Ok(()) };
+async fn annotate(discovery: &Discovery, first: &FollowUp, records: &[&FollowUp]) -> Result<(), kube::Error> {
+    let (name, uid) = (first.on.resource.name(), first.on.uid.as_str());
+    let objects = discovery.api(&first.on.resource, &first.on.version).await?;
     let values: Vec<&Value> = records.iter().map(|record| &record.record).collect();
     let mut object = Value::clone(&first.seen);
     for tries_left in (0..TRIES).rev() {

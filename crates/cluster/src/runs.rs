@@ -3,11 +3,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::api::DynamicObject;
-use kube::core::GroupVersionKind;
-use kube::{Api, Client};
-use trigger_runtime::{RunRef, RunState, Runs, error_chain};
+use trigger_runtime::{RunRef, RunState, Runs};
 use trigger_targets::{RunStatus, status_of, version_of};
 
+use crate::api_server_error::ApiServerError;
 use crate::client::Connection;
 use crate::discovery::Discovery;
 
@@ -16,14 +15,13 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Reads the state of runs that targets have created.
 pub struct KubeRuns {
-    client: Client,
     discovery: Discovery,
 }
 
 impl KubeRuns {
     /// Reads over `connection`.
     pub fn new(connection: &Connection) -> Self {
-        Self { client: connection.client.clone(), discovery: Discovery::default() }
+        Self { discovery: connection.discovery.clone() }
     }
 
     async fn read(&self, run: RunRef<'_>) -> RunState {
@@ -38,18 +36,16 @@ impl KubeRuns {
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
                 unknown(format!("this program may not get a {kind} there"))
             }
-            Ok(Err(error)) => unknown(format!("the {kind} cannot be read: {}", error_chain(&error))),
+            Ok(Err(error)) => {
+                unknown(format!("the {kind} cannot be read: {}", ApiServerError::of(&error).message))
+            }
             Err(_) => unknown("the API server does not answer".to_owned()),
         }
     }
 
     async fn get(&self, run: RunRef<'_>, version: &str) -> Result<Option<DynamicObject>, kube::Error> {
         let resource = run.resource;
-        let kind = GroupVersionKind::gvk(&resource.group, version, &resource.kind);
-        let found = self.discovery.find(&self.client, &kind).await?;
-        let objects: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), resource.namespace(), &found.resource);
-        objects.get_opt(resource.name()).await
+        self.discovery.api(resource, version).await?.get_opt(resource.name()).await
     }
 }
 

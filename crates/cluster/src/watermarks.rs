@@ -6,13 +6,13 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 use trigger_journal::{Journal, JournalError};
 
-/// What happened so long before all was seen is looked at again after a restart: clocks differ, and a watch
-/// that hangs is noticed late. What is known already is passed over.
+/// A restart observes the changes of so long before the watermark again: clocks differ, and a watch that hangs is
+/// noticed late. The journal stores none of them twice.
 const OVERLAP: Duration = Duration::from_mins(10);
-/// How long to wait before the journal is asked again.
+/// The pause before the journal is read again.
 pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
-/// How far objects of one kind are followed, in the journal.
+/// The watermarks of one kind in the journal.
 pub(crate) struct Marks {
     /// Their plural name.
     kind: &'static str,
@@ -30,15 +30,15 @@ impl Marks {
         Self { kind, namespace, journal }
     }
 
-    /// From when on what has happened counts. What ended before this journal first followed such objects
-    /// never does: a program that is installed today does not work off the past.
+    /// The time since when changes count. Changes before this journal first followed the kind never do: a program that
+    /// is installed today does not process the past.
     pub(crate) async fn horizon(&self) -> Timestamp {
         let now = this_second();
         loop {
             match self.read(now).await {
                 Ok(horizon) => return horizon,
                 Err(error) => {
-                    warn!(kind = self.kind, error = %error, "how far these were followed cannot be told yet");
+                    warn!(kind = self.kind, error = %error, "cannot read the watermark; trying again");
                     sleep(AGAIN).await;
                 }
             }
@@ -55,20 +55,20 @@ impl Marks {
         Ok(again_from.into_iter().fold(first.unwrap_or(now), Timestamp::max))
     }
 
-    /// All that has happened so far is in the journal.
+    /// Raises the watermark to now: all changes so far are in the journal.
     pub(crate) async fn all_is_seen(&self) {
         if let Err(error) = self.journal.raise_watermark(&self.seen(), Timestamp::now()).await {
-            // The old one stands: after a restart more is looked at again, and found to be known.
-            debug!(kind = self.kind, error = %error, "how far these are followed cannot be noted");
+            // The old one stands: a restart observes more again, and the journal finds it stored.
+            debug!(kind = self.kind, error = %error, "cannot write the watermark");
         }
     }
 
-    /// The name of the mark up to which all is seen.
+    /// The name of the watermark up to which all changes are stored.
     fn seen(&self) -> String {
         self.within(self.kind.to_owned())
     }
 
-    /// The name of the mark since when this journal follows such objects at all.
+    /// The name of the watermark since when this journal follows the kind.
     fn first(&self) -> String {
         self.within(format!("{} since", self.kind))
     }

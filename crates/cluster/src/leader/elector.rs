@@ -16,52 +16,53 @@ use crate::client::Connection;
 
 /// How soon the Lease is read again after another replica wrote it first.
 const OVERTAKEN: Duration = Duration::from_millis(200);
-/// How long giving the Lease back may take. After that the next leader has to wait until it runs out.
-const GIVE_BACK_WITHIN: Duration = Duration::from_secs(2);
+/// The timeout of releasing the Lease. If it fails, the next leader waits until the Lease expires.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where the Lease is that decides who leads.
+/// The name and namespace of the Lease that elects the leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasePlace {
     /// Its name.
     pub name: String,
-    /// Its namespace; without one that of the connection, which in a cluster is that of the pod.
+    /// Its namespace. Default: the namespace of the connection, which in a pod is the pod's.
     pub namespace: Option<String>,
 }
 
-/// Seeks to hold a Lease, and tells whether it does.
+/// Acquires and renews a Lease, and publishes whether this replica leads.
 pub struct LeaseElector {
     lease: LeaseObject,
     identity: Identity,
-    tell: watch::Sender<Lead>,
+    lead: watch::Sender<Lead>,
+    /// The kind of the last logged error, until the Lease can be read and written again.
     reported: Option<&'static str>,
 }
 
-/// What a turn has brought.
+/// The outcome of a turn.
 enum Outcome {
     /// The Lease as it is.
     Read(Option<Seen>),
-    /// It is ours, by a request that was begun at this moment.
+    /// This replica holds it, by a request that was sent at this moment.
     Won(Seen, Instant),
     /// It could not be read or written.
     Failed(LeaseError),
-    /// It could not be renewed in time.
+    /// It was not renewed in time.
     Lapsed,
 }
 
 impl LeaseElector {
-    /// One for the Lease at `place`. Nothing is sent yet, and this replica does not lead.
+    /// An elector for the Lease at `place`. Nothing is sent yet, and this replica does not lead.
     pub fn new(connection: &Connection, place: &LeasePlace) -> (Self, Leadership) {
         let client = connection.client.clone();
         let namespace = place.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
         let lease = LeaseObject { api: Api::namespaced(client, &namespace), name: place.name.clone() };
-        let (tell, told) = watch::channel(Lead::default());
-        let campaign = Self { lease, identity: Identity::of_this_process(), tell, reported: None };
-        (campaign, Leadership::by(told))
+        let (lead, changes) = watch::channel(Lead::default());
+        let elector = Self { lease, identity: Identity::of_this_process(), lead, reported: None };
+        (elector, Leadership::by(changes))
     }
 
-    /// Seeks to lead until `step_down`, which is to be said when all has been put down that only a leader does: then
-    /// the Lease is given back, and another leads at once. A Lease that cannot be had is complained of, once, and
-    /// waited for.
+    /// Takes part in the election until `step_down`, then releases the Lease, so that another replica leads at once.
+    /// Cancel `step_down` after the leader tasks have ended. A Lease that cannot be read or written is logged once and
+    /// retried.
     pub async fn run(mut self, step_down: CancellationToken) {
         let mut term = ElectionState::new(Arc::clone(&self.identity.name));
         let mut pause = Duration::ZERO;
@@ -73,15 +74,15 @@ impl LeaseElector {
                 outcome = self.turn(&term, pause) => outcome,
             };
             pause = self.take(outcome, &mut term);
-            self.tell(&term);
+            self.publish(&term);
         }
-        self.tell.send_modify(|lead| lead.ours = false);
-        if timeout(GIVE_BACK_WITHIN, self.give_back()).await.is_err() {
-            debug!("the API server does not answer; the Lease runs out by itself");
+        self.lead.send_modify(|lead| lead.ours = false);
+        if timeout(RELEASE_TIMEOUT, self.release()).await.is_err() {
+            debug!("the API server does not answer; the Lease expires");
         }
     }
 
-    /// Waits for `pause`, then does what is to be done.
+    /// Waits for `pause`, then carries out the next step.
     async fn turn(&self, term: &ElectionState, pause: Duration) -> Outcome {
         sleep(pause).await;
         let begun = Instant::now();
@@ -95,7 +96,7 @@ impl LeaseElector {
         done.unwrap_or_else(Outcome::Failed)
     }
 
-    /// Notes what a turn has brought; returns how long to wait for the next.
+    /// Applies the outcome of a turn; returns how long to wait before the next.
     fn take(&mut self, outcome: Outcome, term: &mut ElectionState) -> Duration {
         match outcome {
             Outcome::Read(lease) => {
@@ -104,7 +105,7 @@ impl LeaseElector {
                 match term.step(now) {
                     Some(Step::Wait) => {
                         self.recovered();
-                        // Not all who wait come at the same moment.
+                        // Jitter: candidates must not read at the same moment.
                         RETRY.mul_f64(1.0 - 0.3 * self.identity.spread)
                     }
                     _ => Duration::ZERO,
@@ -123,14 +124,14 @@ impl LeaseElector {
                 term.note(None, Instant::now());
                 OVERTAKEN
             }
-            Outcome::Failed(fault) => {
-                self.complain(&fault);
+            Outcome::Failed(error) => {
+                self.log_failure(&error);
                 RETRY
             }
             Outcome::Lapsed => {
                 warn!(
                     lease = self.lease.name,
-                    "the Lease could not be renewed in time: another may lead soon"
+                    "the Lease was not renewed in time; another replica may take it"
                 );
                 term.lost();
                 Duration::ZERO
@@ -138,10 +139,10 @@ impl LeaseElector {
         }
     }
 
-    /// Tells who leads, if that has changed.
-    fn tell(&self, term: &ElectionState) {
+    /// Publishes which replica leads, and logs changes.
+    fn publish(&self, term: &ElectionState) {
         let lead = Lead { ours: term.until().is_some(), leader: term.leader() };
-        let before = self.tell.send_replace(lead.clone());
+        let before = self.lead.send_replace(lead.clone());
         let (lease, identity) = (self.lease.name.as_str(), &*self.identity.name);
         let leader = lead.leader.as_deref();
         match (before.ours, lead.ours) {
@@ -154,34 +155,34 @@ impl LeaseElector {
         }
     }
 
-    async fn give_back(&self) {
+    async fn release(&self) {
         loop {
-            // A request may have been under way when it was said to end.
+            // A request may have been in flight when `step_down` was cancelled.
             let lease = match self.lease.read().await {
                 Ok(Some(lease)) if lease.holder.as_ref() == Some(&self.identity.name) => lease,
                 Ok(_) => return,
-                Err(fault) => return debug!(error = error_chain(&fault), "the Lease cannot be given back"),
+                Err(error) => return debug!(error = error_chain(&error), "the Lease cannot be released"),
             };
-            match self.lease.give_back(&lease).await {
+            match self.lease.release(&lease).await {
                 Ok(_) => return info!(lease = self.lease.name, "the Lease was given back"),
                 Err(LeaseError::Overtaken) => {}
-                Err(fault) => return debug!(error = error_chain(&fault), "the Lease cannot be given back"),
+                Err(error) => return debug!(error = error_chain(&error), "the Lease cannot be released"),
             }
         }
     }
 
-    /// Complains of a Lease that cannot be had, once for each reason.
-    fn complain(&mut self, fault: &LeaseError) {
-        let (reason, advice) = advice(fault);
+    /// Logs an error of the Lease, once for each kind.
+    fn log_failure(&mut self, error: &LeaseError) {
+        let (reason, advice) = advice(error);
         if self.reported.replace(reason) == Some(reason) {
             return;
         }
-        let (lease, fault) = (self.lease.name.as_str(), error_chain(fault));
+        let (lease, error) = (self.lease.name.as_str(), error_chain(error));
         let place = self.lease.api.resource_url();
         if let Some(advice) = advice {
-            error!(lease, place, fault, "{advice}");
+            error!(lease, place, error, "{advice}");
         } else {
-            warn!(lease, place, fault, "it cannot be found out who leads; trying again");
+            warn!(lease, place, error, "cannot read or write the Lease; trying again");
         }
     }
 
@@ -192,9 +193,9 @@ impl LeaseElector {
     }
 }
 
-/// A machine name for what is wrong, and what to do if a person has to act.
-fn advice(fault: &LeaseError) -> (&'static str, Option<&'static str>) {
-    let LeaseError::Api(error) = fault else { return ("slow", None) };
+/// The kind of an error, and the remedy if a person has to act.
+fn advice(error: &LeaseError) -> (&'static str, Option<&'static str>) {
+    let LeaseError::Api(error) = error else { return ("slow", None) };
     let kube::Error::Api(status) = error.as_ref() else { return ("unreachable", None) };
     match status.code {
         403 => (
@@ -223,7 +224,7 @@ fn advice(fault: &LeaseError) -> (&'static str, Option<&'static str>) {
     }
 }
 
-/// Returns when the time is up for which we lead.
+/// Returns when the leadership of this replica expires.
 async fn end_of(term: &ElectionState) {
     match term.until() {
         Some(until) => sleep_until(until).await,

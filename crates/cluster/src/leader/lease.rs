@@ -71,7 +71,7 @@ impl LeaseObject {
     }
 
     /// Releases it, so that the next replica may take it at once.
-    pub(super) async fn give_back(&self, seen: &Seen) -> Result<Seen, LeaseError> {
+    pub(super) async fn release(&self, seen: &Seen) -> Result<Seen, LeaseError> {
         let spec = json!({
             "holderIdentity": null, "leaseDurationSeconds": 1, "renewTime": MicroTime(Timestamp::now()),
         });

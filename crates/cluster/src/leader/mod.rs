@@ -1,14 +1,15 @@
 //! Which replica leads: the one that holds a Lease, as the controllers of Kubernetes elect theirs
 //! (`k8s.io/client-go/tools/leaderelection`).
 //!
-//! `term` is the election without any I/O: from what was seen of the Lease, and when, to the next step. `lease`
-//! reads and writes the object, `campaign` does the steps and tells who leads.
+//! - `election`: the state machine, without I/O: from the observed Lease and the time to the next step.
+//! - `elector`: [`LeaseElector`], which carries out the steps and publishes which replica leads.
+//! - `lease`: reads and writes the Lease object.
+//! - `identity`: the holder identity of this process.
 //!
-//! No two clocks are ever compared. Whoever waits counts from the moment at which it saw the Lease change, and
-//! takes it 15 seconds later; whoever holds it counts from before it sent its last renewal, and lets go after
-//! 10. The five seconds between are for putting down what a leader does. A process that is stopped and goes on
-//! later, or a request that is long on its way, may still come too late: what leaders do is safe to be done by
-//! two, see [`trigger_runtime::Leadership`].
+//! Clocks of different replicas are never compared. A candidate counts from the moment at which it observed the Lease
+//! change, and takes it 15 seconds later. The holder counts from before it sent its last renewal, and steps down after
+//! 10. The leader's tasks end in the five seconds between. A paused process or a delayed request may still act too
+//! late, so leader tasks tolerate two leaders, see [`trigger_runtime::Leadership`].
 
 mod election;
 mod elector;
@@ -19,12 +20,12 @@ pub use self::elector::{LeaseElector, LeasePlace};
 
 use std::time::Duration;
 
-/// Nobody takes the Lease before its holder has left it unchanged for so long.
+/// `leaseDurationSeconds`: a candidate takes the Lease when it has been unchanged for so long.
 const DURATION: Duration = Duration::from_secs(15);
-/// A leader that could not renew it for so long leads no more.
+/// A leader that could not renew the Lease for so long steps down.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How often it is renewed, or looked at.
+/// How often the holder renews the Lease, and candidates read it.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// What only the leader does has to end within this time when it does not lead any more: before another may.
+/// Leader tasks end within this time after the replica has lost the Lease, before another replica may take it.
 pub const STEP_DOWN_GRACE: Duration = Duration::from_secs(4);
