@@ -2,12 +2,17 @@ use crate::credential::MOST_CREDENTIALS;
 use crate::dns_name::LONGEST_SUBDOMAIN;
 use crate::git::LONGEST_NAME;
 use crate::limit::Limit;
-use crate::{Events, RepoId};
+use crate::{Events, RepoId, Verification};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
     Limit::count("events of a delivery", Events::MOST, "the request is malformed: 400"),
     Limit::count("signatures or tokens of a request", MOST_CREDENTIALS, "the request is rejected: 401"),
+    Limit::count(
+        "keys that verified a delivery, over all its arrivals",
+        Verification::MOST_KEYS,
+        "keys of earlier arrivals are dropped",
+    ),
     Limit::bytes("name of a branch, tag or commit", LONGEST_NAME, "the name is invalid"),
     Limit::bytes("address of a repository", RepoId::LONGEST, "the address is invalid"),
     Limit::bytes("name of an object that a field refers to", LONGEST_SUBDOMAIN, "the name is invalid"),

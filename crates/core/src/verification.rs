@@ -110,6 +110,41 @@ impl From<Unsigned> for bool {
 }
 
 impl Verification {
+    /// The most keys that [`Verification::merge`] keeps. A sender that renames its Secret for each redelivery would
+    /// otherwise make the record longer each time.
+    pub const MOST_KEYS: usize = 512;
+
+    /// The result of verifying two arrivals of one delivery: everything that either of them proved. `self` is the earlier
+    /// one. The body of both is the same, because ids are derived from bodies.
+    ///
+    /// An arrival that the operator's settings did not let through unsigned says nothing about rules without a secret.
+    /// So its Secrets without an entry do not count beside those of an arrival that was let through.
+    #[must_use]
+    pub fn merge(mut self, later: Self) -> Self {
+        // Replays alone are restricted to namespaces, and they do not arrive.
+        let Self { mut keys, route, unsigned, without_entry, observed, namespaces: _ } = later;
+        self.keys.retain(|key| !keys.contains(key));
+        self.keys.truncate(Self::MOST_KEYS.saturating_sub(keys.len()));
+        self.keys.append(&mut keys);
+        match (self.unsigned.is_allowed(), unsigned.is_allowed()) {
+            (true, false) => {}
+            (false, true) => (self.without_entry, self.unsigned) = (without_entry, unsigned),
+            (true, true) | (false, false) => {
+                for secret in without_entry {
+                    if !self.without_entry.contains(&secret) {
+                        self.without_entry.push(secret);
+                    }
+                }
+                self.without_entry.truncate(Self::MOST_KEYS);
+            }
+        }
+        if !route.is_empty() {
+            self.route = route;
+        }
+        self.observed = self.observed.or(observed);
+        self
+    }
+
     /// Whether one of the keys is in `secret`.
     pub fn is_by_secret(&self, secret: &ObjectKey) -> bool {
         self.keys.iter().any(|key| key.secret == *secret)
@@ -232,6 +267,44 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn by(names: &[&str]) -> Verification {
+        let keys = names.iter().map(|name| KeyRef::new(ObjectKey::new("team", *name), "key")).collect();
+        Verification { keys, ..Verification::default() }
+    }
+
+    fn without(unsigned: Unsigned, names: &[&str]) -> Verification {
+        let without_entry = names.iter().map(|name| ObjectKey::new("team", *name)).collect();
+        Verification { unsigned, without_entry, ..Verification::default() }
+    }
+
+    #[test]
+    fn two_arrivals_prove_together_what_each_proved() {
+        for (earlier, later, expected) in [
+            (by(&["a"]), by(&["b"]), by(&["a", "b"])),
+            (by(&["a", "b"]), by(&["a"]), by(&["b", "a"])),
+            (by(&[]), by(&["a"]), by(&["a"])),
+        ] {
+            assert_eq!(earlier.merge(later), expected);
+        }
+        let (no, operator) = (Unsigned::No, Unsigned::Operator);
+        for (earlier, later, expected) in [
+            (without(no, &["a"]), without(no, &["b"]), without(no, &["a", "b"])),
+            (without(operator, &["a"]), without(operator, &["a", "b"]), without(operator, &["a", "b"])),
+            (without(operator, &["a"]), without(no, &["b"]), without(operator, &["a"])),
+            (without(no, &["a"]), without(operator, &["b"]), without(operator, &["b"])),
+        ] {
+            assert_eq!(earlier.merge(later), expected);
+        }
+    }
+
+    #[test]
+    fn a_merged_verification_has_a_bounded_number_of_keys() {
+        let names: Vec<_> = (0..2 * Verification::MOST_KEYS).map(|number| number.to_string()).collect();
+        let merged = names.iter().fold(by(&[]), |known, name| known.merge(by(&[name])));
+        assert_eq!(merged.keys.len(), Verification::MOST_KEYS);
+        assert_eq!(merged.keys.last().map(|key| &*key.secret.name), names.last().map(String::as_str));
+    }
 
     #[test]
     fn what_the_version_before_stored_is_read_and_it_reads_what_is_stored_now() {

@@ -8,8 +8,9 @@ pub trait Intake: Send + Sync + 'static {
     /// Stores a delivery. When this returns `Ok`, the delivery survives a crash of the machine.
     ///
     /// Inserts if absent, atomically: of many calls with one id, one returns [`AppendOutcome::New`]. A delivery that
-    /// had failed becomes pending again, due now. Its envelope, headers, body and verification are then those of
-    /// this call; the number of attempts, the facts and the result of the last attempt stay.
+    /// had failed becomes pending again, due now. Its verification is then that of both arrivals. Headers and event are
+    /// those of this call if it proves every key that earlier arrivals proved, else they stay. The number of attempts,
+    /// the facts and the result of the last attempt stay, launches included.
     /// A known delivery in another state is not changed.
     fn append(&self, delivery: Verified<Delivery>) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         self.append_decided(delivery, None)

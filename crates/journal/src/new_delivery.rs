@@ -16,6 +16,8 @@ pub(crate) struct NewDelivery {
     pub(crate) repository: Option<String>,
     pub(crate) headers: String,
     pub(crate) verification: String,
+    /// The same, not encoded: a failed delivery that arrives again keeps what its earlier arrivals proved.
+    pub(crate) proved: Verification,
     pub(crate) tenant: Arc<str>,
     pub(crate) body: StoredBody,
     /// The decisions of a delivery that is settled from the beginning.
@@ -51,10 +53,10 @@ pub(crate) struct AttemptResult {
 
 impl NewDelivery {
     pub(crate) fn new(delivery: Verified<Delivery>, decided: Option<Decided>) -> Result<Self, JournalError> {
-        let (mut delivery, verification) = delivery.into_parts();
+        let (mut delivery, proved) = delivery.into_parts();
         let headers = format::encode(&delivery.headers)?;
-        let tenant = tenant(&verification);
-        let verification = format::encode(&verification)?;
+        let tenant = tenant(&proved);
+        let verification = format::encode(&proved)?;
         let repository = delivery.repository.as_ref().map(ToString::to_string);
         // Compressed here for the same reason, and not held twice.
         let body = StoredBody::of(&std::mem::take(&mut delivery.body));
@@ -63,7 +65,7 @@ impl NewDelivery {
             decisions = Some(encode_decisions(decided.decisions)?);
             facts = encode_facts(&decided.facts)?;
         }
-        Ok(Self { delivery, repository, headers, verification, tenant, body, decisions, facts })
+        Ok(Self { delivery, repository, headers, verification, proved, tenant, body, decisions, facts })
     }
 
     pub(crate) fn body_bytes(&self) -> usize {

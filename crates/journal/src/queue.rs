@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use trigger_core::{Delivery, DeliveryId, Facts, Verification};
 
+use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, LaunchRecord, Settlement};
 
 /// The journal as dispatchers use it: the queue of deliveries that are not settled.
@@ -32,7 +33,7 @@ pub trait Queue: Send + Sync + 'static {
     /// Ends the work on a claimed delivery. Stores its decisions and launches, in place of those of earlier attempts.
     fn settle(&self, token: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>>;
 
-    /// Returns a claimed delivery to the queue, due at `due`. Stores the result of the attempt: the error that makes
+    /// Returns a claimed delivery to the queue, due at `due`, or after [`LONGEST_WAIT`] if that is earlier. Stores the result of the attempt: the error that makes
     /// another one necessary, the decisions, and the runs that exist already.
     fn release(
         &self,
@@ -50,12 +51,18 @@ pub trait Queue: Send + Sync + 'static {
     fn arrivals(&self) -> watch::Receiver<u64>;
 }
 
+/// The longest time for which a delivery waits to be due, and the longest claim. Pauses between attempts, throttling and
+/// `--claim-timeout` are shorter.
+///
+/// A delivery that is due later than this from now was given its time by a clock that was ahead. It is due now.
+pub const LONGEST_WAIT: Duration = Duration::from_hours(2);
+
 /// How many deliveries a dispatcher claims, and for how long.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
     /// How many deliveries at most.
     pub max: usize,
-    /// How long the claims last.
+    /// How long the claims last; at most [`LONGEST_WAIT`].
     pub timeout: Duration,
     /// How many deliveries of one tenant the dispatcher works on at the same time.
     pub per_tenant: usize,
@@ -67,6 +74,11 @@ impl ClaimRequest {
     /// Up to `max` deliveries, without a limit per tenant.
     pub fn any(max: usize, timeout: Duration) -> Self {
         Self { max, timeout, per_tenant: max, held: HashMap::new() }
+    }
+
+    /// How long the claims last.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.min(LONGEST_WAIT)
     }
 
     /// How many deliveries of `tenant` the dispatcher has room for.
@@ -104,6 +116,17 @@ pub struct ClaimedDelivery {
     pub launches: Vec<LaunchRecord>,
     /// When the claim times out.
     pub claimed_until: Timestamp,
+}
+
+/// The time from now until `due`, by this process's clock, in nanoseconds. Negative if it has passed.
+pub(crate) fn delay_until(due: Timestamp) -> i64 {
+    let longest = i64::try_from(LONGEST_WAIT.as_nanos()).unwrap_or(i64::MAX);
+    to_nanoseconds(due).saturating_sub(to_nanoseconds(Timestamp::now())).min(longest)
+}
+
+/// The latest time, in nanoseconds, for which a clock that says `now` has a delivery wait.
+pub(crate) fn latest_due(now: Timestamp) -> i64 {
+    to_nanoseconds(now.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX))
 }
 
 /// The tenant of a delivery: the namespace of the first key that verified it, else of the first clone Secret without

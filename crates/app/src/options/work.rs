@@ -11,8 +11,8 @@ pub struct WorkOptions {
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_CONCURRENCY", default_value_t = CONCURRENCY, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
     /// Seconds for which a replica claims a delivery. If the replica dies, another one takes the delivery over
-    /// after this time.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CLAIM_TIMEOUT", default_value_t = CLAIM_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// after this time. At most an hour.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CLAIM_TIMEOUT", default_value_t = CLAIM_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub claim_timeout: u64,
     /// Hours to retry a delivery whose runs cannot be created, for example while the API server is down. After
     /// this time the delivery fails.

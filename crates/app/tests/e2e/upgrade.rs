@@ -31,9 +31,9 @@ const NAMESPACES: [&str; 3] = ["team-a", "team-b", "team-c"];
 const KEY: &str = "it is a secret to everybody";
 const SOON: Duration = Duration::from_secs(30);
 
-/// The runs with which 356220d itself continued what was not settled, by the label of the delivery. The last two are
-/// changes of images that were no deliveries yet.
-const CONTINUED: [(&str, &[&str]); 17] = [
+/// The runs with which 356220d itself continued what was not settled, by the label of the delivery. `pending-future` is due in 2102, as
+/// by a clock that was ahead. The last two are changes of images that were no deliveries yet.
+const CONTINUED: [(&str, &[&str]); 18] = [
     ("pending-reopened", &["team-a/shaky-ngxnz45xhs", "team-a/steady-hozmq56z2b"]),
     ("pending-past", &["team-a/shaky-j2xmjt3erz", "team-a/steady-4ptn45ozwv"]),
     ("claimed-again", &["team-a/shaky-kkc5mavpet", "team-a/steady-mge7c7qktm"]),
@@ -48,6 +48,7 @@ const CONTINUED: [(&str, &[&str]); 17] = [
     ("pending-replay", &["team-a/web-vcahnlje2x"]),
     ("pending-replay-of-failed", &["team-a/shaky-wvynckolvf", "team-a/steady-laya2rpdpz"]),
     ("pending-pipeline-run", &["team-a/after-yiqkp75vzz"]),
+    ("pending-future", &["team-a/shaky-kex46qlcfh", "team-a/steady-matxhytjpk"]),
     ("pending-image", &["team-a/on-base-ov7arwbbxf"]),
     ("", &["team-b/on-pair-yci65vsem5"]),
     ("", &["team-c/on-open-sdisnqh22d"]),
@@ -226,8 +227,6 @@ async fn a_journal_of_an_older_version_is_continued_and_nothing_runs_twice() {
     })
     .await;
     assert_eq!(runs(&dev).await, all);
-    let later = program.journal.find(&id(labelled("pending-future"))).await.unwrap().unwrap();
-    assert_eq!(later.state, State::Pending, "it is due in 2102");
 
     // A repetition of what was settled before the upgrade.
     let known = labelled("settled-fired");

@@ -8,6 +8,7 @@ use super::row::column;
 use super::session::Session;
 use super::{Store, text};
 use crate::new_delivery::NewDelivery;
+use crate::reopening::{FailedRow, Reopening};
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, JournalError};
 
@@ -42,14 +43,20 @@ const INSERT: &str = "\
     ) \
     SELECT id FROM new";
 
-/// Replaces a failed delivery by the one that arrived now: its verification holds today, and the stored body may have
-/// been pruned. The result of the last attempt stays until the next one ends, and so do the facts.
+/// Returns a failed delivery that arrived again to the queue, as [`Reopening`] says, unless another replica has changed
+/// its verification since it was read. The body is stored again, because it may have been pruned. The result of the last
+/// attempt stays until the next one ends, and so do the facts.
 const REOPEN: &str = "\
     WITH known AS ( \
       UPDATE deliveries SET state = 'pending', ready_at = clock(), due = NULL, settled_at = NULL, \
-        received_at = $2, event = $3, repository = $4, source = $5, path = $6, provider_id = $7, \
-        headers = $8, proof = $9, tenant = $10, tier = 0, size = $11 \
-      WHERE id = $1 AND state = 'failed' RETURNING seq, id \
+        received_at = $2, proof = $9, tenant = $10, tier = 0, size = $11, \
+        event = CASE WHEN $15 THEN $3 ELSE event END, \
+        repository = CASE WHEN $15 THEN $4 ELSE repository END, \
+        source = CASE WHEN $15 THEN $5 ELSE source END, \
+        path = CASE WHEN $15 THEN $6 ELSE path END, \
+        provider_id = CASE WHEN $15 THEN $7 ELSE provider_id END, \
+        headers = CASE WHEN $15 THEN $8 ELSE headers END \
+      WHERE id = $1 AND state = 'failed' AND proof = $14 RETURNING seq, id \
     ), kept AS ( \
       INSERT INTO bodies (delivery, encoding, bytes) SELECT seq, $12, $13 FROM known \
       ON CONFLICT (delivery) DO UPDATE SET encoding = excluded.encoding, bytes = excluded.bytes \
@@ -57,6 +64,8 @@ const REOPEN: &str = "\
     SELECT id FROM known";
 
 const STATES: &str = "SELECT id, state FROM deliveries WHERE id = ANY($1)";
+
+const FAILED: &str = "SELECT proof, headers, tier FROM deliveries WHERE id = $1 AND state = 'failed'";
 
 impl Operation for NewDelivery {
     type Answer = AppendOutcome;
@@ -113,12 +122,14 @@ async fn reopen_or_insert(
     new: &NewDelivery,
 ) -> Result<AppendOutcome, JournalError> {
     for _ in 0..MOST_TRIES {
-        let reopened = reopen(session, new).await;
-        if reopened.as_ref().map_or(true, |known| !known.is_empty()) {
-            store.wakeups.announce();
-        }
-        if !reopened?.is_empty() {
-            return Ok(AppendOutcome::Reopened);
+        if let Some(stored) = failed_row(session, new).await? {
+            let reopened = reopen(session, new, &stored).await;
+            if reopened.as_ref().map_or(true, |known| !known.is_empty()) {
+                store.wakeups.announce();
+            }
+            if !reopened?.is_empty() {
+                return Ok(AppendOutcome::Reopened);
+            }
         }
         match states(session, &[new]).await?.remove(new.id().as_str()).as_deref() {
             Some("settled") => return Ok(AppendOutcome::Settled),
@@ -171,9 +182,17 @@ async fn insert(session: &Session, deliveries: &[&NewDelivery]) -> Result<Vec<Ro
         .await
 }
 
-async fn reopen(session: &Session, new: &NewDelivery) -> Result<Vec<Row>, tokio_postgres::Error> {
+async fn failed_row(session: &Session, new: &NewDelivery) -> Result<Option<FailedRow>, JournalError> {
+    let rows = session.query(FAILED, &[&new.id().as_str()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let tier = u8::try_from(column::<i16>(row, "tier")?).unwrap_or(u8::MAX);
+    Ok(Some(FailedRow { verification: column(row, "proof")?, headers: column(row, "headers")?, tier }))
+}
+
+async fn reopen(session: &Session, new: &NewDelivery, stored: &FailedRow) -> Result<Vec<Row>, JournalError> {
     let delivery = &new.delivery;
-    session
+    let reopening = Reopening::of(new, stored)?;
+    let reopened = session
         .query(
             REOPEN,
             &[
@@ -184,15 +203,18 @@ async fn reopen(session: &Session, new: &NewDelivery) -> Result<Vec<Row>, tokio_
                 &text(&delivery.source),
                 &text(&delivery.path),
                 &delivery.provider_id.as_deref().map(text),
-                &new.headers,
-                &new.verification,
-                &new.tenant.as_ref(),
+                &text(&new.headers),
+                &text(&reopening.verification),
+                &reopening.tenant.as_ref(),
                 &new.size(),
                 &new.body.encoding.as_ref(),
                 &new.body.bytes.as_ref(),
+                &stored.verification,
+                &reopening.replaces_request,
             ],
         )
-        .await
+        .await?;
+    Ok(reopened)
 }
 
 async fn states(

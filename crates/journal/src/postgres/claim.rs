@@ -2,16 +2,16 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::Store;
 use super::row::{self, column, columns};
 use super::session::Session;
 use crate::row::{ColumnError, Envelope};
-use crate::{ClaimRequest, ClaimToken, ClaimedDelivery, JournalError};
+use crate::{ClaimRequest, ClaimToken, ClaimedDelivery, JournalError, LONGEST_WAIT};
 
 /// The tenants with due deliveries, each with the time since which its oldest is due. Skips from one tenant to the
-/// next in the index, whatever the length of their queues.
+/// next in the index, whatever the length of their queues. `late` if a delivery is due later than after the longest wait.
 const WAITING: &str = "\
     WITH RECURSIVE moment AS MATERIALIZED (SELECT clock() AS now), tenants AS ( \
       (SELECT tenant, ready_at FROM deliveries WHERE ready_at IS NOT NULL \
@@ -21,8 +21,26 @@ const WAITING: &str = "\
         SELECT d.tenant, d.ready_at FROM deliveries d \
         WHERE d.ready_at IS NOT NULL AND d.tenant > t.tenant \
         ORDER BY d.tenant, d.ready_at LIMIT 1) next \
+    ), ends AS ( \
+      SELECT t.tenant, least(t.ready_at, (SELECT now FROM moment)) AS since, \
+        t.ready_at <= (SELECT now FROM moment) AS due, last.ready_at > (SELECT now FROM moment) + $1 AS late \
+      FROM tenants t, LATERAL ( \
+        SELECT d.ready_at FROM deliveries d WHERE d.ready_at IS NOT NULL AND d.tenant = t.tenant \
+        ORDER BY d.ready_at DESC LIMIT 1) last \
     ) \
-    SELECT tenant, ready_at FROM tenants WHERE ready_at <= (SELECT now FROM moment)";
+    SELECT tenant, since, late FROM ends WHERE due OR late";
+
+/// Makes the deliveries of some tenants due now that a clock which was ahead has made due too late. A claim on one lasts
+/// for the time of this one.
+const CORRECT: &str = "\
+    WITH moment AS MATERIALIZED (SELECT clock() AS now), late AS MATERIALIZED ( \
+      SELECT d.seq FROM unnest($1::text[]) AS t (tenant), LATERAL ( \
+        SELECT seq FROM deliveries WHERE tenant = t.tenant AND ready_at > (SELECT now FROM moment) + $2 \
+        ORDER BY ready_at, seq LIMIT 1000 FOR UPDATE SKIP LOCKED) d \
+    ) \
+    UPDATE deliveries d SET due = NULL, \
+      ready_at = (SELECT now FROM moment) + CASE d.state WHEN 'claimed' THEN $3::bigint ELSE 0 END \
+    FROM late WHERE d.seq = late.seq RETURNING d.seq";
 
 /// Claims due deliveries of each tenant, in the order in which they became due, and skips those that another replica is
 /// claiming at this moment.
@@ -55,9 +73,18 @@ pub(super) async fn claim(
     request: ClaimRequest,
 ) -> Result<Vec<ClaimedDelivery>, JournalError> {
     let session = store.sessions.get().await?;
-    let mut waiting = Vec::new();
-    for row in session.query(WAITING, &[]).await? {
-        waiting.push((Arc::from(column::<&str>(&row, "tenant")?), column(&row, "ready_at")?));
+    let timeout = i64::try_from(request.timeout().as_nanos()).unwrap_or(i64::MAX);
+    let longest = i64::try_from(LONGEST_WAIT.as_nanos()).unwrap_or(i64::MAX);
+    let tenants = session.query(WAITING, &[&longest]).await?;
+    let (mut waiting, mut late) = (Vec::new(), Vec::new());
+    for row in &tenants {
+        let tenant = column::<&str>(row, "tenant")?;
+        waiting.push((Arc::from(tenant), column(row, "since")?));
+        late.extend(column::<bool>(row, "late")?.then_some(tenant));
+    }
+    if !late.is_empty() {
+        let corrected = session.query(CORRECT, &[&late, &longest, &timeout]).await?.len();
+        warn!(corrected, "deliveries were due too late, by a clock that was ahead; they are due now");
     }
     let shares = share(store, waiting, &request);
     if shares.is_empty() {
@@ -66,9 +93,8 @@ pub(super) async fn claim(
     }
     let tenants: Vec<&str> = shares.iter().map(|(tenant, _)| tenant.as_ref()).collect();
     let sizes: Vec<_> = shares.iter().map(|(_, size)| i64::try_from(*size).unwrap_or(i64::MAX)).collect();
-    let timeout = i64::try_from(request.timeout.as_nanos()).unwrap_or(i64::MAX);
     // By this process's clock, from before the call: here the claim times out no later than in the database.
-    let claimed_until = Timestamp::now().checked_add(request.timeout).unwrap_or(Timestamp::MAX);
+    let claimed_until = Timestamp::now().checked_add(request.timeout()).unwrap_or(Timestamp::MAX);
     let rows = session.query(CLAIM, &[&tenants, &sizes, &timeout]).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {

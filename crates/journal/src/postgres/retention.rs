@@ -9,7 +9,7 @@ use super::Store;
 use super::row::column;
 use crate::row::tier;
 use crate::timestamp::{from_nanoseconds, to_nanoseconds};
-use crate::{JournalError, Pruned, Retention, Usage};
+use crate::{JournalError, LONGEST_WAIT, Pruned, Retention, Usage};
 
 /// Few enough that a call which waits for one of the rows does not wait long.
 const BATCH: i64 = 100;
@@ -59,6 +59,13 @@ const REDUCE_TO_KEYS: &str = concat!(
 const DELETE_KEYS: &str =
     concat!(chosen!(), " DELETE FROM deliveries d USING chosen WHERE d.seq = chosen.seq");
 
+/// Has the deliveries settled now that were settled by a clock which was ahead: they would be retained until its date.
+const CORRECT: &str = "\
+    UPDATE deliveries SET settled_at = clock() WHERE seq IN ( \
+      SELECT d.seq FROM unnest('{0,1,2}'::smallint[]) AS t (tier), LATERAL ( \
+        SELECT seq FROM deliveries WHERE tier = t.tier AND settled_at > clock() + $1::bigint LIMIT $2 \
+        FOR UPDATE SKIP LOCKED) d)";
+
 /// A position in the order in which a tier was settled: earlier rows are pruned. It is a position rather than a
 /// number, so that two replicas that find the same excess prune it once.
 type Bound = (i64, i64);
@@ -93,6 +100,8 @@ pub(super) async fn usage(store: &Store) -> Result<Usage, JournalError> {
 /// Deletes a batch. Planning is not part of the transaction that writes.
 pub(super) async fn prune(store: &Store, retention: &Retention) -> Result<Pruned, JournalError> {
     let mut session = store.sessions.get().await?;
+    let longest = i64::try_from(LONGEST_WAIT.as_nanos()).unwrap_or(i64::MAX);
+    session.query(CORRECT, &[&longest, &BATCH]).await?;
     // One snapshot: rows that another replica prunes in between must not be counted twice.
     let moment =
         session.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start();

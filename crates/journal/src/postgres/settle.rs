@@ -7,6 +7,7 @@ use super::group_commit::{Answers, Operation};
 use super::row::column;
 use super::{Store, text};
 use crate::new_delivery::{AttemptResult, NewFacts};
+use crate::queue::delay_until;
 use crate::timestamp::to_nanoseconds;
 use crate::{ClaimToken, JournalError, Settlement, State};
 
@@ -74,8 +75,9 @@ impl AttemptEnd {
         settlement: Settlement,
     ) -> Result<Self, JournalError> {
         let result = AttemptResult::new(token, settlement)?;
-        let (due, now) = (to_nanoseconds(due), to_nanoseconds(Timestamp::now()));
-        Ok(Self { result, state: State::Pending, due, delay: due.saturating_sub(now) })
+        let (delay, now) = (delay_until(due), to_nanoseconds(Timestamp::now()));
+        let due = to_nanoseconds(due).min(now.saturating_add(delay.max(0)));
+        Ok(Self { result, state: State::Pending, due, delay })
     }
 }
 

@@ -3,6 +3,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::body::StoredBody;
 use crate::new_delivery::NewDelivery;
+use crate::reopening::{FailedRow, Reopening};
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, State};
 
@@ -46,42 +47,59 @@ pub(super) fn append(
         write_body(store, store.last_insert_rowid(), &new.body)?;
         return Ok(AppendOutcome::New);
     }
-    let (sequence, state) = store
-        .prepare_cached("SELECT seq, state FROM deliveries WHERE id = :id")?
+    let (sequence, state, stored) = store
+        .prepare_cached("SELECT seq, state, proof, headers, tier FROM deliveries WHERE id = :id")?
         .query_row(named_params! { ":id": delivery.id.as_str() }, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            let stored = FailedRow { verification: row.get(2)?, headers: row.get(3)?, tier: row.get(4)? };
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, stored))
         })?;
     match state.as_str() {
-        "failed" => reopen(store, sequence, new, now).map(|()| AppendOutcome::Reopened),
+        "failed" => reopen(store, sequence, new, &stored, now).map(|()| AppendOutcome::Reopened),
         "settled" => Ok(AppendOutcome::Settled),
         _ => Ok(AppendOutcome::InProgress),
     }
 }
 
-/// Replaces a failed delivery by the one that arrived now: its verification holds today, and the stored body may have
-/// been pruned. The result of the last attempt stays until the next one ends, and so do the facts.
-fn reopen(store: &Connection, sequence: i64, new: &NewDelivery, now: Timestamp) -> rusqlite::Result<()> {
+/// Returns a failed delivery that arrived again to the queue, as [`Reopening`] says. The body is stored again, because it
+/// may have been pruned. The result of the last attempt stays until the next one ends, and so do the facts.
+fn reopen(
+    store: &Connection,
+    sequence: i64,
+    new: &NewDelivery,
+    stored: &FailedRow,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let delivery = &new.delivery;
+    let reopening =
+        Reopening::of(new, stored).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    if reopening.replaces_request {
+        store
+            .prepare_cached(
+                "UPDATE deliveries SET event = :event, repository = :repository, source = :source, \
+                   path = :path, provider_id = :provider_id, headers = :headers WHERE seq = :seq",
+            )?
+            .execute(named_params! {
+                ":seq": sequence,
+                ":event": delivery.event,
+                ":repository": new.repository,
+                ":source": delivery.source,
+                ":path": delivery.path,
+                ":provider_id": delivery.provider_id,
+                ":headers": new.headers,
+            })?;
+    }
     store
         .prepare_cached(
             "UPDATE deliveries SET state = 'pending', ready_at = :now, settled_at = NULL, \
-               received_at = :received_at, event = :event, repository = :repository, source = :source, \
-               path = :path, provider_id = :provider_id, headers = :headers, proof = :proof, \
-               tenant = :tenant, tier = 0, size = :size \
+               received_at = :received_at, proof = :proof, tenant = :tenant, tier = 0, size = :size \
              WHERE seq = :seq",
         )?
         .execute(named_params! {
             ":seq": sequence,
             ":now": to_nanoseconds(now),
             ":received_at": to_nanoseconds(delivery.received_at),
-            ":event": delivery.event,
-            ":repository": new.repository,
-            ":source": delivery.source,
-            ":path": delivery.path,
-            ":provider_id": delivery.provider_id,
-            ":headers": new.headers,
-            ":proof": new.verification,
-            ":tenant": new.tenant,
+            ":proof": reopening.verification,
+            ":tenant": reopening.tenant,
             ":size": new.size(),
         })?;
     write_body(store, sequence, &new.body)

@@ -56,7 +56,7 @@ impl Queue for SqliteJournal {
     fn claim(&self, request: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>> {
         async move {
             let rows = self.write(0, move |context| {
-                let waiting = claim::waiting_tenants(context.store, context.now)?;
+                let waiting = claim::waiting_tenants(context.store, request.timeout(), context.now)?;
                 let shares = context.round_robin.share(waiting, request.max, |tenant| request.room(tenant));
                 let mut rows = Vec::new();
                 for (tenant, share) in shares {
@@ -65,7 +65,7 @@ impl Queue for SqliteJournal {
                         context.store,
                         &tenant,
                         share,
-                        request.timeout,
+                        request.timeout(),
                         context.now,
                     )?);
                 }
@@ -116,7 +116,7 @@ impl Queue for SqliteJournal {
     ) -> BoxFuture<'_, Result<(), JournalError>> {
         match AttemptResult::new(token.clone(), settlement) {
             Ok(result) => self.write_claimed(token, move |context| {
-                let held = settle::release(context.store, &result, due)?;
+                let held = settle::release(context.store, &result, due, context.now)?;
                 context.arrival |= held;
                 Ok(held)
             }),
@@ -176,7 +176,7 @@ impl History for SqliteJournal {
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
         async move {
             let plan = self.read(move |store| retention::plan(store, &retention, Timestamp::now())).await?;
-            self.write(0, move |context| retention::prune(context.store, &plan)).await
+            self.write(0, move |context| retention::prune(context.store, &plan, context.now)).await
         }
         .boxed()
     }

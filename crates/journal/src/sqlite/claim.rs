@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::row;
+use crate::queue::latest_due;
 use crate::row::{ColumnError, Envelope};
 use crate::timestamp::to_nanoseconds;
 use crate::{ClaimToken, ClaimedDelivery};
@@ -25,22 +26,63 @@ pub(super) struct UnreadableRow {
     reason: String,
 }
 
-/// The tenants with due deliveries, each with the time since which its oldest is due.
-pub(super) fn waiting_tenants(store: &Connection, now: Timestamp) -> rusqlite::Result<Vec<(Arc<str>, i64)>> {
+/// Deliveries whose time is corrected by one claim: few enough not to make the commit noticeably longer.
+const CORRECTED: i64 = 1000;
+
+/// The tenants with due deliveries, each with the time since which its oldest is due. Corrects the deliveries that are
+/// due too late, see [`crate::LONGEST_WAIT`]: a claim on one lasts for `timeout` from now.
+pub(super) fn waiting_tenants(
+    store: &Connection,
+    timeout: Duration,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<(Arc<str>, i64)>> {
     // Skips from one tenant to the next in the index, whatever the length of their queues.
-    store
+    let tenants = store
         .prepare_cached(
             "WITH RECURSIVE tenants (tenant) AS ( \
                SELECT (SELECT min(tenant) FROM deliveries WHERE ready_at IS NOT NULL) \
                UNION ALL \
                SELECT (SELECT min(tenant) FROM deliveries WHERE ready_at IS NOT NULL AND tenant > t.tenant) \
                FROM tenants t WHERE t.tenant IS NOT NULL) \
-             SELECT t.tenant, (SELECT min(ready_at) FROM deliveries d \
-               WHERE d.tenant = t.tenant AND d.ready_at IS NOT NULL) AS since \
-             FROM tenants t WHERE t.tenant IS NOT NULL AND since <= :now",
+             SELECT t.tenant, \
+               (SELECT min(ready_at) FROM deliveries d \
+                WHERE d.tenant = t.tenant AND d.ready_at IS NOT NULL) AS first, \
+               (SELECT max(ready_at) FROM deliveries d \
+                WHERE d.tenant = t.tenant AND d.ready_at IS NOT NULL) AS last \
+             FROM tenants t WHERE t.tenant IS NOT NULL AND (first <= :now OR last > :latest)",
         )?
-        .query_map(named_params! { ":now": to_nanoseconds(now) }, |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+        .query_map(named_params! { ":now": to_nanoseconds(now), ":latest": latest_due(now) }, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<Vec<(Arc<str>, i64, i64)>>>()?;
+    let mut waiting = Vec::with_capacity(tenants.len());
+    for (tenant, first, last) in tenants {
+        if last > latest_due(now) {
+            correct(store, &tenant, timeout, now)?;
+        }
+        waiting.push((tenant, first.min(to_nanoseconds(now))));
+    }
+    Ok(waiting)
+}
+
+/// Makes the deliveries of one tenant due now that a clock which was ahead has made due too late.
+fn correct(store: &Connection, tenant: &str, timeout: Duration, now: Timestamp) -> rusqlite::Result<()> {
+    let claimed_until = now.checked_add(timeout).unwrap_or(Timestamp::MAX);
+    let corrected = store
+        .prepare_cached(
+            "UPDATE deliveries SET ready_at = CASE state WHEN 'claimed' THEN :until ELSE :now END \
+             WHERE seq IN (SELECT seq FROM deliveries WHERE tenant = :tenant AND ready_at > :latest \
+                           ORDER BY ready_at, seq LIMIT :most)",
+        )?
+        .execute(named_params! {
+            ":tenant": tenant,
+            ":until": to_nanoseconds(claimed_until),
+            ":now": to_nanoseconds(now),
+            ":latest": latest_due(now),
+            ":most": CORRECTED,
+        })?;
+    warn!(tenant, corrected, "deliveries were due too late, by a clock that was ahead; they are due now");
+    Ok(())
 }
 
 /// Claims due deliveries of one tenant, in the order in which they became due.

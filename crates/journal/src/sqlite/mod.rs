@@ -21,6 +21,7 @@ mod append;
 mod calls;
 mod checkpoints;
 mod claim;
+mod clock;
 mod entries;
 mod file;
 mod history;

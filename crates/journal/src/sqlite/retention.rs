@@ -3,6 +3,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
+use crate::queue::latest_due;
 use crate::row::tier;
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Pruned, Retention, Usage};
@@ -69,7 +70,10 @@ fn totals(store: &Connection, tier: u8) -> Result<(u64, u64), JournalError> {
 }
 
 /// Deletes a batch.
-pub(super) fn prune(store: &Connection, plan: &Plan) -> rusqlite::Result<Pruned> {
+pub(super) fn prune(store: &Connection, plan: &Plan, now: Timestamp) -> rusqlite::Result<Pruned> {
+    for tier in [tier::WHOLE, tier::BODILESS, tier::KEY] {
+        correct(store, tier, now)?;
+    }
     let mut pruned = Pruned::default();
     for sequence in chosen(store, tier::WHOLE, plan.payloads)? {
         drop_body(store, sequence)?;
@@ -92,6 +96,22 @@ pub(super) fn prune(store: &Connection, plan: &Plan) -> rusqlite::Result<Pruned>
         pruned.keys += 1;
     }
     Ok(pruned)
+}
+
+/// Has the deliveries settled now that were settled by a clock which was ahead: they would be retained until its date.
+fn correct(store: &Connection, tier: u8, now: Timestamp) -> rusqlite::Result<()> {
+    store
+        .prepare_cached(
+            "UPDATE deliveries SET settled_at = :now WHERE seq IN \
+               (SELECT seq FROM deliveries WHERE tier = :tier AND settled_at > :latest LIMIT :batch)",
+        )?
+        .execute(named_params! {
+            ":now": to_nanoseconds(now),
+            ":latest": latest_due(now),
+            ":tier": tier,
+            ":batch": BATCH,
+        })
+        .map(drop)
 }
 
 /// The oldest rows of a tier that exceed the limits.

@@ -3,6 +3,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::State;
 use crate::new_delivery::{AttemptResult, NewFacts};
+use crate::queue::delay_until;
 use crate::timestamp::to_nanoseconds;
 
 /// Stores the facts of a claimed delivery. False if the token is stale.
@@ -42,7 +43,16 @@ pub(super) fn settle(store: &Connection, result: &AttemptResult, now: Timestamp)
 }
 
 /// Returns a delivery to the queue, due at `due`. False if the token is stale.
-pub(super) fn release(store: &Connection, result: &AttemptResult, due: Timestamp) -> rusqlite::Result<bool> {
+///
+/// A delivery that is due already keeps its place in the queue; a later one is due by the clock of the queue.
+pub(super) fn release(
+    store: &Connection,
+    result: &AttemptResult,
+    due: Timestamp,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let (delay, now) = (delay_until(due), to_nanoseconds(now));
+    let ready_at = if delay > 0 { now.saturating_add(delay) } else { now.min(to_nanoseconds(due)) };
     let changed = store
         .prepare_cached(
             "UPDATE deliveries SET state = 'pending', ready_at = :due, fault = :error, \
@@ -52,7 +62,7 @@ pub(super) fn release(store: &Connection, result: &AttemptResult, due: Timestamp
         .execute(named_params! {
             ":id": result.token.id.as_str(),
             ":attempt": result.token.attempt,
-            ":due": to_nanoseconds(due),
+            ":due": ready_at,
             ":error": result.error,
             ":decisions": result.decisions,
             ":launches": result.launches,

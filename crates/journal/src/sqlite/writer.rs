@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::checkpoints::Checkpoints;
+use super::clock::Clock;
 use super::file::StoreFile;
 use super::sqlite_error::{self, Scope};
 use crate::JournalError;
@@ -62,9 +63,6 @@ pub(super) struct Task<W, T> {
     pub(super) reply: oneshot::Sender<Result<T, JournalError>>,
 }
 
-/// The system's clock made monotonic: a due delivery stays due when the clock is set back.
-struct Clock(Timestamp);
-
 impl Writer {
     pub(super) fn new(
         file: StoreFile,
@@ -73,7 +71,7 @@ impl Writer {
         arrivals: Arc<watch::Sender<u64>>,
         panic_flag: &PanicFlag,
     ) -> rusqlite::Result<Self> {
-        let (clock, round_robin) = (Clock(Timestamp::MIN), RoundRobin::default());
+        let (clock, round_robin) = (Clock::new(), RoundRobin::default());
         let checkpoints = Checkpoints::start(file.clone(), panic_flag.guard());
         checkpoints.attach(&mut store)?;
         Ok(Self {
@@ -188,13 +186,6 @@ where
         let result = result.ok_or_else(|| JournalError::unavailable_because("the operation was not run"));
         // The caller may have given up. The commit stays.
         let _ = reply.send(committed.and(result));
-    }
-}
-
-impl Clock {
-    fn now(&mut self) -> Timestamp {
-        self.0 = self.0.max(Timestamp::now());
-        self.0
     }
 }
 

@@ -42,6 +42,8 @@ trait Store {
     async fn reopen(&mut self);
     /// Closes the journal.
     async fn close(&self);
+    /// Changes the stored content from outside, by statements that both databases understand.
+    async fn execute(&self, statements: &str);
 }
 
 /// A journal in a directory that is deleted with it.
@@ -80,6 +82,10 @@ impl Store for Sqlite {
 
     async fn close(&self) {
         self.journal.as_ref().unwrap().close().await;
+    }
+
+    async fn execute(&self, statements: &str) {
+        rusqlite::Connection::open(self.path()).unwrap().execute_batch(statements).unwrap();
     }
 }
 

@@ -109,20 +109,65 @@ pub(crate) async fn a_failed_delivery_is_reopened(store: &mut impl Store) {
 
     let mut again = push("a", 60);
     again.provider_id = Some("another guid".to_owned());
-    let secret = ObjectKey::new("team-b", "rotated");
-    let answer = store.journal().append(verified_by(again.clone(), &secret)).await.unwrap();
-    assert_eq!(answer, AppendOutcome::Reopened);
+    assert_eq!(append(store.journal(), &again).await, AppendOutcome::Reopened);
 
     let found = store.journal().find(&again.id).await.unwrap().unwrap();
     assert_eq!((found.state, found.attempts, found.settled_at), (State::Pending, 1, None));
     assert_eq!(found.delivery.received_at, again.received_at);
-    assert_eq!(found.delivery.provider_id, again.provider_id);
+    assert_eq!(
+        found.delivery.provider_id, again.provider_id,
+        "the key that verified it then verifies it now"
+    );
     assert_eq!(found.delivery.body, again.body);
     assert_eq!(found.error.as_deref(), Some("quota exceeded"), "until the next attempt ends");
     assert_eq!((found.decisions, found.launches), (settlement.decisions, settlement.launches));
+    assert_eq!(claim_one(store.journal()).await.token.attempt, 2);
+}
+
+pub(crate) async fn a_delivery_reopened_by_another_key_keeps_what_it_was_and_what_it_had_started(
+    store: &mut impl Store,
+) {
+    let first = push("a", 0);
+    let [of_a, of_b] = [ObjectKey::new("team-a", "hook"), ObjectKey::new("team-b", "hook")];
+    store.journal().append(verified_by(first.clone(), &of_a)).await.unwrap();
+    let launches = vec![launched("web-1")];
+    let settlement = Settlement { launches: launches.clone(), ..failure("quota exceeded") };
+    settle_all(store.journal(), &settlement).await;
+
+    let mut other = push("a", 60);
+    other.headers = vec![("x-github-event".to_owned(), "release".to_owned())];
+    (other.event, other.provider_id) = ("release".to_owned(), Some("another guid".to_owned()));
+    let arrivals = (0..8).map(|_| store.journal().append(verified_by(other.clone(), &of_b)));
+    let answers: Vec<_> = join_all(arrivals).await.into_iter().map(Result::unwrap).collect();
+    let reopened = answers.iter().filter(|answer| **answer == AppendOutcome::Reopened).count();
+    assert_eq!(reopened, 1, "{answers:?}");
+
     let claimed = claim_one(store.journal()).await;
-    assert_eq!(claimed.token.attempt, 2);
-    assert_eq!(claimed.verification.keys, [KeyRef::new(secret, ENTRY)], "the key that verifies it today");
+    let keys = [of_a.clone(), of_b].map(|secret| KeyRef::new(secret, ENTRY));
+    assert_eq!(claimed.verification.keys, keys, "each arrival proved its key");
+    assert_eq!(&*claimed.tenant, "team-a");
+    assert_eq!(claimed.delivery.received_at, other.received_at, "its age counts from the last arrival");
+    assert_eq!((&claimed.delivery.headers, &claimed.delivery.event), (&first.headers, &first.event));
+    assert_eq!(claimed.delivery.provider_id, first.provider_id);
+    assert_eq!((&claimed.launches, &claimed.delivery.body), (&launches, &first.body));
+
+    store.journal().settle(claimed.token, settlement).await.unwrap();
+    let again = store.journal().append(verified_by(first, &of_a)).await.unwrap();
+    assert_eq!(again, AppendOutcome::Reopened);
+    assert_eq!(claim_one(store.journal()).await.verification.keys.len(), 2);
+}
+
+pub(crate) async fn a_delivery_of_which_the_key_is_left_is_reopened_for_all_its_keys(store: &mut impl Store) {
+    let [of_a, of_b] = ["team-a", "team-b"].map(|namespace| ObjectKey::new(namespace, "hook"));
+    store.journal().append(verified_by(push("a", 0), &of_a)).await.unwrap();
+    settle_all(store.journal(), &failure("quota exceeded")).await;
+    super::pruning::reduce_to_keys(store.journal()).await;
+    let again = push("a", 60);
+    let answer = store.journal().append(verified_by(again.clone(), &of_b)).await.unwrap();
+    assert_eq!(answer, AppendOutcome::Reopened);
+    let claimed = claim_one(store.journal()).await;
+    assert_eq!(claimed.verification.keys.len(), 2);
+    assert_eq!((claimed.delivery.headers, claimed.delivery.body), (again.headers, again.body));
 }
 
 pub(crate) async fn an_empty_body_and_a_large_one_survive(store: &mut impl Store) {

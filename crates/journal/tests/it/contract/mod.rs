@@ -4,6 +4,7 @@
 pub(crate) mod appending;
 pub(crate) mod arriving;
 pub(crate) mod claiming;
+pub(crate) mod clocks;
 pub(crate) mod entries;
 pub(crate) mod facts;
 pub(crate) mod fairness;
@@ -38,6 +39,8 @@ macro_rules! suite {
                 a_failed_delivery_is_reopened_even_if_it_is_decided,
                 decided_and_undecided_deliveries_share_a_commit,
                 a_failed_delivery_is_reopened,
+                a_delivery_reopened_by_another_key_keeps_what_it_was_and_what_it_had_started,
+                a_delivery_of_which_the_key_is_left_is_reopened_for_all_its_keys,
                 an_empty_body_and_a_large_one_survive,
                 an_append_survives_the_end_of_the_process,
             ]);
@@ -48,6 +51,12 @@ macro_rules! suite {
                 many_claimers_share_the_queue_without_overlap,
                 a_claim_that_times_out_can_be_claimed_again,
                 a_claim_survives_the_end_of_the_process,
+            ]);
+            $crate::contract::tests!($new, clocks: [
+                a_delivery_appended_by_a_clock_that_was_ahead_is_due_now,
+                a_claim_made_by_a_clock_that_was_ahead_times_out,
+                a_delivery_that_waits_for_good_reason_is_not_due,
+                no_delivery_waits_longer_than_the_longest_wait,
             ]);
             $crate::contract::tests!($new, settling: [
                 a_settlement_is_kept_whole,
@@ -98,6 +107,7 @@ macro_rules! suite {
                 unsettled_deliveries_are_never_pruned,
                 a_failed_delivery_that_was_pruned_can_be_reopened,
                 many_deliveries_are_pruned_in_small_batches,
+                a_delivery_settled_by_a_clock_that_was_ahead_is_pruned_by_its_real_age,
             ]);
             $crate::contract::tests!($new, rejecting: [
                 rejections_are_retained_newest_first,

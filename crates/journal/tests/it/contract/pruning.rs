@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use trigger_journal::{AppendOutcome, Pruned, Query, ReplayOutcome, Retention, Settlement, State};
+use jiff::Timestamp;
+use trigger_journal::{AppendOutcome, Journal, Pruned, Query, ReplayOutcome, Retention, Settlement, State};
 
 use super::{append, claim_one, failure, replay, settle_all};
 use crate::Store;
@@ -28,6 +29,12 @@ async fn prune(store: &impl Store, retention: Retention) -> Pruned {
         total.keys += pruned.keys;
     }
     panic!("it never ends");
+}
+
+/// Reduces every settled delivery to its key.
+pub(crate) async fn reduce_to_keys(journal: &dyn Journal) {
+    let pruned = journal.prune(Retention { deliveries: Duration::ZERO, ..ALL }).await.unwrap();
+    assert!(pruned.deliveries > 0, "{pruned:?}");
 }
 
 fn pruned(payloads: u64, deliveries: u64, keys: u64) -> Pruned {
@@ -142,4 +149,15 @@ pub(crate) async fn many_deliveries_are_pruned_in_small_batches(store: &mut impl
     assert!((1..250).contains(&first.payloads), "{first:?}");
     let rest = prune(store, Retention { payloads: Duration::ZERO, ..ALL }).await;
     assert_eq!(first.payloads + rest.payloads, 250);
+}
+
+pub(crate) async fn a_delivery_settled_by_a_clock_that_was_ahead_is_pruned_by_its_real_age(
+    store: &mut impl Store,
+) {
+    settled(store, &["a"]).await;
+    store.execute("UPDATE deliveries SET settled_at = settled_at + 31536000000000000").await;
+    assert_eq!(prune(store, ALL).await, Pruned::default());
+    let settled_at = store.journal().find(&push("a", 0).id).await.unwrap().unwrap().settled_at;
+    assert!(settled_at.is_some_and(|at| at <= Timestamp::now()), "{settled_at:?}");
+    assert_eq!(prune(store, Retention { payloads: Duration::ZERO, ..ALL }).await, pruned(1, 0, 0));
 }

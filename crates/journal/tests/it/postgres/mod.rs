@@ -86,4 +86,8 @@ impl Store for Postgres {
     async fn close(&self) {
         self.journal.as_ref().unwrap().close().await;
     }
+
+    async fn execute(&self, statements: &str) {
+        meddle(&self.url).await.batch_execute(statements).await.unwrap();
+    }
 }
