@@ -3,6 +3,7 @@
 
 mod bench;
 mod e2e;
+mod hostile;
 mod image;
 mod images;
 mod memory;
@@ -42,12 +43,18 @@ enum Task {
     Bench(bench::Args),
     /// Send the program good and bad requests for a long time, and see that nothing grows and nothing is lost.
     Soak(soak::Args),
+    /// Run the program with the memory of a pod beside a hostile tenant and strangers, and see that another tenant
+    /// notices nothing.
+    Hostile(hostile::Args),
     /// The program that `bench` measures.
     #[command(hide = true)]
     BenchServer(bench::server::Args),
     /// The API server that `bench` measures with.
     #[command(hide = true)]
     BenchCluster(bench::cluster::Args),
+    /// The cluster of `hostile`.
+    #[command(hide = true)]
+    HostileCluster(hostile::cluster::Args),
 }
 
 #[tokio::main]
@@ -60,6 +67,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         Task::E2e(args) => e2e::run(&args).await?,
         Task::Reference => reference::write().await?,
         Task::Soak(args) => soak::run(&args).await?,
+        Task::Hostile(args) => return hostile::run(&args).await,
+        Task::HostileCluster(args) => hostile::cluster::run(args).await?,
         Task::Bench(args) => return bench::run(args).await,
         Task::BenchServer(args) => bench::server::run(args).await?,
         Task::BenchCluster(args) => bench::cluster::run(args).await?,

@@ -1,7 +1,7 @@
 //! The shipped binary, looked at from outside.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -25,10 +25,20 @@ impl Shipped {
         kubeconfig: &str,
         flags: &[&str],
     ) -> anyhow::Result<Self> {
+        Self::start_with(Command::new(binary), folder, kubeconfig, flags)
+    }
+
+    /// The same with a command that runs the binary.
+    pub(crate) fn start_with(
+        mut command: Command,
+        folder: &Path,
+        kubeconfig: &str,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
         let file = folder.join("kubeconfig");
         std::fs::write(&file, kubeconfig)?;
         let (hooks, admin) = (free_port()?, free_port()?);
-        let process = Command::new(binary)
+        let process = command
             .args(["serve", "--log", "error"])
             .args([
                 "--listen",
@@ -62,6 +72,11 @@ impl Shipped {
         }
     }
 
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
     /// The number of its process.
     pub(crate) fn id(&self) -> String {
         self.process.id().to_string()
@@ -88,27 +103,32 @@ impl Drop for Shipped {
 /// The release binary with all features, built if need be.
 pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     // The same choice of packages as a plain `cargo run`, so that nothing is built twice.
-    build(&[])
+    build("shipwright-trigger", &[])
+}
+
+/// This program in release, built if need be: a debug build of the dev cluster would be slower than what is measured.
+pub(crate) fn release_task() -> anyhow::Result<PathBuf> {
+    build("xtask", &[])
 }
 
 /// The size of the program in the container image: without the command `dev`.
 pub(crate) fn image_binary_size() -> anyhow::Result<u64> {
     let features = ["--no-default-features", "--features", "shipwright-trigger/otel"];
     // xtask needs all features, and cargo would give them to the program too.
-    let path = build(&[&["--exclude", "xtask"], &features[..]].concat())?;
+    let path = build("shipwright-trigger", &[&["--exclude", "xtask"], &features[..]].concat())?;
     let size = std::fs::metadata(path)?.len();
     // Both have the same path. Put the one with all features there again.
     binary()?;
     Ok(size)
 }
 
-fn build(args: &[&str]) -> anyhow::Result<PathBuf> {
+fn build(name: &str, args: &[&str]) -> anyhow::Result<PathBuf> {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "--workspace", "--bin", "shipwright-trigger"])
+        .args(["build", "--release", "--quiet", "--workspace", "--bin", name])
         .args(args)
         .status()?;
     ensure!(built.success(), "the release binary cannot be built");
-    Ok(PathBuf::from("target/release/shipwright-trigger"))
+    Ok(PathBuf::from("target/release").join(name))
 }
 
 fn free_port() -> std::io::Result<u16> {
