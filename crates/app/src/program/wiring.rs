@@ -260,7 +260,7 @@ fn readiness(builds: BuildWatch, failure: RecentFailure, draining: Arc<AtomicBoo
             return Err("shutting down".to_owned());
         }
         if !*builds.synced().borrow() {
-            return Err(format!("waiting for {}", builds.waiting_for()));
+            return Err(builds.waiting_for());
         }
         failure.recent().map_or(Ok(()), Err)
     })

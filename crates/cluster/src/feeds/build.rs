@@ -82,11 +82,12 @@ pub fn watch_builds(
     let (synced, receiver) = watch::channel(false);
     let synced = Arc::new(synced);
     let missing = Arc::new(AtomicUsize::new(namespaces.len()));
-    let waiting_for = Arc::new(ArcSwap::from_pointee("the first list of Builds".to_owned()));
+    let waiting_for = Arc::new(ArcSwap::from_pointee("waiting for the first list of Builds".to_owned()));
     for namespace in namespaces {
         let watch = connection.metrics.watch(Watched::Builds);
         let feed = Feed {
-            watch_health: WatchHealth::new("Builds", namespace.clone(), "nothing is ready", watch),
+            watch_health: WatchHealth::new("Builds", namespace.clone(), "nothing is accepted", watch)
+                .required(),
             namespace,
             inventory: Arc::clone(inventory),
             recorder: recorder.clone(),
@@ -251,9 +252,12 @@ impl Feed {
     }
 
     fn note(&mut self, error: &watcher::Error) {
-        let is_new = self.watch_health.failed(error);
+        self.watch_health.failed(error);
         let reason = if Failure::of(error) == Failure::Absent {
-            format!("the CustomResourceDefinition builds.{} is not installed", shipwright::GROUP)
+            format!(
+                "the CustomResourceDefinition builds.{} is not installed: install Shipwright Build",
+                shipwright::GROUP
+            )
         } else {
             format!("Builds cannot be watched: {}", error_chain(error))
         };
@@ -261,9 +265,6 @@ impl Feed {
             Some(namespace) => format!("{reason} (namespace {namespace})"),
             None => reason,
         };
-        if is_new && !self.complete {
-            warn!(reason, "waiting for Builds");
-        }
         self.waiting_for.store(Arc::new(reason));
     }
 }

@@ -58,9 +58,7 @@ impl Objects {
             tokio::select! {
                 Some(event) = events.next() => match event {
                     Ok(event) => self.take(event).await,
-                    Err(error) => {
-                        self.watch_health.failed(&error);
-                    }
+                    Err(error) => self.watch_health.failed(&error),
                 },
                 // A new Build may watch the image of an old object, and this replica may start to lead.
                 _ = second.tick() => self.report_all().await,

@@ -117,12 +117,11 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
                 Ok(_) => {}
                 Err(Error::QueueError(error)) => {
                     let (reason, now) = (error_chain(&error), Instant::now());
-                    if Failure::of(&error) == Failure::Expired {
-                        debug!(
-                            kind = K::KIND.name(),
-                            reason, "a watch for custom tasks has expired; listing again"
-                        );
-                    } else if logged.get(&reason, now).is_none() {
+                    if Failure::of(&error).is_routine() {
+                        debug!(kind = K::KIND.name(), reason, "a watch for custom tasks starts again");
+                        return std::future::ready(());
+                    }
+                    if logged.get(&reason, now).is_none() {
                         warn!(kind = K::KIND.name(), reason, "custom tasks cannot be watched");
                     }
                     logged.insert(reason, (), REASON_TTL, now);

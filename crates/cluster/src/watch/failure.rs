@@ -7,9 +7,11 @@ pub(crate) enum Failure {
     Absent,
     /// A right is missing.
     Forbidden,
-    /// The resource version is too old: routine after a quiet hour. The watcher lists again.
+    /// The resource version is too old. Routine after a quiet hour; the watcher lists again.
     Expired,
-    /// There is no response, or the connection ended.
+    /// The connection of a watch that worked has ended. Routine too; the watcher connects again.
+    Interrupted,
+    /// There is no response.
     Unreachable,
     /// Another error of the API server.
     Other,
@@ -18,13 +20,14 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn of(error: &watcher::Error) -> Self {
         let code = match error {
-            watcher::Error::InitialListFailed(error)
-            | watcher::Error::WatchStartFailed(error)
-            | watcher::Error::WatchFailed(error) => match error {
-                kube::Error::Api(status) => status.code,
-                _ => return Self::Unreachable,
-            },
-            watcher::Error::WatchError(status) => status.code,
+            watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+            | watcher::Error::WatchFailed(kube::Error::Api(status))
+            | watcher::Error::WatchError(status) => status.code,
+            watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_) => {
+                return Self::Unreachable;
+            }
+            watcher::Error::WatchFailed(_) => return Self::Interrupted,
             watcher::Error::NoResourceVersion => return Self::Other,
         };
         match code {
@@ -33,6 +36,11 @@ impl Failure {
             410 => Self::Expired,
             _ => Self::Other,
         }
+    }
+
+    /// Whether it happens to every watch that works. A quiet watch has no event that would show that it works again.
+    pub(crate) fn is_routine(self) -> bool {
+        matches!(self, Self::Expired | Self::Interrupted)
     }
 }
 
@@ -61,8 +69,10 @@ mod tests {
                 assert_eq!(Failure::of(&error), expected, "{error:?}");
             }
         }
-        let broken = kube::Error::LinesCodecMaxLineLengthExceeded;
-        assert_eq!(Failure::of(&watcher::Error::WatchFailed(broken)), Failure::Unreachable);
+        let broken = || kube::Error::LinesCodecMaxLineLengthExceeded;
+        assert_eq!(Failure::of(&watcher::Error::WatchFailed(broken())), Failure::Interrupted);
+        assert_eq!(Failure::of(&watcher::Error::WatchStartFailed(broken())), Failure::Unreachable);
+        assert_eq!(Failure::of(&watcher::Error::InitialListFailed(broken())), Failure::Unreachable);
         assert_eq!(Failure::of(&watcher::Error::NoResourceVersion), Failure::Other);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct WatchHealth {
     namespace: Option<String>,
     /// What happens to dependent rules while the kind is not installed.
     meanwhile: &'static str,
+    /// Whether the program is of no use without the kind.
+    is_required: bool,
     /// The classes of failures since the watch last worked.
     logged: Vec<Failure>,
     watch: Watch,
@@ -25,22 +27,35 @@ impl WatchHealth {
         meanwhile: &'static str,
         watch: Watch,
     ) -> Self {
-        Self { kind, namespace, meanwhile, logged: Vec::new(), watch }
+        Self { kind, namespace, meanwhile, is_required: false, logged: Vec::new(), watch }
     }
 
-    /// Records an error of the watch. True if it is the first of its class since the watch last worked.
-    pub(crate) fn failed(&mut self, error: &watcher::Error) -> bool {
+    /// The same for a kind without which the program is of no use.
+    pub(crate) fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+
+    /// Records an error of the watch.
+    pub(crate) fn failed(&mut self, error: &watcher::Error) {
+        self.record(error);
+    }
+
+    /// True if the error was logged as a failure: as the first of its class since the watch last worked.
+    fn record(&mut self, error: &watcher::Error) -> bool {
         let Self { kind, namespace, meanwhile, .. } = &*self;
         let (failure, reason) = (Failure::of(error), error_chain(error));
-        if failure == Failure::Expired {
-            debug!(kind, namespace, reason, "the watch has expired; listing again");
+        if failure.is_routine() {
+            debug!(kind, namespace, reason, "the watch has ended; starting it again");
             return false;
         }
         let is_new = !self.logged.contains(&failure);
-        if is_new && failure == Failure::Absent {
-            info!(kind, namespace, meanwhile, "not installed; waiting for it");
-        } else if is_new {
-            warn!(kind, namespace, reason, "the watch fails; trying again");
+        match failure {
+            _ if !is_new => {}
+            Failure::Absent if self.is_required => {
+                warn!(kind, namespace, meanwhile, "not installed; waiting for it");
+            }
+            Failure::Absent => info!(kind, namespace, meanwhile, "not installed; waiting for it"),
+            _ => warn!(kind, namespace, reason, "the watch fails; trying again"),
         }
         if is_new {
             self.logged.push(failure);
@@ -80,9 +95,9 @@ mod tests {
         let (init, done) = (watcher::Event::<()>::Init, watcher::Event::<()>::InitDone);
         for (step, expected) in [(404, true), (404, false), (403, true), (404, false), (410, false)] {
             health.received(&init);
-            assert_eq!(health.failed(&error(step)), expected, "{step}");
+            assert_eq!(health.record(&error(step)), expected, "{step}");
         }
         health.received(&done);
-        assert!(health.failed(&error(404)), "it has worked in between");
+        assert!(health.record(&error(404)), "it has worked in between");
     }
 }

@@ -5,7 +5,8 @@
 //! - `failure`: the classes of errors. `health`: one log line per class, and the gauge of the watch.
 //!
 //! kube's watcher begins each retry with `Event::Init`, before it lists. That event is no progress: a pause that it
-//! resets never grows.
+//! resets never grows. And a watch that starts again has no event until an object changes, so after a failure the
+//! watcher lists again, which shows that it works.
 
 mod failure;
 mod health;
@@ -40,7 +41,7 @@ where
         None => Api::all(client),
         Some(namespace) => Api::namespaced(client, namespace),
     };
-    retried(watcher(objects, watcher::Config::default()).boxed(), probe)
+    retried(move || watcher(objects.clone(), watcher::Config::default()).boxed(), probe)
 }
 
 /// Whether an event shows that the watch works. The others come before and while it lists.

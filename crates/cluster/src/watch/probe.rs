@@ -70,7 +70,7 @@ impl CouldWork for Probe {
                 Failure::Absent => {
                     is_served(&self.client, &self.api_version, &self.plural).await.unwrap_or(false)
                 }
-                Failure::Unreachable | Failure::Other | Failure::Expired => {
+                Failure::Unreachable | Failure::Other | Failure::Expired | Failure::Interrupted => {
                     is_served(&self.client, &self.api_version, &self.plural).await.is_ok()
                 }
             }

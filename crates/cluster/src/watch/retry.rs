@@ -13,6 +13,8 @@ use super::{Failure, is_progress};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause while a probe shows whether the watch could work.
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+/// How long a watch runs until its earlier failures are forgotten. A quiet watch has no event in that time.
+const STABLE: Duration = Duration::from_secs(30);
 /// The longest pause after errors of which only the watch itself can show that they are over.
 const LONGEST_UNPROBED_PAUSE: Duration = Duration::from_secs(30);
 /// How often a pause is interrupted to ask whether the watch could work now.
@@ -31,23 +33,37 @@ struct Retry<P> {
     failures: u32,
     /// The last failure since the watch last worked.
     failure: Option<Failure>,
-    /// Whether the failure is to be waited for before the next retry.
+    /// Whether a pause is due before the next retry.
     pausing: bool,
+    /// When the last pause ended.
+    resumed: Instant,
     /// The last result of the probe. Only a change ends a pause: a watch may fail where the probe sees no reason.
     could_work: bool,
 }
 
-/// The events of `watch`, which pauses after each error.
+/// The events of a watch, which `make` makes first and again after a failure; with a pause after each error.
 pub(super) fn retried<K: Send + 'static, P: CouldWork + 'static>(
-    watch: BoxStream<'static, Result<watcher::Event<K>, watcher::Error>>,
+    make: impl Fn() -> BoxStream<'static, Result<watcher::Event<K>, watcher::Error>> + Send,
     probe: P,
 ) -> impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send {
-    let retry = Retry { probe, failures: 0, failure: None, pausing: false, could_work: false };
-    stream::unfold((watch, retry), |(mut watch, mut retry)| async move {
-        retry.pause().await;
+    let retry = Retry {
+        probe,
+        failures: 0,
+        failure: None,
+        pausing: false,
+        resumed: Instant::now(),
+        could_work: false,
+    };
+    let watch = make();
+    stream::unfold((make, watch, retry), |(make, mut watch, mut retry)| async move {
+        if let Some(failure) = retry.pause().await
+            && !failure.is_routine()
+        {
+            watch = make();
+        }
         let result = watch.next().await?;
         retry.note(&result);
-        Some((result, (watch, retry)))
+        Some((result, (make, watch, retry)))
     })
 }
 
@@ -61,18 +77,28 @@ impl<P: CouldWork> Retry<P> {
                 if self.failure != failure {
                     (self.failure, self.could_work) = (failure, false);
                 }
+                if self.resumed.elapsed() >= STABLE {
+                    (self.failures, self.could_work) = (0, false);
+                }
                 self.failures = self.failures.saturating_add(1);
                 self.pausing = true;
             }
         }
     }
 
-    /// Waits after an error, until the pause is over or the probe shows that the watch could work again.
-    async fn pause(&mut self) {
-        let Some(failure) = self.failure.filter(|_| std::mem::take(&mut self.pausing)) else { return };
+    /// Waits after an error, until the pause is over or the probe shows that the watch could work again. Returns the
+    /// failure if there was one.
+    async fn pause(&mut self) -> Option<Failure> {
+        let failure = self.failure.filter(|_| std::mem::take(&mut self.pausing))?;
+        self.wait(failure).await;
+        self.resumed = Instant::now();
+        Some(failure)
+    }
+
+    async fn wait(&mut self, failure: Failure) {
         let longest = match failure {
             Failure::Absent | Failure::Forbidden | Failure::Unreachable => LONGEST_PAUSE,
-            Failure::Expired | Failure::Other => LONGEST_UNPROBED_PAUSE,
+            Failure::Expired | Failure::Interrupted | Failure::Other => LONGEST_UNPROBED_PAUSE,
         };
         let end = Instant::now() + Backoff { first: FIRST_PAUSE, longest }.pause(self.failures);
         loop {
@@ -92,8 +118,9 @@ impl<P: CouldWork> Retry<P> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::collections::VecDeque;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Arc, Mutex};
 
     use futures::FutureExt;
     use kube::core::Status;
@@ -122,16 +149,18 @@ mod tests {
     async fn lists(code: u16, works_from: Duration, probe_from: Duration) -> (Vec<u128>, u32) {
         let (start, probes) = (Instant::now(), Arc::new(AtomicU32::new(0)));
         // As kube's watcher: an `Init` before each list.
-        let watch = stream::unfold(false, move |listing| async move {
-            let event = match listing {
-                false => Ok(watcher::Event::Init),
-                true if start.elapsed() >= works_from => Ok(watcher::Event::InitDone),
-                true => error(code),
-            };
-            Some((event, !listing))
-        });
-        let mut events =
-            std::pin::pin!(retried(watch.boxed(), WorksFrom(start, probe_from, Arc::clone(&probes))));
+        let watch = move || {
+            let watch = stream::unfold(false, move |listing| async move {
+                let event = match listing {
+                    false => Ok(watcher::Event::Init),
+                    true if start.elapsed() >= works_from => Ok(watcher::Event::InitDone),
+                    true => error(code),
+                };
+                Some((event, !listing))
+            });
+            watch.boxed()
+        };
+        let mut events = std::pin::pin!(retried(watch, WorksFrom(start, probe_from, Arc::clone(&probes))));
         let mut times = Vec::new();
         while let Some(event) = events.next().await {
             match event {
@@ -171,13 +200,45 @@ mod tests {
         assert!(times.len() < 30, "{times:?}");
     }
 
+    /// The times in milliseconds of these events, each of which follows the one before after so many seconds; and how
+    /// often the watch was made.
+    async fn times(script: Vec<(u64, Event)>) -> (Vec<u128>, u32) {
+        let (start, made) = (Instant::now(), Arc::new(AtomicU32::new(0)));
+        let (script, count) = (Arc::new(Mutex::new(VecDeque::from(script))), Arc::clone(&made));
+        let watch = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            let script = Arc::clone(&script);
+            let watch = stream::unfold((), move |()| {
+                let next = script.lock().unwrap().pop_front();
+                async move {
+                    let (after, event) = next?;
+                    tokio::time::sleep(Duration::from_secs(after)).await;
+                    Some((event, ()))
+                }
+            });
+            watch.boxed()
+        };
+        let probe = WorksFrom(start, Duration::MAX, Arc::default());
+        let events = retried(watch, probe).map(|_| start.elapsed().as_millis());
+        (events.collect().await, made.load(Ordering::Relaxed))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_watch_that_has_worked_is_retried_at_once() {
-        let start = Instant::now();
-        let script = vec![error(404), error(404), error(404), Ok(watcher::Event::InitDone), error(404)];
-        let watch = stream::iter(script).chain(stream::once(async { Ok(watcher::Event::Init) }));
-        let probe = WorksFrom(start, Duration::MAX, Arc::default());
-        let events = retried(watch.boxed(), probe).map(|_| start.elapsed().as_millis());
-        assert_eq!(events.collect::<Vec<_>>().await, [0, 500, 1500, 3500, 3500, 4000]);
+        let (init, done) = (|| (0, Ok(watcher::Event::Init)), || (0, Ok(watcher::Event::InitDone)));
+        let failed = || (0, error(404));
+        let script = vec![failed(), failed(), failed(), init(), done(), failed(), init()];
+        let (times, made) = times(script).await;
+        assert_eq!(times, [0, 500, 1500, 3500, 3500, 3500, 4000]);
+        assert_eq!(made, 5, "a watch that failed lists again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_watch_whose_connection_ends_now_and_then_goes_on_at_once() {
+        let interrupted = || Err(watcher::Error::WatchFailed(kube::Error::LinesCodecMaxLineLengthExceeded));
+        let script = (0..5).map(|_| (60, interrupted())).collect();
+        let (times, made) = times(script).await;
+        assert_eq!(times, [60_000, 120_500, 181_000, 241_500, 302_000]);
+        assert_eq!(made, 1, "it continues where it was");
     }
 }
