@@ -20,8 +20,10 @@ pub enum PayloadError {
     /// The body is not UTF-8 text.
     #[error("the body is not UTF-8 text")]
     NotText,
-    /// The form does not have the field exactly once.
-    #[error("the form does not hold the field {0} exactly once")]
+    /// The body is no form that holds this field and nothing else.
+    #[error(
+        "the body is not a form with the one field {0}: set the content type at the hook to application/json"
+    )]
     Form(&'static str),
     /// The text is not JSON.
     #[error("the payload is not JSON, at line {line} column {column}")]
@@ -31,6 +33,9 @@ pub enum PayloadError {
         /// The column in bytes, from 1.
         column: usize,
     },
+    /// Reading the text would take more memory than any payload needs.
+    #[error("the payload has too many levels, or a field with too long a name")]
+    Shape,
     /// The text is JSON of another shape than the event has: a field is missing, occurs twice or is of
     /// another type.
     #[error("the payload does not have the shape of the event, at line {line} column {column}")]
@@ -62,6 +67,7 @@ impl PayloadError {
             | Self::NotText
             | Self::Form(_)
             | Self::NotJson { .. }
+            | Self::Shape
             | Self::UnexpectedJson { .. }
             | Self::Field(_)
             | Self::NoKind(_)

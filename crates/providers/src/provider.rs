@@ -22,7 +22,7 @@ pub trait Provider: Send + Sync + 'static {
     /// exactly.
     fn hosts(&self) -> KnownHosts;
 
-    /// Takes a request apart. Reads no JSON yet.
+    /// Takes a request apart. Reads no JSON yet. Copies are no longer than the body: intake reserves memory for that.
     fn payload<'a>(&self, headers: &'a HeaderMap, body: &'a [u8])
     -> Result<RequestPayload<'a>, PayloadError>;
 

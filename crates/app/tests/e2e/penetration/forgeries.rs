@@ -6,7 +6,7 @@ use trigger_core::RepoId;
 use trigger_providers::SampleKind;
 
 use crate::world::{
-    KEY, PROVIDER_ID, World, decisions, for_every_provider, played, replace_texts, repository_of,
+    KEY, PROVIDER_ID, SHA, World, decisions, for_every_provider, played, replace_texts, repository_of,
     secret_entry, usual_rules,
 };
 
@@ -46,6 +46,31 @@ async fn a_captured_delivery_under_another_event_runs_nothing() {
     let fresh = world.compose(&world.push("refs/heads/main", &"b".repeat(40))).body;
     assert_eq!(world.post(pull_request, &fresh, Some(KEY)).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(world.settled_run_counts().await, (1, 0));
+}
+
+for_every_provider!(a_signed_body_is_read_in_one_way_only);
+/// The content type is no part of what is signed either. Others choose texts in a payload, such as a title, so one of
+/// them could hold a form with another payload.
+async fn a_signed_body_is_read_in_one_way_only() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let wanted = world.compose(&world.push_main()).body;
+    let wanted: String = form_urlencoded::byte_serialize(&wanted).collect();
+    let push = world.compose(&world.push("refs/heads/other", SHA));
+    let text = String::from_utf8(push.body).unwrap();
+    for form in [format!("&payload={wanted}&"), format!("&payload={wanted}"), format!("payload={wanted}&")] {
+        let body = text.replacen('{', &format!("{{\"x\":\"{form}\","), 1).into_bytes();
+        let mut headers = world.sign(push.event, PROVIDER_ID, &body, Some(KEY));
+        assert_eq!(
+            world.post_with(headers.clone(), &body).await.status,
+            StatusCode::ACCEPTED,
+            "it is signed"
+        );
+        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        let answer = world.post_with(headers, &body).await;
+        assert!(matches!(answer.status.as_u16(), 400 | 415), "{form:.20}: {answer:?}");
+    }
+    world.nothing_started().await;
 }
 
 for_every_provider!(a_key_opens_the_own_builds_whatever_the_payload_names);
