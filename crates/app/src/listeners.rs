@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use trigger_server::listen;
 
 /// The two bound ports of the program. Connections queue in the kernel until they are served.
 pub(crate) struct Listeners {
@@ -15,28 +16,25 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     /// Binds both ports.
-    pub(crate) async fn bind(hooks: SocketAddr, admin: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn bind(hooks: SocketAddr, admin: SocketAddr) -> anyhow::Result<Self> {
         Ok(Self {
-            hooks: bind(hooks, "webhooks", "--listen").await?,
-            admin: bind(admin, "the admin API", "--admin-listen").await?,
+            hooks: bind(hooks, "webhooks", "--listen")?,
+            admin: bind(admin, "the admin API", "--admin-listen")?,
         })
     }
 
     /// Binds on loopback: the given addresses, else ports 8080 and 9090, else free ports if these are in use.
     #[cfg(feature = "dev")]
-    pub(crate) async fn on_loopback(
-        hooks: Option<SocketAddr>,
-        admin: Option<SocketAddr>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn on_loopback(hooks: Option<SocketAddr>, admin: Option<SocketAddr>) -> anyhow::Result<Self> {
         Ok(Self {
-            hooks: bind_or_default(hooks, 8080, "webhooks", "--listen").await?,
-            admin: bind_or_default(admin, 9090, "the admin API", "--admin-listen").await?,
+            hooks: bind_or_default(hooks, 8080, "webhooks", "--listen")?,
+            admin: bind_or_default(admin, 9090, "the admin API", "--admin-listen")?,
         })
     }
 }
 
-async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    listen(address).with_context(|| {
         format!(
             "cannot listen on {address} for {purpose}: stop the program that uses it or choose another with {flag}"
         )
@@ -44,17 +42,17 @@ async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<
 }
 
 #[cfg(feature = "dev")]
-async fn bind_or_default(
+fn bind_or_default(
     address: Option<SocketAddr>,
     default_port: u16,
     purpose: &str,
     flag: &str,
 ) -> anyhow::Result<TcpListener> {
     if let Some(address) = address {
-        return bind(address, purpose, flag).await;
+        return bind(address, purpose, flag);
     }
-    if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, default_port)).await {
+    if let Ok(listener) = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, default_port))) {
         return Ok(listener);
     }
-    bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), purpose, flag).await
+    bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), purpose, flag)
 }

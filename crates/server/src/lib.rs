@@ -6,7 +6,7 @@
 //!   which the router and the OpenAPI document are made; `visibility` is what a caller may see, `redact` leaves out
 //!   the rest.
 //! - [`wire`]: the types of that API, which the command line uses too.
-//! - [`serve`]: the accept loop of both ports, with limits on connections and headers.
+//! - [`listen`], [`serve`]: the accept loop of both ports, with limits on connections, headers and responses.
 //!
 //! # Invariants
 //!
@@ -34,6 +34,6 @@ pub mod wire;
 pub use admin::{Admin, AdminParts, Authenticator, Readiness};
 pub use ingest::{Ingest, IngestParts, IngestSettings, Metrics, RegistryHook, RejectionWriter, RouteTable};
 pub use limits::LIMITS;
-pub use listener::{Limits, Peer, serve};
+pub use listener::{Limits, Peer, listen, serve};
 pub use log_filter::LogFilter;
 pub use recent_failure::RecentFailure;

@@ -1,9 +1,51 @@
 use trigger_core::Limit;
 
-use crate::listener::{MAX_HEAD, MAX_HEADERS};
+use crate::ingest::{IngestSettings, LARGEST_NOTIFICATION, MAX_WAITING, SMALL_BODY, WORK};
+use crate::listener::{Limits, MAX_HEAD, MAX_HEADERS};
+
+const INGEST: IngestSettings = IngestSettings::DEFAULT;
+const PORT: Limits = Limits::DEFAULT;
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
     Limit::count("headers of a request", MAX_HEADERS, "431"),
     Limit::bytes("request line and headers together", MAX_HEAD, "431 or 414"),
+    Limit::bytes("body of a delivery", INGEST.largest_body, "413").set_by("--max-body"),
+    Limit::bytes("body of a notification of a registry", LARGEST_NOTIFICATION, "413"),
+    Limit::bytes("all bodies that are being received", INGEST.bodies_in_flight, "503 with Retry-After")
+        .set_by("--max-bodies"),
+    Limit::bytes(
+        "the part of a body that counts in the half for small ones",
+        SMALL_BODY,
+        "the rest counts in the other half",
+    ),
+    Limit::bytes(
+        "bodies above that size that are worked on, with their copies",
+        WORK * INGEST.largest_body,
+        "the request waits for 4 s, then 503 with Retry-After",
+    )
+    .set_by("--max-body"),
+    Limit::time("time for a body", INGEST.body, "408").set_by("--body-timeout"),
+    Limit::time("time to store a delivery", INGEST.store, "503 with Retry-After"),
+    Limit::count("requests that wait because of wrong keys", MAX_WAITING, "429 with Retry-After"),
+    Limit::count(
+        "connections of a port",
+        PORT.connections,
+        "one that waits for its client is closed for the new one",
+    )
+    .set_by("--max-connections"),
+    Limit::count(
+        "connections of one address, or IPv6 network of 64 bits",
+        PORT.connections_per_peer,
+        "one of them that waits for its client is closed, else the new one",
+    )
+    .set_by("--max-connections-per-peer"),
+    Limit::time("time for the headers, and between two requests", PORT.headers, "the connection is closed")
+        .set_by("--header-timeout"),
+    Limit::time(
+        "time in which a client takes in nothing of a response",
+        PORT.response,
+        "the connection is closed",
+    )
+    .set_by("--response-timeout"),
 ];

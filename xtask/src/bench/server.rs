@@ -32,7 +32,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let kubeconfig = std::fs::read_to_string(&args.kubeconfig).context("the kubeconfig is missing")?;
     let connection = connect(Some(&kubeconfig)).await?;
     let launcher = |reporter| Ok(Arc::new(KubeLauncher::new(&connection.apart()?, reporter)) as _);
-    let program = Program::start_with(&connection, &options, journal, launcher).await?;
+    let program = Program::start_with(&connection, &options, journal, launcher)?;
     program.ready().await;
     let greeting = json!({"hooks": program.hooks.to_string(), "admin": program.admin.to_string()});
     let journal = Arc::clone(&program.journal);

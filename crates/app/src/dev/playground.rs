@@ -71,7 +71,7 @@ impl Playground {
         let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).user(administrator).start();
         let cluster = while_waiting("starting the dev cluster", cluster).await?;
 
-        let listeners = Listeners::on_loopback(listen, admin).await?;
+        let listeners = Listeners::on_loopback(listen, admin)?;
         let key = random_token()?;
         let hook = format!("http://{}{REGISTRY_HOOK}", listeners.hooks.local_addr()?);
         let registry = while_waiting("starting the registry", Registry::start(&hook, &key)).await?;

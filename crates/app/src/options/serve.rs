@@ -88,13 +88,19 @@ pub struct ProgramOptions {
     /// Maximum size of a request body in MiB. The default is the largest payload that a provider sends.
     #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_body: u16,
-    /// Maximum total size of the request bodies held in memory at one time, in MiB. Requests beyond this
-    /// limit are answered with 503.
+    /// Maximum total size of the request bodies held in memory at one time, in MiB. Half of it is for the first
+    /// 64 KiB of each body, so that large bodies leave room for ordinary ones. Large bodies that are worked on take up
+    /// to four times `--max-body` on top. Requests beyond this limit are answered with 503.
     #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_bodies: u16,
-    /// Maximum number of open connections on each port. Further connections wait.
+    /// Maximum number of open connections on each port. For a further connection, the one that has waited for its
+    /// client longest is closed.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
+    /// Maximum number of open connections of one client address on each port; for IPv6, of one /64 network. Behind a
+    /// proxy, all clients have its address. Default: half of `--max-connections`.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS_PER_PEER", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections_per_peer: Option<u16>,
     /// Seconds within which a client must send the request headers. A slow client would otherwise occupy a
     /// connection.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -102,6 +108,9 @@ pub struct ProgramOptions {
     /// Seconds within which a client must send the request body. A slow client would otherwise occupy memory.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub body_timeout: u64,
+    /// Seconds after which a connection is closed whose client takes in nothing of a response.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RESPONSE_TIMEOUT", default_value_t = RESPONSE_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub response_timeout: u64,
 }
 
 /// The help heading of the flags for the webhook port.
@@ -109,13 +118,15 @@ const WEBHOOKS: &str = "Webhooks";
 const MIB: usize = 1024 * 1024;
 /// The largest payload that any provider sends, in MiB.
 const MAX_BODY: u16 = 25;
-/// Half of the memory limit in the manifests, in MiB.
-const MAX_BODIES: u16 = 128;
+/// In MiB. With four times [`MAX_BODY`] it is two thirds of the memory limit in the manifests.
+const MAX_BODIES: u16 = 64;
 const MAX_CONNECTIONS: u16 = 1024;
 /// Seconds.
 const HEADER_TIMEOUT: u64 = 10;
 /// Seconds: 25 MiB need a connection of 7 Mbit/s.
 const BODY_TIMEOUT: u64 = 30;
+/// Seconds. Between two pieces of a response, a slow network delays a client by less.
+const RESPONSE_TIMEOUT: u64 = 30;
 
 impl ProgramOptions {
     /// Loopback addresses with free ports, and the journal in `journal`: for `dev` and tests.
@@ -137,8 +148,10 @@ impl ProgramOptions {
             max_body: MAX_BODY,
             max_bodies: MAX_BODIES,
             max_connections: MAX_CONNECTIONS,
+            max_connections_per_peer: None,
             header_timeout: HEADER_TIMEOUT,
             body_timeout: BODY_TIMEOUT,
+            response_timeout: RESPONSE_TIMEOUT,
         }
     }
 
@@ -195,11 +208,11 @@ impl ProgramOptions {
             let first_path = first.map_or(path, |first| &first.path);
             ingest.add_provider(path, first_path, *provider);
         }
-        ingest.add_registries(
-            self.registries.hooks(),
-            notifier,
-            &self.registries.id_tokens(self.images.egress_settings()?)?,
-        );
+        let hooks = self.registries.hooks();
+        if !hooks.is_empty() {
+            let id_tokens = self.registries.id_tokens(self.images.egress_settings()?)?;
+            ingest.add_registries(hooks, notifier, &id_tokens);
+        }
         Ok(())
     }
 
@@ -214,10 +227,25 @@ impl ProgramOptions {
     }
 
     pub(crate) fn limits(&self) -> Limits {
+        let connections = usize::from(self.max_connections);
         Limits {
-            connections: usize::from(self.max_connections),
+            connections,
+            connections_per_peer: self.max_connections_per_peer.map_or(connections.div_ceil(2), usize::from),
             headers: Duration::from_secs(self.header_timeout),
+            response: Duration::from_secs(self.response_timeout),
             ..Limits::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_that_the_page_about_limits_names() {
+        let options = ProgramOptions::on_loopback(Address::Sqlite("journal.db".into()));
+        assert_eq!(format!("{:?}", options.ingest_settings()), format!("{:?}", IngestSettings::DEFAULT));
+        assert_eq!(format!("{:?}", options.limits()), format!("{:?}", Limits::DEFAULT));
     }
 }

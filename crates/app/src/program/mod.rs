@@ -43,7 +43,7 @@ impl Program {
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
         options.check()?;
         let journal = options.open_journal().await?;
-        let listeners = Listeners::bind(options.listen, options.admin_listen).await?;
+        let listeners = Listeners::bind(options.listen, options.admin_listen)?;
         wiring::assemble(listeners, connection, options, journal, own_launcher(connection))
     }
 
@@ -59,15 +59,16 @@ impl Program {
         wiring::assemble(listeners, connection, options, journal, own_launcher(connection))
     }
 
-    /// The same over an open journal, with the launcher from `launcher`, which runs on the dispatcher's threads.
-    pub async fn start_with(
+    /// The same over an open journal, with the launcher from `launcher`, which runs on the dispatcher's threads. To be
+    /// called inside a runtime.
+    pub fn start_with(
         connection: &Connection,
         options: &ProgramOptions,
         journal: Arc<dyn Journal>,
         launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         options.check()?;
-        let listeners = Listeners::bind(options.listen, options.admin_listen).await?;
+        let listeners = Listeners::bind(options.listen, options.admin_listen)?;
         wiring::assemble(listeners, connection, options, journal, launcher)
     }
 

@@ -30,6 +30,7 @@ mod explain;
 mod full_disk;
 mod images;
 mod images_cli;
+mod isolation;
 mod kill;
 mod kubectl;
 mod load;

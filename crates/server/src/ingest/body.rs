@@ -1,42 +1,106 @@
-use std::sync::Arc;
+//! The memory of requests: their bodies, and the copies that are made of them.
+//!
+//! Memory is reserved before it is used, from one of three shares. The first [`SMALL_BODY`] bytes of every body have a
+//! share of their own: ordinary deliveries fit into it, so large bodies leave room for them. The rest of a large body is
+//! received into chunks of the second. Once it is complete, it gets one buffer, together with the memory of all copies
+//! that will be made of it, from the third. Copies of small bodies are made by few threads at a time, or are as short as
+//! the body.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::IngestSettings;
 use super::response::{HookResponse, UnavailableReason};
 
-/// The budget is counted in these, so that it fits the semaphore's counter.
+/// The largest body that is counted as small, in bytes. Providers describe an ordinary push in 10 to 30 KiB.
+pub(crate) const SMALL_BODY: usize = 64 * 1024;
+
+/// The rest of a large body is received into chunks of so many bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// The size of a large body in one buffer with its copies, in times of its length: itself, and the three copies that
+/// exist at one time while it is stored. These are the compressed one, the parameter of the statement and the record of
+/// the store. Reading it takes no more: a decoded form is no longer than the body.
+pub(crate) const WORK: usize = 4;
+
+/// How long a large body waits for that memory. GitHub waits 10 s for an answer, and storing takes up to 5 s.
+const WAIT_FOR_WORK: Duration = Duration::from_secs(4);
+
+/// Memory in a semaphore is counted in these, so that it fits the counter.
 const UNIT: usize = 1024;
 
 /// Reads bodies within the bounds of one body and of all bodies together.
 pub(super) struct BodyBudget {
     largest: usize,
     within: Duration,
-    room: Arc<Semaphore>,
+    small: Memory,
+    chunks: Arc<Chunks>,
+    work: Memory,
 }
 
-/// A body that was read. Its share of the budget is given back when it is dropped.
+/// A body that was read. Its memory, and that of its copies, is given back when it is dropped.
 pub(super) struct BudgetedBody {
     bytes: Bytes,
     _share: Share,
 }
 
-/// A share of the budget that grows as bytes arrive: what a client announces costs nothing.
-struct Share {
+/// A body as it arrives: an announcement costs nothing.
+struct Received {
+    head: Vec<u8>,
+    share: Share,
+    rest: Vec<Chunk>,
+}
+
+/// An amount of memory that requests share.
+struct Memory {
     room: Arc<Semaphore>,
     units: usize,
+}
+
+/// A part of a [`Memory`].
+struct Share {
+    room: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
+/// The chunks of all large bodies. They are used again, since the allocator returns freed memory to the system a moment
+/// later only: strangers could have many times the budget freed in that moment.
+struct Chunks {
+    most: usize,
+    state: Mutex<ChunksState>,
+}
+
+#[derive(Default)]
+struct ChunksState {
+    used: usize,
+    free: Vec<Vec<u8>>,
+}
+
+/// A chunk in use.
+struct Chunk {
+    bytes: Vec<u8>,
+    chunks: Arc<Chunks>,
+}
+
+const NO_MEMORY: HookResponse = HookResponse::Unavailable(UnavailableReason::NoMemory);
+
 impl BodyBudget {
     pub(super) fn new(settings: &IngestSettings) -> Self {
-        let units = (settings.bodies_in_flight / UNIT).clamp(1, Semaphore::MAX_PERMITS);
-        Self { largest: settings.largest_body, within: settings.body, room: Arc::new(Semaphore::new(units)) }
+        let half = settings.bodies_in_flight / 2;
+        let chunks = half.max(settings.largest_body).div_ceil(CHUNK);
+        Self {
+            largest: settings.largest_body,
+            within: settings.body,
+            small: Memory::new(half),
+            chunks: Arc::new(Chunks { most: chunks, state: Mutex::default() }),
+            work: Memory::new(settings.largest_body.saturating_mul(WORK)),
+        }
     }
 
     /// Reads a body of at most `most` bytes, and of no more than the largest that is accepted at all.
@@ -52,24 +116,45 @@ impl BodyBudget {
         if announced.is_some_and(|length: u64| length > largest as u64) {
             return Err(HookResponse::TooLarge);
         }
-        let read = self.collect(largest, body);
-        tokio::time::timeout(self.within, read).await.unwrap_or(Err(HookResponse::BodyTimeout))
+        let receive = self.receive(largest, body);
+        let received = tokio::time::timeout(self.within, receive).await;
+        self.assemble(received.unwrap_or(Err(HookResponse::BodyTimeout))?).await
     }
 
-    async fn collect(&self, largest: usize, mut body: Body) -> Result<BudgetedBody, HookResponse> {
-        let mut share = Share { room: Arc::clone(&self.room), units: 0, permit: None };
-        let mut collected = BytesMut::new();
+    async fn receive(&self, largest: usize, mut body: Body) -> Result<Received, HookResponse> {
+        let mut received = Received { head: Vec::new(), share: self.small.share(), rest: Vec::new() };
+        let mut length = 0;
         while let Some(frame) = body.frame().await {
             // The client went away; the answer is not read.
             let frame = frame.map_err(|_| HookResponse::Malformed)?;
             let Ok(data) = frame.into_data() else { continue };
-            if collected.len() + data.len() > largest {
+            length += data.len();
+            if length > largest {
                 return Err(HookResponse::TooLarge);
             }
-            share.grow(collected.len() + data.len())?;
-            collected.extend_from_slice(&data);
+            received.share.grow(length.min(SMALL_BODY))?;
+            received.extend(&data, &self.chunks)?;
         }
-        Ok(BudgetedBody { bytes: collected.freeze(), _share: share })
+        Ok(received)
+    }
+
+    /// Puts a large body into one buffer. Waits for the memory of the buffer and of all later copies at once: requests
+    /// that held a part of it and waited for more could block each other.
+    async fn assemble(&self, received: Received) -> Result<BudgetedBody, HookResponse> {
+        let Received { head, share, rest } = received;
+        if rest.is_empty() {
+            return Ok(BudgetedBody { bytes: head.into(), _share: share });
+        }
+        let length = head.len() + rest.iter().map(|chunk| chunk.bytes.len()).sum::<usize>();
+        let work = self.work.wait_for(WORK.saturating_mul(length)).await?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| NO_MEMORY)?;
+        bytes.extend_from_slice(&head);
+        // Each chunk is free as soon as it is copied.
+        for chunk in rest {
+            bytes.extend_from_slice(&chunk.bytes);
+        }
+        Ok(BudgetedBody { bytes: bytes.into(), _share: work })
     }
 }
 
@@ -79,20 +164,173 @@ impl BudgetedBody {
     }
 }
 
+impl Received {
+    fn extend(&mut self, data: &[u8], chunks: &Arc<Chunks>) -> Result<(), HookResponse> {
+        let (to_head, mut rest) = data.split_at(data.len().min(SMALL_BODY - self.head.len()));
+        self.head.extend_from_slice(to_head);
+        while !rest.is_empty() {
+            if self.rest.last().is_none_or(|chunk| chunk.bytes.len() == CHUNK) {
+                self.rest.push(chunks.take()?);
+            }
+            let Some(chunk) = self.rest.last_mut() else { continue };
+            let (to_chunk, after) = rest.split_at(rest.len().min(CHUNK - chunk.bytes.len()));
+            chunk.bytes.extend_from_slice(to_chunk);
+            rest = after;
+        }
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn new(bytes: usize) -> Self {
+        let units = bytes.div_ceil(UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        Self { room: Arc::new(Semaphore::new(units)), units }
+    }
+
+    /// Nothing of it yet.
+    fn share(&self) -> Share {
+        Share { room: Arc::clone(&self.room), permit: None }
+    }
+
+    /// A share of `bytes`, or all of it, as soon as there is room.
+    async fn wait_for(&self, bytes: usize) -> Result<Share, HookResponse> {
+        let room = Arc::clone(&self.room);
+        let units = u32::try_from(bytes.div_ceil(UNIT).min(self.units)).unwrap_or(u32::MAX);
+        let permit = tokio::time::timeout(WAIT_FOR_WORK, Arc::clone(&room).acquire_many_owned(units)).await;
+        let permit = permit.map_err(|_| NO_MEMORY)?.map_err(|_| NO_MEMORY)?;
+        Ok(Share { room, permit: Some(permit) })
+    }
+}
+
 impl Share {
+    /// Makes it a share of `bytes`, if it is smaller.
     fn grow(&mut self, bytes: usize) -> Result<(), HookResponse> {
-        let needed = bytes.div_ceil(UNIT);
-        let more = u32::try_from(needed.saturating_sub(self.units)).map_err(|_| HookResponse::TooLarge)?;
+        let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = u32::try_from(bytes.div_ceil(UNIT).saturating_sub(held)).map_err(|_| NO_MEMORY)?;
         if more == 0 {
             return Ok(());
         }
-        let permit = Arc::clone(&self.room).try_acquire_many_owned(more);
-        let permit = permit.map_err(|_| HookResponse::Unavailable(UnavailableReason::NoMemory))?;
+        let permit = Arc::clone(&self.room).try_acquire_many_owned(more).map_err(|_| NO_MEMORY)?;
         match &mut self.permit {
             Some(held) => held.merge(permit),
             none => *none = Some(permit),
         }
-        self.units = needed;
         Ok(())
+    }
+}
+
+impl Chunks {
+    /// An empty chunk.
+    fn take(self: &Arc<Self>) -> Result<Chunk, HookResponse> {
+        let mut state = self.lock();
+        if state.used >= self.most {
+            return Err(NO_MEMORY);
+        }
+        state.used += 1;
+        let bytes = state.free.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
+        Ok(Chunk { bytes, chunks: Arc::clone(self) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ChunksState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let mut state = self.chunks.lock();
+        state.used -= 1;
+        state.free.push(bytes);
+        // Large bodies are rare.
+        if state.used == 0 {
+            state.free = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::{FutureExt, StreamExt, stream};
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn budget(largest_body: usize, bodies_in_flight: usize) -> BodyBudget {
+        BodyBudget::new(&IngestSettings { largest_body, bodies_in_flight, ..IngestSettings::default() })
+    }
+
+    /// Bytes that tell their place.
+    fn bytes(size: usize) -> Vec<u8> {
+        (0..size).map(|place| u8::try_from(place % 251).unwrap()).collect()
+    }
+
+    /// A body that arrives in pieces of 10,000 bytes, and ends unless the client dawdles.
+    fn body(size: usize, dawdles: bool) -> Body {
+        let pieces = bytes(size).chunks(10_000).map(Bytes::copy_from_slice).collect::<Vec<_>>();
+        let pieces = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
+        if dawdles { Body::from_stream(pieces.chain(stream::pending())) } else { Body::from_stream(pieces) }
+    }
+
+    async fn read(budget: &BodyBudget, size: usize) -> Result<BudgetedBody, HookResponse> {
+        budget.read(usize::MAX, &HeaderMap::new(), body(size, false)).await
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_as_it_was_sent() {
+        let budget = budget(MIB, MIB);
+        for size in [0, 1, SMALL_BODY, SMALL_BODY + 1, SMALL_BODY + CHUNK, 700_000, MIB] {
+            let read = read(&budget, size).await.ok().unwrap();
+            assert!(read.bytes() == bytes(size), "{size}");
+        }
+        assert_eq!(read(&budget, MIB + 1).await.err(), Some(HookResponse::TooLarge));
+        assert_eq!(
+            budget.read(10, &HeaderMap::new(), body(11, false)).await.err(),
+            Some(HookResponse::TooLarge)
+        );
+    }
+
+    #[tokio::test]
+    async fn large_bodies_leave_room_for_small_ones() {
+        let budget = budget(2 * MIB, 4 * MIB);
+        let none = HeaderMap::new();
+        let mut large = std::pin::pin!(budget.read(usize::MAX, &none, body(2 * MIB, true)));
+        assert!(large.as_mut().now_or_never().is_none());
+        assert_eq!(read(&budget, 200 << 10).await.err(), Some(NO_MEMORY));
+        assert!(read(&budget, SMALL_BODY).await.is_ok());
+        assert_eq!(budget.chunks.lock().used, 31, "the body but its first 64 KiB");
+    }
+
+    #[tokio::test]
+    async fn memory_is_given_back_when_a_request_ends() {
+        let budget = budget(MIB, MIB);
+        for _ in 0..3 {
+            let none = HeaderMap::new();
+            let mut half = Box::pin(budget.read(usize::MAX, &none, body(MIB / 2, true)));
+            assert!(half.as_mut().now_or_never().is_none());
+            drop(half);
+            assert!(read(&budget, MIB).await.is_ok());
+            let state = budget.chunks.lock();
+            assert_eq!((state.used, state.free.len()), (0, 0));
+        }
+        let rooms =
+            [&budget.small, &budget.work].map(|memory| memory.room.available_permits() == memory.units);
+        assert_eq!(rooms, [true, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn copies_of_large_bodies_take_turns_and_those_of_small_ones_do_not_wait() {
+        let budget = budget(MIB, 8 * MIB);
+        let held = read(&budget, MIB).await.ok().unwrap();
+        assert_eq!(read(&budget, SMALL_BODY + 1).await.err(), Some(NO_MEMORY));
+        assert!(read(&budget, SMALL_BODY).await.is_ok());
+        let mut waiting = std::pin::pin!(read(&budget, MIB));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(held);
+        assert!(waiting.await.is_ok());
     }
 }

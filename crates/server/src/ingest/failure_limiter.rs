@@ -13,14 +13,14 @@ const DRAIN_PER_SECOND: f64 = 1.0;
 /// The interval at which the waiting deliveries of a paced repository are verified together.
 const TICK: Duration = Duration::from_millis(250);
 /// Deliveries that may wait for a tick. Each holds a connection and its body.
-const MAX_WAITING: usize = 1024;
+pub(crate) const MAX_WAITING: usize = 1024;
 
 /// Limits the Secret reads that forged deliveries cause, without blocking genuine ones.
 ///
 /// A repository with many failed verifications is paced: its deliveries wait for the next tick and are verified
 /// together, so that they share the reads of their Secrets. Rejecting them instead would let an attacker block a
-/// repository with forgeries. Notifications of registries are paced per format, which has a key file in place of
-/// Secrets.
+/// repository with forgeries. All paths of a provider are paced together: they lead to the same Secrets. Notifications of
+/// registries are paced per format, which has a key file in place of Secrets.
 pub(crate) struct FailureLimiter {
     began: Instant,
     /// The level of each paced repository. Only repositories with rules get one, so the map is bounded.
@@ -34,9 +34,9 @@ impl FailureLimiter {
         Self { began: Instant::now(), failures, waiting: AtomicUsize::new(0) }
     }
 
-    /// Waits until a delivery for `repository` may be verified. Fails if too many wait already.
-    pub(crate) async fn acquire(&self, repository: &str) -> Result<(), HookResponse> {
-        if !self.is_paced(repository, Instant::now()) {
+    /// Waits until a delivery from `source` for `repository` may be verified. Fails if too many wait already.
+    pub(crate) async fn acquire(&self, source: &str, repository: &str) -> Result<(), HookResponse> {
+        if !self.is_paced(&key(source, repository), Instant::now()) {
             return Ok(());
         }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
@@ -52,13 +52,18 @@ impl FailureLimiter {
     }
 
     /// Records a failed verification for `repository`, which must have rules.
-    pub(crate) fn failed(&self, repository: &str) {
-        self.failures.fill(repository.into(), BURST * 2.0, Instant::now());
+    pub(crate) fn failed(&self, source: &str, repository: &str) {
+        self.failures.fill(key(source, repository), BURST * 2.0, Instant::now());
     }
 
-    fn is_paced(&self, repository: &str, now: Instant) -> bool {
-        self.failures.level(repository, now) >= BURST
+    fn is_paced(&self, key: &str, now: Instant) -> bool {
+        self.failures.level(key, now) >= BURST
     }
+}
+
+/// Names of sources have no spaces.
+fn key(source: &str, repository: &str) -> Box<str> {
+    format!("{source} {repository}").into()
 }
 
 /// Counts a waiting delivery until it is dropped, also if its client disconnects.
@@ -78,14 +83,17 @@ mod tests {
     async fn a_repository_with_many_forgeries_waits_and_others_do_not() {
         let limiter = FailureLimiter::new();
         for _ in 0..40 {
-            limiter.failed("github.com/acme/web");
+            limiter.failed("github", "github.com/acme/web");
         }
         let now = Instant::now();
-        assert!(limiter.is_paced("github.com/acme/web", now));
-        assert!(!limiter.is_paced("github.com/acme/other", now));
-        assert!(!limiter.is_paced("github.com/acme/web", now + Duration::from_mins(1)), "the level has sunk");
+        let web = key("github", "github.com/acme/web");
+        assert!(limiter.is_paced(&web, now));
+        for other in [key("github", "github.com/acme/other"), key("gitlab", "github.com/acme/web")] {
+            assert!(!limiter.is_paced(&other, now), "{other}");
+        }
+        assert!(!limiter.is_paced(&web, now + Duration::from_mins(1)), "the level has sunk");
         let before = tokio::time::Instant::now();
-        assert_eq!(limiter.acquire("github.com/acme/web").await, Ok(()));
+        assert_eq!(limiter.acquire("github", "github.com/acme/web").await, Ok(()));
         assert!(before.elapsed() <= TICK && before.elapsed() > Duration::ZERO);
         assert_eq!(limiter.waiting.load(Ordering::Relaxed), 0);
     }
@@ -94,10 +102,10 @@ mod tests {
     async fn waiting_deliveries_are_limited() {
         let limiter = FailureLimiter::new();
         for _ in 0..40 {
-            limiter.failed("r");
+            limiter.failed("github", "r");
         }
         limiter.waiting.store(MAX_WAITING, Ordering::Relaxed);
-        assert_eq!(limiter.acquire("r").await, Err(HookResponse::TooMany));
+        assert_eq!(limiter.acquire("github", "r").await, Err(HookResponse::TooMany));
         assert_eq!(limiter.waiting.load(Ordering::Relaxed), MAX_WAITING);
     }
 }

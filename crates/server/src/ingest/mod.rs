@@ -3,7 +3,7 @@
 //! - `table`: which route answers under which path; routes come and go while requests are served.
 //! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
 //! - `routes/`: webhooks of providers, push notifications of registries.
-//! - `body`: reads bodies within their bounds. `failure_limiter`: keeps strangers from spending our API server.
+//! - `body`: reads bodies within their bounds, and counts the memory of bodies and their copies. `failure_limiter`: keeps strangers from spending our API server.
 //! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
 
 mod body;
@@ -29,11 +29,15 @@ use trigger_rules::Inventory;
 use trigger_runtime::Secrets;
 
 use self::body::BodyBudget;
+pub(crate) use self::body::{SMALL_BODY, WORK};
+use self::failure_limiter::FailureLimiter;
+pub(crate) use self::failure_limiter::MAX_WAITING;
 pub use self::metrics::Metrics;
 use self::pipeline::{AnyRoute, Pipeline};
 pub use self::rejections::RejectionWriter;
 use self::rejections::Rejections;
 use self::response::{HookResponse, MessageKind};
+pub(crate) use self::routes::LARGEST_NOTIFICATION;
 pub use self::routes::RegistryHook;
 use self::routes::{ProviderRoute, RegistryRoute, RegistryShared};
 pub use self::table::RouteTable;
@@ -44,7 +48,9 @@ use crate::recent_failure::RecentFailure;
 pub struct IngestSettings {
     /// The largest body, in bytes. GitHub sends up to 25 MiB.
     pub largest_body: usize,
-    /// All bodies that are being read or worked on together, in bytes.
+    /// All bodies that are being read or worked on together, in bytes: half of it for the first 64 KiB of each body, the
+    /// other half for the rest while it is received. Large bodies that are worked on, with their copies, take up to four
+    /// times the largest body on top.
     pub bodies_in_flight: usize,
     /// How long a client may take to send a body.
     pub body: Duration,
@@ -54,15 +60,20 @@ pub struct IngestSettings {
     pub allow_unsigned: bool,
 }
 
+impl IngestSettings {
+    /// The defaults of the options.
+    pub const DEFAULT: Self = Self {
+        largest_body: 25 * 1024 * 1024,
+        bodies_in_flight: 64 * 1024 * 1024,
+        body: Duration::from_secs(30),
+        store: Duration::from_secs(5),
+        allow_unsigned: false,
+    };
+}
+
 impl Default for IngestSettings {
     fn default() -> Self {
-        Self {
-            largest_body: 25 * 1024 * 1024,
-            bodies_in_flight: 128 * 1024 * 1024,
-            body: Duration::from_secs(30),
-            store: Duration::from_secs(5),
-            allow_unsigned: false,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -97,6 +108,7 @@ impl Ingest {
         let (rejections, writer) = Rejections::new(journal, parts.metrics.rejections_dropped());
         let pipeline = Pipeline {
             bodies: BodyBudget::new(&settings),
+            failures: FailureLimiter::new(),
             inventory: Arc::clone(&parts.inventory),
             rejections,
             metrics: parts.metrics.clone(),

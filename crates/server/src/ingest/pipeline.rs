@@ -21,6 +21,7 @@ use crate::listener::Peer;
 /// The services that all routes use.
 pub(super) struct Pipeline {
     pub(super) bodies: BodyBudget,
+    pub(super) failures: FailureLimiter,
     pub(super) inventory: Arc<Inventory>,
     pub(super) rejections: Rejections,
     pub(super) metrics: Metrics,
@@ -100,10 +101,7 @@ pub(super) trait Route: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Counts failures of senders for something that many senders share.
-    fn limiter(&self) -> &FailureLimiter;
-
-    /// The key under which failures are counted.
+    /// The repository, or whatever else many senders share, for which failures are counted.
     fn limit_key<'a>(&'a self, about: &'a Self::About) -> &'a str;
 
     /// Checks the credential against the keys, which are read now.
@@ -210,7 +208,7 @@ impl Pipeline {
         let bytes = body.bytes();
         let inbound = Inbound { headers: &parts.headers, body: &bytes, key, rules: &rules };
         let mut context = RequestContext::default();
-        match steps(route, &inbound, &mut context, event).await {
+        match self.steps(route, &inbound, &mut context, event).await {
             Ok(response) => response,
             Err(Rejected { response, detail }) => {
                 if let Some(detail) = detail {
@@ -223,35 +221,38 @@ impl Pipeline {
             }
         }
     }
-}
 
-async fn steps<R: Route>(
-    route: &R,
-    inbound: &Inbound<'_>,
-    context: &mut RequestContext,
-    event: &mut EventName,
-) -> Result<HookResponse, Rejected> {
-    let about = match route.open(inbound, context, event)? {
-        Opened::Answered(response) => return Ok(response),
-        Opened::About(about) => about,
-    };
-    let credential = route.credential(inbound).map_err(|error| {
-        debug!(source = route.source(), error = %error, "rejected before any key was read");
-        let response = HookResponse::Unauthorized(AuthFailure::Unproven);
-        Rejected::because(response, error.to_string()).after_trying(route.untried(&about))
-    })?;
-    route.limiter().acquire(route.limit_key(&about)).await.map_err(|response| {
-        let reason = "too many requests whose signature or key was not accepted wait already";
-        Rejected::because(response, reason)
-    })?;
-    let verified = match route.authenticate(&about, credential, inbound).await {
-        Ok(verified) => verified,
-        Err(Denied::Unavailable(reason)) => return Err(HookResponse::Unavailable(reason).into()),
-        Err(Denied::NotVerified { failure, reason, tried }) => {
-            route.limiter().failed(route.limit_key(&about));
-            let response = HookResponse::Unauthorized(failure);
-            return Err(Rejected::because(response, reason).after_trying(tried));
-        }
-    };
-    route.accept(about, verified, inbound).await
+    async fn steps<R: Route>(
+        &self,
+        route: &R,
+        inbound: &Inbound<'_>,
+        context: &mut RequestContext,
+        event: &mut EventName,
+    ) -> Result<HookResponse, Rejected> {
+        let about = match route.open(inbound, context, event)? {
+            Opened::Answered(response) => return Ok(response),
+            Opened::About(about) => about,
+        };
+        let credential = route.credential(inbound).map_err(|error| {
+            debug!(source = route.source(), error = %error, "rejected before any key was read");
+            let response = HookResponse::Unauthorized(AuthFailure::Unproven);
+            Rejected::because(response, error.to_string()).after_trying(route.untried(&about))
+        })?;
+        let (source, shared) = (route.source(), route.limit_key(&about));
+        self.failures.acquire(source, shared).await.map_err(|response| {
+            let reason = "too many requests whose signature or key was not accepted wait already";
+            Rejected::because(response, reason)
+        })?;
+        let verified = match route.authenticate(&about, credential, inbound).await {
+            Ok(verified) => verified,
+            Err(Denied::Unavailable(reason)) => return Err(HookResponse::Unavailable(reason).into()),
+            Err(Denied::NotVerified { failure, reason, tried }) => {
+                debug!(source, reason, "no key verifies the request");
+                self.failures.failed(source, shared);
+                let response = HookResponse::Unauthorized(failure);
+                return Err(Rejected::because(response, reason).after_trying(tried));
+            }
+        };
+        route.accept(about, verified, inbound).await
+    }
 }

@@ -190,6 +190,6 @@ async fn serve(role: Role) {
     options.namespaces.extend(role.watched);
     let launcher =
         |reporter| Ok(Arc::new(SuicidalLauncher::new(KubeLauncher::new(&connection, reporter), trap)) as _);
-    let _program = Program::start_with(&connection, &options, journal, launcher).await.unwrap();
+    let _program = Program::start_with(&connection, &options, journal, launcher).unwrap();
     std::future::pending::<()>().await;
 }

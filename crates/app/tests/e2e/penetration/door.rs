@@ -24,13 +24,15 @@ async fn a_token_counts_in_one_place_only() {
         ("names of others", String::new(), "impersonate-user: admin\r\nx-remote-user: admin\r\n".to_owned()),
         ("an address inside", String::new(), "x-forwarded-for: 127.0.0.1\r\nhost: localhost\r\n".to_owned()),
     ] {
+        let host = if headers.contains("\r\nhost: ") { "" } else { "host: x\r\n" };
         let request =
-            format!("GET /api/v1/deliveries/{id}{path} HTTP/1.1\r\n{headers}connection: close\r\n\r\n");
+            format!("GET /api/v1/deliveries/{id}{path} HTTP/1.1\r\n{host}{headers}connection: close\r\n\r\n");
         let answer = exchange(world.program.admin, request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 401 "), "{what}: {answer}");
         assert!(!answer.contains(&admin) && !answer.contains("acme"), "{what}: {answer}");
     }
-    let path = format!("GET /api/v1/deliveries/{id} HTTP/1.1\r\nauthorization: Bearer {admin}\r\n");
+    let path =
+        format!("GET /api/v1/deliveries/{id} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {admin}\r\n");
     let answer = exchange(world.program.admin, format!("{path}connection: close\r\n\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }

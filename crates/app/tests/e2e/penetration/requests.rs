@@ -76,6 +76,93 @@ async fn a_request_within_a_request_is_not_answered() {
     world.nothing_started().await;
 }
 
+for_every_provider!(a_request_names_its_host_once);
+async fn a_request_names_its_host_once() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let body = world.compose(&world.push_main()).body;
+    let length = format!("content-length: {}\r\nconnection: close\r\n", body.len());
+    let post = post(&world);
+    let old = post.replace("HTTP/1.1", "HTTP/1.0");
+    for (line, host, accepted) in [
+        (&post, "host: hooks.example\r\n", true),
+        (&post, "host:\r\n", true),
+        (&post, "", false),
+        (&post, "host: hooks.example\r\nhost: hooks.example\r\n", false),
+        (&post, "host: hooks.example\r\nHOST: mallory.example\r\n", false),
+        // Proxies speak HTTP/1.0 too, which has no such rule.
+        (&old, "", true),
+        (&old, "host: hooks.example\r\n", true),
+        (&old, "host: hooks.example\r\nhost: mallory.example\r\n", false),
+    ] {
+        let head = head(&world, line, &body).replace("host: hooks.example\r\n", host);
+        let answer = send(world.program.hooks, &format!("{head}{length}"), &body).await;
+        let status = answer.split(' ').nth(1).unwrap();
+        assert_eq!(matches!(status, "200" | "202"), accepted, "{line} {host:?}: {answer}");
+        assert!(accepted || status == "400" && answer.ends_with("\r\n\r\n"), "{line} {host:?}: {answer}");
+    }
+    let answer = send(world.program.admin, "GET /healthz HTTP/1.1\r\n", b"").await;
+    assert_eq!(statuses(&answer), [400], "the other port has the same rule: {answer}");
+}
+
+for_every_provider!(a_line_feed_ends_a_line_and_hides_nothing);
+/// RFC 9112 lets a server take a line feed alone for the end of a line, section 2.2. Another reader on the way may see
+/// one header where we see two.
+async fn a_line_feed_ends_a_line_and_hides_nothing() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let body = world.compose(&world.push_main()).body;
+    let plain = format!(
+        "{}content-length: {}\r\nconnection: close\r\n",
+        head(&world, &post(&world), &body),
+        body.len()
+    );
+    let mut request = plain.replace("\r\n", "\n").into_bytes();
+    request.extend_from_slice(b"\n");
+    request.extend_from_slice(&body);
+    let answer = exchange(world.program.hooks, &request).await;
+    assert!(matches!(statuses(&answer)[..], [200 | 202]), "{answer}");
+
+    let inner = format!("{plain}\r\n{}", String::from_utf8(body.clone()).unwrap());
+    for (what, lengths) in [
+        ("chunks behind a line feed", "x-a: b\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n"),
+        ("a length behind a line feed", "content-length: 4\r\nx-a: b\ncontent-length: 9\r\n"),
+    ] {
+        let head = format!("{}{lengths}", head(&world, &post(&world), b""));
+        let answer = send(world.program.hooks, &head, format!("0\r\n\r\n{inner}").as_bytes()).await;
+        assert!(statuses(&answer).len() <= 1, "{what}: {answer}");
+        assert!(statuses(&answer).iter().all(|status| (400..500).contains(status)), "{what}: {answer}");
+    }
+}
+
+for_every_provider!(codings_of_a_response_are_not_negotiated);
+async fn codings_of_a_response_are_not_negotiated() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let body = world.compose(&world.push_main()).body;
+    let length = format!("content-length: {}\r\n", body.len());
+    for te in ["TE: trailers", "TE: trailers, deflate;q=0.5, chunked", "TE:", "TE: \u{1}"] {
+        let more = format!("{te}\r\nconnection: TE, close\r\naccept-encoding: gzip, br\r\n{length}");
+        let answer =
+            send(world.program.hooks, &format!("{}{more}", head(&world, &post(&world), &body)), &body).await;
+        if te.ends_with('\u{1}') {
+            assert_eq!(statuses(&answer), [400], "{te:?}: {answer}");
+            continue;
+        }
+        assert!(matches!(statuses(&answer)[..], [200 | 202]), "{te}: {answer}");
+        let (headers, _) = answer.split_once("\r\n\r\n").unwrap();
+        let headers = headers.to_ascii_lowercase();
+        for negotiated in ["transfer-encoding", "content-encoding", "trailer"] {
+            assert!(!headers.contains(negotiated), "{te}: {headers}");
+        }
+    }
+    let chunks = format!("{:x}\r\n{}\r\n0\r\n\r\n", body.len(), String::from_utf8(body.clone()).unwrap());
+    let old = post(&world).replace("HTTP/1.1", "HTTP/1.0");
+    let head = format!("{}transfer-encoding: chunked\r\n", head(&world, &old, &body));
+    let answer = send(world.program.hooks, &head, chunks.as_bytes()).await;
+    assert!(answer.split(' ').nth(1) == Some("400"), "HTTP/1.0 has no chunks: {answer}");
+}
+
 for_every_provider!(headers_that_come_twice_prove_and_mean_nothing);
 async fn headers_that_come_twice_prove_and_mean_nothing() {
     let world = World::new().await;

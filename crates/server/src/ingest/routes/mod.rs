@@ -4,5 +4,6 @@ mod provider;
 mod registry;
 
 pub(super) use self::provider::ProviderRoute;
+pub(crate) use self::registry::LARGEST_NOTIFICATION;
 pub use self::registry::RegistryHook;
 pub(super) use self::registry::{RegistryRoute, RegistryShared};

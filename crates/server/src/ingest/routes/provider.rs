@@ -14,7 +14,6 @@ use trigger_providers::{PayloadError, Provider, Selector};
 use trigger_rules::{KeyBinding, SecretOrigin, WebhookCandidates};
 use trigger_runtime::{SecretData, SecretError};
 
-use crate::ingest::failure_limiter::FailureLimiter;
 use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
@@ -37,7 +36,6 @@ pub(crate) struct ProviderRoute {
     first_path: Arc<str>,
     settings: IngestSettings,
     parts: Arc<IngestParts>,
-    limiter: FailureLimiter,
 }
 
 /// What a delivery is about, before it is verified.
@@ -64,8 +62,7 @@ impl ProviderRoute {
         settings: IngestSettings,
         parts: Arc<IngestParts>,
     ) -> Self {
-        let limiter = FailureLimiter::new();
-        Self { provider, path: path.into(), first_path: first_path.into(), settings, parts, limiter }
+        Self { provider, path: path.into(), first_path: first_path.into(), settings, parts }
     }
 
     fn delivery(&self, about: &About, inbound: &Inbound<'_>) -> Delivery {
@@ -262,10 +259,6 @@ impl Route for ProviderRoute {
 
     fn untried(&self, about: &About) -> Vec<(ObjectKey, KeyCheck)> {
         about.candidates.keys.iter().map(|binding| (binding.secret.clone(), KeyCheck::NotRead)).collect()
-    }
-
-    fn limiter(&self) -> &FailureLimiter {
-        &self.limiter
     }
 
     fn limit_key<'a>(&'a self, about: &'a About) -> &'a str {

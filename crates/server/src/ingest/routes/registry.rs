@@ -10,14 +10,13 @@ use trigger_registries::notifications::{
     IdTokenError, IdTokens, KeyFile, KeyFileError, NotificationFormat, bearer, credentials,
 };
 
-use crate::ingest::failure_limiter::FailureLimiter;
 use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 
 /// The largest notification, in bytes. Registries describe one push in a few KiB.
-const LARGEST_BODY: usize = 1024 * 1024;
+pub(crate) const LARGEST_NOTIFICATION: usize = 1024 * 1024;
 
 /// The event of every notification in rejections: its own name for what happened is read only if it is in order.
 const EVENT: &str = "notification";
@@ -38,8 +37,6 @@ pub struct RegistryHook {
 pub(crate) struct RegistryShared {
     notifier: Arc<dyn ImageNotifier>,
     id_tokens: Arc<IdTokens>,
-    /// Failures are counted by format: it is not known whose key a wrong one should be.
-    limiter: FailureLimiter,
 }
 
 /// Accepts the push notifications of one format.
@@ -59,7 +56,7 @@ pub(crate) enum RegistryCredential {
 
 impl RegistryShared {
     pub(crate) fn new(notifier: Arc<dyn ImageNotifier>, id_tokens: Arc<IdTokens>) -> Self {
-        Self { notifier, id_tokens, limiter: FailureLimiter::new() }
+        Self { notifier, id_tokens }
     }
 }
 
@@ -141,7 +138,7 @@ impl Route for RegistryRoute {
     }
 
     fn largest_body(&self) -> usize {
-        LARGEST_BODY
+        LARGEST_NOTIFICATION
     }
 
     fn takes_key(&self) -> bool {
@@ -168,10 +165,7 @@ impl Route for RegistryRoute {
         Ok(RegistryCredential::Keys(presented))
     }
 
-    fn limiter(&self) -> &FailureLimiter {
-        &self.shared.limiter
-    }
-
+    /// It is not known whose key a wrong one should be.
     fn limit_key<'a>(&'a self, _about: &'a ()) -> &'a str {
         self.format().name()
     }

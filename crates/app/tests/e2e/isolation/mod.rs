@@ -1,0 +1,4 @@
+//! One tenant, one stranger, one object: what each can do to others, a file for each kind of thing they can take up.
+
+mod connections;
+mod memory;
