@@ -16,6 +16,8 @@ pub(crate) struct RenderedDecision<'a> {
     pub(crate) verdict: Verdict,
     pub(crate) reason: String,
     pub(crate) checks: Vec<wire::Check>,
+    /// How many further rules of the owner were skipped for the same reason.
+    pub(crate) further: usize,
 }
 
 /// The outcome in one word.
@@ -67,6 +69,7 @@ impl<'a> RenderedDecision<'a> {
             verdict,
             reason,
             checks: decision.checks.clone(),
+            further: decision.further,
         }
     }
 }
@@ -79,13 +82,16 @@ pub(crate) fn names<'a>(runs: impl IntoIterator<Item = &'a wire::ResourceRef>) -
 /// Prints decisions with their checks, grouped by events and by the objects that carry the rules.
 pub(crate) fn print_decisions<'a>(decisions: impl IntoIterator<Item = RenderedDecision<'a>>) {
     let mut last = None;
-    for RenderedDecision { owner, event, rule, verdict, reason, checks } in decisions {
+    for RenderedDecision { owner, event, rule, verdict, reason, checks, further } in decisions {
         let group = (event, owner);
         if last.as_ref() != Some(&group) {
             println!("{}", heading(&group.1, event));
             last = Some(group);
         }
         println!("  {} \"{}\": {}", verdict.word(), escape_for_terminal(rule), escape_for_terminal(&reason));
+        if further > 0 {
+            println!("            {}", format!("and {further} further rules for the same reason").dimmed());
+        }
         let longest = checks.iter().map(|check| check.predicate.len()).max().unwrap_or_default();
         let width = longest.max(PREDICATE_WIDTH);
         for wire::Check { predicate, passed, expected, found } in checks {

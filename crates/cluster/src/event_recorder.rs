@@ -29,7 +29,7 @@ const BURST: f64 = 25.0;
 /// The Events a minute after the burst.
 const PER_MINUTE: f64 = 6.0;
 /// The API server refuses longer notes.
-const LONGEST_NOTE: usize = 1000;
+pub(crate) const LONGEST_NOTE: usize = 1000;
 
 /// Writes Kubernetes Events in the background. Cheap to clone.
 #[derive(Clone)]

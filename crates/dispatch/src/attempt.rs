@@ -81,8 +81,8 @@ pub(crate) async fn attempt(claimed: &ClaimedDelivery, tools: Tools<'_>, deadlin
         Ok(decided) => decided,
         Err(error) => return ended_early(Some(error_chain(&error)), None),
     };
-    for decision in decided.iter().flat_map(|decided| &decided.decisions) {
-        tools.metrics.decided(outcome_name(&decision.outcome));
+    for (outcome, rules) in record::outcomes(&decided) {
+        tools.metrics.decided(outcome, rules);
     }
     let (plans, unrendered) = plans(claimed, &events, &facts, &decided);
     let undecided = decided.iter().flat_map(|decided| &decided.needs).next();
@@ -332,14 +332,6 @@ impl Attempt {
     }
 }
 
-pub(crate) fn outcome_name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Fired(_) => "fired",
-        Outcome::AlsoMatched(_) => "also-matched",
-        Outcome::Skipped(reason) => reason.name(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use trigger_core::{
@@ -375,6 +367,7 @@ mod tests {
                 details: Vec::new(),
                 parts: Vec::new(),
             }),
+            further: 0,
         }
     }
 
@@ -406,8 +399,8 @@ mod tests {
     fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
         let events = Events::new(vec![push("main"), push("dev")]).unwrap();
         // Two owners fire the one target for the first event.
-        let first = Decided { decisions: vec![fired("one"), fired("two")], needs: Vec::new() };
-        let second = Decided { decisions: vec![fired("one")], needs: Vec::new() };
+        let first = Decided { decisions: vec![fired("one"), fired("two")], ..Decided::default() };
+        let second = Decided { decisions: vec![fired("one")], ..Decided::default() };
         let (plans, errors) = plans(&claimed(), &events, &Facts::default(), &[first, second]);
         assert!(errors.is_empty(), "{errors:?}");
         let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
@@ -421,8 +414,8 @@ mod tests {
         let repository = RepoId::parse("https://git.example.com/acme/web").unwrap();
         let abbreviated = AbbreviatedCommit::parse("0123456789ab").unwrap();
         let need = Need::FullCommit { repository, abbreviated };
-        let open = Decided { decisions: vec![fired("one")], needs: vec![need] };
-        let decided = Decided { decisions: vec![fired("one")], needs: Vec::new() };
+        let open = Decided { decisions: vec![fired("one")], needs: vec![need], ..Decided::default() };
+        let decided = Decided { decisions: vec![fired("one")], ..Decided::default() };
         let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[open, decided]);
         let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
         assert_eq!(ordinals, [Ordinal::new(1)]);

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::{Events, Fact, FactValue, Facts, Need, Verification};
-use trigger_rules::{Decided, DecisionInput, RuleSet, decide};
+use trigger_rules::{Decided, DecisionBudget, DecisionInput, RuleSet, decide};
 
 /// Answers what rules cannot decide from the payload alone.
 pub trait FactSource: Send + Sync + 'static {
@@ -31,14 +31,16 @@ pub(crate) const MOST_FACTS: usize = 64;
 /// How long one answer may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// Decides every event with the facts gathered so far, in the order of the events. The result may still have needs.
+/// Decides every event with the facts gathered so far, in the order of the events and within the budget of a delivery. The
+/// result may still have needs.
 pub(crate) fn decide_all(
     events: &Events,
     verification: &Verification,
     facts: &Facts,
     rules: &RuleSet,
 ) -> Vec<Decided> {
-    let one = |(_, event)| decide(DecisionInput { event, verification, facts, rules });
+    let mut budget = DecisionBudget::default();
+    let one = |(_, event)| budget.bound(decide(DecisionInput { event, verification, facts, rules }));
     events.iter().map(one).collect()
 }
 

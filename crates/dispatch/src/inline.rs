@@ -3,7 +3,6 @@ use trigger_core::{Events, Facts, Verification};
 use trigger_journal::DecisionRecord;
 use trigger_rules::{Outcome, RuleSet};
 
-use crate::attempt::outcome_name;
 use crate::facts::decide_all;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::record;
@@ -20,8 +19,8 @@ pub struct InlineDecision {
     pub counts: DecisionCounts,
 }
 
-/// The outcomes of the decisions on one delivery.
-pub struct DecisionCounts(Vec<&'static str>);
+/// The outcomes of the decisions on one delivery, each with a number of rules.
+pub struct DecisionCounts(Vec<(&'static str, u64)>);
 
 impl InlineDecision {
     /// Decides a delivery that is not stored yet. `None` if it starts something, or needs facts: both are work for the
@@ -35,8 +34,7 @@ impl InlineDecision {
         if !starts_nothing {
             return None;
         }
-        let all = decided.iter().flat_map(|decided| &decided.decisions);
-        let outcomes = all.map(|decision| outcome_name(&decision.outcome)).collect();
+        let outcomes = record::outcomes(&decided).collect();
         let decisions = record::decisions(&decided, &[]);
         record::log(&decisions, &[]);
         Some(Self { decisions, counts: DecisionCounts(outcomes) })
@@ -45,14 +43,14 @@ impl InlineDecision {
 
 impl DecisionCounts {
     /// How many rules were decided.
-    pub fn rules(&self) -> usize {
-        self.0.len()
+    pub fn rules(&self) -> u64 {
+        self.0.iter().map(|(_, rules)| rules).sum()
     }
 
     /// Counts a delivery that was received at this moment as worked on. To be called when it is stored.
     pub fn count(&self, received_at: Timestamp, metrics: &Metrics) {
-        for outcome in &self.0 {
-            metrics.decided(outcome);
+        for (outcome, rules) in &self.0 {
+            metrics.decided(outcome, *rules);
         }
         let age = Timestamp::now().duration_since(received_at);
         metrics.attempted(AttemptEnd::Settled, age.as_secs_f64());

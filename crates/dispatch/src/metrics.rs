@@ -151,8 +151,9 @@ impl Metrics {
         self.leader.set(leads.into());
     }
 
-    pub(crate) fn decided(&self, outcome: &'static str) {
-        self.decisions.get_or_create(&OutcomeLabels { outcome }).inc();
+    /// Counts rules that were decided.
+    pub(crate) fn decided(&self, outcome: &'static str, rules: u64) {
+        self.decisions.get_or_create(&OutcomeLabels { outcome }).inc_by(rules);
     }
 
     pub(crate) fn pruned(&self, payloads: u64, deliveries: u64, keys: u64) {

@@ -1,17 +1,19 @@
 //! Decisions in the words of the journal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use tracing::{debug, info};
-use trigger_core::{Ordinal, ResourceRef};
+use trigger_core::{ObjectKey, Ordinal, ResourceRef};
 use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
-use trigger_rules::{Check, Decided, Decision, Outcome};
+use trigger_rules::{Check, Decided, Decision, LeftOut, Outcome};
 use trigger_targets::Plan;
 
 /// The objects to create, by event and target.
 type Runs<'a> = HashMap<(Ordinal, &'a ResourceRef), Vec<&'a ResourceRef>>;
 
-/// The decisions on the events of a delivery as records. `plans` are the objects that they create.
+/// The decisions on the events of a delivery as records. `plans` are the objects that they create. Rules that were left
+/// out are counted in one record for each namespace.
 pub(crate) fn decisions(decided: &[Decided], plans: &[Plan]) -> Vec<DecisionRecord> {
     let mut runs = Runs::new();
     for plan in plans {
@@ -21,7 +23,46 @@ pub(crate) fn decisions(decided: &[Decided], plans: &[Plan]) -> Vec<DecisionReco
     let each = ordinals.zip(decided).flat_map(|(ordinal, decided)| {
         decided.decisions.iter().map(move |decision| record(decision, ordinal, runs))
     });
-    each.collect()
+    let mut left_out = BTreeMap::<_, usize>::new();
+    for LeftOut { namespace, rules } in decided.iter().flat_map(|decided| &decided.left_out) {
+        *left_out.entry(namespace).or_default() += rules;
+    }
+    each.chain(left_out.into_iter().map(|(namespace, rules)| not_listed(namespace, rules))).collect()
+}
+
+/// The outcomes of decisions, each with the number of rules.
+pub(crate) fn outcomes(decided: &[Decided]) -> impl Iterator<Item = (&'static str, u64)> {
+    decided.iter().flat_map(|decided| {
+        let listed = decided.decisions.iter();
+        let listed = listed.map(|decision| (outcome_name(&decision.outcome), 1 + decision.further as u64));
+        listed.chain(decided.left_out.iter().map(|left_out| (LeftOut::REASON.name(), left_out.rules as u64)))
+    })
+}
+
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Fired(_) => "fired",
+        Outcome::AlsoMatched(_) => "also-matched",
+        Outcome::Skipped(reason) => reason.name(),
+    }
+}
+
+/// The rules of a namespace that have no decisions.
+fn not_listed(namespace: &Arc<str>, rules: usize) -> DecisionRecord {
+    let key = ObjectKey::new(Arc::clone(namespace), Arc::clone(namespace));
+    let reason = LeftOut::REASON;
+    DecisionRecord {
+        owner: ResourceRef::new("", "Namespace", key),
+        rule: "further rules".to_owned(),
+        index: 0,
+        event: Ordinal::FIRST,
+        outcome: OutcomeRecord::Skipped {
+            reason: reason.name().to_owned(),
+            message: reason.sentence("", ""),
+        },
+        checks: Vec::new(),
+        further: rules.saturating_sub(1),
+    }
 }
 
 /// Logs the decisions after what they start was launched. Returns how many rules fired.
@@ -80,6 +121,7 @@ fn record(decision: &Decision, event: Ordinal, runs: &Runs<'_>) -> DecisionRecor
         event,
         outcome,
         checks: decision.checks.iter().map(check).collect(),
+        further: decision.further,
     }
 }
 
@@ -94,7 +136,6 @@ fn check(check: &Check) -> CheckRecord {
 
 #[cfg(test)]
 mod tests {
-    use trigger_core::ObjectKey;
     use trigger_targets::build_run::BUILD;
 
     use super::*;
@@ -113,5 +154,20 @@ mod tests {
         ] {
             assert_eq!(split(&runs, &existing), expected);
         }
+    }
+
+    #[test]
+    fn rules_that_are_left_out_are_one_record_of_their_namespace_and_are_counted() {
+        let left_out = |namespace: &str, rules| LeftOut { namespace: namespace.into(), rules };
+        let first = Decided { left_out: vec![left_out("team-b", 40)], ..Decided::default() };
+        let second =
+            Decided { left_out: vec![left_out("team-a", 1), left_out("team-b", 2)], ..Decided::default() };
+        let decided = [first, second];
+        let records = decisions(&decided, &[]);
+        let found: Vec<_> =
+            records.iter().map(|record| (record.owner.namespace().to_string(), record.further)).collect();
+        assert_eq!(found, [("team-a".to_owned(), 0), ("team-b".to_owned(), 41)]);
+        assert!(matches!(&records[0].outcome, OutcomeRecord::Skipped { reason, .. } if reason == "left-out"));
+        assert_eq!(outcomes(&decided).map(|(_, rules)| rules).sum::<u64>(), 43);
     }
 }

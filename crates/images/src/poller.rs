@@ -54,8 +54,9 @@ pub(crate) struct Poller {
 pub(crate) struct PlannedPoll {
     requesters: BTreeSet<Requester>,
     interval: Option<Duration>,
-    /// The other images of the Builds that watch this one.
-    companions: HashSet<ImageRef>,
+    /// The images of each Build that watches this one. All images of a Build share one list: copies would take the
+    /// square of their number.
+    companions: Vec<Arc<[ImageRef]>>,
 }
 
 /// A request to poll images soon.
@@ -194,7 +195,9 @@ impl Poller {
         }
         if changed && let Some(plan) = self.plan.get(&image) {
             // Images that change together should start one run: the companions may have changed as well.
-            for companion in &plan.companions {
+            for companion in
+                plan.companions.iter().flat_map(|images| images.iter()).filter(|other| **other != image)
+            {
                 self.schedule.poll_soon(companion, now);
             }
         }
@@ -254,7 +257,7 @@ impl Poller {
         let mut watched = WatchedImages::new();
         for watcher in watchers(rules) {
             let (namespace, images) = (watcher.namespace(), watcher.images);
-            for name in &images.names {
+            for name in images.names.iter() {
                 watched.entry(name.clone()).or_default().insert(Arc::clone(namespace));
                 if objects.contains(&(Arc::clone(namespace), name.clone())) {
                     continue;
@@ -262,7 +265,9 @@ impl Poller {
                 let planned = plan.entry(name.clone()).or_default();
                 let interval = images.interval.or(self.interval);
                 planned.interval = planned.interval.into_iter().chain(interval).min();
-                planned.companions.extend(images.names.iter().filter(|other| *other != name).cloned());
+                if images.names.len() > 1 {
+                    planned.companions.push(Arc::clone(&images.names));
+                }
                 let secrets = images.secrets.to_vec();
                 planned.requesters.insert(Requester { namespace: Arc::clone(namespace), secrets });
             }

@@ -140,7 +140,7 @@ impl ImageStatusCache {
         let mut builds = BTreeMap::<(ImageRef, Arc<str>), Vec<ObjectKey>>::new();
         for watcher in watchers(rules) {
             let key = &watcher.owner.owner.key;
-            for name in &watcher.images.names {
+            for name in watcher.images.names.iter() {
                 builds.entry((name.clone(), Arc::clone(&key.namespace))).or_default().push(key.clone());
             }
         }

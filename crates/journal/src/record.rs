@@ -77,7 +77,8 @@ pub struct Settlement {
     pub error: Option<String>,
 }
 
-/// The decision for one rule and one event of the delivery, with its reasons.
+/// The decision for one rule and one event of the delivery, with its reasons; or for several rules of one owner that were
+/// skipped for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionRecord {
     /// The object that carries the rule.
@@ -92,6 +93,8 @@ pub struct DecisionRecord {
     pub outcome: OutcomeRecord,
     /// The predicates that were checked, in order. The last one failed if the rule was skipped.
     pub checks: Vec<CheckRecord>,
+    /// How many further rules of the owner were skipped for the same reason. They have no records of their own.
+    pub further: usize,
 }
 
 /// Whether a rule fired.

@@ -29,6 +29,9 @@ pub(crate) struct StoredDecision {
     event: Ordinal,
     outcome: StoredOutcome,
     checks: Vec<CheckRecord>,
+    /// Versions before recorded each rule, so they can do without it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    further: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,20 +90,25 @@ fn is_first(event: &Ordinal) -> bool {
     event.is_first()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(further: &usize) -> bool {
+    *further == 0
+}
+
 impl From<DecisionRecord> for StoredDecision {
     fn from(record: DecisionRecord) -> Self {
-        let DecisionRecord { owner, rule, index, event, outcome, checks } = record;
+        let DecisionRecord { owner, rule, index, event, outcome, checks, further } = record;
         let ResourceRef { group, kind, key: target } = owner;
         let (group, kind) = (group.as_ref().to_owned(), kind.as_ref().to_owned());
-        Self { kind, group, target, rule, index, event, outcome: outcome.into(), checks }
+        Self { kind, group, target, rule, index, event, outcome: outcome.into(), checks, further }
     }
 }
 
 impl From<StoredDecision> for DecisionRecord {
     fn from(stored: StoredDecision) -> Self {
-        let StoredDecision { kind, group, target, rule, index, event, outcome, checks } = stored;
+        let StoredDecision { kind, group, target, rule, index, event, outcome, checks, further } = stored;
         let owner = ResourceRef::new(group, kind, target);
-        Self { owner, rule, index, event, outcome: outcome.into(), checks }
+        Self { owner, rule, index, event, outcome: outcome.into(), checks, further }
     }
 }
 
@@ -199,7 +207,7 @@ mod tests {
             found: "main".to_owned(),
         };
         let (rule, index, event) = ("push".to_owned(), 1, Ordinal::FIRST);
-        DecisionRecord { owner: build("web"), rule, index, event, outcome, checks: vec![check] }
+        DecisionRecord { owner: build("web"), rule, index, event, outcome, checks: vec![check], further: 0 }
     }
 
     fn launch(run: ResourceRef) -> LaunchRecord {
@@ -319,6 +327,7 @@ mod tests {
     fn a_decision_is_stored_as_documented() {
         let mut record = decision(OutcomeRecord::Fired { runs: vec![build_run("a"), pipeline_run("b")] });
         record.event = Ordinal::new(2);
+        record.further = 255;
         let stored = json!({
             "kind": "Build",
             "group": "shipwright.io",
@@ -332,6 +341,7 @@ mod tests {
                 "more": [{"namespace": "team-b", "name": "b", "group": "tekton.dev", "kind": "PipelineRun"}],
             },
             "checks": [{"predicate": "branch", "passed": true, "expected": "main", "found": "main"}],
+            "further": 255,
         });
         assert_eq!(written_decision(&record), stored);
         assert_eq!(read_decision(stored), record);
@@ -375,6 +385,7 @@ mod tests {
         ] {
             let mut record = decision(outcome);
             record.event = Ordinal::new(3);
+            record.further = 7;
             let stored = written_decision(&record);
             assert_eq!(read_decision(stored.clone()), record);
             let read = from_value::<before::DecisionRecord>(stored).unwrap();

@@ -4,6 +4,7 @@ use trigger_core::{ObjectKey, Verification};
 
 use crate::decision::{CheckTrace, Unmatched};
 use crate::reason::{Predicate, Reason};
+use crate::text::list;
 
 /// The authentication that a rule requires of a delivery. It belongs to the rule: two rules with one target can differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Auth {
     Open,
     /// This program must have seen it happen in the namespace of the rule.
     Observed,
+    /// Nothing is enough: the Secret that the owner names cannot exist. Its rules are broken.
+    Impossible,
 }
 
 /// The Secret whose key verifies deliveries for a rule.
@@ -89,6 +92,9 @@ impl Auth {
                 trace.require(Predicate::SECRET, allowed, "a signature", signers(verification), NO_SECRET)
             }
             Self::Observed => check_observed(namespace, verification, trace),
+            Self::Impossible => {
+                Err(trace.fail(Predicate::SECRET, "a Secret that can exist", "an invalid name", NO_SECRET))
+            }
         }
     }
 }
@@ -98,8 +104,8 @@ fn signers(verification: &Verification) -> String {
     if let [key] = &verification.keys[..] {
         return key.secret.to_string();
     }
-    let names: Vec<_> = verification.secrets().iter().map(ToString::to_string).collect();
-    if names.is_empty() { "unsigned".to_owned() } else { names.join(", ") }
+    let names: Vec<_> = verification.secrets().into_iter().map(ToString::to_string).collect();
+    if names.is_empty() { "unsigned".to_owned() } else { list(names.iter().map(String::as_str)) }
 }
 
 /// An observation in one namespace concerns no other. Rules are looked up by namespace, so this fails only for a

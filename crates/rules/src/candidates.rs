@@ -1,9 +1,10 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use trigger_core::RepoId;
 
 use crate::auth::{Auth, KeyBinding};
+use crate::limits::MOST_SECRETS;
 use crate::rule_set::RuleSet;
 
 /// The rules that could accept a webhook delivery about a repository, as intake needs them.
@@ -24,29 +25,32 @@ impl RuleSet {
         let rules = self.owners().flat_map(|owner| &owner.rules);
         let bindings = rules.filter_map(|rule| match &rule.auth {
             Auth::Keys(binding) => Some(binding.as_ref()),
-            Auth::Open | Auth::Observed => None,
+            Auth::Open | Auth::Observed | Auth::Impossible => None,
         });
         bindings.filter(move |binding| seen.insert(*binding))
     }
 
-    /// The rules that could accept a webhook delivery about a repository with these names.
+    /// The rules that could accept a webhook delivery about a repository with these names. Each namespace offers a bounded
+    /// number of keys: each of them is read for each delivery, also for one of another tenant.
     pub fn webhook_candidates(&self, names: &[RepoId]) -> WebhookCandidates {
         let mut candidates = WebhookCandidates::default();
         let mut seen = HashSet::new();
-        for line in self.kinds() {
-            let kind = line.get();
-            let keys = kind.lookup_repository(names);
-            for owner in self.under_any(&keys, |rules| kind.is_about_repository(names, rules)) {
+        let mut offered = HashMap::<&Arc<str>, usize>::new();
+        for kind in self.kinds() {
+            for owner in self.about_repository(kind, names) {
                 candidates.owners += 1;
-                for rule in owner.rules.iter().filter(|rule| rule.kind == line) {
+                for rule in owner.rules.iter().filter(|rule| rule.kind == kind) {
                     match &rule.auth {
-                        Auth::Keys(binding) => {
-                            if seen.insert(binding) {
+                        Auth::Keys(binding) if !seen.contains(binding) => {
+                            let offered = offered.entry(owner.owner.namespace()).or_default();
+                            if *offered < MOST_SECRETS {
+                                *offered += 1;
+                                seen.insert(binding);
                                 candidates.keys.push(Arc::clone(binding));
                             }
                         }
                         Auth::Open => candidates.without_secret = true,
-                        Auth::Observed => {}
+                        Auth::Keys(_) | Auth::Observed | Auth::Impossible => {}
                     }
                 }
             }

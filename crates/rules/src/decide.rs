@@ -2,37 +2,65 @@ use std::sync::Arc;
 
 use trigger_core::{Cause, Need};
 
+use crate::auth::{self, Auth};
 use crate::decision::{CheckTrace, Decision, Outcome, Unmatched};
 use crate::reason::{Predicate, RULE_BROKEN};
-use crate::rule_set::{DecisionInput, Kind, OwnerRules, Rule};
+use crate::rule_error::RuleError;
+use crate::rule_set::{DecisionInput, Kind, LeftOut, OwnerRules, Rule};
 
 /// The decisions on one event.
 #[derive(Debug, Default)]
 pub struct Decided {
-    /// One decision for every rule that could have fired; without those that need more facts.
+    /// One decision for every rule that could have fired, or for several of one owner that are skipped for the same
+    /// reason; without those that need more facts.
     pub decisions: Vec<Decision>,
     /// The questions to answer before the rest can be decided, each once. While there are any, nothing may be started: a
     /// rule that fires may have to give way to one that is not decided yet.
     pub needs: Vec<Need>,
+    /// The rules of namespaces with too many.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Decides about every rule that could care about an event: those of the repository, the Pipeline or the images that it
-/// is about.
+/// is about, as far as the share of a namespace reaches.
 ///
 /// Of several rules with one target that match, the first fires and the others are recorded.
 pub fn decide(input: DecisionInput<'_>) -> Decided {
     let mut decided = Decided::default();
     for kind in input.rules.kinds() {
-        for owner in input.rules.applying_to(kind, input.event) {
+        let applying = input.rules.applying_to(kind, input.event);
+        for owner in applying.owners {
             decide_owner(kind, input, owner, &mut decided);
         }
+        decided.left_out.extend(applying.left_out);
     }
     decided
 }
 
+/// The rules of an owner that one decision stands for.
+#[derive(Clone, Copy, PartialEq)]
+enum Group<'a> {
+    /// Those that nothing has verified.
+    Unverified(&'a Auth),
+    /// Those that are broken for the same reason.
+    Broken(&'a RuleError),
+}
+
 fn decide_owner(kind: Kind, input: DecisionInput<'_>, owner: &OwnerRules, decided: &mut Decided) {
     let mut fired = Vec::new();
+    let mut groups: [Option<(Group<'_>, usize)>; 2] = [None, None];
     for rule in owner.rules.iter().filter(|rule| rule.kind == kind) {
+        // Rules of one owner mostly have one Secret, or are broken for one reason. One decision is enough then: a
+        // stranger's rules about a repository must not cost its deliveries more than that.
+        let group = match &rule.matcher {
+            Ok(_) => Group::Unverified(&rule.auth),
+            Err(error) => Group::Broken(error),
+        };
+        let same = groups.iter().flatten().find(|(other, _)| *other == group);
+        if let Some(decision) = same.and_then(|(_, place)| decided.decisions.get_mut(*place)) {
+            decision.further += 1;
+            continue;
+        }
         let mut trace = CheckTrace::default();
         let outcome = match check(rule, input, owner, &mut trace) {
             Err(Unmatched::Needs(need)) => {
@@ -42,12 +70,23 @@ fn decide_owner(kind: Kind, input: DecisionInput<'_>, owner: &OwnerRules, decide
                 continue;
             }
             Err(Unmatched::Skip(reason)) => Outcome::Skipped(reason),
-            Ok(cause) if fired.contains(&&rule.target.resource) => Outcome::AlsoMatched(cause),
+            Ok(mut cause) if fired.contains(&&rule.target.resource) => {
+                // The run has those of the rule that fires.
+                cause.details = Vec::new();
+                Outcome::AlsoMatched(cause)
+            }
             Ok(cause) => {
                 fired.push(&rule.target.resource);
                 Outcome::Fired(cause)
             }
         };
+        match outcome {
+            Outcome::Skipped(RULE_BROKEN) => groups[0] = Some((group, decided.decisions.len())),
+            Outcome::Skipped(reason) if auth::REASONS.contains(&reason) => {
+                groups[1] = Some((group, decided.decisions.len()));
+            }
+            _ => {}
+        }
         decided.decisions.push(Decision {
             owner: owner.owner.clone(),
             target: Arc::clone(&rule.target),
@@ -55,6 +94,7 @@ fn decide_owner(kind: Kind, input: DecisionInput<'_>, owner: &OwnerRules, decide
             rule: Arc::clone(&rule.name),
             checks: trace.into_checks(),
             outcome,
+            further: 0,
         });
     }
 }

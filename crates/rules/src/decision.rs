@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use trigger_core::{Cause, Need, ResourceRef, Target};
 
+use crate::limits::LONGEST_CHECK;
 use crate::reason::{Predicate, Reason};
+use crate::text::cut;
 
 /// The decision on one rule, and why.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Decision {
     pub checks: Vec<Check>,
     /// The decision.
     pub outcome: Outcome,
+    /// How many further rules of the owner were skipped for the same reason. They have no decisions of their own.
+    pub further: usize,
 }
 
 /// What was decided about one rule.
@@ -39,9 +43,9 @@ pub struct Check {
     pub predicate: Predicate,
     /// Whether it held.
     pub passed: bool,
-    /// The value that the rule expects.
+    /// The value that the rule expects; a long one is cut.
     pub expected: String,
-    /// What the event has.
+    /// What the event has; a long one is cut.
     pub found: String,
 }
 
@@ -92,7 +96,7 @@ impl CheckTrace {
         found: impl Into<String>,
         reason: Reason,
     ) -> Result<(), Unmatched> {
-        self.0.push(Check { predicate, passed, expected: expected.into(), found: found.into() });
+        self.push(Check { predicate, passed, expected: expected.into(), found: found.into() });
         if passed { Ok(()) } else { Err(reason.into()) }
     }
 
@@ -104,8 +108,13 @@ impl CheckTrace {
         found: impl Into<String>,
         reason: Reason,
     ) -> Unmatched {
-        self.0.push(Check { predicate, passed: false, expected: expected.into(), found: found.into() });
+        self.push(Check { predicate, passed: false, expected: expected.into(), found: found.into() });
         reason.into()
+    }
+
+    fn push(&mut self, Check { predicate, passed, expected, found }: Check) {
+        let (expected, found) = (cut(expected, LONGEST_CHECK), cut(found, LONGEST_CHECK));
+        self.0.push(Check { predicate, passed, expected, found });
     }
 
     /// The checks, in order.

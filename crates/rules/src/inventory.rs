@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -7,9 +8,10 @@ use trigger_core::{KnownHosts, ObjectKey, ResourceRef};
 use crate::auth::KeyBinding;
 use crate::interner::Interner;
 use crate::owners::{CompileContext, OWNERS, Source};
-use crate::rule_error::OwnerError;
-use crate::rule_set::{CompilerStates, RuleSet};
+use crate::rule_error::{OwnerError, RuleError};
+use crate::rule_set::{Kind, OwnerRules, RuleSet};
 use crate::triggers::KINDS;
+use crate::weights::NamespaceWeights;
 
 /// The rules of all owners: fed by apply, delete and retain, read as immutable snapshots.
 ///
@@ -23,9 +25,9 @@ pub struct Inventory {
 struct Writer {
     rules: RuleSet,
     hosts: KnownHosts,
-    states: CompilerStates,
     names: Interner,
     bindings: Interner<KeyBinding>,
+    weights: NamespaceWeights,
     synced: bool,
 }
 
@@ -42,9 +44,9 @@ impl Inventory {
         let writer = Writer {
             rules: RuleSet::new(KINDS),
             hosts,
-            states: CompilerStates::new(KINDS),
             names: Interner::default(),
             bindings: Interner::default(),
+            weights: NamespaceWeights::default(),
             synced: false,
         };
         Self { published: ArcSwapOption::empty(), writer: Mutex::new(writer) }
@@ -62,7 +64,7 @@ impl Inventory {
 
     /// Forgets an owner.
     pub fn delete(&self, owner: &ResourceRef) {
-        self.write(|writer| writer.rules.remove(owner));
+        self.write(|writer| writer.remove(owner));
     }
 
     /// Forgets every owner of a group and kind in `namespace` (or anywhere, if absent) that is not among `listed`: after
@@ -79,7 +81,7 @@ impl Inventory {
                 .cloned()
                 .collect();
             for owner in &gone {
-                writer.rules.remove(owner);
+                writer.remove(owner);
             }
         });
     }
@@ -103,23 +105,90 @@ impl Inventory {
 impl Writer {
     fn apply(&mut self, source: &dyn Source) -> Applied {
         let owner = source.reference();
-        let compiled = OWNERS.iter().find(|kind| kind.is_of(&owner)).and_then(|kind| {
-            let context = CompileContext {
-                hosts: &self.hosts,
-                states: &mut self.states,
-                names: &mut self.names,
-                bindings: &mut self.bindings,
-            };
-            kind.compile(source, context)
-        });
-        let Some(rules) = compiled else {
-            self.rules.remove(&owner);
-            return Applied::default();
-        };
+        self.apply_with(&owner, |context| {
+            OWNERS.iter().find(|kind| kind.is_of(&owner)).and_then(|kind| kind.compile(source, context))
+        })
+    }
+
+    /// Compiles an owner. If the compiler panics, that is an error of this owner alone: the watch on owners must not end
+    /// for one of them, as it would end again for the same one after each restart.
+    fn apply_with(
+        &mut self,
+        owner: &ResourceRef,
+        compile: impl FnOnce(CompileContext<'_>) -> Option<OwnerRules>,
+    ) -> Applied {
+        let context =
+            CompileContext { hosts: &self.hosts, names: &mut self.names, bindings: &mut self.bindings };
+        let compiled = catch_unwind(AssertUnwindSafe(|| compile(context)));
+        self.remove(owner);
+        let Ok(compiled) = compiled else { return Applied { errors: vec![panicked()] } };
+        let Some(rules) = compiled else { return Applied::default() };
+        if let Err(error) = self.weights.add(&rules) {
+            return Applied { errors: vec![OwnerError::of_owner(error)] };
+        }
         let (mut errors, rules) = (rules.errors.to_vec(), Arc::new(rules));
         self.rules.insert(&rules);
-        let of_all = KINDS.iter().flat_map(|kind| kind.check_among(&self.rules, &rules));
-        errors.extend(of_all.map(OwnerError::of_owner));
+        let among = || {
+            let kinds = self.rules.kinds();
+            let of_kind = |kind: Kind| {
+                let mut errors = kind.get().check_among(&self.rules, &rules);
+                errors.extend(self.rules.check_share(kind, &rules));
+                errors
+            };
+            kinds.flat_map(of_kind).collect::<Vec<_>>()
+        };
+        let Ok(of_all) = catch_unwind(AssertUnwindSafe(among)) else {
+            self.remove(owner);
+            return Applied { errors: vec![panicked()] };
+        };
+        errors.extend(of_all.into_iter().map(OwnerError::of_owner));
         Applied { errors }
+    }
+
+    fn remove(&mut self, owner: &ResourceRef) {
+        if let Some(rules) = self.rules.remove(owner) {
+            self.weights.remove(&rules);
+        }
+    }
+}
+
+fn panicked() -> OwnerError {
+    let message = "the program panicked while it read the rules, which is a bug: please report it with this object; the \
+                   object has no rules until it is changed";
+    OwnerError::of_owner(RuleError::new("TriggerCompilerPanicked", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trigger_api::shipwright::Build;
+
+    use super::*;
+
+    fn build(name: &str) -> Build {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "team-a", "name": name, "uid": "u"},
+            "spec": {
+                "source": {"git": {"url": "https://git.example.com/acme/web"}},
+                "trigger": {"when": [{"name": "n", "type": "GitHub", "github": {"events": ["Push"]}}]},
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_panic_while_an_object_is_compiled_is_an_error_of_this_object() {
+        let inventory = Inventory::new(KnownHosts::NONE);
+        let (bad, good) = (build("bad"), build("good"));
+        inventory.apply(&bad);
+        inventory.apply(&good);
+        inventory.mark_synced();
+        let found = inventory.write(|writer| writer.apply_with(&bad.reference(), |_| panic!("on purpose")));
+        assert_eq!(found.errors[0].error.reason(), "TriggerCompilerPanicked");
+        let rules = inventory.current().unwrap();
+        assert!(rules.owner(&bad.reference()).is_none(), "rules that it has no longer must not fire");
+        assert!(rules.owner(&good.reference()).is_some());
+        assert_eq!(inventory.apply(&bad).errors, [], "it can be corrected");
+        assert_eq!(inventory.current().unwrap().len(), 2);
     }
 }

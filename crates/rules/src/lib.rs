@@ -17,6 +17,8 @@
 //!   operator allows, or an observation in its own namespace.
 //! - A broken rule disables itself and is reported by every decision that it would have taken part in. Its
 //!   neighbours work on.
+//! - Everything is bounded, see `limits`: objects when they are compiled, decisions by the share of a namespace in an
+//!   event, and by a [`DecisionBudget`] for a delivery. A panic while an object is compiled is an error of this object.
 //! - `decide` looks rules up by index keys and does not scan. Its cost does not grow with the number of Builds.
 //! - The core names no trigger kind and no owner. Index keys are opaque text; a kind that needs another index owns
 //!   it.
@@ -28,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod auth;
+mod budget;
 mod candidates;
 mod decide;
 mod decision;
@@ -38,9 +41,12 @@ mod owners;
 mod reason;
 mod rule_error;
 mod rule_set;
+mod text;
 mod triggers;
+mod weights;
 
 pub use auth::{Auth, KeyBinding, SecretOrigin};
+pub use budget::DecisionBudget;
 pub use candidates::WebhookCandidates;
 pub use decide::{Decided, decide};
 pub use decision::{Check, Decision, Outcome};
@@ -49,5 +55,5 @@ pub use limits::LIMITS;
 pub use owners::Source;
 pub use reason::{Predicate, Reason};
 pub use rule_error::{OwnerError, RuleError};
-pub use rule_set::{DecisionInput, OwnerRules, RuleSet};
+pub use rule_set::{DecisionInput, LeftOut, OwnerRules, RuleSet};
 pub use triggers::{image, kind_names};

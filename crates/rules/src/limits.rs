@@ -1,4 +1,121 @@
+//! The bounds of objects that carry rules, and of decisions about them.
+
+use std::time::Duration;
+
 use trigger_core::Limit;
 
+/// Rules of one owner. A Build that needs more is several Builds.
+pub(crate) const MOST_RULES: usize = 256;
+/// The name of a rule, in bytes: as long as the name of an object. Each decision and run repeats it.
+pub(crate) const LONGEST_RULE_NAME: usize = 253;
+/// Values of all rules of one owner: branches, images, statuses and labels. Each is compared with each event.
+pub(crate) const MOST_VALUES: usize = 512;
+/// Events of a rule. Two mean anything; the others are kept for messages only.
+pub(crate) const MOST_EVENTS: usize = 16;
+/// Branches of a rule.
+pub(crate) const MOST_BRANCHES: usize = 100;
+/// A branch or a pattern of a rule, in bytes. File systems bound the name of a ref to about as much.
+pub(crate) const LONGEST_BRANCH: usize = 256;
+/// Wildcards and classes of a pattern.
+pub(crate) const MOST_WILDCARDS: usize = 16;
+/// The revision of a Build, in bytes: as long as a name in Git.
+pub(crate) const LONGEST_REVISION: usize = 1024;
+/// Images of a rule.
+pub(crate) const MOST_IMAGES: usize = 64;
+/// Secrets of an owner for requests to registries. Each may be read for each request.
+pub(crate) const MOST_IMAGE_SECRETS: usize = 16;
+/// Statuses of a rule: Tekton has fewer reasons.
+pub(crate) const MOST_STATUSES: usize = 32;
+/// Labels of a rule's selector.
+pub(crate) const MOST_LABELS: usize = 32;
+/// A word that Kubernetes bounds itself, such as a status or a label, in bytes: a label's key is a DNS subdomain, a
+/// slash and a name of 63 bytes.
+pub(crate) const LONGEST_WORD: usize = 317;
+/// The value of an annotation that we read, in bytes. Kubernetes permits 256 KiB for all of an object.
+pub(crate) const LONGEST_ANNOTATION: usize = 1024;
+/// The longest interval between two requests for an image that an annotation can set. Times are added to it.
+pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_hours(7 * 24);
+/// The part of an owner that its runs repeat, such as the spec of a Build, in bytes of JSON.
+pub(crate) const LARGEST_TEMPLATE: usize = 64 << 10;
+/// The memory of an owner, in bytes, that counts for no budget. Ordinary owners need less.
+pub(crate) const ALLOWANCE: usize = 4 << 10;
+/// The memory that all owners of a namespace take beyond [`ALLOWANCE`] each: large owners of one namespace must leave
+/// room for those of others.
+pub(crate) const LARGEST_EXCESS: usize = 16 << 20;
+/// The memory that one image costs beside its name: it has a place in the schedule, the status and the ledger.
+pub(crate) const COST_OF_IMAGE: usize = 1 << 10;
+
+/// Errors of an owner that are kept. A person mends these first.
+pub(crate) const MOST_ERRORS: usize = 32;
+/// The message of an error, in bytes: an Event of Kubernetes carries as much.
+pub(crate) const LONGEST_ERROR: usize = 1024;
+/// The part of a foreign text that a message quotes, in bytes.
+pub(crate) const LONGEST_QUOTE: usize = 128;
+
+/// The expected or found value of a check, in bytes: the longest name of an object with its namespace fits.
+pub(crate) const LONGEST_CHECK: usize = 320;
+/// A field of a rule that its runs repeat as an annotation, in bytes.
+pub(crate) const LONGEST_DETAIL: usize = 1024;
+/// Decisions that a delivery keeps for one namespace, over all its events. People read the first ones.
+pub(crate) const MOST_DECISIONS: usize = 500;
+/// Runs that a delivery starts in one namespace, over all its events: all are planned in memory.
+pub(crate) const MOST_FIRED: usize = 2000;
+/// Owners of a namespace that are decided for one event and kind of rule. A monorepo has some hundreds of Builds.
+pub(crate) const MOST_OWNERS: usize = 1000;
+/// Rules and values of a namespace that are compared with one event, per kind of rule.
+pub(crate) const MOST_COMPARED: usize = 8192;
+/// Secrets of a namespace that are read to verify a delivery for one repository.
+pub(crate) const MOST_SECRETS: usize = 64;
+
+const RULE: &str = "the rule is broken";
+const DECIDED: &str = "the others are not decided; an Event on each Build says so";
+
 /// The bounds of this crate.
-pub const LIMITS: &[Limit] = &[];
+pub const LIMITS: &[Limit] = &[
+    Limit::count("rules of a Build", MOST_RULES, "the first ones work"),
+    Limit::bytes("name of a rule", LONGEST_RULE_NAME, RULE),
+    Limit::count("branches, images, statuses and labels of a Build's rules", MOST_VALUES, RULE),
+    Limit::count("events of a rule", MOST_EVENTS, RULE),
+    Limit::count("branches of a rule", MOST_BRANCHES, RULE),
+    Limit::bytes("branch or pattern of a rule", LONGEST_BRANCH, RULE),
+    Limit::count("wildcards of a pattern", MOST_WILDCARDS, RULE),
+    Limit::bytes("revision of a Build with rules of type GitHub", LONGEST_REVISION, RULE),
+    Limit::count("images of a rule", MOST_IMAGES, "the first ones work"),
+    Limit::count("Secrets of a Build for registries", MOST_IMAGE_SECRETS, "the first ones are used"),
+    Limit::count("statuses of a rule", MOST_STATUSES, RULE),
+    Limit::count("labels of a rule", MOST_LABELS, RULE),
+    Limit::bytes("status or label of a rule", LONGEST_WORD, RULE),
+    Limit::bytes(
+        "annotation of a Build",
+        LONGEST_ANNOTATION,
+        "the default is taken; `suspend-images` suspends all",
+    ),
+    Limit::time(
+        "interval of a Build's image rules",
+        LONGEST_INTERVAL,
+        "the interval of the program is taken",
+    ),
+    Limit::bytes("spec of a Build with rules", LARGEST_TEMPLATE, "its rules are broken"),
+    Limit::bytes("Builds of a namespace beyond 4 KiB each", LARGEST_EXCESS, "the Build has no rules"),
+    Limit::count("errors of a Build that are kept", MOST_ERRORS, "the others are counted"),
+    Limit::bytes("message of a rule's error", LONGEST_ERROR, "it is cut"),
+    Limit::bytes("expected or found value of a check", LONGEST_CHECK, "it is cut"),
+    Limit::bytes("events or branches of a rule on its runs", LONGEST_DETAIL, "they are cut"),
+    Limit::count(
+        "decisions of a delivery that are kept for a namespace",
+        MOST_DECISIONS,
+        "the others are counted",
+    ),
+    Limit::count(
+        "runs that a delivery starts in a namespace",
+        MOST_FIRED,
+        "the others are skipped, and it says so",
+    ),
+    Limit::count("Builds of a namespace that are decided for an event", MOST_OWNERS, DECIDED),
+    Limit::count("rules and values of a namespace compared with an event", MOST_COMPARED, DECIDED),
+    Limit::count(
+        "Secrets of a namespace that verify for a repository",
+        MOST_SECRETS,
+        "the others are not read",
+    ),
+];

@@ -55,6 +55,9 @@ impl Predicate {
     /// It does not come from the target itself.
     pub(crate) const LOOP: Self = Self::new("loop");
 
+    /// The delivery may start a further run.
+    pub(crate) const RUNS: Self = Self::new("runs");
+
     /// The predicate called `name`.
     pub(crate) const fn new(name: &'static str) -> Self {
         Self(name)

@@ -95,7 +95,6 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio-postgres-rustls", &["trigger-journal"]),
     ("zstd", &["trigger-journal"]),
     ("gix-url", &["trigger-core"]),
-    ("globset", &["trigger-rules"]),
     ("axum", &["trigger-server", "trigger-devcluster", "trigger-devregistry"]),
     // The binary calls its own admin API and the OTLP collector, which the operator chose. Both are often on
     // private addresses.

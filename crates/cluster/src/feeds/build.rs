@@ -20,7 +20,7 @@ use trigger_targets::build_run::BUILD;
 
 use super::Scope;
 use crate::client::{ClientError, Connection};
-use crate::event_recorder::{EventRecorder, ObjectEvent};
+use crate::event_recorder::{EventRecorder, LONGEST_NOTE, ObjectEvent};
 use crate::metrics::Watched;
 use crate::watch::{Failure, WatchHealth, events};
 
@@ -278,6 +278,10 @@ fn notes(applied: &Applied) -> BTreeMap<&'static str, String> {
     let mut notes = BTreeMap::<_, String>::new();
     for error in &applied.errors {
         let note = notes.entry(error.error.reason()).or_default();
+        // An Event carries no more, and a line of the log need not either.
+        if note.len() >= LONGEST_NOTE {
+            continue;
+        }
         if !note.is_empty() {
             note.push_str("; ");
         }

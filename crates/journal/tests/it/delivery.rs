@@ -68,6 +68,7 @@ pub(crate) fn skipped(rule: &str) -> DecisionRecord {
             expected: "release".to_owned(),
             found: "main".to_owned(),
         }],
+        further: 0,
     }
 }
 

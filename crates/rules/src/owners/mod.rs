@@ -8,7 +8,7 @@ use trigger_core::{KnownHosts, ResourceRef};
 
 use crate::auth::KeyBinding;
 use crate::interner::Interner;
-use crate::rule_set::{CompilerStates, OwnerRules};
+use crate::rule_set::OwnerRules;
 
 /// Every kind of owner. Adding one is a folder and a line here.
 pub(crate) static OWNERS: &[&dyn Owner] = &[&build::Builds];
@@ -36,8 +36,6 @@ pub(crate) trait Owner: Send + Sync {
 pub(crate) struct CompileContext<'a> {
     /// How addresses at public services are compared.
     pub(crate) hosts: &'a KnownHosts,
-    /// The state that each kind of trigger shares between rules.
-    pub(crate) states: &'a mut CompilerStates,
     /// Texts that many owners have in common.
     pub(crate) names: &'a mut Interner,
     /// The key bindings that many owners have: their rules share one.

@@ -4,9 +4,10 @@ use trigger_api::shipwright::{Build, When};
 use trigger_core::RepoId;
 
 use super::Rule;
-use super::kind::{IndexKey, Kinds, Matcher};
+use super::kind::{IndexKey, Matcher};
 use crate::auth::Auth;
-use crate::rule_error::{OwnerError, RuleError};
+use crate::limits::MOST_VALUES;
+use crate::rule_error::{OwnerError, OwnerErrors, RuleError};
 
 /// A kind of trigger that Builds carry, as entries of `spec.trigger.when`.
 pub(crate) trait BuildTrigger: Send + Sync {
@@ -42,30 +43,30 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) repository: Result<&'a RepoId, RuleError>,
     /// The authentication that the Build's fields configure.
     pub(crate) auth: Auth,
-    /// The state that each kind shares between rules.
-    pub(crate) states: &'a mut CompilerStates,
+    /// Whether the Secret of the Build can exist.
+    pub(crate) secret: Result<(), RuleError>,
+    /// The values that the rules may still have, of [`MOST_VALUES`] for all of them.
+    pub(crate) values_left: usize,
     /// Errors in parts of the rule; the rest stays in force.
     pub(crate) warnings: Vec<RuleError>,
     /// Errors of the Build as a whole.
-    pub(crate) owner_errors: &'a mut Vec<OwnerError>,
-}
-
-/// The state that each kind of trigger shares between its rules while they are compiled.
-pub(crate) struct CompilerStates(Vec<Box<dyn Any + Send>>);
-
-impl CompilerStates {
-    /// The states of all kinds of a table, empty.
-    pub(crate) fn new(kinds: Kinds) -> Self {
-        Self(kinds.iter().map(|kind| kind.new_compiler_state()).collect())
-    }
-
-    /// The state of this type.
-    pub(crate) fn get<T: 'static>(&mut self) -> Option<&mut T> {
-        self.0.iter_mut().find_map(|state| state.downcast_mut())
-    }
+    pub(crate) owner_errors: &'a mut OwnerErrors,
 }
 
 impl BuildContext<'_> {
+    /// Counts the values of a rule towards the bound of all rules.
+    pub(crate) fn take_values(&mut self, count: usize) -> Result<(), RuleError> {
+        let left = self.values_left.checked_sub(count).ok_or_else(|| {
+            let message = format!(
+                "the rules of the Build have more than {MOST_VALUES} branches, images, statuses and labels together; \
+                 move this rule to another Build"
+            );
+            RuleError::new("TriggerTooManyValues", message)
+        })?;
+        self.values_left = left;
+        Ok(())
+    }
+
     /// The value of an annotation of the Build; the default, and an error of the Build, if it means nothing.
     pub(crate) fn annotation<T: Default>(
         &mut self,
@@ -75,10 +76,8 @@ impl BuildContext<'_> {
     ) -> T {
         let Some(value) = self.build.annotation(key) else { return T::default() };
         parse(value).unwrap_or_else(|| {
-            let error = OwnerError::of_owner(RuleError::annotation(key, value, expected, assumed));
-            if !self.owner_errors.contains(&error) {
-                self.owner_errors.push(error);
-            }
+            let error = RuleError::annotation(key, value, expected, assumed);
+            self.owner_errors.push(OwnerError::of_owner(error));
             T::default()
         })
     }

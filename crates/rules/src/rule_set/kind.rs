@@ -95,11 +95,6 @@ pub(crate) trait TriggerKind: Send + Sync {
         Box::new(NoIndex)
     }
 
-    /// The state that rules of this kind share while they are compiled; empty at first.
-    fn new_compiler_state(&self) -> Box<dyn Any + Send> {
-        Box::new(())
-    }
-
     /// Errors of an owner that show only among the rules of all others, as they are now.
     fn check_among(&self, _rules: &RuleSet, _owner: &OwnerRules) -> Vec<RuleError> {
         Vec::new()
@@ -129,10 +124,22 @@ pub(crate) trait Matcher: Any + Send + Sync {
         Vec::new()
     }
 
+    /// How much it compares, and how much memory it takes.
+    fn extent(&self) -> Extent;
+
     /// The parts of the event that the rule matched, by name, where an event has parts.
     fn parts(&self, _input: DecisionInput<'_>, _owner: &OwnerRules) -> Vec<Box<str>> {
         Vec::new()
     }
+}
+
+/// The size of a rule's condition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The values that are compared with an event, such as branches.
+    pub(crate) values: usize,
+    /// The memory that it takes, in bytes.
+    pub(crate) bytes: usize,
 }
 
 /// The index of one kind of trigger. A copy must cost no more than a pointer or two.

@@ -3,6 +3,7 @@
 mod build_trigger;
 mod kind;
 mod owner_map;
+mod shares;
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use imbl::HashMap;
 use trigger_core::{Event, RepoId, ResourceRef, Target};
 
-pub(crate) use self::build_trigger::{BuildContext, BuildTrigger, CompilerStates};
+pub(crate) use self::build_trigger::{BuildContext, BuildTrigger};
 pub use self::kind::DecisionInput;
-pub(crate) use self::kind::{IndexKey, Kind, KindIndex, Kinds, Matcher, TriggerKind};
+pub(crate) use self::kind::{Extent, IndexKey, Kind, KindIndex, Kinds, Matcher, TriggerKind};
 pub(crate) use self::owner_map::OwnerMap;
+pub use self::shares::LeftOut;
 use crate::auth::Auth;
 use crate::rule_error::{OwnerError, RuleError};
 
@@ -133,12 +135,6 @@ impl RuleSet {
         })
     }
 
-    /// The owners with rules of a kind that an event applies to, each once, in the order of their names.
-    pub(crate) fn applying_to(&self, kind: Kind, event: &Event) -> Vec<&OwnerRules> {
-        let kind = kind.get();
-        self.under_any(&kind.lookup(event), |rules| kind.applies_to(event, rules))
-    }
-
     /// Puts the rules of an owner in the place of those it had.
     pub(crate) fn insert(&mut self, rules: &Arc<OwnerRules>) {
         self.remove(&rules.owner);
@@ -154,9 +150,9 @@ impl RuleSet {
         self.owners.insert(rules);
     }
 
-    /// Removes the rules of an owner. True if there were any.
-    pub(crate) fn remove(&mut self, owner: &ResourceRef) -> bool {
-        let Some(rules) = self.owners.remove(owner) else { return false };
+    /// Removes the rules of an owner, and returns those that it had.
+    pub(crate) fn remove(&mut self, owner: &ResourceRef) -> Option<Arc<OwnerRules>> {
+        let rules = self.owners.remove(owner)?;
         for index in &mut self.indexes {
             index.remove(owner);
         }
@@ -169,7 +165,7 @@ impl RuleSet {
                 self.index.insert(key, rest);
             }
         }
-        true
+        Some(rules)
     }
 }
 
@@ -181,6 +177,11 @@ impl OwnerRules {
     /// How many rules there are, by the name of their kind.
     pub fn count(&self, kind: &str) -> usize {
         self.rules.iter().filter(|rule| rule.kind.name() == kind).count()
+    }
+
+    /// Whether there is a rule of the kind with this name.
+    pub(crate) fn has(&self, kind: &str) -> bool {
+        self.rules.iter().any(|rule| rule.kind.name() == kind)
     }
 
     /// A kind's summary of the owner as a whole.

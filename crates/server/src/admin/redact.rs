@@ -180,7 +180,7 @@ fn summary<'a>(decisions: impl Iterator<Item = &'a DecisionRecord>) -> Summary {
             OutcomeRecord::Fired { .. } => summary.started += 1,
             OutcomeRecord::AlsoMatched { .. } => summary.also_matched += 1,
             OutcomeRecord::Skipped { message, .. } => {
-                summary.skipped += 1;
+                summary.skipped += 1 + decision.further;
                 // With several skipped rules, the one with the most passed checks is most likely the intended one.
                 let passed = decision.checks.iter().filter(|check| check.passed).count();
                 if nearest.is_none_or(|(most, _)| passed > most) {
@@ -237,6 +237,7 @@ mod tests {
             index: 0,
             outcome: OutcomeRecord::Skipped { reason: "reason".to_owned(), message: message.to_owned() },
             checks: checks.collect(),
+            further: 0,
         }
     }
 

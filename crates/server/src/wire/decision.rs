@@ -4,7 +4,8 @@ use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
 
 use super::ResourceRef;
 
-/// The decision about one rule and one event, with its reasons.
+/// The decision about one rule and one event, with its reasons; or about several rules of one owner that were skipped for
+/// the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
@@ -22,6 +23,10 @@ pub struct Decision {
     /// The predicates that were checked, in order. If the rule was skipped, the last one failed.
     #[serde(default)]
     pub checks: Vec<Check>,
+    /// How many further rules of the owner were skipped for the same reason, without decisions of their own; absent if
+    /// none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub further: usize,
 }
 
 /// The outcome for one rule.
@@ -69,6 +74,11 @@ pub(super) fn is_first(event: &u32) -> bool {
     *event == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none(further: &usize) -> bool {
+    *further == 0
+}
+
 impl From<&DecisionRecord> for Decision {
     fn from(record: &DecisionRecord) -> Self {
         let named = |runs: &[trigger_core::ResourceRef]| {
@@ -89,6 +99,7 @@ impl From<&DecisionRecord> for Decision {
             event: record.event.get(),
             outcome,
             checks: record.checks.iter().map(Check::from).collect(),
+            further: record.further,
         }
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn print_no_rule(image: &ImageRef, namespace: Option<&str>, rules: &R
     let is_here = |key: &trigger_core::ObjectKey| namespace.is_none_or(|name| *key.namespace == *name);
     let waiting = image::waiting(rules).filter(|owner| is_here(&owner.owner.key));
     let names: BTreeSet<_> =
-        waiting.filter_map(|owner| image::of(owner)).flat_map(|images| &images.names).collect();
+        waiting.filter_map(|owner| image::of(owner)).flat_map(|images| images.names.iter()).collect();
     for name in names.iter().take(SUGGESTIONS) {
         println!("  {} {name}", "followed:".dimmed());
     }

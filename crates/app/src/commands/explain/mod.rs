@@ -17,7 +17,7 @@ use trigger_core::{
 };
 use trigger_dispatch::{NoCredentials, decide_with};
 use trigger_providers::known_hosts;
-use trigger_rules::{Decision, Inventory, Outcome, Predicate, RuleSet};
+use trigger_rules::{Decision, Inventory, LeftOut, Outcome, Predicate, RuleSet};
 use trigger_server::wire;
 
 use super::event_args::{Composed, EventArgs, SampleCommand};
@@ -148,6 +148,12 @@ async fn decide_offline(event: Event, rules: &RuleSet) -> Vec<Decision> {
     let deadline = Instant::now();
     let (decided, _) =
         decide_with(&event.into(), &verification, &mut facts, rules, &NoCredentials, deadline).await;
+    for LeftOut { namespace, rules } in decided.iter().flat_map(|decided| &decided.left_out) {
+        anstream::eprintln!(
+            "{} {rules} further rules of the namespace {namespace}: it has too many for one delivery",
+            "left out:".yellow()
+        );
+    }
     decided.into_iter().flat_map(|decided| decided.decisions).collect()
 }
 
@@ -177,6 +183,7 @@ fn render(decisions: &[(Ordinal, Decision)]) {
         },
         reason: decision.message(),
         checks: checks(decision),
+        further: decision.further,
     }));
 }
 

@@ -123,6 +123,7 @@ impl Expected {
                     other => panic!("{other}"),
                 },
                 checks,
+                further: 0,
             }
         };
         self.0["decisions"].as_array().unwrap().iter().map(decision).collect()

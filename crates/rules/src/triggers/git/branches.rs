@@ -1,10 +1,9 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
-
-use globset::{GlobBuilder, GlobMatcher};
 use trigger_core::{Branch, Commit};
 
+use super::pattern::{Pattern, PatternError, is_pattern, matches};
+use crate::limits::{LONGEST_BRANCH, MOST_BRANCHES};
 use crate::rule_error::RuleError;
+use crate::text::quoted;
 
 /// What Shipwright's documentation falls back to when nothing else is known.
 const LAST_RESORT: &str = "main";
@@ -13,17 +12,7 @@ const LAST_RESORT: &str = "main";
 ///
 /// None of those three characters can occur in a Git ref, so patterns take no literal name away. `*` and
 /// `?` do not match `/`, `**` does.
-pub(super) struct Branches(Box<[Entry]>);
-
-enum Entry {
-    Literal(Box<str>),
-    Pattern { text: Box<str>, matcher: Arc<GlobMatcher> },
-}
-
-/// Compiled patterns, shared by all rules that write the same text: a compiled one is large, and a
-/// cluster's rules repeat a few.
-#[derive(Default)]
-pub(crate) struct Patterns(HashMap<Box<str>, Weak<GlobMatcher>>);
+pub(super) struct Branches(Box<[Box<str>]>);
 
 /// The branches that a rule expects, once the Build and the event are known.
 pub(super) enum ExpectedBranches<'a> {
@@ -36,16 +25,22 @@ pub(super) enum ExpectedBranches<'a> {
 }
 
 impl Branches {
-    pub(super) fn compile(names: &[String], patterns: &mut Patterns) -> Result<Self, RuleError> {
-        let entry = |name: &String| {
-            let name = name.strip_prefix("refs/heads/").unwrap_or(name);
-            if name.contains(['*', '?', '[']) {
-                patterns.compile(name).map(|matcher| Entry::Pattern { text: name.into(), matcher })
-            } else {
-                Ok(Entry::Literal(name.into()))
-            }
-        };
-        names.iter().map(entry).collect::<Result<_, _>>().map(Self)
+    pub(super) fn compile(names: &[String]) -> Result<Self, RuleError> {
+        if names.len() > MOST_BRANCHES {
+            let (reason, subject) = ("TriggerTooManyBranches", "branches in `.github.branches`");
+            return Err(RuleError::too_many(reason, subject, names.len(), MOST_BRANCHES));
+        }
+        names.iter().map(|name| compile(name)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Their memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|name| size_of_val(name) + name.len()).sum()
     }
 
     /// The branches that the rule names, else the one of the Build's `revision`, else `default_branch`, else `main`.
@@ -65,46 +60,45 @@ impl Branches {
     }
 }
 
+/// Braces are legal in a ref and mean nothing here.
+fn compile(name: &str) -> Result<Box<str>, RuleError> {
+    let name = name.strip_prefix("refs/heads/").unwrap_or(name);
+    if name.len() > LONGEST_BRANCH {
+        return Err(RuleError::too_long("TriggerPatternTooLong", "branch or pattern", name, LONGEST_BRANCH));
+    }
+    if is_pattern(name) {
+        Pattern::parse(name).map_err(|error| invalid(name, error))?;
+    }
+    Ok(name.into())
+}
+
+fn invalid(pattern: &str, error: PatternError) -> RuleError {
+    let reason = match error {
+        PatternError::TooComplex(_) => "TriggerPatternTooComplex",
+        PatternError::UnclosedClass | PatternError::InvalidRange(..) => "TriggerInvalidBranchPattern",
+    };
+    let pattern = quoted(pattern);
+    RuleError::new(reason, format!("the branch pattern {pattern} cannot be understood: {error}"))
+}
+
 impl ExpectedBranches<'_> {
     pub(super) fn contains(&self, branch: &Branch) -> bool {
+        let branch = branch.as_str();
         match self {
-            Self::Listed(branches) => branches.0.iter().any(|entry| match entry {
-                Entry::Literal(name) => **name == *branch.as_str(),
-                Entry::Pattern { matcher, .. } => matcher.is_match(branch.as_str()),
-            }),
-            Self::One(name) => *name == branch.as_str(),
+            Self::Listed(branches) => branches
+                .0
+                .iter()
+                .any(|name| if is_pattern(name) { matches(name, branch) } else { **name == *branch }),
+            Self::One(name) => *name == branch,
             Self::Commit(_) => false,
         }
     }
 
-    pub(super) fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Listed(branches) => {
-                let text = |entry| match entry {
-                    &Entry::Literal(ref text) | &Entry::Pattern { ref text, .. } => text.as_ref(),
-                };
-                branches.0.iter().map(text).collect()
-            }
-            Self::One(name) | Self::Commit(name) => vec![name],
-        }
-    }
-}
-
-impl Patterns {
-    fn compile(&mut self, pattern: &str) -> Result<Arc<GlobMatcher>, RuleError> {
-        if let Some(known) = self.0.get(pattern).and_then(Weak::upgrade) {
-            return Ok(known);
-        }
-        // Braces are legal in a ref and mean nothing here.
-        let escaped = pattern.replace('{', "[{]").replace('}', "[}]");
-        let glob = GlobBuilder::new(&escaped).literal_separator(true).backslash_escape(false).build();
-        let glob = glob.map_err(|error| {
-            let message = format!("the branch pattern `{pattern}` cannot be understood: {}", error.kind());
-            RuleError::new("TriggerInvalidBranchPattern", message)
-        })?;
-        let matcher = Arc::new(glob.compile_matcher());
-        self.0.retain(|_, matcher| matcher.strong_count() > 0);
-        self.0.insert(pattern.into(), Arc::downgrade(&matcher));
-        Ok(matcher)
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let (listed, one) = match self {
+            Self::Listed(branches) => (&branches.0[..], None),
+            Self::One(name) | Self::Commit(name) => (&[][..], Some(*name)),
+        };
+        listed.iter().map(AsRef::as_ref).chain(one)
     }
 }

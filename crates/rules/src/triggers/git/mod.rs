@@ -5,25 +5,26 @@
 //! request by the branch it wants to be merged into. Tags are not branches.
 
 mod branches;
+mod pattern;
 mod policy;
 #[cfg(test)]
 mod tests;
-
-use std::any::Any;
 
 use trigger_api::annotations;
 use trigger_api::shipwright::When;
 use trigger_core::{Branch, Event, FactValue, GitEvent, GitEventKind, Origin, PullRequest, RepoId};
 
-use self::branches::{Branches, ExpectedBranches, Patterns};
+use self::branches::{Branches, ExpectedBranches};
 use self::policy::ForkPolicy;
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, Unmatched};
+use crate::limits::{LONGEST_REVISION, LONGEST_WORD, MOST_EVENTS};
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
 use crate::rule_set::{
-    BuildContext, BuildTrigger, DecisionInput, IndexKey, Matcher, OwnerRules, TriggerKind,
+    BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, Matcher, OwnerRules, TriggerKind,
 };
+use crate::text::{detail, list};
 
 const PUSH: &str = "Push";
 const PULL_REQUEST: &str = "PullRequest";
@@ -127,11 +128,7 @@ impl TriggerKind for Git {
 
     fn is_about_repository(&self, names: &[RepoId], rules: &OwnerRules) -> bool {
         let Some(repository) = &rules.repository else { return false };
-        rules.count(self.name()) > 0 && names.iter().any(|name| name.is_same_repository(repository))
-    }
-
-    fn new_compiler_state(&self) -> Box<dyn Any + Send> {
-        Box::new(Patterns::default())
+        names.iter().any(|name| name.is_same_repository(repository)) && rules.has(self.name())
     }
 
     fn for_builds(&self) -> Option<&dyn BuildTrigger> {
@@ -149,15 +146,21 @@ impl BuildTrigger for Git {
             let message = "type GitHub is missing `.github.events`, use Push or PullRequest";
             return Err(RuleError::new(INVALID, message));
         }
+        let events = Events::new(&github.events)?;
         let expected = ("allow, deny", "deny");
         let forks = context.annotation(annotations::FORKS, ForkPolicy::parse, expected);
         let revision = context.build.git().and_then(|git| git.revision.as_deref()).map(str::trim);
-        let mut patterns = Patterns::default();
-        let patterns = context.states.get().unwrap_or(&mut patterns);
+        if let Some(revision) = revision.filter(|revision| revision.len() > LONGEST_REVISION) {
+            let (reason, subject) = ("TriggerRevisionTooLong", "revision `source.git.revision`");
+            return Err(RuleError::too_long(reason, subject, revision, LONGEST_REVISION));
+        }
+        let repository = context.repository.clone()?.clone();
+        context.secret.clone()?;
+        context.take_values(github.branches.len())?;
         Ok(Box::new(GitMatcher {
-            repository: context.repository.clone()?.clone(),
-            events: Events::new(&github.events),
-            branches: Branches::compile(&github.branches, patterns)?,
+            repository,
+            events,
+            branches: Branches::compile(&github.branches)?,
             revision: revision.filter(|revision| !revision.is_empty()).map(Into::into),
             forks,
         }))
@@ -206,9 +209,15 @@ impl Matcher for GitMatcher {
     fn details(&self, event: &Event) -> Vec<(&'static str, String)> {
         let Event::Git(event) = event else { return Vec::new() };
         vec![
-            (annotations::WHEN_GITHUB_EVENTS, self.events.names().join(",")),
-            (annotations::WHEN_GITHUB_BRANCHES, self.expected_branches(event).names().join(",")),
+            (annotations::WHEN_GITHUB_EVENTS, detail(self.events.names())),
+            (annotations::WHEN_GITHUB_BRANCHES, detail(self.expected_branches(event).names())),
         ]
+    }
+
+    fn extent(&self) -> Extent {
+        let events: usize = self.events.others.iter().map(|event| event.len()).sum();
+        let revision = self.revision.as_ref().map_or(0, |revision| revision.len());
+        Extent { values: self.branches.len(), bytes: self.branches.bytes() + events + revision }
     }
 }
 
@@ -226,7 +235,7 @@ impl GitMatcher {
             None => false,
         };
         let found = name.unwrap_or_else(|| kind.name());
-        trace.require(EVENT, listed, self.events.names().join(", "), found, EVENT_NOT_LISTED)
+        trace.require(EVENT, listed, list(self.events.names()), found, EVENT_NOT_LISTED)
     }
 
     fn check_branch(
@@ -241,7 +250,7 @@ impl GitMatcher {
             _ => BRANCH_NOT_LISTED,
         };
         let listed = expected.contains(branch);
-        trace.require(BRANCH, listed, expected.names().join(", "), branch.as_str(), reason)
+        trace.require(BRANCH, listed, list(expected.names()), branch.as_str(), reason)
     }
 
     fn expected_branches<'a>(&'a self, event: &'a GitEvent) -> ExpectedBranches<'a> {
@@ -288,16 +297,23 @@ fn check_commit(event: &GitEvent, input: DecisionInput<'_>, trace: &mut CheckTra
 }
 
 impl Events {
-    fn new(names: &[String]) -> Self {
+    fn new(names: &[String]) -> Result<Self, RuleError> {
+        if names.len() > MOST_EVENTS {
+            let (reason, subject) = ("TriggerTooManyEvents", "events in `.github.events`");
+            return Err(RuleError::too_many(reason, subject, names.len(), MOST_EVENTS));
+        }
+        if let Some(name) = names.iter().find(|name| name.len() > LONGEST_WORD) {
+            return Err(RuleError::too_long("TriggerEventTooLong", "event", name, LONGEST_WORD));
+        }
         let has = |event: &str| names.iter().any(|name| name == event);
         let (push, pull_request) = (has(PUSH), has(PULL_REQUEST));
         let others = names.iter().filter(|name| *name != PUSH && *name != PULL_REQUEST);
-        Self { push, pull_request, others: others.map(|name| name.as_str().into()).collect() }
+        Ok(Self { push, pull_request, others: others.map(|name| name.as_str().into()).collect() })
     }
 
-    fn names(&self) -> Vec<&str> {
+    fn names(&self) -> impl Iterator<Item = &str> {
         let known = [(self.push, PUSH), (self.pull_request, PULL_REQUEST)];
         let known = known.into_iter().filter_map(|(named, name)| named.then_some(name));
-        known.chain(self.others.iter().map(AsRef::as_ref)).collect()
+        known.chain(self.others.iter().map(AsRef::as_ref))
     }
 }

@@ -54,7 +54,7 @@ fn index(rules: &RuleSet) -> Option<&ImageIndex> {
 /// Whether an owner in a namespace waits for an image.
 pub fn is_waited_for(rules: &RuleSet, namespace: &str, image: &ImageRef) -> bool {
     rules.at(&key(image)).any(|owner| {
-        let waits = of(owner).is_some_and(|images| images.names.contains(image));
+        let waits = of(owner).is_some_and(|images| images.waits_for(image));
         waits && owner.owner.namespace().as_ref() == namespace
     })
 }

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use trigger_api::shipwright::{Build, When};
 use trigger_core::{Event, ImageChange, ImageRef};
 
-use self::cycles::cycle;
+use self::cycles::Consequences;
 use self::index::ImageIndex;
 pub use self::index::{is_waited_for, of, wait_for_the_same, waiting};
 use self::settings::suspended;
@@ -27,12 +27,14 @@ pub use self::settings::{ImageRules, SHORTEST_INTERVAL};
 use super::pipeline::BEFORE_THE_BUILD;
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, Unmatched};
+use crate::limits::{COST_OF_IMAGE, MOST_IMAGES};
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
 use crate::rule_set::{
-    BuildContext, BuildTrigger, DecisionInput, IndexKey, KindIndex, Matcher, OwnerRules, Rule, RuleSet,
-    TriggerKind,
+    BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, KindIndex, Matcher, OwnerRules, Rule,
+    RuleSet, TriggerKind,
 };
+use crate::text::quoted;
 
 /// The value of `when[].type`.
 const NAME: &str = "Image";
@@ -98,8 +100,9 @@ impl TriggerKind for Image {
     /// The cycle that the rules of a Build close, if they do. A later change may close or open one as well: what counts
     /// is how the rules are when an image changes.
     fn check_among(&self, rules: &RuleSet, owner: &OwnerRules) -> Vec<RuleError> {
-        let names = of(owner).into_iter().flat_map(|images| &images.names);
-        let cycle = names.into_iter().find_map(|name| cycle(rules, owner, name));
+        let Some(images) = of(owner) else { return Vec::new() };
+        let consequences = Consequences::of(rules, owner);
+        let cycle = images.names.iter().find_map(|name| consequences.cycle(name));
         let error = cycle.map(|cycle| {
             let message = format!(
                 "Builds that wait for each other's images would be started without end: {cycle}; none of these \
@@ -125,7 +128,14 @@ impl BuildTrigger for Image {
         let build = context.build;
         let output = build.output_image().and_then(|image| ImageRef::parse(image).ok());
         let (mut names, mut errors) = (Vec::new(), Vec::new());
-        for name in &image.names {
+        if image.names.len() > MOST_IMAGES {
+            let (reason, subject) =
+                ("TriggerTooManyImages", "images in `.image.names`, the first ones are followed");
+            errors.push(RuleError::too_many(reason, subject, image.names.len(), MOST_IMAGES));
+        }
+        let first = &image.names[..image.names.len().min(MOST_IMAGES)];
+        context.take_values(first.len())?;
+        for name in first {
             match ImageRef::parse(name) {
                 Ok(image) if Some(&image) == output.as_ref() => {
                     errors.push(own_output(name));
@@ -133,7 +143,7 @@ impl BuildTrigger for Image {
                 }
                 Ok(image) => names.push(image),
                 Err(problem) => {
-                    let message = format!("the image `{name}` cannot be waited for: {problem}");
+                    let message = format!("the image {} cannot be waited for: {problem}", quoted(name));
                     errors.push(RuleError::new(INVALID, message));
                 }
             }
@@ -166,8 +176,9 @@ impl BuildTrigger for Image {
 }
 
 fn own_output(name: &str) -> RuleError {
+    let name = quoted(name);
     let message =
-        format!("the Build pushes the image `{name}` itself, so it would start itself without end; left out");
+        format!("the Build pushes the image {name} itself, so it would start itself without end; left out");
     RuleError::new(LOOPS, message)
 }
 
@@ -188,8 +199,7 @@ impl Matcher for ImageMatcher {
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
         let Event::Image(event) = input.event else { return Err(IMAGE_NOT_LISTED.into()) };
-        let named: Vec<_> =
-            event.changes.iter().filter(|change| self.names.contains(&change.image)).collect();
+        let named: Vec<_> = event.changes.iter().filter(|change| self.is_named(change)).collect();
         let found = if named.is_empty() { event.changes.iter().collect() } else { named.clone() };
         trace.require(
             IMAGE,
@@ -220,7 +230,8 @@ impl Matcher for ImageMatcher {
             let (expected, found) = (exists.to_string(), newest.to_string());
             trace.require(Predicate::TIME, !recent.is_empty(), expected, found, BEFORE_THE_BUILD)?;
         }
-        let cycles: Vec<_> = recent.iter().map(|change| cycle(input.rules, owner, &change.image)).collect();
+        let consequences = Consequences::of(input.rules, owner);
+        let cycles: Vec<_> = recent.iter().map(|change| consequences.cycle(&change.image)).collect();
         let free = cycles.iter().any(Option::is_none);
         let shown = cycles.into_iter().flatten().next().filter(|_| !free);
         let found = shown.unwrap_or_else(|| "no cycle".to_owned());
@@ -229,13 +240,19 @@ impl Matcher for ImageMatcher {
 
     fn parts(&self, input: DecisionInput<'_>, owner: &OwnerRules) -> Vec<Box<str>> {
         let Event::Image(event) = input.event else { return Vec::new() };
+        let consequences = Consequences::of(input.rules, owner);
         let counts = |change: &&ImageChange| {
-            self.names.contains(&change.image)
+            self.is_named(change)
                 && !self.is_own(change)
                 && self.is_recent(change)
-                && cycle(input.rules, owner, &change.image).is_none()
+                && consequences.cycle(&change.image).is_none()
         };
         event.changes.iter().filter(counts).map(|change| change.image.as_str().into()).collect()
+    }
+
+    fn extent(&self) -> Extent {
+        let bytes = self.names.iter().map(|name| COST_OF_IMAGE + 3 * name.as_str().len()).sum();
+        Extent { values: self.names.len(), bytes }
     }
 }
 
@@ -248,6 +265,10 @@ impl ImageMatcher {
         self.names.iter().filter(|name| Some(*name) != self.output.as_ref()).cloned().collect()
     }
 
+    fn is_named(&self, change: &ImageChange) -> bool {
+        self.names.binary_search(&change.image).is_ok()
+    }
+
     fn is_own(&self, change: &ImageChange) -> bool {
         Some(&change.image) == self.output.as_ref()
     }
@@ -258,5 +279,5 @@ impl ImageMatcher {
 }
 
 fn list<'a>(images: impl Iterator<Item = &'a ImageRef>) -> String {
-    images.map(ImageRef::as_str).collect::<Vec<_>>().join(", ")
+    crate::text::list(images.map(ImageRef::as_str))
 }

@@ -15,16 +15,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trigger_api::shipwright::When;
-use trigger_core::{Event, PipelineRunEvent, RunClass};
+use trigger_api::shipwright::{ObjectRef, When};
+use trigger_core::{Event, PipelineRunEvent, RunClass, is_dns_subdomain};
 
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, Unmatched};
+use crate::limits::{LONGEST_WORD, MOST_LABELS, MOST_STATUSES};
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
 use crate::rule_set::{
-    BuildContext, BuildTrigger, DecisionInput, IndexKey, Matcher, OwnerRules, TriggerKind,
+    BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, Matcher, OwnerRules, TriggerKind,
 };
+use crate::text::{list, quoted};
 
 /// The Pipeline is the one the rule names.
 const PIPELINE: Predicate = Predicate::new("pipeline");
@@ -126,6 +128,8 @@ impl BuildTrigger for Pipeline {
             (Some(name), true) => Selector::Name(name.into()),
             (None, false) => Selector::Labels(object_ref.selector.clone()),
         };
+        check_bounds(object_ref)?;
+        context.take_values(object_ref.status.len() + object_ref.selector.len())?;
         let metadata = &context.build.metadata;
         Ok(Box::new(PipelineMatcher {
             namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
@@ -137,6 +141,36 @@ impl BuildTrigger for Pipeline {
 
     fn auth(&self, _context: &BuildContext<'_>) -> Auth {
         Auth::Observed
+    }
+}
+
+/// The bounds of a rule, and whether a Pipeline can have the name.
+fn check_bounds(object_ref: &ObjectRef) -> Result<(), RuleError> {
+    let ObjectRef { name, status, selector } = object_ref;
+    if status.len() > MOST_STATUSES {
+        let (reason, subject) = ("TriggerTooManyStatuses", "statuses in `.objectRef.status`");
+        return Err(RuleError::too_many(reason, subject, status.len(), MOST_STATUSES));
+    }
+    if selector.len() > MOST_LABELS {
+        let (reason, subject) = ("TriggerTooManyLabels", "labels in `.objectRef.selector`");
+        return Err(RuleError::too_many(reason, subject, selector.len(), MOST_LABELS));
+    }
+    if let Some(status) = status.iter().find(|status| status.len() > LONGEST_WORD) {
+        return Err(RuleError::too_long("TriggerStatusTooLong", "status", status, LONGEST_WORD));
+    }
+    if let Some(label) = selector.iter().flat_map(<[&String; 2]>::from).find(|text| text.len() > LONGEST_WORD)
+    {
+        return Err(RuleError::too_long("TriggerLabelTooLong", "label or its value", label, LONGEST_WORD));
+    }
+    match name.as_deref().filter(|name| !name.is_empty() && !is_dns_subdomain(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let name = quoted(name);
+            let message = format!(
+                "no Pipeline can have the name {name} in `.objectRef.name`: use lower-case letters, digits, `-` and `.`"
+            );
+            Err(RuleError::new("TriggerInvalidPipelineName", message))
+        }
     }
 }
 
@@ -174,10 +208,7 @@ impl Matcher for PipelineMatcher {
             )?,
             Selector::Labels(expected) => {
                 let carries = expected.iter().all(|(key, value)| event.labels.get(key) == Some(value));
-                let text = |(key, value): (&String, &String)| format!("{key}={value}");
-                let expected: Vec<_> = expected.iter().map(text).collect();
-                let found: Vec<_> = event.labels.iter().map(text).collect();
-                trace.require(LABELS, carries, expected.join(", "), found.join(", "), LABELS_DIFFER)?;
+                trace.require(LABELS, carries, shown(expected), shown(&event.labels), LABELS_DIFFER)?;
             }
         }
         let listed = self.status.iter().any(|status| status_matches(status, event));
@@ -185,9 +216,28 @@ impl Matcher for PipelineMatcher {
             Some(reason) if reason != event.class.name() => format!("{} ({reason})", event.class.name()),
             _ => event.class.name().to_owned(),
         };
-        trace.require(STATUS, listed, self.status.join(", "), found, STATUS_NOT_LISTED)?;
+        let expected = list(self.status.iter().map(AsRef::as_ref));
+        trace.require(STATUS, listed, expected, found, STATUS_NOT_LISTED)?;
         guards::check(event, owner.owner.name(), self.since, trace)
     }
+
+    fn extent(&self) -> Extent {
+        let texts = self.status.iter().map(|status| status.len());
+        let (labels, named): (usize, usize) = match &self.selector {
+            Selector::Name(name) => (0, name.len()),
+            Selector::Labels(labels) => {
+                (labels.len(), labels.iter().map(|(key, value)| key.len() + value.len()).sum())
+            }
+        };
+        Extent { values: self.status.len() + labels, bytes: texts.sum::<usize>() + named }
+    }
+}
+
+/// Labels as a check shows them. A PipelineRun can carry more than fit.
+fn shown(labels: &BTreeMap<String, String>) -> String {
+    let texts: Vec<_> =
+        labels.iter().take(MOST_LABELS).map(|(key, value)| format!("{key}={value}")).collect();
+    list(texts.iter().map(String::as_str))
 }
 
 /// By the class, by the literal reason, or by the name that Tekton's documents give the class.
