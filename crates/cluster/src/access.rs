@@ -7,10 +7,11 @@ use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use trigger_api::shipwright;
-use trigger_runtime::{Access, AccessError, Action, ExpiringMap, User, error_chain};
+use trigger_core::is_dns_label;
+use trigger_runtime::{Access, AccessError, Action, ExpiringMap, KeyedSemaphore, User, error_chain};
 
 use crate::client::Connection;
 
@@ -20,8 +21,14 @@ const OWN_GROUP: &str = "trigger.shipwright.io";
 const REVIEW_TTL: Duration = Duration::from_secs(10);
 /// The number of cached results of each kind: requests with random tokens must not fill memory.
 const MAX_RESULTS: usize = 4096;
-/// The number of concurrent reviews: requests with invented tokens must not overload the API server.
-const CONCURRENT_REVIEWS: usize = 16;
+/// The number of concurrent reviews for known accounts: they must not overload the API server.
+pub(crate) const CONCURRENT_REVIEWS: usize = 12;
+/// How many of them are for one account. A caller with many namespaces needs one for each, and takes turns with others.
+pub(crate) const REVIEWS_PER_ACCOUNT: usize = 3;
+/// The number of concurrent reviews of tokens of unknown accounts. Invented tokens delay only other newcomers.
+pub(crate) const REVIEWS_OF_NEW_TOKENS: usize = 4;
+/// How long the account of a token is known after the API server accepted it.
+const ACCOUNT_TTL: Duration = Duration::from_hours(1);
 /// The timeout of a review.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -32,7 +39,11 @@ pub struct AccessReviewer {
     client: Client,
     users: ExpiringMap<[u8; 32], Option<User>>,
     rights: ExpiringMap<(User, Action, Option<Box<str>>), bool>,
-    room: Semaphore,
+    turns: KeyedSemaphore<Box<str>>,
+    reviews: Semaphore,
+    /// The accounts of the tokens that the API server accepted lately.
+    accounts: ExpiringMap<[u8; 32], Box<str>>,
+    new_tokens: Semaphore,
 }
 
 impl AccessReviewer {
@@ -42,7 +53,10 @@ impl AccessReviewer {
             client: connection.client.clone(),
             users: ExpiringMap::new(MAX_RESULTS),
             rights: ExpiringMap::new(MAX_RESULTS),
-            room: Semaphore::new(CONCURRENT_REVIEWS),
+            turns: KeyedSemaphore::new(REVIEWS_PER_ACCOUNT),
+            reviews: Semaphore::new(CONCURRENT_REVIEWS),
+            accounts: ExpiringMap::new(MAX_RESULTS),
+            new_tokens: Semaphore::new(REVIEWS_OF_NEW_TOKENS),
         }
     }
 
@@ -52,9 +66,18 @@ impl AccessReviewer {
         if let Some(known) = self.users.get(&key, Instant::now()) {
             return Ok(known);
         }
+        let account = self.accounts.get(&key, Instant::now());
+        let (_turn, _permit) = match account {
+            Some(account) => (Some(self.turns.acquire(account).await), permit(&self.reviews).await?),
+            None => (None, permit(&self.new_tokens).await?),
+        };
+        // Another request with this token may have asked while this one waited.
+        if let Some(known) = self.users.get(&key, Instant::now()) {
+            return Ok(known);
+        }
         let spec = TokenReviewSpec { token: Some(token.to_owned()), ..TokenReviewSpec::default() };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let review = self.ask(Api::all(self.client.clone()), review, "tokenreviews").await?;
+        let review = ask(Api::all(self.client.clone()), review, "tokenreviews").await?;
         let status = review.status.unwrap_or_default();
         let user = status.user.filter(|_| status.authenticated == Some(true)).unwrap_or_default();
         let user = user.username.filter(|name| !name.is_empty()).map(|name| User {
@@ -62,12 +85,24 @@ impl AccessReviewer {
             groups: user.groups.unwrap_or_default(),
             uid: user.uid.filter(|uid| !uid.is_empty()),
         });
+        if let Some(user) = &user {
+            self.accounts.insert(key, user.account().into(), ACCOUNT_TTL, Instant::now());
+        }
         self.users.insert(key, user.clone(), REVIEW_TTL, Instant::now());
         Ok(user)
     }
 
     async fn may(&self, user: &User, action: Action, namespace: Option<&str>) -> Result<bool, AccessError> {
+        if namespace.is_some_and(|namespace| !is_dns_label(namespace)) {
+            // There is no such namespace, and an empty name would stand for all.
+            return Ok(false);
+        }
         let key = (user.clone(), action, namespace.map(Box::from));
+        if let Some(known) = self.rights.get(&key, Instant::now()) {
+            return Ok(known);
+        }
+        let (_turn, _permit) =
+            (self.turns.acquire(user.account().into()).await, permit(&self.reviews).await?);
         if let Some(known) = self.rights.get(&key, Instant::now()) {
             return Ok(known);
         }
@@ -92,34 +127,10 @@ impl AccessReviewer {
             ..SubjectAccessReviewSpec::default()
         };
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-        let review = self.ask(Api::all(self.client.clone()), review, "subjectaccessreviews").await?;
+        let review = ask(Api::all(self.client.clone()), review, "subjectaccessreviews").await?;
         let allowed = review.status.is_some_and(|status| status.allowed && status.denied != Some(true));
         self.rights.insert(key, allowed, REVIEW_TTL, Instant::now());
         Ok(allowed)
-    }
-
-    async fn ask<R>(&self, reviews: Api<R>, review: R, resource: &str) -> Result<R, AccessError>
-    where
-        R: kube::Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
-    {
-        let _permit = self.room.acquire().await.map_err(|error| fault(error.to_string()))?;
-        let parameters = PostParams::default();
-        match tokio::time::timeout(REVIEW_TIMEOUT, reviews.create(&parameters, &review)).await {
-            Ok(Ok(review)) => Ok(review),
-            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => Err(fault(format!(
-                "this program may not create {resource}: bind its service account to the ClusterRole \
-                 system:auth-delegator"
-            ))),
-            // The words of an error could repeat what was asked, and so the token.
-            Ok(Err(kube::Error::Api(status))) => {
-                Err(fault(format!("the API server answered {} to a review", status.code)))
-            }
-            Ok(Err(kube::Error::SerdeError(_))) => {
-                Err(fault("the API server's answer is no review".to_owned()))
-            }
-            Ok(Err(error)) => Err(fault(error_chain(&error))),
-            Err(_) => Err(fault("the API server does not answer".to_owned())),
-        }
     }
 }
 
@@ -135,6 +146,32 @@ impl Access for AccessReviewer {
         namespace: Option<&'a str>,
     ) -> BoxFuture<'a, Result<bool, AccessError>> {
         self.may(user, action, namespace).boxed()
+    }
+}
+
+async fn permit(room: &Semaphore) -> Result<SemaphorePermit<'_>, AccessError> {
+    room.acquire().await.map_err(|error| fault(error.to_string()))
+}
+
+/// Sends a review.
+async fn ask<R>(reviews: Api<R>, review: R, resource: &str) -> Result<R, AccessError>
+where
+    R: kube::Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let parameters = PostParams::default();
+    match tokio::time::timeout(REVIEW_TIMEOUT, reviews.create(&parameters, &review)).await {
+        Ok(Ok(review)) => Ok(review),
+        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 401 | 403) => Err(fault(format!(
+            "this program may not create {resource}: bind its service account to the ClusterRole \
+             system:auth-delegator"
+        ))),
+        // The words of an error could repeat what was asked, and so the token.
+        Ok(Err(kube::Error::Api(status))) => {
+            Err(fault(format!("the API server answered {} to a review", status.code)))
+        }
+        Ok(Err(kube::Error::SerdeError(_))) => Err(fault("the API server's answer is no review".to_owned())),
+        Ok(Err(error)) => Err(fault(error_chain(&error))),
+        Err(_) => Err(fault("the API server does not answer".to_owned())),
     }
 }
 

@@ -9,6 +9,7 @@ use kube::{Api, Client};
 use trigger_core::ResourceRef;
 
 use crate::api_server_error::is_status;
+use crate::names;
 
 /// The address of a kind: its API version and plural.
 #[derive(Debug, Clone)]
@@ -37,12 +38,14 @@ impl Discovery {
 
     /// The API of the kind of an object in this version, in the object's namespace.
     ///
-    /// [`kube::Error::Discovery`] if the API server does not serve the kind.
+    /// [`kube::Error::Discovery`] if the API server does not serve the kind. Nothing is sent for an object whose names
+    /// cannot exist.
     pub(crate) async fn api(
         &self,
         object: &ResourceRef,
         version: &str,
     ) -> Result<Api<DynamicObject>, kube::Error> {
+        names::check_resource(object, version)?;
         let kind = GroupVersionKind::gvk(&object.group, version, &object.kind);
         let Discovered { resource, namespaced } = self.find(&kind).await?;
         Ok(if namespaced {

@@ -19,6 +19,7 @@ use trigger_targets::build_run::BUILD;
 
 use crate::MANAGER;
 use crate::client::Connection;
+use crate::names;
 
 /// The capacity of the queue. Events are for people, so an Event that finds the queue full is dropped and logged rather
 /// than work delayed.
@@ -117,6 +118,10 @@ fn about(build: &OwnerRules, warning: bool, reason: &'static str, note: String) 
 async fn write(client: &Client, report: ObjectEvent) {
     let now = Timestamp::now();
     let about = report.about;
+    if !names::is_possible(&about.resource.key) {
+        debug!(about = %about.resource, "there is no such object, so it gets no Event");
+        return;
+    }
     let namespace = about.resource.namespace().as_ref();
     let event = Event {
         metadata: ObjectMeta {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use trigger_core::ObjectKey;
 
 use crate::MANAGER;
+use crate::names;
 
 /// What every patch says of itself.
 pub(crate) fn patch_parameters() -> PatchParams {
@@ -25,6 +26,7 @@ pub(crate) async fn create(
     let request = Request::new(api.resource_url()).create(&parameters, body);
     let mut request = request.map_err(kube::Error::BuildRequest)?;
     if let Some(account) = run_as {
+        names::check(account)?;
         let user = HeaderValue::from_str(&service_account_user(account));
         let user = user.map_err(|error| kube::Error::HttpError(error.into()))?;
         request.headers_mut().insert("impersonate-user", user);

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::client::Connection;
 use crate::metrics::Metrics;
+use crate::names;
 
 /// How many Secrets are read side by side: enough for a burst, too few to trouble an API server.
 const SIDE_BY_SIDE: usize = 32;
@@ -84,6 +86,9 @@ impl CoalescingSecretReader {
 
 impl Secrets for CoalescingSecretReader {
     fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Answer> {
+        if !names::is_possible(secret) {
+            return ready(Err(SecretError::Impossible(secret.clone()))).boxed();
+        }
         self.join(secret).boxed()
     }
 }

@@ -23,6 +23,9 @@ pub enum SecretError {
     /// The Secret does not exist.
     #[error("the Secret {0} does not exist")]
     Missing(ObjectKey),
+    /// No Secret can have this name, so the API server is not asked.
+    #[error("no Secret can be named {:?}: names are DNS subdomains; correct the name", .0.to_string())]
+    Impossible(ObjectKey),
     /// The API server forbids the read.
     #[error("reading the Secret {0} is forbidden: allow the service account to get it")]
     Forbidden(ObjectKey),

@@ -9,6 +9,7 @@ use super::{MADE, cell};
 /// The bounds of every crate that has a `limits.rs`, in the order of the page.
 const LISTS: &[(&str, &str, &[Limit])] = &[
     ("server", "Requests", trigger_server::LIMITS),
+    ("cluster", "Requests to the API server", trigger_cluster::LIMITS),
     ("core", "Names and credentials", trigger_core::LIMITS),
     ("providers", "Deliveries of Git providers", trigger_providers::LIMITS),
     ("registries", "Registries", trigger_registries::LIMITS),

@@ -19,6 +19,7 @@ use trigger_tasks::{
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
 use crate::api_server_error::{ApiServerError, already_exists, is_status};
+use crate::names;
 use crate::patch::{create, patch_parameters};
 use crate::triggered_condition::ensure_condition;
 
@@ -162,6 +163,9 @@ impl Worker {
     }
 
     async fn build(&self, task: &Task, name: &str) -> Result<Option<DynamicObject>, ApiServerError> {
+        // The name is from a field of the task, which the API server does not check.
+        let key = ObjectKey::new(Arc::clone(&task.key.namespace), name);
+        names::check(&key).map_err(|error| ApiServerError::of(&error))?;
         let resource = resource(Build::KIND, Build::URL_PATH_SEGMENT);
         let builds: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &task.key.namespace, &resource);

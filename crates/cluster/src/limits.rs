@@ -1,0 +1,18 @@
+use trigger_core::Limit;
+
+use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOUNT};
+
+/// The bounds of this crate.
+pub const LIMITS: &[Limit] = &[
+    Limit::count("access reviews at a time", CONCURRENT_REVIEWS, "they wait"),
+    Limit::count(
+        "access reviews of one user at a time; ServiceAccounts of a namespace are one",
+        REVIEWS_PER_ACCOUNT,
+        "they wait",
+    ),
+    Limit::count(
+        "reviews of tokens that were not accepted before, at a time",
+        REVIEWS_OF_NEW_TOKENS,
+        "they wait",
+    ),
+];
