@@ -82,6 +82,8 @@ pub enum ReplayOutcome {
 /// A filter of the history and a page of it. An absent condition lets every delivery pass.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
+    /// Only the delivery with this id: what [`History::find`] finds, without its body and its replays.
+    pub id: Option<DeliveryId>,
     /// Only deliveries about this repository, by the display form of its `RepoId`.
     pub repository: Option<String>,
     /// Only deliveries of this event, by the sender's name of it.

@@ -1,5 +1,9 @@
 use trigger_core::Limit;
 
+use crate::admin::{
+    CONCURRENT_PAGES, CONCURRENT_RECORDS, DOWNLOAD_TIMEOUT, DOWNLOADS, MAX_BODY, MAX_SUBSCRIBERS, PAGE_BYTES,
+    REQUESTS_PER_ACCOUNT, RESERVED_SUBSCRIBERS, SUBSCRIBERS_PER_ACCOUNT, TURN_TIMEOUT,
+};
 use crate::ingest::{IngestSettings, LARGEST_NOTIFICATION, MAX_WAITING, SMALL_BODY, WORK};
 use crate::listener::{Limits, MAX_HEAD, MAX_HEADERS};
 
@@ -48,4 +52,31 @@ pub const LIMITS: &[Limit] = &[
         "the connection is closed",
     )
     .set_by("--response-timeout"),
+    Limit::bytes("body of a request to the admin API", MAX_BODY, "413"),
+    Limit::count(
+        "requests of one user to the admin API at a time",
+        REQUESTS_PER_ACCOUNT,
+        "they wait, then 503",
+    ),
+    Limit::count("pages of the history in memory at a time", CONCURRENT_PAGES, "requests wait, then 503"),
+    Limit::count(
+        "deliveries with their bodies in memory at a time, for the admin API",
+        CONCURRENT_RECORDS,
+        "requests wait, then 503",
+    ),
+    Limit::time("wait for one of these turns", TURN_TIMEOUT, "503"),
+    Limit::bytes("texts of a page of deliveries", PAGE_BYTES, "the page ends early"),
+    Limit::bytes("bodies of deliveries that are being sent to clients", DOWNLOADS, "503"),
+    Limit::time("sending one of these bodies", DOWNLOAD_TIMEOUT, "the connection is closed"),
+    Limit::count("event streams", MAX_SUBSCRIBERS, "503"),
+    Limit::count(
+        "event streams of one user; ServiceAccounts of a namespace are one",
+        SUBSCRIBERS_PER_ACCOUNT,
+        "503",
+    ),
+    Limit::count(
+        "event streams kept for users who may see all namespaces",
+        RESERVED_SUBSCRIBERS,
+        "503 for others",
+    ),
 ];

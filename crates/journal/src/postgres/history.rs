@@ -49,6 +49,9 @@ struct Filter {
 impl Filter {
     fn new(query: &Query, after: Option<Cursor>) -> Self {
         let mut filter = Self::default();
+        if let Some(id) = &query.id {
+            filter.add("d.id =", id.as_str().to_owned());
+        }
         if let Some(repository) = &query.repository {
             filter.add("d.repository =", repository.clone());
         }

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -6,6 +5,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
+use tokio::sync::OwnedSemaphorePermit;
 use trigger_runtime::{Access, AccessError, Action, User};
 
 use super::Api;
@@ -29,6 +29,8 @@ pub enum Authenticator {
 pub(super) struct Caller {
     authenticator: Authenticator,
     user: User,
+    /// The turn of the request, see [`super::budget::Budget::request`].
+    turn: Option<OwnedSemaphorePermit>,
     /// The IP address of the client.
     pub(super) from: String,
 }
@@ -52,21 +54,19 @@ impl Caller {
         }
     }
 
-    /// Whether the caller may do `action` in each of `namespaces`. With none, it takes a cluster-wide permission.
-    pub(super) async fn may_in_all(
-        &self,
-        action: Action,
-        namespaces: &BTreeSet<Arc<str>>,
-    ) -> Result<bool, AccessError> {
-        if self.may(action, None).await? {
-            return Ok(true);
-        }
-        for namespace in namespaces {
-            if !self.may(action, Some(namespace)).await? {
-                return Ok(false);
-            }
-        }
-        Ok(!namespaces.is_empty())
+    /// The name under which the caller's use of the API is counted.
+    pub(super) fn account(&self) -> &str {
+        self.user.account()
+    }
+
+    /// The namespace of the caller, if it is a ServiceAccount.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.user.namespace()
+    }
+
+    /// Frees the turn of the request, which goes on.
+    pub(super) fn end_request(&mut self) {
+        self.turn = None;
     }
 }
 
@@ -98,7 +98,8 @@ impl FromRequestParts<Api> for Caller {
         };
         let peer = parts.extensions.get::<Peer>();
         let from = peer.map_or_else(|| "unknown".to_owned(), |Peer(address)| address.ip().to_string());
-        Ok(Self { authenticator: api.authenticator.clone(), user, from })
+        let turn = Some(api.budget.request(user.account()).await?);
+        Ok(Self { authenticator: api.authenticator.clone(), user, turn, from })
     }
 }
 

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::error::ApiError;
 
 /// In bytes. The largest legitimate request, a hundred ids, has 3 KiB.
-pub(super) const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// How long a client may take to send the body: 64 KiB need far less on any usable connection.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

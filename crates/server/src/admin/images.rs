@@ -36,12 +36,12 @@ pub(super) async fn list(
     let ImageQuery { namespace, image, failing } = query;
     let image = image.as_deref().map(parse).transpose()?;
     let mut visibility = Visibility::of(&caller).await?;
-    let mut statuses = visible(&api, &mut visibility).await?;
-    statuses.retain(|status| {
+    let statuses = visible(&api, &mut visibility, |status| {
         namespace.as_deref().is_none_or(|wanted| *status.namespace == *wanted)
             && image.as_ref().is_none_or(|wanted| status.image == *wanted)
             && (!failing || status.error.is_some())
     });
+    let statuses = statuses.await?;
     let items = statuses.into_iter().map(Image::from).collect();
     Ok(Json(Images { items, polled_by: api.images.polled_by() }))
 }
@@ -97,16 +97,19 @@ async fn of(
     visibility: &mut Visibility<'_>,
     image: &ImageRef,
 ) -> Result<Vec<ImageStatus>, ApiError> {
-    let mut statuses = visible(api, visibility).await?;
-    statuses.retain(|status| status.image == *image);
-    Ok(statuses)
+    visible(api, visibility, |status| status.image == *image).await
 }
 
-/// The status of every image that the caller may see.
-async fn visible(api: &Api, visibility: &mut Visibility<'_>) -> Result<Vec<ImageStatus>, ApiError> {
+/// The status of every wanted image that the caller may see. Only namespaces of wanted ones are checked.
+async fn visible(
+    api: &Api,
+    visibility: &mut Visibility<'_>,
+    is_wanted: impl Fn(&ImageStatus) -> bool,
+) -> Result<Vec<ImageStatus>, ApiError> {
     // Before the Builds are synced the list would be empty, which reads as `no Build has a rule`.
     api.rules()?;
     let mut statuses = api.images.statuses();
+    statuses.retain(|status| is_wanted(status));
     let namespaces: BTreeSet<_> = statuses.iter().map(|status| Arc::clone(&status.namespace)).collect();
     visibility.load(&namespaces).await?;
     statuses.retain(|status| visibility.can_see(&status.namespace));

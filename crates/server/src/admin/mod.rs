@@ -4,13 +4,16 @@
 //! `visibility` decides per namespace, and `redact` converts records of the journal to the types of
 //! [`crate::wire`] without the parts that the caller may not see.
 
+mod budget;
 mod caller;
+mod cursor;
 mod deliveries;
 mod error;
 mod extract;
 mod feed;
 mod health;
 mod images;
+mod listed;
 mod log_level;
 mod openapi;
 mod poller;
@@ -34,6 +37,8 @@ use trigger_journal::Journal;
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::Runs;
 
+use self::budget::Budget;
+use self::cursor::Cursors;
 use self::error::ApiError;
 use self::feed::Feed;
 use self::health::Health;
@@ -41,7 +46,13 @@ use self::log_level::LogLevels;
 
 use crate::log_filter::LogFilter;
 
+pub(crate) use self::budget::{
+    CONCURRENT_PAGES, CONCURRENT_RECORDS, DOWNLOAD_TIMEOUT, DOWNLOADS, REQUESTS_PER_ACCOUNT, TURN_TIMEOUT,
+};
 pub use self::caller::Authenticator;
+pub(crate) use self::deliveries::PAGE_BYTES;
+pub(crate) use self::extract::MAX_BODY;
+pub(crate) use self::feed::{MAX_SUBSCRIBERS, RESERVED_SUBSCRIBERS, SUBSCRIBERS_PER_ACCOUNT};
 pub use self::health::Readiness;
 
 /// The parts of the admin port.
@@ -82,6 +93,8 @@ struct Api {
     authenticator: Authenticator,
     feed: Arc<Feed>,
     log_levels: LogLevels,
+    budget: Arc<Budget>,
+    cursors: Arc<Cursors>,
     shutdown: CancellationToken,
 }
 
@@ -102,10 +115,21 @@ impl Admin {
         let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
         let log_levels = LogLevels::new(log_filter);
-        Self {
-            health,
-            api: Api { journal, inventory, images, runs, authenticator, feed, log_levels, shutdown },
-        }
+        let cursors = Arc::new(Cursors::new(Arc::clone(&journal)));
+        let budget = Arc::new(Budget::new());
+        let api = Api {
+            journal,
+            inventory,
+            images,
+            runs,
+            authenticator,
+            feed,
+            log_levels,
+            budget,
+            cursors,
+            shutdown,
+        };
+        Self { health, api }
     }
 
     /// The routes.

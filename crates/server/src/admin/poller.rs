@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use trigger_core::DeliveryId;
-use trigger_journal::{Journal, JournalError, Query, Record, State};
+use trigger_journal::{Journal, JournalError, Query, State};
+
+use super::listed::Listed;
 
 /// How much older than the newest one a delivery may be when it appears: the clocks of replicas differ, and a
 /// delivery is stored some time after it is received.
@@ -43,26 +45,26 @@ impl Poller {
             last_follow: Instant::now(),
         };
         let recent = poller.read(before(now, LOOKBACK)).await?;
-        poller.newest = recent.last().map_or(now, |record| record.delivery.received_at.min(now));
+        poller.newest = recent.last().map_or(now, |listed| listed.received_at.min(now));
         poller.changed(recent);
         Ok(poller)
     }
 
     /// The deliveries that appeared or changed since the last poll, oldest first.
-    pub(super) async fn poll(&mut self) -> Result<Vec<Record>, JournalError> {
+    pub(super) async fn poll(&mut self) -> Result<Vec<Listed>, JournalError> {
         let mut found = self.read(before(self.newest, MAX_LAG)).await?;
         if let Some(last) = found.last() {
             // A replica whose clock is ahead must not move the window into the future.
-            self.newest = self.newest.max(last.delivery.received_at).min(Timestamp::now());
+            self.newest = self.newest.max(last.received_at).min(Timestamp::now());
         }
         if self.last_follow.elapsed() >= FOLLOW_INTERVAL {
             self.last_follow = Instant::now();
-            let read: HashSet<_> = found.iter().map(|record| record.delivery.id.clone()).collect();
+            let read: HashSet<_> = found.iter().map(|listed| listed.id.clone()).collect();
             let others: Vec<_> = self.followed.iter().filter(|(id, _)| !read.contains(*id)).collect();
             let others: Vec<_> = others.into_iter().map(|(id, at)| (id.clone(), *at)).collect();
             for (id, at) in others {
                 match self.read_one(&id, at).await? {
-                    Some(record) => found.push(record),
+                    Some(listed) => found.push(listed),
                     None => drop(self.followed.remove(&id)),
                 }
             }
@@ -70,13 +72,13 @@ impl Poller {
         Ok(self.changed(found))
     }
 
-    /// The deliveries received since `since`, oldest first, without bodies.
-    async fn read(&self, since: Timestamp) -> Result<Vec<Record>, JournalError> {
+    /// The deliveries received since `since`, oldest first. One page of records is in memory at a time.
+    async fn read(&self, since: Timestamp) -> Result<Vec<Listed>, JournalError> {
         let mut query = Query { since: Some(since), limit: PAGE, ..Query::default() };
         let mut records = Vec::new();
         for _ in 0..PAGES {
             let page = self.journal.history(query.clone()).await?;
-            records.extend(page.records);
+            records.extend(page.records.into_iter().map(Listed::of));
             let Some(next) = page.next else { break };
             query.after = Some(next);
         }
@@ -84,25 +86,25 @@ impl Poller {
         Ok(records)
     }
 
-    /// One delivery received at `at`, without its body.
-    async fn read_one(&self, id: &DeliveryId, at: Timestamp) -> Result<Option<Record>, JournalError> {
+    /// One delivery received at `at`.
+    async fn read_one(&self, id: &DeliveryId, at: Timestamp) -> Result<Option<Listed>, JournalError> {
         let until = at.checked_add(Duration::from_nanos(1)).ok();
         let page = self.journal.history(Query { since: Some(at), until, ..Query::default() }).await?;
-        Ok(page.records.into_iter().find(|record| record.delivery.id == *id))
+        Ok(page.records.into_iter().find(|record| record.delivery.id == *id).map(Listed::of))
     }
 
-    /// The records whose state differs from the one last read.
-    fn changed(&mut self, records: Vec<Record>) -> Vec<Record> {
+    /// The deliveries whose state differs from the one last read.
+    fn changed(&mut self, found: Vec<Listed>) -> Vec<Listed> {
         let mut changed = Vec::new();
-        for record in records {
-            let id = &record.delivery.id;
-            if matches!(record.state, State::Settled | State::Failed) {
+        for listed in found {
+            let id = &listed.id;
+            if matches!(listed.state, State::Settled | State::Failed) {
                 self.followed.remove(id);
             } else if self.followed.len() < MAX_FOLLOWED {
-                self.followed.insert(id.clone(), record.delivery.received_at);
+                self.followed.insert(id.clone(), listed.received_at);
             }
-            if self.known.update(id, (record.state, record.attempts)) {
-                changed.push(record);
+            if self.known.update(id, (listed.state, listed.attempts)) {
+                changed.push(listed);
             }
         }
         changed

@@ -2,99 +2,96 @@
 
 use futures::StreamExt;
 use futures::stream;
-use trigger_images::image_changes;
-use trigger_journal::{DecisionRecord, LaunchRecord, OutcomeRecord, Record};
+use trigger_core::{DeliveryId, ObjectKey};
+use trigger_journal::{DecisionRecord, LaunchRecord, Record};
 use trigger_runtime::{RunRef, Runs};
 
-use super::visibility::Visibility;
+use super::deliveries::Found;
+use super::listed::Listed;
+use super::visibility::{SECRET_PREDICATE, Visibility, owners_of};
 use crate::wire::{
     Decision, Delivery, DeliveryDetail, Header, ImageChange, KeyRef, Launch, ObjectName, Rejection,
-    ReplayOrigin, Request, RunState, Summary, TriedSecret, Verification,
+    ReplayOrigin, Request, RunState, TriedSecret, Verification,
 };
 
-/// The predicate whose found value lists Secrets.
-const SECRET_PREDICATE: &str = "secret";
 /// How many runs of one delivery are read from the API server.
 const MAX_RUN_READS: usize = 100;
 /// How many runs are read concurrently.
 const CONCURRENT_RUN_READS: usize = 8;
 
 /// A delivery in a list.
-pub(super) fn item(record: &Record, visibility: &Visibility<'_>) -> Delivery {
-    let delivery = &record.delivery;
-    let hidden = is_partly_hidden(record, visibility);
+pub(super) fn item(listed: &Listed, visibility: &Visibility<'_>) -> Delivery {
+    let observed = listed.observed.as_ref().filter(|object| visibility.can_see(&object.namespace));
     Delivery {
-        id: delivery.id.to_string(),
-        source: delivery.source.to_string(),
-        event: delivery.event.clone(),
-        repository: delivery.repository.as_ref().map(ToString::to_string),
-        object: observed(record, visibility),
-        received_at: delivery.received_at,
-        state: record.state.into(),
-        attempts: record.attempts,
-        settled_at: record.settled_at,
-        due: record.due,
-        error: record.error.clone().filter(|_| !hidden),
-        summary: summary(visible(&record.decisions, visibility)),
-        replay_of: delivery.replay.as_ref().map(|replay| replay.of.to_string()),
-        hidden,
+        id: listed.id.to_string(),
+        source: listed.source.to_string(),
+        event: listed.event.clone(),
+        repository: listed.repository.clone(),
+        object: observed.map(ObjectName::from),
+        received_at: listed.received_at,
+        state: listed.state.into(),
+        attempts: listed.attempts,
+        settled_at: listed.settled_at,
+        due: listed.due,
+        error: listed.error.clone().filter(|_| visibility.can_see_all(&listed.owners)),
+        summary: listed.summary(|namespace| visibility.can_see(namespace)),
+        replay_of: listed.replay_of.as_ref().map(ToString::to_string),
+        hidden: !visibility.can_see_all(&listed.namespaces()),
     }
 }
 
-/// A delivery with its request, verification, decisions and runs.
-pub(super) async fn detail(record: &Record, visibility: &Visibility<'_>, runs: &dyn Runs) -> DeliveryDetail {
+/// A delivery with its request, verification, decisions and runs. `replays` are the visible ones.
+pub(super) async fn detail(
+    found: &Found,
+    replays: Vec<DeliveryId>,
+    visibility: &Visibility<'_>,
+    runs: &dyn Runs,
+) -> DeliveryDetail {
+    let record = &found.record;
     let (delivery, verification) = (&record.delivery, &record.verification);
-    let hidden = is_partly_hidden(record, visibility);
-    let names = |keys: &[trigger_core::ObjectKey]| -> Vec<ObjectName> {
+    let names = |keys: &[ObjectKey]| -> Vec<ObjectName> {
         keys.iter().filter(|key| visibility.can_see(&key.namespace)).map(ObjectName::from).collect()
     };
+    let keys = verification.keys.iter().filter(|key| visibility.can_see(&key.secret.namespace));
+    let namespaces = verification.namespaces.as_ref().map(|namespaces| {
+        let visible = namespaces.iter().filter(|namespace| visibility.can_see(namespace));
+        visible.map(ToString::to_string).collect()
+    });
     DeliveryDetail {
         id: delivery.id.to_string(),
-        request: request(record),
+        request: request(found, visibility),
         verification: Verification {
-            keys: verification
-                .keys
-                .iter()
-                .filter(|key| visibility.can_see(&key.secret.namespace))
-                .map(KeyRef::from)
-                .collect(),
+            keys: keys.map(KeyRef::from).collect(),
             route: Some(verification.route.to_string()).filter(|route| !route.is_empty()),
             unsigned: verification.unsigned.is_allowed(),
             without_entry: names(&verification.without_entry),
             observed: observed(record, visibility),
+            namespaces,
         },
         state: record.state.into(),
         attempts: record.attempts,
         settled_at: record.settled_at,
         due: record.due,
-        error: record.error.clone().filter(|_| !hidden),
-        images: images(record, visibility),
+        error: record.error.clone().filter(|_| visibility.can_see_all(&owners_of(record))),
+        images: images(found, visibility),
         decisions: decisions(&record.decisions, visibility),
         launches: launches(record, visibility, runs).await,
         replay: delivery.replay.as_ref().map(ReplayOrigin::from),
-        replays: record.replays.iter().map(ToString::to_string).collect(),
-        hidden,
+        replays: replays.iter().map(ToString::to_string).collect(),
+        hidden: is_partly_hidden(record, visibility) || replays.len() < record.replays.len(),
     }
 }
 
 /// The observed object, if the caller may see its namespace.
 fn observed(record: &Record, visibility: &Visibility<'_>) -> Option<ObjectName> {
-    record
-        .verification
-        .observed
-        .as_ref()
-        .filter(|object| visibility.can_see(&object.namespace))
-        .map(ObjectName::from)
+    let observed = record.verification.observed.as_ref();
+    observed.filter(|object| visibility.can_see(&object.namespace)).map(ObjectName::from)
 }
 
 /// The changed images, if the caller may see the namespace in which the change was observed.
-fn images(record: &Record, visibility: &Visibility<'_>) -> Vec<ImageChange> {
-    let is_visible = observed(record, visibility).is_some();
-    if is_visible {
-        image_changes(&record.delivery).iter().map(ImageChange::from).collect()
-    } else {
-        Vec::new()
-    }
+fn images(found: &Found, visibility: &Visibility<'_>) -> Vec<ImageChange> {
+    let is_visible = observed(&found.record, visibility).is_some();
+    if is_visible { found.images.clone() } else { Vec::new() }
 }
 
 /// A rejected request.
@@ -116,15 +113,17 @@ pub(super) fn rejection(rejection: &trigger_journal::Rejection, visibility: &Vis
         event: rejection.event.clone(),
         provider_id: rejection.provider_id.clone(),
         repository: rejection.repository.clone(),
-        from: rejection.from.clone(),
+        from: rejection.from.clone().filter(|_| !hidden),
         tried,
         hidden,
     }
 }
 
-fn request(record: &Record) -> Request {
+fn request(found: &Found, visibility: &Visibility<'_>) -> Request {
+    let record = &found.record;
     let delivery = &record.delivery;
-    let headers = delivery.headers.iter();
+    let can_read_body = visibility.can_read_body(record);
+    let headers = delivery.headers.iter().filter(|_| can_read_body);
     Request {
         source: delivery.source.to_string(),
         path: delivery.path.to_string(),
@@ -134,13 +133,17 @@ fn request(record: &Record) -> Request {
         received_at: delivery.received_at,
         headers: headers.map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect(),
         body_kept: record.body_kept,
-        body_size: record.body_kept.then_some(delivery.body.len()),
+        body_size: (record.body_kept && can_read_body).then_some(found.body_size),
     }
 }
 
 /// Whether the record concerns a namespace that the caller may not see.
 fn is_partly_hidden(record: &Record, visibility: &Visibility<'_>) -> bool {
-    !super::visibility::namespaces_of(record).iter().all(|namespace| visibility.can_see(namespace))
+    let rules = record.decisions.iter().map(|decision| decision.owner.namespace());
+    let without_entry = record.verification.without_entry.iter().map(|secret| &secret.namespace);
+    let owners = owners_of(record);
+    !visibility.can_read_body(record)
+        || !owners.iter().chain(rules).chain(without_entry).all(|namespace| visibility.can_see(namespace))
 }
 
 fn visible<'a>(
@@ -172,29 +175,6 @@ fn redacted_secrets(names: &str, visibility: &Visibility<'_>) -> String {
     names.join(", ")
 }
 
-fn summary<'a>(decisions: impl Iterator<Item = &'a DecisionRecord>) -> Summary {
-    let mut summary = Summary::default();
-    let mut nearest = None;
-    for decision in decisions {
-        match &decision.outcome {
-            OutcomeRecord::Fired { .. } => summary.started += 1,
-            OutcomeRecord::AlsoMatched { .. } => summary.also_matched += 1,
-            OutcomeRecord::Skipped { message, .. } => {
-                summary.skipped += 1 + decision.further;
-                // With several skipped rules, the one with the most passed checks is most likely the intended one.
-                let passed = decision.checks.iter().filter(|check| check.passed).count();
-                if nearest.is_none_or(|(most, _)| passed > most) {
-                    nearest = Some((passed, message));
-                }
-            }
-        }
-    }
-    if summary.started == 0 {
-        summary.nearest = nearest.map(|(_, message)| message.clone());
-    }
-    summary
-}
-
 async fn launches(record: &Record, visibility: &Visibility<'_>, runs: &dyn Runs) -> Vec<Launch> {
     let visible = record.launches.iter().filter(|launch| visibility.can_see(launch.run.namespace()));
     let reads: Vec<_> = visible.enumerate().map(|(position, one)| launch(one, position, runs)).collect();
@@ -212,45 +192,5 @@ async fn launch(launch: &LaunchRecord, position: usize, runs: &dyn Runs) -> Laun
         existed: launch.existed,
         error: launch.error.clone(),
         state,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use trigger_core::{ObjectKey, Ordinal, ResourceRef};
-    use trigger_journal::CheckRecord;
-
-    use super::*;
-
-    fn skipped(message: &str, passed: usize) -> DecisionRecord {
-        let check = |passed| CheckRecord {
-            predicate: "branch".to_owned(),
-            passed,
-            expected: String::new(),
-            found: String::new(),
-        };
-        let checks = std::iter::repeat_n(check(true), passed).chain([check(false)]);
-        DecisionRecord {
-            owner: ResourceRef::new("shipwright.io", "Build", ObjectKey::new("team-a", "web")),
-            event: Ordinal::FIRST,
-            rule: "rule".to_owned(),
-            index: 0,
-            outcome: OutcomeRecord::Skipped { reason: "reason".to_owned(), message: message.to_owned() },
-            checks: checks.collect(),
-            further: 0,
-        }
-    }
-
-    #[test]
-    fn the_summary_names_the_rule_with_the_most_passed_checks() {
-        let far = skipped("another tenant's key", 0);
-        let near = skipped("the branch is dev", 2);
-        let as_near = skipped("the branch is dev, for a later rule", 2);
-        let found = summary([&far, &near, &as_near].into_iter());
-        assert_eq!((found.skipped, found.nearest.as_deref()), (3, Some("the branch is dev")));
-        let run = ResourceRef::new("shipwright.io", "BuildRun", ObjectKey::new("team-a", "web-1"));
-        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { runs: vec![run] }, ..near.clone() };
-        let found = summary([&near, &fired].into_iter());
-        assert_eq!((found.started, found.skipped, found.nearest), (1, 1, None));
     }
 }

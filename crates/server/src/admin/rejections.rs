@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use trigger_core::DeliveryId;
-use trigger_journal::REJECTIONS;
+use trigger_journal::{REJECTIONS, Rejection};
 
 use super::caller::Caller;
 use super::error::ApiError;
@@ -25,7 +25,7 @@ pub(super) async fn list(
     }
     let mut visibility = Visibility::of(&caller).await?;
     let mut items = Vec::new();
-    for rejection in api.journal.rejections().await? {
+    for rejection in read(&api).await? {
         if items.len() == limit {
             break;
         }
@@ -43,10 +43,16 @@ pub(super) async fn of(
     id: &DeliveryId,
 ) -> Result<Option<RejectionDetail>, ApiError> {
     let mut rejections = Vec::new();
-    for rejection in api.journal.rejections().await? {
+    for rejection in read(api).await? {
         if rejection.delivery == *id && visibility.can_see_rejection(&rejection).await? {
             rejections.push(redact::rejection(&rejection, visibility));
         }
     }
     Ok((!rejections.is_empty()).then(|| RejectionDetail { id: id.to_string(), rejections }))
+}
+
+/// The stored rejections. The journal bounds their number, and intake the length of each.
+async fn read(api: &Api) -> Result<Vec<Rejection>, ApiError> {
+    let _turn = api.budget.page().await?;
+    Ok(api.journal.rejections().await?)
 }

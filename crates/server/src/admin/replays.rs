@@ -1,5 +1,6 @@
 //! The routes of replays.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +15,7 @@ use trigger_runtime::Action;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::ApiJson;
-use super::visibility::{Visibility, namespaces_of};
+use super::visibility::{Visibility, owners_of};
 use super::{Api, deliveries, redact};
 use crate::wire::{ReplayOutcome, ReplayOutcomes, ReplayRequest, ReplayRequests, ReplayResult};
 
@@ -33,8 +34,8 @@ pub(super) async fn one(
         ReplayResult::New { .. } => StatusCode::ACCEPTED,
         ReplayResult::Missing => return Err(ApiError::unknown()),
         ReplayResult::Forbidden => {
-            let detail = "the delivery concerns a namespace in which you may not start runs; ask for `create` on \
-                          buildruns.shipwright.io in all its namespaces";
+            let detail = "you may not start runs in any namespace of the delivery; ask for `create` on \
+                          buildruns.shipwright.io in one";
             return Err(ApiError::new(StatusCode::FORBIDDEN, detail));
         }
         ReplayResult::InProgress => {
@@ -94,15 +95,14 @@ impl Mode {
 async fn replay(api: &Api, caller: &Caller, id: &str, mode: &Mode) -> Result<ReplayResult, ApiError> {
     let Ok(id) = id.parse::<DeliveryId>() else { return Ok(ReplayResult::Missing) };
     let mut visibility = Visibility::of(caller).await?;
-    let Some(record) = deliveries::find(api, &mut visibility, &id).await? else {
+    let Some(record) = deliveries::find_visible(api, &mut visibility, &id).await? else {
         return Ok(ReplayResult::Missing);
     };
-    let preview = preview_now(api, &record)?;
-    let mut namespaces = namespaces_of(&record);
-    namespaces.extend(preview.iter().flatten().filter(|decision| fires(decision)).map(namespace));
-    if !caller.may_in_all(Action::Replay, &namespaces).await? {
+    let preview = preview_now(api, &id).await?;
+    let decisions = preview.as_ref().map(Vec::as_slice).unwrap_or_default();
+    let Some(scope) = Scope::of(caller, &mut visibility, &record, decisions).await? else {
         return Ok(ReplayResult::Forbidden);
-    }
+    };
     match mode {
         Mode::DryRun if !matches!(record.state, State::Settled | State::Failed) => {
             Ok(ReplayResult::InProgress)
@@ -110,14 +110,67 @@ async fn replay(api: &Api, caller: &Caller, id: &str, mode: &Mode) -> Result<Rep
         Mode::DryRun if !record.body_kept => Ok(ReplayResult::BodyGone),
         Mode::DryRun => match preview {
             Ok(decisions) => {
-                visibility.load(&decisions.iter().map(namespace).collect()).await?;
-                let visible = redact::decisions(&decisions, &visibility);
-                let hidden = visible.len() < decisions.len();
-                Ok(ReplayResult::DryRun { decisions: visible, hidden })
+                let all = decisions.len();
+                let within: Vec<_> = decisions
+                    .into_iter()
+                    .filter(|decision| scope.admits(decision.owner.namespace()))
+                    .collect();
+                visibility.load(&within.iter().map(namespace).collect()).await?;
+                let visible = redact::decisions(&within, &visibility);
+                let hidden = visible.len() < all;
+                Ok(ReplayResult::DryRun { decisions: visible, namespaces: scope.names(), hidden })
             }
             Err(reason) => Ok(ReplayResult::Unparsable { reason }),
         },
-        Mode::Replay { key } => create_replay(api, caller, id, key).await,
+        Mode::Replay { key } => create_replay(api, caller, id, key, scope).await,
+    }
+}
+
+/// The namespaces whose rules may act on a replay.
+enum Scope {
+    /// All: the caller may start runs everywhere.
+    All,
+    /// Those of the delivery that the caller may see and start runs in. The rules of other tenants neither act on the
+    /// replay nor prevent it.
+    Namespaces(BTreeSet<Arc<str>>),
+}
+
+impl Scope {
+    /// `None` if there is no such namespace. Today's rules may start runs in other namespaces than the delivery once did,
+    /// so `decisions` of these count too.
+    async fn of(
+        caller: &Caller,
+        visibility: &mut Visibility<'_>,
+        record: &Record,
+        decisions: &[DecisionRecord],
+    ) -> Result<Option<Self>, ApiError> {
+        if caller.may(Action::Replay, None).await? {
+            return Ok(Some(Self::All));
+        }
+        let mut concerned = owners_of(record);
+        concerned.extend(decisions.iter().filter(|decision| fires(decision)).map(namespace));
+        visibility.load(&concerned).await?;
+        let mut permitted = BTreeSet::new();
+        for namespace in concerned.into_iter().filter(|namespace| visibility.can_see(namespace)) {
+            if caller.may(Action::Replay, Some(&namespace)).await? {
+                permitted.insert(namespace);
+            }
+        }
+        Ok((!permitted.is_empty()).then_some(Self::Namespaces(permitted)))
+    }
+
+    fn admits(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Namespaces(namespaces) => namespaces.contains(namespace),
+        }
+    }
+
+    fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::All => None,
+            Self::Namespaces(namespaces) => Some(namespaces.iter().map(ToString::to_string).collect()),
+        }
     }
 }
 
@@ -126,33 +179,38 @@ async fn create_replay(
     caller: &Caller,
     of: DeliveryId,
     key: &str,
+    scope: Scope,
 ) -> Result<ReplayResult, ApiError> {
-    let (by, from) = (caller.name().to_owned(), caller.from.clone());
+    let namespaces = scope.names();
     let request = trigger_journal::ReplayRequest {
         of: of.clone(),
         request: key.to_owned(),
-        by,
-        from,
-        namespaces: None,
+        by: caller.name().to_owned(),
+        from: caller.from.clone(),
+        namespaces: match scope {
+            Scope::All => None,
+            Scope::Namespaces(namespaces) => Some(namespaces),
+        },
     };
     Ok(match api.journal.replay(request).await? {
         Outcome::New(id) => {
-            info!(delivery = %id, %of, by = caller.name(), from = caller.from, "replayed a delivery on request");
-            ReplayResult::New { delivery: id.to_string() }
+            let within = namespaces.as_deref().map(|namespaces| namespaces.join(", "));
+            let (by, from) = (caller.name(), &caller.from);
+            info!(delivery = %id, %of, by, from, within, "replayed a delivery on request");
+            ReplayResult::New { delivery: id.to_string(), namespaces }
         }
-        Outcome::Known(id) => ReplayResult::Known { delivery: id.to_string() },
+        Outcome::Known(id) => ReplayResult::Known { delivery: id.to_string(), namespaces },
         Outcome::Missing => ReplayResult::Missing,
         Outcome::InProgress => ReplayResult::InProgress,
         Outcome::BodyGone => ReplayResult::BodyGone,
     })
 }
 
-/// The decisions of today's rules. They may start runs in other namespaces than the delivery once did, so the
-/// caller's permissions are checked against them too.
-fn preview_now(api: &Api, record: &Record) -> Result<Result<Vec<DecisionRecord>, String>, ApiError> {
-    if !record.body_kept {
-        return Ok(Ok(Vec::new()));
-    }
+/// The decisions of today's rules; none if the body is gone.
+async fn preview_now(api: &Api, id: &DeliveryId) -> Result<Result<Vec<DecisionRecord>, String>, ApiError> {
+    let _turn = api.budget.record().await?;
+    let record = api.journal.find(id).await?.filter(|record| record.body_kept);
+    let Some(record) = record else { return Ok(Ok(Vec::new())) };
     Ok(preview(&record.delivery, &record.verification, &record.facts, api.rules()?.as_ref()))
 }
 

@@ -79,7 +79,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         method: "post",
         path: "/api/v1/deliveries/{id}/replay",
         id: "replayDelivery",
-        summary: "Replay a delivery with today's rules, or only return their decisions (dry run).",
+        summary: "Replay a delivery with today's rules, or only return their decisions (dry run). Only the rules of \
+                  namespaces in which the caller may create BuildRuns act on the replay.",
         query: None,
         body: Some(schema::<wire::ReplayRequest>),
         responses: &[
@@ -137,7 +138,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         path: "/api/v1/stream",
         id: "streamDeliveries",
         summary: "Stream changes as Server-Sent Events. Event `delivery` carries a delivery as in the list, \
-                  whenever one appears or its state changes. Event `lagged` ends the stream of a client that is \
+                  whenever one appears or its state changes. Only for callers who may see a namespace with rules. Event \
+                  `lagged` ends the stream of a client that is \
                   too slow. Every stream ends after 15 minutes; connect again.",
         query: None,
         body: None,

@@ -1,10 +1,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use trigger_journal::{Record, Rejection};
+use trigger_journal::{DecisionRecord, OutcomeRecord, Record, Rejection};
 use trigger_runtime::{AccessError, Action};
 
 use super::caller::Caller;
+use super::listed::Listed;
+
+/// The predicate that compares the delivery's keys with the rule's Secret.
+pub(super) const SECRET_PREDICATE: &str = "secret";
 
 /// The namespaces that one caller may see, checked on demand and cached for one request.
 pub(super) struct Visibility<'a> {
@@ -24,28 +28,70 @@ impl<'a> Visibility<'a> {
         self.cluster_wide
     }
 
-    /// Whether the caller may see `namespace`. False unless [`Visibility::load`] has checked it.
+    /// Whether the caller may see `namespace`. False unless it was loaded.
     pub(super) fn can_see(&self, namespace: &str) -> bool {
         self.cluster_wide || self.namespaces.get(namespace) == Some(&true)
     }
 
-    /// Checks these namespaces. Returns whether the caller may see at least one of them.
+    /// Whether the caller may see all of these namespaces, which were loaded.
+    pub(super) fn can_see_all(&self, namespaces: &BTreeSet<Arc<str>>) -> bool {
+        namespaces.iter().all(|namespace| self.can_see(namespace))
+    }
+
+    /// Checks all these namespaces. Returns whether the caller may see at least one of them.
     pub(super) async fn load(&mut self, namespaces: &BTreeSet<Arc<str>>) -> Result<bool, AccessError> {
+        let mut any = self.cluster_wide;
         if self.cluster_wide {
             return Ok(true);
         }
         for namespace in namespaces {
-            if !self.namespaces.contains_key(namespace) {
-                let can_see = self.caller.may(Action::Read, Some(namespace)).await?;
-                self.namespaces.insert(Arc::clone(namespace), can_see);
-            }
+            any |= self.check(namespace).await?;
         }
-        Ok(namespaces.iter().any(|namespace| self.can_see(namespace)))
+        Ok(any)
     }
 
-    /// Whether the caller may see a part of this delivery.
+    /// Whether the caller may see at least one of these namespaces. Checks no more than it has to.
+    pub(super) async fn can_see_any<'n>(
+        &mut self,
+        namespaces: impl IntoIterator<Item = &'n Arc<str>>,
+    ) -> Result<bool, AccessError> {
+        if self.cluster_wide {
+            return Ok(true);
+        }
+        for namespace in namespaces {
+            if self.check(namespace).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn check(&mut self, namespace: &Arc<str>) -> Result<bool, AccessError> {
+        if let Some(known) = self.namespaces.get(namespace) {
+            return Ok(*known);
+        }
+        let can_see = self.caller.may(Action::Read, Some(namespace)).await?;
+        self.namespaces.insert(Arc::clone(namespace), can_see);
+        Ok(can_see)
+    }
+
+    /// Whether a delivery belongs to a namespace that the caller may see.
+    ///
+    /// A rule that was decided does not make it so: everybody may write a Build for the repository of another tenant.
     pub(super) async fn can_see_delivery(&mut self, record: &Record) -> Result<bool, AccessError> {
-        self.load(&namespaces_of(record)).await
+        let owners = owners_of(record);
+        if !self.can_see_any(&owners).await? {
+            return Ok(false);
+        }
+        let rules = record.decisions.iter().map(|decision| Arc::clone(decision.owner.namespace()));
+        let without_entry = record.verification.without_entry.iter();
+        let without_entry = without_entry.map(|secret| Arc::clone(&secret.namespace));
+        self.load(&owners.into_iter().chain(rules).chain(without_entry).collect()).await
+    }
+
+    /// The same for a delivery of a list.
+    pub(super) async fn can_see_listed(&mut self, listed: &Listed) -> Result<bool, AccessError> {
+        Ok(self.can_see_any(&listed.owners).await? && self.load(&listed.namespaces()).await?)
     }
 
     /// Whether the caller may see a part of this rejection. If no Secret was tried, it takes a cluster-wide
@@ -55,8 +101,8 @@ impl<'a> Visibility<'a> {
         self.load(&tried.collect()).await
     }
 
-    /// Whether the caller may read the body of a delivery: the body belongs to the namespaces whose Secrets verified
-    /// it, or in which the change was observed.
+    /// Whether the caller may read the body of a delivery, and its size and headers: they belong to the namespaces whose
+    /// Secrets verified it, or in which the change was observed.
     pub(super) fn can_read_body(&self, record: &Record) -> bool {
         let verification = &record.verification;
         let owners = verification.secrets().into_iter().chain(&verification.observed);
@@ -64,11 +110,20 @@ impl<'a> Visibility<'a> {
     }
 }
 
-/// The namespaces of the Secrets and rules of a delivery. With none, only cluster-wide readers see it.
-pub(super) fn namespaces_of(record: &Record) -> BTreeSet<Arc<str>> {
+/// The namespaces that a delivery belongs to: those whose Secrets verified it, in which the change was observed, whose
+/// rules accepted it without a signature, or to which a replay is restricted. With none, only cluster-wide readers see it.
+pub(super) fn owners_of(record: &Record) -> BTreeSet<Arc<str>> {
     let verification = &record.verification;
-    let origins =
-        verification.secrets().into_iter().chain(&verification.without_entry).chain(&verification.observed);
-    let owners = record.decisions.iter().map(|decision| &decision.owner.key);
-    origins.chain(owners).map(|key| Arc::clone(&key.namespace)).collect()
+    let origins = verification.secrets().into_iter().chain(&verification.observed);
+    let origins = origins.map(|key| &key.namespace);
+    let accepting = record.decisions.iter().filter(|decision| accepts(decision));
+    let accepting = accepting.map(|decision| decision.owner.namespace());
+    let restricted = verification.namespaces.iter().flatten();
+    origins.chain(accepting).chain(restricted).cloned().collect()
+}
+
+/// Whether a rule accepted the sender of the delivery, whatever it decided then.
+fn accepts(decision: &DecisionRecord) -> bool {
+    !matches!(decision.outcome, OutcomeRecord::Skipped { .. })
+        || decision.checks.iter().any(|check| check.predicate == SECRET_PREDICATE && check.passed)
 }

@@ -148,11 +148,11 @@ pub struct Request {
     /// When the delivery was received.
     #[schemars(with = "DateTime")]
     pub received_at: Timestamp,
-    /// The stored headers.
+    /// The stored headers; empty if the caller may not read the body.
     pub headers: Vec<Header>,
     /// Whether the body is still stored. A delivery without a body cannot be replayed.
     pub body_kept: bool,
-    /// The size of the body in bytes, while it is stored.
+    /// The size of the body in bytes, while it is stored and if the caller may read it.
     pub body_size: Option<usize>,
 }
 
@@ -184,6 +184,10 @@ pub struct Verification {
     /// The object or image in which this program observed the change. Then no Secret is involved.
     #[serde(default)]
     pub observed: Option<ObjectName>,
+    /// The namespaces to which this replay is restricted: those in which the user who asked for it may start runs.
+    /// Absent: no restriction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Vec<String>>,
 }
 
 /// A webhook key: an entry of a Secret.

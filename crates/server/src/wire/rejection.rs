@@ -49,7 +49,8 @@ pub struct Rejection {
     pub provider_id: Option<String>,
     /// The repository in the request.
     pub repository: Option<String>,
-    /// The IP address of the client, or of the proxy in front of this program.
+    /// The IP address of the client, or of the proxy in front of this program; absent if Secrets were tried that the
+    /// caller may not see.
     pub from: Option<String>,
     /// The Secrets that were tried, each with its result.
     pub tried: Vec<TriedSecret>,

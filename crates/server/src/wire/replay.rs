@@ -57,11 +57,18 @@ pub enum ReplayResult {
     New {
         /// The id of the replay.
         delivery: String,
+        /// The namespaces whose rules may act on the replay: those of the delivery in which the caller may start runs.
+        /// Absent: all, because the caller may start runs in all namespaces.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespaces: Option<Vec<String>>,
     },
     /// An earlier request with the same key created the replay.
     Known {
         /// The id of that replay.
         delivery: String,
+        /// The namespaces whose rules may act on it, as for a new replay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespaces: Option<Vec<String>>,
     },
     /// The delivery does not exist, was pruned, or is not visible to the caller.
     Missing,
@@ -69,12 +76,15 @@ pub enum ReplayResult {
     InProgress,
     /// The body was pruned.
     BodyGone,
-    /// The caller may not replay the delivery.
+    /// The caller may not start runs in any namespace of the delivery.
     Forbidden,
     /// A dry run: the decisions of today's rules.
     DryRun {
         /// The decisions.
         decisions: Vec<Decision>,
+        /// The namespaces whose rules would act on the replay, as for a new replay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespaces: Option<Vec<String>>,
         /// Whether something is left out because the caller may not see it.
         #[serde(default)]
         hidden: bool,

@@ -77,8 +77,8 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
     let mut replayed = 0;
     for one in send(client, &possible, Some(&request)).await? {
         match &one.result {
-            ReplayResult::New { delivery } => println!("{} -> {}", one.id, delivery.green()),
-            ReplayResult::Known { delivery } => {
+            ReplayResult::New { delivery, .. } => println!("{} -> {}", one.id, delivery.green()),
+            ReplayResult::Known { delivery, .. } => {
                 println!(
                     "{} -> {} (created by an earlier request with the same key)",
                     one.id,
@@ -143,12 +143,12 @@ fn is_possible(result: &ReplayResult) -> bool {
 }
 
 fn print_preview(one: &ReplayOutcome, alone: bool) {
-    let ReplayResult::DryRun { decisions, hidden } = &one.result else {
+    let ReplayResult::DryRun { decisions, namespaces, hidden } = &one.result else {
         println!("{}: {}", one.id, escape_for_terminal(&obstacle(&one.result)).red());
         return;
     };
     let hidden = if *hidden { " (visible to you)" } else { "" };
-    println!("{}: {}{hidden}", one.id, summary(decisions));
+    println!("{}: {}{hidden}{}", one.id, summary(decisions), within(namespaces.as_deref()));
     if alone {
         print_decisions(decisions.iter().map(RenderedDecision::from_wire));
     }
@@ -164,6 +164,12 @@ fn summary(decisions: &[Decision]) -> String {
     }
 }
 
+/// The namespaces to which a replay is restricted, in a phrase.
+fn within(namespaces: Option<&[String]>) -> String {
+    let names = namespaces.map(|namespaces| escape_for_terminal(&namespaces.join(", ")).to_string());
+    names.map(|names| format!(" (only for rules in {names})")).unwrap_or_default()
+}
+
 /// Why a delivery cannot be replayed.
 fn obstacle(result: &ReplayResult) -> String {
     match result {
@@ -173,7 +179,7 @@ fn obstacle(result: &ReplayResult) -> String {
             "its body was deleted by retention; redeliver the event from the provider".to_owned()
         }
         ReplayResult::Forbidden => {
-            "you may not create BuildRuns in all its namespaces; ask for `create` on buildruns.shipwright.io there"
+            "you may not create BuildRuns in any of its namespaces; ask for `create` on buildruns.shipwright.io in one"
                 .to_owned()
         }
         ReplayResult::Unparsable { reason } => format!("it cannot be parsed any more: {reason}"),

@@ -152,11 +152,16 @@ fn verified(delivery: &DeliveryDetail) -> String {
     }
     let mut names: Vec<_> = verification.keys.iter().map(|key| key.secret.to_string()).collect();
     names.dedup();
-    match (names.as_slice(), verification.unsigned) {
+    let text = match (names.as_slice(), verification.unsigned) {
+        ([], true) if delivery.hidden => "by no key that you may see; allowed by --allow-unsigned".to_owned(),
         ([], true) => "not signed; allowed by --allow-unsigned".to_owned(),
         ([], false) => "by a Secret that is hidden from you".to_owned(),
         ([one], _) => format!("by the Secret {one}"),
         (several, _) => format!("by the Secrets {}", several.join(", ")),
+    };
+    match &verification.namespaces {
+        None => text,
+        Some(namespaces) => format!("{text}; a replay only for rules in {}", namespaces.join(", ")),
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) async fn every_filter_narrows_the_history(store: &mut impl Store) {
         (Query { state: Some(State::Settled), ..all() }, vec![&settled]),
         (Query { state: Some(State::Failed), ..all() }, vec![&failed]),
         (Query { since, ..all() }, vec![&pending, &claimed]),
+        (Query { id: Some(claimed.id.clone()), ..all() }, vec![&claimed]),
+        (Query { id: Some(push("unknown", 1).id), ..all() }, vec![]),
         (Query { since: Some(moment(5)), ..all() }, vec![]),
         (Query { repository: web.clone(), since, ..all() }, vec![&claimed]),
         (Query { repository: web, state: Some(State::Settled), ..all() }, vec![]),

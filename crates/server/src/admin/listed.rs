@@ -1,0 +1,189 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trigger_core::{DeliveryId, ObjectKey};
+use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
+
+use super::visibility::owners_of;
+use crate::wire::Summary;
+
+/// A delivery as lists and the stream show it. Its size follows the number of its namespaces, not that of its decisions:
+/// a list of records with all their checks would take hundreds of megabytes.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    pub(super) id: DeliveryId,
+    pub(super) source: Arc<str>,
+    pub(super) event: String,
+    pub(super) repository: Option<String>,
+    pub(super) observed: Option<ObjectKey>,
+    pub(super) received_at: Timestamp,
+    pub(super) state: State,
+    pub(super) attempts: u32,
+    pub(super) settled_at: Option<Timestamp>,
+    pub(super) due: Option<Timestamp>,
+    pub(super) error: Option<String>,
+    pub(super) replay_of: Option<DeliveryId>,
+    /// The namespaces that it belongs to, as [`owners_of`] finds them.
+    pub(super) owners: BTreeSet<Arc<str>>,
+    /// The decisions, counted per namespace of the rules.
+    decided: BTreeMap<Arc<str>, Decided>,
+}
+
+/// The decisions in one namespace, counted.
+#[derive(Debug, Clone, Default)]
+struct Decided {
+    started: usize,
+    also_matched: usize,
+    skipped: usize,
+    nearest: Option<Nearest>,
+}
+
+/// The skipped rule with the most passed checks: most likely the intended one. Of several, the first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Nearest {
+    passed: usize,
+    position: Reverse<usize>,
+    message: String,
+}
+
+impl Listed {
+    pub(super) fn of(record: Record) -> Self {
+        let owners = owners_of(&record);
+        let decided = count(&record.decisions);
+        let Record { delivery, verification, state, attempts, settled_at, due, error, .. } = record;
+        Self {
+            id: delivery.id,
+            source: delivery.source,
+            event: delivery.event,
+            repository: delivery.repository.as_ref().map(ToString::to_string),
+            observed: verification.observed,
+            received_at: delivery.received_at,
+            state,
+            attempts,
+            settled_at,
+            due,
+            error,
+            replay_of: delivery.replay.map(|replay| replay.of),
+            owners,
+            decided,
+        }
+    }
+
+    /// The namespaces that it belongs to or whose rules were decided.
+    pub(super) fn namespaces(&self) -> BTreeSet<Arc<str>> {
+        self.owners.iter().chain(self.decided.keys()).cloned().collect()
+    }
+
+    /// The decisions in the namespaces for which `is_visible` is true, counted.
+    pub(super) fn summary(&self, is_visible: impl Fn(&str) -> bool) -> Summary {
+        let visible =
+            || self.decided.iter().filter(|(namespace, _)| is_visible(namespace)).map(|(_, one)| one);
+        let started = visible().map(|one| one.started).sum();
+        let nearest = visible().filter_map(|one| one.nearest.as_ref()).max();
+        Summary {
+            started,
+            also_matched: visible().map(|one| one.also_matched).sum(),
+            skipped: visible().map(|one| one.skipped).sum(),
+            nearest: nearest.filter(|_| started == 0).map(|nearest| nearest.message.clone()),
+        }
+    }
+}
+
+fn count(decisions: &[DecisionRecord]) -> BTreeMap<Arc<str>, Decided> {
+    let mut decided = BTreeMap::<Arc<str>, Decided>::new();
+    for (position, decision) in decisions.iter().enumerate() {
+        let one = decided.entry(Arc::clone(decision.owner.namespace())).or_default();
+        match &decision.outcome {
+            OutcomeRecord::Fired { .. } => one.started += 1,
+            OutcomeRecord::AlsoMatched { .. } => one.also_matched += 1,
+            OutcomeRecord::Skipped { message, .. } => {
+                one.skipped += 1 + decision.further;
+                let passed = decision.checks.iter().filter(|check| check.passed).count();
+                if one.nearest.as_ref().is_none_or(|nearest| passed > nearest.passed) {
+                    one.nearest =
+                        Some(Nearest { passed, position: Reverse(position), message: message.clone() });
+                }
+            }
+        }
+    }
+    decided
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use trigger_core::{Delivery, Facts, Ordinal, ResourceRef, Verification};
+    use trigger_journal::CheckRecord;
+
+    use super::*;
+
+    fn skipped(namespace: &str, message: &str, passed: usize) -> DecisionRecord {
+        let check = |passed| CheckRecord {
+            predicate: "branch".to_owned(),
+            passed,
+            expected: String::new(),
+            found: String::new(),
+        };
+        let checks = std::iter::repeat_n(check(true), passed).chain([check(false)]);
+        DecisionRecord {
+            owner: ResourceRef::new("shipwright.io", "Build", ObjectKey::new(namespace, "web")),
+            event: Ordinal::FIRST,
+            rule: "rule".to_owned(),
+            index: 0,
+            outcome: OutcomeRecord::Skipped { reason: "reason".to_owned(), message: message.to_owned() },
+            checks: checks.collect(),
+            further: 0,
+        }
+    }
+
+    fn listed(decisions: Vec<DecisionRecord>) -> Listed {
+        let delivery = Delivery {
+            id: DeliveryId::derive(&[b"a"]),
+            source: "forge".into(),
+            path: "/hooks/forge".into(),
+            provider_id: None,
+            event: "push".to_owned(),
+            repository: None,
+            received_at: Timestamp::UNIX_EPOCH,
+            headers: Vec::new(),
+            body: Bytes::new(),
+            replay: None,
+        };
+        Listed::of(Record {
+            delivery,
+            body_kept: false,
+            verification: Verification::default(),
+            facts: Facts::default(),
+            state: State::Settled,
+            attempts: 1,
+            settled_at: None,
+            due: None,
+            error: None,
+            decisions,
+            launches: Vec::new(),
+            replays: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn the_summary_names_the_rule_with_the_most_passed_checks() {
+        let far = skipped("team-a", "another tenant's key", 0);
+        let near = skipped("team-a", "the branch is dev", 2);
+        let as_near = skipped("team-b", "the branch is dev, for a later rule", 2);
+        let found = listed(vec![far.clone(), near.clone(), as_near]);
+        let all = found.summary(|_| true);
+        assert_eq!((all.skipped, all.nearest.as_deref()), (3, Some("the branch is dev")));
+        let theirs = found.summary(|namespace| namespace == "team-b");
+        assert_eq!(
+            (theirs.skipped, theirs.nearest.as_deref()),
+            (1, Some("the branch is dev, for a later rule"))
+        );
+
+        let run = ResourceRef::new("shipwright.io", "BuildRun", ObjectKey::new("team-a", "web-1"));
+        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { runs: vec![run] }, ..near.clone() };
+        let found = listed(vec![near, fired]).summary(|_| true);
+        assert_eq!((found.started, found.skipped, found.nearest), (1, 1, None));
+    }
+}
