@@ -22,6 +22,12 @@ pub trait Provider: Send + Sync + 'static {
     /// exactly.
     fn hosts(&self) -> KnownHosts;
 
+    /// Whether the service disables a hook after some requests in a row that are rejected. Then a request about a
+    /// repository without rules is answered as ignored: a hook for many repositories would be lost for those with rules.
+    fn disables_hooks(&self) -> bool {
+        false
+    }
+
     /// Takes a request apart. Reads no JSON yet. Copies are no longer than the body: intake reserves memory for that.
     fn payload<'a>(&self, headers: &'a HeaderMap, body: &'a [u8])
     -> Result<RequestPayload<'a>, PayloadError>;

@@ -70,6 +70,12 @@ impl Provider for GitLab {
         repository::HOSTS.clone()
     }
 
+    /// After four failed requests in a row for a time that grows, after forty for good. Source:
+    /// <https://docs.gitlab.com/user/project/integrations/webhooks/#auto-disabled-webhooks>.
+    fn disables_hooks(&self) -> bool {
+        true
+    }
+
     fn payload<'a>(
         &self,
         headers: &'a HeaderMap,

@@ -17,6 +17,8 @@ pub(crate) enum HookResponse {
     Ping,
     /// 200: no rule can apply: the event has no repository, or no Build has a rule for a pushed tag.
     Ignored,
+    /// 200: no rule is for the repository, and the provider would disable a hook that is answered with 404.
+    Unused,
     /// 400: the request is not a delivery of the provider.
     Malformed,
     /// 401: no key of the rules for the repository verifies the request.
@@ -88,7 +90,7 @@ impl HookResponse {
             Self::Accepted(_) | Self::Noted => "accepted",
             Self::Duplicate(_) => "duplicate",
             Self::Ping => "ping",
-            Self::Ignored => "ignored",
+            Self::Ignored | Self::Unused => "ignored",
             Self::Malformed => "malformed",
             Self::Unauthorized(_) => "unauthorized",
             Self::NotFound => "not-found",
@@ -146,6 +148,7 @@ impl HookResponse {
             Self::Unavailable(UnavailableReason::NoMemory) => "no-memory",
             Self::Unavailable(UnavailableReason::NoSecret) => "secret-unreadable",
             Self::Unavailable(UnavailableReason::Journal) => "journal",
+            Self::Unused => Self::NotFound.name(),
             other => other.name(),
         })
     }
@@ -153,7 +156,7 @@ impl HookResponse {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Accepted(_) | Self::Noted => StatusCode::ACCEPTED,
-            Self::Duplicate(_) | Self::Ping | Self::Ignored => StatusCode::OK,
+            Self::Duplicate(_) | Self::Ping | Self::Ignored | Self::Unused => StatusCode::OK,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -188,7 +191,7 @@ impl HookResponse {
                 "the signature is missing or not accepted",
                 "the key or signature is missing or not accepted",
             ),
-            Self::NotFound => "no build uses this repository",
+            Self::NotFound | Self::Unused => "no build uses this repository",
             Self::MethodNotAllowed => words("deliveries are sent by POST", "notifications are sent by POST"),
             Self::BodyTimeout => "the body did not arrive in time",
             Self::TooLarge => "the body is too large",

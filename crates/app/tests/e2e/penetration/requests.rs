@@ -331,7 +331,7 @@ async fn refusals_are_the_same_whether_a_repository_is_known_or_not() {
         assert!(answers.iter().all(|answer| answer.status.is_client_error()), "{answers:?}");
         told.push(answers);
         let one = world.post_with(headers(), body).await;
-        let expected = if body == &known { StatusCode::UNAUTHORIZED } else { StatusCode::NOT_FOUND };
+        let expected = if body == &known { StatusCode::UNAUTHORIZED } else { world.unused() };
         assert_eq!(one.status, expected, "{one:?}");
         assert!(!one.body.contains("team") && !one.body.contains("acme"), "{one:?}");
     }

@@ -48,6 +48,11 @@ impl World {
         })
     }
 
+    /// The status of the response to a delivery about a repository without rules.
+    pub fn unused(&self) -> StatusCode {
+        if self.provider.disables_hooks() { StatusCode::OK } else { StatusCode::NOT_FOUND }
+    }
+
     /// Signs a sample with team-a's key and posts it.
     pub async fn send(&self, sample: &Sample) -> Answer {
         self.send_signed(sample, KEY).await

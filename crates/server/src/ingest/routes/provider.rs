@@ -244,7 +244,9 @@ impl Route for ProviderRoute {
             // Every stranger can cause this line as often as it likes.
             debug!(repository, event = context.event, "no rule is about this repository");
             let reason = format!("no Build with rules uses {repository}");
-            return Err(Rejected::because(HookResponse::NotFound, reason));
+            let hook_is_lost = self.provider.disables_hooks();
+            let response = if hook_is_lost { HookResponse::Unused } else { HookResponse::NotFound };
+            return Err(Rejected::because(response, reason));
         }
         let (event, provider_id) = (context.event.clone(), context.provider_id.clone());
         Ok(Opened::About(About { event, provider_id, selector, repository, candidates, events }))
