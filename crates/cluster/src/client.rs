@@ -19,13 +19,13 @@ pub struct Connection {
     /// The kinds that the API server serves. Clones of the connection share the cache.
     pub(crate) discovery: Discovery,
     config: Config,
-    /// What is asked over it, and of those that were made of it, is counted here.
+    /// Counts the requests over this connection and those derived from it.
     pub metrics: Metrics,
     /// The address of the API server, for people to read.
     pub url: String,
 }
 
-/// Why there is no connection.
+/// A connection cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -69,8 +69,8 @@ impl Connection {
         Ok(Self { client, discovery, config, metrics, url })
     }
 
-    /// A connection to the same API server that shares nothing with this one. What it does in the background
-    /// is done by the threads of the runtime that this is called in.
+    /// A connection to the same API server that shares only its metrics with this one. Its background tasks run in the
+    /// runtime in which this is called.
     pub fn apart(&self) -> Result<Self, ClientError> {
         Self::new(self.config.clone(), self.metrics.clone())
     }
@@ -78,7 +78,7 @@ impl Connection {
 
 /// The client as kube makes it, but for the [`Connector`] to the API server.
 fn client(config: &Config, metrics: &Metrics) -> Result<Client, ClientError> {
-    // As kube does. It fails only if there is one already.
+    // As kube does. It fails only if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let way = Connector::of(config).map_err(|fault| ClientError::Proxy(fault.to_string()))?;
     let failed = |error| ClientError::Client(Box::new(error));

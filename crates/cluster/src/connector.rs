@@ -1,4 +1,4 @@
-//! The way to the API server: straight, or through the HTTP proxy that a kubeconfig or the environment names.
+//! Connections to the API server: direct, or through the HTTP proxy that a kubeconfig or the environment names.
 
 use std::net::IpAddr;
 use std::task::{Context, Poll};
@@ -13,32 +13,31 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use kube::Config;
 use tower::{BoxError, Service};
 
-/// A connection on which nothing has come in for so long is asked whether it still is one: a watch may be quiet for
-/// minutes, and networks forget such connections without a word.
+/// TCP keep-alive starts after so long without data: a watch may be quiet for minutes, and networks drop such
+/// connections without a FIN.
 const ASK_AFTER: Duration = Duration::from_secs(20);
-/// How long each question waits for its answer.
+/// The interval of keep-alive probes.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// So many questions without an answer are the end of a connection, and so is as long a silence after anything else
-/// that was sent.
+/// The number of unanswered probes that end a connection. Unacknowledged data ends it after the same time.
 const QUESTIONS: u32 = 3;
 
-/// From where the client of kube takes a proxy if the kubeconfig names none.
+/// The variables from which kube takes a proxy if the kubeconfig names none.
 const OF_ENVIRONMENT: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 
-/// Makes TCP connections whose end is noticed even without a FIN or RST.
+/// Makes TCP connections whose loss is noticed even without a FIN or RST.
 #[derive(Clone)]
 pub(crate) enum Connector {
     Straight(HttpConnector),
     Through(Tunnel<HttpConnector>),
 }
 
-/// A proxy is of a kind that cannot be used.
+/// The scheme of a proxy is not supported.
 #[derive(Debug, thiserror::Error)]
 #[error("a proxy is spoken to by plain HTTP, and this one wants `{0}`")]
 pub(crate) struct OtherProxy(String);
 
 impl Connector {
-    /// The way that `config` wants.
+    /// The connector for `config`.
     pub(crate) fn of(config: &Config) -> Result<Self, OtherProxy> {
         let straight = tcp();
         let Some(proxy) = proxy(config) else { return Ok(Self::Straight(straight)) };
@@ -78,7 +77,7 @@ fn proxy(config: &Config) -> Option<Intercept> {
     Matcher::from_env().intercept(server).filter(|_| !is_loopback(server))
 }
 
-/// Whether a server is on this machine, and out of reach of the proxies that an environment names.
+/// Whether a server is on this machine. The proxies of the environment do not reach it.
 pub fn is_loopback(server: &Uri) -> bool {
     let host = server.host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

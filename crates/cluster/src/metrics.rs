@@ -1,4 +1,4 @@
-//! What is counted of the way to the API server.
+//! Metrics of the connection to the API server.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use trigger_runtime::SecretError;
 
-/// What a [`crate::Connection`] counts. Cheap to clone; clones count together.
+/// The metrics of a [`crate::Connection`]. Cheap to clone; clones share their counters.
 ///
 /// Labels come from closed sets, and every value of one is there from the start.
 #[derive(Debug, Clone)]
@@ -63,10 +63,10 @@ const RESOURCES: [&str; 12] = [
 const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "PUT", "DELETE", OTHER];
 const ANSWERS: [&str; 6] = ["2xx", "3xx", "4xx", "5xx", OTHER, UNREACHABLE];
 const OTHER: &str = "other";
-/// There was no answer.
+/// There was no response.
 const UNREACHABLE: &str = "none";
 
-/// What is watched.
+/// The kind of a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Watched {
     Builds,
@@ -88,7 +88,7 @@ impl Watched {
     }
 }
 
-/// How a watch stands.
+/// The state of a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// It has neither worked nor failed yet.
@@ -181,7 +181,7 @@ impl Metrics {
         self.secret_reads.get_or_create(&ReadLabels { outcome }).observe(seconds);
     }
 
-    /// One watch more, which is starting.
+    /// Adds a watch, which is starting.
     pub(crate) fn watch(&self, watched: Watched) -> Watch {
         let watch = Watch { metrics: self.clone(), watched, state: State::Starting };
         watch.gauge().inc();
@@ -213,7 +213,7 @@ impl Metrics {
     }
 }
 
-/// What a request to the API server asks for, in the words of the labels.
+/// Method and resource of a request, as labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ObservedRequest {
     method: &'static str,
@@ -247,7 +247,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// It has told of something.
+    /// The watch has received an event.
     pub(crate) fn works(&mut self) {
         self.becomes(State::Working);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -255,7 +255,7 @@ impl Watch {
         heard.set(now.as_secs_f64());
     }
 
-    /// It has failed, because the kind is not installed, or for another reason.
+    /// The watch has failed, because the kind is not installed, or for another reason.
     pub(crate) fn fails(&mut self, is_absent: bool) {
         self.becomes(if is_absent { State::Absent } else { State::Failing });
     }

@@ -1,4 +1,4 @@
-//! Counts every request of the Kubernetes client, whoever makes it.
+//! Counts every request of the Kubernetes client.
 
 use std::task::{Context, Poll};
 
@@ -48,7 +48,7 @@ where
         let answer = self.inner.call(request);
         answer
             .inspect(move |answer| {
-                // All of it goes along: dropped with the request, it counts it.
+                // Moved as a whole: dropped with the request, it counts it.
                 let mut waiting = waiting;
                 waiting.status = answer.as_ref().ok().map(|answer| answer.status().as_u16());
             })
@@ -56,8 +56,7 @@ where
     }
 }
 
-/// A request that waits for its answer. It is counted when it does so no longer, also if it was given up: an
-/// API server that is too slow sends no response.
+/// A request in flight. It is counted when it is dropped, also after a timeout without a response.
 struct Waiting {
     asked: ObservedRequest,
     metrics: Metrics,

@@ -1,4 +1,4 @@
-//! How we write to the API server: under our name, and without reading what need not be read.
+//! Writes to the API server: with our field manager, and without parsing responses that are not needed.
 
 use http::HeaderValue;
 use kube::Api;
@@ -10,12 +10,12 @@ use trigger_core::ObjectKey;
 use crate::MANAGER;
 use crate::names;
 
-/// What every patch says of itself.
+/// The parameters of every patch.
 pub(crate) fn patch_parameters() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Creates an object as it is, without taking it apart first; as `run_as`, a service account, if one is named.
+/// Creates an object from its JSON. Impersonates the service account `run_as`, if there is one.
 pub(crate) async fn create(
     api: &Api<DynamicObject>,
     object: &Value,
@@ -34,7 +34,7 @@ pub(crate) async fn create(
     api.clone().into_client().request(request).await
 }
 
-/// The name by which the API server knows a service account.
+/// The user name of a service account.
 fn service_account_user(account: &ObjectKey) -> String {
     format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }

@@ -10,7 +10,7 @@ use crate::api_server_error::ApiServerError;
 use crate::client::Connection;
 use crate::discovery::Discovery;
 
-/// A person waits for the answer, and wants the rest of it even if the API server is away.
+/// The timeout of reading a run. A person waits for the response, and needs the rest of it without the API server.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Reads the state of runs that targets have created.

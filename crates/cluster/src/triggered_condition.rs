@@ -1,4 +1,4 @@
-//! The condition that tells why a run exists, beside those that its own controller writes.
+//! The condition with the reason why a run exists, beside those that its controller writes.
 
 use jiff::Timestamp;
 use kube::Api;
@@ -9,8 +9,8 @@ use trigger_targets::Condition;
 
 use crate::patch::patch_status;
 
-/// The run's controller writes the same list; whoever comes second has to look again. It writes a handful
-/// of times in the first second.
+/// The number of tries. The run's controller writes the same list, a handful of times in the first second, and a
+/// write that conflicts is repeated.
 const TRIES: usize = 8;
 
 /// Adds `condition` to the status of the run, if it has none of this type. `run` is the run as it was last
@@ -30,7 +30,7 @@ pub(crate) async fn ensure_condition(
             Some(run) => run,
             None => match runs.get_opt(name).await? {
                 Some(run) => run,
-                // Somebody deleted the run; that is theirs to decide.
+                // A user has deleted the run.
                 None => return Ok(None),
             },
         };

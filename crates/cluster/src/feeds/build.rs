@@ -24,14 +24,14 @@ use crate::event_recorder::{EventRecorder, LONGEST_NOTE, ObjectEvent};
 use crate::metrics::Watched;
 use crate::watch::{Failure, WatchHealth, events};
 
-/// A watch on Builds that runs.
+/// A running watch on Builds.
 #[derive(Clone)]
 pub struct BuildWatch {
     synced: watch::Receiver<bool>,
     waiting_for: Arc<ArcSwap<String>>,
 }
 
-/// As many objects as kubectl asks for at once.
+/// The size of a page of a list, as kubectl has it.
 const PAGE: u32 = 500;
 
 /// The Builds of `scope` as they are now.
@@ -61,7 +61,7 @@ impl BuildWatch {
         self.synced.clone()
     }
 
-    /// What keeps it from being synced, in a sentence.
+    /// Why it is not synced, in a sentence.
     pub fn waiting_for(&self) -> String {
         self.waiting_for.load().as_ref().clone()
     }
@@ -117,7 +117,7 @@ struct Feed {
     missing: Arc<AtomicUsize>,
     synced: Arc<watch::Sender<bool>>,
     waiting_for: Arc<ArcSwap<String>>,
-    /// What the list that is coming in has held so far.
+    /// The Builds in the list that is being received.
     listed: HashSet<ObjectKey>,
     /// The Builds with broken rules.
     broken: HashMap<ObjectKey, Broken>,
@@ -129,8 +129,7 @@ struct Feed {
 struct Broken {
     uid: String,
     applied: Applied,
-    /// Whether it was reported, which only the leader does: to have it done once, and by whoever leads next if
-    /// no replica led.
+    /// Whether an Event was written. Only the leader does: once, and later if no replica led.
     reported: bool,
 }
 
@@ -214,7 +213,7 @@ impl Feed {
         }
     }
 
-    /// Reports what is broken and was not reported yet.
+    /// Reports broken rules that were not reported yet.
     fn report(&mut self) {
         if !self.leadership.is_ours() {
             return;
@@ -273,7 +272,7 @@ fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
     Some(ObjectKey::new(build.namespace()?, build.name_any()))
 }
 
-/// One note per reason: Events with equal reasons about one object would be taken for one another.
+/// One note per reason: an Event's reason about one object should have one meaning.
 fn notes(applied: &Applied) -> BTreeMap<&'static str, String> {
     let mut notes = BTreeMap::<_, String>::new();
     for error in &applied.errors {

@@ -1,5 +1,5 @@
-//! What the cluster knows about images: Image objects name what a tag stood for when it was imported, and
-//! BuildRuns what they have pushed. Both are told to [`Images`], which keeps them.
+//! Digests that the cluster knows: Image objects hold that of a tag when it was imported, and BuildRuns that of the
+//! image that they have pushed. Both become observations for [`Images`].
 
 mod build_runs;
 mod objects;
@@ -19,22 +19,22 @@ use crate::client::Connection;
 use crate::feeds::Scope;
 use crate::metrics::Watched;
 
-/// What following images on the cluster needs of the rest.
+/// The services that following images on the cluster needs.
 #[derive(Clone)]
 pub struct ImageFollowers {
-    /// Which namespaces.
+    /// The watched namespaces.
     pub scope: Scope,
-    /// Who is told.
+    /// Receives the observations.
     pub images: Images,
-    /// How far BuildRuns are followed is noted here.
+    /// Stores the watermark of BuildRuns.
     pub journal: Arc<dyn Journal>,
-    /// Whether every Build has been seen: nothing is looked at before.
+    /// Whether every Build has been seen; nothing is watched before.
     pub synced: watch::Receiver<bool>,
 }
 
 impl ImageFollowers {
-    /// Follows Image objects until `shutdown`. Every replica does, since where there is one no registry is to be
-    /// asked; what they say is kept by the one that leads. A kind that is not installed is waited for.
+    /// Follows Image objects until `shutdown`. Every replica does, because an image with an object is not polled. The
+    /// leader stores the observations. A kind that is not installed is waited for.
     pub fn follow_objects(
         &self,
         connection: &Connection,
@@ -53,8 +53,7 @@ impl ImageFollowers {
         }
     }
 
-    /// Follows what BuildRuns push until `shutdown`, which is for the leader to do. May be started again any number
-    /// of times.
+    /// Follows the pushes of BuildRuns until `shutdown`. A leader task. It may be started again.
     pub fn follow_pushes(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
             let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
@@ -68,7 +67,7 @@ impl ImageFollowers {
         }
     }
 
-    /// Does what `make` begins from when all Builds have been seen, until `shutdown`.
+    /// Runs the task from `make` after all Builds have been seen, until `shutdown`.
     fn follow<F: Future<Output = ()> + Send, M: Fn() -> F + Send + Sync + 'static>(
         &self,
         name: &'static str,
@@ -76,7 +75,7 @@ impl ImageFollowers {
         shutdown: &CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<F, M> {
         let (synced, shutdown) = (self.synced.clone(), shutdown.clone());
-        // Made at once, so that the watch is counted as one that is starting.
+        // Made at once, so that the gauge counts the watch as starting.
         let begin = move || {
             let (work, mut synced) = (make(), synced.clone());
             async move {

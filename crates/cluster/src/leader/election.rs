@@ -1,4 +1,4 @@
-//! The election, without any I/O.
+//! The state machine of the election, without I/O.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,37 +12,36 @@ use super::{DEADLINE, DURATION};
 pub(super) struct Seen {
     /// The holder; `None` if it was released.
     pub(super) holder: Option<Arc<str>>,
-    /// For how long its holder wants it left alone, if it says so.
+    /// `leaseDurationSeconds`, if it is set.
     pub(super) duration: Option<Duration>,
-    /// Changes with each renewal. Nothing else is known of it: it is the time of another clock.
+    /// `renewTime`, which changes with each renewal. Only compared for equality: it is the time of another clock.
     pub(super) renewed: Option<String>,
-    /// How often it has changed hands.
+    /// `leaseTransitions`: how often the holder has changed.
     pub(super) transitions: i32,
     /// `metadata.resourceVersion`, with which a write fails if another replica wrote first.
     pub(super) version: Option<String>,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// There is no Lease: make one that is ours.
+    /// There is no Lease: create one with this replica as holder.
     Create,
-    /// Take the Lease as it was seen.
+    /// Replace the holder of this version of the Lease.
     Take(Seen),
-    /// Say that we are still there.
+    /// Renew this version of the Lease.
     Renew(Seen),
     /// Another replica holds it.
     Wait,
 }
 
-/// What one who wants to lead knows.
+/// The knowledge of a candidate.
 #[derive(Debug)]
 pub(super) struct ElectionState {
     us: Arc<str>,
-    /// The Lease as it was read last, and since when its holder has left it like that. `None` inside: there is
-    /// none.
+    /// The Lease as it was read last, and since when it is unchanged. The inner `None`: there is no Lease.
     seen: Option<(Option<Seen>, Instant)>,
-    /// Until when we lead.
+    /// Until when this replica leads.
     until: Option<Instant>,
 }
 
@@ -51,49 +50,49 @@ impl ElectionState {
         Self { us, seen: None, until: None }
     }
 
-    /// Notes how the Lease was found, in an answer that came at `now`.
+    /// Records the Lease of a response that arrived at `now`.
     pub(super) fn note(&mut self, lease: Option<Seen>, now: Instant) {
         if !lease.as_ref().is_some_and(|lease| self.is_ours(lease)) {
             self.until = None;
         }
         let since = match &self.seen {
-            // Somebody who changes the labels of a Lease does not hold it.
+            // A change of its labels, for example, is no renewal.
             Some((before, since)) if is_same_term(before.as_ref(), lease.as_ref()) => *since,
             _ => now,
         };
         self.seen = Some((lease, since));
     }
 
-    /// Notes that the Lease is ours as it is now, by a request that was begun at `begun`.
+    /// Records that this replica holds the Lease, by a request that was sent at `begun`.
     pub(super) fn won(&mut self, lease: Seen, begun: Instant) {
         self.note(Some(lease), begun);
         self.until = Some(begun + DEADLINE);
     }
 
-    /// Notes that the Lease is not as it was seen last.
+    /// Records that the Lease has changed since it was read.
     pub(super) fn look_again(&mut self) {
         if let Some((Some(seen), _)) = &mut self.seen {
             seen.version = None;
         }
     }
 
-    /// Until when we lead, if we do.
+    /// Until when this replica leads, if it does.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until
     }
 
-    /// Notes that the time is up.
+    /// Records that the leadership has expired.
     pub(super) fn lost(&mut self) {
         self.until = None;
         self.look_again();
     }
 
-    /// Who leads as far as is known.
+    /// The holder, as far as is known.
     pub(super) fn leader(&self) -> Option<Arc<str>> {
         self.seen.as_ref()?.0.as_ref()?.holder.clone()
     }
 
-    /// What to do now; `None` if the Lease has to be read for that.
+    /// The step at `now`; `None` if the Lease has to be read first.
     pub(super) fn step(&self, now: Instant) -> Option<Step> {
         let (lease, since) = self.seen.as_ref()?;
         let Some(lease) = lease else { return Some(Step::Create) };

@@ -2,15 +2,15 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::fill;
 
-/// The kernel's limit for names of hosts, and that of Kubernetes for names of pods that become such.
+/// The longest host name, in characters: the limit of the kernel.
 const LONGEST_HOST: usize = 64;
 
-/// Who a process is among its like: the name of its host, which in a cluster is its pod, and what no other
-/// process has, since the pod's container may have died and begun again.
+/// The holder identity of a process: its host name, which in a cluster is that of its pod, and a random number, since
+/// the container of a pod may restart.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) name: Arc<str>,
-    /// From 0 to 1, another one for each process: so that those who wait do not all come at the same moment.
+    /// A random number from 0 to 1, for jitter.
     pub(super) spread: f64,
 }
 
@@ -36,7 +36,7 @@ fn host() -> String {
 fn random() -> [u8; 8] {
     let mut random = [0; 8];
     if fill(&mut random).is_err() {
-        // Then the number of the process and the time have to do.
+        // Without randomness, the process id and the time have to do.
         let nanos = jiff::Timestamp::now().as_nanosecond().to_be_bytes();
         random.copy_from_slice(&nanos[8..]);
         for (byte, more) in random.iter_mut().zip(std::process::id().to_be_bytes()) {

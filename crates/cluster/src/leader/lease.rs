@@ -15,7 +15,7 @@ use crate::MANAGER;
 use crate::api_server_error::is_status;
 use crate::patch::patch_parameters;
 
-/// An API server that does not answer this fast is tried again: a leader has time for two tries.
+/// The timeout of a request. A leader has time for two.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
 /// The object on the cluster.
@@ -28,13 +28,13 @@ pub(super) struct LeaseObject {
 /// Why the Lease could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LeaseError {
-    /// Somebody else has written it meanwhile.
+    /// Another client has written it meanwhile.
     #[error("another replica has written the Lease")]
     Overtaken,
-    /// It is gone, or was never there.
+    /// It does not exist.
     #[error("there is no such Lease")]
     Absent,
-    /// The API server says no, or there is no way to it.
+    /// The API server refuses the request, or cannot be reached.
     #[error("the Lease cannot be read or written")]
     Api(#[source] Box<kube::Error>),
     /// The API server has not answered in time.
@@ -48,7 +48,7 @@ impl LeaseObject {
         in_time(self.api.get_opt(&self.name)).await.map(|lease| lease.map(seen))
     }
 
-    /// Makes the Lease that of `us`, or keeps it so. Refused if it is not as it was seen.
+    /// Sets or keeps `us` as the holder. Fails if the Lease has another version than the one that was read.
     pub(super) async fn hold(&self, us: &str, step: &Step) -> Result<Seen, LeaseError> {
         let now = MicroTime(Timestamp::now());
         match step {
@@ -92,13 +92,13 @@ impl LeaseObject {
         };
         let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         match in_time(self.api.create(&parameters, &lease)).await {
-            // Not that the Lease is absent, which is why it is made.
+            // A 404 of a creation is that of the namespace.
             Err(LeaseError::Absent) => Err(LeaseError::Api(Box::new(no_place()))),
             created => created.map(seen),
         }
     }
 
-    /// Replaces parts of the Lease if it still is as it was seen.
+    /// Replaces parts of the Lease if it still has the version that was read.
     async fn write(&self, seen: &Seen, spec: Value) -> Result<Seen, LeaseError> {
         // A patch without a version would overwrite whatever is there.
         let Some(version) = &seen.version else { return Err(LeaseError::Overtaken) };

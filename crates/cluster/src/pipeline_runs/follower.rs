@@ -28,9 +28,9 @@ use crate::watermarks::{AGAIN, Marks};
 const RAISE: Duration = Duration::from_secs(30);
 /// How long a change that no rule asks for waits for the rule.
 const LATE_RULES: Duration = Duration::from_secs(10);
-/// How many of them wait at most; the oldest give way.
+/// The number of waiting changes; beyond, the oldest are dropped.
 const LATE_AT_MOST: usize = 1000;
-/// How many changes are being kept side by side: the journal takes many in one commit.
+/// The number of changes that are stored concurrently: the journal takes many in one commit.
 const SIDE_BY_SIDE: usize = 64;
 
 /// Follows the PipelineRuns of one namespace, or of all.
@@ -41,12 +41,12 @@ pub(super) struct Follower {
     metrics: Metrics,
     observer: Observer,
     seen: Seen,
-    /// What is older is over.
+    /// Older changes are ignored.
     horizon: Timestamp,
     keeping: FuturesUnordered<BoxFuture<'static, ()>>,
-    /// Changes that no rule asks for, with the moment they are let go.
+    /// Changes that no rule asks for, with the time at which they are dropped.
     late: VecDeque<(Instant, PipelineRunChange)>,
-    /// Whether the watch is up, so that all that happens is seen.
+    /// Whether the watch works, so that every change is observed.
     watching: bool,
     watch_health: WatchHealth,
 }
@@ -93,7 +93,7 @@ impl Follower {
         let mut raised = Instant::now();
         loop {
             tokio::select! {
-                // What is seen is kept before more is read.
+                // Observed changes are stored before more events are read.
                 Some(()) = self.keeping.next() => {}
                 Some(event) = events.next(), if self.keeping.len() < SIDE_BY_SIDE => match event {
                     Ok(event) => self.take(event),
@@ -151,7 +151,7 @@ impl Follower {
         }
     }
 
-    /// Keeps the change if a rule asks for such.
+    /// Stores the change if a rule asks for it.
     fn consider(&mut self, change: PipelineRunChange) {
         if self.is_asked_for(&change) {
             return self.keep(change);
@@ -186,7 +186,7 @@ impl Follower {
     }
 }
 
-/// Puts a change into the journal, however long that takes.
+/// Stores a change, and retries until the journal accepts it.
 async fn keep(journal: Arc<dyn Journal>, change: PipelineRunChange, metrics: Metrics) {
     let delivery = change.delivery.value();
     let (id, run, class) = (delivery.id.clone(), change.event.run.clone(), change.event.class.name());

@@ -3,28 +3,27 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use trigger_core::RunClass;
 
-/// In which class each PipelineRun was seen last, by UID. What a run does within a class is no news.
+/// The last observed class of each PipelineRun, by UID. Changes within a class are ignored.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     runs: HashMap<Box<str>, RunClass>,
-    /// What the list that is coming in has held so far.
+    /// The runs in the list that is being received.
     listed: Option<HashSet<Box<str>>>,
 }
 
-/// What a look at a run brings.
+/// The result of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
-    /// The run is in the class it was in.
+    /// The class is the same as before.
     None,
-    /// The run was not known, and came into its class before all was followed.
+    /// The run was not known, and entered its class before the horizon.
     Old,
-    /// The run has come into this class.
+    /// The run has entered this class.
     Changed,
 }
 
 impl Seen {
-    /// Notes that the run `uid` is in `class`, since the moment `since`. What happened before `horizon` to a
-    /// run that is not known is old.
+    /// Records that the run `uid` is in `class` since `since`. A change of an unknown run before `horizon` is old.
     pub(super) fn note(
         &mut self,
         uid: &str,
@@ -47,7 +46,7 @@ impl Seen {
         self.listed.is_none() && self.runs.get(uid) == Some(&class)
     }
 
-    /// The run is gone.
+    /// The run was deleted.
     pub(super) fn forget(&mut self, uid: &str) {
         self.runs.remove(uid);
     }
@@ -57,7 +56,7 @@ impl Seen {
         self.listed = Some(HashSet::new());
     }
 
-    /// The list is whole: what it did not hold is gone.
+    /// The list is complete: runs that it does not hold were deleted.
     pub(super) fn end_list(&mut self) {
         if let Some(listed) = self.listed.take() {
             self.runs.retain(|uid, _| listed.contains(uid));

@@ -1,8 +1,8 @@
 //! Builds as custom tasks of Tekton: the controller for CustomRuns and Runs.
 //!
-//! What is to be done is decided in `trigger-tasks`; here it is seen and done, by the replica that leads. One
-//! that led before may still be at it, and each may die at any moment: a BuildRun's name follows from the task
-//! and its attempt, and a status is written over the version that it was made for, or not at all.
+//! `trigger-tasks` decides; this module observes and acts, on the leader. A former leader may still act, and each may
+//! die at any moment. So a BuildRun's name is derived from the task and its attempt, and a status is only written over
+//! the version that it was made for.
 
 mod kind;
 mod reconcile_error;
@@ -20,8 +20,8 @@ use crate::client::Connection;
 use crate::feeds::Scope;
 use crate::leader::STEP_DOWN_GRACE;
 
-/// Carries out the CustomRuns and Runs in `scope` that ask for a Build, until `shutdown`; what is under way then
-/// has [`STEP_DOWN_GRACE`] to come to a good end. A kind that the cluster does not serve is waited for.
+/// Carries out the CustomRuns and Runs in `scope` that ask for a Build, until `shutdown`. Reconciliations that
+/// run then have [`STEP_DOWN_GRACE`] to end. A kind that the cluster does not serve is waited for.
 pub fn carry_out_tasks(
     connection: &Connection,
     scope: &Scope,
@@ -44,7 +44,7 @@ fn carry_out<K: TaskObject>(
     tasks.spawn(put_down(restart_on_panic(name, watch), shutdown.clone()));
 }
 
-/// Does `work`, but not for much longer than until `shutdown`.
+/// Runs `work`, and drops it soon after `shutdown`.
 async fn put_down(work: impl Future<Output = ()>, shutdown: CancellationToken) {
     let late = async {
         shutdown.cancelled().await;

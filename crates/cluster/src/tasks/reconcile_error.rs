@@ -1,20 +1,20 @@
 use crate::api_server_error::ApiServerError;
 
-/// Why a task could not be taken further for now.
+/// A reconciliation failed and is retried.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReconcileError {
-    /// The API server refuses something that it may allow later, or cannot be reached.
+    /// The API server refuses a request that it may accept later, or cannot be reached.
     #[error("{doing}: {message}")]
     Api {
-        /// What was being done.
+        /// The failed action.
         doing: &'static str,
-        /// What the API server said.
+        /// The API server's message.
         message: String,
     },
-    /// The API server has not answered in time.
+    /// The API server did not answer in time.
     #[error("the API server does not answer")]
     Slow,
-    /// Others change the task all the time.
+    /// Other clients change the task all the time.
     #[error("the task keeps changing")]
     Restless,
 }
