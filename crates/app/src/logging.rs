@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::io::{IsTerminal, stderr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,7 +20,7 @@ use crate::traces::{SpanLayer, TARGET, Traces};
 #[command(next_help_heading = "Logging")]
 pub struct LogOptions {
     /// Log filter: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`. Default: info
-    /// for `serve`, error for other commands. The Kubernetes client's own log lines are off by default.
+    /// for `serve`, error for other commands. A level alone leaves out the Kubernetes client's own log lines.
     #[arg(long, global = true, env = "SHIPWRIGHT_TRIGGER_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// Log format. Default: text on a terminal, else JSON.
@@ -29,8 +30,8 @@ pub struct LogOptions {
     quiet: bool,
 }
 
-/// The Kubernetes client logs every failed connection, and every 403 of a watch. Shipwright Trigger logs them itself, once and with their
-/// effect.
+/// The Kubernetes client logs every failed connection, and every 403 of a watch. Shipwright Trigger logs them itself,
+/// once and with their effect.
 const WITHOUT_CLIENT: &str = "kube_client=off,kube_runtime::watcher=off";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,7 +46,7 @@ impl LogOptions {
     /// The options of commands that print their results: log errors only, unless a filter is set.
     pub(crate) fn quiet(mut self) -> Self {
         self.quiet = true;
-        self.log.get_or_insert_with(|| format!("error,{WITHOUT_CLIENT}"));
+        self.log.get_or_insert_with(|| "error".to_owned());
         self
     }
 }
@@ -65,9 +66,16 @@ pub(crate) fn start(options: &LogOptions) -> anyhow::Result<Option<Traces>> {
     Ok(traces)
 }
 
+/// A level alone applies to the log lines of Shipwright Trigger, not of the Kubernetes client.
+fn expand(filter: &str) -> Cow<'_, str> {
+    match filter.parse::<LevelFilter>() {
+        Ok(_) if !filter.is_empty() => format!("{filter},{WITHOUT_CLIENT}").into(),
+        _ => filter.into(),
+    }
+}
+
 fn start_with(options: &LogOptions, spans: Option<SpanLayer>) -> anyhow::Result<()> {
-    let by_default = format!("info,{WITHOUT_CLIENT}");
-    let at_start = options.log.as_deref().unwrap_or(&by_default);
+    let at_start = &*expand(options.log.as_deref().unwrap_or("info"));
     let filter = EnvFilter::try_new(at_start).with_context(|| {
         format!(
             "invalid filter `--log {at_start}`: use a level such as `info` or a list such as `info,kube=warn`"
@@ -131,9 +139,8 @@ impl LogFilter for Filter {
     }
 
     fn set(&self, filter: &str) -> Result<(), String> {
-        // A level alone applies to the log lines of Shipwright Trigger, not of the Kubernetes client.
-        let is_level = filter != self.at_start && filter.parse::<LevelFilter>().is_ok();
-        let filter = if is_level { format!("{filter},{WITHOUT_CLIENT}") } else { filter.to_owned() };
+        let filter = if filter == self.at_start { filter.into() } else { expand(filter) };
+        let filter = filter.into_owned();
         let parsed = EnvFilter::try_new(&filter).map_err(|error| error.to_string())?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(handle) = &self.handle {
@@ -141,5 +148,26 @@ impl LogFilter for Filter {
         }
         *current = filter;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_alone_leaves_out_the_client_and_a_list_stays_as_it_is() {
+        for (filter, expected) in [
+            ("debug", "debug,kube_client=off,kube_runtime::watcher=off"),
+            ("info,kube_client=debug", "info,kube_client=debug"),
+            (
+                "info,kube_client=off,kube_runtime::watcher=off",
+                "info,kube_client=off,kube_runtime::watcher=off",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(expand(filter), expected);
+            EnvFilter::try_new(expected).unwrap();
+        }
     }
 }
