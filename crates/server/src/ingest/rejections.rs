@@ -11,15 +11,15 @@ use trigger_runtime::SecretError;
 
 use super::response::HookResponse;
 
-/// How many rejections wait to be written. Those beyond are only counted: every stranger can cause them.
+/// The capacity of the queue. Rejections beyond are only counted: any stranger can cause them.
 const WAITING: usize = 256;
-/// How far apart they are written, so that a flood costs the journal next to nothing.
+/// The pause between writes, so that a flood costs the journal next to nothing.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A request that is not accepted: the answer for the sender, and the detail for the operator.
 pub(super) struct Rejected {
     pub(super) response: HookResponse,
-    /// Absent if the request has nothing to tell, or nothing could be stored now.
+    /// Absent if the request names nothing to record, or the journal cannot store it now.
     pub(super) detail: Option<RejectionDetail>,
 }
 
@@ -129,13 +129,13 @@ impl KeyCheck {
 }
 
 impl Rejections {
-    /// The two ends: one for the hooks, one to be run in the background.
+    /// The queue for the hooks, and the writer to run in the background.
     pub(super) fn new(journal: Arc<dyn Journal>, dropped: Counter) -> (Self, RejectionWriter) {
         let (sender, queue) = mpsc::channel(WAITING);
         (Self { queue: sender, dropped }, RejectionWriter { queue, journal })
     }
 
-    /// Hands a rejection over. If too many wait, it is dropped and counted.
+    /// Queues a rejection. If the queue is full, it is dropped and counted.
     pub(super) fn note(&self, rejection: Rejection) {
         if self.queue.try_send(rejection).is_err() {
             self.dropped.inc();

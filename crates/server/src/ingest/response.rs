@@ -46,7 +46,7 @@ pub(crate) enum AuthFailure {
     Unproven,
     /// No key verifies the request.
     NotVerified,
-    /// There is no key to verify it with.
+    /// No Secret of the rules holds a key.
     NoKey,
 }
 
