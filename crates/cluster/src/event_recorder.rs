@@ -96,6 +96,14 @@ impl ImageWarnings for EventRecorder {
             format!("the image {image} is looked at again"),
         ));
     }
+
+    fn images_left_out(&self, build: &OwnerRules, count: usize, most: usize) {
+        let note = format!(
+            "{count} images of this Build are not watched: the Builds of the namespace watch more than {most}; \
+             watch fewer images"
+        );
+        self.report(about(build, true, "TooManyImages", note));
+    }
 }
 
 fn about(build: &OwnerRules, warning: bool, reason: &'static str, note: String) -> ObjectEvent {

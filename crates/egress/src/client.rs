@@ -7,6 +7,8 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use rustls::ClientConfig;
+use tracing::debug;
+use trigger_runtime::error_chain;
 
 use crate::error::{EgressError, cleaned, innermost};
 use crate::guard::{Forbidden, Guard, is_private_literal};
@@ -92,6 +94,7 @@ impl Egress {
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, EgressError> {
         let HttpRequest { method, url, headers, body, timeout } = request;
         let host = cleaned(url.host_str().unwrap_or_default());
+        let names_cause = self.0.guard.names_causes(&url);
         self.0.guard.check(&url).map_err(|error| EgressError::from(&error))?;
         let mut request = self.client_for(&url).request(method, url).headers(headers);
         if let Some(body) = body {
@@ -102,10 +105,14 @@ impl Egress {
         }
         match request.send().await {
             Ok(response) => Ok(HttpResponse::new(host, response)),
-            Err(error) => Err(match Forbidden::behind(&error) {
-                Some(forbidden) => forbidden.into(),
-                None => EgressError::of_request(&error, &host),
-            }),
+            Err(error) => {
+                let error = error.without_url();
+                debug!(host, error = %error_chain(&error), "a request to another server failed");
+                Err(match Forbidden::behind(&error) {
+                    Some(forbidden) => forbidden.into(),
+                    None => EgressError::of_request(&error, &host, names_cause),
+                })
+            }
         }
     }
 
@@ -122,8 +129,14 @@ impl Egress {
     }
 }
 
+/// Idle connections to one host: polls of one registry follow each other closely.
+pub(crate) const MAX_IDLE_PER_HOST: usize = 4;
+/// Authors of Builds choose thousands of hosts, and each idle connection has buffers.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
 fn client_builder(tls: &ClientConfig, timeout: Duration) -> ClientBuilder {
     let agent = concat!("shipwright-trigger/", env!("CARGO_PKG_VERSION"));
     let builder = Client::builder().tls_backend_preconfigured(tls.clone());
+    let builder = builder.pool_max_idle_per_host(MAX_IDLE_PER_HOST).pool_idle_timeout(IDLE_TIMEOUT);
     builder.redirect(Policy::none()).timeout(timeout).user_agent(agent)
 }

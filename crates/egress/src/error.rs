@@ -25,8 +25,8 @@ pub enum EgressErrorKind {
     Interrupted,
 }
 
-/// The longest text of strangers in a message, in characters.
-const MAX_QUOTED: usize = 200;
+/// The longest text of other servers in a message, in characters.
+pub(crate) const MAX_QUOTED: usize = 200;
 
 impl EgressError {
     pub(crate) fn new(kind: EgressErrorKind, message: impl Into<String>) -> Self {
@@ -38,8 +38,13 @@ impl EgressError {
         &self.message
     }
 
-    /// The error of a request without a response. The URL is left out: its query may contain a signature.
-    pub(crate) fn of_request(error: &reqwest::Error, host: &str) -> Self {
+    /// The error of a request without a response, with its cause if `names_cause`. The URL is left out: its query may
+    /// contain a signature.
+    pub(crate) fn of_request(error: &reqwest::Error, host: &str, names_cause: bool) -> Self {
+        if !names_cause {
+            let message = format!("`{host}` cannot be reached; check its name, network and certificate");
+            return Self::new(EgressErrorKind::Unreachable, message);
+        }
         if error.is_timeout() {
             let message = format!("`{host}` does not answer in time; check that it can be reached from here");
             return Self::new(EgressErrorKind::TimedOut, message);

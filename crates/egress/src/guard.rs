@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tracing::debug;
 
 use crate::address::{is_allowed, is_public};
 use crate::error::{EgressError, EgressErrorKind, causes, cleaned};
@@ -23,13 +24,19 @@ pub(crate) struct Guard {
 /// A URL that no request may be sent to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Forbidden {
-    /// The address is not public.
-    #[error("`{host}` has the private address {address}; allow the host or the network if that is meant")]
-    Private {
+    /// The URL has a private address in place of a name.
+    #[error("{}", no_address(host))]
+    Literal {
         /// The host of the URL.
         host: String,
-        /// The first of its addresses.
-        address: IpAddr,
+    },
+    /// The name has no address, or none that may be contacted.
+    ///
+    /// One variant for both: authors of Builds could find out the names of internal services by the difference.
+    #[error("{}", no_address(host))]
+    Name {
+        /// The host of the URL.
+        host: String,
     },
     /// The scheme is not HTTPS.
     #[error("`{host}` is accessed over HTTPS only; list it among the hosts for plain HTTP if that is meant")]
@@ -37,6 +44,13 @@ pub(crate) enum Forbidden {
         /// The host of the URL.
         host: String,
     },
+}
+
+/// The one text for every address that may not be contacted.
+fn no_address(host: &str) -> String {
+    format!(
+        "`{host}` has no address that may be contacted; check the name, or let the operator allow the host"
+    )
 }
 
 impl Forbidden {
@@ -48,7 +62,12 @@ impl Forbidden {
 
 impl From<&Forbidden> for EgressError {
     fn from(error: &Forbidden) -> Self {
-        Self::new(EgressErrorKind::Refused, cleaned(&error.to_string()))
+        let kind = match error {
+            Forbidden::Literal { .. } | Forbidden::Scheme { .. } => EgressErrorKind::Refused,
+            // A name that has no address now may have one soon, and the kind must not tell the two apart.
+            Forbidden::Name { .. } => EgressErrorKind::Unreachable,
+        };
+        Self::new(kind, cleaned(&error.to_string()))
     }
 }
 
@@ -88,10 +107,18 @@ impl Guard {
         }
         match literal_address(url) {
             Some(address) if !self.allows_by_name(url) && !is_allowed(&self.private_networks, address) => {
-                Err(Forbidden::Private { host: host(), address })
+                Err(Forbidden::Literal { host: host() })
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a request that failed may name the cause to authors of Builds: not if its host may have a private
+    /// address because of its network. A closed port and a missing host would be told apart.
+    pub(crate) fn names_causes(&self, url: &Url) -> bool {
+        self.private_networks.is_empty()
+            || self.allows_by_name(url)
+            || literal_address(url).is_some_and(is_public)
     }
 
     /// The resolver for hosts that are not allowed by name.
@@ -118,24 +145,30 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let networks = Arc::clone(&self.0);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let addresses = allowed_of(&networks, name.as_str(), found)?;
+            let host = name.as_str();
+            let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| {
+                debug!(host, error = %error, "a name cannot be resolved");
+                Forbidden::Name { host: host.to_owned() }
+            })?;
+            let addresses = allowed_of(&networks, host, found)?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }
 
-/// The allowed addresses of a host; an error if it has others only.
+/// The allowed addresses of a host; an error if there is none.
 fn allowed_of(
     networks: &[IpNet],
     host: &str,
     found: impl Iterator<Item = SocketAddr>,
 ) -> Result<Vec<SocketAddr>, Forbidden> {
     let (allowed, others): (Vec<_>, Vec<_>) = found.partition(|found| is_allowed(networks, found.ip()));
-    match (allowed.is_empty(), others.first()) {
-        (true, Some(other)) => Err(Forbidden::Private { host: host.to_owned(), address: other.ip() }),
-        _ => Ok(allowed),
+    if allowed.is_empty() {
+        // The operator may know the addresses; the author of the Build, who reads the error, may not.
+        debug!(host, addresses = ?others, "a name has no address that may be contacted");
+        return Err(Forbidden::Name { host: host.to_owned() });
     }
+    Ok(allowed)
 }
 
 #[cfg(test)]
@@ -150,9 +183,38 @@ mod tests {
             Ok(good.into_iter().map(|good| good.ip().to_string()).collect::<Vec<_>>())
         };
         assert_eq!(check(&["10.0.0.1", "1.1.1.1", "::1"]), Ok(vec!["1.1.1.1".to_owned()]));
-        assert_eq!(check(&[]), Ok(vec![]));
-        let address = "10.0.0.1".parse().unwrap();
-        assert_eq!(check(&["10.0.0.1", "::1"]), Err(Forbidden::Private { host: "host".to_owned(), address }));
+        for none in [&[][..], &["10.0.0.1", "::1"]] {
+            assert_eq!(check(none), Err(Forbidden::Name { host: "host".to_owned() }), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_address_is_not_told_from_a_missing_one() {
+        let literal = EgressError::from(&Forbidden::Literal { host: "10.0.0.1".to_owned() });
+        let named = EgressError::from(&Forbidden::Name { host: "db.internal".to_owned() });
+        assert_eq!(literal.message().replace("10.0.0.1", ""), named.message().replace("db.internal", ""));
+        let unreachable = (EgressErrorKind::Unreachable, false);
+        assert_eq!((named.kind, named.message().contains("private")), unreachable);
+    }
+
+    #[test]
+    fn the_cause_of_an_error_is_hidden_where_the_address_may_be_private() {
+        let by_host = Guard::new(vec!["registry.local".parse().unwrap()], Vec::new());
+        let by_network = ["registry.local", "10.0.0.0/8"].map(|text| text.parse().unwrap());
+        let by_network = Guard::new(by_network.to_vec(), Vec::new());
+        for (url, with_host, with_network) in [
+            ("https://registry.example/", true, false),
+            ("https://registry.local/", true, true),
+            ("https://1.1.1.1/", true, true),
+            ("https://10.0.0.1/", true, false),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(
+                (by_host.names_causes(&url), by_network.names_causes(&url)),
+                (with_host, with_network),
+                "{url}"
+            );
+        }
     }
 
     #[test]

@@ -15,7 +15,8 @@
 //!   connection itself, so a name that changes its address in between gains nothing.
 //! - Redirects are not followed. A caller that follows one sends a new request, which passes the same checks.
 //! - Time is limited before a request is sent, and size before a body is stored.
-//! - Errors contain no header, no body and no path or query of a URL, so they contain no credentials.
+//! - Errors contain no header, no body and no path or query of a URL, so they contain no credentials. They do not
+//!   tell what an internal name resolves to; the log has that at debug level.
 //!
 //! Behind a proxy the program sees no addresses; the proxy has to enforce the first invariant.
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ mod client;
 mod error;
 mod guard;
 mod host_port;
+mod limits;
 mod response;
 mod settings;
 mod tls;
@@ -32,6 +34,7 @@ mod tls;
 pub use client::{Egress, HttpRequest};
 pub use error::{EgressError, EgressErrorKind, cleaned};
 pub use host_port::{HostPort, HostPortError};
+pub use limits::LIMITS;
 pub use reqwest::Url;
 pub use response::HttpResponse;
 pub use settings::{EgressSettings, EgressSettingsError, PrivateAllowed, PrivateAllowedError};

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,14 +14,28 @@ use crate::error::EgressError;
 pub struct HttpResponse {
     host: String,
     response: Response,
+    /// Dropped with the response, or after its body.
+    guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// A server that asks for a longer pause is asked again after this time all the same.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 impl HttpResponse {
     pub(crate) fn new(host: String, response: Response) -> Self {
-        Self { host, response }
+        Self { host, response, guard: None }
+    }
+
+    /// Keeps `guard` until the body is read or the response is dropped. For limits of concurrent requests.
+    #[must_use]
+    pub fn with_guard(self, guard: impl Any + Send + Sync) -> Self {
+        Self { guard: Some(Box::new(guard)), ..self }
+    }
+
+    /// Drops the guard now.
+    #[must_use]
+    pub fn without_guard(self) -> Self {
+        Self { guard: None, ..self }
     }
 
     /// The status.
@@ -54,6 +69,17 @@ impl HttpResponse {
         }
         let (body, complete) = self.read(limit).await?;
         if complete { Ok(body) } else { Err(EgressError::too_large(&host, limit)) }
+    }
+
+    /// Passes the body to `take` piece by piece and stores none of it. Fails if it has more than `limit` bytes.
+    pub async fn for_each_piece(self, limit: usize, mut take: impl FnMut(&[u8])) -> Result<(), EgressError> {
+        let Self { host, mut response, guard: _guard } = self;
+        let mut room = limit;
+        while let Some(piece) = response.chunk().await.map_err(|error| EgressError::of_body(&error, &host))? {
+            room = room.checked_sub(piece.len()).ok_or_else(|| EgressError::too_large(&host, limit))?;
+            take(&piece);
+        }
+        Ok(())
     }
 
     /// Reads the first `limit` bytes of the body, or all of a shorter one.

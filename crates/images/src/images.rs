@@ -1,28 +1,31 @@
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 use trigger_core::{ImageRef, Observer, PushHint};
 use trigger_journal::Journal;
 use trigger_registries::Registries;
 use trigger_rules::Inventory;
 use trigger_runtime::{CriticalTasks, Leadership, Secrets};
 
+use crate::followed::{is_any_named, is_named};
 use crate::hint::ImageNotifier;
 use crate::ledger::{Observation, ObservationOutcome};
 use crate::metrics::Metrics;
-use crate::poller::{PendingHint, Poller};
+use crate::poller::{PendingHint, PollPlan, Poller};
 use crate::resolver::Resolver;
 use crate::schedule::Schedule;
 use crate::status::{ImageStatus, ImageStatusCache};
 use crate::tracker::{ImageTracker, PendingObservation};
-use crate::warnings::{ImageWarnings, WarningWindows};
-use crate::watchers::{is_watched, watchers};
+use crate::warnings::ImageWarnings;
 
 /// Observations that wait to be written to the journal. When the queue is full, their sources wait.
-const QUEUED_OBSERVATIONS: usize = 1024;
+pub(crate) const MAX_OBSERVATIONS: usize = 1024;
+/// Hints that wait for the poller, which takes them in microseconds. A push hint that finds the queue full is dropped:
+/// the next poll finds the change.
+pub(crate) const MAX_HINTS: usize = 256;
 
 /// The dependencies of [`Images`].
 pub struct ImageParts {
@@ -52,15 +55,13 @@ pub struct ImageSettings {
     /// The polling interval of images whose Builds set none. `None`: one poll at first, then only after push
     /// hints.
     pub interval: Option<Duration>,
-    /// The maximum rate of requests to one registry, per second.
-    pub rate: f64,
     /// How long a changed image waits for changes of the other images that a Build watches.
     pub window: Duration,
 }
 
 impl Default for ImageSettings {
     fn default() -> Self {
-        Self { interval: Some(Duration::from_mins(5)), rate: 10.0, window: Duration::from_secs(10) }
+        Self { interval: Some(Duration::from_mins(5)), window: Duration::from_secs(10) }
     }
 }
 
@@ -69,7 +70,7 @@ impl Default for ImageSettings {
 pub struct Images {
     inventory: Arc<Inventory>,
     observations: mpsc::Sender<PendingObservation>,
-    hints: mpsc::UnboundedSender<PendingHint>,
+    hints: mpsc::Sender<PendingHint>,
     status: Arc<ImageStatusCache>,
     leadership: Leadership,
 }
@@ -94,17 +95,11 @@ impl Images {
             leadership,
             observer,
         } = parts;
-        let (observations, observed) = mpsc::channel(QUEUED_OBSERVATIONS);
-        let (hints, hinted) = mpsc::unbounded_channel();
+        let (observations, observed) = mpsc::channel(MAX_OBSERVATIONS);
+        let (hints, hinted) = mpsc::channel(MAX_HINTS);
         let status = Arc::new(ImageStatusCache::default());
-        let tracker = ImageTracker::new(
-            Arc::clone(&inventory),
-            journal,
-            metrics.clone(),
-            settings.window,
-            Arc::clone(&status),
-            observer,
-        );
+        let tracker =
+            ImageTracker::new(journal, metrics.clone(), settings.window, Arc::clone(&status), observer);
         let poller = Poller {
             inventory: Arc::clone(&inventory),
             resolver: Arc::new(Resolver::new(registries, secrets)),
@@ -113,13 +108,9 @@ impl Images {
             warnings,
             metrics,
             interval: settings.interval,
-            schedule: Schedule::new(settings.rate),
-            hinted: HashSet::new(),
-            plan: HashMap::new(),
-            planned_for: None,
-            warning_windows: WarningWindows::default(),
-            waiters: HashMap::new(),
             leadership: leadership.clone(),
+            schedule: Schedule::new(),
+            plan: PollPlan::default(),
         };
         let shutdown = shutdown.clone();
         tasks.spawn("images", async move {
@@ -146,14 +137,16 @@ impl Images {
         outcome.await.ok()
     }
 
-    /// Whether a Build of the namespace watches the image.
+    /// Whether a Build of the namespace watches the image, and the image is followed.
     pub fn is_watched(&self, namespace: &str, image: &ImageRef) -> bool {
-        self.inventory.current().is_some_and(|rules| is_watched(&rules, namespace, image))
+        // The rules may be newer than the plan, which knows only the images that are too many.
+        self.inventory.current().is_some_and(|rules| is_named(&rules, namespace, image))
+            && !self.status.followed().leaves_out(namespace, image)
     }
 
     /// Whether any Build watches any image.
     pub fn is_any_watched(&self) -> bool {
-        self.inventory.current().is_some_and(|rules| watchers(&rules).next().is_some())
+        self.inventory.current().is_some_and(|rules| is_any_named(&rules))
     }
 
     /// Stores whether an Image object of the namespace reports the digest of an image. If so, its registry is not
@@ -171,16 +164,20 @@ impl Images {
 
     /// The state of every image that Builds watch.
     pub fn statuses(&self) -> Vec<ImageStatus> {
-        self.inventory.current().map(|rules| self.status.statuses(&rules)).unwrap_or_default()
+        self.status.statuses()
     }
 
     /// Asks the registry of an image now. Returns when that is done, at the latest after `timeout`; the outcome is
     /// in [`Self::statuses`].
     pub async fn check(&self, image: &ImageRef, timeout: Duration) {
         let (done, answer) = oneshot::channel();
-        if self.hints.send(PendingHint { images: vec![image.clone()], done: Some(done) }).is_ok() {
-            let _ = tokio::time::timeout(timeout, answer).await;
-        }
+        let check = async {
+            let hint = PendingHint { images: vec![image.clone()], done: Some(done) };
+            if self.hints.send(hint).await.is_ok() {
+                let _ = answer.await;
+            }
+        };
+        let _ = tokio::time::timeout(timeout, check).await;
     }
 }
 
@@ -188,8 +185,10 @@ impl ImageNotifier for Images {
     fn notify(&self, hint: &PushHint) -> usize {
         let images = self.status.matching(hint);
         let count = images.len();
-        if count > 0 {
-            let _ = self.hints.send(PendingHint { images, done: None });
+        if count > 0
+            && let Err(error) = self.hints.try_send(PendingHint { images, done: None })
+        {
+            debug!(error = %error, "a push hint is dropped; the next poll finds the change");
         }
         count
     }

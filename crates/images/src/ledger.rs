@@ -1,9 +1,19 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trigger_core::{Digest, ImageChange, ImageRef, ImageSource};
+
+use crate::change_groups::ChangeGroups;
+use crate::followed::MAX_IMAGES;
+
+/// Changes in one delivery. A Build that watches more images than that may start several runs.
+pub(crate) const MAX_CHANGES: usize = 250;
+/// Changes of one namespace whose deliveries are not in the journal yet, as when its quota is used up.
+pub(crate) const MAX_OPEN: usize = 1000;
+/// Images of one ledger: those that the Builds watch, and as many that they have watched.
+pub(crate) const MAX_KNOWN: usize = 2 * MAX_IMAGES;
 
 /// The known digests of the images that the Builds of one namespace watch. An entry in the journal, so it survives
 /// restarts and is shared by all replicas. Its JSON is stored: the names of fields must not change.
@@ -117,17 +127,31 @@ impl Ledger {
     ///
     /// The changes that one Build watches become one delivery, so that it starts one run. A change of an image that
     /// some Build watches together with others therefore waits for `window`, from the first change of the bundle.
-    /// Changes of images that no Build watches any more are dropped.
-    pub(crate) fn bundle(&mut self, now: Timestamp, window: Duration, builds: &[&[ImageRef]]) {
-        for group in self.groups(builds) {
-            let has_companions = || builds.iter().any(|names| names.len() > 1 && overlap(names, &group));
-            if has_companions() && self.first_observed(&group).is_none_or(|first| after(first, window) > now)
-            {
+    /// Changes of images that no Build watches any more are dropped. More than [`MAX_CHANGES`] make several deliveries.
+    ///
+    /// While [`MAX_OPEN`] changes wait for the journal, further ones stay with their images, where two are one.
+    pub(crate) fn bundle<'a>(
+        &mut self,
+        now: Timestamp,
+        window: Duration,
+        builds: impl IntoIterator<Item = &'a [ImageRef]>,
+    ) {
+        if self.open.iter().map(Vec::len).sum::<usize>() >= MAX_OPEN {
+            return;
+        }
+        let observed =
+            self.images.iter().filter_map(|(image, known)| Some((image, known.change.as_ref()?.observed)));
+        let mut groups = ChangeGroups::default();
+        for (image, since) in observed {
+            groups.add(image, since);
+        }
+        for group in groups.of(builds) {
+            if group.has_companions && after(group.first_observed, window) > now {
                 continue;
             }
-            let changes: Vec<_> = group.iter().filter_map(|image| self.take(image)).collect();
-            if builds.iter().any(|names| overlap(names, &group)) {
-                self.open.push(changes);
+            let changes: Vec<_> = group.images.iter().filter_map(|image| self.take(image)).collect();
+            if group.is_watched {
+                self.open.extend(changes.chunks(MAX_CHANGES).map(<[_]>::to_vec));
             }
         }
     }
@@ -136,29 +160,6 @@ impl Ledger {
     pub(crate) fn next_due(&self, window: Duration) -> Option<Timestamp> {
         let changes = self.images.values().filter_map(|known| known.change.as_ref());
         changes.map(|change| after(change.observed, window)).min()
-    }
-
-    /// The changed images, in groups that share a Build.
-    fn groups(&self, builds: &[&[ImageRef]]) -> Vec<BTreeSet<ImageRef>> {
-        let changed = self.images.iter().filter(|(_, known)| known.change.is_some());
-        let mut groups: Vec<BTreeSet<ImageRef>> = changed.map(|(image, _)| [image.clone()].into()).collect();
-        if groups.len() < 2 {
-            return groups;
-        }
-        for names in builds.iter().filter(|names| names.len() > 1) {
-            let (shared, mut separate): (Vec<_>, Vec<_>) =
-                groups.into_iter().partition(|group| overlap(names, group));
-            if !shared.is_empty() {
-                separate.push(shared.into_iter().flatten().collect());
-            }
-            groups = separate;
-        }
-        groups
-    }
-
-    fn first_observed(&self, group: &BTreeSet<ImageRef>) -> Option<Timestamp> {
-        let known = group.iter().filter_map(|image| self.images.get(image));
-        known.filter_map(|known| known.change.as_ref()).map(|change| change.observed).min()
     }
 
     fn take(&mut self, image: &ImageRef) -> Option<ImageChange> {
@@ -187,14 +188,15 @@ impl Ledger {
         self.images.keys()
     }
 
-    /// Forgets an image that no Build watches any more.
-    pub(crate) fn forget(&mut self, image: &ImageRef) {
-        self.images.remove(image);
+    /// Whether there are more images than a namespace can watch at a time, so that earlier ones should be forgotten.
+    pub(crate) fn is_full(&self) -> bool {
+        self.images.len() >= MAX_KNOWN
     }
-}
 
-fn overlap(names: &[ImageRef], group: &BTreeSet<ImageRef>) -> bool {
-    names.iter().any(|name| group.contains(name))
+    /// Forgets the images for which `keep` is false.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&ImageRef) -> bool) {
+        self.images.retain(|image, _| keep(image));
+    }
 }
 
 fn after(moment: Timestamp, wait: Duration) -> Timestamp {
@@ -243,8 +245,7 @@ mod tests {
 
         /// Closes the bundles that are due and returns them as text.
         fn bundles(&mut self, second: i64) -> Vec<String> {
-            let builds: Vec<_> = self.builds.iter().map(Vec::as_slice).collect();
-            self.ledger.bundle(at(second), WINDOW, &builds);
+            self.ledger.bundle(at(second), WINDOW, self.builds.iter().map(Vec::as_slice));
             // The ledger survives being stored.
             let text = serde_json::to_string(&self.ledger).unwrap();
             assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), self.ledger);
@@ -343,6 +344,53 @@ mod tests {
         scene.registry(305, "c", "3");
         assert_eq!(scene.bundles(310), ["a 2>3"], "without b they share no Build");
         assert_eq!(scene.bundles(315), ["c 2>3"]);
+    }
+
+    #[test]
+    fn a_delivery_has_a_bounded_number_of_changes_and_so_have_those_that_wait_for_the_journal() {
+        let names: Vec<_> = (0..MAX_OPEN + 100).map(|n| format!("i{n:04}")).collect();
+        let images: Vec<_> = names.iter().map(|name| image(name)).collect();
+        let mut ledger = Ledger::default();
+        let change_all = |ledger: &mut Ledger, to: &str, images: &[ImageRef]| {
+            for image in images {
+                let (image, digest, since) = (image.clone(), digest(to), at(1));
+                let source = ImageSource::Registry;
+                ledger.observe(&Observation { image, digest, source, since, pushed: false }, since);
+            }
+        };
+        for to in ["1", "2"] {
+            change_all(&mut ledger, to, &images);
+        }
+        ledger.bundle(at(100), WINDOW, [images.as_slice()]);
+        let sizes: Vec<_> = ledger.open().iter().map(Vec::len).collect();
+        assert_eq!(sizes, [250, 250, 250, 250, 100]);
+        for to in ["3", "1", "2"] {
+            change_all(&mut ledger, to, &images);
+            ledger.bundle(at(200), WINDOW, [images.as_slice()]);
+        }
+        assert_eq!(ledger.open().len(), 5, "none is added while the journal does not take them");
+        assert_eq!(ledger.next_due(WINDOW), None, "the image is as it was");
+    }
+
+    #[test]
+    fn a_ledger_of_many_images_and_builds_is_bundled_in_linear_time() {
+        let images: Vec<_> = (0..MAX_IMAGES).map(|n| image(&format!("i{n:04}"))).collect();
+        let mut ledger = Ledger::default();
+        for to in ["1", "2"] {
+            for image in &images {
+                let (image, digest, since) = (image.clone(), digest(to), at(1));
+                let source = ImageSource::Registry;
+                ledger.observe(&Observation { image, digest, source, since, pushed: false }, since);
+            }
+        }
+        // A chain of Builds, each with images in common with the next.
+        let builds = || images.windows(10);
+        let begun = std::time::Instant::now();
+        ledger.bundle(at(2), WINDOW, builds());
+        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+        assert!(ledger.open().is_empty(), "they wait for each other");
+        ledger.bundle(at(100), WINDOW, builds());
+        assert_eq!(ledger.open().iter().map(Vec::len).sum::<usize>(), MAX_IMAGES);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! so. Image objects and BuildRuns are watched by `cluster` and reported through [`Images::observe`]. The tracker
 //! compares each observation with the ledger of its namespace and makes a delivery of a change. `status` is for
 //! people, `warnings` for Events on Builds. [`IMAGES`], [`read`] and [`image_changes`] are how such a delivery is
-//! read again. [`ImageNotifier`] is the door for push hints.
+//! read again. [`ImageNotifier`] takes push hints.
 //!
 //! # Invariants
 //!
@@ -18,11 +18,16 @@
 //!   starting point.
 //! - A registry that notifies is asked twice if the first response is no change: CNCF Distribution notifies before
 //!   it moves the tag.
+//! - Namespaces are polled for, retried and bounded separately (`limits`). One whose images hang, change all the time
+//!   or are too many delays none of the others.
 //! - A hint is followed by the replica that receives it, leader or not.
 #![forbid(unsafe_code)]
 
+mod change_groups;
 mod delivery;
+mod followed;
 mod hint;
+mod image_key;
 mod images;
 mod ledger;
 mod limits;
@@ -33,7 +38,6 @@ mod schedule;
 mod status;
 mod tracker;
 mod warnings;
-mod watchers;
 
 pub use delivery::{IMAGES, image_changes, read};
 pub use hint::ImageNotifier;

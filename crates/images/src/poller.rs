@@ -9,24 +9,27 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info};
-use trigger_core::{ImageRef, ImageSource};
-use trigger_registries::{ResolveError, ResolveErrorKind};
+use trigger_core::{Digest, ImageRef, ImageSource};
+use trigger_registries::ResolveError;
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::Leadership;
 
+use crate::followed::{Followed, FollowedBuild, are_the_same};
+use crate::image_key::ImageKey;
 use crate::ledger::{Observation, ObservationOutcome};
 use crate::metrics::Metrics;
-use crate::resolver::{Requester, Resolution, Resolver};
+use crate::resolver::{MAX_SECRETS, Resolver, SecretNames, SharedAnswers};
 use crate::schedule::{Next, PollOutcome, Schedule};
-use crate::status::{ImageError, ImageStatusCache, LastPoll, WatchedImages};
+use crate::status::{ImageError, ImageStatusCache, LastPoll};
 use crate::tracker::PendingObservation;
 use crate::warnings::{ImageWarnings, WarningWindows};
-use crate::watchers::{are_the_same, watchers};
 
 /// How often the rules are checked for images that are new.
 const REPLAN: Duration = Duration::from_secs(1);
-/// The pause for a registry that answers "too many requests" without `Retry-After`.
-const RATE_LIMIT_PAUSE: Duration = Duration::from_mins(1);
+/// Images that are polled soon because an image of the same Builds has changed. The others follow by interval.
+pub(crate) const MAX_COMPANIONS: usize = 1000;
+/// Callers that wait for a poll of one image. Further ones get the state as it is.
+pub(crate) const MAX_WAITERS: usize = 64;
 
 /// Asks registries for digests: the leader by interval, every replica after a push hint that reaches it.
 pub(crate) struct Poller {
@@ -38,25 +41,30 @@ pub(crate) struct Poller {
     pub(crate) metrics: Metrics,
     /// The interval of images whose Builds set none; `None` for hints only.
     pub(crate) interval: Option<Duration>,
-    pub(crate) schedule: Schedule,
-    /// Images with a push hint since their last poll.
-    pub(crate) hinted: HashSet<ImageRef>,
-    pub(crate) plan: HashMap<ImageRef, PlannedPoll>,
-    pub(crate) planned_for: Option<(Arc<RuleSet>, u64)>,
-    pub(crate) warning_windows: WarningWindows,
-    /// Callers that wait for a poll of an image, and since when.
-    pub(crate) waiters: HashMap<ImageRef, Vec<(Instant, oneshot::Sender<()>)>>,
     pub(crate) leadership: Leadership,
+    pub(crate) schedule: Schedule,
+    pub(crate) plan: PollPlan,
 }
 
-/// How an image is polled, and for which namespaces.
+/// The polls to make, and the state of those that were made.
+#[derive(Default)]
+pub(crate) struct PollPlan {
+    polls: HashMap<ImageKey, PlannedPoll>,
+    followed: Arc<Followed>,
+    planned_for: Option<(Arc<RuleSet>, u64)>,
+    /// Images with a push hint since their last poll.
+    hinted: HashSet<ImageKey>,
+    warning_windows: WarningWindows,
+    /// Callers that wait for a poll of an image, and since when.
+    waiters: HashMap<ImageRef, Vec<(Instant, oneshot::Sender<()>)>>,
+}
+
+/// How an image is polled for one namespace.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct PlannedPoll {
-    requesters: BTreeSet<Requester>,
+struct PlannedPoll {
+    /// The Secrets of its Builds, each combination once.
+    secrets: BTreeSet<SecretNames>,
     interval: Option<Duration>,
-    /// The images of each Build that watches this one. All images of a Build share one list: copies would take the
-    /// square of their number.
-    companions: Vec<Arc<[ImageRef]>>,
 }
 
 /// A request to poll images soon.
@@ -66,16 +74,17 @@ pub(crate) struct PendingHint {
     pub(crate) done: Option<oneshot::Sender<()>>,
 }
 
-/// A finished poll.
+/// A finished poll of an image for one namespace.
 struct Polled {
-    image: ImageRef,
-    started: Instant,
-    resolution: Resolution,
+    key: ImageKey,
+    /// Whether the poll was due; otherwise it shared the answer of one that was.
+    leads: bool,
+    answer: Result<Digest, ResolveError>,
     changed: bool,
 }
 
 impl Poller {
-    pub(crate) async fn run(mut self, mut hints: mpsc::UnboundedReceiver<PendingHint>) {
+    pub(crate) async fn run(mut self, mut hints: mpsc::Receiver<PendingHint>) {
         let mut in_flight = FuturesUnordered::new();
         let mut replan = interval(REPLAN);
         replan.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -85,7 +94,7 @@ impl Poller {
         loop {
             let wake = loop {
                 match self.schedule.next(Instant::now()) {
-                    Next::Poll(image) => in_flight.push(self.poll(image)),
+                    Next::Poll(image, namespaces) => in_flight.extend(self.poll(&image, &namespaces)),
                     Next::Wait(wake) => break wake,
                 }
             };
@@ -116,105 +125,130 @@ impl Poller {
         let now = Instant::now();
         self.schedule.set_polling(leads, now);
         // Hints and callers of this replica still need a poll.
-        for image in self.hinted.iter().chain(self.waiters.keys()) {
-            self.schedule.poll_soon(image, now);
+        for key in &self.plan.hinted {
+            self.schedule.poll_soon(key, now);
         }
-        self.metrics.watched(if leads { self.plan.len() } else { 0 });
-        self.publish_next();
+        for image in self.plan.waiters.keys() {
+            for key in keys(&self.schedule, image) {
+                self.schedule.poll_soon(&key, now);
+            }
+        }
+        self.metrics.watched(if leads { self.schedule.images() } else { 0 });
+        self.publish_all();
     }
 
     fn poll_soon(&mut self, hint: PendingHint) {
-        if hint.done.is_none() {
-            self.hinted.extend(hint.images.iter().cloned());
-        }
         // The Build that watches the image may be a moment old.
         self.replan();
         let now = Instant::now();
         for image in &hint.images {
-            self.schedule.poll_soon(image, now);
+            for key in keys(&self.schedule, image) {
+                self.schedule.poll_soon(&key, now);
+                if hint.done.is_none() {
+                    self.plan.hinted.insert(key);
+                }
+            }
         }
         // An image that is not in the plan is never polled. Dropping `done` ends the wait of the caller.
         if let (Some(done), Some(image)) = (hint.done, hint.images.into_iter().next())
-            && self.plan.contains_key(&image)
+            && self.schedule.sharers(&image).next().is_some()
         {
-            self.waiters.entry(image).or_default().push((now, done));
+            let waiters = self.plan.waiters.entry(image).or_default();
+            waiters.retain(|(_, done)| !done.is_closed());
+            if waiters.len() < MAX_WAITERS {
+                waiters.push((now, done));
+            }
         }
     }
 
-    fn poll(&self, image: ImageRef) -> BoxFuture<'static, Polled> {
+    /// Polls an image for namespaces, each by itself: one with slow credentials does not hold up another.
+    fn poll(&self, image: &ImageRef, namespaces: &[Arc<str>]) -> Vec<BoxFuture<'static, Polled>> {
+        let shared = Arc::new(SharedAnswers::default());
+        let poll = |(n, namespace): (usize, &Arc<str>)| {
+            self.poll_for(ImageKey::new(namespace, image), n == 0, Arc::clone(&shared))
+        };
+        namespaces.iter().enumerate().map(poll).collect()
+    }
+
+    fn poll_for(&self, key: ImageKey, leads: bool, shared: Arc<SharedAnswers>) -> BoxFuture<'static, Polled> {
         let (resolver, observations) = (Arc::clone(&self.resolver), self.observations.clone());
-        let started = Instant::now();
-        let plan = self.plan.get(&image).into_iter();
-        let requesters: Vec<_> = plan.flat_map(|plan| plan.requesters.clone()).collect();
+        let plan = self.plan.polls.get(&key).into_iter();
+        let secrets: Vec<_> = plan.flat_map(|plan| plan.secrets.iter().cloned()).collect();
         async move {
-            let resolution = resolver.resolve(&image, &requesters).await;
-            let since = Timestamp::now();
+            let answer = resolver.resolve(&key.image, &secrets, &shared).await;
             let mut changed = false;
-            for (namespace, answer) in &resolution.by_namespace {
-                let Ok(digest) = answer else { continue };
-                let (image, digest) = (image.clone(), digest.clone());
+            if let Ok(digest) = &answer {
+                let (image, digest, since) = (key.image.clone(), digest.clone(), Timestamp::now());
                 let observation =
                     Observation { image, digest, source: ImageSource::Registry, since, pushed: false };
                 let (answer, outcome) = oneshot::channel();
-                let pending = PendingObservation { namespace: Arc::clone(namespace), observation, answer };
+                let namespace = Arc::clone(&key.namespace);
                 // The poll ends when the journal has the observation, so `check` returns after that.
-                if observations.send(pending).await.is_ok() {
-                    changed |= outcome.await == Ok(ObservationOutcome::Changed);
+                if observations.send(PendingObservation { namespace, observation, answer }).await.is_ok() {
+                    changed = outcome.await == Ok(ObservationOutcome::Changed);
                 }
             }
-            Polled { image, started, resolution, changed }
+            Polled { key, leads, answer, changed }
         }
         .boxed()
     }
 
     fn record(&mut self, polled: Polled) {
-        let Polled { image, started, resolution, changed } = polled;
+        let Polled { key, leads, answer, changed } = polled;
         let now = Instant::now();
-        let mut outcome = PollOutcome::Resolved;
-        for (namespace, answer) in &resolution.by_namespace {
-            let error = answer.as_ref().err();
-            self.metrics.answered(error.map(|error| error.kind));
-            if let Some(error) = error {
-                outcome = worse(outcome, failed(error));
-                debug!(namespace = %namespace, %image, error = %error, "cannot resolve an image");
-            }
-            let shown = error
-                .map(|error| ImageError { kind: error.kind.name(), message: error.message().to_owned() });
-            self.status.polled(namespace, &image, LastPoll { at: Timestamp::now(), error: shown });
+        let error = answer.as_ref().err();
+        self.metrics.answered(error.map(|error| error.kind));
+        if let Some(error) = error {
+            debug!(image = %key.image, namespace = %key.namespace, error = %error, "an image does not resolve");
+        }
+        let shown =
+            error.map(|error| ImageError { kind: error.kind.name(), message: error.message().to_owned() });
+        if self.plan.polls.contains_key(&key) {
+            self.status.polled(&key, LastPoll { at: Timestamp::now(), error: shown });
             // Warnings of one replica are enough.
-            if self.leadership.is_ours()
-                && let Some(rules) = self.inventory.current()
-            {
-                self.warning_windows.record(self.warnings.as_ref(), &rules, namespace, &image, error);
+            if self.leadership.is_ours() {
+                let PollPlan { warning_windows, followed, .. } = &mut self.plan;
+                warning_windows.record(self.warnings.as_ref(), followed, &key, error);
             }
         }
-        self.schedule.ended(&image, outcome, resolution.requests, now);
-        if self.hinted.remove(&image) && !changed {
+        self.schedule.ended(&key, leads, error.map_or(PollOutcome::Resolved, failed), now);
+        if self.plan.hinted.remove(&key) && !changed {
             // CNCF Distribution sends the notification before it moves the tag, so this poll may have been early.
-            self.schedule.poll_soon(&image, now);
+            self.schedule.poll_soon(&key, now);
         }
-        if changed && let Some(plan) = self.plan.get(&image) {
-            // Images that change together should start one run: the companions may have changed as well.
-            for companion in
-                plan.companions.iter().flat_map(|images| images.iter()).filter(|other| **other != image)
-            {
-                self.schedule.poll_soon(companion, now);
-            }
+        self.publish(std::iter::once(&key));
+        if changed {
+            self.poll_companions(&key, now);
         }
-        self.notify_waiters(image, started);
-        self.publish_next();
+        self.notify_waiters(&key.image);
     }
 
-    /// Notifies the callers that waited when the poll started. Later ones need another poll, which their hint has
-    /// scheduled.
-    fn notify_waiters(&mut self, image: ImageRef, started: Instant) {
-        let waiters = self.waiters.remove(&image).unwrap_or_default();
-        let (served, later): (Vec<_>, Vec<_>) = waiters.into_iter().partition(|(since, _)| *since <= started);
+    /// Polls the other images of the Builds that watch an image that has changed. Images that change together should
+    /// start one run.
+    fn poll_companions(&mut self, changed: &ImageKey, now: Instant) {
+        let followed = Arc::clone(&self.plan.followed);
+        let builds = followed.namespace(&changed.namespace).into_iter();
+        let builds = builds.flat_map(|namespace| namespace.watching(&changed.image));
+        let companions = builds.flat_map(FollowedBuild::names).filter(|image| **image != changed.image);
+        let companions: BTreeSet<_> = companions.take(MAX_COMPANIONS).collect();
+        let companions: Vec<_> =
+            companions.into_iter().map(|image| ImageKey::new(&changed.namespace, image)).collect();
+        for key in &companions {
+            self.schedule.poll_soon(key, now);
+        }
+        self.publish(&companions);
+    }
+
+    /// Notifies the callers whose image has been polled for all its namespaces since they called.
+    fn notify_waiters(&mut self, image: &ImageRef) {
+        let Some(waiters) = self.plan.waiters.remove(image) else { return };
+        let (served, later): (Vec<_>, Vec<_>) =
+            waiters.into_iter().partition(|(since, _)| self.schedule.is_polled_since(image, *since));
         for (_, done) in served {
             let _ = done.send(());
         }
         if !later.is_empty() {
-            self.waiters.insert(image, later);
+            self.plan.waiters.insert(image.clone(), later);
         }
     }
 
@@ -224,84 +258,85 @@ impl Poller {
         let version = self.status.objects_version();
         let is_planned =
             |(before, objects): &(Arc<RuleSet>, u64)| *objects == version && are_the_same(&rules, before);
-        if self.planned_for.as_ref().is_some_and(is_planned) {
+        if self.plan.planned_for.as_ref().is_some_and(is_planned) {
             return;
         }
-        let (plan, watched) = self.plan_polls(&rules);
+        let followed = Arc::new(Followed::of(&rules));
+        let polls = self.plan_polls(&followed);
         let (now, leads) = (Instant::now(), self.leadership.is_ours());
-        self.hinted.retain(|image| plan.contains_key(image));
-        self.schedule.retain(|image| plan.contains_key(image));
-        self.waiters.retain(|image, _| plan.contains_key(image));
-        for (image, planned) in &plan {
-            self.schedule.set(image, planned.interval, now);
-            let before = self.plan.get(image);
-            if leads && before.is_some_and(|before| !planned.requesters.is_subset(&before.requesters)) {
-                self.schedule.poll_soon(image, now);
+        let images = self.schedule.images();
+        self.schedule.retain(|key| polls.contains_key(key));
+        for (key, planned) in &polls {
+            self.schedule.set(key, planned.interval, now);
+            let before = self.plan.polls.get(key);
+            if leads && before.is_some_and(|before| !planned.secrets.is_subset(&before.secrets)) {
+                self.schedule.poll_soon(key, now);
             }
         }
-        self.metrics.watched(if leads { plan.len() } else { 0 });
-        if leads && plan.len() != self.plan.len() {
-            info!(images = plan.len(), "polling registries for images");
+        let planned = self.schedule.images();
+        self.metrics.watched(if leads { planned } else { 0 });
+        if leads && planned != images {
+            info!(images = planned, "polling registries for images");
         }
-        self.plan = plan;
-        self.status.set_watched(&watched);
-        self.warning_windows.retain(&watched);
-        self.planned_for = Some((rules, version));
-        self.publish_next();
+        self.status.set_followed(&followed);
+        let plan = &mut self.plan;
+        plan.hinted.retain(|key| polls.contains_key(key));
+        plan.waiters.retain(|image, _| self.schedule.sharers(image).next().is_some());
+        if leads {
+            plan.warning_windows.replan(self.warnings.as_ref(), &followed);
+        }
+        plan.polls = polls;
+        plan.followed = followed;
+        plan.planned_for = Some((rules, version));
+        self.publish_all();
     }
 
-    /// The polls to make, and the namespaces that watch each image.
-    fn plan_polls(&self, rules: &RuleSet) -> (HashMap<ImageRef, PlannedPoll>, WatchedImages) {
+    /// The polls for the images that are followed, but not of those that Image objects report.
+    fn plan_polls(&self, followed: &Followed) -> HashMap<ImageKey, PlannedPoll> {
         let objects = self.status.objects();
-        let mut plan = HashMap::<ImageRef, PlannedPoll>::new();
-        let mut watched = WatchedImages::new();
-        for watcher in watchers(rules) {
-            let (namespace, images) = (watcher.namespace(), watcher.images);
-            for name in images.names.iter() {
-                watched.entry(name.clone()).or_default().insert(Arc::clone(namespace));
-                if objects.contains(&(Arc::clone(namespace), name.clone())) {
-                    continue;
+        let mut polls = HashMap::<ImageKey, PlannedPoll>::new();
+        for (namespace, watched) in followed.namespaces() {
+            for build in watched.builds() {
+                let Some(settings) = build.settings() else { continue };
+                let secrets: SecretNames = settings.secrets.iter().take(MAX_SECRETS).cloned().collect();
+                let interval = settings.interval.or(self.interval);
+                for image in build.names() {
+                    let key = ImageKey::new(namespace, image);
+                    if objects.contains(&key) {
+                        continue;
+                    }
+                    let planned = polls.entry(key).or_default();
+                    planned.interval = planned.interval.into_iter().chain(interval).min();
+                    if planned.secrets.len() < MAX_SECRETS {
+                        planned.secrets.insert(Arc::clone(&secrets));
+                    }
                 }
-                let planned = plan.entry(name.clone()).or_default();
-                let interval = images.interval.or(self.interval);
-                planned.interval = planned.interval.into_iter().chain(interval).min();
-                if images.names.len() > 1 {
-                    planned.companions.push(Arc::clone(&images.names));
-                }
-                let secrets = images.secrets.to_vec();
-                planned.requesters.insert(Requester { namespace: Arc::clone(namespace), secrets });
             }
         }
-        (plan, watched)
+        polls
     }
 
-    fn publish_next(&self) {
+    /// Publishes when images are polled next.
+    fn publish<'a>(&self, keys: impl IntoIterator<Item = &'a ImageKey>) {
         let (now, moment) = (Instant::now(), Timestamp::now());
-        let next = self.plan.keys().filter_map(|image| {
-            let due = self.schedule.due(image)?;
-            let due = moment.checked_add(due.saturating_duration_since(now)).ok()?;
-            Some((image.clone(), due))
+        let next = keys.into_iter().map(|key| {
+            let due = self.schedule.due(key);
+            let due = due.and_then(|due| moment.checked_add(due.saturating_duration_since(now)).ok());
+            (key.clone(), due)
         });
-        self.status.set_next(next.collect());
+        self.status.set_next(next.collect::<Vec<_>>());
     }
+
+    fn publish_all(&self) {
+        self.publish(self.plan.polls.keys());
+    }
+}
+
+/// An image for each of the namespaces that it is polled for.
+fn keys(schedule: &Schedule, image: &ImageRef) -> Vec<ImageKey> {
+    schedule.sharers(image).map(|namespace| ImageKey::new(namespace, image)).collect()
 }
 
 fn failed(error: &ResolveError) -> PollOutcome {
-    let retry_after = match error.kind {
-        ResolveErrorKind::TooManyRequests => Some(error.retry_after.unwrap_or(RATE_LIMIT_PAUSE)),
-        _ => error.retry_after,
-    };
-    PollOutcome::Failed { permanent: error.kind.is_lasting(), retry_after }
-}
-
-/// Of two outcomes, the one that is retried sooner, but with the longer pause that a registry asked for.
-fn worse(one: PollOutcome, other: PollOutcome) -> PollOutcome {
-    match (one, other) {
-        (PollOutcome::Resolved, other) => other,
-        (one, PollOutcome::Resolved) => one,
-        (
-            PollOutcome::Failed { permanent: one, retry_after: pause },
-            PollOutcome::Failed { permanent: other, retry_after: longer },
-        ) => PollOutcome::Failed { permanent: one && other, retry_after: pause.max(longer) },
-    }
+    PollOutcome::Failed { permanent: error.kind.is_lasting(), retry_after: error.retry_after }
 }

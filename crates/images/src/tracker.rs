@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
-use trigger_core::{ImageChange, ImageRef, Observer};
+use trigger_core::{ImageChange, Observer};
 use trigger_journal::{Entry, Journal, JournalError, append_observed};
-use trigger_rules::Inventory;
+use trigger_runtime::instant_after;
 
 use crate::delivery;
+use crate::followed::FollowedBuild;
+use crate::image_key::ImageKey;
 use crate::ledger::{Ledger, Observation, ObservationOutcome};
 use crate::metrics::Metrics;
 use crate::status::ImageStatusCache;
-use crate::watchers::watchers;
 
 /// The pause before a failed write to the journal is retried.
 const RETRY: Duration = Duration::from_secs(1);
@@ -26,13 +27,17 @@ const REREAD: Duration = Duration::from_secs(20);
 const FORGET: Duration = Duration::from_mins(30);
 /// The observations that are taken together, with one write per namespace.
 const BATCH: usize = 512;
+/// Deliveries that one namespace appends at a time; those of others follow before its next ones.
+pub(crate) const MAX_APPENDS: usize = 16;
+/// Attempts to replace a ledger that another replica replaces, too, before other namespaces go on.
+const MAX_CONFLICTS: usize = 8;
 
-/// Takes observations, and appends deliveries of what has changed.
+/// Takes observations, and appends deliveries of the changes.
 ///
 /// There is a [`Ledger`] per namespace, an entry of the journal. Every step replaces the whole entry by
-/// compare-and-swap, so replicas that observe the same change make one delivery of it.
+/// compare-and-swap, so replicas that observe the same change make one delivery of it. A namespace whose writes fail,
+/// as with a full quota, is retried later; the others go on.
 pub(crate) struct ImageTracker {
-    inventory: Arc<Inventory>,
     journal: Arc<dyn Journal>,
     metrics: Metrics,
     window: Duration,
@@ -40,8 +45,12 @@ pub(crate) struct ImageTracker {
     observer: Observer,
     /// The ledgers as they were last read or written.
     ledgers: HashMap<Arc<str>, CachedLedger>,
+    /// The observations that are not stored yet.
+    waiting: BTreeMap<Arc<str>, Vec<PendingObservation>>,
+    /// The namespaces whose last write failed, and when it is retried.
+    failing: HashMap<Arc<str>, Instant>,
     /// The images that no Build watched at the last check.
-    unwatched: HashSet<(Arc<str>, ImageRef)>,
+    unwatched: HashSet<ImageKey>,
 }
 
 /// An observation in a namespace, and the channel for its outcome.
@@ -52,23 +61,40 @@ pub(crate) struct PendingObservation {
 }
 
 /// A ledger and the revision of its entry.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct CachedLedger {
     revision: u64,
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
+    /// Whether the ledger has changes without a delivery.
+    has_changes: bool,
+}
+
+impl CachedLedger {
+    fn new(revision: u64, ledger: Ledger) -> Self {
+        let has_changes = !ledger.open().is_empty() || ledger.next_due(Duration::ZERO).is_some();
+        Self { revision, ledger: Arc::new(ledger), has_changes }
+    }
 }
 
 impl ImageTracker {
     pub(crate) fn new(
-        inventory: Arc<Inventory>,
         journal: Arc<dyn Journal>,
         metrics: Metrics,
         window: Duration,
         status: Arc<ImageStatusCache>,
         observer: Observer,
     ) -> Self {
-        let (ledgers, unwatched) = (HashMap::new(), HashSet::new());
-        Self { inventory, journal, metrics, window, status, observer, ledgers, unwatched }
+        Self {
+            journal,
+            metrics,
+            window,
+            status,
+            observer,
+            ledgers: HashMap::new(),
+            waiting: BTreeMap::new(),
+            failing: HashMap::new(),
+            unwatched: HashSet::new(),
+        }
     }
 
     pub(crate) async fn run(mut self, mut observations: mpsc::Receiver<PendingObservation>) {
@@ -82,13 +108,15 @@ impl ImageTracker {
                     if count == 0 {
                         return;
                     }
-                    self.observe(std::mem::take(&mut batch)).await;
+                    self.receive(std::mem::take(&mut batch));
+                    self.store_observations().await;
                 }
                 _ = tick.tick() => {
                     if read.is_none_or(|read| read.elapsed() >= REREAD) {
                         read = Some(Instant::now());
                         self.read_all().await;
                     }
+                    self.store_observations().await;
                     self.bundle_all().await;
                     if swept.elapsed() >= FORGET {
                         swept = Instant::now();
@@ -99,52 +127,76 @@ impl ImageTracker {
         }
     }
 
-    async fn observe(&mut self, batch: Vec<PendingObservation>) {
-        let mut by_namespace = BTreeMap::<Arc<str>, Vec<PendingObservation>>::new();
+    fn receive(&mut self, batch: Vec<PendingObservation>) {
         for pending in batch {
-            by_namespace.entry(Arc::clone(&pending.namespace)).or_default().push(pending);
+            self.waiting.entry(Arc::clone(&pending.namespace)).or_default().push(pending);
         }
-        for (namespace, batch) in by_namespace {
+    }
+
+    async fn store_observations(&mut self) {
+        let ready = self.waiting.keys().filter(|namespace| !self.is_paused(namespace));
+        for namespace in ready.cloned().collect::<Vec<_>>() {
+            let mut batch = self.waiting.remove(&namespace).unwrap_or_default();
+            // A source that has stopped waiting reports again.
+            batch.retain(|pending| !pending.answer.is_closed());
+            if batch.is_empty() {
+                continue;
+            }
             let now = Timestamp::now();
+            let followed = self.status.followed();
             let outcomes = self.change(&namespace, |ledger| {
+                if ledger.is_full() {
+                    ledger.retain(|image| followed.contains(&namespace, image));
+                }
                 batch.iter().map(|pending| ledger.observe(&pending.observation, now)).collect::<Vec<_>>()
             });
-            let outcomes = outcomes.await;
-            for (pending, outcome) in batch.into_iter().zip(outcomes) {
-                let Observation { image, digest, source, .. } = &pending.observation;
-                match outcome {
-                    ObservationOutcome::Same => {}
-                    ObservationOutcome::First => {
-                        debug!(namespace = %namespace, %image, %digest, %source, "first digest of an image");
-                    }
-                    ObservationOutcome::Changed => {
-                        info!(namespace = %namespace, %image, %digest, %source, "image changed");
+            match outcomes.await {
+                Some(outcomes) => {
+                    for (pending, outcome) in batch.into_iter().zip(outcomes) {
+                        self.answer(pending, outcome);
                     }
                 }
-                self.metrics.observed(outcome);
-                // The source may have stopped waiting.
-                let _ = pending.answer.send(outcome);
+                None => self.waiting.entry(namespace).or_default().append(&mut batch),
             }
         }
     }
 
-    /// Changes a ledger, and retries for as long as the journal fails. `how` may run several times.
-    async fn change<T>(&mut self, namespace: &Arc<str>, how: impl Fn(&mut Ledger) -> T) -> T {
-        let mut warned = false;
-        loop {
+    fn answer(&self, pending: PendingObservation, outcome: ObservationOutcome) {
+        let PendingObservation { namespace, observation, answer } = pending;
+        let Observation { image, digest, source, .. } = observation;
+        match outcome {
+            ObservationOutcome::Same => {}
+            ObservationOutcome::First => {
+                debug!(namespace = %namespace, %image, %digest, %source, "first digest of an image");
+            }
+            ObservationOutcome::Changed => {
+                info!(namespace = %namespace, %image, %digest, %source, "image changed");
+            }
+        }
+        self.metrics.observed(outcome);
+        // The source may have stopped waiting.
+        let _ = answer.send(outcome);
+    }
+
+    /// Changes a ledger. `None` if the journal fails or other replicas are in the way: the caller tries again later.
+    /// `how` may run several times.
+    async fn change<T>(&mut self, namespace: &Arc<str>, how: impl Fn(&mut Ledger) -> T) -> Option<T> {
+        for _ in 0..MAX_CONFLICTS {
             match self.try_change(namespace, &how).await {
-                Ok(Some(done)) => return done,
+                Ok(Some(done)) => {
+                    self.failing.remove(namespace);
+                    return Some(done);
+                }
                 // Another replica has replaced the entry: repeat the step on that one.
-                Ok(None) => {}
+                Ok(None) => _ = self.ledgers.remove(namespace),
                 Err(error) => {
-                    if !std::mem::replace(&mut warned, true) {
-                        warn!(namespace = %namespace, error = %error, "cannot store observations of images; retrying");
-                    }
-                    sleep(RETRY).await;
+                    self.ledgers.remove(namespace);
+                    self.pause(namespace, "the ledger of images", &error);
+                    return None;
                 }
             }
-            self.ledgers.remove(namespace);
         }
+        None
     }
 
     async fn try_change<T>(
@@ -152,15 +204,13 @@ impl ImageTracker {
         namespace: &Arc<str>,
         how: impl Fn(&mut Ledger) -> T,
     ) -> Result<Option<T>, JournalError> {
-        if !self.ledgers.contains_key(namespace) {
-            let cached = self.read(namespace).await?;
-            self.status.set_known(namespace, &cached.ledger);
-            self.ledgers.insert(Arc::clone(namespace), cached);
-        }
-        let cached = self.ledgers.entry(Arc::clone(namespace)).or_default();
-        let mut changed = cached.ledger.clone();
+        let cached = match self.ledgers.get(namespace) {
+            Some(cached) => cached.clone(),
+            None => self.read(namespace).await?,
+        };
+        let mut changed = Ledger::clone(&cached.ledger);
         let done = how(&mut changed);
-        if changed == cached.ledger {
+        if changed == *cached.ledger {
             return Ok(Some(done));
         }
         // References, digests and times always serialize.
@@ -168,110 +218,128 @@ impl ImageTracker {
         if !self.journal.compare_and_swap(&entry(namespace), cached.revision, text).await? {
             return Ok(None);
         }
-        *cached = CachedLedger { revision: cached.revision + 1, ledger: changed };
-        self.status.set_known(namespace, &cached.ledger);
+        self.keep(namespace, CachedLedger::new(cached.revision + 1, changed));
         Ok(Some(done))
     }
 
-    async fn read(&self, namespace: &str) -> Result<CachedLedger, JournalError> {
-        let Some(Entry { revision, text }) = self.journal.entry(&entry(namespace)).await? else {
-            return Ok(CachedLedger::default());
+    fn keep(&mut self, namespace: &Arc<str>, cached: CachedLedger) {
+        self.status.set_known(namespace, &cached.ledger);
+        self.ledgers.insert(Arc::clone(namespace), cached);
+    }
+
+    /// Reads the ledger of a namespace again.
+    async fn read(&mut self, namespace: &Arc<str>) -> Result<CachedLedger, JournalError> {
+        let stored = self.journal.entry(&entry(namespace)).await?;
+        let cached = self.ledgers.get(namespace);
+        let cached = match stored {
+            None => CachedLedger::default(),
+            Some(Entry { revision, text }) if cached.is_none_or(|cached| cached.revision != revision) => {
+                let ledger = serde_json::from_str(&text).unwrap_or_else(|error| {
+                    error!(
+                        namespace = %namespace,
+                        error = %error,
+                        "the ledger of images is unreadable and is rebuilt; changes since it was written may be missed"
+                    );
+                    Ledger::default()
+                });
+                CachedLedger::new(revision, ledger)
+            }
+            Some(_) => cached.cloned().unwrap_or_default(),
         };
-        let ledger = serde_json::from_str(&text).unwrap_or_else(|error| {
-            error!(
-                namespace,
-                error = %error,
-                "the ledger of images is unreadable and is rebuilt; changes since it was written may be missed"
-            );
-            Ledger::default()
-        });
-        Ok(CachedLedger { revision, ledger })
+        self.keep(namespace, cached.clone());
+        Ok(cached)
     }
 
     /// Reads the ledgers of all namespaces whose Builds watch images.
     async fn read_all(&mut self) {
-        let Some(rules) = self.inventory.current() else { return };
-        let namespaces: HashSet<_> =
-            watchers(&rules).map(|watcher| Arc::clone(watcher.namespace())).collect();
-        for namespace in namespaces {
-            match self.read(&namespace).await {
-                Ok(cached) => {
-                    self.status.set_known(&namespace, &cached.ledger);
-                    self.ledgers.insert(namespace, cached);
-                }
-                Err(error) => {
-                    return warn!(namespace = %namespace, error = %error, "cannot read the ledger of images");
-                }
+        let followed = self.status.followed();
+        let is_empty = |ledger: &Ledger| ledger.images().next().is_none() && ledger.open().is_empty();
+        self.ledgers
+            .retain(|namespace, cached| followed.namespace(namespace).is_some() || !is_empty(&cached.ledger));
+        for (namespace, _) in followed.namespaces() {
+            if let Err(error) = self.read(namespace).await {
+                return warn!(namespace = %namespace, error = %error, "cannot read the ledger of images");
             }
+        }
+    }
+
+    fn is_paused(&self, namespace: &Arc<str>) -> bool {
+        self.failing.get(namespace).is_some_and(|until| *until > Instant::now())
+    }
+
+    /// Retries the writes of a namespace later. Warns once, until one succeeds.
+    fn pause(&mut self, namespace: &Arc<str>, what: &str, error: &JournalError) {
+        let until = instant_after(Instant::now(), RETRY);
+        if self.failing.insert(Arc::clone(namespace), until).is_none() {
+            warn!(namespace = %namespace, error = %error, "cannot store {what}; retrying");
         }
     }
 
     /// Makes deliveries of the changes that are due.
     async fn bundle_all(&mut self) {
-        let Some(rules) = self.inventory.current() else { return };
-        let now = Timestamp::now();
-        let has_changes = |cached: &CachedLedger| {
-            !cached.ledger.open().is_empty() || cached.ledger.next_due(Duration::ZERO).is_some()
-        };
-        let changed = self.ledgers.iter().filter(|(_, cached)| has_changes(cached));
+        let followed = self.status.followed();
+        let changed = self.ledgers.iter().filter(|(_, cached)| cached.has_changes);
         let changed: Vec<_> = changed.map(|(namespace, _)| Arc::clone(namespace)).collect();
         for namespace in changed {
-            let here = watchers(&rules).filter(|watcher| *watcher.namespace() == namespace);
-            let builds: Vec<&[ImageRef]> = here.map(|watcher| watcher.images.names.as_ref()).collect();
-            let window = self.window;
-            let open = self.change(&namespace, |ledger| {
-                ledger.bundle(now, window, &builds);
-                ledger.open().to_vec()
-            });
-            let open = open.await;
-            if open.is_empty() {
+            if self.is_paused(&namespace) {
                 continue;
             }
-            for changes in &open {
-                self.append(&namespace, changes).await;
+            let (now, window) = (Timestamp::now(), self.window);
+            let builds = || {
+                let builds =
+                    followed.namespace(&namespace).into_iter().flat_map(|namespace| namespace.builds());
+                builds.map(FollowedBuild::names)
+            };
+            let open = self.change(&namespace, |ledger| {
+                ledger.bundle(now, window, builds());
+                ledger.open().iter().take(MAX_APPENDS).cloned().collect::<Vec<_>>()
+            });
+            let mut stored = Vec::new();
+            for changes in open.await.unwrap_or_default() {
+                if !self.append(&namespace, &changes).await {
+                    break;
+                }
+                stored.push(changes);
             }
-            self.change(&namespace, |ledger| ledger.close(&open)).await;
+            if !stored.is_empty() {
+                self.change(&namespace, |ledger| ledger.close(&stored)).await;
+            }
         }
     }
 
-    /// Appends the delivery of a bundle, and retries for as long as the journal fails.
-    async fn append(&self, namespace: &Arc<str>, changes: &[ImageChange]) {
-        let mut warned = false;
-        loop {
-            let Some(delivery) = delivery::of(namespace, changes, &self.observer, Timestamp::now()) else {
-                return;
-            };
-            let id = delivery.value().id.clone();
-            let event = delivery.value().event.clone();
-            match append_observed(self.journal.as_ref(), delivery).await {
-                Ok(true) => return info!(delivery = %id, namespace = %namespace, event, "delivery kept"),
-                Ok(false) => return,
-                Err(error) => {
-                    if !std::mem::replace(&mut warned, true) {
-                        warn!(namespace = %namespace, event, error = %error, "cannot store a change; retrying");
-                    }
-                    sleep(RETRY).await;
-                }
+    /// Appends the delivery of a bundle. False if the journal fails: the bundle stays in the ledger.
+    async fn append(&mut self, namespace: &Arc<str>, changes: &[ImageChange]) -> bool {
+        let Some(delivery) = delivery::of(namespace, changes, &self.observer, Timestamp::now()) else {
+            return true;
+        };
+        let id = delivery.value().id.clone();
+        let event = delivery.value().event.clone();
+        match append_observed(self.journal.as_ref(), delivery).await {
+            Ok(true) => info!(delivery = %id, namespace = %namespace, event, "delivery kept"),
+            Ok(false) => {}
+            Err(error) => {
+                self.pause(namespace, "a change of images", &error);
+                return false;
             }
         }
+        true
     }
 
     /// Forgets the images that no Build watches, now and at the last check.
     async fn forget_unwatched(&mut self) {
-        let Some(rules) = self.inventory.current() else { return };
-        let mut watched = HashSet::new();
-        for watcher in watchers(&rules) {
-            let namespace = watcher.namespace();
-            watched.extend(watcher.images.names.iter().map(|name| (Arc::clone(namespace), name.clone())));
-        }
+        let followed = self.status.followed();
         let all = self.ledgers.iter().flat_map(|(namespace, cached)| {
-            cached.ledger.images().map(|image| (Arc::clone(namespace), image.clone()))
+            cached.ledger.images().map(|image| ImageKey::new(namespace, image))
         });
-        let unwatched: HashSet<_> = all.filter(|one| !watched.contains(one)).collect();
-        let gone: Vec<_> = unwatched.intersection(&self.unwatched).cloned().collect();
+        let unwatched: HashSet<_> =
+            all.filter(|key| !followed.contains(&key.namespace, &key.image)).collect();
+        let mut gone = BTreeMap::<Arc<str>, HashSet<_>>::new();
+        for key in unwatched.intersection(&self.unwatched) {
+            gone.entry(Arc::clone(&key.namespace)).or_default().insert(key.image.clone());
+        }
         self.unwatched = unwatched;
-        for (namespace, image) in gone {
-            self.change(&namespace, |ledger| ledger.forget(&image)).await;
+        for (namespace, images) in gone {
+            self.change(&namespace, |ledger| ledger.retain(|image| !images.contains(image))).await;
         }
     }
 }
@@ -282,34 +350,39 @@ fn entry(namespace: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
     use tempfile::TempDir;
-    use trigger_core::{Digest, ImageSource, KnownHosts};
+    use trigger_core::{Digest, ImageRef, ImageSource};
     use trigger_journal::Query;
 
     use super::*;
+    use crate::followed::Followed;
+    use crate::followed::tests::rules;
 
     #[expect(clippy::disallowed_methods, reason = "a test observes what it likes")]
     fn observer() -> Observer {
         Observer::new()
     }
 
-    /// A tracker over a journal; a Build in team-a watches two images.
+    /// A tracker over a journal; a Build in team-a watches two images, one in team-b a third.
     async fn tracker(folder: &TempDir) -> ImageTracker {
         let address = format!("sqlite:{}", folder.path().join("journal.db").display());
         let journal = trigger_journal::open(&address.parse().unwrap()).await.unwrap();
-        let inventory = Arc::new(Inventory::new(KnownHosts::NONE));
-        let rule = json!({"name": "base", "type": "Image", "image": {"names": ["a", "b"]}});
-        let build = json!({
-            "metadata": {"namespace": "team-a", "name": "app", "uid": "uid"},
-            "spec": {"trigger": {"when": [rule]}},
-        });
-        inventory.apply(&serde_json::from_value::<trigger_api::shipwright::Build>(build).unwrap());
-        inventory.mark_synced();
-        ImageTracker::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default(), observer())
+        over(journal)
     }
 
-    async fn observe(tracker: &mut ImageTracker, image: &str, content: &str) -> ObservationOutcome {
+    fn over(journal: Arc<dyn Journal>) -> ImageTracker {
+        let images = ["a", "b", "c"].map(ToOwned::to_owned);
+        let rules = rules(&[("team-a", "app", &images[..2]), ("team-b", "app", &images[2..])]);
+        let status = Arc::<ImageStatusCache>::default();
+        status.set_followed(&Arc::new(Followed::of(&rules)));
+        ImageTracker::new(journal, Metrics::default(), Duration::ZERO, status, observer())
+    }
+
+    fn pending(
+        namespace: &str,
+        image: &str,
+        content: &str,
+    ) -> (PendingObservation, oneshot::Receiver<ObservationOutcome>) {
         let observation = Observation {
             image: ImageRef::parse(image).unwrap(),
             digest: Digest::of(content.as_bytes()),
@@ -318,7 +391,13 @@ mod tests {
             pushed: false,
         };
         let (answer, outcome) = oneshot::channel();
-        tracker.observe(vec![PendingObservation { namespace: "team-a".into(), observation, answer }]).await;
+        (PendingObservation { namespace: namespace.into(), observation, answer }, outcome)
+    }
+
+    async fn observe(tracker: &mut ImageTracker, image: &str, content: &str) -> ObservationOutcome {
+        let (pending, outcome) = pending("team-a", image, content);
+        tracker.receive(vec![pending]);
+        tracker.store_observations().await;
         outcome.await.unwrap()
     }
 
@@ -346,26 +425,27 @@ mod tests {
         let mut one = restart(one, &folder).await;
         assert_eq!(observe(&mut one, "a", "2").await, ObservationOutcome::Same);
         let bundle = |ledger: &mut Ledger| {
-            ledger.bundle(Timestamp::now(), Duration::ZERO, &[]);
+            ledger.bundle(Timestamp::now(), Duration::ZERO, []);
             ledger.open().to_vec()
         };
         let names = [ImageRef::parse("a").unwrap(), ImageRef::parse("b").unwrap()];
         let open = one
             .change(&namespace, |ledger| {
-                ledger.bundle(Timestamp::now(), Duration::ZERO, &[&names]);
+                ledger.bundle(Timestamp::now(), Duration::ZERO, [names.as_slice()]);
                 ledger.open().to_vec()
             })
-            .await;
+            .await
+            .unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!(deliveries(&one).await, [""; 0]);
         // Killed after it was bundled.
-        let one = restart(one, &folder).await;
-        one.append(&namespace, &open[0]).await;
+        let mut one = restart(one, &folder).await;
+        assert!(one.append(&namespace, &open[0]).await);
         // Killed after the delivery was appended and before the bundle was closed.
         let mut one = restart(one, &folder).await;
         one.bundle_all().await;
         assert_eq!(deliveries(&one).await, ["Image docker.io/library/a:latest"]);
-        assert!(one.change(&namespace, bundle).await.is_empty());
+        assert!(one.change(&namespace, bundle).await.unwrap().is_empty());
         // A restart after the last step changes nothing.
         let mut one = restart(one, &folder).await;
         one.bundle_all().await;
@@ -392,8 +472,47 @@ mod tests {
 
     /// Another replica over the same journal.
     fn beside(like: &ImageTracker) -> ImageTracker {
-        let (inventory, journal) = (Arc::clone(&like.inventory), Arc::clone(&like.journal));
-        ImageTracker::new(inventory, journal, Metrics::default(), Duration::ZERO, Arc::default(), observer())
+        over(Arc::clone(&like.journal))
+    }
+
+    #[tokio::test]
+    async fn a_namespace_whose_writes_fail_does_not_hold_up_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut one = tracker(&folder).await;
+        one.failing.insert("team-a".into(), instant_after(Instant::now(), Duration::from_hours(1)));
+        let (of_a, mut a) = pending("team-a", "a", "1");
+        let (of_b, b) = pending("team-b", "c", "1");
+        one.receive(vec![of_a, of_b]);
+        one.store_observations().await;
+        assert_eq!(b.await, Ok(ObservationOutcome::First));
+        assert!(a.try_recv().is_err(), "it is retried later");
+        one.failing.clear();
+        one.store_observations().await;
+        assert_eq!(a.await, Ok(ObservationOutcome::First));
+        // A source that no longer waits is not stored, and not kept either.
+        one.failing.insert("team-a".into(), instant_after(Instant::now(), Duration::from_hours(1)));
+        let (of_a, a) = pending("team-a", "a", "2");
+        one.receive(vec![of_a]);
+        drop(a);
+        one.failing.clear();
+        one.store_observations().await;
+        assert!(one.waiting.is_empty());
+        assert_eq!(observe(&mut one, "a", "1").await, ObservationOutcome::Same);
+    }
+
+    #[tokio::test]
+    async fn a_bundle_that_the_journal_does_not_take_stays_in_the_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut one = tracker(&folder).await;
+        for content in ["1", "2"] {
+            observe(&mut one, "a", content).await;
+        }
+        one.journal.close().await;
+        one.bundle_all().await;
+        assert!(one.is_paused(&"team-a".into()));
+        let mut one = restart(one, &folder).await;
+        one.bundle_all().await;
+        assert_eq!(deliveries(&one).await.len(), 1);
     }
 
     #[tokio::test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::instant_after;
+
 /// A cache whose entries expire, with at most `capacity` of them.
 ///
 /// A full map drops the expired entries, and then those that were not used for longest. It never drops all of
@@ -60,7 +62,7 @@ impl<K: Eq + Hash, V> ExpiringMap<K, V> {
             state.make_room(self.capacity, now);
         }
         let last_use = state.count_use();
-        state.entries.insert(key, Entry { value, expires: now + ttl, last_use });
+        state.entries.insert(key, Entry { value, expires: instant_after(now, ttl), last_use });
     }
 
     /// Removes a key.

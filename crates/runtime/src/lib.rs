@@ -5,6 +5,7 @@
 //! - [`Backoff`], [`LeakyBuckets`]: when to try again, and how often at most.
 //! - [`KeyedSemaphore`]: turns of users or namespaces at something that all share.
 //! - [`ExpiringMap`]: the one cache with a bound and a time to live.
+//! - [`instant_after`]: a time in the future, without overflow.
 //! - [`error_chain`]: an error with its sources, for logs and messages.
 //! - The ports [`Secrets`], [`Access`] and [`Runs`]: everything that the server and the dispatcher read from
 //!   a cluster. `trigger-cluster` implements them; tests implement them in memory.
@@ -18,6 +19,7 @@ mod backoff;
 mod error_chain;
 mod expiring_map;
 mod keyed_semaphore;
+mod instant_after;
 mod leadership;
 mod leaky_buckets;
 mod runs;
@@ -29,6 +31,7 @@ pub use backoff::Backoff;
 pub use error_chain::error_chain;
 pub use expiring_map::ExpiringMap;
 pub use keyed_semaphore::KeyedSemaphore;
+pub use instant_after::instant_after;
 pub use leadership::{Lead, Leadership};
 pub use leaky_buckets::LeakyBuckets;
 pub use runs::{RunRef, RunState, Runs};

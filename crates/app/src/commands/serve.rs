@@ -21,7 +21,8 @@ pub struct Args {
         help_heading = "Webhooks",
         env = "SHIPWRIGHT_TRIGGER_DRAIN_DELAY",
         default_value_t = 5,
-        value_name = "SECONDS"
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(..=3600)
     )]
     drain_delay: u64,
 }

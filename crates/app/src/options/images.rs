@@ -13,7 +13,7 @@ use trigger_registries::Registries;
 pub struct ImageOptions {
     /// Seconds between polls of an image at its registry. A Build can override it with an annotation. 0: poll once,
     /// then only after a push notification.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_INTERVAL", default_value_t = 300, value_name = "SECONDS")]
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_INTERVAL", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub image_interval: u64,
     /// Seconds to wait after an image change for other images of the same Build, so that one run covers all.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_WINDOW", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
@@ -47,14 +47,14 @@ impl ImageOptions {
     pub(crate) fn settings(&self) -> ImageSettings {
         ImageSettings {
             interval: (self.image_interval > 0).then(|| Duration::from_secs(self.image_interval)),
-            rate: f64::from(self.registry_rate),
             window: Duration::from_secs(self.image_window),
         }
     }
 
     /// The registry client.
     pub(crate) fn registries(&self) -> anyhow::Result<Registries> {
-        Registries::new(self.egress_settings()?).context("invalid registry settings")
+        Registries::new(self.egress_settings()?, f64::from(self.registry_rate))
+            .context("invalid registry settings")
     }
 
     /// The hosts that the program may access, and how.

@@ -103,10 +103,10 @@ pub struct ProgramOptions {
     pub max_connections_per_peer: Option<u16>,
     /// Seconds within which a client must send the request headers. A slow client would otherwise occupy a
     /// connection.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub header_timeout: u64,
     /// Seconds within which a client must send the request body. A slow client would otherwise occupy memory.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub body_timeout: u64,
     /// Seconds after which a connection is closed whose client takes in nothing of a response.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_RESPONSE_TIMEOUT", default_value_t = RESPONSE_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]

@@ -2,7 +2,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, pin_mut};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
 use kube::Client;
 use kube::core::DeserializeGuard;
@@ -20,6 +22,8 @@ use crate::watermarks::{Marks, this_second};
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
+/// Pushes that are stored at the same time. The next event is read when one of them is.
+const MAX_REPORTS: usize = 1000;
 /// How often the rules are checked for a Build that watches an image.
 const CHECK: Duration = Duration::from_millis(500);
 
@@ -32,6 +36,8 @@ pub(super) struct Pushes {
     horizon: Timestamp,
     /// The time of the newest known push of each image.
     newest: HashMap<(Arc<str>, ImageRef), Timestamp>,
+    /// The pushes that are not stored yet. A namespace whose ledger cannot be written holds up no other.
+    reports: FuturesUnordered<BoxFuture<'static, ()>>,
     /// The pushes in the list that is being received.
     listed: Vec<(Arc<str>, Push)>,
     watching: bool,
@@ -57,6 +63,7 @@ impl Pushes {
             images,
             horizon: Timestamp::MAX,
             newest: HashMap::new(),
+            reports: FuturesUnordered::new(),
             listed: Vec::new(),
             watching: false,
         }
@@ -71,15 +78,16 @@ impl Pushes {
         pin_mut!(events);
         loop {
             tokio::select! {
-                // An observation is stored before the next event is read.
-                Some(event) = events.next() => match event {
-                    Ok(event) => self.take(event).await,
+                Some(event) = events.next(), if self.reports.len() < MAX_REPORTS => match event {
+                    Ok(event) => self.take(event),
                     Err(error) => {
                         self.watching = false;
                         self.watch_health.failed(&error);
                     }
                 },
-                _ = raise.tick() => if self.watching {
+                Some(()) = self.reports.next() => {}
+                // After a restart, the pushes since the mark are read again: it is raised when all are stored.
+                _ = raise.tick() => if self.watching && self.reports.is_empty() {
                     self.marks.all_is_seen().await;
                 }
             }
@@ -99,7 +107,7 @@ impl Pushes {
         }
     }
 
-    async fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
         self.watch_health.received(&event);
         match event {
@@ -110,32 +118,36 @@ impl Pushes {
                 let mut listed = std::mem::take(&mut self.listed);
                 listed.sort_by_key(|(_, push)| std::cmp::Reverse(push.at));
                 for (namespace, push) in listed {
-                    self.report(&namespace, push).await;
+                    self.report(namespace, push);
                 }
                 info!(namespace = self.namespace, "watching BuildRuns for pushes");
             }
             // A run may end and be deleted at the same moment.
             watcher::Event::Apply(run) | watcher::Event::Delete(run) => {
                 if let Some((namespace, push)) = push(run) {
-                    self.report(&namespace, push).await;
+                    self.report(namespace, push);
                 }
             }
         }
     }
 
-    async fn report(&mut self, namespace: &Arc<str>, push: Push) {
+    fn report(&mut self, namespace: Arc<str>, push: Push) {
         let Push { image, digest, at } = push;
-        if at < self.horizon || !self.images.is_watched(namespace, &image) {
+        if at < self.horizon || !self.images.is_watched(&namespace, &image) {
             return;
         }
-        let newest = self.newest.entry((Arc::clone(namespace), image.clone())).or_insert(Timestamp::MIN);
+        let newest = self.newest.entry((Arc::clone(&namespace), image.clone())).or_insert(Timestamp::MIN);
         if at < *newest {
             return;
         }
         *newest = at;
         let observation =
             Observation { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
-        self.images.observe(namespace, observation).await;
+        let images = self.images.clone();
+        let report = async move {
+            images.observe(&namespace, observation).await;
+        };
+        self.reports.push(report.boxed());
     }
 }
 

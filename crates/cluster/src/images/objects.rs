@@ -1,8 +1,10 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, pin_mut};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
@@ -23,6 +25,12 @@ pub(super) struct Objects {
     images: Images,
     leadership: Leadership,
     known: HashMap<ObjectKey, Object>,
+    /// The number of objects for each image of a namespace.
+    counts: HashMap<(Arc<str>, ImageRef), usize>,
+    /// The objects whose digest is to be reported, if a Build watches the image.
+    changed: BTreeSet<ObjectKey>,
+    /// The reports that are not stored yet. A namespace whose ledger cannot be written holds up no other.
+    reports: FuturesUnordered<BoxFuture<'static, Report>>,
     /// The objects in the list that is being received.
     listed: HashSet<ObjectKey>,
     watch_health: WatchHealth,
@@ -35,7 +43,18 @@ struct Object {
     digest: Option<Digest>,
     /// Whether its digest was reported. It is not while no Build watches the image.
     reported: bool,
+    /// Whether a report is not stored yet.
+    is_reporting: bool,
 }
+
+/// A report that has ended: the object, the digest, and whether it was stored.
+type Report = (ObjectKey, Digest, bool);
+
+/// How often the objects that have changed are reported. Those of one moment need one write per namespace.
+const REPORT: Duration = Duration::from_millis(100);
+/// How often all objects are checked: a new Build may watch the image of an old one, and this replica may start to
+/// lead.
+const CHECK: Duration = Duration::from_secs(1);
 
 impl Objects {
     pub(super) fn new(
@@ -46,35 +65,50 @@ impl Objects {
     ) -> Self {
         let watch_health =
             WatchHealth::new("Image objects", namespace.clone(), "registries are polled", watch);
-        Self { namespace, images, leadership, known: HashMap::new(), listed: HashSet::new(), watch_health }
+        Self {
+            namespace,
+            images,
+            leadership,
+            known: HashMap::new(),
+            counts: HashMap::new(),
+            changed: BTreeSet::new(),
+            reports: FuturesUnordered::new(),
+            listed: HashSet::new(),
+            watch_health,
+        }
     }
 
     pub(super) async fn run(mut self, client: Client) {
         let events = events::<Image>(client, self.namespace.as_deref());
         pin_mut!(events);
-        let mut second = interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut report, mut check) = (interval(REPORT), interval(CHECK));
+        report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 Some(event) = events.next() => match event {
-                    Ok(event) => self.take(event).await,
+                    Ok(event) => self.take(event),
                     Err(error) => self.watch_health.failed(&error),
                 },
-                // A new Build may watch the image of an old object, and this replica may start to lead.
-                _ = second.tick() => self.report_all().await,
+                Some(report) = self.reports.next() => self.stored(report),
+                _ = report.tick() => self.report_changed(),
+                _ = check.tick() => {
+                    self.changed.extend(self.known.keys().cloned());
+                    self.report_changed();
+                }
             }
         }
     }
 
-    async fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
+    fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
         self.watch_health.received(&event);
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {
                 self.listed.extend(key(&object));
-                self.apply(object).await;
+                self.apply(object);
             }
-            watcher::Event::Apply(object) => self.apply(object).await,
+            watcher::Event::Apply(object) => self.apply(object),
             watcher::Event::Delete(object) => {
                 if let Some(key) = key(&object) {
                     self.forget(&key);
@@ -91,7 +125,7 @@ impl Objects {
         }
     }
 
-    async fn apply(&mut self, object: DeserializeGuard<Image>) {
+    fn apply(&mut self, object: DeserializeGuard<Image>) {
         let Some(key) = key(&object) else { return };
         let made = match object.0 {
             Ok(object) => {
@@ -113,40 +147,64 @@ impl Objects {
         if known.is_some_and(|known| known.image != image) {
             self.forget(&key);
         }
+        self.changed.insert(key.clone());
+        if let Some(object) = self.known.get_mut(&key) {
+            object.digest = digest;
+            object.reported = false;
+            return;
+        }
         self.images.set_object(&key.namespace, &image, true);
-        self.known.insert(key.clone(), Object { image, digest, reported: false });
-        self.report(&key).await;
+        *self.counts.entry((Arc::clone(&key.namespace), image.clone())).or_default() += 1;
+        self.known.insert(key, Object { image, digest, reported: false, is_reporting: false });
     }
 
     fn forget(&mut self, key: &ObjectKey) {
         let Some(object) = self.known.remove(key) else { return };
-        let same = |other: (&ObjectKey, &Object)| {
-            other.0.namespace == key.namespace && other.1.image == object.image
-        };
-        if !self.known.iter().any(same) {
-            self.images.set_object(&key.namespace, &object.image, false);
+        self.changed.remove(key);
+        let image = (Arc::clone(&key.namespace), object.image);
+        if let Some(count) = self.counts.get_mut(&image) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.images.set_object(&image.0, &image.1, false);
+                self.counts.remove(&image);
+            }
         }
     }
 
-    async fn report_all(&mut self) {
-        let keys: Vec<_> = self.known.keys().cloned().collect();
-        for key in keys {
-            self.report(&key).await;
-        }
-    }
-
-    /// Reports the digest of an object, once, if a Build watches its image. Only the leader does.
-    async fn report(&mut self, key: &ObjectKey) {
+    /// Reports the digests of the objects that have changed, if a Build watches their images. Only the leader does.
+    fn report_changed(&mut self) {
         if !self.leadership.is_ours() {
             return;
         }
-        let Some(object) = self.known.get_mut(key) else { return };
-        let is_watched = self.images.is_watched(&key.namespace, &object.image);
-        let was_reported = std::mem::replace(&mut object.reported, is_watched);
-        let Some(digest) = object.digest.clone().filter(|_| is_watched && !was_reported) else { return };
-        let (image, since) = (object.image.clone(), Timestamp::now());
-        let observation = Observation { image, digest, source: ImageSource::Image, since, pushed: false };
-        self.images.observe(&Arc::clone(&key.namespace), observation).await;
+        for key in std::mem::take(&mut self.changed) {
+            let Some(object) = self.known.get_mut(&key) else { continue };
+            let is_watched = self.images.is_watched(&key.namespace, &object.image);
+            if object.is_reporting {
+                continue;
+            }
+            let was_reported = std::mem::replace(&mut object.reported, is_watched);
+            let Some(digest) = object.digest.clone().filter(|_| is_watched && !was_reported) else {
+                continue;
+            };
+            object.is_reporting = true;
+            let (images, image, since) = (self.images.clone(), object.image.clone(), Timestamp::now());
+            let report = async move {
+                let source = ImageSource::Image;
+                let observation = Observation { image, digest: digest.clone(), source, since, pushed: false };
+                let stored = images.observe(&key.namespace, observation).await.is_some();
+                (key, digest, stored)
+            };
+            self.reports.push(report.boxed());
+        }
+    }
+
+    fn stored(&mut self, (key, digest, stored): Report) {
+        let Some(object) = self.known.get_mut(&key) else { return };
+        object.is_reporting = false;
+        if !stored || object.digest.as_ref() != Some(&digest) {
+            object.reported = false;
+            self.changed.insert(key);
+        }
     }
 }
 

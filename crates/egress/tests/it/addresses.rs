@@ -24,7 +24,10 @@ async fn a_private_address_is_refused_unless_it_is_allowed() {
     ] {
         server.clear_requests();
         let settings = EgressSettings { private: private.clone(), ..settings(&hosts) };
-        let expected = if allowed { Ok(StatusCode::OK) } else { Err(EgressErrorKind::Refused) };
+        // A name is rejected as one without an address is.
+        let rejected =
+            if *contacted == literal { EgressErrorKind::Refused } else { EgressErrorKind::Unreachable };
+        let expected = if allowed { Ok(StatusCode::OK) } else { Err(rejected) };
         assert_eq!(status(settings, "http", contacted).await, expected, "{private:?} {contacted}");
         assert_eq!(server.requests().is_empty(), !allowed, "{private:?} {contacted}");
     }
@@ -65,4 +68,29 @@ async fn a_redirect_is_the_callers_to_follow() {
 async fn a_name_without_an_address_is_unreachable() {
     let settings = EgressSettings::default();
     assert_eq!(status(settings, "https", "registry.invalid").await, Err(EgressErrorKind::Unreachable));
+}
+
+/// Authors of Builds read these errors: they learn nothing about names and ports inside.
+#[tokio::test]
+async fn an_error_does_not_tell_an_internal_name_from_a_missing_one() {
+    let text = async |settings: EgressSettings, authority: &str| {
+        let error = Egress::new(settings).unwrap().send(get("https", authority)).await.unwrap_err();
+        (error.kind, error.message().replace(authority.split_once(':').unwrap().0, "HOST"))
+    };
+    let server = server(DevRegistry::builder()).await;
+    let open = format!("localhost:{}", server.port());
+    let closed = "localhost:1".to_owned();
+    let missing = "registry.invalid:443".to_owned();
+    let nothing = || EgressSettings::default();
+    let expected = text(nothing(), &missing).await;
+    assert_eq!(text(nothing(), &open).await, expected);
+    assert_eq!(text(nothing(), &closed).await, expected);
+    let network = || EgressSettings {
+        private: vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
+        ..nothing()
+    };
+    // The first speaks no TLS, the second is closed.
+    assert_eq!(text(network(), &open).await, text(network(), &closed).await);
+    let by_name = EgressSettings { private: vec![PrivateAllowed::Host(host(&closed))], ..nothing() };
+    assert!(text(by_name, &closed).await.1.contains("refused"), "the operator has named this host");
 }

@@ -24,8 +24,10 @@ pub(super) struct Bearer {
     pub(super) scope: Option<String>,
 }
 
-/// A header that is longer than this is cut: nobody needs so many ways to be asked.
-const LONGEST: usize = 8 * 1024;
+/// A header that is longer than this is cut: no registry offers so many schemes.
+const MAX_HEADER: usize = 8 * 1024;
+/// A realm, service or scope that is longer than this is not kept, since the caches have thousands of them.
+pub(crate) const MAX_PARAMETER: usize = 1024;
 
 impl Challenge {
     /// What an answer asks for: a token if that will do.
@@ -43,21 +45,30 @@ impl Challenge {
 impl Bearer {
     /// The same for another repository: in what it is for, the name stands between colons.
     pub(super) fn moved(&self, from: &str, to: &str) -> Self {
-        let scope = self.scope.as_ref().map(|scope| scope.replace(&format!(":{from}:"), &format!(":{to}:")));
-        Self { scope, ..self.clone() }
+        let moved = |scope: &String| scope.replace(&format!(":{from}:"), &format!(":{to}:"));
+        // A short name that occurs often would become long: then the request is sent with the scope as it was.
+        let scope =
+            self.scope.as_ref().map(|scope| Some(moved(scope)).filter(|moved| moved.len() <= MAX_PARAMETER));
+        Self {
+            scope: scope.map(|moved| moved.or_else(|| self.scope.clone())).unwrap_or_default(),
+            ..self.clone()
+        }
     }
 }
 
 /// Reads what is understood of the challenges in one header.
 fn read(text: &str) -> Vec<Challenge> {
     let mut found: Vec<(String, Bearer)> = Vec::new();
-    let mut rest = Scanner::new(text.get(..LONGEST).unwrap_or(text));
+    let mut rest = Scanner::new(text.get(..MAX_HEADER).unwrap_or(text));
     while let Some(word) = rest.word() {
         let Some(value) = rest.value() else {
             found.push((word, Bearer { realm: String::new(), service: None, scope: None }));
             continue;
         };
         let Some((_, bearer)) = found.last_mut() else { break };
+        if value.len() > MAX_PARAMETER {
+            continue;
+        }
         match word.to_ascii_lowercase().as_str() {
             "realm" => bearer.realm = value,
             "service" => bearer.service = Some(value),

@@ -17,7 +17,7 @@ struct Remembered {
 }
 
 /// Hosts are named by many people; the cache does not grow with all of them.
-const MAX_HOSTS: usize = 4096;
+pub(crate) const MAX_HOSTS: usize = 1024;
 /// A registry that changes its challenge sends the new one with a 401, so this only drops hosts that are unused.
 const CHALLENGE_TTL: Duration = Duration::from_hours(24);
 

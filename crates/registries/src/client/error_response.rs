@@ -7,7 +7,7 @@ use trigger_egress::{HttpResponse, cleaned};
 use super::resolve_error::{ResolveError, ResolveErrorKind};
 
 /// The longest part of an error response that is read, in bytes.
-const MAX_ERROR_BODY: usize = 16 * 1024;
+pub(crate) const MAX_ERROR_BODY: usize = 16 * 1024;
 
 /// The error that a response of `sender` to `request` stands for.
 pub(super) async fn resolve_error(response: HttpResponse, sender: &str, request: &str) -> ResolveError {

@@ -1,12 +1,15 @@
 //! Resolves tags at registries (OCI distribution specification, "Pulling manifests").
 
-mod challenge;
-mod challenge_cache;
+pub(crate) mod budget;
+pub(crate) mod challenge;
+pub(crate) mod challenge_cache;
 mod docker_hub;
-mod error_response;
-mod resolve;
+pub(crate) mod error_response;
+pub(crate) mod host_turns;
+pub(crate) mod pauses;
+pub(crate) mod resolve;
 mod resolve_error;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,14 +21,12 @@ use trigger_egress::{Egress, EgressSettings, EgressSettingsError};
 use crate::RegistryCredential;
 
 use challenge_cache::Challenges;
+use host_turns::HostTurns;
+use pauses::Pauses;
 use resolve::DigestRequest;
 use tokens::Tokens;
 
 pub use resolve_error::{ResolveError, ResolveErrorKind};
-
-/// The longest time to resolve a tag, in timeouts of a request. It takes up to eight requests, with redirects
-/// more, of which usually none is slow.
-const MAX_TIMEOUTS: u32 = 4;
 
 /// The client of all registries. Clones share its connections and tokens.
 #[derive(Clone)]
@@ -36,6 +37,9 @@ struct Shared {
     egress: Egress,
     tokens: Tokens,
     challenges: Challenges,
+    turns: HostTurns,
+    pauses: Pauses,
+    /// Of one request.
     timeout: Duration,
 }
 
@@ -46,31 +50,29 @@ impl fmt::Debug for Registries {
 }
 
 impl Registries {
-    /// Sets up the client. Sends nothing. The settings may name Docker Hub as image references do.
-    pub fn new(settings: EgressSettings) -> Result<Self, EgressSettingsError> {
-        let timeout = settings.timeout.saturating_mul(MAX_TIMEOUTS);
+    /// Sets up the client, which sends at most `rate` requests a second to one host. Sends nothing. The settings may
+    /// name Docker Hub as image references do.
+    pub fn new(settings: EgressSettings, rate: f64) -> Result<Self, EgressSettingsError> {
+        let timeout = settings.timeout;
         let egress = Egress::new(EgressSettings {
             plain_http: settings.plain_http.into_iter().map(docker_hub::api_host_of).collect(),
             private: settings.private.into_iter().map(docker_hub::private_api_host).collect(),
             ..settings
         })?;
         let (tokens, challenges) = (Tokens::default(), Challenges::default());
-        Ok(Self(Arc::new(Shared { egress, tokens, challenges, timeout })))
+        let (turns, pauses) = (HostTurns::new(rate), Pauses::default());
+        Ok(Self(Arc::new(Shared { egress, tokens, challenges, turns, pauses, timeout })))
     }
 
-    /// Resolves `image` to its digest now. Repeats a request only if authentication requires it.
+    /// Resolves `image` to its digest now. Repeats a request only if authentication requires it. Sends nothing while
+    /// the registry wants a pause for this credential.
     pub async fn digest(
         &self,
         image: &ImageRef,
         credential: Option<&RegistryCredential>,
     ) -> Result<Digest, ResolveError> {
-        let request = Box::pin(DigestRequest::new(&self.0, image, credential)?.digest());
-        tokio::time::timeout(self.0.timeout, request).await.unwrap_or_else(|_| {
-            let message = format!(
-                "`{}` does not answer in time; check that it can be reached from here",
-                image.registry()
-            );
-            Err(ResolveError::new(ResolveErrorKind::Unreachable, message))
-        })
+        self.0.pauses.check(image, credential)?;
+        let digest = Box::pin(DigestRequest::new(&self.0, image, credential)?.digest()).await;
+        digest.map_err(|error| self.0.pauses.begin(image, credential, error))
     }
 }

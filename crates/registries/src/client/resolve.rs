@@ -1,4 +1,4 @@
-use aws_lc_rs::digest::{SHA512, digest};
+use aws_lc_rs::digest::{Context, SHA256, SHA512};
 use data_encoding::HEXLOWER;
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -7,6 +7,7 @@ use trigger_egress::{HttpRequest, HttpResponse, Url, cleaned};
 use zeroize::Zeroizing;
 
 use super::Shared;
+use super::budget::Budget;
 use super::challenge::{Bearer, Challenge};
 use super::docker_hub::api_host;
 use super::error_response::resolve_error;
@@ -14,8 +15,8 @@ use super::resolve_error::{ResolveError, ResolveErrorKind};
 use super::tokens::{TokenKey, secret};
 use crate::RegistryCredential;
 
-/// The kinds of manifests that a tag may stand for: an index of OCI or a list of Docker, for several platforms,
-/// or an image of either.
+/// The media types of a tag's manifest: an index of OCI or a list of Docker, for several platforms, or an image of
+/// either.
 const MANIFESTS: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -23,16 +24,17 @@ const MANIFESTS: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-/// Where registries say which digest the manifest has. The specification leaves it to them whether they do.
+/// The header with the digest of the manifest. The specification makes it optional.
 const DIGEST: &str = "docker-content-digest";
 
-/// Registries refuse larger manifests (the specification has them take 4 MiB).
-const LONGEST_MANIFEST: usize = 4 * 1024 * 1024;
+/// Registries reject larger manifests (the specification has them accept 4 MiB).
+pub(crate) const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 
-const MOST_REDIRECTS: usize = 3;
+/// Redirects of one request.
+pub(crate) const MAX_REDIRECTS: usize = 3;
 
-/// Refused first without a token, then with an old one, then answered.
-const MOST_ATTEMPTS: usize = 3;
+/// The first attempt has no token, the second an old one, the third a new one.
+const MAX_ATTEMPTS: usize = 3;
 
 /// One request for a digest, to one registry.
 pub(super) struct DigestRequest<'a> {
@@ -40,16 +42,17 @@ pub(super) struct DigestRequest<'a> {
     image: &'a ImageRef,
     credential: Option<&'a RegistryCredential>,
     url: Url,
+    budget: Budget,
 }
 
-/// What a registry is shown.
+/// The credentials that a request carries.
 enum Shown {
     Nothing,
     Basic(Zeroizing<String>),
     Token(TokenKey, Zeroizing<String>),
 }
 
-/// An answer, and whether it is the registry's own and not one that it redirected to.
+/// An answer, and whether it is the registry's own and not that of a host that it redirected to.
 struct Answer {
     response: HttpResponse,
     own: bool,
@@ -70,10 +73,10 @@ impl<'a> DigestRequest<'a> {
         };
         let plain = url("http")?;
         let url = if shared.egress.allows_plain_http(&plain) { plain } else { url("https")? };
-        Ok(Self { shared, image, credential, url })
+        Ok(Self { shared, image, credential, url, budget: Budget::new(shared.timeout) })
     }
 
-    pub(super) async fn digest(self) -> Result<Digest, ResolveError> {
+    pub(super) async fn digest(mut self) -> Result<Digest, ResolveError> {
         // A HEAD is free where a GET is counted as a pull, as on Docker Hub.
         let head = self.ask(&Method::HEAD).await?;
         match head.status() {
@@ -89,21 +92,26 @@ impl<'a> DigestRequest<'a> {
         }
     }
 
-    async fn digest_of_body(&self) -> Result<Digest, ResolveError> {
+    async fn digest_of_body(&mut self) -> Result<Digest, ResolveError> {
         let get = self.ask(&Method::GET).await?;
         if get.status() != StatusCode::OK {
             return Err(self.refusal(get).await);
         }
         self.check_content_type(&get, true)?;
         let named = self.named(get.headers())?;
-        let body = get.body(LONGEST_MANIFEST).await?;
-        match named {
-            Some(named) if !is_digest_of(&named, &body) => {
-                Err(self.garbled("sends a manifest that has not the digest it names"))
-            }
-            Some(named) => Ok(named),
-            None => Ok(Digest::of(&body)),
+        // Hashed as it arrives: many large manifests at once would fill the memory.
+        let (mut sha256, mut sha512) = (Context::new(&SHA256), Context::new(&SHA512));
+        let needs_sha512 = named.as_ref().is_some_and(|named| named.as_str().starts_with("sha512:"));
+        get.for_each_piece(MAX_MANIFEST, |piece| {
+            if needs_sha512 { sha512.update(piece) } else { sha256.update(piece) }
+        })
+        .await?;
+        let found = if needs_sha512 { ("sha512", sha512.finish()) } else { ("sha256", sha256.finish()) };
+        let found = format!("{}:{}", found.0, HEXLOWER.encode(found.1.as_ref()));
+        if named.is_some_and(|named| named.as_str() != found) {
+            return Err(self.garbled("sends a manifest that has not the digest it names"));
         }
+        Digest::parse(&found).map_err(|_| self.garbled("sends a manifest without a digest"))
     }
 
     /// The digest that the head of an answer names.
@@ -113,7 +121,7 @@ impl<'a> DigestRequest<'a> {
         digest.map(Some).ok_or_else(|| self.garbled("names a digest that is none"))
     }
 
-    /// A page to log in at, say, is no manifest. Where a digest is named, it may be left out what it is of.
+    /// A login page, for example, is no manifest. Where a digest is named, the media type may be absent.
     fn check_content_type(&self, response: &HttpResponse, needed: bool) -> Result<(), ResolveError> {
         match response.content_type() {
             Some(found) if MANIFESTS.contains(&found.as_str()) => Ok(()),
@@ -135,16 +143,18 @@ impl<'a> DigestRequest<'a> {
         resolve_error(response, self.image.registry(), &what).await
     }
 
-    /// Asks, with as much authentication as the registry wants.
-    async fn ask(&self, method: &Method) -> Result<HttpResponse, ResolveError> {
+    /// Sends the request with the authentication that the registry asks for.
+    async fn ask(&mut self, method: &Method) -> Result<HttpResponse, ResolveError> {
         let mut fetched = Vec::new();
         let mut shown = match self.shared.challenges.get(self.image) {
-            // It may have another token service by now: the next look asks it.
-            Some(challenge) => self
-                .answer_to(challenge, &mut fetched)
-                .await
-                .inspect_err(|_| self.shared.challenges.forget(self.image))?
-                .unwrap_or(Shown::Nothing),
+            // The registry may have another token service by now: the next request asks it.
+            Some(challenge) => match self.answer_to(challenge, &mut fetched).await {
+                Ok(answer) => answer.unwrap_or(Shown::Nothing),
+                Err(error) => {
+                    self.shared.challenges.forget(self.image);
+                    return Err(error);
+                }
+            },
             None => Shown::Nothing,
         };
         let mut attempt = 1;
@@ -153,12 +163,13 @@ impl<'a> DigestRequest<'a> {
             if let (Shown::Token(key, _), StatusCode::UNAUTHORIZED) = (&shown, response.status()) {
                 self.shared.tokens.remove(key);
             }
-            // Who it redirected to gets no answer to a challenge: the credentials are the registry's.
-            if response.status() != StatusCode::UNAUTHORIZED || !own || attempt == MOST_ATTEMPTS {
+            // A host that it redirected to gets no answer to a challenge: the credentials are the registry's.
+            if response.status() != StatusCode::UNAUTHORIZED || !own || attempt == MAX_ATTEMPTS {
                 return Ok(response);
             }
             let Some(challenge) = self.challenge(&response) else { return Ok(response) };
             self.shared.challenges.keep(self.image, challenge.clone());
+            let response = response.without_guard();
             match (self.answer_to(challenge, &mut fetched).await?, &shown) {
                 (None, _) | (Some(Shown::Basic(_)), Shown::Basic(_)) => return Ok(response),
                 (Some(next), _) => shown = next,
@@ -178,9 +189,9 @@ impl<'a> DigestRequest<'a> {
         })
     }
 
-    /// What to show, if there is anything that was not fetched for this request and refused.
+    /// The answer to a challenge, unless it was fetched for this request and rejected.
     async fn answer_to(
-        &self,
+        &mut self,
         challenge: Challenge,
         fetched: &mut Vec<TokenKey>,
     ) -> Result<Option<Shown>, ResolveError> {
@@ -191,31 +202,30 @@ impl<'a> DigestRequest<'a> {
             Challenge::Bearer(bearer) => bearer,
         };
         let key = TokenKey::new(&bearer, self.credential);
-        let tokens = &self.shared.tokens;
-        if let Some(token) = tokens.get(&key) {
+        if let Some(token) = self.shared.tokens.get(&key) {
             return Ok(Some(Shown::Token(key, token)));
         }
         if fetched.contains(&key) {
             return Ok(None);
         }
-        let token = tokens.fetch(&self.shared.egress, &bearer, self.credential).await?;
+        let registry = self.image.registry();
+        let token = self.shared.fetch_token(&mut self.budget, registry, &bearer, self.credential).await?;
         fetched.push(key.clone());
         Ok(Some(Shown::Token(key, token)))
     }
 
-    /// Sends the request, and sends it again where the registry says. Only the registry itself is shown
-    /// anything.
-    async fn follow(&self, method: &Method, shown: &Shown) -> Result<Answer, ResolveError> {
+    /// Sends the request and follows redirects. Only the registry itself gets credentials.
+    async fn follow(&mut self, method: &Method, shown: &Shown) -> Result<Answer, ResolveError> {
         let mut url = self.url.clone();
         let mut own = true;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             own = own && url.origin() == self.url.origin();
             let mut headers = HeaderMap::from_iter([(ACCEPT, accepted())]);
             if own {
                 headers.extend(header(shown).map(|value| (AUTHORIZATION, value)));
             }
             let asked = HttpRequest { headers, ..HttpRequest::new(method.clone(), url.clone()) };
-            let response = self.shared.egress.send(asked).await?;
+            let response = self.shared.send(&mut self.budget, self.image.registry(), asked).await?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(Answer { response, own });
             }
@@ -241,12 +251,5 @@ fn header(shown: &Shown) -> Option<HeaderValue> {
         Shown::Nothing => None,
         Shown::Basic(basic) => secret(basic),
         Shown::Token(_, token) => secret(&Zeroizing::new(format!("Bearer {}", token.as_str()))),
-    }
-}
-
-fn is_digest_of(named: &Digest, body: &[u8]) -> bool {
-    match named.as_str().strip_prefix("sha512:") {
-        Some(value) => value == HEXLOWER.encode(digest(&SHA512, body).as_ref()),
-        None => *named == Digest::of(body),
     }
 }

@@ -6,16 +6,18 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use tokio::time::Instant;
-use trigger_egress::{Egress, HttpRequest, Url, cleaned};
+use trigger_egress::{HttpRequest, Url, cleaned};
 use trigger_runtime::ExpiringMap;
 use zeroize::Zeroizing;
 
+use super::Shared;
+use super::budget::Budget;
 use super::challenge::Bearer;
 use super::error_response::resolve_error;
 use super::resolve_error::{ResolveError, ResolveErrorKind};
 use crate::RegistryCredential;
 
-/// What a token is had with and for.
+/// The purpose of a token, and the credential that it was exchanged for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct TokenKey {
     realm: String,
@@ -28,7 +30,7 @@ pub(super) struct TokenKey {
 #[derive(Debug)]
 pub(super) struct Tokens(ExpiringMap<TokenKey, Zeroizing<String>>);
 
-/// What a service gives.
+/// The response of a token service.
 #[derive(Deserialize)]
 struct Given {
     #[serde(default)]
@@ -39,20 +41,23 @@ struct Given {
     expires_in: Option<u64>,
 }
 
-/// A token whose service does not say how long it is good for is good for so long (the same page).
+/// The life of a token in seconds if its service names none (the same page).
 const USUAL_LIFE: u64 = 60;
 
-/// However long it is good for, it is had anew after this time: rights change.
-const LONGEST_LIFE: u64 = 60 * 60;
+/// A token is replaced after this time in seconds, even if it is valid for longer: rights change.
+const MAX_LIFE: u64 = 60 * 60;
 
 /// A token is not used in the last part of its life, since it takes time to arrive.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// Longer answers are no tokens.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// Longer responses are no tokens.
+pub(crate) const MAX_RESPONSE: usize = 64 * 1024;
+
+/// Registries' tokens have 1 to 5 KiB; a longer one is used once.
+pub(crate) const MAX_CACHED_TOKEN: usize = 8 * 1024;
 
 /// The names of images and registries are chosen by many people; the cache does not grow with all of them.
-const MAX_TOKENS: usize = 10_000;
+pub(crate) const MAX_TOKENS: usize = 2000;
 
 impl Default for Tokens {
     fn default() -> Self {
@@ -82,14 +87,23 @@ impl Tokens {
         self.0.remove(key);
     }
 
-    /// Has a service give a new token.
+    /// Keeps a token.
+    fn keep(&self, key: TokenKey, token: &Zeroizing<String>, life: Duration) {
+        if token.len() <= MAX_CACHED_TOKEN {
+            self.0.insert(key, token.clone(), life.saturating_sub(MARGIN), Instant::now());
+        }
+    }
+}
+
+impl Shared {
+    /// Has a token service give a new token, for an image at `registry`.
     ///
-    /// The registry names the service, and any it likes: a registry that wants to give its users' credentials
-    /// away has other ways to do so, since it is shown them. But nothing is sent over plain HTTP or to private
-    /// addresses only because a registry says so.
-    pub(super) async fn fetch(
+    /// The registry names the service, and may name any: it gets the credentials itself and could pass them on
+    /// anyway. But nothing is sent over plain HTTP or to private addresses only because a registry names them.
+    pub(super) async fn fetch_token(
         &self,
-        egress: &Egress,
+        budget: &mut Budget,
+        registry: &str,
         bearer: &Bearer,
         credential: Option<&RegistryCredential>,
     ) -> Result<Zeroizing<String>, ResolveError> {
@@ -102,22 +116,21 @@ impl Tokens {
             Some(identity) => exchange(realm, bearer, identity),
             None => request(realm, bearer, credential),
         };
-        let response = egress.send(asked).await?;
+        let response = self.send(budget, registry, asked).await?;
         if response.status() != http::StatusCode::OK {
             return Err(resolve_error(response, &host, "a request for a token").await);
         }
-        let body = Zeroizing::new(response.body(LONGEST_ANSWER).await?);
+        let body = Zeroizing::new(response.body(MAX_RESPONSE).await?);
         let no_token = || garbled(format!("`{host}` gives no token; check that it is a token service"));
-        // What serde says of it could repeat the token.
+        // The message of serde could repeat the token.
         let given: Given = serde_json::from_slice(&body).map_err(|_| no_token())?;
         let value = given.token.filter(|token| !token.is_empty()).or(given.access_token);
         let legal = |value: &Zeroizing<String>| {
             !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
         };
         let value = value.filter(legal).ok_or_else(no_token)?;
-        let life = Duration::from_secs(given.expires_in.unwrap_or(USUAL_LIFE).min(LONGEST_LIFE));
-        let ttl = life.saturating_sub(MARGIN);
-        self.0.insert(TokenKey::new(bearer, credential), value.clone(), ttl, Instant::now());
+        let life = Duration::from_secs(given.expires_in.unwrap_or(USUAL_LIFE).min(MAX_LIFE));
+        self.tokens.keep(TokenKey::new(bearer, credential), &value, life);
         Ok(value)
     }
 }
@@ -126,7 +139,7 @@ fn scopes(bearer: &Bearer) -> impl Iterator<Item = &str> {
     bearer.scope.iter().flat_map(|scope| scope.split(' ')).filter(|scope| !scope.is_empty())
 }
 
-/// By GET, with the user and the password if there are some.
+/// A request by GET, with the user and the password if there are some.
 fn request(mut realm: Url, bearer: &Bearer, credential: Option<&RegistryCredential>) -> HttpRequest {
     {
         let mut query = realm.query_pairs_mut();
@@ -142,7 +155,7 @@ fn request(mut realm: Url, bearer: &Bearer, credential: Option<&RegistryCredenti
     HttpRequest { headers, ..HttpRequest::new(Method::GET, realm) }
 }
 
-/// By POST, in exchange for an identity token (distribution project, "OAuth2 token authentication").
+/// A request by POST, in exchange for an identity token (distribution project, "OAuth2 token authentication").
 fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> HttpRequest {
     let scope = scopes(bearer).collect::<Vec<_>>().join(" ");
     let mut form = form_urlencoded::Serializer::new(String::new());

@@ -18,9 +18,14 @@ use super::RegistryCredential;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryCredentialError {
-    /// It is longer than a Secret can be.
-    #[error("the registry credentials are longer than 1 MiB")]
+    /// It is longer than 256 KiB.
+    #[error(
+        "the registry credentials are longer than 256 KiB; keep only the registries that the Build needs"
+    )]
     TooLong,
+    /// It has more than 1,000 entries.
+    #[error("the registry credentials have more than 1000 entries; keep only those that the Build needs")]
+    TooMany,
     /// It is no JSON of the form that `docker login` writes.
     #[error("the registry credentials are not JSON as `docker login` writes it")]
     Unreadable,
@@ -34,8 +39,12 @@ pub enum RegistryCredentialError {
     },
 }
 
-/// As large as a Secret may be.
-const LONGEST: usize = 1024 * 1024;
+/// The file is read for each poll of an image, so it is smaller than a Secret may be.
+pub(crate) const MAX_FILE: usize = 256 * 1024;
+/// The entries are compared with the image one by one.
+pub(crate) const MAX_ENTRIES: usize = 1000;
+/// Passwords and tokens of registries have up to 5 KiB; servers reject headers that are much longer.
+pub(crate) const MAX_CREDENTIAL: usize = 16 * 1024;
 
 type Entries<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
@@ -67,7 +76,7 @@ pub fn credential_for(
     docker_config: &[u8],
     image: &ImageRef,
 ) -> Result<Option<RegistryCredential>, RegistryCredentialError> {
-    if docker_config.len() > LONGEST {
+    if docker_config.len() > MAX_FILE {
         return Err(RegistryCredentialError::TooLong);
     }
     let unreadable = |_| RegistryCredentialError::Unreadable;
@@ -78,6 +87,9 @@ pub fn credential_for(
         }
         None => serde_json::from_slice(docker_config).map_err(unreadable)?,
     };
+    if entries.len() > MAX_ENTRIES {
+        return Err(RegistryCredentialError::TooMany);
+    }
     let mut matching: Vec<_> = entries
         .iter()
         .filter_map(|(text, entry)| {
@@ -96,7 +108,10 @@ pub fn credential_for(
 }
 
 fn read_entry(json: &str) -> Result<Option<RegistryCredential>, &'static str> {
-    // What serde says of it could repeat a password.
+    if json.len() > MAX_CREDENTIAL {
+        return Err("it is longer than 16 KiB");
+    }
+    // The message of serde could repeat a password.
     let entry: Entry = serde_json::from_str(json).map_err(|_| "it is no object of texts")?;
     let given = |text: Option<Zeroizing<String>>| text.filter(|text| !text.is_empty());
     if let Some(token) = given(entry.identitytoken) {
@@ -286,6 +301,10 @@ mod tests {
             (r#"{"username":"u:v","password":"p"}"#, broken("there is a colon in `username`")),
             (r#"{"auth":5}"#, broken("it is no object of texts")),
             (r#""secret""#, broken("it is no object of texts")),
+            (
+                &format!(r#"{{"identitytoken":"{}"}}"#, "t".repeat(MAX_CREDENTIAL)),
+                broken("it is longer than 16 KiB"),
+            ),
         ] {
             let expected = expected.map(|found: Option<&str>| found.map(ToOwned::to_owned));
             let modern = format!(r#"{{"auths":{{"r.example":{entry}}},"credsStore":"desktop"}}"#);
@@ -303,7 +322,11 @@ mod tests {
         }
         assert_eq!(found("{}", "r.example/app"), Ok(None));
         assert_eq!(found(r#"{"auths":null}"#, "r.example/app"), Ok(None));
-        let long = format!("{{}}{}", " ".repeat(LONGEST));
+        let keys: Vec<_> = (0..=MAX_ENTRIES).map(|n| format!("r{n}.example")).collect();
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        assert_eq!(found(&file(&keys), "r.example/app"), Err(RegistryCredentialError::TooMany));
+        assert!(found(&file(&keys[1..]), "r1000.example/app").unwrap().is_some());
+        let long = format!("{{}}{}", " ".repeat(MAX_FILE));
         assert_eq!(found(&long, "r.example/app"), Err(RegistryCredentialError::TooLong));
     }
 

@@ -1,6 +1,6 @@
 //! What a registry is shown so that it answers.
 
-mod docker_config;
+pub(crate) mod docker_config;
 
 use std::fmt;
 

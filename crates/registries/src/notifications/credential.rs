@@ -9,7 +9,7 @@ const HUB_SCHEME: &str = "sha256=";
 const EVENT_AUTH: &str = "x-jfrog-event-auth";
 
 /// The longest value of a header or path that is taken for a key, in bytes.
-const LONGEST_KEY: usize = 4096;
+pub(crate) const MAX_KEY: usize = 4096;
 
 /// The credentials of a request: the key in its path, `token`, and the values in the headers at `locations`. At least one; one that a key verifies is enough.
 pub fn credentials(
@@ -77,7 +77,7 @@ fn authorization(value: &[u8]) -> Result<Vec<Credential>, CredentialError> {
 }
 
 fn key(text: &[u8]) -> Result<Credential, CredentialError> {
-    let legal = (1..=LONGEST_KEY).contains(&text.len());
+    let legal = (1..=MAX_KEY).contains(&text.len());
     if legal { Ok(Credential::token(text)) } else { Err(CredentialError::Malformed) }
 }
 
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(credentials(&hub, &headers, None), Err(CredentialError::Missing));
         headers.insert(HUB_SIGNATURE, HeaderValue::from_static("sha256=00"));
         assert_eq!(credentials(&hub, &headers, None), Err(CredentialError::Malformed));
-        let long = "x".repeat(LONGEST_KEY + 1);
+        let long = "x".repeat(MAX_KEY + 1);
         assert_eq!(credentials(&[], &headers, Some(&long)), Err(CredentialError::Malformed));
     }
 }

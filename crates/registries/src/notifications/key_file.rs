@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{IdTokenPolicy, NotificationFormat};
 
 /// The largest file of keys, in bytes.
-const LARGEST: usize = 16 * 1024;
+pub(crate) const MAX_FILE: usize = 16 * 1024;
 /// The shortest key, in bytes. Every format takes its key in the path, where only its length protects it.
 const SHORTEST_KEY: usize = 16;
 
@@ -94,7 +94,7 @@ impl KeyFile {
     fn read(&self) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
         let unreadable = |source| KeyFileError::Unreadable { path: self.path.clone(), source };
         // As large as it can become, so that it is never moved and leaves nothing behind.
-        let mut bytes = Zeroizing::new(vec![0; LARGEST + 1]);
+        let mut bytes = Zeroizing::new(vec![0; MAX_FILE + 1]);
         let mut file = File::open(&self.path).map_err(unreadable)?;
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -103,7 +103,7 @@ impl KeyFile {
                 read => filled += read,
             }
         }
-        if filled > LARGEST {
+        if filled > MAX_FILE {
             return Err(KeyFileError::TooLarge(self.path.clone()));
         }
         bytes.truncate(filled);
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn a_file_has_a_size_and_must_exist() {
-        let (_folder, full) = file("x".repeat(LARGEST).as_bytes());
-        assert_eq!(full.keys().unwrap().lines().next().unwrap().len(), LARGEST);
-        let (folder, large) = file("x".repeat(LARGEST + 1).as_bytes());
+        let (_folder, full) = file("x".repeat(MAX_FILE).as_bytes());
+        assert_eq!(full.keys().unwrap().lines().next().unwrap().len(), MAX_FILE);
+        let (folder, large) = file("x".repeat(MAX_FILE + 1).as_bytes());
         assert!(matches!(large.keys(), Err(KeyFileError::TooLarge(_))));
         let absent = KeyFile::new(folder.path().join("absent"));
         assert!(matches!(absent.keys(), Err(KeyFileError::Unreadable { .. })));

@@ -13,14 +13,14 @@
 //!    [`NotificationFormat`].
 //! 2. Add one line to [`FORMATS`]. A test compares it with the files.
 
-mod credential;
+pub(crate) mod credential;
 mod error;
 mod format;
 mod formats;
 mod hint;
-mod id_token;
+pub(crate) mod id_token;
 mod json;
-mod key_file;
+pub(crate) mod key_file;
 mod registry;
 #[cfg(test)]
 mod tests;

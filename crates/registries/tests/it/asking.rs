@@ -3,7 +3,7 @@ use trigger_devregistry::DevRegistry;
 use trigger_egress::EgressSettings;
 use trigger_registries::{Registries, ResolveErrorKind};
 
-use crate::scene::{GET, HEAD, Scene, digest, settings};
+use crate::scene::{GET, HEAD, RATE, Scene, digest, settings};
 
 #[tokio::test]
 async fn the_digest_that_the_registry_names_is_taken() {
@@ -35,7 +35,7 @@ async fn a_manifest_may_be_as_long_as_registries_take_them() {
 async fn plain_http_is_spoken_only_where_it_is_allowed() {
     let scene = Scene::new(DevRegistry::builder()).await;
     let settings = EgressSettings { plain_http: vec![], ..settings(&[scene.registry.host()]) };
-    let fault = Registries::new(settings).unwrap().digest(&scene.image, None).await.unwrap_err();
+    let fault = Registries::new(settings, RATE).unwrap().digest(&scene.image, None).await.unwrap_err();
     // It speaks no TLS.
     assert_eq!(fault.kind, ResolveErrorKind::Unreachable, "{fault}");
     assert!(scene.requests().is_empty());

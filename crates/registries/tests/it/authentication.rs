@@ -5,7 +5,7 @@ use trigger_devregistry::{DevRegistry, Fault, TOKENS};
 use trigger_egress::EgressSettings;
 use trigger_registries::{Registries, RegistryCredential, ResolveErrorKind};
 
-use crate::scene::{GET, HEAD, MANIFEST, Scene, TOKEN, digest, image, known, settings, stranger};
+use crate::scene::{GET, HEAD, MANIFEST, RATE, Scene, TOKEN, digest, image, known, settings, stranger};
 
 #[tokio::test]
 async fn a_user_and_a_password_are_shown_to_who_asks_for_them() {
@@ -112,7 +112,7 @@ async fn a_registry_that_refuses_every_token_is_not_asked_for_ever() {
 
 #[tokio::test]
 async fn a_token_service_in_trouble_is_told_of_as_a_registry_in_trouble() {
-    let scene = Scene::new(DevRegistry::builder().token("user", "password")).await;
+    let mut scene = Scene::new(DevRegistry::builder().token("user", "password")).await;
     for (fault, kind) in [
         (Fault::Status(500, None), ResolveErrorKind::Unavailable),
         (Fault::Status(403, None), ResolveErrorKind::Forbidden),
@@ -124,6 +124,7 @@ async fn a_token_service_in_trouble_is_told_of_as_a_registry_in_trouble() {
         (Fault::Endless, ResolveErrorKind::Garbled),
         (Fault::Redirect("https://elsewhere.example/".to_owned()), ResolveErrorKind::Garbled),
     ] {
+        scene.forget_pauses();
         scene.registry.faults().clear();
         scene.registry.faults().set(TOKENS, fault.clone());
         let found = scene.look(Some(&known())).await.unwrap_err();
@@ -152,7 +153,7 @@ async fn a_token_service_is_held_to_our_rules() {
         (EgressSettings { private: only_own.private, ..both }, Err(ResolveErrorKind::Refused)),
     ] {
         scene.requests();
-        let found = Registries::new(settings).unwrap().digest(&image, Some(&known())).await;
+        let found = Registries::new(settings, RATE).unwrap().digest(&image, Some(&known())).await;
         assert_eq!(found.clone().map_err(|fault| fault.kind), expected, "{found:?}");
         assert_eq!(scene.requests().contains(&TOKEN.to_owned()), expected.is_ok());
     }

@@ -2,7 +2,7 @@ use trigger_devregistry::{DevRegistry, Fault};
 use trigger_egress::EgressSettings;
 use trigger_registries::{Registries, ResolveErrorKind};
 
-use crate::scene::{GET, HEAD, MANIFEST, Scene, digest, known, settings};
+use crate::scene::{GET, HEAD, MANIFEST, RATE, Scene, digest, known, settings};
 
 const PATH: &str = "/v2/team/base/manifests/latest";
 
@@ -10,7 +10,7 @@ const PATH: &str = "/v2/team/base/manifests/latest";
 async fn two() -> (Scene, DevRegistry) {
     let mut scene = Scene::new(DevRegistry::builder().basic("user", "password")).await;
     let other = DevRegistry::builder().start().await.unwrap();
-    scene.registries = Registries::new(settings(&[scene.registry.host(), other.host()])).unwrap();
+    scene.registries = Registries::new(settings(&[scene.registry.host(), other.host()]), RATE).unwrap();
     // From here on it asks at once with the credential.
     assert_eq!(scene.look(Some(&known())).await, Ok(digest()));
     scene.registry.faults().set("team/base", Fault::Redirect(format!("http://{}{PATH}", other.host())));
@@ -37,7 +37,7 @@ async fn who_was_redirected_to_gets_no_credentials_by_asking_for_them() {
     {
         let thief = builder.start().await.unwrap();
         let hosts = [scene.registry.host(), thief.host()];
-        let registries = Registries::new(settings(&hosts)).unwrap();
+        let registries = Registries::new(settings(&hosts), RATE).unwrap();
         scene.registry.faults().clear();
         let place = format!("http://{}{PATH}", thief.host());
         scene.registry.faults().set("team/base", Fault::Redirect(place));
@@ -66,15 +66,15 @@ async fn a_redirect_is_held_to_our_rules() {
     let (scene, other) = two().await;
     other.push("team/base", "latest", MANIFEST);
     let own = scene.registry.host();
-    let registries = Registries::new(EgressSettings {
+    let only_own = EgressSettings {
         plain_http: vec![own.parse().unwrap(), other.host().parse().unwrap()],
         ..settings(std::slice::from_ref(&own))
-    });
-    let registries = registries.unwrap();
+    };
+    let registries = Registries::new(only_own, RATE).unwrap();
     for (place, kind) in [
         (format!("http://{}{PATH}", other.host()), ResolveErrorKind::Refused),
         (format!("http://localhost:{}{PATH}", other.port()), ResolveErrorKind::Refused),
-        (format!("https://localhost:{}{PATH}", other.port()), ResolveErrorKind::Refused),
+        (format!("https://localhost:{}{PATH}", other.port()), ResolveErrorKind::Unreachable),
         ("http://169.254.169.254/latest/meta-data/".to_owned(), ResolveErrorKind::Refused),
         ("https://[::ffff:169.254.169.254]/".to_owned(), ResolveErrorKind::Refused),
         ("http://registry.example/".to_owned(), ResolveErrorKind::Refused),

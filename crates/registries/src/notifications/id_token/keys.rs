@@ -17,7 +17,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
 /// After a failure, while there are no keys at all, it is tried again sooner.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
 /// Google publishes two or three.
-const MOST_KEYS: usize = 32;
+pub(crate) const MAX_KEYS: usize = 32;
 
 /// The published keys, fetched when they are needed.
 ///
@@ -86,7 +86,7 @@ impl KeyCache {
 /// The RSA keys of a set. Others are left out, of unknown types too: tokens are accepted with RS256 only.
 fn read(fetched: &FetchedKeys) -> Result<HashMap<String, Arc<DecodingKey>>, KeySourceError> {
     let set: JwkSet = serde_json::from_slice(&fetched.json).map_err(|_| KeySourceError::Unreadable)?;
-    let keys: HashMap<_, _> = set.keys.into_iter().take(MOST_KEYS).filter_map(usable).collect();
+    let keys: HashMap<_, _> = set.keys.into_iter().take(MAX_KEYS).filter_map(usable).collect();
     if keys.is_empty() { Err(KeySourceError::Unreadable) } else { Ok(keys) }
 }
 
@@ -168,8 +168,8 @@ mod tests {
     #[test]
     fn of_a_large_set_only_the_first_keys_are_taken() {
         let key = |number: usize| json!({"kid": number.to_string(), "kty": "RSA", "n": "AQAB", "e": "AQAB"});
-        let set = json!({"keys": (0..MOST_KEYS + 8).map(key).collect::<Vec<_>>()});
+        let set = json!({"keys": (0..MAX_KEYS + 8).map(key).collect::<Vec<_>>()});
         let keys = read(&FetchedKeys { json: set.to_string().into(), cache_control: None }).unwrap();
-        assert!(keys.len() == MOST_KEYS && !keys.contains_key(&MOST_KEYS.to_string()), "{}", keys.len());
+        assert!(keys.len() == MAX_KEYS && !keys.contains_key(&MAX_KEYS.to_string()), "{}", keys.len());
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! `token` decides on one, `keys` keeps the keys it is checked with, `source` fetches them.
 
-mod keys;
-mod source;
+pub(crate) mod keys;
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
-mod token;
+pub(crate) mod token;
 
 pub use source::{FetchedKeys, GOOGLE_KEYS, KeySource, KeySourceError, KeysByHttp};
 pub use token::{IdTokenError, IdTokenPolicy, IdTokens, bearer};

@@ -11,7 +11,7 @@ pub const GOOGLE_KEYS: &str = "https://www.googleapis.com/oauth2/v3/certs";
 /// The longest time for a response. Senders of notifications wait for it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest response, in bytes. Google's has 2 KiB.
-const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_KEY_SET: usize = 64 * 1024;
 
 /// A source of the published keys.
 pub trait KeySource: Send + Sync + 'static {
@@ -68,7 +68,7 @@ impl KeysByHttp {
         }
         let cache_control = response.headers().get(header::CACHE_CONTROL);
         let cache_control = cache_control.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
-        Ok(FetchedKeys { json: response.body(MAX_BODY).await?, cache_control })
+        Ok(FetchedKeys { json: response.body(MAX_KEY_SET).await?, cache_control })
     }
 }
 

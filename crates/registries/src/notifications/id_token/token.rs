@@ -12,7 +12,7 @@ use crate::notifications::credential::required;
 /// The issuer of the tokens.
 const ISSUER: &str = "https://accounts.google.com";
 /// The longest token, in bytes. Google's have about 1 KiB.
-const LONGEST_TOKEN: usize = 8 * 1024;
+pub(crate) const MAX_TOKEN: usize = 8 * 1024;
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 60;
 
@@ -104,7 +104,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, CredentialError> {
     let legal = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    let good = scheme.eq_ignore_ascii_case("bearer") && token.len() <= LONGEST_TOKEN;
+    let good = scheme.eq_ignore_ascii_case("bearer") && token.len() <= MAX_TOKEN;
     if good && parts().count() == 3 && parts().all(legal) {
         Ok(token)
     } else {
