@@ -85,3 +85,29 @@ impl Default for ImageOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use crate::options::ProgramOptions;
+
+    /// Sums of such durations with times would overflow.
+    #[test]
+    fn durations_of_options_are_bounded() {
+        let command = ProgramOptions::augment_args(Command::new("serve").no_binary_name(true));
+        for flag in [
+            "--image-interval",
+            "--image-window",
+            "--registry-timeout",
+            "--claim-timeout",
+            "--header-timeout",
+            "--body-timeout",
+        ] {
+            for (value, is_good) in [("9999999999", false), ("18446744073709551615", false), ("60", true)] {
+                let parsed = command.clone().try_get_matches_from([flag, value]);
+                assert_eq!(parsed.is_ok(), is_good, "{flag} {value}");
+            }
+        }
+    }
+}

@@ -175,3 +175,38 @@ pub(super) fn secret(value: &str) -> Option<HeaderValue> {
     value.set_sensitive(true);
     Some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header::WWW_AUTHENTICATE;
+
+    use super::super::challenge::{Challenge, MAX_PARAMETER};
+    use super::*;
+
+    /// Registries of tenants choose them, and the caches hold thousands.
+    #[test]
+    fn long_tokens_and_challenges_are_not_kept() {
+        let tokens = Tokens::default();
+        let key = |scope: &str| TokenKey {
+            realm: "https://auth.example/token".to_owned(),
+            service: None,
+            scope: Some(scope.to_owned()),
+            credential: None,
+        };
+        for (scope, length, is_kept) in
+            [("short", MAX_CACHED_TOKEN, true), ("long", MAX_CACHED_TOKEN + 1, false)]
+        {
+            tokens.keep(key(scope), &Zeroizing::new("t".repeat(length)), Duration::from_mins(1));
+            assert_eq!(tokens.get(&key(scope)).is_some(), is_kept, "{scope}");
+        }
+        for (length, is_read) in [(MAX_PARAMETER, true), (MAX_PARAMETER + 1, false)] {
+            let header = format!("Bearer realm=\"{}\"", "r".repeat(length));
+            let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, header.parse().unwrap())]);
+            assert_eq!(Challenge::of(&headers).is_some(), is_read, "{length}");
+        }
+        let bearer =
+            Bearer { realm: "r".to_owned(), service: None, scope: Some(":a:".repeat(MAX_PARAMETER / 3)) };
+        let moved = bearer.moved("a", &"b".repeat(255));
+        assert!(moved.scope.is_some_and(|scope| scope.len() <= MAX_PARAMETER));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod admin_memory;
 mod connections;
+mod images;
 mod memory;
 mod names;
 mod objects;
