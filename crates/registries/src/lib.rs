@@ -11,6 +11,8 @@
 //! - Credentials are sent to the registry and to the token service that it names, never to the target of a
 //!   redirect.
 //! - A GET, which registries count as a pull, is sent only where HEAD gives no digest.
+//! - Every request takes a turn at its host, which limits their rate and number. One resolution has a bounded number of
+//!   requests. A pause that a registry asks for concerns one credential.
 //! - Every response has a size limit, and no message contains a registry's text unchanged.
 //! - A notification is a hint to resolve a tag, never a source of digests. A format's JSON field names stay in its
 //!   file.
