@@ -16,6 +16,19 @@ pub enum JournalError {
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
+    /// A tenant's share of the journal is used up, by deliveries that cannot be pruned. Others are not affected.
+    #[error(
+        "the deliveries of tenant {tenant:?} take {held} bytes, and its share of the journal is {share}: wait until they \
+         are settled, raise --tenant-quota, or enlarge the volume"
+    )]
+    TenantFull {
+        /// The tenant.
+        tenant: String,
+        /// The bytes that it has stored.
+        held: u64,
+        /// Its share, in bytes.
+        share: u64,
+    },
     /// The claim has timed out and another dispatcher has claimed the delivery, or the delivery is settled.
     #[error("the claim on delivery {id} is no longer held")]
     StaleToken {

@@ -1,9 +1,15 @@
 use trigger_core::Limit;
 
-use crate::{LONGEST_WAIT, REJECTIONS};
+use crate::{LONGEST_WAIT, REJECTIONS, Settings};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
     Limit::count("rejected requests in the journal", REJECTIONS, "the oldest is dropped"),
+    Limit::bytes(
+        "deliveries of one tenant in a journal that others use too",
+        Settings::TENANT_QUOTA as usize,
+        "its oldest settled deliveries make room, else it gets 503",
+    )
+    .set_by("--tenant-quota"),
     Limit::time("wait of a delivery for its next attempt", LONGEST_WAIT, "a clock was ahead: it is due now"),
 ];

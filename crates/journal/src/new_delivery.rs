@@ -9,6 +9,9 @@ use crate::{
     tenant,
 };
 
+/// The bytes that a row takes beside its long columns, with its indexes. The schemas count the same.
+const ROW_BYTES: usize = 512;
+
 /// A delivery in its stored form. The caller encodes it, which spares the thread that writes for many callers.
 #[derive(Debug)]
 pub(crate) struct NewDelivery {
@@ -70,6 +73,14 @@ impl NewDelivery {
 
     pub(crate) fn body_bytes(&self) -> usize {
         self.body.bytes.len()
+    }
+
+    /// About how many bytes the store takes for it, before it is decided.
+    pub(crate) fn weight(&self) -> u64 {
+        let texts =
+            [Some(&self.headers), Some(&self.verification), self.decisions.as_ref(), self.facts.as_ref()];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        (ROW_BYTES + self.body_bytes() + texts) as u64
     }
 
     /// The size of the body as stored.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use trigger_journal::Retention;
+use trigger_journal::{Retention, Settings};
 
 /// Retention of deliveries in the journal.
 #[derive(Debug, Clone, Args)]
@@ -39,6 +39,21 @@ pub struct RetentionOptions {
     /// first.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_PAYLOADS", default_value_t = MAX_PAYLOADS, value_name = "MIB")]
     pub max_payloads: u64,
+    /// How much of the journal one tenant takes while others use it too, in MiB: bodies, decisions and the rest of its
+    /// deliveries. Beyond, its oldest settled deliveries are deleted for its new ones. Where that is not enough, its
+    /// new ones get 503.
+    #[arg(
+        long,
+        env = "SHIPWRIGHT_TRIGGER_TENANT_QUOTA",
+        default_value_t = TENANT_QUOTA,
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub tenant_quota: u32,
+    /// Space to keep free on the volume of a SQLite journal, in MiB, so that deliveries can be settled and deleted when
+    /// the volume is full. On a small volume it is a sixteenth of the volume.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_JOURNAL_RESERVE", default_value_t = JOURNAL_RESERVE, value_name = "MIB")]
+    pub journal_reserve: u16,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -51,6 +66,10 @@ const RETAIN_DELIVERIES: u16 = 7;
 const RETAIN_KEYS: u16 = 30;
 const MAX_DELIVERIES: u64 = 1_000_000;
 const MAX_PAYLOADS: u64 = 4096;
+/// MiB: a quarter of `MAX_PAYLOADS`.
+const TENANT_QUOTA: u32 = 1024;
+/// MiB: as much as the write-ahead log takes before it is moved into the main file.
+const JOURNAL_RESERVE: u16 = 16;
 
 impl RetentionOptions {
     pub(crate) fn retention(&self) -> Retention {
@@ -60,6 +79,13 @@ impl RetentionOptions {
             keys: DAY * u32::from(self.retain_keys),
             max_deliveries: self.max_deliveries,
             max_payload_bytes: self.max_payloads.saturating_mul(MIB),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            tenant_quota: u64::from(self.tenant_quota) * MIB,
+            reserve: u64::from(self.journal_reserve) * MIB,
         }
     }
 }
@@ -72,6 +98,8 @@ impl Default for RetentionOptions {
             retain_keys: RETAIN_KEYS,
             max_deliveries: MAX_DELIVERIES,
             max_payloads: MAX_PAYLOADS,
+            tenant_quota: TENANT_QUOTA,
+            journal_reserve: JOURNAL_RESERVE,
         }
     }
 }

@@ -163,7 +163,7 @@ impl ProgramOptions {
     }
 
     pub(crate) async fn open_journal(&self) -> anyhow::Result<Arc<dyn Journal>> {
-        let journal = trigger_journal::open(&self.journal).await;
+        let journal = trigger_journal::open_with(&self.journal, self.retention.settings()).await;
         journal.with_context(|| format!("cannot open the journal {}", self.journal))
     }
 

@@ -102,3 +102,34 @@ async fn only_the_operator_lets_unsigned_deliveries_in() {
         }
     }
 }
+
+for_every_provider!(a_tenant_that_has_used_up_its_share_of_the_journal_is_rejected_alone);
+async fn a_tenant_that_has_used_up_its_share_of_the_journal_is_rejected_alone() {
+    let world = World::with(|options| options.retention.tenant_quota = 1).await;
+    world.hook_secret("team-b", "the key of team-b").await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    world.deliver(&world.push_main()).await;
+
+    // Twice the quota, of what no compression makes shorter.
+    let request = world.compose(&world.push_main());
+    let mut payload: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    let noise =
+        (0..700_000_u64).map(|number| format!("{:06x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40));
+    payload["noise"] = noise.collect::<String>().into();
+    let body = payload.to_string();
+    let answer = world.post(request.event, body.as_bytes(), Some("the key of team-b")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let rejection = world
+        .until("the rejection is recorded", || async {
+            world.program.journal.rejections().await.unwrap().into_iter().next()
+        })
+        .await;
+    assert!(rejection.reason.contains(&world.namespace("team-b")), "{rejection:?}");
+    assert!(rejection.reason.contains("--tenant-quota"), "{rejection:?}");
+
+    let ready = reqwest::get(format!("{}/readyz", world.admin_url())).await.unwrap();
+    assert_eq!(ready.status(), StatusCode::OK);
+    world.deliver(&world.push("refs/heads/main", &"ab".repeat(20))).await;
+    assert_eq!(world.settled_run_counts().await, (2, 0));
+}

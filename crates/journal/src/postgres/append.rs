@@ -80,39 +80,72 @@ impl Operation for NewDelivery {
 
     async fn execute(store: &Store, operations: &[&Self]) -> Answers<AppendOutcome> {
         let session = store.sessions.get().await?;
-        let inserted = insert(&session, operations).await;
-        // Also if it is unknown whether the commit happened, or which deliveries were new: an unnecessary claim costs
-        // little.
-        let any_new = inserted.as_ref().map_or(true, |new| !new.is_empty());
-        if any_new && operations.iter().any(|operation| operation.decisions.is_none()) {
-            store.wakeups.announce();
-        }
-        let new = ids(&inserted?)?;
-        let known: Vec<_> =
-            operations.iter().filter(|operation| !new.contains(operation.id().as_str())).copied().collect();
-        if known.is_empty() {
-            session.keep();
-            return Ok(operations.iter().map(|_| Ok(AppendOutcome::New)).collect());
-        }
-        let mut states = states(&session, &known).await?;
-        let mut answers = Vec::with_capacity(operations.len());
+        let mut full = HashMap::new();
         for operation in operations {
-            if new.contains(operation.id().as_str()) {
-                answers.push(Ok(AppendOutcome::New));
-                continue;
+            match store.accounts.make_room(&session, operation).await {
+                Ok(()) => {}
+                // A repetition stores nothing.
+                Err(error @ JournalError::TenantFull { .. }) => {
+                    if states(&session, &[operation]).await?.is_empty() {
+                        full.insert(operation.id(), error);
+                    }
+                }
+                Err(error) => return Err(error),
             }
-            let answer = match states.remove(operation.id().as_str()).as_deref() {
-                Some("settled") => Ok(AppendOutcome::Settled),
-                Some("pending" | "claimed") => Ok(AppendOutcome::InProgress),
-                _ => reopen_or_insert(store, &session, operation).await,
-            };
-            answers.push(answer);
         }
-        if answers.iter().all(Result::is_ok) {
-            session.keep();
-        }
-        Ok(answers)
+        let with_room: Vec<_> =
+            operations.iter().filter(|operation| !full.contains_key(operation.id())).copied().collect();
+        let mut answers = append_all(store, session, &with_room).await?.into_iter();
+        let missing = || Err(JournalError::unavailable_because("the operation was not run"));
+        let answers = operations.iter().map(|operation| match full.remove(operation.id()) {
+            Some(error) => Err(error),
+            None => answers.next().unwrap_or_else(missing),
+        });
+        Ok(answers.collect())
     }
+}
+
+/// Inserts the deliveries that are not known, and reopens those that had failed.
+async fn append_all(store: &Store, session: Session, operations: &[&NewDelivery]) -> Answers<AppendOutcome> {
+    if operations.is_empty() {
+        session.keep();
+        return Ok(Vec::new());
+    }
+    let inserted = insert(&session, operations).await;
+    // Also if it is unknown whether the commit happened, or which deliveries were new: an unnecessary claim costs
+    // little.
+    let any_new = inserted.as_ref().map_or(true, |new| !new.is_empty());
+    if any_new && operations.iter().any(|operation| operation.decisions.is_none()) {
+        store.wakeups.announce();
+    }
+    let new = ids(&inserted?)?;
+    for operation in operations.iter().filter(|operation| new.contains(operation.id().as_str())) {
+        store.accounts.stored(operation);
+    }
+    let known: Vec<_> =
+        operations.iter().filter(|operation| !new.contains(operation.id().as_str())).copied().collect();
+    if known.is_empty() {
+        session.keep();
+        return Ok(operations.iter().map(|_| Ok(AppendOutcome::New)).collect());
+    }
+    let mut states = states(&session, &known).await?;
+    let mut answers = Vec::with_capacity(operations.len());
+    for operation in operations {
+        if new.contains(operation.id().as_str()) {
+            answers.push(Ok(AppendOutcome::New));
+            continue;
+        }
+        let answer = match states.remove(operation.id().as_str()).as_deref() {
+            Some("settled") => Ok(AppendOutcome::Settled),
+            Some("pending" | "claimed") => Ok(AppendOutcome::InProgress),
+            _ => reopen_or_insert(store, &session, operation).await,
+        };
+        answers.push(answer);
+    }
+    if answers.iter().all(Result::is_ok) {
+        session.keep();
+    }
+    Ok(answers)
 }
 
 /// Reopens a failed delivery, or inserts one whose key was pruned in between.

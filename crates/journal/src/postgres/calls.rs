@@ -8,7 +8,7 @@ use trigger_core::{Delivery, DeliveryId, Facts, Verified};
 
 use super::settle::AttemptEnd;
 use super::{
-    PostgresJournal, claim, entries, history, rejections, retention, settle, statements, watermarks,
+    PostgresJournal, accounts, claim, entries, history, rejections, retention, settle, statements, watermarks,
 };
 use crate::new_delivery::{NewDelivery, NewFacts, NewReplay};
 use crate::{
@@ -130,7 +130,14 @@ impl History for PostgresJournal {
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
-        async move { self.store.sessions.serve(retention::prune(&self.store, &retention)).await }.boxed()
+        async move {
+            let pruned = self.store.sessions.serve(retention::prune(&self.store, &retention)).await?;
+            if !pruned.is_empty() {
+                return Ok(pruned);
+            }
+            self.store.sessions.serve(accounts::prune(&self.store)).await
+        }
+        .boxed()
     }
 }
 

@@ -36,6 +36,7 @@
 //! `calls` implements the traits. `session` has the connections. `group_commit` collects appends and settlements of
 //! many callers into one commit. `wakeups` notifies other replicas and listens to them.
 
+mod accounts;
 mod append;
 mod calls;
 mod claim;
@@ -63,6 +64,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
+use accounts::Accounts;
 use config::ConnectionConfig;
 use group_commit::GroupCommit;
 pub use opening::OpenError;
@@ -72,6 +74,7 @@ use wakeups::{NotifyConnector, Wakeups};
 
 #[cfg(doc)]
 use crate::JournalError;
+use crate::Settings;
 use crate::new_delivery::NewDelivery;
 use crate::panic_flag::PanicFlag;
 use crate::round_robin::RoundRobin;
@@ -93,6 +96,8 @@ pub struct Options {
     pub timeout: Duration,
     /// The password, if the address has none.
     pub password: Option<String>,
+    /// See [`crate::Settings::tenant_quota`].
+    pub tenant_quota: u64,
 }
 
 /// The journal in a PostgreSQL database.
@@ -112,11 +117,18 @@ struct Store {
     sessions: Sessions,
     wakeups: Arc<Wakeups>,
     round_robin: Mutex<RoundRobin>,
+    accounts: Accounts,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 8, queue: 1024, timeout: Duration::from_secs(5), password: None }
+        Self {
+            connections: 8,
+            queue: 1024,
+            timeout: Duration::from_secs(5),
+            password: None,
+            tenant_quota: Settings::TENANT_QUOTA,
+        }
     }
 }
 
@@ -160,8 +172,12 @@ impl PostgresJournal {
         let listener = within(options.timeout, connector.connect(&wakeups)).await.ok_or_else(no_answer)?;
         let listener = listener.map_err(|error| opening::connection_error(address, error))?;
 
-        let store =
-            Arc::new(Store { sessions, wakeups: Arc::clone(&wakeups), round_robin: Mutex::default() });
+        let store = Arc::new(Store {
+            sessions,
+            wakeups: Arc::clone(&wakeups),
+            round_robin: Mutex::default(),
+            accounts: Accounts::new(options.tenant_quota),
+        });
         let panic_flag = PanicFlag::new();
         let background = [
             panic_flag.spawn(wakeups::run_notifier(Arc::clone(&store))).abort_handle(),

@@ -9,8 +9,10 @@ use tokio::sync::watch;
 use trigger_core::{Delivery, DeliveryId, Facts, Verified};
 
 use super::claim::ClaimedRow;
+use super::space::Space;
 use super::{
-    SqliteJournal, append, claim, entries, history, rejections, retention, settle, statements, watermarks,
+    SqliteJournal, accounts, append, claim, entries, history, rejections, retention, settle, statements,
+    watermarks,
 };
 use crate::new_delivery::{AttemptResult, NewDelivery, NewFacts, NewReplay};
 use crate::{
@@ -26,21 +28,39 @@ impl Intake for SqliteJournal {
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         match NewDelivery::new(delivery, decided) {
-            Ok(new) => self.write(new.body_bytes(), move |context| {
-                let outcome = append::append(context.store, &new, context.now)?;
-                context.arrival |= match outcome {
-                    AppendOutcome::New => new.decisions.is_none(),
-                    AppendOutcome::Reopened => true,
-                    AppendOutcome::InProgress | AppendOutcome::Settled => false,
-                };
-                Ok(outcome)
-            }),
+            Ok(new) => self
+                .write(new.body_bytes(), move |context| {
+                    if let Err(full) =
+                        accounts::make_room(context.store, &new, context.tenant_quota, context.space)?
+                    {
+                        return Ok(Err(full));
+                    }
+                    let outcome = append::append(context.store, &new, context.now)?;
+                    context.arrival |= match outcome {
+                        AppendOutcome::New => new.decisions.is_none(),
+                        AppendOutcome::Reopened => true,
+                        AppendOutcome::InProgress | AppendOutcome::Settled => false,
+                    };
+                    Ok(Ok(outcome))
+                })
+                .map(Result::flatten)
+                .boxed(),
             Err(error) => ready(Err(error)).boxed(),
         }
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
-        self.write(0, |context| statements::write_heartbeat(context.store, context.now))
+        let check = self.write(0, |context| {
+            statements::write_heartbeat(context.store, context.now)?;
+            Ok(context.space)
+        });
+        async move {
+            match check.await? {
+                Space::Full => Err(JournalError::unavailable_because("the volume of the journal is full")),
+                Space::Ample | Space::Tight => Ok(()),
+            }
+        }
+        .boxed()
     }
 
     fn reject(&self, rejections: Vec<Rejection>) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -176,7 +196,14 @@ impl History for SqliteJournal {
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {
         async move {
             let plan = self.read(move |store| retention::plan(store, &retention, Timestamp::now())).await?;
-            self.write(0, move |context| retention::prune(context.store, &plan, context.now)).await
+            let prune = self.write(0, move |context| {
+                let pruned = retention::prune(context.store, &plan, context.now)?;
+                if !pruned.is_empty() {
+                    return Ok(pruned);
+                }
+                accounts::prune(context.store, context.tenant_quota, context.space)
+            });
+            prune.await
         }
         .boxed()
     }

@@ -1,14 +1,18 @@
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tracing::{error, warn};
 
 use super::claim;
 use super::lock::{self, Lock, LockError};
+use super::log_tail::{self, Dropped};
 use super::schema::{self, SchemaError};
 
 /// The size to which the log is truncated after a checkpoint, if it has grown beyond it (under a long reader).
@@ -42,6 +46,14 @@ pub enum OpenError {
         lock: PathBuf,
         /// The id of the process that holds the lock, where it could be read.
         holder: Option<u32>,
+    },
+    /// The file has other names. A process that opened it by one of them would use another log and another lock.
+    #[error("the journal {path} has {links} names (hard links): remove the others, or copy the file")]
+    Linked {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
     },
     /// The file or its directory cannot be written.
     #[error(
@@ -128,7 +140,16 @@ pub(super) fn prepare(file: &StoreFile) -> Result<(Lock, Connection), OpenError>
         LockError::Held(holder) => OpenError::Locked { path: path.clone(), lock: beside, holder },
         LockError::Io(error) => file_error(path, error),
     })?;
-    create(path)?;
+    let journal = create(path)?;
+    let lock = lock.with_journal(journal).map_err(|error| match error {
+        LockError::Held(holder) => OpenError::Locked { path: path.clone(), lock: path.clone(), holder },
+        LockError::Io(error) => file_error(path, error),
+    })?;
+    let links = fs::metadata(path).map_err(|error| file_error(path, error))?.nlink();
+    if links > 1 {
+        return Err(OpenError::Linked { path: path.clone(), links });
+    }
+    report_dropped(path);
     let mut writer = file.writer().map_err(|error| store_error(path, error))?;
     schema::migrate(&mut writer).map_err(|error| match error {
         SchemaError::Newer { found, known } => OpenError::Newer { path: path.clone(), found, known },
@@ -182,7 +203,7 @@ pub(super) fn private(options: &mut OpenOptions) {
 pub(super) fn private(_options: &mut OpenOptions) {}
 
 /// Creates the file if there is none, checks that it is writable, and makes its name survive a crash.
-fn create(path: &Path) -> Result<(), OpenError> {
+fn create(path: &Path) -> Result<File, OpenError> {
     if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
         // Checked here because root could write it nevertheless.
         return Err(OpenError::ReadOnly { path: path.to_owned(), source: None });
@@ -190,11 +211,42 @@ fn create(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
-    options
-        .open(path)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| File::open(directory(path))?.sync_all())
-        .map_err(|error| file_error(path, error))
+    let create = || {
+        let file = options.open(path)?;
+        file.sync_all()?;
+        File::open(directory(path))?.sync_all()?;
+        Ok(file)
+    };
+    create().map_err(|error| file_error(path, error))
+}
+
+/// The one path of a file that links lead to, for the lock and the log beside it. A file that does not exist yet keeps
+/// its name.
+pub(super) fn canonical(path: PathBuf) -> PathBuf {
+    fs::canonicalize(&path).unwrap_or_else(|_| match (fs::canonicalize(directory(&path)), path.file_name()) {
+        (Ok(directory), Some(name)) => directory.join(name),
+        _ => path,
+    })
+}
+
+/// Logs the commits that SQLite drops from the log when it opens the file.
+fn report_dropped(path: &Path) {
+    let mut log = OsString::from(path);
+    log.push("-wal");
+    let journal = path.display();
+    match log_tail::dropped(Path::new(&log)) {
+        Ok(Dropped { commits: 0, .. }) => {}
+        Ok(Dropped { commits: 1, bytes }) => warn!(
+            %journal, bytes,
+            "the last commit in the log of the journal cannot be read: if the machine lost power while it was written, it \
+             was not acknowledged; else the -wal file is damaged"
+        ),
+        Ok(Dropped { commits, bytes }) => error!(
+            %journal, commits, bytes,
+            "the -wal file of the journal is damaged: these commits are lost; see the runbook journal-failing"
+        ),
+        Err(error) => warn!(%journal, %error, "the log of the journal cannot be checked"),
+    }
 }
 
 fn directory(path: &Path) -> &Path {

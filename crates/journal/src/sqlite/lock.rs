@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 /// Excludes every other process, and every other journal in this one, from the file while it exists.
 ///
-/// The lock is on a file of its own beside the journal. On the journal's file it would interfere with SQLite: a process
-/// that closes any handle of a file loses the POSIX locks that SQLite holds on it. The operating system releases the
-/// lock when the process ends, so a leftover lock file locks nothing.
+/// One lock is on a file of its own beside the journal, which also names the holder. Another is on the journal's file:
+/// the file beside it may be deleted. The handle of that one is closed after SQLite's: a process that closes any handle
+/// of a file loses the POSIX locks that SQLite holds on it. The operating system releases the locks when the process
+/// ends, so a leftover lock file locks nothing.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    journal: Option<File>,
 }
 
 /// Why the lock could not be taken.
@@ -41,16 +43,30 @@ impl Lock {
             Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
         }
-        name_holder(&mut file).map_err(LockError::Io)?;
-        Ok(Self { file })
+        // On a full volume a second process names no holder.
+        let _ = name_holder(&mut file);
+        Ok(Self { file, journal: None })
+    }
+
+    /// Locks the journal's own file too.
+    pub(super) fn with_journal(mut self, journal: File) -> Result<Self, LockError> {
+        match journal.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held(None)),
+            Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
+        }
+        self.journal = Some(journal);
+        Ok(self)
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // Closing the file is not enough: a child process between fork and exec holds a copy of the handle, and with it
-        // the lock. After an error, closing releases it.
-        let _ = self.file.unlock();
+        // the locks. After an error, closing releases them.
+        for file in self.journal.iter().chain([&self.file]) {
+            let _ = file.unlock();
+        }
     }
 }
 

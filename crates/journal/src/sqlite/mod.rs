@@ -17,6 +17,7 @@
 //! SQL is in the numbered schema files and in `append`, `claim`, `settle`, `statements`, `history`, `retention`,
 //! `rejections`, `entries` and `watermarks`.
 
+mod accounts;
 mod append;
 mod calls;
 mod checkpoints;
@@ -25,13 +26,16 @@ mod clock;
 mod entries;
 mod file;
 mod history;
+mod identity;
 mod lock;
+mod log_tail;
 mod readers;
 mod rejections;
 mod retention;
 mod row;
 mod schema;
 mod settle;
+mod space;
 mod sqlite_error;
 mod statements;
 mod threads;
@@ -47,10 +51,11 @@ use rusqlite::Connection;
 
 pub use file::OpenError;
 use file::StoreFile;
+use space::Volume;
 use threads::Threads;
 use writer::WriteContext;
 
-use crate::{ClaimToken, JournalError};
+use crate::{ClaimToken, JournalError, Settings};
 
 /// The settings of a [`SqliteJournal`].
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +72,8 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// How many threads answer `find`, `history` and `stats`.
     pub readers: usize,
+    /// How much of the volume the journal and each tenant use.
+    pub settings: Settings,
 }
 
 /// The journal in one SQLite file.
@@ -85,6 +92,7 @@ impl Default for Options {
             timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(2),
             readers: 2,
+            settings: Settings::default(),
         }
     }
 }
@@ -94,10 +102,12 @@ impl SqliteJournal {
     ///
     /// Blocks until the schema is up to date; call it before serving.
     pub fn open(path: impl Into<PathBuf>, options: Options) -> Result<Self, OpenError> {
-        let path = path.into();
+        let path = file::canonical(path.into());
         let file = StoreFile { path: path.clone(), busy_timeout: options.busy_timeout };
+        let mut volume = Volume::new(&path, options.settings.reserve);
+        volume.release_if_exhausted();
         let (lock, writer) = file::prepare(&file)?;
-        let threads = Threads::start(&file, lock, writer, &options)?;
+        let threads = Threads::start(&file, lock, writer, volume, &options)?;
         Ok(Self { path, threads })
     }
 

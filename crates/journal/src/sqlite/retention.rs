@@ -76,15 +76,13 @@ pub(super) fn prune(store: &Connection, plan: &Plan, now: Timestamp) -> rusqlite
     }
     let mut pruned = Pruned::default();
     for sequence in chosen(store, tier::WHOLE, plan.payloads)? {
-        drop_body(store, sequence)?;
-        set_tier(store, sequence, tier::BODILESS)?;
+        reduce_to_record(store, sequence)?;
         pruned.payloads += 1;
     }
     // Deliveries without a body are mostly older than those with one.
     for from in [tier::BODILESS, tier::WHOLE] {
         let excess = plan.deliveries.excess.saturating_sub(pruned.deliveries);
         for sequence in chosen(store, from, Cut { excess, ..plan.deliveries })? {
-            drop_body(store, sequence)?;
             reduce_to_key(store, sequence)?;
             pruned.deliveries += 1;
         }
@@ -138,8 +136,15 @@ fn drop_body(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
         .map(drop)
 }
 
+/// Drops the body.
+pub(super) fn reduce_to_record(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
+    drop_body(store, sequence)?;
+    set_tier(store, sequence, tier::BODILESS)
+}
+
 /// The verification stays: it distinguishes a repetition from a delivery that a further key verifies.
-fn reduce_to_key(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
+pub(super) fn reduce_to_key(store: &Connection, sequence: i64) -> rusqlite::Result<()> {
+    drop_body(store, sequence)?;
     store
         .prepare_cached(
             "UPDATE deliveries SET decisions = NULL, facts = NULL, launches = NULL, fault = NULL, \

@@ -10,7 +10,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::file::StoreFile;
 use super::lock::Lock;
 use super::readers::{ReadOperation, Reader};
-use super::writer::{Operation, Task, WriteContext, Writer};
+use super::space::Volume;
+use super::writer::{Operation, Shares, Task, WriteContext, Writer};
 use super::{OpenError, Options};
 use crate::JournalError;
 use crate::panic_flag::PanicFlag;
@@ -51,6 +52,7 @@ impl Threads {
         file: &StoreFile,
         lock: Lock,
         writer: Connection,
+        volume: Volume,
         options: &Options,
     ) -> Result<Self, OpenError> {
         // At a full queue the callers wait, until their timeout.
@@ -60,7 +62,9 @@ impl Threads {
         let arrivals = Arc::new(watch::Sender::new(0));
         let panic_flag = PanicFlag::new();
         let guard = ThreadGuard { panic_flag: panic_flag.clone(), _lock: Arc::new(lock), _end: end };
-        let writer = Writer::new(file.clone(), writer, write_queue, Arc::clone(&arrivals), &panic_flag)
+        let shares = Shares { volume, tenant_quota: options.settings.tenant_quota };
+        let arrived = Arc::clone(&arrivals);
+        let writer = Writer::new(file.clone(), writer, shares, write_queue, arrived, &panic_flag)
             .map_err(|source| OpenError::Store { path: file.path.clone(), source })?;
         spawn("journal-writer", file, guard.clone(), move || writer.run())?;
         let read_queue = Arc::new(Mutex::new(read_queue));

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::checkpoints::Checkpoints;
 use super::clock::Clock;
 use super::file::StoreFile;
+use super::identity::Identity;
+use super::space::{Space, Volume};
 use super::sqlite_error::{self, Scope};
 use crate::JournalError;
 use crate::panic_flag::PanicFlag;
@@ -30,8 +32,16 @@ pub(super) struct Writer {
     arrivals: Arc<watch::Sender<u64>>,
     clock: Clock,
     round_robin: RoundRobin,
+    shares: Shares,
+    identity: Identity,
     /// Whether the last group failed: failures are logged when they begin and when they end.
     failing: bool,
+}
+
+/// The space for deliveries: of all on the volume, and of each tenant.
+pub(super) struct Shares {
+    pub(super) volume: Volume,
+    pub(super) tenant_quota: u64,
 }
 
 /// A write whose caller waits for its commit.
@@ -51,6 +61,8 @@ pub(super) struct WriteContext<'a> {
     pub(super) store: &'a Connection,
     pub(super) now: Timestamp,
     pub(super) round_robin: &'a mut RoundRobin,
+    pub(super) space: Space,
+    pub(super) tenant_quota: u64,
     /// Set by an operation that may have made a delivery claimable.
     pub(super) arrival: bool,
 }
@@ -67,11 +79,13 @@ impl Writer {
     pub(super) fn new(
         file: StoreFile,
         mut store: Connection,
+        shares: Shares,
         queue: mpsc::Receiver<Box<dyn Operation>>,
         arrivals: Arc<watch::Sender<u64>>,
         panic_flag: &PanicFlag,
     ) -> rusqlite::Result<Self> {
         let (clock, round_robin) = (Clock::new(), RoundRobin::default());
+        let identity = Identity::new(&file.path);
         let checkpoints = Checkpoints::start(file.clone(), panic_flag.guard());
         checkpoints.attach(&mut store)?;
         Ok(Self {
@@ -82,6 +96,8 @@ impl Writer {
             arrivals,
             clock,
             round_robin,
+            shares,
+            identity,
             failing: false,
         })
     }
@@ -114,8 +130,12 @@ impl Writer {
     /// Commits a group and answers its callers. If a statement of one operation is rejected, each operation gets a
     /// transaction of its own, so that only that one fails.
     fn write(&mut self, mut group: Vec<Box<dyn Operation>>) {
+        if let Some(problem) = self.identity.problem() {
+            return self.fail_displaced(group, problem);
+        }
         match self.commit(&mut group) {
             Ok(arrival) => {
+                self.identity.committed();
                 if std::mem::take(&mut self.failing) {
                     info!(journal = %self.file.path.display(), "the journal can be written again");
                 }
@@ -138,15 +158,56 @@ impl Writer {
     fn commit(&mut self, group: &mut [Box<dyn Operation>]) -> rusqlite::Result<bool> {
         let mut store = match self.store.take() {
             Some(store) => store,
-            None => reopen(&self.file, &self.checkpoints)?,
+            None => {
+                self.identity.reopened();
+                reopen(&self.file, &self.checkpoints)?
+            }
         };
-        let now = self.clock.now();
-        let result = transact(&mut store, group, now, &mut self.round_robin);
+        let mut result = self.transact(&mut store, group);
+        let is_full = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        if result.as_ref().is_err_and(is_full) && self.shares.volume.release() {
+            // Deliveries get none of the reserve: with it, the volume counts as full.
+            result = checkpoint(&store).and_then(|()| self.transact(&mut store, group));
+        }
         let lost = result.as_ref().is_err_and(|error| sqlite_error::scope(error) == Scope::Connection);
         if !lost && store.is_autocommit() {
             self.store = Some(store);
         }
         result
+    }
+
+    /// Runs a group in one transaction. True if a delivery may have become claimable.
+    fn transact(
+        &mut self,
+        store: &mut Connection,
+        group: &mut [Box<dyn Operation>],
+    ) -> rusqlite::Result<bool> {
+        let (now, space) = (self.clock.now(), self.shares.volume.space(store)?);
+        let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut context = WriteContext {
+            store: &transaction,
+            now,
+            round_robin: &mut self.round_robin,
+            space,
+            tenant_quota: self.shares.tenant_quota,
+            arrival: false,
+        };
+        for operation in group {
+            operation.run(&mut context)?;
+        }
+        let arrival = context.arrival;
+        transaction.commit()?;
+        Ok(arrival)
+    }
+
+    /// The files at the journal's paths are others than those that are open: a write would not be found again.
+    fn fail_displaced(&mut self, group: Vec<Box<dyn Operation>>, problem: &'static str) {
+        if !std::mem::replace(&mut self.failing, true) {
+            error!(journal = %self.file.path.display(), problem, "the journal cannot be written");
+        }
+        for operation in group {
+            operation.resolve(Err(JournalError::unavailable_because(problem)));
+        }
     }
 
     fn fail(&mut self, group: Vec<Box<dyn Operation>>, error: rusqlite::Error) {
@@ -187,23 +248,6 @@ where
         // The caller may have given up. The commit stays.
         let _ = reply.send(committed.and(result));
     }
-}
-
-/// Runs a group in one transaction. True if a delivery may have become claimable.
-fn transact(
-    store: &mut Connection,
-    group: &mut [Box<dyn Operation>],
-    now: Timestamp,
-    round_robin: &mut RoundRobin,
-) -> rusqlite::Result<bool> {
-    let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut context = WriteContext { store: &transaction, now, round_robin, arrival: false };
-    for operation in group {
-        operation.run(&mut context)?;
-    }
-    let arrival = context.arrival;
-    transaction.commit()?;
-    Ok(arrival)
 }
 
 /// A new connection after an error. The whole log is forced into the main file first: a kernel that failed to write a

@@ -148,6 +148,28 @@ async fn an_unreadable_delivery_is_reported_as_corrupt() {
     }
 }
 
+#[tokio::test]
+async fn a_file_that_is_deleted_or_replaced_rejects_writes_until_it_is_back() {
+    for replaced in ["journal.db", "journal.db-wal"] {
+        let shared = SharedFile::new();
+        let journal = &shared.journal;
+        append(journal, &push("before", 0)).await;
+        let (path, away) = (journal.path().with_file_name(replaced), journal.path().with_file_name("away"));
+        let rejected = async || {
+            let appended = try_append(journal, push("lost", 1)).await.unwrap_err().to_string();
+            let checked = journal.check().await.unwrap_err().to_string();
+            assert!(appended.contains("deleted or replaced") && checked == appended, "{appended} {checked}");
+        };
+        std::fs::rename(&path, &away).unwrap();
+        rejected().await;
+        std::fs::copy(&away, &path).unwrap();
+        rejected().await;
+        std::fs::rename(&away, &path).unwrap();
+        assert_eq!(append(journal, &push("after", 2)).await, AppendOutcome::New);
+        assert_eq!(claim_all(journal).await.len(), 2, "{replaced}");
+    }
+}
+
 /// The process may not write files beyond a size, as on a full volume, until the limit is lifted.
 #[cfg(target_os = "linux")]
 #[test]

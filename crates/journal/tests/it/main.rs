@@ -40,6 +40,8 @@ trait Store {
     fn journal(&self) -> &dyn Journal;
     /// Closes the journal and opens it again with its stored content.
     async fn reopen(&mut self);
+    /// The same, with another quota for each tenant.
+    async fn reopen_with_quota(&mut self, bytes: u64);
     /// Closes the journal.
     async fn close(&self);
     /// Changes the stored content from outside, by statements that both databases understand.
@@ -78,6 +80,13 @@ impl Store for Sqlite {
     async fn reopen(&mut self) {
         drop(self.journal.take());
         self.journal = Some(SqliteJournal::open(self.path(), long_timeouts()).unwrap());
+    }
+
+    async fn reopen_with_quota(&mut self, bytes: u64) {
+        drop(self.journal.take());
+        let mut options = long_timeouts();
+        options.settings.tenant_quota = bytes;
+        self.journal = Some(SqliteJournal::open(self.path(), options).unwrap());
     }
 
     async fn close(&self) {

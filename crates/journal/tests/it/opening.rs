@@ -181,7 +181,33 @@ async fn only_the_owner_may_read_the_files() {
         names.push(entry.file_name().into_string().unwrap());
     }
     names.sort();
-    assert_eq!(names, ["journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock"]);
+    assert_eq!(
+        names,
+        ["journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock", "journal.db.reserve"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_do_not_lead_around_the_lock() {
+    let directory = tempfile::tempdir().unwrap();
+    let [path, link, hard] = ["journal.db", "link.db", "hard.db"].map(|name| directory.path().join(name));
+    let journal = open(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let error = open(&link).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+    fs::remove_file(directory.path().join("journal.db.lock")).unwrap();
+    let error = open(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "the journal's own file is locked too: {error:?}");
+    drop(journal);
+    let journal = open(&link).unwrap();
+    assert_eq!(journal.path(), fs::canonicalize(&path).unwrap());
+    drop(journal);
+    fs::hard_link(&path, &hard).unwrap();
+    for name in [&path, &hard] {
+        let error = open(name).unwrap_err();
+        assert!(matches!(error, OpenError::Linked { links: 2, .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]

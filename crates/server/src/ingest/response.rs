@@ -61,6 +61,8 @@ pub(crate) enum UnavailableReason {
     NoSecret,
     /// The journal cannot store the delivery.
     Journal,
+    /// The tenant's share of the journal is used up.
+    TenantQuota,
 }
 
 /// The kind of request, which the message of the response names.
@@ -121,7 +123,7 @@ impl HookResponse {
     ];
 
     /// Every [`HookResponse::rejection_reason`].
-    pub(crate) const REJECTIONS: [&str; 13] = [
+    pub(crate) const REJECTIONS: [&str; 14] = [
         "malformed",
         "unproven",
         "not-verified",
@@ -135,6 +137,7 @@ impl HookResponse {
         "no-memory",
         "secret-unreadable",
         "journal",
+        "tenant-quota",
     ];
 
     /// Why the request was rejected, for metrics; `None` if it was accepted. Finer than the name that senders see.
@@ -149,6 +152,7 @@ impl HookResponse {
             Self::Unavailable(UnavailableReason::NoSecret) => "secret-unreadable",
             Self::Unavailable(UnavailableReason::Journal) => "journal",
             Self::Unused => Self::NotFound.name(),
+            Self::Unavailable(UnavailableReason::TenantQuota) => "tenant-quota",
             other => other.name(),
         })
     }

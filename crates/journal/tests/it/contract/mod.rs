@@ -9,6 +9,7 @@ pub(crate) mod entries;
 pub(crate) mod facts;
 pub(crate) mod fairness;
 pub(crate) mod pruning;
+pub(crate) mod quotas;
 pub(crate) mod rejecting;
 pub(crate) mod replaying;
 pub(crate) mod searching;
@@ -108,6 +109,12 @@ macro_rules! suite {
                 a_failed_delivery_that_was_pruned_can_be_reopened,
                 many_deliveries_are_pruned_in_small_batches,
                 a_delivery_settled_by_a_clock_that_was_ahead_is_pruned_by_its_real_age,
+            ]);
+            $crate::contract::tests!($new, quotas: [
+                a_tenant_alone_has_no_quota,
+                a_tenant_that_fills_its_share_delays_no_other,
+                decisions_count,
+                a_quota_that_is_exceeded_already_is_restored_by_pruning,
             ]);
             $crate::contract::tests!($new, rejecting: [
                 rejections_are_retained_newest_first,

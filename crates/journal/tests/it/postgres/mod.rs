@@ -83,6 +83,13 @@ impl Store for Postgres {
         self.journal = Some(open(&self.url).await);
     }
 
+    async fn reopen_with_quota(&mut self, bytes: u64) {
+        self.close().await;
+        let mut options = long_timeouts();
+        options.tenant_quota = bytes;
+        self.journal = Some(PostgresJournal::open(&self.url, options).await.unwrap());
+    }
+
     async fn close(&self) {
         self.journal.as_ref().unwrap().close().await;
     }

@@ -145,7 +145,7 @@ impl ProviderRoute {
         &self,
         delivery: Verified<Delivery>,
         decided: Option<Decided>,
-    ) -> Result<(DeliveryId, AppendOutcome), HookResponse> {
+    ) -> Result<(DeliveryId, AppendOutcome), Rejected> {
         let deadline = Instant::now() + self.settings.store;
         let journal = &self.parts.journal;
         let id = delivery.value().id.clone();
@@ -171,22 +171,29 @@ impl ProviderRoute {
         &self,
         deadline: Instant,
         work: impl Future<Output = Result<T, JournalError>>,
-    ) -> Result<T, HookResponse> {
+    ) -> Result<T, Rejected> {
         let failure = &self.parts.failure;
         match tokio::time::timeout_at(deadline, work).await {
             Ok(Ok(done)) => {
                 failure.clear();
                 Ok(done)
             }
+            Ok(Err(error @ JournalError::TenantFull { .. })) => {
+                // The journal works: deliveries of other tenants are stored.
+                failure.clear();
+                warn!(error = %error, "a delivery is rejected");
+                let response = HookResponse::Unavailable(UnavailableReason::TenantQuota);
+                Err(Rejected::because(response, error.to_string()))
+            }
             Ok(Err(error)) => {
                 error!(error = %error, "a delivery cannot be stored");
                 failure.set(error.to_string());
-                Err(HookResponse::Unavailable(UnavailableReason::Journal))
+                Err(HookResponse::Unavailable(UnavailableReason::Journal).into())
             }
             Err(_) => {
                 failure.set("the journal does not answer in time".to_owned());
                 error!(within = ?self.settings.store, "a delivery could not be stored in time");
-                Err(HookResponse::Unavailable(UnavailableReason::Journal))
+                Err(HookResponse::Unavailable(UnavailableReason::Journal).into())
             }
         }
     }

@@ -1,0 +1,131 @@
+//! The shares of tenants: what each has stored, and how its oldest deliveries make room for its new ones.
+
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+
+use super::retention;
+use super::space::Space;
+use crate::new_delivery::NewDelivery;
+use crate::row::tier;
+use crate::{JournalError, Pruned};
+
+/// How many deliveries make room for one at most, while the sender waits.
+const MOST_REPLACED: i64 = 64;
+
+/// How many deliveries one call prunes beyond the quotas.
+const BATCH: i64 = 200;
+
+/// Makes room for a new delivery: in its tenant's share, or, where the volume is short of space, in place of what the
+/// tenant has stored. The error if there is none.
+pub(super) fn make_room(
+    store: &Connection,
+    new: &NewDelivery,
+    quota: u64,
+    space: Space,
+) -> rusqlite::Result<Result<(), JournalError>> {
+    let (held, needed) = (account(store, &new.tenant)?, new.weight());
+    let share = match space {
+        Space::Ample if held.saturating_add(needed) <= quota => return Ok(Ok(())),
+        Space::Ample => quota,
+        Space::Tight => quota.min(equal_share(store)?),
+        Space::Full => 0,
+    };
+    // A repetition stores nothing.
+    if held.saturating_add(needed) <= share || is_known(store, new)? {
+        return Ok(Ok(()));
+    }
+    if space != Space::Full && !others_store(store, &new.tenant)? {
+        return Ok(Ok(()));
+    }
+    shed(store, &new.tenant, held.saturating_sub(needed), MOST_REPLACED)?;
+    let freed = held.saturating_sub(account(store, &new.tenant)?);
+    if freed >= needed || (space != Space::Full && held - freed + needed <= share) {
+        return Ok(Ok(()));
+    }
+    Ok(Err(match space {
+        Space::Full => JournalError::unavailable_because("the volume of the journal is full"),
+        Space::Ample | Space::Tight => {
+            JournalError::TenantFull { tenant: new.tenant.to_string(), held: held - freed, share }
+        }
+    }))
+}
+
+/// Prunes the tenants whose share is exceeded, and on a full volume those that have stored most.
+pub(super) fn prune(store: &Connection, quota: u64, space: Space) -> rusqlite::Result<Pruned> {
+    store.prepare_cached("DELETE FROM accounts WHERE bytes <= 0")?.execute([])?;
+    let accounts = store
+        .prepare_cached("SELECT tenant, bytes FROM accounts ORDER BY bytes DESC")?
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for (tenant, held) in &accounts {
+        if *held > quota && accounts.len() > 1 {
+            let pruned = shed(store, tenant, quota, BATCH)?;
+            if !pruned.is_empty() {
+                return Ok(pruned);
+            }
+        }
+    }
+    if space == Space::Full {
+        for (tenant, _) in &accounts {
+            let pruned = shed(store, tenant, 0, BATCH)?;
+            if !pruned.is_empty() {
+                return Ok(pruned);
+            }
+        }
+    }
+    Ok(Pruned::default())
+}
+
+/// Prunes a tenant's oldest settled deliveries, bodies first, until it holds no more than `target` bytes. Keys stay.
+fn shed(store: &Connection, tenant: &str, target: u64, most: i64) -> rusqlite::Result<Pruned> {
+    let mut pruned = Pruned::default();
+    for from in [tier::WHOLE, tier::BODILESS] {
+        let oldest = store
+            .prepare_cached(
+                "SELECT seq FROM deliveries WHERE tenant = :tenant AND tier = :tier AND settled_at IS NOT NULL \
+                 ORDER BY settled_at LIMIT :most",
+            )?
+            .query_map(named_params! { ":tenant": tenant, ":tier": from, ":most": most }, |row| row.get(0))?
+            .collect::<rusqlite::Result<Vec<i64>>>()?;
+        for sequence in oldest {
+            if account(store, tenant)? <= target {
+                return Ok(pruned);
+            }
+            if from == tier::WHOLE {
+                retention::reduce_to_record(store, sequence)?;
+                pruned.payloads += 1;
+            } else {
+                retention::reduce_to_key(store, sequence)?;
+                pruned.deliveries += 1;
+            }
+        }
+    }
+    Ok(pruned)
+}
+
+/// The bytes that a tenant has stored.
+fn account(store: &Connection, tenant: &str) -> rusqlite::Result<u64> {
+    let bytes = store
+        .prepare_cached("SELECT bytes FROM accounts WHERE tenant = :tenant")?
+        .query_row(named_params! { ":tenant": tenant }, |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
+}
+
+fn equal_share(store: &Connection) -> rusqlite::Result<u64> {
+    let (tenants, bytes) = store
+        .prepare_cached("SELECT count(*), coalesce(sum(bytes), 0) FROM accounts WHERE bytes > 0")?
+        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    Ok(bytes.unsigned_abs() / tenants.unsigned_abs().max(1))
+}
+
+fn others_store(store: &Connection, tenant: &str) -> rusqlite::Result<bool> {
+    store
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM accounts WHERE tenant <> :tenant AND bytes > 0)")?
+        .query_row(named_params! { ":tenant": tenant }, |row| row.get(0))
+}
+
+fn is_known(store: &Connection, new: &NewDelivery) -> rusqlite::Result<bool> {
+    store
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = :id)")?
+        .query_row(named_params! { ":id": new.delivery.id.as_str() }, |row| row.get(0))
+}
