@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,9 +41,15 @@ pub struct Dispatcher {
     abort: CancellationToken,
 }
 
+/// How many bytes of bodies are claimed at the same time: the largest body that a provider sends, and many ordinary ones.
+/// The last delivery may exceed it.
+pub(crate) const CLAIMED_BODIES: usize = 32 << 20;
+
 /// The deliveries that are being worked on.
 #[derive(Default)]
 struct UnderWay {
+    /// The bytes of their bodies.
+    bytes: AtomicU64,
     /// Their number, by tenant.
     held: Mutex<HashMap<Arc<str>, usize>>,
     /// Notified when one of them is done.
@@ -52,6 +59,7 @@ struct UnderWay {
 /// Counts one delivery as being worked on, for as long as it is held.
 struct InFlight {
     tenant: Arc<str>,
+    bytes: u64,
     under_way: Arc<UnderWay>,
 }
 
@@ -145,7 +153,7 @@ impl Dispatcher {
                 let span = info_span!("delivery", delivery = %id, trace);
                 let attempt = claimed.token.attempt;
                 let traced = info_span!(target: "trigger_trace", "handle", delivery = %id, attempt);
-                let held = UnderWay::hold(&this.under_way, &claimed.tenant);
+                let held = UnderWay::hold(&this.under_way, &claimed);
                 let shutdown = shutdown.clone();
                 let work = async move {
                     this.work(claimed, &shutdown).await;
@@ -176,12 +184,13 @@ impl Dispatcher {
     }
 
     async fn claim(&self, room: usize) -> Vec<ClaimedDelivery> {
-        if room == 0 {
+        let bytes = (CLAIMED_BODIES as u64).saturating_sub(self.under_way.bytes.load(Ordering::Relaxed));
+        if room == 0 || bytes == 0 {
             return Vec::new();
         }
         let held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Settings { claim_timeout: timeout, per_tenant, .. } = self.settings;
-        match self.journal.claim(ClaimRequest { max: room, timeout, per_tenant, held }).await {
+        match self.journal.claim(ClaimRequest { max: room, bytes, timeout, per_tenant, held }).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 error!(error = %error, "deliveries cannot be claimed; trying again");
@@ -277,10 +286,13 @@ impl Dispatcher {
 }
 
 impl UnderWay {
-    fn hold(this: &Arc<Self>, tenant: &Arc<str>) -> InFlight {
+    fn hold(this: &Arc<Self>, claimed: &ClaimedDelivery) -> InFlight {
+        let (tenant, bytes) = (Arc::clone(&claimed.tenant), claimed.delivery.body.len() as u64);
         let mut held = this.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held.entry(Arc::clone(tenant)).or_default() += 1;
-        InFlight { tenant: Arc::clone(tenant), under_way: Arc::clone(this) }
+        *held.entry(Arc::clone(&tenant)).or_default() += 1;
+        drop(held);
+        this.bytes.fetch_add(bytes, Ordering::Relaxed);
+        InFlight { tenant, bytes, under_way: Arc::clone(this) }
     }
 }
 
@@ -294,6 +306,7 @@ impl Drop for InFlight {
             }
         }
         drop(held);
+        self.under_way.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.under_way.done.notify_one();
     }
 }

@@ -52,6 +52,16 @@ impl StoredBody {
         }
     }
 
+    /// The length of the body as it was, as far as it can be known without opening it.
+    pub(crate) fn length(encoding: &str, bytes: &[u8]) -> u64 {
+        let content = if encoding == ZSTD {
+            zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten()
+        } else {
+            None
+        };
+        content.unwrap_or(bytes.len() as u64)
+    }
+
     /// The body as it was.
     pub(crate) fn open(self) -> Result<Bytes, BodyError> {
         match self.encoding.as_ref() {

@@ -12,7 +12,8 @@ pub trait History: Send + Sync + 'static {
     /// One delivery with everything known about it.
     fn find(&self, id: &DeliveryId) -> BoxFuture<'_, Result<Option<Record>, JournalError>>;
 
-    /// A page of the history, newest first by the time of receipt. Deliveries of which only the key is left are not
+    /// A page of the history, newest first by the time of receipt. It may be shorter than asked for, see [`Page::next`],
+    /// so that long decisions do not fill the memory. Deliveries of which only the key is left are not
     /// part of it.
     fn history(&self, query: Query) -> BoxFuture<'_, Result<Page, JournalError>>;
 
@@ -105,6 +106,9 @@ const DEFAULT_PAGE: usize = 50;
 
 /// The largest page: a page is held in memory, decisions included.
 const LARGEST_PAGE: usize = 500;
+
+/// A page ends early once its records take so many bytes as stored: the last one exceeds it at most.
+pub(crate) const PAGE_BYTES: usize = 4 << 20;
 
 impl Query {
     /// How many deliveries the page holds at most.

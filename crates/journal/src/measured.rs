@@ -14,7 +14,8 @@ use crate::{
     ReplayRequest, Retention, Settlement, Stats, Usage,
 };
 
-/// A journal that counts its failed calls and times its appends. A stale token is not a failure.
+/// A journal that counts its failed calls and times its appends. A stale token is not a failure, and
+/// neither is a tenant that has used up its share.
 pub struct Measured {
     inner: Arc<dyn Journal>,
     metrics: Metrics,
@@ -49,6 +50,7 @@ impl Intake for Measured {
         let (began, work) = (Instant::now(), self.inner.append_decided(delivery, decided));
         work.inspect(move |answer| match answer {
             Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
+            Err(JournalError::TenantFull { .. }) => {}
             Err(_) => self.metrics.failed(Call::Append),
         })
         .boxed()

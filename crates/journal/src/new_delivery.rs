@@ -75,6 +75,11 @@ impl NewDelivery {
         self.body.bytes.len()
     }
 
+    /// The length of the body before compression.
+    pub(crate) fn length(&self) -> i64 {
+        i64::try_from(StoredBody::length(&self.body.encoding, &self.body.bytes)).unwrap_or(i64::MAX)
+    }
+
     /// About how many bytes the store takes for it, before it is decided.
     pub(crate) fn weight(&self) -> u64 {
         let texts =

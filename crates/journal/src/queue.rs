@@ -62,6 +62,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_hours(2);
 pub struct ClaimRequest {
     /// How many deliveries at most.
     pub max: usize,
+    /// How many bytes of bodies at most, before compression: the last delivery exceeds it at most.
+    pub bytes: u64,
     /// How long the claims last; at most [`LONGEST_WAIT`].
     pub timeout: Duration,
     /// How many deliveries of one tenant the dispatcher works on at the same time.
@@ -71,9 +73,9 @@ pub struct ClaimRequest {
 }
 
 impl ClaimRequest {
-    /// Up to `max` deliveries, without a limit per tenant.
+    /// Up to `max` deliveries, without a limit per tenant or of bytes.
     pub fn any(max: usize, timeout: Duration) -> Self {
-        Self { max, timeout, per_tenant: max, held: HashMap::new() }
+        Self { max, bytes: u64::MAX, timeout, per_tenant: max, held: HashMap::new() }
     }
 
     /// How long the claims last.

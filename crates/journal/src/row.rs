@@ -65,6 +65,12 @@ impl From<ColumnError> for JournalError {
 }
 
 impl Envelope {
+    /// The length of its body before compression.
+    pub(crate) fn body_length(&self) -> u64 {
+        let (encoding, bytes) = (self.encoding.as_deref(), self.bytes.as_deref());
+        StoredBody::length(encoding.unwrap_or_default(), bytes.unwrap_or_default())
+    }
+
     /// The delivery with its body, which has to be stored.
     pub(crate) fn open(self) -> Result<(Delivery, Verification), ColumnError> {
         if self.bytes.is_none() {
@@ -130,6 +136,14 @@ impl Envelope {
 }
 
 impl StoredRow {
+    /// The bytes of its long columns.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let Envelope { headers, verification, replay, facts, launches, .. } = &self.envelope;
+        let optional = [replay, facts, launches, &self.error, &self.decisions];
+        let optional: usize = optional.into_iter().flatten().map(String::len).sum();
+        headers.len() + verification.len() + optional
+    }
+
     pub(crate) fn into_record(self) -> Result<Record, ColumnError> {
         let envelope = self.envelope;
         let state = State::parse(&self.state)

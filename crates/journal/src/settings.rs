@@ -12,13 +12,13 @@ pub struct Settings {
 
 impl Settings {
     /// A quarter of what the bodies of all tenants take at most by default.
-    pub const TENANT_QUOTA: u64 = 1 << 30;
+    pub const TENANT_QUOTA: usize = 1 << 30;
     /// As much as the write-ahead log takes before it is moved into the main file.
     pub const RESERVE: u64 = 16 << 20;
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { tenant_quota: Self::TENANT_QUOTA, reserve: Self::RESERVE }
+        Self { tenant_quota: Self::TENANT_QUOTA as u64, reserve: Self::RESERVE }
     }
 }

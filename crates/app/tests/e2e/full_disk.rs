@@ -144,7 +144,7 @@ fn large_push(repository: &str, number: u64, bytes: usize) -> Vec<u8> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        char::from(b'!' + u8::try_from(state >> 32 & 63).unwrap()).to_string().replace(['"', '\\'], "~")
+        char::from(b'#' + (state >> 32).to_le_bytes()[0] % 57)
     })
     .take(bytes)
     .collect();
@@ -247,10 +247,10 @@ async fn a_tenant_that_fills_the_disk_stops_no_other_and_a_restart_comes_up() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Confined::start(&dev, folder.path()).await;
     let (mut acknowledged, mut stored) = (Vec::new(), 0);
-    for number in 0..600 {
-        // Three times what the volume holds.
+    for number in 0..300 {
+        // More than the volume holds.
         stored += usize::from(program.post(large_push(&other, number, 300 << 10)).await.is_some());
-        if number % 20 == 0 {
+        if number % 10 == 0 {
             let accepted = program.post(large_push(&repository(), number, 1 << 10)).await;
             acknowledged.push(accepted.unwrap_or_else(|| panic!("refused beside delivery {number}")));
         }

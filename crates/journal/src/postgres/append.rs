@@ -22,19 +22,20 @@ const INSERT: &str = "\
     WITH entry AS ( \
       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], \
           $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[], $14::bytea[], \
-          $15::text[], $16::text[]) \
+          $15::text[], $16::text[], $17::bigint[]) \
         AS e (id, place, received_at, event, repository, source, path, provider_id, headers, proof, tenant, \
-          size, encoding, bytes, decisions, facts) \
+          size, encoding, bytes, decisions, facts, length) \
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     new AS ( \
       INSERT INTO deliveries (id, state, ready_at, settled_at, attempts, received_at, event, repository, \
-        source, path, provider_id, headers, proof, tenant, size, decisions, facts) \
+        source, path, provider_id, headers, proof, tenant, size, decisions, facts, length) \
       SELECT id, \
         CASE WHEN decisions IS NULL THEN 'pending' ELSE 'settled' END, \
         CASE WHEN decisions IS NULL THEN (SELECT now FROM moment) + place END, \
         CASE WHEN decisions IS NOT NULL THEN (SELECT now FROM moment) END, \
         CASE WHEN decisions IS NULL THEN 0 ELSE 1 END, \
-        received_at, event, repository, source, path, provider_id, headers, proof, tenant, size, decisions, facts \
+        received_at, event, repository, source, path, provider_id, headers, proof, tenant, size, decisions, facts, \
+        length \
       FROM entry ORDER BY id COLLATE \"C\" \
       ON CONFLICT (id) DO NOTHING RETURNING seq, id \
     ), kept AS ( \
@@ -49,7 +50,7 @@ const INSERT: &str = "\
 const REOPEN: &str = "\
     WITH known AS ( \
       UPDATE deliveries SET state = 'pending', ready_at = clock(), due = NULL, settled_at = NULL, \
-        received_at = $2, proof = $9, tenant = $10, tier = 0, size = $11, \
+        received_at = $2, proof = $9, tenant = $10, tier = 0, size = $11, length = $16, \
         event = CASE WHEN $15 THEN $3 ELSE event END, \
         repository = CASE WHEN $15 THEN $4 ELSE repository END, \
         source = CASE WHEN $15 THEN $5 ELSE source END, \
@@ -210,6 +211,7 @@ async fn insert(session: &Session, deliveries: &[&NewDelivery]) -> Result<Vec<Ro
                 &bytes,
                 &decisions,
                 &facts,
+                &number(NewDelivery::length),
             ],
         )
         .await
@@ -244,6 +246,7 @@ async fn reopen(session: &Session, new: &NewDelivery, stored: &FailedRow) -> Res
                 &new.body.bytes.as_ref(),
                 &stored.verification,
                 &reopening.replaces_request,
+                &new.length(),
             ],
         )
         .await?;

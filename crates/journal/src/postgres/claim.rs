@@ -43,19 +43,25 @@ const CORRECT: &str = "\
     FROM late WHERE d.seq = late.seq RETURNING d.seq";
 
 /// Claims due deliveries of each tenant, in the order in which they became due, and skips those that another replica is
-/// claiming at this moment.
+/// claiming at this moment. Claims no more of them once the bodies of those before fill the budget; the others stay as they
+/// are.
 const CLAIM: &str = concat!(
     "WITH moment AS MATERIALIZED (SELECT clock() AS now), \
     due AS MATERIALIZED ( \
-      SELECT d.seq, d.ready_at, share.place \
+      SELECT d.seq, d.ready_at, share.place, d.length \
       FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS share (tenant, size, place), LATERAL ( \
-        SELECT seq, ready_at FROM deliveries \
+        SELECT seq, ready_at, greatest(length, size) AS length FROM deliveries \
         WHERE tenant = share.tenant AND ready_at <= (SELECT now FROM moment) \
         ORDER BY ready_at, seq LIMIT share.size FOR UPDATE SKIP LOCKED) d \
+    ), fitting AS MATERIALIZED ( \
+      SELECT seq, ready_at, place FROM ( \
+        SELECT seq, ready_at, place, sum(length) OVER (ORDER BY place, ready_at, seq) - length AS before \
+        FROM due) d \
+      WHERE d.before < $4::bigint \
     ), claimed AS ( \
       UPDATE deliveries d SET state = 'claimed', attempts = d.attempts + 1, due = NULL, \
         ready_at = least((SELECT now FROM moment)::numeric + $3::bigint, 9223372036854775807)::bigint \
-      FROM due WHERE d.seq = due.seq \
+      FROM fitting due WHERE d.seq = due.seq \
       RETURNING due.place, due.ready_at AS since, d.tenant, ",
     columns!(),
     ") \
@@ -93,9 +99,10 @@ pub(super) async fn claim(
     }
     let tenants: Vec<&str> = shares.iter().map(|(tenant, _)| tenant.as_ref()).collect();
     let sizes: Vec<_> = shares.iter().map(|(_, size)| i64::try_from(*size).unwrap_or(i64::MAX)).collect();
+    let bytes = i64::try_from(request.bytes).unwrap_or(i64::MAX);
     // By this process's clock, from before the call: here the claim times out no later than in the database.
     let claimed_until = Timestamp::now().checked_add(request.timeout()).unwrap_or(Timestamp::MAX);
-    let rows = session.query(CLAIM, &[&tenants, &sizes, &timeout]).await?;
+    let rows = session.query(CLAIM, &[&tenants, &sizes, &timeout, &bytes]).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         claimed.extend(open(&session, &row, claimed_until).await?);

@@ -3,16 +3,27 @@ use std::fmt::Write as _;
 use tokio_postgres::types::ToSql;
 
 use super::Store;
-use super::row::{self, columns};
+use super::row::{self, column, columns};
 use crate::cursor::Cursor;
+use crate::history::PAGE_BYTES;
 use crate::row::StoredRow;
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Page, Query};
 
+/// The deliveries of a page, and how many there are for it. The weights decide where it ends before any row is read.
+const PAGE: &str = "\
+    WITH page AS MATERIALIZED ( \
+      SELECT d.seq, d.received_at, d.weight - d.size AS bytes FROM deliveries d WHERE d.tier < 2";
+
 const SELECT: &str = concat!(
-    "SELECT ",
+    "), fitting AS MATERIALIZED ( \
+      SELECT seq, count(*) OVER () AS found, \
+        sum(bytes) OVER (ORDER BY received_at DESC, seq DESC) - bytes AS before FROM page \
+    ) \
+    SELECT f.found, ",
     columns!(),
-    ", NULL::text AS encoding, NULL::bytea AS bytes FROM deliveries d WHERE d.tier < 2"
+    ", NULL::text AS encoding, NULL::bytea AS bytes FROM fitting f JOIN deliveries d ON d.seq = f.seq \
+     WHERE f.before < "
 );
 
 /// A page of the history, newest first. Bodies are not read.
@@ -22,13 +33,15 @@ pub(super) async fn history(store: &Store, query: &Query) -> Result<Page, Journa
     let mut filter = Filter::new(query, after);
     // One row more than requested shows whether there is another page.
     let size = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let size = filter.value(size);
-    let text = format!("{SELECT}{} ORDER BY d.received_at DESC, d.seq DESC LIMIT {size}", filter.conditions);
+    let (size, bytes) = (filter.value(size), filter.value(i64::try_from(PAGE_BYTES).unwrap_or(i64::MAX)));
+    let order = "ORDER BY d.received_at DESC, d.seq DESC";
+    let text = format!("{PAGE}{} {order} LIMIT {size}{SELECT}{bytes}::bigint {order}", filter.conditions);
     let values: Vec<&(dyn ToSql + Sync)> = filter.values.iter().map(|value| &**value as _).collect();
     let session = store.sessions.get().await?;
     let rows = session.query(&text, &values).await?;
     session.keep();
-    let more = rows.len() > limit;
+    let found = rows.first().map(|row| column::<i64>(row, "found")).transpose()?.unwrap_or(0);
+    let more = rows.len() > limit || found > i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let rows = rows.iter().take(limit).map(row::stored).collect::<Result<Vec<_>, _>>()?;
     let end = rows.last().filter(|_| more);
     let next = end.map(|stored| {

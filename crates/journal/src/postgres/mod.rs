@@ -127,7 +127,7 @@ impl Default for Options {
             queue: 1024,
             timeout: Duration::from_secs(5),
             password: None,
-            tenant_quota: Settings::TENANT_QUOTA,
+            tenant_quota: Settings::TENANT_QUOTA as u64,
         }
     }
 }

@@ -4,6 +4,9 @@
 -- replicas of the version before write rows too.
 ALTER TABLE deliveries ADD COLUMN weight bigint NOT NULL DEFAULT 0;
 
+-- The bytes of the body before compression; 0 for rows of the version before.
+ALTER TABLE deliveries ADD COLUMN length bigint NOT NULL DEFAULT 0;
+
 CREATE FUNCTION weigh() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.weight := 512 + NEW.size + octet_length(NEW.headers) + octet_length(NEW.proof)

@@ -26,10 +26,10 @@ const REPLAY: &str = "\
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     new AS ( \
       INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \
-        provider_id, headers, proof, tenant, size, facts, replay_of, replay) \
+        provider_id, headers, proof, tenant, size, length, facts, replay_of, replay) \
       SELECT $2, 'pending', (SELECT now FROM moment), (SELECT now FROM moment), d.event, d.repository, \
         d.source, d.path, d.provider_id, d.headers, coalesce($4, d.proof), coalesce($5, d.tenant), d.size, \
-        d.facts, $1, $3 \
+        d.length, d.facts, $1, $3 \
       FROM deliveries d JOIN old ON old.seq = d.seq \
       WHERE old.state IN ('settled', 'failed') AND old.tier = 0 \
       ON CONFLICT (id) DO NOTHING RETURNING seq \

@@ -78,13 +78,17 @@ impl Queue for SqliteJournal {
             let rows = self.write(0, move |context| {
                 let waiting = claim::waiting_tenants(context.store, request.timeout(), context.now)?;
                 let shares = context.round_robin.share(waiting, request.max, |tenant| request.room(tenant));
-                let mut rows = Vec::new();
+                let (mut rows, mut bytes) = (Vec::new(), request.bytes);
                 for (tenant, share) in shares {
+                    if bytes == 0 {
+                        break;
+                    }
                     context.round_robin.served(&tenant);
                     rows.extend(claim::claim_tenant(
                         context.store,
                         &tenant,
                         share,
+                        &mut bytes,
                         request.timeout(),
                         context.now,
                     )?);

@@ -85,28 +85,36 @@ fn correct(store: &Connection, tenant: &str, timeout: Duration, now: Timestamp) 
     Ok(())
 }
 
-/// Claims due deliveries of one tenant, in the order in which they became due.
+/// Claims due deliveries of one tenant, in the order in which they became due, while `bytes` are left for their bodies.
 pub(super) fn claim_tenant(
     store: &Connection,
     tenant: &Arc<str>,
     max: usize,
+    bytes: &mut u64,
     timeout: Duration,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<ClaimedRow>> {
-    let due = store
-        .prepare_cached(
-            "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
+    let mut statement = store.prepare_cached(
+        "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
              WHERE d.tenant = :tenant AND d.ready_at <= :now ORDER BY d.ready_at, d.seq LIMIT :max",
-        )?
-        .query_map(
-            named_params! {
-                ":tenant": tenant,
-                ":now": to_nanoseconds(now),
-                ":max": i64::try_from(max).unwrap_or(i64::MAX),
-            },
-            row::envelope,
-        )?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":tenant": tenant,
+            ":now": to_nanoseconds(now),
+            ":max": i64::try_from(max).unwrap_or(i64::MAX),
+        },
+        row::envelope,
+    )?;
+    let mut due = Vec::new();
+    for envelope in rows {
+        if *bytes == 0 {
+            break;
+        }
+        let envelope = envelope?;
+        *bytes = bytes.saturating_sub(envelope.body_length());
+        due.push(envelope);
+    }
     let claimed_until = now.checked_add(timeout).unwrap_or(Timestamp::MAX);
     let mut claimed = Vec::with_capacity(due.len());
     for envelope in due {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::row;
 use crate::cursor::Cursor;
+use crate::history::PAGE_BYTES;
 use crate::row::StoredRow;
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, Page, Query};
@@ -22,10 +23,17 @@ pub(super) fn history(store: &Connection, query: &Query) -> Result<Page, Journal
     );
     let values: Vec<(&str, &dyn ToSql)> =
         filter.values.iter().map(|(name, value)| (*name, &**value)).collect();
-    let mut rows =
-        store.prepare_cached(&text)?.query_map(&values[..], row::stored)?.collect::<Result<Vec<_>, _>>()?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
+    let mut statement = store.prepare_cached(&text)?;
+    let (mut rows, mut bytes, mut more) = (Vec::new(), 0, false);
+    for stored in statement.query_map(&values[..], row::stored)? {
+        let stored = stored?;
+        more = rows.len() == limit || bytes >= PAGE_BYTES;
+        if more {
+            break;
+        }
+        bytes += stored.text_bytes();
+        rows.push(stored);
+    }
     let end = rows.last().filter(|_| more);
     let next = end.map(|stored| {
         let envelope = &stored.envelope;

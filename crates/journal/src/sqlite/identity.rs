@@ -50,8 +50,8 @@ impl Identity {
         }
     }
 
-    /// The connections are opened again, which may make another log.
-    pub(super) fn reopened(&mut self) {
+    /// The connection is closed. The next one may make another log.
+    pub(super) fn closed(&mut self) {
         self.log_id = None;
     }
 }

@@ -156,13 +156,8 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &mut [Box<dyn Operation>]) -> rusqlite::Result<bool> {
-        let mut store = match self.store.take() {
-            Some(store) => store,
-            None => {
-                self.identity.reopened();
-                reopen(&self.file, &self.checkpoints)?
-            }
-        };
+        let store = self.store.take().map(Ok);
+        let mut store = store.unwrap_or_else(|| reopen(&self.file, &self.checkpoints))?;
         let mut result = self.transact(&mut store, group);
         let is_full = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DiskFull);
         if result.as_ref().is_err_and(is_full) && self.shares.volume.release() {
@@ -172,6 +167,9 @@ impl Writer {
         let lost = result.as_ref().is_err_and(|error| sqlite_error::scope(error) == Scope::Connection);
         if !lost && store.is_autocommit() {
             self.store = Some(store);
+        } else {
+            // The last connection that closes deletes the log.
+            self.identity.closed();
         }
         result
     }

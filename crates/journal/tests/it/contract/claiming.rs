@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trigger_core::DeliveryId;
+use trigger_core::{Delivery, DeliveryId};
 use trigger_journal::{ClaimRequest, ClaimedDelivery, State};
 
 use super::{LONG, append, claim_all, claim_one};
@@ -34,6 +34,20 @@ pub(crate) async fn a_claim_takes_no_more_than_requested(store: &mut impl Store)
         taken.push(store.journal().claim(ClaimRequest::any(max, LONG)).await.unwrap().len());
     }
     assert_eq!(taken, [0, 2, 2, 1, 0]);
+}
+
+pub(crate) async fn a_claim_holds_no_more_bodies_than_requested(store: &mut impl Store) {
+    for n in 0..5 {
+        // Stored, these bodies are a thousand times shorter.
+        append(store.journal(), &Delivery { body: vec![b'x'; 1 << 20].into(), ..push(&n.to_string(), n) })
+            .await;
+    }
+    let mut taken = Vec::new();
+    for bytes in [0, 1, 2 << 20, 3 << 20] {
+        let request = ClaimRequest { bytes, ..ClaimRequest::any(5, LONG) };
+        taken.push(store.journal().claim(request).await.unwrap().len());
+    }
+    assert_eq!(taken, [0, 1, 2, 2]);
 }
 
 pub(crate) async fn a_claimed_delivery_is_not_claimed_again(store: &mut impl Store) {

@@ -48,7 +48,7 @@ pub(crate) async fn no_tenant_gets_more_claims_than_its_limit(store: &mut impl S
     enqueue(store.journal(), "a", 9).await;
     enqueue(store.journal(), "b", 9).await;
     let held: HashMap<Arc<str>, usize> = HashMap::from([("a".into(), 3), ("other".into(), 9)]);
-    let request = ClaimRequest { max: 20, timeout: LONG, per_tenant: 4, held };
+    let request = ClaimRequest { max: 20, bytes: u64::MAX, timeout: LONG, per_tenant: 4, held };
     let claimed = tenants(store.journal().claim(request).await.unwrap());
     assert_eq!(claimed, ["a", "b", "b", "b", "b"]);
 }

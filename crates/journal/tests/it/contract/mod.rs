@@ -48,6 +48,7 @@ macro_rules! suite {
             $crate::contract::tests!($new, claiming: [
                 the_oldest_are_claimed_first,
                 a_claim_takes_no_more_than_requested,
+                a_claim_holds_no_more_bodies_than_requested,
                 a_claimed_delivery_is_not_claimed_again,
                 many_claimers_share_the_queue_without_overlap,
                 a_claim_that_times_out_can_be_claimed_again,
@@ -84,6 +85,7 @@ macro_rules! suite {
                 pages_join_without_gap_or_overlap,
                 new_deliveries_do_not_shift_pages,
                 pages_have_a_default_and_a_largest_size,
+                pages_end_early_where_decisions_are_long,
                 a_foreign_cursor_is_rejected,
                 an_unknown_delivery_is_not_found,
                 stats_count_the_queue_only,

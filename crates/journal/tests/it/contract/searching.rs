@@ -1,9 +1,9 @@
 use trigger_core::{Delivery, DeliveryId};
-use trigger_journal::{JournalError, Page, Query, Settlement, State, Stats};
+use trigger_journal::{Decided, JournalError, Page, Query, Settlement, State, Stats};
 
 use super::{append, claim_one, failure, settle_all};
 use crate::Store;
-use crate::delivery::{launched, moment, push, repository, skipped};
+use crate::delivery::{launched, moment, push, repository, skipped, verified};
 
 async fn page(store: &impl Store, query: &Query) -> Page {
     store.journal().history(query.clone()).await.unwrap()
@@ -154,4 +154,24 @@ pub(crate) async fn usage_counts_the_bodies_that_may_be_pruned(store: &mut impl 
     settle_all(store.journal(), &Settlement::default()).await;
     let after = store.journal().usage().await.unwrap();
     assert!(after.payload_bytes > 0 && after.bytes >= before.bytes, "{after:?}");
+}
+
+pub(crate) async fn pages_end_early_where_decisions_are_long(store: &mut impl Store) {
+    let mut decision = skipped("r");
+    decision.checks[0].found = "x".repeat(1 << 20);
+    for second in 0..10 {
+        let decided = Some(Decided { decisions: vec![decision.clone()], ..Decided::default() });
+        let delivery = verified(push(&second.to_string(), second));
+        store.journal().append_decided(delivery, decided).await.unwrap();
+    }
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.journal().history(Query { after, ..Query::default() }).await.unwrap();
+        pages.push(page.records.len());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [4, 4, 2]);
 }
