@@ -1,6 +1,5 @@
-//! The whole journal. Each of its users takes the trait that it needs; an `Arc<dyn Journal>` coerces to an
-//! `Arc` of any of them. The outbox of reports to providers will be the fifth, in `outbox.rs`: its rows are appended in
-//! the commit that settles a delivery, and are claimed like deliveries.
+//! The whole journal. A user may take the trait that it needs: an `Arc<dyn Journal>` coerces to an `Arc` of any of
+//! them.
 
 use futures::future::BoxFuture;
 

@@ -22,7 +22,8 @@ const MOST_REPLACED: i64 = 64;
 /// How many deliveries one call prunes beyond the quotas.
 const BATCH: i64 = 100;
 
-const SUMS: &str = "SELECT tenant, sum(weight)::bigint AS bytes FROM deliveries GROUP BY tenant";
+const SUMS: &str =
+    "SELECT tenant, sum(weight)::bigint AS bytes FROM deliveries WHERE tier < 2 GROUP BY tenant";
 
 /// Drops the oldest bodies of a tenant, until so many bytes are free.
 const DROP_BODIES: &str = "\
@@ -39,7 +40,7 @@ const DROP_BODIES: &str = "\
 /// Reduces the oldest bodiless deliveries of a tenant to their keys, until so many bytes are free.
 const REDUCE_TO_KEYS: &str = "\
     WITH oldest AS MATERIALIZED ( \
-      SELECT seq, weight - 512 - octet_length(proof) AS size, settled_at \
+      SELECT seq, weight AS size, settled_at \
       FROM deliveries WHERE tenant = $1 AND tier = 1 AND settled_at IS NOT NULL \
       ORDER BY settled_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED \
     ), chosen AS MATERIALIZED ( \
@@ -51,7 +52,7 @@ const REDUCE_TO_KEYS: &str = "\
       replay = NULL, replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' \
     FROM chosen WHERE d.seq = chosen.seq RETURNING chosen.size AS freed";
 
-/// What each tenant has stored, as far as this replica knows.
+/// What each tenant has stored, as far as this replica knows. Keys are left out.
 #[derive(Debug)]
 pub(super) struct Accounts {
     quota: u64,
