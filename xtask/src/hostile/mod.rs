@@ -135,14 +135,14 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
     let strangers = Strangers::new(hooks, admin, REGISTRY_KEY.to_owned())?;
     let attack = end.child_token();
     let strangers =
-        (only_shape.is_none()).then(|| tokio::spawn(strangers.run(seed, only_manner, attack.clone())));
+        (only_shape.is_none()).then(|| tokio::spawn(strangers.run_apart(seed, only_manner, attack.clone())));
     let watch = Watch::run(&mut program, &cgroup, Duration::from_secs(args.seconds)).await?;
     let deeds = cluster.ask("deeds")?;
     attack.cancel();
     end.cancel();
     let pushes = victim.await?;
     let strangers = match strangers {
-        Some(strangers) => strangers.await?,
+        Some(strangers) => strangers.await??,
         None => strangers::Counts::new(),
     };
     let report = Report::settle(watch, pushes, strangers, deeds, &mut cluster, program).await?;

@@ -87,8 +87,10 @@ impl fmt::Display for Report {
         }
         writeln!(f, "requests of strangers, by response")?;
         for (manner, counts) in strangers {
-            let counts: Vec<_> = counts.iter().map(|(status, count)| format!("{status}: {count}")).collect();
-            writeln!(f, "    {manner:<28} {}", counts.join(", ").replace("0: ", "none: "))?;
+            let name = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
+            let counts: Vec<_> =
+                counts.iter().map(|(status, count)| format!("{}: {count}", name(*status))).collect();
+            writeln!(f, "    {manner:<28} {}", counts.join(", "))?;
         }
         write!(f, "{pushes}")?;
         writeln!(f, "{:<48} {lost:>9}", "… without a run")?;

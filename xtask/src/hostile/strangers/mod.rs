@@ -115,8 +115,19 @@ impl Strangers {
         Ok(Self { hooks, admin, registry_key, bodies: Arc::new(Bodies::new()?), counts: Arc::default() })
     }
 
-    /// Comes in all manners in turn until `end`, or in one.
-    pub(super) async fn run(self, seed: u64, only: Option<Manner>, end: CancellationToken) -> Counts {
+    /// Comes in all manners in turn until `end`, or in one. All of it happens on threads of their own, so that the work
+    /// of the strangers is no latency of the victim.
+    pub(super) async fn run_apart(
+        self,
+        seed: u64,
+        only: Option<Manner>,
+        end: CancellationToken,
+    ) -> anyhow::Result<Counts> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        Ok(tokio::task::spawn_blocking(move || runtime.block_on(self.run(seed, only, end))).await?)
+    }
+
+    async fn run(self, seed: u64, only: Option<Manner>, end: CancellationToken) -> Counts {
         let mut dice = Dice::new(seed);
         let mut phases = JoinSet::new();
         'all: loop {
