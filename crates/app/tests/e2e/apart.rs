@@ -1,14 +1,17 @@
 //! What scenarios need whose program is a process apart: a cluster with a Build of a team, and ports.
 
+use std::io::{Write as _, stderr};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use kube::config::Kubeconfig;
-use serde_json::{Value, json};
-use trigger_devcluster::{DevCluster, StoreHandle};
+use serde_json::{Map, Value, json};
+use trigger_devcluster::{DevCluster, Faults, StoreHandle};
+use trigger_providers::{ALL, Provider};
 use trigger_simulation::{SimulationOptions, simulate_builds};
 
 use crate::elsewhere::{self, Elsewhere, Simulations};
+use crate::load::Source;
 use crate::prepare;
 use crate::roles;
 use crate::world::{KEY, fresh_id, played, repository_of, secret_entry, usual_rules};
@@ -68,9 +71,23 @@ impl Cluster {
     }
 
     /// Creates an object in the namespace, or changes it.
-    pub async fn apply(&self, mut object: Value) {
-        object["metadata"]["namespace"] = self.namespace.as_str().into();
+    pub async fn apply(&self, object: Value) {
+        self.apply_in(&self.namespace, object).await;
+    }
+
+    /// The same in another namespace of a dev cluster.
+    pub async fn apply_in(&self, namespace: &str, mut object: Value) {
+        object["metadata"]["namespace"] = namespace.into();
         self.store.apply(object).await.unwrap();
+    }
+
+    /// The faults of a dev cluster. On another cluster there are none, and a line says that the scenario is skipped.
+    pub fn faults(&self, scenario: &str) -> Option<&Faults> {
+        if self.dev.is_none() {
+            let line = format!("skipped on this cluster: {scenario}: the API server misbehaves on order\n");
+            stderr().write_all(line.as_bytes()).unwrap();
+        }
+        Some(self.dev.as_ref()?.faults())
     }
 }
 
@@ -99,6 +116,39 @@ pub async fn cluster() -> Cluster {
     cluster.apply(secret).await;
     cluster.apply(build).await;
     cluster
+}
+
+/// A repository at every provider.
+pub fn sources() -> Vec<Source> {
+    let source = |provider: &&'static dyn Provider| Source {
+        provider: *provider,
+        repository: repository_of(*provider, "acme/web"),
+    };
+    ALL.iter().map(source).collect()
+}
+
+/// A Secret with a key for every provider, and a Build of each of [`sources`].
+pub fn objects_of_sources() -> Vec<Value> {
+    let entries = ALL.iter().map(|provider| (secret_entry(*provider), KEY.into()));
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"},
+        "stringData": entries.collect::<Map<_, _>>(),
+    });
+    let builds = sources().into_iter().map(|Source { provider, repository }| {
+        let name = format!("web-{}", provider.name());
+        json!({
+            "apiVersion": "shipwright.io/v1beta1",
+            "kind": "Build",
+            "metadata": {"name": name},
+            "spec": {
+                "source": {"type": "Git", "git": {"url": repository, "revision": "main"}},
+                "strategy": {"name": "buildah"},
+                "output": {"image": format!("registry.example/acme/{name}")},
+                "trigger": {"triggerSecret": "hook", "when": usual_rules()},
+            },
+        })
+    });
+    std::iter::once(secret).chain(builds).collect()
 }
 
 /// How many ports there are for programs: those above are for servers that tests start.

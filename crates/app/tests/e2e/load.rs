@@ -1,4 +1,5 @@
-//! Senders that never stop: each sends a push of a commit of its own until it is acknowledged, then the next.
+//! Senders that never stop: each sends a push of a commit of its own until it is acknowledged, then the next. They
+//! send for several providers in turn where a scenario has a repository at each.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use trigger_core::RepoId;
-use trigger_providers::{Provider, Sample, SampleKind};
+use trigger_providers::{Provider, Sample, SampleKind, SampleRequest};
 
 use crate::world::{KEY, compose, hook_path, played, sign};
 
@@ -17,36 +18,47 @@ const SENDERS: u64 = 8;
 /// A load that does not get on for so long has met a program that does not serve.
 const STUCK: Duration = Duration::from_mins(2);
 
+/// A repository, and the provider that it lies at.
+#[derive(Clone)]
+pub struct Source {
+    pub provider: &'static dyn Provider,
+    pub repository: String,
+}
+
+/// A delivery that was acknowledged.
+pub struct Acknowledged {
+    pub id: String,
+    provider: &'static dyn Provider,
+    request: SampleRequest,
+}
+
 pub struct Load {
     stop: Arc<AtomicBool>,
-    ids: Arc<Mutex<Vec<String>>>,
+    acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
     senders: JoinSet<()>,
 }
 
 impl Load {
+    /// Pushes to a repository at the provider for which the scenario is played.
     pub fn start(hooks: &[SocketAddr], repository: &str) -> Self {
-        let repository = RepoId::parse(repository).unwrap();
-        let provider = played();
-        let path = hook_path(provider);
-        let urls: Arc<[String]> = hooks.iter().map(|hooks| format!("http://{hooks}{path}")).collect();
-        let (stop, ids) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<String>>>::default());
+        Self::of(hooks, &[Source { provider: played(), repository: repository.to_owned() }])
+    }
+
+    /// Pushes to several repositories, each by as many senders.
+    pub fn of(hooks: &[SocketAddr], sources: &[Source]) -> Self {
+        let hooks: Arc<[SocketAddr]> = hooks.into();
+        let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<_>>>::default());
         let mut senders = JoinSet::new();
-        for sender in 0..SENDERS {
-            senders.spawn(send(
-                provider,
-                sender,
-                repository.clone(),
-                Arc::clone(&urls),
-                Arc::clone(&stop),
-                Arc::clone(&ids),
-            ));
+        for (sender, source) in (0..SENDERS).zip(sources.iter().cycle()) {
+            let (hooks, source) = (Arc::clone(&hooks), source.clone());
+            senders.spawn(send(source, sender, hooks, Arc::clone(&stop), Arc::clone(&acknowledged)));
         }
-        Self { stop, ids, senders }
+        Self { stop, acknowledged, senders }
     }
 
     /// How many deliveries were acknowledged.
     pub fn acknowledged(&self) -> usize {
-        self.ids.lock().unwrap().len()
+        self.acknowledged.lock().unwrap().len()
     }
 
     /// Waits until so many deliveries were acknowledged.
@@ -60,20 +72,53 @@ impl Load {
 
     /// The ids of everything that was acknowledged, once the senders have ended.
     pub async fn stop(self) -> Vec<String> {
+        self.end().await.into_iter().map(|acknowledged| acknowledged.id).collect()
+    }
+
+    /// Everything that was acknowledged, once the senders have ended.
+    pub async fn end(self) -> Vec<Acknowledged> {
         self.stop.store(true, Ordering::Relaxed);
         self.senders.join_all().await;
-        std::mem::take(&mut self.ids.lock().unwrap())
+        std::mem::take(&mut self.acknowledged.lock().unwrap())
     }
 }
 
+impl Acknowledged {
+    /// Sends it again, as a person may at the provider, until it is acknowledged again.
+    pub async fn send_again(&self, http: &reqwest::Client, hooks: SocketAddr) {
+        let deadline = Instant::now() + STUCK;
+        while post(http, hooks, self.provider, &self.request).await.as_ref() != Some(&self.id) {
+            assert!(Instant::now() < deadline, "{} is not acknowledged again", self.id);
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+}
+
+/// Posts a delivery. Its id if it is acknowledged.
+async fn post(
+    http: &reqwest::Client,
+    hooks: SocketAddr,
+    provider: &dyn Provider,
+    request: &SampleRequest,
+) -> Option<String> {
+    let url = format!("http://{hooks}{}", hook_path(provider));
+    let headers = sign(provider, request.event, "id", &request.body, Some(KEY));
+    let answer = http.post(url).headers(headers).body(request.body.clone()).send().await.ok()?;
+    if !matches!(answer.status(), StatusCode::ACCEPTED | StatusCode::OK) {
+        return None;
+    }
+    let body: Value = answer.json().await.ok()?;
+    Some(body["delivery"].as_str().unwrap().to_owned())
+}
+
 async fn send(
-    provider: &'static dyn Provider,
+    Source { provider, repository }: Source,
     sender: u64,
-    repository: RepoId,
-    urls: Arc<[String]>,
+    hooks: Arc<[SocketAddr]>,
     stop: Arc<AtomicBool>,
-    ids: Arc<Mutex<Vec<String>>>,
+    acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
 ) {
+    let repository = RepoId::parse(&repository).unwrap();
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
     let mut tries = usize::try_from(sender).unwrap();
     for number in 0_u64.. {
@@ -93,14 +138,8 @@ async fn send(
                 return;
             }
             tries += 1;
-            let url = &urls[tries % urls.len()];
-            let headers = sign(provider, request.event, "id", &request.body, Some(KEY));
-            let answer = http.post(url).headers(headers).body(request.body.clone()).send().await;
-            if let Ok(answer) = answer
-                && matches!(answer.status(), StatusCode::ACCEPTED | StatusCode::OK)
-                && let Ok(body) = answer.json::<Value>().await
-            {
-                ids.lock().unwrap().push(body["delivery"].as_str().unwrap().to_owned());
+            if let Some(id) = post(&http, hooks[tries % hooks.len()], provider, &request).await {
+                acknowledged.lock().unwrap().push(Acknowledged { id, provider, request });
                 break;
             }
             // Nobody is there, or not yet; that must not become a busy loop.

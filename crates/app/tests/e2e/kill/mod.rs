@@ -3,6 +3,7 @@
 
 pub(crate) mod life;
 mod steps;
+mod tenants;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use trigger_devcluster::Gvr;
 
 use self::life::{Death, Life, Stage};
 use self::steps::Step;
-use crate::apart::{Cluster, cluster, repository};
+use crate::apart::{Cluster, cluster, objects_of_sources, repository, sources};
 use crate::load::Load;
 use crate::postgres;
 use crate::soak::extent;
@@ -37,9 +38,12 @@ const BACKLOG: Duration = Duration::from_mins(10);
 /// Kills `replicas` processes over one journal again and again, and counts what is on the cluster.
 async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     let Extent { kills, deliveries } = Extent::asked_for();
-    let dev = cluster().await;
+    let dev = Cluster::bare().await;
+    for object in objects_of_sources() {
+        dev.apply(object).await;
+    }
     let stage = Stage::new(test, &dev, journal, replicas);
-    let load = Load::start(&stage.hooks, &repository());
+    let load = Load::of(&stage.hooks, &sources());
 
     let mut lives: Vec<Life> = (0..replicas).map(|place| Life::start(&stage, place, &Death::Never)).collect();
     for kill in 0..kills {
