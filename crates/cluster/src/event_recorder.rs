@@ -11,9 +11,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use trigger_core::{ImageRef, ResourceRef};
+use trigger_dispatch::SecretWarnings;
 use trigger_images::ImageWarnings;
 use trigger_rules::OwnerRules;
-use trigger_runtime::{CriticalTasks, LeakyBuckets};
+use trigger_runtime::{CriticalTasks, LeakyBuckets, SecretError};
 use trigger_targets::Subject;
 use trigger_targets::build_run::BUILD;
 
@@ -103,6 +104,15 @@ impl ImageWarnings for EventRecorder {
              watch fewer images"
         );
         self.report(about(build, true, "TooManyImages", note));
+    }
+}
+
+/// Deliveries that wait are Events on the objects whose Secret cannot be read.
+impl SecretWarnings for EventRecorder {
+    fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError) {
+        let note = format!("a delivery waits until its Secret can be read: {error}");
+        let report = about(owner, true, "SecretUnreadable", note);
+        self.report(ObjectEvent { action: "VerifyDelivery", ..report });
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -20,7 +20,10 @@ use crate::metrics::Metrics;
 use crate::names;
 
 /// How many Secrets are read side by side: enough for a burst, too few to trouble an API server.
-const SIDE_BY_SIDE: usize = 32;
+const SIDE_BY_SIDE: usize = 64;
+
+/// How many of one namespace: a namespace whose Secrets hang leaves room for the others.
+const SIDE_BY_SIDE_OF_ONE: usize = 8;
 
 /// A sender waits about 10 s for its answer, and keeping the delivery may take half of that.
 const READ_WITHIN: Duration = Duration::from_secs(4);
@@ -38,7 +41,15 @@ pub struct CoalescingSecretReader {
     client: Client,
     under_way: Arc<Mutex<HashMap<ObjectKey, WeakShared<BoxFuture<'static, Answer>>>>>,
     room: Arc<Semaphore>,
+    /// The room of each namespace whose Secrets are being read.
+    turns: Arc<Mutex<HashMap<Arc<str>, Weak<Semaphore>>>>,
     metrics: Metrics,
+}
+
+/// Forgets a read that ends or is given up.
+struct UnderWay {
+    secret: ObjectKey,
+    all: Arc<Mutex<HashMap<ObjectKey, WeakShared<BoxFuture<'static, Answer>>>>>,
 }
 
 impl CoalescingSecretReader {
@@ -48,6 +59,7 @@ impl CoalescingSecretReader {
             client: connection.client.clone(),
             under_way: Arc::default(),
             room: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
+            turns: Arc::default(),
             metrics: connection.metrics.clone(),
         }
     }
@@ -60,20 +72,22 @@ impl CoalescingSecretReader {
         }
         let (client, room, metrics) = (self.client.clone(), Arc::clone(&self.room), self.metrics.clone());
         let began = Instant::now();
-        let (secret, others) = (secret.clone(), Arc::clone(&self.under_way));
+        let secret = secret.clone();
         let key = secret.clone();
+        let turn = self.turn(&secret.namespace);
+        let done = UnderWay { secret: secret.clone(), all: Arc::clone(&self.under_way) };
         let read = async move {
             let read = async {
-                match room.acquire().await {
-                    Ok(_permit) => get(client, &secret).await,
-                    Err(_) => Err(unavailable(&secret, "shutting down")),
+                match (turn.acquire().await, room.acquire().await) {
+                    (Ok(_turn), Ok(_permit)) => get(client, &secret).await,
+                    _ => Err(unavailable(&secret, "shutting down")),
                 }
             };
             let answer = tokio::time::timeout(READ_WITHIN, read).await;
             let answer = answer
                 .unwrap_or_else(|_| Err(unavailable(&secret, "the API server does not answer in time")));
             metrics.secret_read(&answer, began.elapsed().as_secs_f64());
-            others.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret);
+            drop(done);
             answer
         };
         let read = read.boxed().shared();
@@ -81,6 +95,26 @@ impl CoalescingSecretReader {
             under_way.insert(key, weak);
         }
         read
+    }
+}
+
+impl CoalescingSecretReader {
+    /// The room of a namespace. It exists as long as a read of the namespace is under way.
+    fn turn(&self, namespace: &Arc<str>) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(namespace).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(Semaphore::new(SIDE_BY_SIDE_OF_ONE));
+        turns.insert(Arc::clone(namespace), Arc::downgrade(&turn));
+        turn
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.secret);
     }
 }
 

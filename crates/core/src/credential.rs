@@ -1,6 +1,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::{constant_time, hmac};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use serde::{Deserialize, Serialize};
 
 /// The signature or token with which a sender authenticates a request. All comparing with keys happens here, in constant time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,15 @@ pub enum Credential {
 /// sends a tag for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hmac {
-    tags: Vec<[u8; 32]>,
+    pub(crate) tags: Vec<[u8; 32]>,
     /// The prefix of the body in the signed text: nothing, or `id.timestamp.`.
-    prefix: Box<[u8]>,
-    key: KeyForm,
+    pub(crate) prefix: Box<[u8]>,
+    pub(crate) key: KeyForm,
 }
 
 /// The encoding of a key's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyForm {
     /// The bytes themselves.
     Raw,
@@ -113,7 +115,7 @@ pub fn sign(key: &[u8], form: KeyForm, prefix: &[u8], body: &[u8]) -> Option<[u8
     form.bytes(key).map(|key| tag(&key, prefix, body))
 }
 
-fn tag(key: &[u8], prefix: &[u8], body: &[u8]) -> [u8; 32] {
+pub(crate) fn tag(key: &[u8], prefix: &[u8], body: &[u8]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     context.update(prefix);
     context.update(body);
@@ -136,7 +138,7 @@ impl KeyForm {
     pub const WEBHOOK_SECRET: &str = "whsec_";
 
     /// The bytes that sign; `None` for a key that is empty or not of this form.
-    fn bytes(self, key: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    pub(crate) fn bytes(self, key: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
         let bytes = match self {
             Self::Raw => key.to_vec(),
             Self::WebhookSecret => {
@@ -163,6 +165,10 @@ impl Credentials {
         }
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Credential> {
+        self.0.iter()
+    }
+
     /// Whether `key` verifies one of them for `body`. Every one is compared: the time must not tell which held.
     pub fn are_verified_by(&self, key: &[u8], body: &[u8]) -> bool {
         self.0.iter().fold(false, |verified, credential| credential.is_verified_by(key, body) | verified)
@@ -175,7 +181,7 @@ impl From<Credential> for Credentials {
     }
 }
 
-fn sha256(text: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, text).as_ref());
     bytes

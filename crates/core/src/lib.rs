@@ -7,6 +7,7 @@
 //! - [`ResourceRef`]: the identity of owners, targets and runs, without the version.
 //! - [`Credential`], [`Verifier`], [`Verification`], [`Verified`]: what a sender presents, the check, its stored
 //!   result, and a value whose origin is verified.
+//! - [`Waiting`], [`Presented`]: the Secrets that could not be read yet, and digests of what the sender presented.
 //! - [`Need`], [`Fact`]: a question that the payload leaves open, and its stored answer.
 //!
 //! # Invariants
@@ -31,11 +32,14 @@ mod image;
 mod limit;
 mod limits;
 mod object_key;
+mod presented;
 mod repository;
 mod resource;
 mod target;
 mod trace_parent;
 mod verification;
+mod verifier;
+mod waiting;
 
 pub use credential::{Credential, CredentialError, Credentials, Hmac, KeyForm, sign};
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
@@ -54,8 +58,13 @@ pub use image::{
 pub use limit::{Limit, Unit};
 pub use limits::LIMITS;
 pub use object_key::ObjectKey;
+pub use presented::Presented;
 pub use repository::{KnownHosts, RepoId, RepoIdError, RepoKey};
 pub use resource::ResourceRef;
 pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
-pub use verification::{KeyRef, Observer, Unsigned, Verification, Verified, Verifier};
+pub use verification::{
+    KeyRef, Observer, Unsigned, Verification, Verified, narrowed_id, narrowed_id_of_secret,
+};
+pub use verifier::{Arrival, Verifier};
+pub use waiting::{Waiting, WaitingSecret};

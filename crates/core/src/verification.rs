@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Credentials, Delivery, DeliveryId, ObjectKey};
+use crate::{Delivery, DeliveryId, ObjectKey, Waiting};
 
 /// A value whose origin has been verified.
 ///
-/// Only [`Verifier::finish`] and an [`Observer`] make one. So a `Verified<Delivery>` has been checked against a secret
-/// (or let through by the operator's explicit decision), or was seen on the cluster by this program; and the journal
-/// accepts nothing else.
+/// Only a [`Verifier`](crate::Verifier) and an [`Observer`] make one. So a `Verified<Delivery>` has been checked against
+/// a secret (or let through by the operator's explicit decision), or was seen on the cluster by this program; or it is
+/// to be checked later, and then no rule may act on it. The journal accepts nothing else.
 #[derive(Debug, Clone)]
 pub struct Verified<T> {
     value: T,
@@ -43,6 +43,10 @@ pub struct Verification {
     /// the user who asked for it may start runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<BTreeSet<Arc<str>>>,
+    /// The Secrets that could not be read when it arrived. With these there is no key and no permission: a version that
+    /// does not know the field starts nothing either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
 }
 
 /// A key, by the Secret and the entry that hold it. As JSON it is flat: `{"namespace", "name", "entry"}`.
@@ -68,18 +72,10 @@ pub enum Unsigned {
     Operator,
 }
 
-/// The check of one delivery against the keys of the rules that could care about it.
-#[derive(Debug)]
-pub struct Verifier {
-    delivery: Delivery,
-    credentials: Credentials,
-    verification: Verification,
-}
-
 /// The right to say that this program saw something happen itself, over an authenticated connection.
 ///
 /// The program's wiring makes one and gives it to what watches the cluster and registries. Everything else can get a
-/// [`Verified`] delivery only from a [`Verifier`]. A lint and a test hold that nothing else calls [`Observer::new`].
+/// [`Verified`] delivery only from a [`Verifier`](crate::Verifier). A lint and a test hold that nothing else calls [`Observer::new`].
 #[derive(Debug, Clone)]
 pub struct Observer(());
 
@@ -122,7 +118,7 @@ impl Verification {
     #[must_use]
     pub fn merge(mut self, later: Self) -> Self {
         // Replays alone are restricted to namespaces, and they do not arrive.
-        let Self { mut keys, route, unsigned, without_entry, observed, namespaces: _ } = later;
+        let Self { mut keys, route, unsigned, without_entry, observed, namespaces: _, waiting } = later;
         self.keys.retain(|key| !keys.contains(key));
         self.keys.truncate(Self::MOST_KEYS.saturating_sub(keys.len()));
         self.keys.append(&mut keys);
@@ -142,6 +138,10 @@ impl Verification {
             self.route = route;
         }
         self.observed = self.observed.or(observed);
+        self.waiting = match (self.waiting, waiting) {
+            (Some(earlier), Some(later)) => Some(earlier.merge(later)),
+            (earlier, later) => earlier.or(later),
+        };
         self
     }
 
@@ -165,6 +165,10 @@ impl Verification {
             keys: self.keys.iter().filter(|key| is_within(&key.secret)).cloned().collect(),
             without_entry: self.without_entry.iter().filter(|secret| is_within(secret)).cloned().collect(),
             observed: self.observed.clone().filter(is_within),
+            waiting: self
+                .waiting
+                .clone()
+                .filter(|waiting| waiting.namespace().is_some_and(|one| namespaces.contains(one))),
             namespaces: Some(namespaces),
             ..self.clone()
         }
@@ -174,40 +178,6 @@ impl Verification {
     pub fn secrets(&self) -> Vec<&ObjectKey> {
         let mut seen = HashSet::with_capacity(self.keys.len());
         self.keys.iter().map(|key| &key.secret).filter(|secret| seen.insert(*secret)).collect()
-    }
-}
-
-impl Verifier {
-    /// Begins the check of `delivery`, whose sender presents `credentials`. The delivery's path is the route.
-    pub fn new(delivery: Delivery, credentials: Credentials) -> Self {
-        let verification = Verification { route: Arc::clone(&delivery.path), ..Verification::default() };
-        Self { delivery, credentials, verification }
-    }
-
-    /// Tries the key that `entry` of `secret` holds; several keys of one Secret may be active. True if it verifies.
-    pub fn try_key(&mut self, secret: &ObjectKey, entry: &str, key: &[u8]) -> bool {
-        let verified = self.credentials.are_verified_by(key, &self.delivery.body);
-        let is_known = |known: &KeyRef| known.secret == *secret && *known.entry == *entry;
-        if verified && !self.verification.keys.iter().any(is_known) {
-            self.verification.keys.push(KeyRef::new(secret.clone(), entry));
-        }
-        verified
-    }
-
-    /// Records that `secret`, a clone Secret, holds no webhook key.
-    pub fn without_entry(&mut self, secret: &ObjectKey) {
-        if !self.verification.without_entry.contains(secret) {
-            self.verification.without_entry.push(secret.clone());
-        }
-    }
-
-    /// The verified delivery; or the delivery as it was if no key verifies it.
-    pub fn finish(mut self, unsigned: Unsigned) -> Result<Verified<Delivery>, Box<Delivery>> {
-        self.verification.unsigned = unsigned;
-        if self.verification.keys.is_empty() && !unsigned.is_allowed() {
-            return Err(Box::new(self.delivery));
-        }
-        Ok(Verified { value: self.delivery, verification: self.verification })
     }
 }
 
@@ -227,25 +197,69 @@ impl Observer {
 }
 
 impl Verified<Delivery> {
-    /// The same delivery for the rules of one of its Secrets only, under an id of its own.
+    /// The same delivery for the keys of some Secrets of one namespace only, under an id of its own.
     ///
     /// Two tenants who each made a hook at the provider get equal bodies, signed with different keys. The second to
-    /// arrive is no repetition for the tenant whose key verifies it. `None` if no key of `secret` does.
-    pub fn narrowed_to(&self, secret: &ObjectKey) -> Option<Self> {
-        let keys: Vec<_> =
-            self.verification.keys.iter().filter(|key| key.secret == *secret).cloned().collect();
+    /// arrive is no repetition for the tenant whose key verifies it. `place` counts such deliveries of one namespace, from
+    /// 0. `None` if no key of a wanted Secret verifies it.
+    pub fn narrowed_to(
+        &self,
+        namespace: &str,
+        place: usize,
+        wanted: impl Fn(&ObjectKey) -> bool,
+    ) -> Option<Self> {
+        let id = narrowed_id(&self.value.id, namespace, place);
+        self.narrowed(id, |secret| *secret.namespace == *namespace && wanted(secret))
+    }
+
+    /// The same delivery for the keys of one Secret, under the id that a version before gave it.
+    pub fn narrowed_to_secret(&self, secret: &ObjectKey) -> Option<Self> {
+        self.narrowed(narrowed_id_of_secret(&self.value.id, secret), |other| other == secret)
+    }
+
+    /// The same delivery, under its id, without the keys of unwanted Secrets. `None` if nothing is left that lets a rule
+    /// act on it.
+    pub fn with_keys_of(mut self, wanted: impl Fn(&ObjectKey) -> bool) -> Option<Self> {
+        self.verification.keys.retain(|key| wanted(&key.secret));
+        let allows = !self.verification.keys.is_empty() || self.verification.unsigned.is_allowed();
+        allows.then_some(self)
+    }
+
+    /// The waiting delivery for some of its Secrets only. `None` if it waits for none of them.
+    pub fn waiting_for(mut self, wanted: impl Fn(&ObjectKey) -> bool) -> Option<Self> {
+        let waiting = self.verification.waiting.as_mut()?;
+        waiting.secrets.retain(|waiting| wanted(&waiting.secret));
+        (!waiting.secrets.is_empty()).then_some(self)
+    }
+
+    fn narrowed(&self, id: DeliveryId, wanted: impl Fn(&ObjectKey) -> bool) -> Option<Self> {
+        let keys: Vec<_> = self.verification.keys.iter().filter(|key| wanted(&key.secret)).cloned().collect();
         if keys.is_empty() {
             return None;
         }
-        let (namespace, name) = (secret.namespace.as_bytes(), secret.name.as_bytes());
-        let id = DeliveryId::derive(&[self.value.id.as_str().as_bytes(), namespace, name]);
         let route = Arc::clone(&self.verification.route);
         let verification = Verification { keys, route, ..Verification::default() };
         Some(Self { value: Delivery { id, ..self.value.clone() }, verification })
     }
 }
 
+/// The id of delivery `of` for further keys of one namespace. `place` counts such deliveries, from 0.
+pub fn narrowed_id(of: &DeliveryId, namespace: &str, place: usize) -> DeliveryId {
+    let place = (place as u64).to_be_bytes();
+    DeliveryId::derive(&[b"narrowed", of.as_str().as_bytes(), namespace.as_bytes(), &place])
+}
+
+/// The id that versions before gave delivery `of` for the keys of one Secret. Those deliveries are still known.
+pub fn narrowed_id_of_secret(of: &DeliveryId, secret: &ObjectKey) -> DeliveryId {
+    DeliveryId::derive(&[of.as_str().as_bytes(), secret.namespace.as_bytes(), secret.name.as_bytes()])
+}
+
 impl<T> Verified<T> {
+    /// For the verifier.
+    pub(crate) fn new(value: T, verification: Verification) -> Self {
+        Self { value, verification }
+    }
+
     /// The value.
     pub fn value(&self) -> &T {
         &self.value

@@ -68,12 +68,12 @@ fn the_id_of_a_replay_follows_from_the_original_and_the_request() {
 }
 
 #[test]
-fn the_id_of_a_narrowed_delivery_follows_from_the_original_and_the_secret() {
+fn the_id_of_a_delivery_narrowed_by_a_version_before_follows_from_the_original_and_the_secret() {
     for ([of, namespace, name, ..], id) in rows("narrowed") {
         let secret = ObjectKey::new(namespace, name);
         let mut verifier = Verifier::new(delivery(of), Credential::token(b"key").into());
         assert!(verifier.try_key(&secret, "webhook-secret", b"key"));
-        let narrowed = verifier.finish(Unsigned::No).unwrap().narrowed_to(&secret).unwrap();
+        let narrowed = verifier.finish(Unsigned::No).unwrap().narrowed_to_secret(&secret).unwrap();
         assert_eq!(narrowed.value().id.as_str(), id, "{of} {secret}");
     }
 }

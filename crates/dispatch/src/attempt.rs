@@ -61,6 +61,8 @@ pub(crate) struct Attempt {
     pub(crate) retryable: Option<String>,
     /// An error that cannot pass: the delivery has failed.
     pub(crate) permanent: Option<String>,
+    /// Whether the error that may pass is that of a Secret, which could verify the delivery and cannot be read.
+    pub(crate) waits: bool,
     /// Objects that are left for later: the delivery has to be claimed again after this time.
     pub(crate) throttled: Option<(Duration, String)>,
 }

@@ -14,8 +14,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use trigger_core::TraceParent;
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
 use trigger_rules::{Inventory, RuleSet};
-
-use trigger_runtime::Backoff;
+use trigger_runtime::{Backoff, Secrets};
 
 use crate::attempt::{Attempt, Deadlines, Tools, attempt};
 use crate::facts::FactSource;
@@ -23,6 +22,7 @@ use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
+use crate::waiting::{SecretWarnings, WaitingTools, resume};
 
 /// Works on the journal's queue: claims deliveries, decides, launches, settles.
 ///
@@ -33,6 +33,8 @@ pub struct Dispatcher {
     inventory: Arc<Inventory>,
     launcher: Arc<dyn Launcher>,
     facts: Arc<dyn FactSource>,
+    secrets: Arc<dyn Secrets>,
+    warnings: Arc<dyn SecretWarnings>,
     settings: Settings,
     metrics: Metrics,
     limiter: NamespaceLimiter,
@@ -63,6 +65,22 @@ struct InFlight {
     under_way: Arc<UnderWay>,
 }
 
+/// The services that the dispatcher calls.
+pub struct DispatcherParts {
+    /// Holds the deliveries.
+    pub journal: Arc<dyn Journal>,
+    /// The rules.
+    pub inventory: Arc<Inventory>,
+    /// Creates what fires.
+    pub launcher: Arc<dyn Launcher>,
+    /// Answers what payloads leave open.
+    pub facts: Arc<dyn FactSource>,
+    /// Reads the Secrets that deliveries wait for.
+    pub secrets: Arc<dyn Secrets>,
+    /// Warns people that deliveries wait.
+    pub warnings: Arc<dyn SecretWarnings>,
+}
+
 /// How the dispatcher works.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -83,11 +101,16 @@ pub struct Settings {
     pub backoff: Backoff,
     /// A delivery older than this that still cannot be carried out has failed.
     pub give_up_after: Duration,
+    /// How long a delivery waits, from its receipt, for a Secret that cannot be read. Then it has failed.
+    pub secret_wait: Duration,
     /// How long attempts may go on after the request to end; then what is left of their deliveries is given back.
     pub ending: Duration,
     /// How many runs one namespace gets because of images, at once and a minute.
     pub image_run_rate: u32,
 }
+
+/// A Secret that cannot be read for longer needs a person, who can replay what failed.
+pub(crate) const SECRET_WAIT: Duration = Duration::from_hours(24);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -100,6 +123,7 @@ impl Default for Settings {
             idle: Duration::from_secs(1),
             backoff: Backoff::default(),
             give_up_after: Duration::from_hours(24),
+            secret_wait: SECRET_WAIT,
             ending: Duration::from_secs(5),
             image_run_rate: 30,
         }
@@ -108,20 +132,16 @@ impl Default for Settings {
 
 impl Dispatcher {
     /// A dispatcher over these parts.
-    pub fn new(
-        journal: Arc<dyn Journal>,
-        inventory: Arc<Inventory>,
-        launcher: Arc<dyn Launcher>,
-        facts: Arc<dyn FactSource>,
-        settings: Settings,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(parts: DispatcherParts, settings: Settings, metrics: Metrics) -> Self {
+        let DispatcherParts { journal, inventory, launcher, facts, secrets, warnings } = parts;
         let limiter = NamespaceLimiter::new(settings.image_run_rate);
         Self {
             journal,
             inventory,
             launcher,
             facts,
+            secrets,
+            warnings,
             settings,
             metrics,
             limiter,
@@ -204,10 +224,11 @@ impl Dispatcher {
         // A delivery that panics once does so every time: tried again, it would come up with every expired claim.
         let attempt = AssertUnwindSafe(self.attempt(&claimed, &rules)).catch_unwind().await;
         let attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
-        report(&attempt);
+        report(&attempt, claimed.verification.waiting.is_some());
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
-        let give_up = SignedDuration::try_from(self.settings.give_up_after).is_ok_and(|limit| age > limit);
-        let Attempt { decisions, launches, retryable, permanent, throttled } = attempt;
+        let limit = if attempt.waits { self.settings.secret_wait } else { self.settings.give_up_after };
+        let give_up = SignedDuration::try_from(limit).is_ok_and(|limit| age > limit);
+        let Attempt { decisions, launches, retryable, permanent, waits, throttled } = attempt;
         if let (None, Some((wait, message))) = (&retryable, throttled) {
             info!(reason = message, "claimed again later");
             self.metrics.attempted(AttemptEnd::Throttled, age.as_secs_f64());
@@ -217,7 +238,9 @@ impl Dispatcher {
         }
         let due = retryable.as_ref().filter(|_| !give_up).map(|error| self.next_try(&claimed, error));
         let error = if due.is_some() { retryable } else { permanent.or(retryable) };
+        let error = if give_up && waits { error.as_deref().map(waited_long_enough) } else { error };
         let end = match (&due, &error) {
+            (Some(_), _) if waits => AttemptEnd::Waiting,
             (Some(_), _) => AttemptEnd::Retryable,
             (None, Some(_)) => AttemptEnd::Failed,
             (None, None) => AttemptEnd::Settled,
@@ -265,6 +288,18 @@ impl Dispatcher {
 
     async fn attempt(&self, claimed: &ClaimedDelivery, rules: &RuleSet) -> Attempt {
         let Settings { attempt: whole, launch, .. } = self.settings;
+        if let Some(waiting) = &claimed.verification.waiting {
+            let tools = WaitingTools {
+                journal: self.journal.as_ref(),
+                secrets: self.secrets.as_ref(),
+                warnings: self.warnings.as_ref(),
+                rules,
+                within: launch,
+            };
+            let resumed = self.abort.run_until_cancelled(resume(claimed, waiting, tools)).await;
+            let ended = || Attempt { retryable: Some("the program ends".to_owned()), ..Attempt::default() };
+            return resumed.unwrap_or_else(ended);
+        }
         let deadlines = Deadlines { attempt: Instant::now() + whole, launch, abort: self.abort.clone() };
         let tools = Tools {
             rules,
@@ -318,8 +353,14 @@ fn spread(claimed: &ClaimedDelivery) -> f64 {
     f64::from(letter.saturating_sub(b'a').min(25)) / 25.0
 }
 
-fn report(attempt: &Attempt) {
-    if record::log(&attempt.decisions, &attempt.launches) == 0 {
+fn waited_long_enough(error: &str) -> String {
+    let error = format!("{error} no longer than `--secret-wait`: replay it when the Secret can be read");
+    error!(error, "the delivery failed and is not tried again");
+    error
+}
+
+fn report(attempt: &Attempt, is_waiting: bool) {
+    if !is_waiting && record::log(&attempt.decisions, &attempt.launches) == 0 {
         info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` shows why");
     }
     if let Some(error) = &attempt.permanent {

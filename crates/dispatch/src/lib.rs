@@ -3,6 +3,8 @@
 //!
 //! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
 //! - `attempt`: one attempt at one delivery.
+//! - `arrivals`: stores an arrival of a delivery, and what is new in one that is known.
+//! - `waiting`: deliveries for a namespace whose Secrets could not be read when they arrived.
 //! - `sources`: how stored deliveries are parsed again, a file per source.
 //! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] provides them.
 //! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
@@ -21,6 +23,7 @@
 //! - An attempt that panics has failed. Released, it would panic again with every claim timeout.
 #![forbid(unsafe_code)]
 
+mod arrivals;
 mod attempt;
 mod dispatcher;
 mod facts;
@@ -33,8 +36,10 @@ mod preview;
 mod pruner;
 mod record;
 mod sources;
+mod waiting;
 
-pub use dispatcher::{Dispatcher, Settings};
+pub use arrivals::{Stored, store_arrival};
+pub use dispatcher::{Dispatcher, DispatcherParts, Settings};
 pub use facts::{FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
@@ -43,3 +48,4 @@ pub use metrics::Metrics;
 pub use preview::preview;
 pub use pruner::run_pruner;
 pub use sources::PipelineRunChange;
+pub use waiting::SecretWarnings;

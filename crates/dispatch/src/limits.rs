@@ -1,11 +1,19 @@
 use trigger_core::Limit;
 
-use crate::dispatcher::CLAIMED_BODIES;
+use crate::arrivals::MOST_FURTHER;
+use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
     Limit::bytes("bodies of claimed deliveries", CLAIMED_BODIES, "further deliveries wait in the journal"),
     Limit::count("questions of a delivery to providers", MOST_FACTS, "further ones are answered as unknown"),
+    Limit::count(
+        "hooks of a namespace with keys of their own that send one event",
+        MOST_FURTHER + 1,
+        "ignored",
+    ),
+    Limit::time("wait of a delivery for a Secret that cannot be read", SECRET_WAIT, "the delivery fails")
+        .set_by("--secret-wait"),
     Limit::count("rounds of questions of a delivery", MOST_ROUNDS, "the rules that ask on are not decided"),
 ];

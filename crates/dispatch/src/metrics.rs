@@ -34,10 +34,12 @@ pub(crate) enum AttemptEnd {
     Retryable,
     /// Some runs wait for the rate limit of their namespace.
     Throttled,
+    /// The Secret that could verify the delivery cannot be read yet.
+    Waiting,
 }
 
 impl AttemptEnd {
-    const ALL: [Self; 4] = [Self::Settled, Self::Failed, Self::Retryable, Self::Throttled];
+    const ALL: [Self; 5] = [Self::Settled, Self::Failed, Self::Retryable, Self::Throttled, Self::Waiting];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,6 +47,7 @@ impl AttemptEnd {
             Self::Failed => "failed",
             Self::Retryable => "retryable",
             Self::Throttled => "throttled",
+            Self::Waiting => "waiting",
         }
     }
 }
@@ -107,7 +110,7 @@ impl Metrics {
         registry.register(
             "delivery_attempts",
             "Attempts to process deliveries by outcome: settled, failed (a person must act), retryable, throttled \
-             (runs wait for the rate limit of their namespace)",
+             (runs wait for the rate limit of their namespace), waiting (a Secret cannot be read)",
             self.attempts.clone(),
         );
         registry.register_with_unit(

@@ -65,6 +65,11 @@ fn not_listed(namespace: &Arc<str>, rules: usize) -> DecisionRecord {
     }
 }
 
+/// Whether a record counts rules of a namespace that have no decisions.
+pub(crate) fn is_left_out(record: &DecisionRecord) -> bool {
+    matches!(&record.outcome, OutcomeRecord::Skipped { reason, .. } if reason == LeftOut::REASON.name())
+}
+
 /// Logs the decisions after what they start was launched. Returns how many rules fired.
 pub(crate) fn log(decisions: &[DecisionRecord], launches: &[LaunchRecord]) -> usize {
     let created = launches.iter().filter(|launch| launch.error.is_none());

@@ -18,15 +18,18 @@ use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
 use trigger_core::{
     Credential, Delivery, DeliveryId, DeliveryKey, KeyForm, KnownHosts, ObjectKey, RepoId, ResourceRef,
-    Unsigned, Verifier, sign,
+    Unsigned, Verified, Verifier, narrowed_id, sign,
 };
 use trigger_dispatch::{
-    Dispatcher, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry, Settings,
+    Dispatcher, DispatcherParts, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry,
+    SecretWarnings, Settings,
 };
-use trigger_journal::{AppendOutcome, History, Intake, Record, SqliteJournal, State, sqlite};
+use trigger_journal::{
+    AppendOutcome, History, Intake, Record, ReplayOutcome, ReplayRequest, SqliteJournal, State, sqlite,
+};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
-use trigger_rules::Inventory;
-use trigger_runtime::Backoff;
+use trigger_rules::{Inventory, OwnerRules};
+use trigger_runtime::{Backoff, SecretData, SecretError, Secrets};
 use trigger_targets::{FollowUp, Plan};
 
 const KEY: &[u8] = b"key";
@@ -41,6 +44,10 @@ struct Script {
     stuck: Mutex<Vec<String>>,
     /// Launches for these Builds panic.
     panics: Mutex<Vec<String>>,
+    /// The keys of the Secrets that can be read.
+    keys: Mutex<HashMap<ObjectKey, Vec<u8>>>,
+    /// The owners that were told of a Secret.
+    warned: Mutex<Vec<String>>,
 }
 
 impl Script {
@@ -88,6 +95,22 @@ impl Launcher for Script {
     }
 }
 
+impl Secrets for Script {
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>> {
+        let answer = match self.keys.lock().unwrap().get(secret) {
+            Some(key) => Ok(Arc::new(SecretData::new([("github-token".to_owned(), key.clone())]))),
+            None => Err(SecretError::Forbidden(secret.clone())),
+        };
+        async move { answer }.boxed()
+    }
+}
+
+impl SecretWarnings for Script {
+    fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError) {
+        self.warned.lock().unwrap().push(format!("{}: {error}", owner.owner.key));
+    }
+}
+
 fn launched(existed: bool) -> Launched {
     Launched { existed, uid: Some("1f3a".to_owned()) }
 }
@@ -123,14 +146,15 @@ impl World {
             ..Settings::default()
         };
         change(&mut settings);
-        let dispatcher = Dispatcher::new(
-            Arc::clone(&journal) as _,
-            Arc::clone(&inventory),
-            Arc::clone(&script) as _,
-            Arc::new(NoCredentials),
-            settings,
-            Metrics::default(),
-        );
+        let parts = DispatcherParts {
+            journal: Arc::clone(&journal) as _,
+            inventory: Arc::clone(&inventory),
+            launcher: Arc::clone(&script) as _,
+            facts: Arc::new(NoCredentials),
+            secrets: Arc::clone(&script) as _,
+            warnings: Arc::clone(&script) as _,
+        };
+        let dispatcher = Dispatcher::new(parts, settings, Metrics::default());
         let (synced, stop) = (watch::channel(false).0, CancellationToken::new());
         tokio::spawn(dispatcher.run(synced.subscribe(), stop.clone()));
         Self { journal, script, inventory, synced, stop, _folder: folder }
@@ -382,4 +406,136 @@ async fn a_tenant_whose_runs_are_slow_to_create_leaves_room_for_others() {
         assert_eq!(world.ended(&id).await.state, State::Settled);
     }
     assert_eq!(world.script.asked("stuck"), 3, "as many as one tenant may have under way");
+}
+
+/// The delivery as it is stored for team-b, whose Secrets `hook` and `spare` could not be read.
+fn waiting(delivery: Delivery) -> Verified<Delivery> {
+    let tag = sign(KEY, KeyForm::Raw, b"", &delivery.body).unwrap();
+    let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
+    assert!(verifier.try_key(&ObjectKey::new("team-a", "hook"), "github-token", KEY));
+    for name in ["hook", "spare"] {
+        verifier.unread(&ObjectKey::new("team-b", name), None);
+    }
+    verifier.finish_with_waiting(Unsigned::No).unwrap().waiting.remove(0)
+}
+
+impl World {
+    /// Appends a delivery for team-a and what waits of it for team-b. Returns the ids of both.
+    async fn append_waiting(&self, commit: char) -> (DeliveryId, DeliveryId) {
+        let waiting = waiting(push(commit));
+        let id = waiting.value().id.clone();
+        assert_eq!(self.journal.append(waiting).await.unwrap(), AppendOutcome::New);
+        (self.append(push(commit)).await.0, id)
+    }
+
+    fn hold(&self, secret: &str, key: &[u8]) {
+        self.script.keys.lock().unwrap().insert(ObjectKey::new("team-b", secret), key.to_vec());
+    }
+
+    async fn until(&self, id: &DeliveryId, reached: impl Fn(&Record) -> bool) -> Record {
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let record = self.journal.find(id).await.unwrap().unwrap();
+            if reached(&record) {
+                return record;
+            }
+            assert!(std::time::Instant::now() < deadline, "never reached: {record:?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_waited_runs_once_when_its_secret_can_be_read() {
+    let world = World::new(&["team-b/web"], |_| {});
+    let (received, id) = world.append_waiting('1').await;
+    world.synced.send_replace(true);
+    let waits = world.until(&id, |record| record.attempts > 2 && record.error.is_some()).await;
+    let error = waits.error.unwrap();
+    assert!(error.contains("team-b/hook") && error.contains("and 1 more; the delivery waits"), "{error}");
+    assert!(waits.launches.is_empty() && waits.decisions.is_empty());
+    assert_eq!(world.script.asked("web"), 0);
+    let warned = world.script.warned.lock().unwrap().clone();
+    assert!(
+        warned.len() == 1 && warned[0].starts_with("team-b/web: reading the Secret team-b/hook"),
+        "{warned:?}"
+    );
+
+    // The other Secret still cannot be read. It silences rules of its own only.
+    world.hold("hook", KEY);
+    let partly =
+        |record: &Record| record.verification.waiting.as_ref().is_some_and(|it| !it.continued_as.is_empty());
+    let further = world.until(&id, partly).await.verification.waiting.unwrap().continued_as.remove(0);
+    assert_eq!(further, narrowed_id(&received, "team-b", 0));
+    assert_eq!(world.ended(&further).await.launches.len(), 1);
+
+    world.hold("spare", b"another key");
+    let over = world.ended(&id).await;
+    assert_eq!((over.state, over.error, over.launches.len()), (State::Settled, None, 0));
+    let waiting = over.verification.waiting.unwrap();
+    assert_eq!((waiting.presented, waiting.continued_as), (None, vec![further]));
+    assert_eq!(world.script.asked("web"), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_that_no_key_verifies_starts_nothing_and_forgets_what_was_presented() {
+    let world = World::new(&["team-b/web"], |_| {});
+    for secret in ["hook", "spare"] {
+        world.hold(secret, b"another key");
+    }
+    let (_, id) = world.append_waiting('1').await;
+    world.synced.send_replace(true);
+    let over = world.ended(&id).await;
+    assert_eq!((over.state, over.error), (State::Settled, None));
+    let waiting = over.verification.waiting.unwrap();
+    assert!(waiting.presented.is_none() && waiting.continued_as.is_empty(), "{waiting:?}");
+    assert_eq!(world.script.asked("web"), 0);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_never_readable_fails_the_delivery_and_a_replay_waits_again() {
+    let world = World::new(&["team-b/web"], |settings| settings.secret_wait = Duration::ZERO);
+    let (received, id) = world.append_waiting('1').await;
+    world.synced.send_replace(true);
+    let failed = world.ended(&id).await;
+    let error = failed.error.unwrap();
+    assert_eq!(failed.state, State::Failed);
+    assert!(error.contains("team-b/hook") && error.contains("--secret-wait"), "{error}");
+
+    for secret in ["hook", "spare"] {
+        world.hold(secret, KEY);
+    }
+    let (request, by, from) = ("once".to_owned(), "ada".to_owned(), "10.0.0.7".to_owned());
+    let replay = ReplayRequest { of: id, request, by, from, namespaces: None };
+    let ReplayOutcome::New(replay) = world.journal.replay(replay).await.unwrap() else { panic!("not new") };
+    let further = narrowed_id(&received, "team-b", 0);
+    assert_eq!(
+        world.ended(&replay).await.verification.waiting.unwrap().continued_as,
+        [narrowed_id(&received, "team-b", 0)]
+    );
+    assert_eq!(world.ended(&further).await.launches.len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_between_the_steps_of_a_resumed_delivery_makes_no_second_one() {
+    let world = World::new(&["team-b/web"], |_| {});
+    let (received, id) = world.append_waiting('1').await;
+    for secret in ["hook", "spare"] {
+        world.hold(secret, KEY);
+    }
+    // The verified delivery was stored, and then the program was killed: the waiting one is claimed once more.
+    let mut verifier = {
+        let (copy, verification) = waiting(push('1')).into_parts();
+        Verifier::resume(&copy, &verification.waiting.unwrap()).unwrap()
+    };
+    for secret in ["hook", "spare"] {
+        assert!(verifier.try_key(&ObjectKey::new("team-b", secret), "github-token", KEY));
+    }
+    let further = verifier.finish(Unsigned::No).unwrap().narrowed_to("team-b", 0, |_| true).unwrap();
+    world.journal.append(further).await.unwrap();
+    world.synced.send_replace(true);
+    let over = world.ended(&id).await;
+    assert_eq!(over.verification.waiting.unwrap().continued_as, [narrowed_id(&received, "team-b", 0)]);
+    assert_eq!(world.ended(&narrowed_id(&received, "team-b", 0)).await.launches.len(), 1);
+    assert_eq!(world.script.asked("web"), 1);
 }

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verification, Verified};
 
 use crate::metrics::Call;
 use crate::{
@@ -72,6 +72,14 @@ impl Queue for Measured {
 
     fn record_facts(&self, token: ClaimToken, facts: Facts) -> BoxFuture<'_, Result<(), JournalError>> {
         self.counted(Call::Settle, self.inner.record_facts(token, facts))
+    }
+
+    fn record_verification(
+        &self,
+        token: ClaimToken,
+        verification: Verification,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.counted(Call::Settle, self.inner.record_verification(token, verification))
     }
 
     fn settle(&self, token: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {

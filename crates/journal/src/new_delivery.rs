@@ -45,6 +45,13 @@ pub(crate) struct NewReplay {
     pub(crate) restricted: Option<(String, Arc<str>)>,
 }
 
+/// The verification of a claimed delivery in its stored form.
+#[derive(Debug)]
+pub(crate) struct NewVerification {
+    pub(crate) token: ClaimToken,
+    pub(crate) verification: String,
+}
+
 /// The result of an attempt in its stored form.
 #[derive(Debug)]
 pub(crate) struct AttemptResult {
@@ -120,6 +127,12 @@ impl NewReplay {
 impl NewFacts {
     pub(crate) fn new(token: ClaimToken, facts: &Facts) -> Result<Self, JournalError> {
         Ok(Self { token, facts: encode_facts(facts)? })
+    }
+}
+
+impl NewVerification {
+    pub(crate) fn new(token: ClaimToken, verification: &Verification) -> Result<Self, JournalError> {
+        Ok(Self { token, verification: format::encode(verification)? })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Verification};
+use trigger_core::{Delivery, DeliveryId, Facts, Verification, Waiting};
 
 use crate::timestamp::to_nanoseconds;
 use crate::{JournalError, LaunchRecord, Settlement};
@@ -29,6 +29,14 @@ pub trait Queue: Send + Sync + 'static {
     /// A dispatcher calls this before it launches anything that was decided with the facts. A later attempt then
     /// decides the same.
     fn record_facts(&self, token: ClaimToken, facts: Facts) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Stores the verification of a claimed delivery, in place of the one that it was claimed with: what it waited for
+    /// could be read. It counts for the same tenant as before.
+    fn record_verification(
+        &self,
+        token: ClaimToken,
+        verification: Verification,
+    ) -> BoxFuture<'_, Result<(), JournalError>>;
 
     /// Ends the work on a claimed delivery. Stores its decisions and launches, in place of those of earlier attempts.
     fn settle(&self, token: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>>;
@@ -132,11 +140,13 @@ pub(crate) fn latest_due(now: Timestamp) -> i64 {
 }
 
 /// The tenant of a delivery: the namespace of the first key that verified it, else of the first clone Secret without
-/// an entry, else of the object that was observed. Empty for an unsigned delivery that names no Secret.
+/// an entry, else of the object that was observed, else of the Secrets that it waits for. Empty for an unsigned delivery
+/// that names no Secret.
 pub fn tenant(verification: &Verification) -> Arc<str> {
     let first_key = verification.keys.first().map(|key| &key.secret);
     let owner = first_key.or(verification.without_entry.first()).or(verification.observed.as_ref());
-    owner.map_or_else(|| "".into(), |owner| Arc::clone(&owner.namespace))
+    let waiting = verification.waiting.as_ref().and_then(Waiting::namespace);
+    owner.map(|owner| &owner.namespace).or(waiting).map_or_else(|| "".into(), Arc::clone)
 }
 
 /// The length and the age of the queue.
@@ -152,7 +162,7 @@ pub struct Stats {
 
 #[cfg(test)]
 mod tests {
-    use trigger_core::{KeyRef, ObjectKey, Unsigned};
+    use trigger_core::{KeyRef, ObjectKey, Unsigned, Waiting, WaitingSecret};
 
     use super::*;
 
@@ -164,7 +174,11 @@ mod tests {
         let without_entry = Verification { without_entry: vec![object("b")], ..observed.clone() };
         let keys = ["a", "z"].map(|namespace| KeyRef::new(object(namespace), "token")).to_vec();
         let signed = Verification { keys, ..without_entry.clone() };
-        for (verification, expected) in [(signed, "a"), (without_entry, "b"), (observed, "c"), (unsigned, "")]
+        let secrets = vec![WaitingSecret::new(object("d"), None)];
+        let waiting = Some(Waiting { secrets, presented: None, continued_as: Vec::new() });
+        let waiting = Verification { waiting, ..Verification::default() };
+        for (verification, expected) in
+            [(signed, "a"), (without_entry, "b"), (observed, "c"), (waiting, "d"), (unsigned, "")]
         {
             assert_eq!(&*tenant(&verification), expected, "{verification:?}");
         }

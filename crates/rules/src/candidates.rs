@@ -1,11 +1,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use trigger_core::RepoId;
+use trigger_core::{ObjectKey, RepoId};
 
 use crate::auth::{Auth, KeyBinding};
 use crate::limits::MOST_SECRETS;
-use crate::rule_set::RuleSet;
+use crate::rule_set::{OwnerRules, RuleSet};
 
 /// The rules that could accept a webhook delivery about a repository, as intake needs them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub struct WebhookCandidates {
     pub owners: usize,
     /// Whether one of the rules names no Secret at all.
     pub without_secret: bool,
+}
+
+impl OwnerRules {
+    /// Whether a key of `secret` verifies deliveries for one of the rules.
+    pub fn is_verified_by(&self, secret: &ObjectKey) -> bool {
+        let has_key = |auth: &Auth| matches!(auth, Auth::Keys(binding) if binding.secret == *secret);
+        *self.owner.namespace() == secret.namespace && self.rules.iter().any(|rule| has_key(&rule.auth))
+    }
 }
 
 impl RuleSet {

@@ -39,6 +39,18 @@ pub enum SecretError {
     },
 }
 
+impl SecretError {
+    /// The Secret.
+    pub fn secret(&self) -> &ObjectKey {
+        match self {
+            Self::Impossible(secret)
+            | Self::Missing(secret)
+            | Self::Forbidden(secret)
+            | Self::Unavailable { secret, .. } => secret,
+        }
+    }
+}
+
 /// The suffix of the entry with the previous key, which is still accepted during rotation.
 const PREVIOUS: &str = ".previous";
 

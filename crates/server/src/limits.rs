@@ -4,7 +4,9 @@ use crate::admin::{
     CONCURRENT_PAGES, CONCURRENT_RECORDS, DOWNLOAD_TIMEOUT, DOWNLOADS, MAX_BODY, MAX_SUBSCRIBERS, PAGE_BYTES,
     REQUESTS_PER_ACCOUNT, RESERVED_SUBSCRIBERS, SUBSCRIBERS_PER_ACCOUNT, TURN_TIMEOUT,
 };
-use crate::ingest::{IngestSettings, LARGEST_NOTIFICATION, MAX_WAITING, SMALL_BODY, WORK};
+use crate::ingest::{
+    IngestSettings, LARGEST_NOTIFICATION, MAX_WAITING, MOST_WAITING, READ_WITHIN, SMALL_BODY, WORK,
+};
 use crate::listener::{Limits, MAX_HEAD, MAX_HEADERS};
 
 const INGEST: IngestSettings = IngestSettings::DEFAULT;
@@ -78,5 +80,11 @@ pub const LIMITS: &[Limit] = &[
         "event streams kept for users who may see all namespaces",
         RESERVED_SUBSCRIBERS,
         "503 for others",
+    ),
+    Limit::time("reading the Secrets of a delivery", READ_WITHIN, "503, or the delivery waits for them"),
+    Limit::count(
+        "namespaces for which a delivery waits for Secrets",
+        MOST_WAITING,
+        "further ones do not get it",
     ),
 ];

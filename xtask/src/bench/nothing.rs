@@ -2,7 +2,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verification, Verified};
 use trigger_journal::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
@@ -46,6 +46,10 @@ impl Queue for KeepsNothing {
     }
 
     fn record_facts(&self, _: ClaimToken, _: Facts) -> Answer<'_, ()> {
+        answer(())
+    }
+
+    fn record_verification(&self, _: ClaimToken, _: Verification) -> Answer<'_, ()> {
         answer(())
     }
 

@@ -18,12 +18,19 @@ pub struct WorkOptions {
     /// this time the delivery fails.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = GIVE_UP_AFTER, value_name = "HOURS")]
     pub give_up_after: u32,
+    /// Hours to wait for a Secret that cannot be read, when it could verify a delivery that another Secret has
+    /// verified already. After this time the delivery fails for the Builds with that Secret.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_SECRET_WAIT", default_value_t = SECRET_WAIT, value_name = "HOURS")]
+    pub secret_wait: u32,
 }
 
 const CONCURRENCY: u16 = 32;
 const CLAIM_TIMEOUT: u64 = 60;
 /// An outage of the API server that lasts longer needs a person, who can replay what failed.
 const GIVE_UP_AFTER: u32 = 24;
+
+/// A Secret that cannot be read for longer needs a person, who can replay what failed.
+const SECRET_WAIT: u32 = 24;
 
 impl WorkOptions {
     pub(crate) fn settings(&self) -> Settings {
@@ -37,6 +44,7 @@ impl WorkOptions {
             attempt: claim_timeout.mul_f64(0.75),
             launch: claim_timeout.div_f64(3.0),
             give_up_after: Duration::from_hours(self.give_up_after.into()),
+            secret_wait: Duration::from_hours(self.secret_wait.into()),
             ..Settings::default()
         }
     }
@@ -44,6 +52,11 @@ impl WorkOptions {
 
 impl Default for WorkOptions {
     fn default() -> Self {
-        Self { concurrency: CONCURRENCY, claim_timeout: CLAIM_TIMEOUT, give_up_after: GIVE_UP_AFTER }
+        Self {
+            concurrency: CONCURRENCY,
+            claim_timeout: CLAIM_TIMEOUT,
+            give_up_after: GIVE_UP_AFTER,
+            secret_wait: SECRET_WAIT,
+        }
     }
 }

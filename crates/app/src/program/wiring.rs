@@ -8,7 +8,7 @@ use trigger_cluster::{
     PipelineRunFollowers, watch_builds,
 };
 use trigger_core::Observer;
-use trigger_dispatch::{Dispatcher, Launcher, NoCredentials};
+use trigger_dispatch::{Dispatcher, DispatcherParts, Launcher, NoCredentials};
 use trigger_images::{ImageNotifier, ImageParts, Images};
 use trigger_journal::{Journal, Measured};
 use trigger_providers::known_hosts;
@@ -140,9 +140,15 @@ impl Shared<'_> {
         launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<()> {
         let launcher = self.shutdown.dispatcher_runtime.enter(|| launcher(self.recorder.clone()))?;
-        let (journal, inventory) = (Arc::clone(self.journal), Arc::clone(self.inventory));
-        let (facts, settings) = (Arc::new(NoCredentials), self.options.settings());
-        let dispatcher = Dispatcher::new(journal, inventory, launcher, facts, settings, self.metrics.clone());
+        let parts = DispatcherParts {
+            journal: Arc::clone(self.journal),
+            inventory: Arc::clone(self.inventory),
+            launcher,
+            facts: Arc::new(NoCredentials),
+            secrets: Arc::clone(self.secrets),
+            warnings: Arc::new(self.recorder.clone()),
+        };
+        let dispatcher = Dispatcher::new(parts, self.options.settings(), self.metrics.clone());
         self.shutdown.spawn_dispatcher(dispatcher.run(builds.synced(), self.shutdown.dispatching.clone()));
         Ok(())
     }

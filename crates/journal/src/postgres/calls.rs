@@ -4,13 +4,13 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verification, Verified};
 
 use super::settle::AttemptEnd;
 use super::{
     PostgresJournal, accounts, claim, entries, history, rejections, retention, settle, statements, watermarks,
 };
-use crate::new_delivery::{NewDelivery, NewFacts, NewReplay};
+use crate::new_delivery::{NewDelivery, NewFacts, NewReplay, NewVerification};
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
@@ -67,6 +67,18 @@ impl Queue for PostgresJournal {
         async move {
             let new = NewFacts::new(token, &facts)?;
             self.store.sessions.serve(settle::record_facts(&self.store, new)).await
+        }
+        .boxed()
+    }
+
+    fn record_verification(
+        &self,
+        token: ClaimToken,
+        verification: Verification,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        async move {
+            let new = NewVerification::new(token, &verification)?;
+            self.store.sessions.serve(settle::record_verification(&self.store, new)).await
         }
         .boxed()
     }

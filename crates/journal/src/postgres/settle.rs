@@ -6,7 +6,7 @@ use trigger_core::DeliveryId;
 use super::group_commit::{Answers, Operation};
 use super::row::column;
 use super::{Store, text};
-use crate::new_delivery::{AttemptResult, NewFacts};
+use crate::new_delivery::{AttemptResult, NewFacts, NewVerification};
 use crate::queue::delay_until;
 use crate::timestamp::to_nanoseconds;
 use crate::{ClaimToken, JournalError, Settlement, State};
@@ -53,6 +53,19 @@ pub(super) async fn record_facts(store: &Store, new: NewFacts) -> Result<(), Jou
     let NewFacts { token, facts } = new;
     let session = store.sessions.get().await?;
     let held = session.query(RECORD_FACTS, &[&token.id.as_str(), &attempt(&token), &facts]).await?;
+    session.keep();
+    if held.is_empty() { Err(JournalError::StaleToken { id: token.id }) } else { Ok(()) }
+}
+
+const RECORD_VERIFICATION: &str = "\
+    UPDATE deliveries SET proof = $3 WHERE id = $1 AND state = 'claimed' AND attempts = $2 RETURNING id";
+
+/// Stores the verification of a claimed delivery.
+pub(super) async fn record_verification(store: &Store, new: NewVerification) -> Result<(), JournalError> {
+    let NewVerification { token, verification } = new;
+    let session = store.sessions.get().await?;
+    let held =
+        session.query(RECORD_VERIFICATION, &[&token.id.as_str(), &attempt(&token), &verification]).await?;
     session.keep();
     if held.is_empty() { Err(JournalError::StaleToken { id: token.id }) } else { Ok(()) }
 }

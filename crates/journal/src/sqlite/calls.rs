@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use trigger_core::{Delivery, DeliveryId, Facts, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verification, Verified};
 
 use super::claim::ClaimedRow;
 use super::space::Space;
@@ -14,7 +14,7 @@ use super::{
     SqliteJournal, accounts, append, claim, entries, history, rejections, retention, settle, statements,
     watermarks,
 };
-use crate::new_delivery::{AttemptResult, NewDelivery, NewFacts, NewReplay};
+use crate::new_delivery::{AttemptResult, NewDelivery, NewFacts, NewReplay, NewVerification};
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
@@ -118,6 +118,19 @@ impl Queue for SqliteJournal {
         match NewFacts::new(token.clone(), &facts) {
             Ok(facts) => {
                 self.write_claimed(token, move |context| settle::record_facts(context.store, &facts))
+            }
+            Err(error) => ready(Err(error)).boxed(),
+        }
+    }
+
+    fn record_verification(
+        &self,
+        token: ClaimToken,
+        verification: Verification,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        match NewVerification::new(token.clone(), &verification) {
+            Ok(new) => {
+                self.write_claimed(token, move |context| settle::record_verification(context.store, &new))
             }
             Err(error) => ready(Err(error)).boxed(),
         }

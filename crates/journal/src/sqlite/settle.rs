@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::State;
-use crate::new_delivery::{AttemptResult, NewFacts};
+use crate::new_delivery::{AttemptResult, NewFacts, NewVerification};
 use crate::queue::delay_until;
 use crate::timestamp::to_nanoseconds;
 
@@ -17,6 +17,21 @@ pub(super) fn record_facts(store: &Connection, new: &NewFacts) -> rusqlite::Resu
             ":id": new.token.id.as_str(),
             ":attempt": new.token.attempt,
             ":facts": new.facts,
+        })?;
+    Ok(changed == 1)
+}
+
+/// Stores the verification of a claimed delivery. False if the token is stale.
+pub(super) fn record_verification(store: &Connection, new: &NewVerification) -> rusqlite::Result<bool> {
+    let changed = store
+        .prepare_cached(
+            "UPDATE deliveries SET proof = :proof \
+             WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
+        )?
+        .execute(named_params! {
+            ":id": new.token.id.as_str(),
+            ":attempt": new.token.attempt,
+            ":proof": new.verification,
         })?;
     Ok(changed == 1)
 }

@@ -7,7 +7,7 @@ use trigger_core::{DeliveryId, ObjectKey};
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
 
 use super::visibility::owners_of;
-use crate::wire::Summary;
+use crate::wire::{Summary, Waiting};
 
 /// A delivery as lists and the stream show it. Its size follows the number of its namespaces, not that of its decisions:
 /// a list of records with all their checks would take hundreds of megabytes.
@@ -29,6 +29,8 @@ pub(super) struct Listed {
     pub(super) owners: BTreeSet<Arc<str>>,
     /// The decisions, counted per namespace of the rules.
     decided: BTreeMap<Arc<str>, Decided>,
+    /// Why a delivery that waited for a Secret has started nothing itself.
+    conclusion: Option<String>,
 }
 
 /// The decisions in one namespace, counted.
@@ -58,6 +60,7 @@ impl Listed {
             source: delivery.source,
             event: delivery.event,
             repository: delivery.repository.as_ref().map(ToString::to_string),
+            conclusion: verification.waiting.as_ref().and_then(|waiting| Waiting::from(waiting).conclusion()),
             observed: verification.observed,
             received_at: delivery.received_at,
             state,
@@ -86,7 +89,10 @@ impl Listed {
             started,
             also_matched: visible().map(|one| one.also_matched).sum(),
             skipped: visible().map(|one| one.skipped).sum(),
-            nearest: nearest.filter(|_| started == 0).map(|nearest| nearest.message.clone()),
+            nearest: nearest
+                .filter(|_| started == 0)
+                .map(|nearest| nearest.message.clone())
+                .or_else(|| self.conclusion.clone()),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::listed::Listed;
 use super::visibility::{SECRET_PREDICATE, Visibility, owners_of};
 use crate::wire::{
     Decision, Delivery, DeliveryDetail, Header, ImageChange, KeyRef, Launch, ObjectName, Rejection,
-    ReplayOrigin, Request, RunState, TriedSecret, Verification,
+    ReplayOrigin, Request, RunState, TriedSecret, Verification, Waiting,
 };
 
 /// How many runs of one delivery are read from the API server.
@@ -67,6 +67,7 @@ pub(super) async fn detail(
             without_entry: names(&verification.without_entry),
             observed: observed(record, visibility),
             namespaces,
+            waiting: waiting(record, visibility),
         },
         state: record.state.into(),
         attempts: record.attempts,
@@ -80,6 +81,13 @@ pub(super) async fn detail(
         replays: replays.iter().map(ToString::to_string).collect(),
         hidden: is_partly_hidden(record, visibility) || replays.len() < record.replays.len(),
     }
+}
+
+/// The Secrets that the delivery waits for, if the caller may see their namespace.
+fn waiting(record: &Record, visibility: &Visibility<'_>) -> Option<Waiting> {
+    let waiting = record.verification.waiting.as_ref()?;
+    let is_visible = waiting.namespace().is_some_and(|namespace| visibility.can_see(namespace));
+    is_visible.then(|| Waiting::from(waiting))
 }
 
 /// The observed object, if the caller may see its namespace.

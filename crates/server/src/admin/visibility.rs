@@ -111,7 +111,8 @@ impl<'a> Visibility<'a> {
 }
 
 /// The namespaces that a delivery belongs to: those whose Secrets verified it, in which the change was observed, whose
-/// rules accepted it without a signature, or to which a replay is restricted. With none, only cluster-wide readers see it.
+/// rules accepted it without a signature, or to which a replay is restricted. With none, only cluster-wide readers see it: also while it waits for a Secret, for
+/// nothing has verified it for that namespace yet.
 pub(super) fn owners_of(record: &Record) -> BTreeSet<Arc<str>> {
     let verification = &record.verification;
     let origins = verification.secrets().into_iter().chain(&verification.observed);

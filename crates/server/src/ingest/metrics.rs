@@ -21,6 +21,7 @@ pub struct Metrics {
     rejected: Family<RejectedLabels, Counter>,
     response_time: Histogram,
     rejections_dropped: Counter,
+    waiting: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,6 +84,7 @@ impl Default for Metrics {
             rejected: Family::default(),
             response_time,
             rejections_dropped: Counter::default(),
+            waiting: Counter::default(),
         };
         metrics.create_series();
         metrics
@@ -107,12 +109,22 @@ impl Metrics {
             "Rejected requests that were not recorded in the journal because too many arrived at once",
             self.rejections_dropped.clone(),
         );
+        registry.register(
+            "deliveries_waiting",
+            "Deliveries that were stored to wait because the Secrets of a namespace could not be read",
+            self.waiting.clone(),
+        );
         registry.register_with_unit(
             "delivery_answer",
             "Time from the end of the request headers to the response",
             Unit::Seconds,
             self.response_time.clone(),
         );
+    }
+
+    /// Counts deliveries that were stored to wait for Secrets.
+    pub(super) fn waiting(&self, count: usize) {
+        self.waiting.inc_by(count as u64);
     }
 
     /// The counter of rejected requests that were not recorded.

@@ -3,6 +3,7 @@
 //! - `table`: which route answers under which path; routes come and go while requests are served.
 //! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
 //! - `routes/`: webhooks of providers, push notifications of registries.
+//! - `verification`: reads the Secrets of the candidate rules in turns, and tries their keys.
 //! - `body`: reads bodies within their bounds, and counts the memory of bodies and their copies. `failure_limiter`: keeps strangers from spending our API server.
 //! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
 
@@ -14,6 +15,7 @@ mod rejections;
 mod response;
 mod routes;
 mod table;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub(crate) use self::routes::LARGEST_NOTIFICATION;
 pub use self::routes::RegistryHook;
 use self::routes::{ProviderRoute, RegistryRoute, RegistryShared};
 pub use self::table::RouteTable;
+pub(crate) use self::verification::{MOST_WAITING, READ_WITHIN};
 use crate::recent_failure::RecentFailure;
 
 /// The limits of ingest.

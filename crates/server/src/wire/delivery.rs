@@ -188,6 +188,45 @@ pub struct Verification {
     /// Absent: no restriction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<String>>,
+    /// The Secrets that could not be read when the delivery arrived. Nothing starts because of it until a key of them
+    /// verifies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+}
+
+/// The Secrets that a delivery waits for, or has waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// The Secrets.
+    pub secrets: Vec<ObjectName>,
+    /// Whether all of them have been read since.
+    pub is_over: bool,
+    /// The deliveries as which it continues, because a key of the Secrets verifies it.
+    pub continued_as: Vec<String>,
+}
+
+impl Waiting {
+    /// Why a delivery that waited has started nothing itself; absent while it waits.
+    pub fn conclusion(&self) -> Option<String> {
+        match self.continued_as.as_slice() {
+            _ if !self.is_over => None,
+            [] => Some("no key of the Secrets that it waited for verifies it".to_owned()),
+            ids => Some(format!("verified when its Secret could be read; continues as {}", ids.join(", "))),
+        }
+    }
+}
+
+impl From<&trigger_core::Waiting> for Waiting {
+    fn from(waiting: &trigger_core::Waiting) -> Self {
+        let mut secrets: Vec<_> = waiting.secrets.iter().map(|one| ObjectName::from(&one.secret)).collect();
+        secrets.dedup();
+        Self {
+            secrets,
+            is_over: waiting.presented.is_none(),
+            continued_as: waiting.continued_as.iter().map(ToString::to_string).collect(),
+        }
+    }
 }
 
 /// A webhook key: an entry of a Secret.

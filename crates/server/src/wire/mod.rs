@@ -18,7 +18,7 @@ mod run;
 pub use decision::{Check, Decision, Outcome};
 pub use delivery::{
     Deliveries, Delivery, DeliveryDetail, Header, KeyRef, KnownDelivery, Request, State, Summary,
-    Verification,
+    Verification, Waiting,
 };
 pub use image::{
     Image, ImageChange, ImageCheckOutcome, ImageCheckRequest, ImageError, ImageQuery, ImageSource, Images,

@@ -127,7 +127,8 @@ fn print_delivery(delivery: &DeliveryDetail) {
         }
         rendered
     }));
-    if delivery.decisions.is_empty() && delivery.settled_at.is_some() && !delivery.hidden {
+    let waited = delivery.verification.waiting.is_some();
+    if delivery.decisions.is_empty() && delivery.settled_at.is_some() && !delivery.hidden && !waited {
         println!("No rule applies to this event.");
     }
     delivery.launches.iter().for_each(print_launch);
@@ -149,6 +150,11 @@ fn verified(delivery: &DeliveryDetail) -> String {
     }
     if let Some(object) = &verification.observed {
         return format!("observed on the cluster: {object}");
+    }
+    if let Some(waiting) = &verification.waiting {
+        let names: Vec<_> = waiting.secrets.iter().map(ToString::to_string).collect();
+        let not_yet = || format!("not yet; waits until it can read {}", names.join(", "));
+        return waiting.conclusion().unwrap_or_else(not_yet);
     }
     let mut names: Vec<_> = verification.keys.iter().map(|key| key.secret.to_string()).collect();
     names.dedup();

@@ -6,4 +6,5 @@ mod images;
 mod memory;
 mod names;
 mod objects;
+mod secrets;
 mod tenants_api;

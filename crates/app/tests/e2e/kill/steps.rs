@@ -10,7 +10,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use trigger_cluster::KubeLauncher;
-use trigger_core::{Delivery, DeliveryId, Facts, Verified};
+use trigger_core::{Delivery, DeliveryId, Facts, Verification, Verified};
 use trigger_dispatch::{LaunchError, Launched, Launcher};
 use trigger_journal::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
@@ -137,6 +137,14 @@ impl Queue for SuicidalJournal {
 
     fn record_facts(&self, token: ClaimToken, facts: Facts) -> BoxFuture<'_, Result<(), JournalError>> {
         self.inner.record_facts(token, facts)
+    }
+
+    fn record_verification(
+        &self,
+        token: ClaimToken,
+        verification: Verification,
+    ) -> BoxFuture<'_, Result<(), JournalError>> {
+        self.inner.record_verification(token, verification)
     }
 
     fn settle(&self, token: ClaimToken, settlement: Settlement) -> BoxFuture<'_, Result<(), JournalError>> {

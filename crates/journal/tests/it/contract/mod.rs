@@ -68,6 +68,7 @@ macro_rules! suite {
                 a_stale_token_changes_nothing,
                 a_timed_out_token_is_valid_until_another_claim,
                 a_stale_token_does_not_fail_its_neighbours,
+                a_claimed_delivery_gets_another_verification,
             ]);
             $crate::contract::tests!($new, facts: [
                 facts_survive_attempts_settlement_and_restart,

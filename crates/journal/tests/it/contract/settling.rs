@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use trigger_core::{ObjectKey, Ordinal, ResourceRef};
+use trigger_core::{KeyRef, ObjectKey, Ordinal, ResourceRef, Verification};
 use trigger_journal::{
     ClaimRequest, ClaimToken, JournalError, LaunchRecord, OutcomeRecord, Settlement, State,
 };
@@ -146,4 +146,24 @@ pub(crate) async fn a_stale_token_does_not_fail_its_neighbours(store: &mut impl 
         let right = if n % 2 == 1 { is_stale(answer, token) } else { answer.is_ok() };
         assert!(right, "{n}: {answer:?}");
     }
+}
+
+pub(crate) async fn a_claimed_delivery_gets_another_verification(store: &mut impl Store) {
+    append(store.journal(), &push("a", 0)).await;
+    let claimed = claim_one(store.journal()).await;
+    let keys = vec![KeyRef::new(ObjectKey::new("team-z", "hook"), "token")];
+    let completed = Verification { keys, ..Verification::default() };
+    store.journal().record_verification(claimed.token.clone(), completed.clone()).await.unwrap();
+    store.journal().release(claimed.token.clone(), Timestamp::now(), failure("busy")).await.unwrap();
+    store.reopen().await;
+    let again = claim_one(store.journal()).await;
+    assert_eq!((&again.verification, &again.tenant), (&completed, &claimed.tenant));
+
+    let answer = store.journal().record_verification(claimed.token.clone(), Verification::default()).await;
+    assert!(is_stale(&answer, &claimed.token), "{answer:?}");
+    store.journal().settle(again.token.clone(), Settlement::default()).await.unwrap();
+    let answer = store.journal().record_verification(again.token.clone(), Verification::default()).await;
+    assert!(is_stale(&answer, &again.token), "{answer:?}");
+    let record = store.journal().find(&push("a", 0).id).await.unwrap().unwrap();
+    assert_eq!(record.verification, completed);
 }

@@ -99,6 +99,7 @@ impl Expected {
             unsigned,
             without_entry: objects(&proof["keyless"]),
             observed: proof.get("observed").map(key),
+            waiting: None,
             ..Verification::default()
         }
     }

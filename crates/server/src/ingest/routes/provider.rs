@@ -1,27 +1,23 @@
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
-use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use trigger_core::{
-    CredentialError, Credentials, Delivery, DeliveryId, Events, ObjectKey, Unsigned, Verified, Verifier,
+    Arrival, CredentialError, Credentials, Delivery, DeliveryId, Events, ObjectKey, Verified,
 };
-use trigger_dispatch::{DecisionCounts, InlineDecision};
+use trigger_dispatch::{DecisionCounts, InlineDecision, Stored, store_arrival};
 use trigger_journal::{AppendOutcome, Decided, JournalError};
 use trigger_providers::{PayloadError, Provider, Selector};
-use trigger_rules::{KeyBinding, SecretOrigin, WebhookCandidates};
-use trigger_runtime::{SecretData, SecretError};
+use trigger_rules::WebhookCandidates;
 
 use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
+use crate::ingest::verification::{Unverified, verify};
 use crate::ingest::{IngestParts, IngestSettings};
-
-/// How many Secrets are read side by side for one delivery.
-const SECRETS_SIDE_BY_SIDE: usize = 16;
 
 /// A delivery is decided before it is stored for up to so many owners: about a tenth of a millisecond's work, while the
 /// sender waits.
@@ -51,8 +47,6 @@ pub(crate) struct About {
     events: Result<Events, PayloadError>,
 }
 
-type SecretRead = Result<Arc<SecretData>, SecretError>;
-
 impl ProviderRoute {
     /// The deliveries of `provider` under `path`.
     pub(crate) fn new(
@@ -80,50 +74,6 @@ impl ProviderRoute {
         }
     }
 
-    /// Checks the credentials against the key of every candidate rule.
-    async fn verify(
-        &self,
-        delivery: Delivery,
-        credentials: Credentials,
-        candidates: &WebhookCandidates,
-    ) -> Result<Verified<Delivery>, Denied> {
-        let entries = self.provider.secret_entries();
-        let mut verifier = Verifier::new(delivery, credentials);
-        let mut without_key = candidates.without_secret;
-        let mut tried = Vec::with_capacity(candidates.keys.len());
-        let reads: Vec<_> = candidates.keys.iter().map(|binding| self.read(binding)).collect();
-        let mut reads = stream::iter(reads).buffer_unordered(SECRETS_SIDE_BY_SIDE);
-        while let Some((binding, read)) = reads.next().await {
-            let data = match usable(read)? {
-                Ok(data) => data,
-                Err(error) => {
-                    tried.push((binding.secret.clone(), KeyCheck::Error(error)));
-                    continue;
-                }
-            };
-            let keys = match &binding.entry {
-                None => data.webhook_keys(&entries),
-                Some(entry) => data.webhook_keys(&[entry.to_string()]),
-            };
-            for (entry, key) in &keys {
-                verifier.try_key(&binding.secret, entry, key);
-            }
-            let check = if keys.is_empty() { KeyCheck::NoKey } else { KeyCheck::Differs(keys.len()) };
-            tried.push((binding.secret.clone(), check));
-            if keys.is_empty() && binding.origin == SecretOrigin::CloneSecret {
-                verifier.without_entry(&binding.secret);
-                without_key = true;
-            }
-        }
-        let allowed = self.settings.allow_unsigned && without_key;
-        let unsigned = if allowed { Unsigned::Operator } else { Unsigned::No };
-        verifier.finish(unsigned).map_err(|delivery| not_verified(&delivery, tried))
-    }
-
-    fn read<'a>(&'a self, binding: &'a Arc<KeyBinding>) -> BoxFuture<'a, (&'a KeyBinding, SecretRead)> {
-        async move { (binding.as_ref(), self.parts.secrets.read(&binding.secret).await) }.boxed()
-    }
-
     /// The decisions, if nothing is to be started; by the rules as they are now. Where many owners are to be decided, that
     /// is left to the dispatcher: a sender waits here.
     fn inline_decision(
@@ -139,41 +89,10 @@ impl ProviderRoute {
         InlineDecision::decide(events, delivery.verification(), &rules)
     }
 
-    /// Stores the delivery. One that is known already, but with other keys, is stored once more for the rules of each
-    /// further key.
-    async fn store(
-        &self,
-        delivery: Verified<Delivery>,
-        decided: Option<Decided>,
-    ) -> Result<(DeliveryId, AppendOutcome), Rejected> {
-        let deadline = Instant::now() + self.settings.store;
-        let journal = &self.parts.journal;
-        let id = delivery.value().id.clone();
-        let outcome = self.until(deadline, journal.append_decided(delivery.clone(), decided)).await?;
-        if matches!(outcome, AppendOutcome::New | AppendOutcome::Reopened) {
-            return Ok((id, outcome));
-        }
-        let known = self.until(deadline, journal.find(&id)).await?.map(|record| record.verification);
-        let is_known = |secret: &ObjectKey| known.as_ref().is_some_and(|known| known.is_by_secret(secret));
-        let mut stored = (id, outcome);
-        for secret in delivery.verification().secrets().into_iter().filter(|secret| !is_known(secret)) {
-            let Some(narrowed) = delivery.narrowed_to(secret) else { continue };
-            let id = narrowed.value().id.clone();
-            let outcome = self.until(deadline, journal.append(narrowed)).await?;
-            if outcome != AppendOutcome::Settled {
-                stored = (id, outcome);
-            }
-        }
-        Ok(stored)
-    }
-
-    async fn until<T>(
-        &self,
-        deadline: Instant,
-        work: impl Future<Output = Result<T, JournalError>>,
-    ) -> Result<T, Rejected> {
+    /// Waits for the journal, as long as a sender may wait.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, JournalError>>) -> Result<T, Rejected> {
         let failure = &self.parts.failure;
-        match tokio::time::timeout_at(deadline, work).await {
+        match tokio::time::timeout(self.settings.store, work).await {
             Ok(Ok(done)) => {
                 failure.clear();
                 Ok(done)
@@ -202,7 +121,7 @@ impl ProviderRoute {
 impl Route for ProviderRoute {
     type About = About;
     type Credential = Credentials;
-    type Verified = Verified<Delivery>;
+    type Verified = Arrival;
 
     fn source(&self) -> &'static str {
         self.provider.name()
@@ -279,25 +198,33 @@ impl Route for ProviderRoute {
         about: &'a About,
         credentials: Credentials,
         inbound: &'a Inbound<'a>,
-    ) -> BoxFuture<'a, Result<Verified<Delivery>, Denied>> {
-        let secrets = about.candidates.keys.len();
-        let span = info_span!(target: "trigger_trace", "verify", secrets);
-        let delivery = self.delivery(about, inbound);
-        self.verify(delivery, credentials, &about.candidates).instrument(span).boxed()
+    ) -> BoxFuture<'a, Result<Arrival, Denied>> {
+        async move {
+            let candidates = &about.candidates;
+            let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.keys.len());
+            let (delivery, entries) = (self.delivery(about, inbound), self.provider.secret_entries());
+            let (unsigned, secrets) = (self.settings.allow_unsigned, self.parts.secrets.as_ref());
+            let verified = verify(delivery, credentials, candidates, &entries, unsigned, secrets);
+            verified.instrument(span).await.map_err(|unverified| match unverified {
+                Unverified::Unavailable => Denied::Unavailable(UnavailableReason::NoSecret),
+                Unverified::NotVerified { delivery, tried } => not_verified(&delivery, tried),
+            })
+        }
+        .boxed()
     }
 
     fn accept<'a>(
         &'a self,
         about: About,
-        delivery: Verified<Delivery>,
+        arrival: Arrival,
         _inbound: &'a Inbound<'a>,
     ) -> BoxFuture<'a, Result<HookResponse, Rejected>> {
         async move {
             // A delivery that cannot be read must not be stored as if it could.
             let events = about.events.map_err(|error| malformed(&error))?;
             let (repository, event) = (about.repository, about.event);
-            let received_at = delivery.value().received_at;
-            let inline = self.inline_decision(&events, &delivery, &about.candidates);
+            let received_at = arrival.delivery.value().received_at;
+            let inline = self.inline_decision(&events, &arrival.delivery, &about.candidates);
             let (decided, counts) = inline
                 .map(|InlineDecision { decisions, counts }| {
                     (Decided { decisions, ..Decided::default() }, counts)
@@ -305,11 +232,15 @@ impl Route for ProviderRoute {
                 .unzip();
             let rules = counts.as_ref().map(DecisionCounts::rules);
             let span = info_span!(target: "trigger_trace", "append", decided = rules);
-            let (id, outcome) = self.store(delivery, decided).instrument(span).await?;
+            let stored = store_arrival(self.parts.journal.as_ref(), arrival, decided);
+            let Stored { id, outcome, is_first, waiting } = self.in_time(stored.instrument(span)).await?;
             // One of several arrivals begins the trace.
-            let first = outcome == AppendOutcome::New;
-            Span::current().record("delivery", field::display(&id)).record("first", first);
-            if let Some(counts) = counts.filter(|_| first) {
+            Span::current().record("delivery", field::display(&id)).record("first", is_first);
+            if waiting > 0 {
+                self.parts.metrics.waiting(waiting);
+                warn!(delivery = %id, namespaces = waiting, "the delivery waits for Secrets that cannot be read");
+            }
+            if let Some(counts) = counts.filter(|_| is_first) {
                 counts.count(received_at, &self.parts.decisions);
                 info!(repository, event, delivery = %id, rules, "delivery stored; no rule fired, `--log debug` logs why");
             } else {
@@ -328,21 +259,6 @@ impl Route for ProviderRoute {
 
     fn delivery_id(&self, provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
         self.provider.delivery_identity().key(&self.first_path, provider_id, body).id()
-    }
-}
-
-/// The data, or why this Secret cannot verify anything; an error if it might later.
-fn usable(read: SecretRead) -> Result<Result<Arc<SecretData>, SecretError>, Denied> {
-    match read {
-        Ok(data) => Ok(Ok(data)),
-        Err(error @ SecretError::Unavailable { .. }) => {
-            error!(error = %error, "a delivery cannot be verified now");
-            Err(Denied::Unavailable(UnavailableReason::NoSecret))
-        }
-        Err(error) => {
-            warn!(error = %error, "deliveries for a rule cannot be verified");
-            Ok(Err(error))
-        }
     }
 }
 

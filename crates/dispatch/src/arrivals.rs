@@ -1,0 +1,283 @@
+//! Stores the arrivals of deliveries: one that is new, one that is known already, and what is new in a known one.
+//!
+//! The id of a delivery follows from its body, so two hooks of two tenants make arrivals with one id and two keys. A key
+//! that the stored record does not have is stored as a *further* delivery, one for each namespace:
+//!
+//! ```text
+//! received ──► id                       the keys of its first arrival
+//!              narrowed_id(id, ns, 0)   further keys of the namespace, at one arrival
+//!              narrowed_id(id, ns, 1)   further keys of the namespace, at a later arrival
+//! ```
+//!
+//! A key is looked for in each of them, in this order, before the next place is taken. A place is taken by an append,
+//! which is atomic. So a key has one place, whoever takes it: a redelivery here, or a delivery that waited.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use tracing::warn;
+use trigger_core::{Arrival, Delivery, DeliveryId, ObjectKey, Verified, narrowed_id, narrowed_id_of_secret};
+use trigger_journal::{
+    AppendOutcome, CheckRecord, Decided, Journal, JournalError, OutcomeRecord, Record, State,
+};
+use trigger_rules::Predicate;
+
+use crate::record;
+
+/// How many further deliveries one namespace gets of one delivery. Each stands for one more hook at the provider that
+/// sends the same event with another key; two are a mistake already.
+pub(crate) const MOST_FURTHER: usize = 8;
+
+/// The result of storing an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The delivery that is worked on because of it; the received one if there is none.
+    pub id: DeliveryId,
+    /// The state in which it was found.
+    pub outcome: AppendOutcome,
+    /// Whether the arrival was the first of its delivery.
+    pub is_first: bool,
+    /// How many deliveries were stored that wait for a Secret.
+    pub waiting: usize,
+}
+
+/// Stores an arrival, with the deliveries for namespaces whose Secrets could not be read. When this returns
+/// `Ok`, everything survives a crash of the machine.
+///
+/// A delivery that had failed is retried for the tenants whose keys verify this arrival. A further key is stored if the
+/// known delivery was not decided yet, or if its decisions show a rule that was skipped because this very Secret had
+/// not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again.
+pub async fn store_arrival(
+    journal: &dyn Journal,
+    arrival: Arrival,
+    decided: Option<Decided>,
+) -> Result<Stored, JournalError> {
+    let Arrival { delivery, waiting } = arrival;
+    let id = delivery.value().id.clone();
+    let mut stored = Stored { id: id.clone(), outcome: AppendOutcome::New, is_first: true, waiting: 0 };
+    // Looked for first: an append would reopen a failed delivery also for a key that has another place.
+    let mut known = find(journal, &id).await?;
+    if known.is_none() {
+        stored.outcome = journal.append_decided(delivery.clone(), decided).await?;
+        if matches!(stored.outcome, AppendOutcome::New | AppendOutcome::Reopened) {
+            stored.is_first = stored.outcome == AppendOutcome::New;
+            for copy in waiting {
+                stored.waiting +=
+                    usize::from(append_waiting(journal, copy).await? == Some(AppendOutcome::New));
+            }
+            return Ok(stored);
+        }
+        // Another arrival was stored at the same moment.
+        known = find(journal, &id).await?;
+    }
+    stored.is_first = false;
+    let Some(known) = known else { return Ok(stored) };
+    stored.outcome = found_in(known.state);
+    for copy in waiting {
+        let is_new = |secret: &ObjectKey| !known.verification.is_by_secret(secret) && is_due(&known, secret);
+        let Some(copy) = copy.waiting_for(is_new) else { continue };
+        let id = copy.value().id.clone();
+        if let Some(outcome) = append_waiting(journal, copy).await? {
+            stored.waiting += usize::from(outcome == AppendOutcome::New);
+            stored.note(id, outcome);
+        }
+    }
+    for (id, outcome) in store_known(journal, &delivery, &known).await? {
+        stored.note(id, outcome);
+    }
+    Ok(stored)
+}
+
+/// Stores a delivery that waits. `None` if the share of its tenant is used up: the arrival is stored for the others.
+async fn append_waiting(
+    journal: &dyn Journal,
+    copy: Verified<Delivery>,
+) -> Result<Option<AppendOutcome>, JournalError> {
+    match journal.append(copy).await {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(error @ JournalError::TenantFull { .. }) => {
+            warn!(error = %error, "a delivery does not wait for a Secret that cannot be read");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Stores a delivery that waited and is verified now. Returns the deliveries as which it goes on: one that is new, or
+/// those that have its keys already.
+pub(crate) async fn store_resumed(
+    journal: &dyn Journal,
+    delivery: &Verified<Delivery>,
+) -> Result<Vec<DeliveryId>, JournalError> {
+    let id = &delivery.value().id;
+    let known = find(journal, id).await?;
+    let mut goes_on_as = Vec::new();
+    for (namespace, mut secrets) in by_namespace(delivery) {
+        if let Some(known) = &known {
+            let count = secrets.len();
+            secrets.retain(|secret| !known.verification.is_by_secret(secret));
+            goes_on_as.extend((secrets.len() < count).then(|| id.clone()));
+        }
+        let further = Further { journal, delivery, namespace: &namespace };
+        // When it was stored, these Secrets were due.
+        let (stored, _) = further.store(secrets, |_| true).await?;
+        goes_on_as.extend(stored.into_iter().map(|(id, _)| id));
+    }
+    Ok(goes_on_as)
+}
+
+/// Stores what is new in an arrival of a known delivery, and reopens what had failed.
+async fn store_known(
+    journal: &dyn Journal,
+    delivery: &Verified<Delivery>,
+    known: &Record,
+) -> Result<Vec<(DeliveryId, AppendOutcome)>, JournalError> {
+    let mut outcomes = Vec::new();
+    let mut own = HashSet::new();
+    for (namespace, secrets) in by_namespace(delivery) {
+        let is_known = |secret: &ObjectKey| known.verification.is_by_secret(secret);
+        let (theirs, others): (Vec<_>, Vec<_>) = secrets.into_iter().partition(is_known);
+        own.extend(theirs);
+        let further = Further { journal, delivery, namespace: &namespace };
+        let (stored, left) = further.store(others, |secret| is_due(known, secret)).await?;
+        outcomes.extend(stored);
+        // Another Secret of a tenant whose delivery has failed: it may have been renamed since.
+        if known.verification.keys.iter().any(|key| key.secret.namespace == namespace) {
+            own.extend(left);
+        }
+    }
+    if known.state == State::Failed
+        && let Some(again) = delivery.clone().with_keys_of(|secret| own.contains(secret))
+    {
+        outcomes.push((known.delivery.id.clone(), journal.append(again).await?));
+    }
+    Ok(outcomes)
+}
+
+/// The further deliveries of one namespace.
+struct Further<'a> {
+    journal: &'a dyn Journal,
+    delivery: &'a Verified<Delivery>,
+    namespace: &'a Arc<str>,
+}
+
+type Outcomes = Vec<(DeliveryId, AppendOutcome)>;
+
+impl Further<'_> {
+    /// Finds the places of `secrets`, and stores those without a place that are due. Returns the deliveries that hold
+    /// them, and the Secrets that have no place.
+    async fn store(
+        &self,
+        mut secrets: Vec<ObjectKey>,
+        is_due: impl Fn(&ObjectKey) -> bool,
+    ) -> Result<(Outcomes, Vec<ObjectKey>), JournalError> {
+        let of = &self.delivery.value().id;
+        let mut outcomes = Vec::new();
+        let mut place = 0;
+        while !secrets.is_empty() {
+            if place == MOST_FURTHER {
+                let namespace = self.namespace;
+                warn!(delivery = %of, %namespace, most = MOST_FURTHER, "too many hooks send one event; one is ignored");
+                break;
+            }
+            if let Some(record) = find(self.journal, &narrowed_id(of, self.namespace, place)).await? {
+                let holds = |secret: &ObjectKey| record.verification.is_by_secret(secret);
+                let narrowed = self.delivery.narrowed_to(self.namespace, place, holds);
+                outcomes.extend(self.found(&record, narrowed).await?);
+                secrets.retain(|secret| !holds(secret));
+                place += 1;
+                continue;
+            }
+            let (due, left): (Vec<_>, Vec<_>) = secrets.into_iter().partition(&is_due);
+            let mut new = HashSet::new();
+            for secret in due {
+                match find(self.journal, &narrowed_id_of_secret(of, &secret)).await? {
+                    Some(record) => {
+                        let narrowed = self.delivery.narrowed_to_secret(&secret);
+                        outcomes.extend(self.found(&record, narrowed).await?);
+                    }
+                    None => drop(new.insert(secret)),
+                }
+            }
+            let narrowed = self.delivery.narrowed_to(self.namespace, place, |one| new.contains(one));
+            let Some(narrowed) = narrowed else { return Ok((outcomes, left)) };
+            let id = narrowed.value().id.clone();
+            let outcome = self.journal.append(narrowed).await?;
+            if outcome == AppendOutcome::New {
+                outcomes.push((id, outcome));
+                return Ok((outcomes, left));
+            }
+            // Another arrival took the place at the same moment; it is looked at again.
+            secrets = new.into_iter().chain(left).collect();
+        }
+        Ok((outcomes, secrets))
+    }
+
+    /// The outcome for the Secrets that `record` holds, of which `narrowed` is this arrival. It is retried if it had
+    /// failed.
+    async fn found(
+        &self,
+        record: &Record,
+        narrowed: Option<Verified<Delivery>>,
+    ) -> Result<Option<(DeliveryId, AppendOutcome)>, JournalError> {
+        let Some(narrowed) = narrowed else { return Ok(None) };
+        let outcome = match record.state {
+            State::Failed => self.journal.append(narrowed).await?,
+            state => found_in(state),
+        };
+        Ok(Some((record.delivery.id.clone(), outcome)))
+    }
+}
+
+impl Stored {
+    /// Prefers what is worked on to what is settled.
+    fn note(&mut self, id: DeliveryId, outcome: AppendOutcome) {
+        if outcome != AppendOutcome::Settled {
+            (self.id, self.outcome) = (id, outcome);
+        }
+    }
+}
+
+/// The record without its body, which is that of the arrival: of large bodies no more than one is held for this.
+async fn find(journal: &dyn Journal, id: &DeliveryId) -> Result<Option<Record>, JournalError> {
+    let mut found = journal.find(id).await?;
+    if let Some(record) = &mut found {
+        drop(std::mem::take(&mut record.delivery.body));
+    }
+    Ok(found)
+}
+
+fn by_namespace(delivery: &Verified<Delivery>) -> BTreeMap<Arc<str>, Vec<ObjectKey>> {
+    let mut namespaces = BTreeMap::<_, Vec<_>>::new();
+    for secret in delivery.verification().secrets() {
+        namespaces.entry(Arc::clone(&secret.namespace)).or_default().push(secret.clone());
+    }
+    namespaces
+}
+
+/// Whether rules with this Secret have not had their turn in a known delivery: it was never decided, or a rule was
+/// skipped because this Secret had not verified it. Where rules of the namespace are not listed, it counts whether any of
+/// its rules was verified.
+fn is_due(known: &Record, secret: &ObjectKey) -> bool {
+    if known.decisions.is_empty() {
+        return known.state != State::Settled;
+    }
+    let theirs = || known.decisions.iter().filter(|decision| *decision.owner.namespace() == secret.namespace);
+    let of_secret = |check: &&CheckRecord| check.predicate == Predicate::SECRET.name();
+    let was_verified =
+        || theirs().flat_map(|decision| &decision.checks).filter(of_secret).any(|check| check.passed);
+    if theirs().any(record::is_left_out) && !was_verified() {
+        return true;
+    }
+    let name = secret.to_string();
+    theirs().filter(|decision| matches!(decision.outcome, OutcomeRecord::Skipped { .. })).any(|decision| {
+        decision.checks.last().filter(of_secret).is_some_and(|check| !check.passed && check.expected == name)
+    })
+}
+
+fn found_in(state: State) -> AppendOutcome {
+    match state {
+        State::Settled | State::Failed => AppendOutcome::Settled,
+        State::Pending | State::Claimed => AppendOutcome::InProgress,
+    }
+}
