@@ -1,9 +1,11 @@
 use trigger_core::Limit;
 
 use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOUNT};
+use crate::watch::LIST_PAGE;
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
+    Limit::count("objects in a page of a list", LIST_PAGE as usize, "the next page is requested"),
     Limit::count("access reviews at a time", CONCURRENT_REVIEWS, "they wait"),
     Limit::count(
         "access reviews of one user at a time; ServiceAccounts of a namespace are one",

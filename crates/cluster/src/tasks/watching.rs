@@ -6,7 +6,6 @@ use futures::future::join_all;
 use kube::api::DynamicObject;
 use kube::runtime::controller::{Action, Error};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher;
 use kube::runtime::{Config, Controller};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
@@ -18,7 +17,7 @@ use trigger_runtime::{Backoff, ExpiringMap, error_chain};
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
 use super::worker::{Worker, build_runs};
-use crate::watch::{Failure, is_served};
+use crate::watch::{Failure, config, is_served};
 
 /// Tasks that are worked on at the same time.
 const CONCURRENCY: u16 = 16;
@@ -102,11 +101,11 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
         None => Api::all_with(client.clone(), &build_runs()),
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &build_runs()),
     };
-    let ours = watcher::Config::default().labels(annotations::LABEL_CUSTOM_RUN_UID);
+    let ours = config().labels(annotations::LABEL_CUSTOM_RUN_UID);
     let context = Arc::new(Context { worker: Worker::new(client), failures: ExpiringMap::new(COUNTED) });
     // By reason: the watches on tasks and on BuildRuns may fail in turns.
     let logged = ExpiringMap::new(MAX_REASONS);
-    Controller::new(objects, watcher::Config::default())
+    Controller::new(objects, config())
         .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
         .with_config(Config::default().concurrency(CONCURRENCY))
         .trigger_backoff(WatchBackoff::default())

@@ -26,6 +26,10 @@ pub(crate) use self::health::WatchHealth;
 pub(crate) use self::probe::{Probe, is_served};
 use self::retry::retried;
 
+/// Objects in one page of a list. All of a page is in memory as text and as objects, four times as much: with the largest
+/// objects that the API server stores, some 100 MB.
+pub(crate) const LIST_PAGE: u32 = 16;
+
 /// The events of the objects of one namespace, or of all, for ever. After an error the watch is retried: later and
 /// later, and soon after it could work again.
 pub(crate) fn events<K>(
@@ -41,7 +45,13 @@ where
         None => Api::all(client),
         Some(namespace) => Api::namespaced(client, namespace),
     };
-    retried(move || watcher(objects.clone(), watcher::Config::default()).boxed(), probe)
+    retried(move || watcher(objects.clone(), config()).boxed(), probe)
+}
+
+/// The configuration of every watch. Without a page size, one page holds 500 objects; those of one tenant can have 1.5 MB
+/// each.
+pub(crate) fn config() -> watcher::Config {
+    watcher::Config::default().page_size(LIST_PAGE)
 }
 
 /// Whether an event shows that the watch works. The others come before and while it lists.

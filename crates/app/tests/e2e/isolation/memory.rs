@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -199,4 +200,31 @@ async fn large_bodies_and_their_copies_fit_into_the_memory_of_a_pod() {
         assert_eq!(cgroup.oom_kills().unwrap(), 0, "{what}: {answers:?}");
         assert!(answers.iter().any(|status| *status != 503), "{what}: {answers:?}");
     }
+}
+
+/// About the largest object that an API server stores.
+const LARGEST_OBJECT: usize = 1_400_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_builds_are_listed_within_the_memory_of_a_pod() {
+    let Some(cgroup) = MemoryCgroup::for_test("the largest Builds", POD) else { return };
+    let cluster = cluster().await;
+    let padding = "x".repeat(LARGEST_OBJECT);
+    for number in 0..100 {
+        let build = json!({
+            "apiVersion": "shipwright.io/v1beta1", "kind": "Build",
+            "metadata": {"name": format!("large-{number}")},
+            "spec": {
+                "strategy": {"name": "buildah", "kind": "ClusterBuildStrategy"},
+                "output": {"image": "registry.example/acme/large"},
+                "paramValues": [{"name": "padding", "value": padding}],
+            },
+        });
+        cluster.apply(build).await;
+    }
+    let program = Served::start(&cgroup, &cluster).await;
+    let body = push(1);
+    let signed = headers(&body, JSON, KEY);
+    assert_eq!(Served::post(program.hooks, signed, Arc::new(body)).await, Some(202));
+    assert_eq!(cgroup.oom_kills().unwrap(), 0);
 }
