@@ -17,7 +17,7 @@ use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
-use crate::sources::events_of;
+use crate::sources::SourceError;
 
 /// How many objects of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
@@ -70,11 +70,16 @@ pub(crate) struct Attempt {
 /// Decides every event of a delivery and launches what fires, save what an earlier attempt has launched: a run that
 /// has ended since may have been cleaned up, and would then be made a second time. An earlier launch stays on record,
 /// also if its rule is gone by now.
-pub(crate) async fn attempt(claimed: &ClaimedDelivery, tools: Tools<'_>, deadlines: Deadlines) -> Attempt {
+pub(crate) async fn attempt(
+    claimed: &ClaimedDelivery,
+    events: Result<Events, SourceError>,
+    tools: Tools<'_>,
+    deadlines: Deadlines,
+) -> Attempt {
     let done: Vec<_> = claimed.launches.iter().filter(|launch| launch.error.is_none()).cloned().collect();
     let ended_early =
         |retryable, permanent| Attempt { retryable, permanent, launches: done.clone(), ..Attempt::default() };
-    let events = match events_of(&claimed.delivery) {
+    let events = match events {
         Ok(events) => events,
         Err(error) => return ended_early(None, Some(error_chain(&error))),
     };

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
+use crate::sources::events_of;
 use crate::waiting::{SecretWarnings, WaitingTools, resume};
 
 /// Works on the journal's queue: claims deliveries, decides, launches, settles.
@@ -47,15 +47,33 @@ pub struct Dispatcher {
 /// The last delivery may exceed it.
 pub(crate) const CLAIMED_BODIES: usize = 32 << 20;
 
+/// A tenant whose deliveries hold so many bytes of bodies gets no further ones before one of them is done: a body stays
+/// while a delivery waits for a Secret, which its tenant can make slow.
+const CLAIMED_OF_TENANT: usize = CLAIMED_BODIES / 2;
+
+/// So many bytes may still be claimed for other tenants while such deliveries fill [`CLAIMED_BODIES`], up to twice as
+/// much in all.
+const SPARE_BODIES: usize = CLAIMED_BODIES / 4;
+
+/// How long the Secrets of a waiting delivery may take to read, of which the body is held meanwhile. The delivery is
+/// claimed again later.
+const SECRETS_WITHIN: Duration = Duration::from_secs(5);
+
 /// The deliveries that are being worked on.
 #[derive(Default)]
 struct UnderWay {
-    /// The bytes of their bodies.
-    bytes: AtomicU64,
-    /// Their number, by tenant.
-    held: Mutex<HashMap<Arc<str>, usize>>,
+    /// By tenant.
+    held: Mutex<HashMap<Arc<str>, Held>>,
     /// Notified when one of them is done.
     done: Notify,
+}
+
+/// The deliveries of one tenant that are being worked on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    count: usize,
+    /// The bytes of their bodies.
+    bytes: u64,
 }
 
 /// Counts one delivery as being worked on, for as long as it is held.
@@ -173,10 +191,10 @@ impl Dispatcher {
                 let span = info_span!("delivery", delivery = %id, trace);
                 let attempt = claimed.token.attempt;
                 let traced = info_span!(target: "trigger_trace", "handle", delivery = %id, attempt);
-                let held = UnderWay::hold(&this.under_way, &claimed);
+                let mut held = UnderWay::hold(&this.under_way, &claimed);
                 let shutdown = shutdown.clone();
                 let work = async move {
-                    this.work(claimed, &shutdown).await;
+                    this.work(claimed, &mut held, &shutdown).await;
                     drop(permit);
                     drop(held);
                 };
@@ -204,12 +222,11 @@ impl Dispatcher {
     }
 
     async fn claim(&self, room: usize) -> Vec<ClaimedDelivery> {
-        let bytes = (CLAIMED_BODIES as u64).saturating_sub(self.under_way.bytes.load(Ordering::Relaxed));
+        let Settings { claim_timeout: timeout, per_tenant, .. } = self.settings;
+        let (held, bytes) = self.under_way.room(per_tenant);
         if room == 0 || bytes == 0 {
             return Vec::new();
         }
-        let held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Settings { claim_timeout: timeout, per_tenant, .. } = self.settings;
         match self.journal.claim(ClaimRequest { max: room, bytes, timeout, per_tenant, held }).await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -219,10 +236,10 @@ impl Dispatcher {
         }
     }
 
-    async fn work(&self, claimed: ClaimedDelivery, shutdown: &CancellationToken) {
+    async fn work(&self, mut claimed: ClaimedDelivery, held: &mut InFlight, shutdown: &CancellationToken) {
         let Some(rules) = self.inventory.current() else { return };
         // A delivery that panics once does so every time: tried again, it would come up with every expired claim.
-        let attempt = AssertUnwindSafe(self.attempt(&claimed, &rules)).catch_unwind().await;
+        let attempt = AssertUnwindSafe(self.attempt(&mut claimed, held, &rules)).catch_unwind().await;
         let attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
         report(&attempt, claimed.verification.waiting.is_some());
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
@@ -286,7 +303,7 @@ impl Dispatcher {
         }
     }
 
-    async fn attempt(&self, claimed: &ClaimedDelivery, rules: &RuleSet) -> Attempt {
+    async fn attempt(&self, claimed: &mut ClaimedDelivery, held: &mut InFlight, rules: &RuleSet) -> Attempt {
         let Settings { attempt: whole, launch, .. } = self.settings;
         if let Some(waiting) = &claimed.verification.waiting {
             let tools = WaitingTools {
@@ -294,12 +311,16 @@ impl Dispatcher {
                 secrets: self.secrets.as_ref(),
                 warnings: self.warnings.as_ref(),
                 rules,
-                within: launch,
+                within: launch.min(SECRETS_WITHIN),
             };
             let resumed = self.abort.run_until_cancelled(resume(claimed, waiting, tools)).await;
             let ended = || Attempt { retryable: Some("the program ends".to_owned()), ..Attempt::default() };
             return resumed.unwrap_or_else(ended);
         }
+        let events = events_of(&claimed.delivery);
+        // An attempt may take long, and needs no more than the events.
+        drop(std::mem::take(&mut claimed.delivery.body));
+        held.release_body();
         let deadlines = Deadlines { attempt: Instant::now() + whole, launch, abort: self.abort.clone() };
         let tools = Tools {
             rules,
@@ -309,7 +330,7 @@ impl Dispatcher {
             limiter: &self.limiter,
             metrics: &self.metrics,
         };
-        attempt(claimed, tools, deadlines).await
+        attempt(claimed, events, tools, deadlines).await
     }
 
     /// When a delivery is due again whose attempt ended with `error`.
@@ -324,24 +345,54 @@ impl UnderWay {
     fn hold(this: &Arc<Self>, claimed: &ClaimedDelivery) -> InFlight {
         let (tenant, bytes) = (Arc::clone(&claimed.tenant), claimed.delivery.body.len() as u64);
         let mut held = this.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held.entry(Arc::clone(&tenant)).or_default() += 1;
+        let of_tenant = held.entry(Arc::clone(&tenant)).or_default();
+        of_tenant.count += 1;
+        of_tenant.bytes += bytes;
         drop(held);
-        this.bytes.fetch_add(bytes, Ordering::Relaxed);
         InFlight { tenant, bytes, under_way: Arc::clone(this) }
+    }
+
+    /// How many deliveries each tenant has for the next claim, of `per_tenant` that it may have, and how many bytes of
+    /// bodies may be claimed.
+    fn room(&self, per_tenant: usize) -> (HashMap<Arc<str>, usize>, u64) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: u64 = held.values().map(|held| held.bytes).sum();
+        let left = |most: usize| (most as u64).saturating_sub(bytes);
+        let count = |held: &Held| {
+            if held.bytes >= CLAIMED_OF_TENANT as u64 { per_tenant.max(held.count) } else { held.count }
+        };
+        let counts = held.iter().map(|(tenant, held)| (Arc::clone(tenant), count(held))).collect();
+        (counts, left(CLAIMED_BODIES).max(left(2 * CLAIMED_BODIES).min(SPARE_BODIES as u64)))
+    }
+}
+
+impl InFlight {
+    /// Counts the body of the delivery no longer.
+    fn release_body(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes == 0 {
+            return;
+        }
+        let mut held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.get_mut(&self.tenant) {
+            held.bytes = held.bytes.saturating_sub(bytes);
+        }
+        drop(held);
+        self.under_way.done.notify_one();
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         let mut held = self.under_way.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.tenant) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(of_tenant) = held.get_mut(&self.tenant) {
+            of_tenant.count = of_tenant.count.saturating_sub(1);
+            of_tenant.bytes = of_tenant.bytes.saturating_sub(self.bytes);
+            if of_tenant.count == 0 {
                 held.remove(&self.tenant);
             }
         }
         drop(held);
-        self.under_way.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.under_way.done.notify_one();
     }
 }
@@ -365,5 +416,33 @@ fn report(attempt: &Attempt, is_waiting: bool) {
     }
     if let Some(error) = &attempt.permanent {
         error!(error, "the delivery failed and is not tried again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_that_one_tenant_holds_leave_room_for_those_of_others() {
+        const MIB: u64 = 1 << 20;
+        let room = |held: &[(&str, Held)]| {
+            let under_way = UnderWay::default();
+            let held = held.iter().map(|(tenant, held)| (Arc::from(*tenant), *held));
+            under_way.held.lock().unwrap().extend(held);
+            let (counts, bytes) = under_way.room(24);
+            let mut counts: Vec<_> =
+                counts.into_iter().map(|(tenant, count)| (tenant.to_string(), count)).collect();
+            counts.sort();
+            (counts, bytes / MIB)
+        };
+        let held = |count, mib| Held { count, bytes: mib * MIB };
+        let count = |tenant: &str, count| (tenant.to_owned(), count);
+        assert_eq!(room(&[]), (vec![], 32));
+        assert_eq!(room(&[("a", held(3, 1))]), (vec![count("a", 3)], 31));
+        let two = [("a", held(2, 50)), ("b", held(1, 1))];
+        assert_eq!(room(&two), (vec![count("a", 24), count("b", 1)], 8), "a has its share, b goes on");
+        let all = [("a", held(2, 50)), ("b", held(1, 25))];
+        assert_eq!(room(&all), (vec![count("a", 24), count("b", 24)], 0), "memory has an end");
     }
 }
