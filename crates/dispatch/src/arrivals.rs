@@ -55,31 +55,28 @@ pub async fn store_arrival(
     let Arrival { delivery, waiting } = arrival;
     let id = delivery.value().id.clone();
     let mut stored = Stored { id: id.clone(), outcome: AppendOutcome::New, is_first: true, waiting: 0 };
-    // Looked for first: an append would reopen a failed delivery also for a key that has another place.
-    let mut known = find(journal, &id).await?;
-    if known.is_none() {
-        stored.outcome = journal.append_decided(delivery.clone(), decided).await?;
-        if matches!(stored.outcome, AppendOutcome::New | AppendOutcome::Reopened) {
-            stored.is_first = stored.outcome == AppendOutcome::New;
-            for copy in waiting {
-                stored.waiting +=
-                    usize::from(append_waiting(journal, copy).await? == Some(AppendOutcome::New));
-            }
-            return Ok(stored);
+    // A failed delivery must not be reopened for a key that has another place.
+    stored.outcome = journal.append_if_unknown(delivery.clone(), decided).await?;
+    if stored.outcome == AppendOutcome::New {
+        for copy in waiting {
+            stored.waiting += usize::from(append_waiting(journal, copy).await? == Some(AppendOutcome::New));
         }
-        // Another arrival was stored at the same moment.
-        known = find(journal, &id).await?;
+        return Ok(stored);
     }
     stored.is_first = false;
-    let Some(known) = known else { return Ok(stored) };
+    let Some(known) = find(journal, &id).await? else {
+        // It was pruned at this moment.
+        stored.outcome = journal.append(delivery).await?;
+        return Ok(stored);
+    };
     stored.outcome = found_in(known.state);
     for copy in waiting {
         let is_new = |secret: &ObjectKey| !known.verification.is_by_secret(secret) && is_due(&known, secret);
         let Some(copy) = copy.waiting_for(is_new) else { continue };
-        let id = copy.value().id.clone();
         if let Some(outcome) = append_waiting(journal, copy).await? {
             stored.waiting += usize::from(outcome == AppendOutcome::New);
-            stored.note(id, outcome);
+            // The sender learns the id of the delivery: few may see the one that waits.
+            stored.note(id.clone(), outcome);
         }
     }
     for (id, outcome) in store_known(journal, &delivery, &known).await? {

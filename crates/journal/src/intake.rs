@@ -27,6 +27,14 @@ pub trait Intake: Send + Sync + 'static {
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
 
+    /// The same, but leaves a delivery that had failed as it is. A caller that has to look at the known delivery first
+    /// spares that for all that are new.
+    fn append_if_unknown(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
+
     /// Whether the journal accepts writes now. Writes a few bytes, as durably as a delivery.
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 
@@ -45,6 +53,8 @@ pub enum AppendOutcome {
     Settled,
     /// The same delivery had failed. It is pending again.
     Reopened,
+    /// The same delivery had failed, and stays so: [`Intake::append_if_unknown`].
+    Failed,
 }
 
 /// The decisions for a delivery that starts nothing, made before it is stored.

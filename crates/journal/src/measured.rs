@@ -41,19 +41,36 @@ impl Measured {
     }
 }
 
-impl Intake for Measured {
-    fn append_decided(
-        &self,
-        delivery: Verified<Delivery>,
-        decided: Option<Decided>,
-    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        let (began, work) = (Instant::now(), self.inner.append_decided(delivery, decided));
+impl Measured {
+    fn appended<'a>(
+        &'a self,
+        work: BoxFuture<'a, Result<AppendOutcome, JournalError>>,
+    ) -> BoxFuture<'a, Result<AppendOutcome, JournalError>> {
+        let began = Instant::now();
         work.inspect(move |answer| match answer {
             Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
             Err(JournalError::TenantFull { .. }) => {}
             Err(_) => self.metrics.failed(Call::Append),
         })
         .boxed()
+    }
+}
+
+impl Intake for Measured {
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.appended(self.inner.append_decided(delivery, decided))
+    }
+
+    fn append_if_unknown(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.appended(self.inner.append_if_unknown(delivery, decided))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -27,6 +27,8 @@ pub(crate) struct NewDelivery {
     pub(crate) decisions: Option<String>,
     /// The facts that they rest on.
     pub(crate) facts: Option<String>,
+    /// Whether the delivery becomes pending again if it had failed.
+    pub(crate) reopens: bool,
 }
 
 /// The facts of a claimed delivery in their stored form.
@@ -75,7 +77,24 @@ impl NewDelivery {
             decisions = Some(encode_decisions(decided.decisions)?);
             facts = encode_facts(&decided.facts)?;
         }
-        Ok(Self { delivery, repository, headers, verification, proved, tenant, body, decisions, facts })
+        let reopens = true;
+        Ok(Self {
+            delivery,
+            repository,
+            headers,
+            verification,
+            proved,
+            tenant,
+            body,
+            decisions,
+            facts,
+            reopens,
+        })
+    }
+
+    /// The same, which leaves a delivery that had failed as it is.
+    pub(crate) fn if_unknown(self) -> Self {
+        Self { reopens: false, ..self }
     }
 
     pub(crate) fn body_bytes(&self) -> usize {

@@ -31,6 +31,10 @@ impl Intake for KeepsNothing {
         answer(AppendOutcome::New)
     }
 
+    fn append_if_unknown(&self, _: Verified<Delivery>, _: Option<Decided>) -> Answer<'_, AppendOutcome> {
+        answer(AppendOutcome::New)
+    }
+
     fn check(&self) -> Answer<'_, ()> {
         answer(())
     }

@@ -106,7 +106,7 @@ impl Operation for NewDelivery {
     }
 }
 
-/// Inserts the deliveries that are not known, and reopens those that had failed.
+/// Inserts the deliveries that are not known, and reopens those that had failed and may be reopened.
 async fn append_all(store: &Store, session: Session, operations: &[&NewDelivery]) -> Answers<AppendOutcome> {
     if operations.is_empty() {
         session.keep();
@@ -139,6 +139,7 @@ async fn append_all(store: &Store, session: Session, operations: &[&NewDelivery]
         let answer = match states.remove(operation.id().as_str()).as_deref() {
             Some("settled") => Ok(AppendOutcome::Settled),
             Some("pending" | "claimed") => Ok(AppendOutcome::InProgress),
+            Some("failed") if !operation.reopens => Ok(AppendOutcome::Failed),
             _ => reopen_or_insert(store, &session, operation).await,
         };
         answers.push(answer);
@@ -156,7 +157,9 @@ async fn reopen_or_insert(
     new: &NewDelivery,
 ) -> Result<AppendOutcome, JournalError> {
     for _ in 0..MOST_TRIES {
-        if let Some(stored) = failed_row(session, new).await? {
+        if new.reopens
+            && let Some(stored) = failed_row(session, new).await?
+        {
             let reopened = reopen(session, new, &stored).await;
             if reopened.as_ref().map_or(true, |known| !known.is_empty()) {
                 store.wakeups.announce();
@@ -168,6 +171,7 @@ async fn reopen_or_insert(
         match states(session, &[new]).await?.remove(new.id().as_str()).as_deref() {
             Some("settled") => return Ok(AppendOutcome::Settled),
             Some("pending" | "claimed") => return Ok(AppendOutcome::InProgress),
+            Some(_) if !new.reopens => return Ok(AppendOutcome::Failed),
             Some(_) => {}
             None => {
                 if !insert(session, &[new]).await?.is_empty() {

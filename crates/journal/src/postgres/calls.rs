@@ -45,6 +45,18 @@ impl Intake for PostgresJournal {
         .boxed()
     }
 
+    fn append_if_unknown(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        async move {
+            let new = NewDelivery::new(delivery, decided)?.if_unknown();
+            self.store.sessions.call(self.appends.submit(new)).await
+        }
+        .boxed()
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.store.sessions.serve(statements::write_heartbeat(&self.store))
     }

@@ -26,7 +26,7 @@ pub(super) fn make_room(
     let share = match space {
         Space::Ample if held.saturating_add(needed) <= quota => return Ok(Ok(())),
         Space::Ample => quota,
-        Space::Tight => quota.min(equal_share(store)?),
+        Space::Tight { left } => quota.min(equal_share(store, &new.tenant, left)?),
         Space::Full => 0,
     };
     // A repetition stores nothing.
@@ -43,7 +43,7 @@ pub(super) fn make_room(
     }
     Ok(Err(match space {
         Space::Full => JournalError::unavailable_because("the volume of the journal is full"),
-        Space::Ample | Space::Tight => {
+        Space::Ample | Space::Tight { .. } => {
             JournalError::TenantFull { tenant: new.tenant.to_string(), held: held - freed, share }
         }
     }))
@@ -111,11 +111,17 @@ fn account(store: &Connection, tenant: &str) -> rusqlite::Result<u64> {
     Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
 }
 
-fn equal_share(store: &Connection) -> rusqlite::Result<u64> {
-    let (tenants, bytes) = store
-        .prepare_cached("SELECT count(*), coalesce(sum(bytes), 0) FROM accounts WHERE bytes > 0")?
-        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
-    Ok(bytes.unsigned_abs() / tenants.unsigned_abs().max(1))
+/// What each tenant would have if all, `tenant` among them, shared what is stored and what is left. With what is stored
+/// alone, the first deliveries of a new tenant would find no room on a large volume that others have filled to nine tenths.
+fn equal_share(store: &Connection, tenant: &str, left: u64) -> rusqlite::Result<u64> {
+    let (others, bytes) = store
+        .prepare_cached(
+            "SELECT count(*) FILTER (WHERE tenant <> :tenant), coalesce(sum(bytes), 0) FROM accounts WHERE bytes > 0",
+        )?
+        .query_row(named_params! { ":tenant": tenant }, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+    Ok(bytes.unsigned_abs().saturating_add(left) / others.unsigned_abs().saturating_add(1))
 }
 
 fn others_store(store: &Connection, tenant: &str) -> rusqlite::Result<bool> {
@@ -128,4 +134,20 @@ fn is_known(store: &Connection, new: &NewDelivery) -> rusqlite::Result<bool> {
     store
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = :id)")?
         .query_row(named_params! { ":id": new.delivery.id.as_str() }, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_equal_share_counts_what_is_left_and_the_tenant_that_has_nothing_yet() {
+        let store = Connection::open_in_memory().unwrap();
+        let accounts =
+            "CREATE TABLE accounts (tenant TEXT, bytes INTEGER); INSERT INTO accounts VALUES ('a', 600)";
+        store.execute_batch(accounts).unwrap();
+        for (tenant, left, expected) in [("a", 0, 600), ("a", 1000, 1600), ("b", 1000, 800), ("b", 0, 300)] {
+            assert_eq!(equal_share(&store, tenant, left).unwrap(), expected, "{tenant} {left}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::reopening::{FailedRow, Reopening};
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, State};
 
-/// Inserts the delivery if its id is unknown; reopens it if it had failed.
+/// Inserts the delivery if its id is unknown; reopens it if it had failed and may be reopened.
 pub(super) fn append(
     store: &Connection,
     new: &NewDelivery,
@@ -54,6 +54,7 @@ pub(super) fn append(
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, stored))
         })?;
     match state.as_str() {
+        "failed" if !new.reopens => Ok(AppendOutcome::Failed),
         "failed" => reopen(store, sequence, new, &stored, now).map(|()| AppendOutcome::Reopened),
         "settled" => Ok(AppendOutcome::Settled),
         _ => Ok(AppendOutcome::InProgress),

@@ -21,13 +21,12 @@ use crate::{
     Retention, Settlement, Stats, Usage, format,
 };
 
-impl Intake for SqliteJournal {
-    fn append_decided(
+impl SqliteJournal {
+    fn append_new(
         &self,
-        delivery: Verified<Delivery>,
-        decided: Option<Decided>,
+        new: Result<NewDelivery, JournalError>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        match NewDelivery::new(delivery, decided) {
+        match new {
             Ok(new) => self
                 .write(new.body_bytes(), move |context| {
                     if let Err(full) =
@@ -39,7 +38,7 @@ impl Intake for SqliteJournal {
                     context.arrival |= match outcome {
                         AppendOutcome::New => new.decisions.is_none(),
                         AppendOutcome::Reopened => true,
-                        AppendOutcome::InProgress | AppendOutcome::Settled => false,
+                        AppendOutcome::InProgress | AppendOutcome::Settled | AppendOutcome::Failed => false,
                     };
                     Ok(Ok(outcome))
                 })
@@ -47,6 +46,24 @@ impl Intake for SqliteJournal {
                 .boxed(),
             Err(error) => ready(Err(error)).boxed(),
         }
+    }
+}
+
+impl Intake for SqliteJournal {
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.append_new(NewDelivery::new(delivery, decided))
+    }
+
+    fn append_if_unknown(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.append_new(NewDelivery::new(delivery, decided).map(NewDelivery::if_unknown))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
@@ -57,7 +74,7 @@ impl Intake for SqliteJournal {
         async move {
             match check.await? {
                 Space::Full => Err(JournalError::unavailable_because("the volume of the journal is full")),
-                Space::Ample | Space::Tight => Ok(()),
+                Space::Ample | Space::Tight { .. } => Ok(()),
             }
         }
         .boxed()

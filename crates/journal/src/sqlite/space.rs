@@ -28,7 +28,10 @@ pub(super) enum Space {
     /// Enough.
     Ample,
     /// Less than a tenth, or less than [`TIGHT`].
-    Tight,
+    Tight {
+        /// The bytes that are left before it is full.
+        left: u64,
+    },
     /// Too little to store deliveries.
     Full,
 }
@@ -69,7 +72,7 @@ impl Volume {
         let within = pages("freelist_count")?.unsigned_abs() * pages("page_size")?.unsigned_abs();
         Ok(match free.saturating_add(within) {
             space if space < full => Space::Full,
-            space if space < tight => Space::Tight,
+            space if space < tight => Space::Tight { left: space - full },
             _ => Space::Ample,
         })
     }

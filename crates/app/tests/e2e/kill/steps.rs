@@ -114,6 +114,22 @@ impl Intake for SuicidalJournal {
         .boxed()
     }
 
+    fn append_if_unknown(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        async move {
+            self.trap.pass(Step::Accepted);
+            let appended = self.inner.append_if_unknown(delivery, decided).await;
+            if appended.is_ok() {
+                self.trap.pass(Step::Committed);
+            }
+            appended
+        }
+        .boxed()
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.inner.check()
     }

@@ -86,6 +86,21 @@ pub(crate) async fn a_failed_delivery_is_reopened_even_if_it_is_decided(store: &
     assert_eq!(claim_one(store.journal()).await.token.attempt, 2);
 }
 
+pub(crate) async fn a_failed_delivery_stays_failed_if_only_unknown_ones_are_wanted(store: &mut impl Store) {
+    let (sent, unknown) = (push("a", 0), push("b", 1));
+    append(store.journal(), &sent).await;
+    settle_all(store.journal(), &failure("quota exceeded")).await;
+    let outcome = store.journal().append_if_unknown(verified(sent.clone()), None).await.unwrap();
+    assert_eq!(outcome, AppendOutcome::Failed);
+    let found = store.journal().find(&sent.id).await.unwrap().unwrap();
+    assert_eq!((found.state, found.error.as_deref()), (State::Failed, Some("quota exceeded")));
+    for expected in [AppendOutcome::New, AppendOutcome::InProgress] {
+        let outcome = store.journal().append_if_unknown(verified(unknown.clone()), None).await.unwrap();
+        assert_eq!(outcome, expected);
+    }
+    assert_eq!(claim_one(store.journal()).await.delivery.id, unknown.id);
+}
+
 pub(crate) async fn decided_and_undecided_deliveries_share_a_commit(store: &mut impl Store) {
     let journal = store.journal();
     let appends = (0..40).map(|number| {

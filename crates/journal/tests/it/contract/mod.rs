@@ -38,6 +38,7 @@ macro_rules! suite {
                 a_settled_delivery_never_runs_again,
                 a_decided_delivery_is_settled_at_once,
                 a_failed_delivery_is_reopened_even_if_it_is_decided,
+                a_failed_delivery_stays_failed_if_only_unknown_ones_are_wanted,
                 decided_and_undecided_deliveries_share_a_commit,
                 a_failed_delivery_is_reopened,
                 a_delivery_reopened_by_another_key_keeps_what_it_was_and_what_it_had_started,

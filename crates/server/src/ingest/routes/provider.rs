@@ -74,8 +74,8 @@ impl ProviderRoute {
         }
     }
 
-    /// The decisions, if nothing is to be started; by the rules as they are now. Where many owners are to be decided, that
-    /// is left to the dispatcher: a sender waits here.
+    /// The decisions by the current rules, if they start nothing. A delivery for many owners is left to the dispatcher,
+    /// because a sender waits here.
     fn inline_decision(
         &self,
         events: &Events,
@@ -247,7 +247,7 @@ impl Route for ProviderRoute {
                 info!(repository, event, delivery = %id, outcome = ?outcome, "delivery stored");
             }
             Ok(match outcome {
-                AppendOutcome::Settled => HookResponse::Duplicate(id),
+                AppendOutcome::Settled | AppendOutcome::Failed => HookResponse::Duplicate(id),
                 _ if about.selector.is_ping => HookResponse::Ping,
                 AppendOutcome::New | AppendOutcome::InProgress | AppendOutcome::Reopened => {
                     HookResponse::Accepted(id)
