@@ -38,8 +38,11 @@ async fn an_edited_or_deleted_build_takes_effect_within_a_second() {
     world.delete_build("team-a", "web").await;
     let deleted = Instant::now();
     world
-        .until("the repository is unknown", || async {
-            (world.send(&world.push_main()).await.status == StatusCode::NOT_FOUND).then_some(())
+        .until("no rule is about the repository", || {
+            commit += 1;
+            let push = world.push("refs/heads/main", &format!("{commit:040x}"));
+            let world = &world;
+            async move { (world.send(&push).await.status == world.unused()).then_some(()) }
         })
         .await;
     assert!(deleted.elapsed() < AT_ONCE, "{:?}", deleted.elapsed());

@@ -30,27 +30,29 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Runs by namespace and delivery.
+/// Runs by namespace and commit: what waits for a Secret, or arrives with a further key, is a delivery of its own.
 async fn runs(dev: &Cluster) -> HashMap<(String, String), usize> {
     let resource = Gvr::new("shipwright.io", "v1beta1", "buildruns");
     let mut found = HashMap::new();
     for namespace in [dev.namespace(), FAILING] {
         for run in dev.store().list(&resource, namespace).await.unwrap() {
-            let delivery = annotation(&run, "delivery").to_owned();
-            *found.entry((namespace.to_owned(), delivery)).or_insert(0) += 1;
+            let commit = annotation(&run, "commit").to_owned();
+            *found.entry((namespace.to_owned(), commit)).or_insert(0) += 1;
         }
     }
     found
 }
 
-/// Waits until every delivery has a run in each of the namespaces.
-async fn settle(dev: &Cluster, namespaces: &[&str], ids: &[&str]) {
+/// Waits until every commit has a run in each of the namespaces.
+async fn settle(dev: &Cluster, namespaces: &[&str], commits: &[&str]) {
     let deadline = Instant::now() + BACKLOG;
     loop {
         let runs = runs(dev).await;
-        let has = |namespace: &str, id: &str| runs.contains_key(&(namespace.to_owned(), id.to_owned()));
-        let wanted = namespaces.iter().flat_map(|namespace| ids.iter().map(move |id| (*namespace, *id)));
-        let missing: Vec<_> = wanted.filter(|(namespace, id)| !has(namespace, id)).collect();
+        let has =
+            |namespace: &str, commit: &str| runs.contains_key(&(namespace.to_owned(), commit.to_owned()));
+        let wanted =
+            namespaces.iter().flat_map(|namespace| commits.iter().map(move |commit| (*namespace, *commit)));
+        let missing: Vec<_> = wanted.filter(|(namespace, commit)| !has(namespace, commit)).collect();
         if missing.is_empty() {
             return;
         }
@@ -88,8 +90,8 @@ async fn kill_with_a_failing_tenant(test: &str, journal: String, database: Optio
         load.wait_for(usize::try_from(deliveries * (kill + 1) / kills).unwrap()).await;
     }
     let acknowledged = load.end().await;
-    let ids: Vec<_> = acknowledged.iter().map(|acknowledged| acknowledged.id.as_str()).collect();
-    settle(&dev, &[dev.namespace()], &ids).await;
+    let commits: Vec<_> = acknowledged.iter().map(|acknowledged| acknowledged.commit.as_str()).collect();
+    settle(&dev, &[dev.namespace()], &commits).await;
 
     // What failed for good is opened again when its sender sends it again.
     switch.set(Vec::new());
@@ -97,13 +99,11 @@ async fn kill_with_a_failing_tenant(test: &str, journal: String, database: Optio
     for delivery in &acknowledged {
         delivery.send_again(&http, stage.hooks[0]).await;
     }
-    settle(&dev, &[dev.namespace(), FAILING], &ids).await;
+    settle(&dev, &[dev.namespace(), FAILING], &commits).await;
     drop(lives);
     let runs = runs(&dev).await;
     let twice: Vec<_> = runs.iter().filter(|(_, runs)| **runs > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
-    // Both tenants wait for the same pushes, so nothing ran for one that the other has not.
-    assert_eq!(runs.len() % 2, 0, "{}", runs.len());
 }
 
 #[test]
