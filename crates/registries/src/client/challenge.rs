@@ -1,5 +1,5 @@
-//! What a registry asks for before it answers: `WWW-Authenticate` (RFC 9110, section 11.6.1; of its parameters
-//! those of the distribution project's token authentication).
+//! Authentication challenges of registries: `WWW-Authenticate` (RFC 9110, section 11.6.1), with the parameters of the
+//! distribution project's token authentication.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -7,7 +7,7 @@ use std::str::CharIndices;
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-/// What a registry wants.
+/// The authentication that a registry requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
     /// A user and a password.
@@ -16,7 +16,7 @@ pub(super) enum Challenge {
     Bearer(Bearer),
 }
 
-/// Where a token is had, and for what.
+/// The token service, and the scope of the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bearer {
     pub(super) realm: String,
@@ -30,7 +30,7 @@ const MAX_HEADER: usize = 8 * 1024;
 pub(crate) const MAX_PARAMETER: usize = 1024;
 
 impl Challenge {
-    /// What an answer asks for: a token if that will do.
+    /// The challenge in the headers of a response. A token is preferred.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(WWW_AUTHENTICATE).iter();
         let all: Vec<_> = values.filter_map(|value| value.to_str().ok()).flat_map(read).collect();
@@ -43,7 +43,7 @@ impl Challenge {
 }
 
 impl Bearer {
-    /// The same for another repository: in what it is for, the name stands between colons.
+    /// The same for another repository: in a scope, the name stands between colons.
     pub(super) fn moved(&self, from: &str, to: &str) -> Self {
         let moved = |scope: &String| scope.replace(&format!(":{from}:"), &format!(":{to}:"));
         // A short name that occurs often would become long: then the request is sent with the scope as it was.
@@ -56,7 +56,7 @@ impl Bearer {
     }
 }
 
-/// Reads what is understood of the challenges in one header.
+/// The challenges in one header whose schemes are supported.
 fn read(text: &str) -> Vec<Challenge> {
     let mut found: Vec<(String, Bearer)> = Vec::new();
     let mut rest = Scanner::new(text.get(..MAX_HEADER).unwrap_or(text));
@@ -87,7 +87,7 @@ fn read(text: &str) -> Vec<Challenge> {
     understood.collect()
 }
 
-/// Goes through a header word by word.
+/// Splits a header into words.
 struct Scanner<'a> {
     text: &'a str,
     rest: Peekable<CharIndices<'a>>,
@@ -110,14 +110,13 @@ impl<'a> Scanner<'a> {
         self.text.get(start..end).unwrap_or_default().to_owned()
     }
 
-    /// The next name, of a scheme or of a parameter; nothing at the end, or where there should be one and is
-    /// none.
+    /// The next name, of a scheme or of a parameter; `None` at the end, or where a name is missing.
     fn word(&mut self) -> Option<String> {
         self.skip(&[' ', '\t', ',']);
         Some(self.token()).filter(|token| !token.is_empty())
     }
 
-    /// What follows after `=`, if that follows.
+    /// The value after `=`, if one follows.
     fn value(&mut self) -> Option<String> {
         self.skip(&[' ', '\t']);
         self.rest.next_if(|(_, c)| *c == '=')?;

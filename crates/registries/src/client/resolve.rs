@@ -36,7 +36,7 @@ pub(crate) const MAX_REDIRECTS: usize = 3;
 /// The first attempt has no token, the second an old one, the third a new one.
 const MAX_ATTEMPTS: usize = 3;
 
-/// One request for a digest, to one registry.
+/// The resolution of one tag at one registry.
 pub(super) struct DigestRequest<'a> {
     shared: &'a Shared,
     image: &'a ImageRef,
@@ -114,7 +114,7 @@ impl<'a> DigestRequest<'a> {
         Digest::parse(&found).map_err(|_| self.garbled("sends a manifest without a digest"))
     }
 
-    /// The digest that the head of an answer names.
+    /// The digest in the header of a response.
     fn named(&self, headers: &HeaderMap) -> Result<Option<Digest>, ResolveError> {
         let Some(value) = headers.get(DIGEST) else { return Ok(None) };
         let digest = value.to_str().ok().and_then(|text| Digest::parse(text).ok());
@@ -237,7 +237,7 @@ impl<'a> DigestRequest<'a> {
     }
 }
 
-/// Whether a URL names a host and no user: a user's name would be sent as a credential.
+/// Whether a URL has a host and no user: a user name would be sent as a credential.
 fn is_plain_place(url: &Url) -> bool {
     url.has_host() && url.username().is_empty() && url.password().is_none()
 }

@@ -3,36 +3,36 @@ use std::time::Duration;
 
 use trigger_egress::{EgressError, EgressErrorKind};
 
-/// Why it is not known what a tag stands for.
+/// A tag could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ResolveError {
-    /// What kind of fault it is.
+    /// The kind of the error.
     pub kind: ResolveErrorKind,
-    /// For people: what is wrong and what they can do. Holds no secret and no control character.
+    /// The error and its remedy, in a sentence. Contains no secret and no control character.
     message: String,
-    /// How long the registry wishes to be left alone; at most an hour.
+    /// `Retry-After` of the registry; at most an hour.
     pub retry_after: Option<Duration>,
 }
 
 /// The kinds of [`ResolveError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResolveErrorKind {
-    /// The registry has no such repository or tag, or says so to those who may not see it.
+    /// The registry has no such repository or tag, or hides it from this credential.
     NotFound,
-    /// The registry or its token service wants other credentials, or any.
+    /// The registry or its token service requires a credential, or another one.
     Unauthorized,
-    /// The registry knows who asks and does not let them.
+    /// The credential is valid and lacks the right to pull.
     Forbidden,
-    /// We have asked too often.
+    /// The registry limits the rate of requests.
     TooManyRequests,
-    /// The registry is in trouble (5xx).
+    /// The registry fails (5xx).
     Unavailable,
-    /// There is no answer: name, connection, TLS or time.
+    /// There is no response: name resolution, connection, TLS or timeout.
     Unreachable,
-    /// Our own rules forbid to ask: a private address, or plain HTTP.
+    /// The outbound rules of this program forbid the request: a private address, or plain HTTP.
     Refused,
-    /// The answer makes no sense: no digest, another type of content, cut off, or too long.
+    /// The response cannot be used: no digest, another media type, truncated, or too long.
     Garbled,
 }
 
@@ -41,7 +41,7 @@ impl ResolveError {
         Self { kind, message: message.into(), retry_after: None }
     }
 
-    /// That of a look which the program panicked over.
+    /// The error of a resolution during which the program panicked.
     #[must_use]
     pub fn panicked() -> Self {
         let message = "the program panicked while it asked, which is a bug: please report it";
@@ -52,7 +52,7 @@ impl ResolveError {
         Self { retry_after, ..self }
     }
 
-    /// The same fault, with what else may be the matter.
+    /// The same error with another possible cause appended.
     #[must_use]
     pub fn with_hint(mut self, hint: &str) -> Self {
         self.message.push_str("; ");
@@ -60,7 +60,7 @@ impl ResolveError {
         self
     }
 
-    /// What is wrong and what to do, in one sentence.
+    /// The error and its remedy, in a sentence.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -78,7 +78,7 @@ impl From<EgressError> for ResolveError {
 }
 
 impl ResolveErrorKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 8] = [
         Self::NotFound,
         Self::Unauthorized,
@@ -90,7 +90,7 @@ impl ResolveErrorKind {
         Self::Garbled,
     ];
 
-    /// The machine name, for metrics and answers.
+    /// The machine name, for metrics and the admin API.
     pub fn name(self) -> &'static str {
         match self {
             Self::NotFound => "not-found",
@@ -104,7 +104,7 @@ impl ResolveErrorKind {
         }
     }
 
-    /// Whether a person has to act. Otherwise it may pass by itself.
+    /// Whether a person has to act. Other errors may pass by themselves.
     pub fn is_lasting(self) -> bool {
         matches!(self, Self::NotFound | Self::Unauthorized | Self::Forbidden | Self::Refused)
     }

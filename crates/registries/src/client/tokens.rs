@@ -1,4 +1,4 @@
-//! Tokens of the services that registries send us to (distribution project, "Token authentication").
+//! Tokens of the token services that registries name (distribution project, "Token authentication").
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(crate) const MAX_RESPONSE: usize = 64 * 1024;
 /// Registries' tokens have 1 to 5 KiB; a longer one is used once.
 pub(crate) const MAX_CACHED_TOKEN: usize = 8 * 1024;
 
-/// The names of images and registries are chosen by many people; the cache does not grow with all of them.
+/// The number of cached tokens. Many people choose the names of images and registries; the cache must not grow with them.
 pub(crate) const MAX_TOKENS: usize = 2000;
 
 impl Default for Tokens {
@@ -169,7 +169,7 @@ fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> HttpRequest {
     HttpRequest { headers, body: Some(form.finish().into_bytes()), ..HttpRequest::new(Method::POST, realm) }
 }
 
-/// A header value that is not shown.
+/// A header value that is marked sensitive.
 pub(super) fn secret(value: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);

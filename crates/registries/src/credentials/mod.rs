@@ -1,4 +1,4 @@
-//! What a registry is shown so that it answers.
+//! Credentials for registries.
 
 pub(crate) mod docker_config;
 
@@ -11,7 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub use docker_config::{RegistryCredentialError, credential_for};
 
 /// A user with a password, or an identity token, which a token service takes in exchange for tokens. Wiped
-/// from memory when it is dropped, and never shown.
+/// from memory when it is dropped, and never logged.
 #[derive(Clone)]
 pub struct RegistryCredential(Kind);
 
@@ -33,7 +33,7 @@ impl RegistryCredential {
         Self(Kind::Identity { token: Zeroizing::new(token.into()) })
     }
 
-    /// Equal for equal credentials alone, and tells nothing of them: SHA-256 over kind and parts.
+    /// SHA-256 over kind and parts: equal only for equal credentials, and reveals nothing about them.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hashed = Context::new(&SHA256);
         let mut part = |part: &str| {

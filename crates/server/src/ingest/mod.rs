@@ -1,4 +1,4 @@
-//! Ingest: the way of a request from its bytes to the journal or to a hint.
+//! Ingest: the path of a request from its bytes to the journal or to a hint.
 //!
 //! - `table`: which route answers under which path; routes come and go while requests are served.
 //! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
@@ -80,7 +80,7 @@ impl Default for IngestSettings {
     }
 }
 
-/// What ingest works with.
+/// The services that ingest needs.
 pub struct IngestParts {
     /// The rules.
     pub inventory: Arc<Inventory>,

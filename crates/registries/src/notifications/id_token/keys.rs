@@ -9,14 +9,14 @@ use tokio::time::Instant;
 
 use super::{FetchedKeys, KeySource, KeySourceError};
 
-/// Keys are used at least this long and at most so long, whatever `Cache-Control` says.
+/// The bounds of `max-age` in `Cache-Control`.
 const SHORTEST_LIFE: Duration = Duration::from_mins(5);
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
-/// Tokens with an unknown key have the keys fetched anew at most this often: anybody can send one.
+/// The pause between fetches that unknown key ids cause: any sender can invent one.
 const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
-/// After a failure, while there are no keys at all, it is tried again sooner.
+/// The pause after a failed fetch while there are no keys at all.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
-/// Google publishes two or three.
+/// The number of stored keys. Google publishes two or three.
 pub(crate) const MAX_KEYS: usize = 32;
 
 /// The published keys, fetched when they are needed.
@@ -26,7 +26,7 @@ pub(crate) const MAX_KEYS: usize = 32;
 pub(super) struct KeyCache {
     source: Arc<dyn KeySource>,
     known: RwLock<Option<Known>>,
-    /// When they were last asked for. Held while they are fetched, so that only one does it.
+    /// When the keys were last fetched. Locked during a fetch, so that there is one at a time.
     asked: Mutex<Option<Instant>>,
 }
 
@@ -35,12 +35,12 @@ struct Known {
     until: Instant,
 }
 
-/// What is known of a key.
+/// The result of a lookup.
 enum Look {
     Found(Arc<DecodingKey>),
-    /// There are keys, but not this one.
+    /// The set does not contain this key.
     Unknown,
-    /// There are no keys that may still be used.
+    /// There is no set, or it has expired.
     Nothing,
 }
 
