@@ -10,7 +10,7 @@ use shipwright_trigger::Cli;
 use crate::kubectl::{Rendered, overlays};
 
 /// What the libraries of the program read beside its flags.
-const ELSEWHERE_READ: [&str; 1] = ["PGPASSWORD"];
+const ELSEWHERE_READ: [&str; 2] = ["PGPASSWORD", "MIMALLOC_PURGE_DELAY"];
 
 /// The flags of `serve` by their variables.
 fn flags() -> BTreeMap<String, clap::Arg> {

@@ -15,8 +15,8 @@ use trigger_testkit::memory_cgroup::MemoryCgroup;
 
 use crate::apart::{cluster, free_port};
 
-/// The memory of the shipped pod, less what intake may use at the same time.
-const MEMORY: u64 = 160 << 20;
+/// `resources.limits.memory` of the shipped pod.
+const MEMORY: u64 = 256 << 20;
 /// A start, or all responses, on a busy machine.
 const SOON: Duration = Duration::from_mins(1);
 
@@ -109,7 +109,8 @@ async fn many_large_pages_and_bodies_are_read_within_a_budget() {
     command.args(["--listen", &hooks.to_string(), "--admin-listen", &admin.to_string()]);
     command.args(cluster.watched().iter().flat_map(|name| ["--namespace", name]));
     command.env("SHIPWRIGHT_TRIGGER_JOURNAL", format!("sqlite:{}", journal.display()));
-    command.env("KUBECONFIG", kubeconfig);
+    // As in the manifests.
+    command.env("KUBECONFIG", kubeconfig).env("MIMALLOC_PURGE_DELAY", "0");
     let _served = Served(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let began = Instant::now();
     let ready = || reqwest::get(format!("http://{admin}/readyz"));

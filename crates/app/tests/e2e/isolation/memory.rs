@@ -49,6 +49,8 @@ impl Served {
         command.args(cluster.watched().iter().flat_map(|name| ["--namespace", name]));
         let journal = format!("sqlite:{}", folder.path().join("journal.db").display());
         command.env("SHIPWRIGHT_TRIGGER_JOURNAL", journal).env("KUBECONFIG", kubeconfig);
+        // As in the manifests.
+        command.env("MIMALLOC_PURGE_DELAY", "0");
         let process = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let served = Self { process, hooks, admin, _folder: folder };
         let began = Instant::now();

@@ -173,8 +173,10 @@ async fn streams_are_for_users_who_may_see_something_and_each_has_few() {
     let more = world.tell("reader-a", Method::GET, "/stream", None).await;
     assert_eq!(more.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(more.headers["retry-after"], "5");
-    streams.push(open("editor-a").await.unwrap());
-    assert_eq!(streams.last().unwrap().status(), StatusCode::OK, "there are slots for others");
+    if world.dev_only("users are ServiceAccounts of one namespace there, which are one account").is_some() {
+        streams.push(open("editor-a").await.unwrap());
+        assert_eq!(streams.last().unwrap().status(), StatusCode::OK, "there are slots for others");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
