@@ -65,7 +65,7 @@ async fn gather(decisions: &[Decided], facts: &mut Facts, source: &dyn FactSourc
 
 /// Decides a delivery, asking `source` for what is needed. True beside the decisions if facts were added.
 ///
-/// After [`MOST_ROUNDS`] rounds the decisions may still have needs; then the rules that have them cannot be decided.
+/// After `MOST_ROUNDS` rounds the decisions may still have needs; then the rules that have them cannot be decided.
 pub async fn decide_with(
     events: &Events,
     verification: &Verification,
