@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A key is looked for in each of them, in this order, before the next place is taken. A place is taken by an append,
-//! which is atomic. So a key has one place, whoever takes it: a redelivery here, or a delivery that waited.
+//! which is atomic. So a key has one place, also if a redelivery and a resumed waiting delivery compete for it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

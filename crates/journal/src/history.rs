@@ -44,7 +44,7 @@ pub struct ReplayRequest {
     pub of: DeliveryId,
     /// Identifies the request. A client that repeats a request repeats this text.
     pub request: String,
-    /// The user who asks, by name at the API server.
+    /// The requesting user, by name at the API server.
     pub by: String,
     /// The address of the client.
     pub from: String,

@@ -42,11 +42,12 @@ impl Measured {
 }
 
 impl Measured {
+    /// Counts an append that began then: the store encodes the delivery before it returns the future.
     fn appended<'a>(
         &'a self,
+        began: Instant,
         work: BoxFuture<'a, Result<AppendOutcome, JournalError>>,
     ) -> BoxFuture<'a, Result<AppendOutcome, JournalError>> {
-        let began = Instant::now();
         work.inspect(move |answer| match answer {
             Ok(_) => self.metrics.appended(began.elapsed().as_secs_f64()),
             Err(JournalError::TenantFull { .. }) => {}
@@ -62,7 +63,7 @@ impl Intake for Measured {
         delivery: Verified<Delivery>,
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        self.appended(self.inner.append_decided(delivery, decided))
+        self.appended(Instant::now(), self.inner.append_decided(delivery, decided))
     }
 
     fn append_if_unknown(
@@ -70,7 +71,7 @@ impl Intake for Measured {
         delivery: Verified<Delivery>,
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        self.appended(self.inner.append_if_unknown(delivery, decided))
+        self.appended(Instant::now(), self.inner.append_if_unknown(delivery, decided))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {

@@ -19,7 +19,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// Of one tenant the delivery that has been due longest comes first: since it was appended, since the moment it
     /// was released until, or since its claim timed out. So a delivery that is retried does not overtake new ones.
-    /// Tenants with due deliveries take turns, whatever the length of their queues.
+    /// Tenants with due deliveries take turns; the length of a queue does not count.
     /// If the future is dropped, its claims time out.
     fn claim(&self, request: ClaimRequest) -> BoxFuture<'_, Result<Vec<ClaimedDelivery>, JournalError>>;
 

@@ -11,7 +11,7 @@ use crate::row::{ColumnError, Envelope};
 use crate::{ClaimRequest, ClaimToken, ClaimedDelivery, JournalError, LONGEST_WAIT};
 
 /// The tenants with due deliveries, each with the time since which its oldest is due. Skips from one tenant to the
-/// next in the index, whatever the length of their queues. `late` if a delivery is due later than after the longest wait.
+/// next in the index: the length of a queue does not count. `late` if a delivery is due later than after the longest wait.
 const WAITING: &str = "\
     WITH RECURSIVE moment AS MATERIALIZED (SELECT clock() AS now), tenants AS ( \
       (SELECT tenant, ready_at FROM deliveries WHERE ready_at IS NOT NULL \

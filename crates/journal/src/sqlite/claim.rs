@@ -36,7 +36,7 @@ pub(super) fn waiting_tenants(
     timeout: Duration,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<(Arc<str>, i64)>> {
-    // Skips from one tenant to the next in the index, whatever the length of their queues.
+    // Skips from one tenant to the next in the index: the length of a queue does not count.
     let tenants = store
         .prepare_cached(
             "WITH RECURSIVE tenants (tenant) AS ( \

@@ -26,7 +26,7 @@ pub(crate) const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(100);
 /// A body is sent in pieces of so many bytes, so that a client that does not read is noticed.
 const PIECE: usize = 64 << 10;
 
-/// Bounds the memory that requests to the admin API take, whatever their number.
+/// Bounds the memory of all requests to the admin API together.
 ///
 /// Every turn is short, and turns are in the order of arrival. An account has few requests in progress, so it delays the
 /// others by as few turns.

@@ -123,7 +123,7 @@ pub(super) fn owners_of(record: &Record) -> BTreeSet<Arc<str>> {
     origins.chain(accepting).chain(restricted).cloned().collect()
 }
 
-/// Whether a rule accepted the sender of the delivery, whatever it decided then.
+/// Whether a rule accepted the sender of the delivery. It may have been skipped by a later predicate.
 fn accepts(decision: &DecisionRecord) -> bool {
     !matches!(decision.outcome, OutcomeRecord::Skipped { .. })
         || decision.checks.iter().any(|check| check.predicate == SECRET_PREDICATE && check.passed)

@@ -101,7 +101,7 @@ pub(super) trait Route: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// The repository, or whatever else many senders share, for which failures are counted.
+    /// The key under which failures are counted: the repository, or the name of the registry format.
     fn limit_key<'a>(&'a self, about: &'a Self::About) -> &'a str;
 
     /// Checks the credential against the keys, which are read now.

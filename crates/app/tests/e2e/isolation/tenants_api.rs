@@ -77,7 +77,7 @@ async fn a_replay_of_an_unsigned_delivery_starts_nothing_for_others() {
     assert_eq!(told.status, StatusCode::ACCEPTED, "{told:?}");
     world.settled(&replay_of(&told)).await;
     assert_eq!(world.settled_run_counts().await, (2, 1));
-    // A replay of the replay stays within it, whoever asks.
+    // A replay of the replay stays within it, also if the administrator requests it.
     let path = format!("/deliveries/{}/replay", replay_of(&told));
     let told = world.order("admin", &path, json!({"request": "r"})).await;
     world.settled(&replay_of(&told)).await;

@@ -97,15 +97,15 @@ impl SuicidalJournal {
     }
 }
 
-impl Intake for SuicidalJournal {
-    fn append_decided(
-        &self,
-        delivery: Verified<Delivery>,
-        decided: Option<Decided>,
-    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+impl SuicidalJournal {
+    /// Passes the steps before and after an append, which begins between them.
+    fn appended<'a>(
+        &'a self,
+        append: impl FnOnce() -> BoxFuture<'a, Result<AppendOutcome, JournalError>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<AppendOutcome, JournalError>> {
         async move {
             self.trap.pass(Step::Accepted);
-            let appended = self.inner.append_decided(delivery, decided).await;
+            let appended = append().await;
             if appended.is_ok() {
                 self.trap.pass(Step::Committed);
             }
@@ -113,21 +113,23 @@ impl Intake for SuicidalJournal {
         }
         .boxed()
     }
+}
+
+impl Intake for SuicidalJournal {
+    fn append_decided(
+        &self,
+        delivery: Verified<Delivery>,
+        decided: Option<Decided>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.appended(|| self.inner.append_decided(delivery, decided))
+    }
 
     fn append_if_unknown(
         &self,
         delivery: Verified<Delivery>,
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
-        async move {
-            self.trap.pass(Step::Accepted);
-            let appended = self.inner.append_if_unknown(delivery, decided).await;
-            if appended.is_ok() {
-                self.trap.pass(Step::Committed);
-            }
-            appended
-        }
-        .boxed()
+        self.appended(|| self.inner.append_if_unknown(delivery, decided))
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
