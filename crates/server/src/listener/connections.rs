@@ -100,19 +100,21 @@ impl Connections {
             {
                 let mut open = self.lock();
                 let of_peer = open.per_peer.get(&peer).copied().unwrap_or_default();
+                let of_all = open.connections.len();
+                if of_peer < self.most_per_peer && of_all < self.most {
+                    return Some(self.place(&mut open, peer));
+                }
+                // The place of a closed connection is free at once: others wait to be accepted behind this one.
                 if of_peer >= self.most_per_peer {
                     open.warn(&format!("{peer} has {of_peer} connections"));
                     if !open.close_one(Some(peer)) {
                         return None;
                     }
-                } else if open.connections.len() >= self.most {
-                    let all = self.most;
-                    open.warn(&format!("all {all} connections of a port are in use"));
-                    if open.close_one(None) {
-                        continue;
-                    }
-                } else {
-                    return Some(self.place(&mut open, peer));
+                    continue;
+                }
+                open.warn(&format!("all {of_all} connections of a port are in use"));
+                if open.close_one(None) {
+                    continue;
                 }
             }
             let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
@@ -250,6 +252,18 @@ mod tests {
 
     async fn pass() {
         tokio::time::advance(Duration::from_secs(1)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_with_too_many_connections_takes_no_time_of_others() {
+        let connections = connections(10, 2);
+        let began = Instant::now();
+        let mut places = Vec::new();
+        for _ in 0..100 {
+            places.push(connections.admit(ip("192.0.2.1")).await.unwrap());
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(places.iter().filter(|place| !is_closed(place)).count(), 2);
     }
 
     #[tokio::test(start_paused = true)]
