@@ -26,7 +26,7 @@ pub(crate) struct Applying<'a> {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// What the owners of one namespace have taken of its share of one event: owners of a namespace stand together.
+/// The part of its share of one event that a namespace has used up. The owners of a namespace are adjacent in the index.
 #[derive(Default)]
 struct Share<'a> {
     namespace: Option<&'a Arc<str>>,
