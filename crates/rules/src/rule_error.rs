@@ -4,7 +4,8 @@ use std::sync::Arc;
 use crate::limits::{LONGEST_ERROR, LONGEST_RULE_NAME, MOST_ERRORS};
 use crate::text::{cut, quoted};
 
-/// An error in a rule that disables it, or a part of it. Each kind of trigger and of owner makes its own.
+/// An error in a rule that disables it, or a part of it; or a hint that it does not do what it seems to say. Each kind of
+/// trigger and of owner makes its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RuleError {
@@ -12,6 +13,7 @@ pub struct RuleError {
     reason: &'static str,
     /// Shared: one error of an owner can break each of its rules.
     message: Arc<str>,
+    is_hint: bool,
 }
 
 /// An error in the rules of an owner, with its place.
@@ -28,13 +30,20 @@ pub struct OwnerError {
 #[derive(Debug, Default)]
 pub(crate) struct OwnerErrors {
     kept: Vec<OwnerError>,
+    /// Apart, so that hints never take the place of an error.
+    hints: Vec<OwnerError>,
     left_out: usize,
 }
 
 impl RuleError {
     /// An error with a reason for Kubernetes Events, and a message with the remedy. A long message is cut.
     pub(crate) fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: cut(message.into(), LONGEST_ERROR).into() }
+        Self { reason, message: cut(message.into(), LONGEST_ERROR).into(), is_hint: false }
+    }
+
+    /// A hint: the rule is valid and in force, and is likely a mistake.
+    pub(crate) fn hint(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { is_hint: true, ..Self::new(reason, message) }
     }
 
     /// The value of an annotation has no meaning, so that `assumed` is taken in its place.
@@ -73,6 +82,11 @@ impl RuleError {
     pub fn reason(&self) -> &'static str {
         self.reason
     }
+
+    /// Whether the rule is in force all the same.
+    pub fn is_hint(&self) -> bool {
+        self.is_hint
+    }
 }
 
 impl OwnerError {
@@ -91,11 +105,12 @@ impl OwnerError {
 impl OwnerErrors {
     /// Adds an error, unless it is there already.
     pub(crate) fn push(&mut self, error: OwnerError) {
-        if self.kept.contains(&error) {
+        let kept = if error.error.is_hint { &mut self.hints } else { &mut self.kept };
+        if kept.contains(&error) {
             return;
         }
-        if self.kept.len() < MOST_ERRORS {
-            self.kept.push(error);
+        if kept.len() < MOST_ERRORS {
+            kept.push(error);
         } else {
             self.left_out += 1;
         }
@@ -104,13 +119,16 @@ impl OwnerErrors {
     /// Adds those of another list behind its own.
     pub(crate) fn append(&mut self, others: Self) {
         self.left_out += others.left_out;
-        for error in others.kept {
+        for error in others.kept.into_iter().chain(others.hints) {
             self.push(error);
         }
     }
 
-    /// The errors, the last of which counts those that were left out.
+    /// The errors, then the hints. The last entry counts those that were left out.
     pub(crate) fn into_boxed_slice(mut self) -> Box<[OwnerError]> {
+        let room = MOST_ERRORS.saturating_sub(self.kept.len());
+        self.left_out += self.hints.len().saturating_sub(room);
+        self.kept.extend(self.hints.into_iter().take(room));
         if self.left_out > 0 {
             let message = format!("{} further errors are left out; correct these first", self.left_out);
             self.kept.push(OwnerError::of_owner(RuleError::new("TriggerTooManyErrors", message)));
@@ -148,5 +166,19 @@ mod tests {
         assert_eq!(last.to_string(), "4969 further errors are left out; correct these first");
         let named = errors[0].rule.as_ref().unwrap();
         assert_eq!(named.1.len(), LONGEST_RULE_NAME);
+    }
+
+    #[test]
+    fn hints_follow_the_errors_and_take_no_place_of_one() {
+        let mut errors = OwnerErrors::default();
+        for place in 0..100 {
+            errors.push(OwnerError::of_rule(place, "n", RuleError::hint("H", "perhaps")));
+        }
+        errors.push(OwnerError::of_owner(RuleError::new("R", "wrong")));
+        let errors = errors.into_boxed_slice();
+        assert_eq!(errors.len(), MOST_ERRORS + 1);
+        assert_eq!(errors.iter().filter(|error| error.error.is_hint()).count(), MOST_ERRORS - 1);
+        assert!(!errors[0].error.is_hint() && !errors[MOST_ERRORS].error.is_hint());
+        assert_eq!(errors[MOST_ERRORS].to_string(), "69 further errors are left out; correct these first");
     }
 }

@@ -38,6 +38,7 @@ mod log_level;
 mod log_lines;
 mod matching;
 mod metrics;
+mod mistakes;
 mod outages;
 mod penetration;
 mod pipelines;

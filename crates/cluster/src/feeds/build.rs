@@ -119,13 +119,13 @@ struct Feed {
     waiting_for: Arc<ArcSwap<String>>,
     /// The Builds in the list that is being received.
     listed: HashSet<ObjectKey>,
-    /// The Builds with broken rules.
+    /// The Builds with broken or doubtful rules.
     broken: HashMap<ObjectKey, Broken>,
     complete: bool,
     watch_health: WatchHealth,
 }
 
-/// A Build with broken rules.
+/// A Build with broken or doubtful rules.
 struct Broken {
     uid: String,
     applied: Applied,
@@ -135,8 +135,9 @@ struct Broken {
 
 impl Broken {
     fn report(&self, key: &ObjectKey, recorder: &EventRecorder) {
-        for (reason, note) in notes(&self.applied) {
-            warn!(build = %key, reason, note, "a rule is broken");
+        for (reason, Note { text: note, is_hint }) in notes(&self.applied) {
+            let message = if is_hint { "a rule may not do what it seems to say" } else { "a rule is broken" };
+            warn!(build = %key, reason, note, "{message}");
             let resource = BUILD.named(key.clone());
             recorder.report(ObjectEvent {
                 about: Subject { resource, version: BUILD.version.into(), uid: self.uid.clone() },
@@ -272,11 +273,19 @@ fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
     Some(ObjectKey::new(build.namespace()?, build.name_any()))
 }
 
+/// The text of an Event about one or several errors, or hints.
+#[derive(Default)]
+struct Note {
+    text: String,
+    is_hint: bool,
+}
+
 /// One note per reason: an Event's reason about one object should have one meaning.
-fn notes(applied: &Applied) -> BTreeMap<&'static str, String> {
-    let mut notes = BTreeMap::<_, String>::new();
+fn notes(applied: &Applied) -> BTreeMap<&'static str, Note> {
+    let mut notes = BTreeMap::<_, Note>::new();
     for error in &applied.errors {
-        let note = notes.entry(error.error.reason()).or_default();
+        let Note { text: note, is_hint } = notes.entry(error.error.reason()).or_default();
+        *is_hint = error.error.is_hint();
         // An Event carries no more, and a line of the log need not either.
         if note.len() >= LONGEST_NOTE {
             continue;

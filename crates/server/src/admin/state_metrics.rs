@@ -95,7 +95,7 @@ impl StateMetrics {
         let mut counts: Vec<_> = kind_names().map(|kind| (kind, 0)).collect();
         let mut errors = 0;
         for owner in rules.owners() {
-            errors += owner.errors.len();
+            errors += owner.errors.iter().filter(|error| !error.error.is_hint()).count();
             for (kind, count) in &mut counts {
                 *count += owner.count(kind);
             }

@@ -1,8 +1,10 @@
 use trigger_core::{Branch, Commit};
 
+use super::mistakes;
 use super::pattern::{Pattern, PatternError, is_pattern, matches};
 use crate::limits::{LONGEST_BRANCH, MOST_BRANCHES};
 use crate::rule_error::RuleError;
+use crate::rule_set::BuildContext;
 use crate::text::quoted;
 
 /// What Shipwright's documentation falls back to when nothing else is known.
@@ -25,12 +27,22 @@ pub(super) enum ExpectedBranches<'a> {
 }
 
 impl Branches {
-    pub(super) fn compile(names: &[String]) -> Result<Self, RuleError> {
+    /// An entry that no branch can match is an error of the rule if there is no other, else of this part of it.
+    pub(super) fn compile(names: &[String], context: &mut BuildContext<'_>) -> Result<Self, RuleError> {
         if names.len() > MOST_BRANCHES {
             let (reason, subject) = ("TriggerTooManyBranches", "branches in `.github.branches`");
             return Err(RuleError::too_many(reason, subject, names.len(), MOST_BRANCHES));
         }
-        names.iter().map(|name| compile(name)).collect::<Result<_, _>>().map(Self)
+        let branches = names.iter().map(|name| compile(name)).collect::<Result<Box<[_]>, _>>()?;
+        let found: Vec<_> = branches.iter().map(|name| mistakes::in_branch(name)).collect();
+        let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
+        let is_useless = found.iter().all(is_never);
+        let mut mistakes = found.into_iter().flatten();
+        if is_useless && let Some(first) = mistakes.next() {
+            return Err(first);
+        }
+        context.warnings.extend(mistakes);
+        Ok(Self(branches))
     }
 
     /// How many there are.

@@ -5,6 +5,7 @@
 //! request by the branch it wants to be merged into. Tags are not branches.
 
 mod branches;
+mod mistakes;
 mod pattern;
 mod policy;
 #[cfg(test)]
@@ -146,7 +147,7 @@ impl BuildTrigger for Git {
             let message = "type GitHub is missing `.github.events`, use Push or PullRequest";
             return Err(RuleError::new(INVALID, message));
         }
-        let events = Events::new(&github.events)?;
+        let events = Events::new(&github.events, context)?;
         let expected = ("allow, deny", "deny");
         let forks = context.annotation(annotations::FORKS, ForkPolicy::parse, expected);
         let revision = context.build.git().and_then(|git| git.revision.as_deref()).map(str::trim);
@@ -157,13 +158,12 @@ impl BuildTrigger for Git {
         let repository = context.repository.clone()?.clone();
         context.secret.clone()?;
         context.take_values(github.branches.len())?;
-        Ok(Box::new(GitMatcher {
-            repository,
-            events,
-            branches: Branches::compile(&github.branches)?,
-            revision: revision.filter(|revision| !revision.is_empty()).map(Into::into),
-            forks,
-        }))
+        let revision = revision.filter(|revision| !revision.is_empty());
+        let branches = Branches::compile(&github.branches, context)?;
+        if github.branches.is_empty() {
+            context.warnings.extend(revision.and_then(mistakes::in_revision));
+        }
+        Ok(Box::new(GitMatcher { repository, events, branches, revision: revision.map(Into::into), forks }))
     }
 
     fn auth(&self, context: &BuildContext<'_>) -> Auth {
@@ -297,7 +297,8 @@ fn check_commit(event: &GitEvent, input: DecisionInput<'_>, trace: &mut CheckTra
 }
 
 impl Events {
-    fn new(names: &[String]) -> Result<Self, RuleError> {
+    /// An event that nothing can be is an error of the rule if there is no other, else of this part of it.
+    fn new(names: &[String], context: &mut BuildContext<'_>) -> Result<Self, RuleError> {
         if names.len() > MOST_EVENTS {
             let (reason, subject) = ("TriggerTooManyEvents", "events in `.github.events`");
             return Err(RuleError::too_many(reason, subject, names.len(), MOST_EVENTS));
@@ -307,6 +308,14 @@ impl Events {
         }
         let has = |event: &str| names.iter().any(|name| name == event);
         let (push, pull_request) = (has(PUSH), has(PULL_REQUEST));
+        let mut unknown = names.iter().filter_map(|name| mistakes::in_event(name));
+        if !push
+            && !pull_request
+            && let Some(error) = unknown.next()
+        {
+            return Err(error);
+        }
+        context.warnings.extend(unknown);
         let others = names.iter().filter(|name| *name != PUSH && *name != PULL_REQUEST);
         Ok(Self { push, pull_request, others: others.map(|name| name.as_str().into()).collect() })
     }

@@ -345,6 +345,42 @@ fn a_broken_rule_leaves_its_neighbours_alone() {
 }
 
 #[test]
+fn a_mistake_in_a_part_of_a_rule_is_reported_and_the_rest_fires() {
+    for (events, branches, expected) in [
+        (&["Push", "push"][..], &["main"][..], vec![("TriggerUnknownEvent", false)]),
+        (&["Push"], &["main", "^dev$"], vec![("TriggerBranchNeverMatches", false)]),
+        (&["Push"], &["main", "!wip/**", "refs/tags/v1"], vec![("TriggerBranchUnlikely", true); 2]),
+        (
+            &["Push"],
+            &["main", "^a$", "!b"],
+            vec![("TriggerBranchNeverMatches", false), ("TriggerBranchUnlikely", true)],
+        ),
+    ] {
+        let build = with_rules(None, &[(events, branches)]);
+        let errors = Inventory::new(KnownHosts::NONE).apply(&build).errors;
+        let found: Vec<_> =
+            errors.iter().map(|error| (error.error.reason(), error.error.is_hint())).collect();
+        assert_eq!(found, expected, "{errors:?}");
+        check(build, &push("main"), &["fired rule 0"]);
+    }
+    let hints = Inventory::new(KnownHosts::NONE).apply(&with_rules(Some(SHA), &[(&["Push"], &[])])).errors;
+    assert_eq!(hints[0].error.reason(), "TriggerRevisionNoBranch");
+}
+
+#[test]
+fn a_rule_that_no_event_can_match_is_broken() {
+    for (events, branches, reason) in [
+        (&["push", "pull_request"][..], &["main"][..], "TriggerUnknownEvent"),
+        (&["Push"], &["^main$", "release/.*"], "TriggerBranchNeverMatches"),
+    ] {
+        let build = with_rules(None, &[(events, branches)]);
+        let errors = Inventory::new(KnownHosts::NONE).apply(&build).errors;
+        assert_eq!((errors.len(), errors[0].error.reason()), (1, reason), "{errors:?}");
+        check(build, &push("main"), &["rule-broken"]);
+    }
+}
+
+#[test]
 fn a_build_without_a_usable_repository_says_so() {
     let inventory = Inventory::new(KnownHosts::NONE);
     let trigger = json!({"when": [{"name": "n", "type": "GitHub", "github": {"events": ["Push"]}}]});

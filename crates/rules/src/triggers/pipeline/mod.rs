@@ -7,6 +7,7 @@
 //! A rule that matches is still skipped where it would start builds without end, or start something again: see `guards`.
 
 mod guards;
+mod mistakes;
 
 #[cfg(test)]
 mod tests;
@@ -130,6 +131,17 @@ impl BuildTrigger for Pipeline {
         };
         check_bounds(object_ref)?;
         context.take_values(object_ref.status.len() + object_ref.selector.len())?;
+        if let Some(error) = mistakes::in_labels(&object_ref.selector) {
+            return Err(error);
+        }
+        let found: Vec<_> = object_ref.status.iter().map(|status| mistakes::in_status(status)).collect();
+        let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
+        let is_useless = found.iter().all(is_never);
+        let mut mistakes = found.into_iter().flatten();
+        if is_useless && let Some(first) = mistakes.next() {
+            return Err(first);
+        }
+        context.warnings.extend(mistakes);
         let metadata = &context.build.metadata;
         Ok(Box::new(PipelineMatcher {
             namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
