@@ -4,8 +4,8 @@
 //!   `admin_client` is what they have in common.
 //! - `options`: a file per group of flags. `program`: the wiring, and the order of shutdown. `listeners` opens all
 //!   sockets before anything starts.
-//! - `dispatcher_runtime`: the threads of the dispatcher, with a lower priority than the intake. Providers give up
-//!   on an answer after seconds; a run that starts a moment later harms nothing.
+//! - `low_priority_runtime`: the threads of the dispatcher and of the admin API, with a lower priority than the intake.
+//!   Providers give up on an answer after seconds; a run that starts a moment later harms nothing.
 //! - `leader_tasks`: starts and stops the work that one replica does for all.
 //! - `render_decisions`: decisions for people. `sanitize`: text of strangers, made safe to print.
 //! - `traces`: spans of deliveries to an OpenTelemetry collector. `panics`: panics are counted and logged with
@@ -24,10 +24,10 @@ mod cli;
 mod commands;
 #[cfg(feature = "dev")]
 mod dev;
-mod dispatcher_runtime;
 mod leader_tasks;
 mod listeners;
 mod logging;
+mod low_priority_runtime;
 mod manifests;
 mod metrics;
 mod options;

@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use tracing::warn;
 use trigger_journal::Journal;
 use trigger_runtime::CriticalTasks;
 
-use crate::dispatcher_runtime::DispatcherRuntime;
+use crate::low_priority_runtime::LowPriorityRuntime;
 
 /// The tasks of the program and the order in which they stop: leader tasks first, so that another replica can
 /// lead, then the listeners, then the dispatcher, last what all of these need.
@@ -20,7 +21,8 @@ pub(super) struct Shutdown {
     /// Stops the dispatcher.
     pub(super) dispatching: CancellationToken,
     dispatcher_tasks: CriticalTasks,
-    pub(super) dispatcher_runtime: DispatcherRuntime,
+    pub(super) dispatcher_runtime: LowPriorityRuntime,
+    pub(super) admin_runtime: LowPriorityRuntime,
     /// Stops everything else.
     pub(super) rest: CancellationToken,
     pub(super) background: CriticalTasks,
@@ -37,24 +39,33 @@ const LAST_EVENTS: Duration = Duration::from_secs(2);
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 impl Shutdown {
-    pub(super) fn new(dispatcher_runtime: DispatcherRuntime) -> Self {
-        Self {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
             leading: CancellationToken::new(),
             leader_tasks: CriticalTasks::default(),
             listening: CancellationToken::new(),
             listener_tasks: CriticalTasks::default(),
             dispatching: CancellationToken::new(),
             dispatcher_tasks: CriticalTasks::default(),
-            dispatcher_runtime,
+            dispatcher_runtime: LowPriorityRuntime::start("dispatcher")?,
+            admin_runtime: LowPriorityRuntime::start("admin")?,
             rest: CancellationToken::new(),
             background: CriticalTasks::default(),
-        }
+        })
     }
 
     /// Runs the dispatcher on its own threads.
     pub(super) fn spawn_dispatcher(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = self.dispatcher_runtime.handle() {
             self.dispatcher_tasks.spawn_on("dispatcher", work, runtime);
+        }
+    }
+
+    /// Runs the listener of the admin port on its own threads: what its clients ask for must not take the time of those
+    /// that receive deliveries.
+    pub(super) fn spawn_admin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = self.admin_runtime.handle() {
+            self.listener_tasks.spawn_on("listener", work, runtime);
         }
     }
 

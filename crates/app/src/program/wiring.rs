@@ -18,7 +18,6 @@ use trigger_server::{Admin, AdminParts, Ingest, IngestParts, Readiness, RecentFa
 
 use super::Program;
 use super::shutdown::Shutdown;
-use crate::dispatcher_runtime::DispatcherRuntime;
 use crate::leader_tasks::LeaderTasks;
 use crate::listeners::Listeners;
 use crate::logging::log_filter;
@@ -33,8 +32,7 @@ pub(super) fn assemble(
     journal: Arc<dyn Journal>,
     launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
 ) -> anyhow::Result<Program> {
-    let shutdown =
-        Shutdown::new(DispatcherRuntime::start().context("cannot start the dispatcher's threads")?);
+    let shutdown = Shutdown::new().context("cannot start the threads of dispatcher and admin API")?;
     let mut registry = metrics::registry();
     connection.metrics.register(&mut registry);
 
@@ -203,24 +201,27 @@ impl Shared<'_> {
         shutdown.background.spawn("rejections", rejections.run());
 
         let admin_address = listeners.admin.local_addr()?;
+        // A connection to the API server is driven by the threads that opened it.
+        let admin_connection = shutdown.admin_runtime.enter(|| self.connection.apart())?;
         let admin_routes = Admin::new(AdminParts {
             ready: readiness(builds.clone(), failure, Arc::clone(draining)),
             journal: Arc::clone(self.journal),
             registry,
             inventory: Arc::clone(self.inventory),
             images: images.clone(),
-            runs: Arc::new(KubeRuns::new(self.connection)),
-            authenticator: options.authenticator(self.connection, admin_address),
+            runs: Arc::new(KubeRuns::new(&admin_connection)),
+            authenticator: options.authenticator(&admin_connection, admin_address),
             log_filter: log_filter(),
             shutdown: shutdown.listening.clone(),
         })
         .router();
 
-        for (listener, routes) in [(listeners.hooks, hook_routes), (listeners.admin, admin_routes)] {
+        let listen = |listener, routes| {
             let (draining, closed) = (shutdown.leading.clone(), shutdown.listening.clone());
-            let work = serve(listener, routes, options.limits(), draining, closed);
-            shutdown.listener_tasks.spawn("listener", work);
-        }
+            serve(listener, routes, options.limits(), draining, closed)
+        };
+        shutdown.listener_tasks.spawn("listener", listen(listeners.hooks, hook_routes));
+        shutdown.spawn_admin(listen(listeners.admin, admin_routes));
         Ok(())
     }
 

@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 #[cfg(target_os = "linux")]
 use tracing::debug;
 
-/// What dispatcher threads add to the nice value of the process. On a machine that is short of processor time they get about a quarter
-/// of it. At 10 it would be a tenth, and a backlog would hardly shrink beside other programs.
+/// What these threads add to the nice value of the process. On a machine that is short of processor time they get about
+/// a quarter of it. At 10 it would be a tenth, and a backlog would hardly shrink beside other programs.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 
@@ -18,17 +18,17 @@ const NICE: i32 = 5;
 #[cfg(target_os = "linux")]
 const LOWEST: i32 = 19;
 
-/// The dispatcher's own threads, at a lower priority than the threads that receive deliveries.
+/// Threads at a lower priority than those that receive deliveries.
 ///
-/// A provider gives up on a webhook after ten seconds and does not retry, while a run may start a moment
-/// later. When no requests arrive, dispatcher threads get all the processor time.
-pub(crate) struct DispatcherRuntime(Option<Runtime>);
+/// A provider gives up on a webhook after ten seconds and does not retry, while a run may start a moment later, and a
+/// client of the admin API may wait. When no deliveries arrive, these threads get all the processor time.
+pub(crate) struct LowPriorityRuntime(Option<Runtime>);
 
-impl DispatcherRuntime {
-    /// Starts one thread per processor.
-    pub(crate) fn start() -> io::Result<Self> {
+impl LowPriorityRuntime {
+    /// Starts one thread per processor, called `name`.
+    pub(crate) fn start(name: &'static str) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
-            .thread_name("dispatcher")
+            .thread_name(name)
             .on_thread_start(lower_priority)
             .enable_all()
             .build()?;
@@ -54,12 +54,12 @@ fn lower_priority() {
     if let Err(error) = getpriority_process(Some(gettid()))
         .and_then(|own| setpriority_process(Some(gettid()), (own + NICE).min(LOWEST)))
     {
-        debug!(error = %error, "cannot lower the priority of a dispatcher thread");
+        debug!(error = %error, "cannot lower the priority of a thread");
     }
 }
 
-impl Drop for DispatcherRuntime {
-    /// Does not wait, since async code must not block. The dispatcher has stopped by then.
+impl Drop for LowPriorityRuntime {
+    /// Does not wait, since async code must not block. Its tasks have stopped by then.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -72,12 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dispatcher_threads_have_a_lower_priority() {
-        let dispatcher = DispatcherRuntime::start().unwrap();
+    fn its_threads_have_a_lower_priority() {
+        let runtime = LowPriorityRuntime::start("test").unwrap();
         let priority = || getpriority_process(Some(gettid())).unwrap();
         let own = priority();
         let (sender, receiver) = std::sync::mpsc::channel();
-        dispatcher.handle().unwrap().spawn(async move { sender.send(priority()) });
+        runtime.handle().unwrap().spawn(async move { sender.send(priority()) });
         assert_eq!(receiver.recv().unwrap(), (own + NICE).min(LOWEST));
     }
 }
