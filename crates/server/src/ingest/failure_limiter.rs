@@ -11,7 +11,7 @@ const BURST: f64 = 30.0;
 /// Failed verifications per second by which the level of a repository sinks.
 const DRAIN_PER_SECOND: f64 = 1.0;
 /// The interval at which the waiting deliveries of a paced repository are verified together.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(100);
 /// Deliveries that may wait for a tick. Each holds a connection and its body.
 pub(crate) const MAX_WAITING: usize = 1024;
 
