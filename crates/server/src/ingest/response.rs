@@ -227,12 +227,40 @@ impl HookResponse {
             Self::TooMany | Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER);
             }
-            // The server would read the rest of the body as the next request.
-            Self::TooLarge | Self::BodyTimeout => {
-                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
             _ => {}
         }
+        // Only a verified sender may send the next request over the same connection. Strangers that pipeline requests
+        // would cost more time than they spend. After a body that was not read, the rest of it would be a request.
+        if !matches!(self, Self::Accepted(_) | Self::Noted | Self::Duplicate(_)) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_verified_senders_keep_their_connection() {
+        let closes = |response: &HookResponse| {
+            response.to(MessageKind::Delivery).headers().get(header::CONNECTION).is_some()
+        };
+        let id = DeliveryId::derive(&[b"id"]);
+        for response in [HookResponse::Accepted(id.clone()), HookResponse::Noted, HookResponse::Duplicate(id)]
+        {
+            assert!(!closes(&response), "{response:?}");
+        }
+        for response in [
+            HookResponse::Ping,
+            HookResponse::Ignored,
+            HookResponse::NotFound,
+            HookResponse::MethodNotAllowed,
+            HookResponse::Unauthorized(AuthFailure::NotVerified),
+            HookResponse::Unavailable(UnavailableReason::NoMemory),
+        ] {
+            assert!(closes(&response), "{response:?}");
+        }
     }
 }

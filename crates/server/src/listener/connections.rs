@@ -11,7 +11,7 @@ use tracing::warn;
 use super::Limits;
 
 /// How soon to look again for a connection that can be closed, while all are being worked on.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// At most one warning that a port is full in this time.
 const WARN_EVERY: Duration = Duration::from_mins(1);
@@ -57,6 +57,9 @@ pub(super) struct Activity(Mutex<State>);
 struct State {
     step: Step,
     since: Instant,
+    /// Whether everything that the client had sent was read. Before, it waits for us: the connection is new, or others
+    /// have their turn.
+    all_read: bool,
     /// Since when the client takes in nothing of what is sent.
     blocked: Option<Instant>,
 }
@@ -189,13 +192,18 @@ impl Drop for Place {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { step: Step::Head, since: Instant::now(), blocked: None }))
+        Self(Mutex::new(State { step: Step::Head, since: Instant::now(), all_read: false, blocked: None }))
     }
 
     /// The connection has reached this step.
     pub(super) fn reach(&self, step: Step) {
         let mut state = self.lock();
         (state.step, state.since) = (step, Instant::now());
+    }
+
+    /// A read from the client found something, or nothing.
+    pub(super) fn read(&self, something: bool) {
+        self.lock().all_read = !something;
     }
 
     /// The client takes in nothing, since now if it did before.
@@ -208,12 +216,12 @@ impl Activity {
         self.lock().blocked = None;
     }
 
-    /// `None` while a request is worked on: its client waits for us.
+    /// `None` while the client waits for us: its request is worked on, or has not been read.
     fn order(&self) -> Option<Order> {
-        let State { step, since, blocked } = *self.lock();
+        let State { step, since, all_read, blocked } = *self.lock();
         match (blocked, step) {
             (Some(blocked), _) => Some(Order::Waiting(blocked)),
-            (None, Step::Head | Step::Body) => Some(Order::Waiting(since)),
+            (None, Step::Head | Step::Body) => all_read.then_some(Order::Waiting(since)),
             (None, Step::Response) => Some(Order::Stream(since)),
             (None, Step::Work) => None,
         }
@@ -250,6 +258,13 @@ mod tests {
         place.closed().now_or_never().is_some()
     }
 
+    /// A place for a connection whose client has sent nothing.
+    async fn silent(connections: &Arc<Connections>, address: &str) -> Option<Place> {
+        let place = connections.admit(ip(address)).await?;
+        place.activity().read(false);
+        Some(place)
+    }
+
     async fn pass() {
         tokio::time::advance(Duration::from_secs(1)).await;
     }
@@ -260,7 +275,7 @@ mod tests {
         let began = Instant::now();
         let mut places = Vec::new();
         for _ in 0..100 {
-            places.push(connections.admit(ip("192.0.2.1")).await.unwrap());
+            places.push(silent(&connections, "192.0.2.1").await.unwrap());
         }
         assert_eq!(began.elapsed(), Duration::ZERO);
         assert_eq!(places.iter().filter(|place| !is_closed(place)).count(), 2);
@@ -269,7 +284,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_connection_that_waits_for_its_client_longest_makes_room() {
         let connections = connections(3, 3);
-        let admit = || connections.admit(ip("192.0.2.1"));
+        let admit = || silent(&connections, "192.0.2.1");
         let working = admit().await.unwrap();
         working.activity().reach(Step::Work);
         pass().await;
@@ -289,7 +304,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stream_makes_room_only_if_nothing_else_does() {
         let connections = connections(2, 2);
-        let admit = || connections.admit(ip("192.0.2.1"));
+        let admit = || silent(&connections, "192.0.2.1");
         let stream = admit().await.unwrap();
         stream.activity().reach(Step::Response);
         pass().await;
@@ -304,28 +319,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_with_too_many_loses_its_own() {
         let connections = connections(10, 2);
-        let other = connections.admit(ip("192.0.2.1")).await.unwrap();
+        let other = silent(&connections, "192.0.2.1").await.unwrap();
         pass().await;
         // Addresses of one IPv6 network are one peer.
-        let first = connections.admit(ip("2001:db8::1")).await.unwrap();
+        let first = silent(&connections, "2001:db8::1").await.unwrap();
         pass().await;
-        let second = connections.admit(ip("2001:db8::2")).await.unwrap();
-        let elsewhere = connections.admit(ip("2001:db8:0:1::1")).await.unwrap();
+        let second = silent(&connections, "2001:db8::2").await.unwrap();
+        let elsewhere = silent(&connections, "2001:db8:0:1::1").await.unwrap();
         assert!(!is_closed(&first));
         second.activity().reach(Step::Work);
-        let third = connections.admit(ip("2001:db8::3")).await.unwrap();
+        let third = silent(&connections, "2001:db8::3").await.unwrap();
         assert!(is_closed(&first));
         third.activity().reach(Step::Work);
-        assert!(connections.admit(ip("2001:db8::4")).await.is_none(), "all are being worked on");
+        assert!(silent(&connections, "2001:db8::4").await.is_none(), "all are being worked on");
         assert!(![&other, &second, &third, &elsewhere].into_iter().any(is_closed));
         drop(second);
-        assert!(connections.admit(ip("2001:db8::4")).await.is_some());
+        assert!(silent(&connections, "2001:db8::4").await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_request_has_not_been_read_makes_no_room() {
+        let connections = connections(2, 2);
+        let unread = connections.admit(ip("192.0.2.1")).await.unwrap();
+        pass().await;
+        let read = silent(&connections, "192.0.2.1").await.unwrap();
+        let _new = connections.admit(ip("192.0.2.1")).await.unwrap();
+        assert!(is_closed(&read) && !is_closed(&unread), "its client waits for us");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_waits_while_all_are_being_worked_on() {
         let connections = connections(1, 1);
-        let first = connections.admit(ip("192.0.2.1")).await.unwrap();
+        let first = silent(&connections, "192.0.2.1").await.unwrap();
         first.activity().reach(Step::Work);
         let mut waiting = std::pin::pin!(connections.admit(ip("192.0.2.2")));
         assert!(waiting.as_mut().now_or_never().is_none());

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
@@ -25,6 +26,8 @@ pub(super) struct Requests {
     peer: Peer,
     routes: TowerToHyperService<Router>,
     activity: Arc<Activity>,
+    /// Whether the connection has had a request.
+    used: AtomicBool,
 }
 
 /// The body of a request. At its end the request is worked on.
@@ -41,7 +44,7 @@ pub(super) struct ResponseBody {
 
 impl Requests {
     pub(super) fn new(peer: Peer, router: Router, activity: Arc<Activity>) -> Self {
-        Self { peer, routes: TowerToHyperService::new(router), activity }
+        Self { peer, routes: TowerToHyperService::new(router), activity, used: AtomicBool::new(false) }
     }
 }
 
@@ -64,7 +67,16 @@ impl Service<Request<Incoming>> for Requests {
             request.map(|body| Body::new(RequestBody { body, activity: Arc::clone(&activity) }));
         request.extensions_mut().insert(self.peer);
         let response = self.routes.call(request);
-        async move { Ok(respond(response.await?, activity)) }.boxed()
+        let used = self.used.swap(true, Ordering::Relaxed);
+        async move {
+            // Requests that were sent without waiting for responses would otherwise be answered in one go, while other
+            // connections wait.
+            if used {
+                tokio::task::yield_now().await;
+            }
+            Ok(respond(response.await?, activity))
+        }
+        .boxed()
     }
 }
 
@@ -130,5 +142,48 @@ impl hyper::body::Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.activity.reach(Step::Head);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::AtomicUsize;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::listener::{Limits, listen, serve};
+
+    const PIPELINED: usize = 100;
+
+    #[tokio::test]
+    async fn pipelined_requests_take_turns_with_those_of_other_connections() {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let answered = Arc::new(AtomicUsize::new(0));
+        let (counted, seen) = (Arc::clone(&answered), answered);
+        let many = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            std::future::ready("")
+        };
+        let before = move || std::future::ready(seen.load(Ordering::Relaxed).to_string());
+        let router = Router::new().route("/many", get(many)).route("/before", get(before));
+        // Everything is sent before anything is served: the kernel holds it.
+        let mut flood = TcpStream::connect(address).await.unwrap();
+        let requests = "GET /many HTTP/1.1\r\nhost: x\r\n\r\n".repeat(PIPELINED);
+        flood.write_all(requests.as_bytes()).await.unwrap();
+        let mut other = TcpStream::connect(address).await.unwrap();
+        let request = "GET /before HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        other.write_all(request.as_bytes()).await.unwrap();
+        let never = CancellationToken::new();
+        tokio::spawn(serve(listener, router, Limits::default(), never.clone(), never));
+        let mut response = String::new();
+        other.read_to_string(&mut response).await.unwrap();
+        let before: usize = response.lines().last().unwrap().parse().unwrap();
+        assert!(before <= 5, "{before} of {PIPELINED} went first");
     }
 }
