@@ -82,13 +82,15 @@ mod tests {
     }
 
     #[test]
-    fn an_address_at_the_public_service_of_a_provider_has_one_name() {
+    fn an_address_of_a_provider_has_one_name_wherever_it_is_installed() {
         for (address, expected) in [
             ("https://GitHub.com/Acme/Web", "github.com/acme/web"),
             ("ssh://git@ssh.github.com:443/acme/web.git", "github.com/acme/web"),
             ("https://gitlab.com/Acme/Apps/Web", "gitlab.com/acme/apps/web"),
             ("ssh://git@altssh.gitlab.com:443/acme/web.git", "gitlab.com/acme/web"),
-            ("https://git.example.com/Acme/Web", "git.example.com/Acme/Web"),
+            ("https://git.example.com/Acme/Web", "git.example.com/acme/web"),
+            ("https://www.github.com/Acme/Web", "github.com/acme/web"),
+            ("https://www.gitlab.com/Acme/Web", "gitlab.com/acme/web"),
         ] {
             assert_eq!(parse_repository(address).unwrap().as_str(), expected);
         }

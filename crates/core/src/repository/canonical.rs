@@ -32,7 +32,7 @@ const ENCODED: AsciiSet = CONTROLS
 /// The name of the repository at an address.
 pub(super) fn name(address: &Address, hosts: &KnownHosts) -> Result<RepoId, RepoIdError> {
     let host = host(&address.host, hosts)?;
-    let path = path(&host, &address.path, hosts)?;
+    let path = path(&address.path, hosts)?;
     let mut text = String::with_capacity(host.len() + path.len() + 7);
     text.push_str(&host);
     let host_end = text.len();
@@ -77,7 +77,7 @@ fn host<'a>(written: &str, hosts: &'a KnownHosts) -> Result<Cow<'a, str>, RepoId
     Ok(hosts.behind(&host).map_or(Cow::Owned(host), Cow::Borrowed))
 }
 
-fn path(host: &str, written: &str, hosts: &KnownHosts) -> Result<String, RepoIdError> {
+fn path(written: &str, hosts: &KnownHosts) -> Result<String, RepoIdError> {
     if written.chars().any(char::is_control) {
         return Err(RepoIdError::Control);
     }
@@ -89,7 +89,7 @@ fn path(host: &str, written: &str, hosts: &KnownHosts) -> Result<String, RepoIdE
         }
         path.push_str(segment);
     }
-    if hosts.ignores_case(host) {
+    if hosts.ignores_case() {
         path.make_ascii_lowercase();
     }
     let kept = without_suffix(&path).len();

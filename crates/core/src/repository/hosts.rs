@@ -1,45 +1,48 @@
-/// The hosts of public services, with their spellings. Each provider lists its own; see `providers::known_hosts`.
-///
-/// Servers that are not listed are compared exactly, by the host that an address names.
+/// How the servers of providers treat the addresses of repositories. Each provider says it of its own; see
+/// `providers::known_hosts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownHosts {
-    ignoring_case: Vec<&'static str>,
-    ssh_aliases: Vec<(&'static str, &'static str)>,
+    ignores_case: bool,
+    aliases: Vec<(&'static str, &'static str)>,
 }
 
 impl KnownHosts {
-    /// No public service.
-    pub const NONE: Self = Self { ignoring_case: Vec::new(), ssh_aliases: Vec::new() };
+    /// No provider: paths are compared exactly, on the host that an address names.
+    pub const NONE: Self = Self { ignores_case: false, aliases: Vec::new() };
 
-    /// Adds hosts whose paths ignore case: they redirect from any case to the one the owner chose, and refuse two
-    /// names that differ only in case. Other servers may keep two repositories that differ only in case.
+    /// Every server of the provider ignores the case of paths, wherever it is installed: it redirects from any case to the
+    /// one that the owner chose, and refuses two names that differ only in case.
+    ///
+    /// A server that keeps such names apart, as one of plain Git may, sends none of the provider's deliveries. Its
+    /// addresses are compared without case too, which finds more rules and trusts nobody more.
     #[must_use]
-    pub fn ignoring_case(mut self, hosts: &[&'static str]) -> Self {
-        self.ignoring_case.extend(hosts);
+    pub fn ignoring_case(mut self) -> Self {
+        self.ignores_case = true;
         self
     }
 
-    /// Adds second host names, each with the first: those for SSH on port 443, for networks that let nothing else
-    /// out. The repositories are those of the first name.
+    /// Adds second host names of public services, each with the first: `www.`, and those for SSH on port 443, for
+    /// networks that let nothing else out. The repositories are those of the first name.
     #[must_use]
-    pub fn ssh_aliases(mut self, hosts: &[(&'static str, &'static str)]) -> Self {
-        self.ssh_aliases.extend(hosts);
+    pub fn aliases(mut self, hosts: &[(&'static str, &'static str)]) -> Self {
+        self.aliases.extend(hosts);
         self
     }
 
-    /// Both tables in one.
+    /// What both know.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
-        self.ignoring_case(&other.ignoring_case).ssh_aliases(&other.ssh_aliases)
+        let ignores_case = self.ignores_case || other.ignores_case;
+        Self { ignores_case, ..self.aliases(&other.aliases) }
     }
 
-    /// Whether the paths of a host ignore case.
-    pub(super) fn ignores_case(&self, host: &str) -> bool {
-        self.ignoring_case.contains(&host)
+    /// Whether paths ignore case.
+    pub(super) fn ignores_case(&self) -> bool {
+        self.ignores_case
     }
 
     /// The first name of a host that is a second one.
     pub(super) fn behind(&self, host: &str) -> Option<&'static str> {
-        self.ssh_aliases.iter().find(|(second, _)| *second == host).map(|(_, first)| *first)
+        self.aliases.iter().find(|(second, _)| *second == host).map(|(_, first)| *first)
     }
 }

@@ -115,13 +115,12 @@ impl RepoId {
     ///   providers show the same encoded path in all addresses of a repository.
     /// - `?` and `#` begin what is not part of the name in all syntaxes.
     ///
-    /// `hosts` says what is particular about the hosts of public services.
+    /// `hosts` says what is particular about the servers of providers.
     pub fn parse_with(address: &str, hosts: &KnownHosts) -> Result<Self, RepoIdError> {
         canonical::name(&parse::address(address)?, hosts)
     }
 
-    /// The same without any knowledge of public services: for a name that is canonical already, such as a stored one,
-    /// and for hosts that are none of theirs.
+    /// The same without any knowledge of providers: for a name that is canonical already, such as a stored one.
     pub fn parse(address: &str) -> Result<Self, RepoIdError> {
         Self::parse_with(address, &KnownHosts::NONE)
     }

@@ -3,11 +3,13 @@
 
 use super::*;
 
-/// What a provider would say of its own public service.
+/// What a provider would say of its servers.
 fn hosts() -> KnownHosts {
-    KnownHosts::default()
-        .ignoring_case(&["github.com", "forge.example"])
-        .ssh_aliases(&[("ssh.github.com", "github.com"), ("altssh.forge.example", "forge.example")])
+    KnownHosts::default().ignoring_case().aliases(&[
+        ("www.github.com", "github.com"),
+        ("ssh.github.com", "github.com"),
+        ("altssh.forge.example", "forge.example"),
+    ])
 }
 
 fn name(address: &str) -> String {
@@ -51,7 +53,7 @@ fn trailing_slashes_and_git_suffixes_are_stripped() {
         ("https://github.com/o/r.git//", "github.com/o/r"),
         ("https://github.com/o/r.git.git/.git/", "github.com/o/r"),
         ("https://github.com/o/r.GIT", "github.com/o/r"),
-        ("https://git.example.com/o/r.GIT", "git.example.com/o/r.GIT"),
+        ("https://git.example.com/o/r.GIT", "git.example.com/o/r"),
         ("https://git.example.com//o///r", "git.example.com/o/r"),
         ("git@git.example.com:/o/r.git", "git.example.com/o/r"),
         ("https://git.example.com/r.github", "git.example.com/r.github"),
@@ -59,15 +61,19 @@ fn trailing_slashes_and_git_suffixes_are_stripped() {
 }
 
 #[test]
-fn hosts_know_no_case_and_paths_only_on_known_hosts() {
+fn hosts_know_no_case_and_paths_only_where_no_provider_is() {
     check(&[
         ("https://GitHub.com/Acme/Web", "github.com/acme/web"),
         ("git@FORGE.example:Acme/Web.git", "forge.example/acme/web"),
-        ("https://Git.Example.COM/Acme/Web", "git.example.com/Acme/Web"),
+        ("https://Git.Example.COM/Acme/Web", "git.example.com/acme/web"),
+        ("https://www.github.com/Acme/Web", "github.com/acme/web"),
+        ("https://www.git.example.com/o/r", "www.git.example.com/o/r"),
         ("HTTPS://git.example.com/o/r", "git.example.com/o/r"),
         ("https://git.example.com./o/r", "git.example.com/o/r"),
     ]);
-    assert!(!same("https://git.example.com/acme/web", "https://git.example.com/Acme/web"));
+    assert!(same("https://git.example.com/acme/web", "ssh://git@git.example.com:2222/Acme/web.git"));
+    let exact = RepoId::parse("https://Git.Example.COM/Acme/Web").map(String::from);
+    assert_eq!(exact.as_deref(), Ok("git.example.com/Acme/Web"));
 }
 
 #[test]
@@ -175,7 +181,7 @@ fn paths_are_compared_decoded() {
         ("https://git.example.com/o/%2541", "git.example.com/o/%2541"),
         ("https://git.example.com/o/f%C3%BC", "git.example.com/o/f%C3%BC"),
         ("https://git.example.com/o/f\u{fc}", "git.example.com/o/f%C3%BC"),
-        ("git@ssh.dev.azure.com:v3/acme/My%20Web/web", "ssh.dev.azure.com/v3/acme/My%20Web/web"),
+        ("git@ssh.dev.azure.com:v3/acme/My%20Web/web", "ssh.dev.azure.com/v3/acme/my%20web/web"),
     ]);
 }
 

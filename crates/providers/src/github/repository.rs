@@ -8,10 +8,12 @@ use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 use crate::json::Text;
 use crate::request::distinct;
 
-/// github.com ignores the case of paths, and `ssh.github.com` serves its repositories over SSH on port 443.
+/// GitHub ignores the case of paths, on github.com and in Enterprise Server. `ssh.github.com` serves the repositories of
+/// github.com over SSH on port 443, and `www.github.com` redirects to them.
 /// Source: <https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port>.
 pub(super) static HOSTS: LazyLock<KnownHosts> = LazyLock::new(|| {
-    KnownHosts::NONE.ignoring_case(&["github.com"]).ssh_aliases(&[("ssh.github.com", "github.com")])
+    let aliases = [("www.github.com", "github.com"), ("ssh.github.com", "github.com")];
+    KnownHosts::NONE.ignoring_case().aliases(&aliases)
 });
 
 /// A repository. Payloads of `push` write some fields differently from all others, and organization events

@@ -9,10 +9,12 @@ use crate::PayloadError;
 use crate::json::Text;
 use crate::request::distinct;
 
-/// gitlab.com ignores the case of paths, and `altssh.gitlab.com` serves its repositories over SSH on port 443.
+/// GitLab ignores the case of paths, wherever it is installed. `altssh.gitlab.com` serves the repositories of gitlab.com
+/// over SSH on port 443, and `www.gitlab.com` redirects.
 /// Source: <https://about.gitlab.com/blog/gitlab-dot-com-now-supports-an-alternate-git-plus-ssh-port/>.
 pub(super) static HOSTS: LazyLock<KnownHosts> = LazyLock::new(|| {
-    KnownHosts::NONE.ignoring_case(&["gitlab.com"]).ssh_aliases(&[("altssh.gitlab.com", "gitlab.com")])
+    let aliases = [("www.gitlab.com", "gitlab.com"), ("altssh.gitlab.com", "gitlab.com")];
+    KnownHosts::NONE.ignoring_case().aliases(&aliases)
 });
 
 /// A project. (`repository` beside it is deprecated and holds less.)
