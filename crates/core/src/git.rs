@@ -19,8 +19,8 @@ pub enum InvalidGitName {
 
 /// A branch by its short name, for example `main` or `feature/login`.
 ///
-/// Branch names are case-sensitive. They follow `git check-ref-format`, so they hold no control
-/// characters, spaces, `~^:?*[\`, `..` or `@{`.
+/// Branch names are case-sensitive. They follow `git check-ref-format`, so they hold no ASCII control
+/// characters, spaces, `~^:?*[\`, `..` or `@{`. They may begin with a dash, and hold what terminals act on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Branch(Arc<str>);
@@ -166,18 +166,17 @@ impl GitRef {
     }
 }
 
-/// The rules of `git check-ref-format` for a name of one level or more.
+/// The rules of `git check-ref-format` for what follows `refs/heads/` or `refs/tags/`. `git branch` takes fewer names:
+/// a push may create those that it refuses, such as `-x` and `@`. Git looks at bytes, so it knows ASCII control characters only.
 /// Source: <https://git-scm.com/docs/git-check-ref-format>.
 fn check_name(name: &str) -> Result<(), InvalidGitName> {
     let legal = !name.is_empty()
         && name.len() <= LONGEST_NAME
-        && name != "@"
-        && !name.starts_with('-')
         && !name.ends_with(['/', '.'])
         && !name.contains("..")
         && !name.contains("@{")
         && name.split('/').all(is_component)
-        && !name.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c));
+        && !name.chars().any(|c| c.is_ascii_control() || " ~^:?*[\\".contains(c));
     legal.then_some(()).ok_or(InvalidGitName::Ref)
 }
 
@@ -215,13 +214,32 @@ mod tests {
 
     #[test]
     fn names_follow_check_ref_format() {
-        for good in ["main", "feature/a/b", "v1.0", "füße", "a-b_c", "release-1"] {
+        for good in [
+            "main",
+            "feature/a/b",
+            "v1.0",
+            "füße",
+            "a-b_c",
+            "release-1",
+            "-x",
+            "@",
+            "a@b",
+            "n\u{85}l",
+            "\u{202e}x",
+            "refs/heads/main",
+            "it's-\"quoted\"",
+            "a.locked",
+            "<b>",
+            "!x",
+            "x{y}z",
+            "HEAD",
+        ] {
             assert!(Branch::parse(good).is_ok(), "{good}");
         }
         let long = "a".repeat(LONGEST_NAME + 1);
         for bad in [
-            "", "-x", "a..b", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a/", "/a", "a//b", ".a",
-            "a/.b", "a.lock", "a.lock/b", "a.", "@", "a@{1}", "a\u{7f}", "a\nb", &long,
+            "", "a..b", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a/", "/a", "a//b", ".a",
+            "a/.b", "a.lock", "a.lock/b", "a.", "a@{1}", "a\u{7f}", "a\nb", &long,
         ] {
             assert_eq!(Branch::parse(bad), Err(InvalidGitName::Ref), "{bad:?}");
         }

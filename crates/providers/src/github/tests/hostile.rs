@@ -127,7 +127,7 @@ fn fields_that_cannot_be_what_they_should_be_are_named() {
         ("push", &push, "after", (fixtures::push::AFTER, "--upload-pack=x")),
         ("pull_request", pull_request, "action", (r#""opened""#, r#""""#)),
         ("pull_request", pull_request, "action", (r#""opened""#, r#""a\nb""#)),
-        ("pull_request", pull_request, "pull_request.base.ref", (r#""ref": "main""#, r#""ref": "-x""#)),
+        ("pull_request", pull_request, "pull_request.base.ref", (r#""ref": "main""#, r#""ref": "a b""#)),
         (
             "pull_request",
             pull_request,

@@ -152,7 +152,7 @@ fn projects_are_named_by_every_good_address() {
         (r#""git_ssh_url":"ssh://git@altssh.gitlab.com:443/acme/web.git""#, vec!["gitlab.com/acme/web"]),
         (
             r#""web_url":"https://gl.acme.example:8443/Acme/Web","git_ssh_url":"ssh://git@ssh.acme.example:2222/Acme/Web.git""#,
-            vec!["gl.acme.example:8443/Acme/Web", "ssh.acme.example/Acme/Web"],
+            vec!["gl.acme.example:8443/acme/web", "ssh.acme.example/acme/web"],
         ),
         (r#""web_url":"","git_ssh_url":"/local","git_http_url":"https://a/o/r.git""#, vec!["a/o/r"]),
     ] {

@@ -116,7 +116,7 @@ fn fields_that_are_missing_or_malformed_are_named() {
             "Merge Request Hook",
             merge_request,
             "object_attributes.target_branch",
-            (r#""target_branch": "main""#, r#""target_branch": "-x""#),
+            (r#""target_branch": "main""#, r#""target_branch": "a b""#),
         ),
         ("Merge Request Hook", merge_request, "object_attributes.source_branch", ("feature/cart", "a..b")),
         (
