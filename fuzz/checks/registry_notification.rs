@@ -21,7 +21,7 @@ pub(crate) fn check(data: &[u8]) {
         Ok(hints) => {
             assert!(hints.len() <= MOST_HINTS, "{} hints", hints.len());
             for hint in hints {
-                let tag = hint.tag.as_deref().expect("every format names tags");
+                let tag = hint.tag.as_deref().unwrap_or("latest");
                 let registry = hint.registry.as_deref().unwrap_or(UNNAMED);
                 let image = ImageRef::of(registry, &hint.repository, tag);
                 let image = image.unwrap_or_else(|error| panic!("{hint:?} is no image: {error}"));

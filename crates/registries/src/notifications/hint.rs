@@ -1,16 +1,25 @@
-use trigger_core::{ImageRef, PushHint};
+use trigger_core::{Digest, ImageRef, PushHint};
 
 /// The registry in a name whose other parts are checked, where none is named.
 const UNNAMED: &str = "registry.invalid";
 
-/// A hint for a tag, unless the parts cannot be those of an image.
+/// A tag in a name whose other parts are checked.
+const ANY_TAG: &str = "latest";
+
+/// A hint for a tag, unless the parts cannot be those of an image. What was pushed without a tag has nothing, or its
+/// digest, in its place: then the hint is for every tag, any of which the registry may have moved in the same push.
 pub(super) fn hint(registry: Option<&str>, repository: &str, tag: &str) -> Option<PushHint> {
+    if tag.is_empty() || Digest::parse(tag).is_ok() {
+        return hint_of_repository(registry, repository);
+    }
     ImageRef::of(registry.unwrap_or(UNNAMED), repository, tag).ok()?;
-    Some(PushHint {
-        registry: registry.map(ToOwned::to_owned),
-        repository: repository.to_owned(),
-        tag: Some(tag.to_owned()),
-    })
+    Some(PushHint { tag: Some(tag.to_owned()), ..hint_of_repository(registry, repository)? })
+}
+
+/// A hint for every tag of a repository, for registries that do not name every tag that they have moved.
+pub(super) fn hint_of_repository(registry: Option<&str>, repository: &str) -> Option<PushHint> {
+    ImageRef::of(registry.unwrap_or(UNNAMED), repository, ANY_TAG).ok()?;
+    Some(PushHint { registry: registry.map(ToOwned::to_owned), repository: repository.to_owned(), tag: None })
 }
 
 /// Takes `host/name` apart.

@@ -101,7 +101,7 @@ fn docker_hub_tells_of_a_tag() {
         &[
             (&body("acme/base", r#""1.2""#), &["docker.io acme/base 1.2"]),
             (&body("library/node", r#""20""#), &["docker.io library/node 20"]),
-            (&body("acme/base", "null"), &[]),
+            (&body("acme/base", "null"), &["docker.io acme/base "]),
             (&body("ACME", r#""1""#), &[]),
         ],
     );
@@ -186,23 +186,22 @@ fn harbor_tells_in_two_forms() {
     };
     let elsewhere = r#"{"tag":"1","resource_url":"hub.example/team/other:1"}"#;
     let longer = r#"{"tag":"1","resource_url":"hub.example/team/base-x:1"}"#;
-    let (named, named_too) = ("hub.example:8443 team/base 1", "hub.example:8443 team/base latest");
+    let named = "hub.example:8443 team/base ";
     check(
         "harbor",
         &[
             (&own("PUSH_ARTIFACT", &[&one]), &[named]),
-            (&own("PUSH_ARTIFACT", &[&one, &two, &digest]), &[named, named_too]),
-            (
-                &own("PUSH_ARTIFACT", &[elsewhere, longer, r#"{"tag":"2"}"#]),
-                &["* team/base 1", "* team/base 1", "* team/base 2"],
-            ),
+            (&own("PUSH_ARTIFACT", &[&one, &two, &digest]), &[named]),
+            (&own("PUSH_ARTIFACT", &[elsewhere, longer, r#"{"tag":"2"}"#]), &["* team/base "]),
             (&own("DELETE_ARTIFACT", &[&one]), &[]),
-            (&cloud("harbor.artifact.pushed", &[&two]), &[named_too]),
-            (&cloud("harbor.artifact.pushed", &[&digest]), &[]),
+            (&own("PUSH_ARTIFACT", &[&digest]), &[named]),
+            (&own("PUSH_ARTIFACT", &[&one, elsewhere]), &["* team/base ", named]),
+            (&cloud("harbor.artifact.pushed", &[&two]), &[named]),
+            (&cloud("harbor.artifact.pushed", &[&digest]), &[named]),
             (&cloud("harbor.artifact.pulled", &[&one]), &[]),
             (
                 r#"{"type":"PUSH_ARTIFACT","event_data":{"resources":null,"repository":{"repo_full_name":"a"}}}"#,
-                &[],
+                &["* a "],
             ),
         ],
     );
@@ -236,19 +235,36 @@ fn github_tells_of_packages_of_all_kinds() {
     check(
         "ghcr",
         &[
-            (&body("package", "published", "CONTAINER", &usual), &["ghcr.io acme/base 1"]),
-            (&body("registry_package", "published", "CONTAINER", &usual), &["ghcr.io acme/base 1"]),
-            (&body("package", "updated", "container", &deep), &["ghcr.io acme/web/base 1"]),
-            (&body("package", "published", "CONTAINER", &version("1", "")), &["ghcr.io acme/base 1"]),
+            (&body("package", "published", "CONTAINER", &usual), &["ghcr.io acme/base "]),
+            (&body("registry_package", "published", "CONTAINER", &usual), &["ghcr.io acme/base "]),
+            (&body("package", "updated", "container", &deep), &["ghcr.io acme/web/base "]),
+            (&body("package", "published", "CONTAINER", &version("1", "")), &["ghcr.io acme/base "]),
             (
                 &body("package", "published", "CONTAINER", &version("1", "npm.example/x/y:1")),
-                &["ghcr.io acme/base 1"],
+                &["ghcr.io acme/base "],
             ),
             (
                 &body("package", "published", "CONTAINER", r#"{"package_url":"ghcr.io/acme/base:7"}"#),
-                &["ghcr.io acme/base 7"],
+                &["ghcr.io acme/base "],
             ),
-            (&body("package", "published", "CONTAINER", &version("", "ghcr.io/acme/base:")), &[]),
+            (
+                &body("package", "published", "CONTAINER", &version("", "ghcr.io/acme/base:")),
+                &["ghcr.io acme/base "],
+            ),
+            (
+                &body(
+                    "package",
+                    "published",
+                    "CONTAINER",
+                    &version("", &format!("ghcr.io/acme/x/base@{DIGEST}")),
+                ),
+                &["ghcr.io acme/x/base "],
+            ),
+            (&body("package", "published", "CONTAINER", "null"), &["ghcr.io acme/base "]),
+            (
+                &body("package", "published", "CONTAINER", r#"{"container_metadata":null}"#),
+                &["ghcr.io acme/base "],
+            ),
             (&body("package", "published", "npm", &usual), &[]),
             (&body("package", "deleted", "CONTAINER", &usual), &[]),
         ],
@@ -257,7 +273,7 @@ fn github_tells_of_packages_of_all_kinds() {
         "ghcr",
         &[
             (r#"{"action":"published"}"#, "package"),
-            (r#"{"action":"published","package":{"package_type":"container"}}"#, "package.package_version"),
+            (r#"{"action":"published","package":{"package_type":"container"}}"#, "package.namespace"),
             (
                 r#"{"action":"published","package":{"package_type":"container","package_version":{}}}"#,
                 "package.namespace",
@@ -282,12 +298,18 @@ fn github_tells_of_packages_of_all_kinds() {
 }
 
 #[test]
-fn artifactory_may_mean_either_of_two_names() {
+fn artifactory_may_mean_one_of_several_names() {
     let body = |domain: &str, kind: &str, key: &str| {
         format!(
             r#"{{"domain":"{domain}","event_type":"{kind}","data":{{"repo_key":"{key}","event_type":"{kind}",
                 "path":"team/base/1/manifest.json","name":"manifest.json","sha256":"00","size":7,
                 "image_name":"team/base","tag":"1","platforms":[]}},"subscription_key":"x","jpd_origin":"https://acme.example","source":"x"}}"#
+        )
+    };
+    let last_part = |path: &str, tag: &str| {
+        format!(
+            r#"{{"domain":"docker","event_type":"pushed","data":{{"repo_key":"docker-local","path":"{path}",
+                "image_name":"base","tag":{tag}}}}}"#
         )
     };
     check(
@@ -297,6 +319,22 @@ fn artifactory_may_mean_either_of_two_names() {
             (&body("docker", "pushed", "Docker_Local"), &["* team/base 1"]),
             (&body("docker", "deleted", "docker-local"), &[]),
             (&body("artifact", "deployed", "docker-local"), &[]),
+            (
+                &last_part("platform/web/base/1/manifest.json", r#""1""#),
+                &[
+                    "* base 1",
+                    "* docker-local/base 1",
+                    "* platform/web/base 1",
+                    "* docker-local/platform/web/base 1",
+                ],
+            ),
+            (&last_part("platform/other/1/manifest.json", r#""1""#), &["* base 1", "* docker-local/base 1"]),
+            (&last_part("xbase/1/manifest.json", r#""1""#), &["* base 1", "* docker-local/base 1"]),
+            (
+                &last_part(&format!("web/base/{DIGEST}/manifest.json"), &format!("{DIGEST:?}")),
+                &["* base ", "* docker-local/base ", "* web/base ", "* docker-local/web/base "],
+            ),
+            (&last_part("", "null"), &["* base ", "* docker-local/base "]),
         ],
     );
     check_refused(
@@ -304,7 +342,6 @@ fn artifactory_may_mean_either_of_two_names() {
         &[
             (r#"{"domain":"docker","event_type":"pushed"}"#, "data"),
             (r#"{"domain":"docker","event_type":"pushed","data":{"tag":"1"}}"#, "data.image_name"),
-            (r#"{"domain":"docker","event_type":"pushed","data":{"image_name":"a"}}"#, "data.tag"),
         ],
     );
 }

@@ -100,7 +100,8 @@ async fn answers_are_constant_and_name_nothing() {
             GHCR_PING,
             (200, "ping"),
         ),
-        ("no key in the path", "generic/", vec![], elsewhere, (404, "not-found")),
+        ("no key in the path", "generic/", vec![], elsewhere, (401, "unauthorized")),
+        ("slashes about the key", &format!("/generic//{KEY}/"), vec![], elsewhere, (200, "ignored")),
         ("unknown format", "ecr", vec![], elsewhere, (404, "not-found")),
         ("a key for google", &format!("google/{KEY}"), vec![], elsewhere, (404, "not-found")),
     ] {

@@ -49,7 +49,7 @@ struct NoSecrets;
 impl ImageNotifier for Recorder {
     fn notify(&self, hint: &PushHint) -> usize {
         self.0.lock().unwrap().push(hint.clone());
-        usize::from(hint.repository == "team/base" && hint.tag.as_deref() == Some("1"))
+        usize::from(hint.repository == "team/base" && hint.tag.as_deref().is_none_or(|tag| tag == "1"))
     }
 }
 
@@ -142,7 +142,9 @@ impl Scene {
     /// The images hinted at since the last call.
     pub fn hinted(&self) -> Vec<String> {
         let hints = std::mem::take(&mut *self.recorder.0.lock().unwrap());
-        hints.into_iter().map(|hint| format!("{}:{}", hint.repository, hint.tag.unwrap())).collect()
+        // A hint for every tag is one for this.
+        let tag = |hint: &PushHint| hint.tag.clone().unwrap_or_else(|| "1".to_owned());
+        hints.iter().map(|hint| format!("{}:{}", hint.repository, tag(hint))).collect()
     }
 
     pub fn write_key(&self, format: &str, text: Option<&str>) {

@@ -9,7 +9,8 @@ use crate::notifications::{CredentialLocation, NotificationError, NotificationFo
 /// JFrog Artifactory (event types of its webhooks, domain `docker`).
 ///
 /// It does not name the host under which clients reach it. Its settings decide whether the key of the repository is part
-/// of the name, so there is a hint for either name.
+/// of the name. Some versions give the whole name of an image, others its last part, with the whole in the path. So there
+/// is a hint for each of these names.
 pub(in crate::notifications) struct Artifactory;
 
 #[derive(Deserialize)]
@@ -24,6 +25,7 @@ struct Event {
 struct Data {
     repo_key: Option<String>,
     image_name: Option<String>,
+    path: Option<String>,
     tag: Option<String>,
 }
 
@@ -51,8 +53,19 @@ impl NotificationFormat for Artifactory {
         }
         let data = event.data.ok_or(NotificationError::Field("data"))?;
         let name = data.image_name.ok_or(NotificationError::Field("data.image_name"))?;
-        let tag = data.tag.ok_or(NotificationError::Field("data.tag"))?;
-        let below_key = data.repo_key.and_then(|key| hint(None, &format!("{key}/{name}"), &tag));
-        Ok(hint(None, &name, &tag).into_iter().chain(below_key).collect())
+        let tag = data.tag.unwrap_or_default();
+        let in_path = data.path.as_deref().and_then(|path| whole_name(path, &name));
+        let names = [Some(name.as_str()), in_path.filter(|whole| *whole != name)];
+        let below_key = |name: &str| data.repo_key.as_ref().map(|key| format!("{key}/{name}"));
+        let names = names.into_iter().flatten().flat_map(|name| [Some(name.to_owned()), below_key(name)]);
+        Ok(names.flatten().filter_map(|name| hint(None, &name, &tag)).collect())
     }
+}
+
+/// The name of an image in the path of its manifest, `team/base/1/manifest.json`, if it ends with `name`.
+fn whole_name<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    let (tagged, _file) = path.trim_start_matches('/').rsplit_once('/')?;
+    let (whole, _tag) = tagged.rsplit_once('/')?;
+    let before = whole.strip_suffix(name)?;
+    (before.is_empty() || before.ends_with('/')).then_some(whole)
 }

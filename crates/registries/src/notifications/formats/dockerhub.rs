@@ -46,7 +46,7 @@ impl NotificationFormat for DockerHub {
 
     fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Vec<PushHint>, NotificationError> {
         let event: Event = parse(body)?;
-        let Some(tag) = event.push_data.tag else { return Ok(Vec::new()) };
+        let tag = event.push_data.tag.unwrap_or_default();
         Ok(hint(Some(REGISTRY), &event.repository.repo_name, &tag).into_iter().collect())
     }
 }

@@ -5,12 +5,15 @@ use serde::Deserialize;
 use trigger_core::PushHint;
 
 use crate::notifications::credential::required;
-use crate::notifications::hint::{hint, split_address};
+use crate::notifications::hint::{hint_of_repository, split_host};
 use crate::notifications::json::parse;
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// GitHub's container registry, by the webhook events `package` and `registry_package` of a repository or an
 /// organization (GitHub's page on webhook events).
+///
+/// Of an image with several tags they name one, and of one that has got a further tag perhaps another, or none. So the hints
+/// are for every tag of the repository.
 pub(in crate::notifications) struct Ghcr;
 
 const REGISTRY: &str = "ghcr.io";
@@ -36,18 +39,7 @@ struct Package {
 
 #[derive(Deserialize)]
 struct Version {
-    container_metadata: Option<ContainerMetadata>,
     package_url: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ContainerMetadata {
-    tag: Option<Tag>,
-}
-
-#[derive(Deserialize)]
-struct Tag {
-    name: Option<String>,
 }
 
 impl NotificationFormat for Ghcr {
@@ -85,20 +77,22 @@ impl NotificationFormat for Ghcr {
         if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("container")) {
             return Ok(Vec::new());
         }
-        let version = package.version.ok_or(NotificationError::Field("package.package_version"))?;
-        let tag = version.container_metadata.and_then(|metadata| metadata.tag?.name);
-        let address = version.package_url.as_deref().and_then(split_address);
-        let address = address.filter(|(host, ..)| *host == REGISTRY);
-        let name = match (address, package.namespace, package.name) {
-            (Some((_, name, _)), ..) => name.to_owned(),
+        let address = package.version.and_then(|version| version.package_url);
+        let name = match (address.as_deref().and_then(name), package.namespace, package.name) {
+            (Some(name), ..) => name.to_owned(),
             (None, Some(namespace), Some(name)) => format!("{namespace}/{name}"),
             _ => return Err(NotificationError::Field("package.namespace")),
         };
-        // An image that was pushed without a tag has an empty one.
-        let tag = tag.or(address.map(|(.., tag)| tag.to_owned())).unwrap_or_default();
         // Owners are written as they registered themselves; the registry knows lower case only.
-        Ok(hint(Some(REGISTRY), &name.to_ascii_lowercase(), &tag).into_iter().collect())
+        Ok(hint_of_repository(Some(REGISTRY), &name.to_ascii_lowercase()).into_iter().collect())
     }
+}
+
+/// The name in an address such as `ghcr.io/acme/base:1`, whose tag may be missing or be a digest.
+fn name(address: &str) -> Option<&str> {
+    let (_, rest) = split_host(address).filter(|(host, _)| *host == REGISTRY)?;
+    let rest = rest.split('@').next()?;
+    rest.split(':').next().filter(|name| !name.is_empty())
 }
 
 /// The JSON is the body, or a field of the form that GitHub sends by default.

@@ -2,12 +2,15 @@ use http::HeaderMap;
 use serde::Deserialize;
 use trigger_core::PushHint;
 
-use crate::notifications::hint::{hint, split_host};
+use crate::notifications::hint::{hint_of_repository, split_host};
 use crate::notifications::json::{Few, parse};
 use crate::notifications::{CredentialLocation, NotificationError, NotificationFormat};
 
 /// Harbor (its page on webhooks), in its own form and as CloudEvents. It does not sign, but sends a fixed
 /// header.
+///
+/// Of an image with several tags it names one, or none and the digest in its place: a push by `docker`, a replication and a
+/// proxy cache do so in different ways. So its hints are for every tag of the repository.
 pub(in crate::notifications) struct Harbor;
 
 const PUSHED: &str = "PUSH_ARTIFACT";
@@ -34,7 +37,6 @@ struct Data {
 
 #[derive(Deserialize)]
 struct Resource {
-    tag: Option<String>,
     resource_url: Option<String>,
 }
 
@@ -69,12 +71,14 @@ impl NotificationFormat for Harbor {
         };
         let name = data.repository.and_then(|repository| repository.repo_full_name);
         let name = name.ok_or(NotificationError::Field("repository.repo_full_name"))?;
-        let about = |resource: Resource| {
-            let host = resource.resource_url.as_deref().and_then(|address| host(address, &name));
-            // An image that was pushed without a tag has its digest there, which is no tag.
-            hint(host, &name, &resource.tag?)
-        };
-        Ok(data.resources.0.into_iter().filter_map(about).collect())
+        let addresses = data.resources.0.iter().map(|resource| resource.resource_url.as_deref());
+        let mut hosts: Vec<_> = addresses.map(|address| host(address?, &name)).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        if hosts.is_empty() {
+            hosts.push(None);
+        }
+        Ok(hosts.into_iter().filter_map(|host| hint_of_repository(host, &name)).collect())
     }
 }
 
