@@ -87,9 +87,16 @@ impl<'a> DigestRequest<'a> {
                     None => self.digest_of_body().await,
                 }
             }
-            StatusCode::METHOD_NOT_ALLOWED => self.digest_of_body().await,
+            status if self.may_refuse_head(status) => self.digest_of_body().await,
             _ => Err(self.refusal(head).await),
         }
+    }
+
+    /// Whether a GET may be answered although a HEAD is not. Registries and proxies in front of them refuse HEAD in several
+    /// ways, one of which is to know nothing of the tag. Docker Hub counts every GET as a pull and answers HEAD well.
+    fn may_refuse_head(&self, status: StatusCode) -> bool {
+        let refused = matches!(status.as_u16(), 400 | 403 | 404 | 405 | 501);
+        refused && api_host(self.image.registry()) == self.image.registry()
     }
 
     async fn digest_of_body(&mut self) -> Result<Digest, ResolveError> {
