@@ -131,10 +131,12 @@ fn read_entry(json: &str) -> Result<Option<RegistryCredential>, &'static str> {
 
 type UserAndPassword = (Zeroizing<String>, Zeroizing<String>);
 
-/// Reads `auth`, which is `user:password` in Base64.
+/// Reads `auth`, which is `user:password` in Base64, perhaps wrapped at 76 characters: `base64` does so, and the kubelet
+/// passes over line breaks.
 fn decode(auth: &str) -> Result<UserAndPassword, &'static str> {
-    let encoded = auth.trim().trim_end_matches('=').as_bytes();
-    let padded = BASE64.decode(auth.trim().as_bytes());
+    let auth = Zeroizing::new(auth.trim().replace(['\r', '\n'], ""));
+    let encoded = auth.trim_end_matches('=').as_bytes();
+    let padded = BASE64.decode(auth.as_bytes());
     let bytes = padded.or_else(|_| BASE64_NOPAD.decode(encoded)).map_err(|_| "`auth` is not Base64")?;
     let bytes = Zeroizing::new(bytes);
     let both = std::str::from_utf8(&bytes).map_err(|_| "`auth` is not UTF-8")?;
@@ -288,6 +290,9 @@ mod tests {
             (r#"{"auth":"dTpwOnE="}"#, Ok(Some("u:p:q"))),
             (r#"{"auth":"dTpwOnE"}"#, Ok(Some("u:p:q"))),
             (r#"{"auth":" dTpwOnE=\n"}"#, Ok(Some("u:p:q"))),
+            (r#"{"auth":"dTpw\nOnE=\n"}"#, Ok(Some("u:p:q"))),
+            (r#"{"auth":"dTpw\r\nOnE"}"#, Ok(Some("u:p:q"))),
+            (r#"{"auth":"dTpw OnE="}"#, broken("`auth` is not Base64")),
             (r#"{"username":"u","password":"p","email":"e"}"#, Ok(Some("u:p"))),
             (r#"{"username":"other","password":"x","auth":"dTpwOnE="}"#, Ok(Some("u:p:q"))),
             (r#"{"auth":"dTpwOnE=","identitytoken":"t"}"#, Ok(Some("identity t"))),
