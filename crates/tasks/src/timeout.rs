@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// What Tekton gives a custom task that says nothing about time (`GetTimeout` of its API).
 const UNLESS_SAID: Duration = Duration::from_hours(1);
@@ -26,10 +26,7 @@ impl Timeout {
         let Some(text) = timeout.filter(|text| !text.is_empty()) else {
             return Some(Self::Within(UNLESS_SAID));
         };
-        let duration: SignedDuration = text.parse().ok()?;
-        // Go counts nanoseconds in 64 bits.
-        i64::try_from(duration.as_nanos()).ok()?;
-        let duration = Duration::try_from(duration).ok()?;
+        let duration = go_duration(text)?;
         Some(if duration.is_zero() { Self::None } else { Self::Within(duration) })
     }
 
@@ -54,6 +51,65 @@ impl Timeout {
             Self::Within(duration) => begun.checked_add(duration).ok(),
         }
     }
+}
+
+/// The units of Go's durations, in nanoseconds; both ways to write a micro sign.
+const UNITS: [(&str, u64); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+/// A duration as Go reads it (`time.ParseDuration`), which reads the field in Tekton: numbers with a unit each, in any
+/// order and also twice, or `0`. `None` for anything else, for what does not fit 64 bits, and for less than nothing.
+fn go_duration(text: &str) -> Option<Duration> {
+    let (is_negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(Duration::ZERO);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut nanos = 0_u64;
+    while !rest.is_empty() {
+        let (whole, after) = digits(rest);
+        let (fraction, after) = after.strip_prefix('.').map_or(("", after), digits);
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let end = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, next) = after.split_at_checked(end)?;
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
+        nanos = nanos.checked_add(whole.checked_mul(*unit)?)?.checked_add(share(fraction, *unit))?;
+        rest = next;
+    }
+    // Go counts in 63 bits and a sign.
+    let fits = i64::try_from(nanos).is_ok() && (!is_negative || nanos == 0);
+    fits.then(|| Duration::from_nanos(nanos))
+}
+
+fn digits(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// The nanoseconds of a decimal fraction of a unit. Digits that cannot count are left out.
+fn share(fraction: &str, unit: u64) -> u64 {
+    /// A nanosecond is a 3.6 million millionth of an hour: further digits change nothing.
+    const COUNTED: usize = 15;
+    let counted = fraction.get(..COUNTED.min(fraction.len())).unwrap_or_default();
+    let scale = 10_u128.pow(u32::try_from(counted.len()).unwrap_or_default());
+    let value = counted.parse::<u128>().unwrap_or_default() * u128::from(unit) / scale;
+    u64::try_from(value).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -94,8 +150,28 @@ mod tests {
             (Some("1.5s"), Some(Timeout::Within(Duration::from_millis(1500)))),
             (Some("0s"), Some(Timeout::None)),
             (Some("0h0m0s"), Some(Timeout::None)),
-            (Some("0"), None),
+            (Some("0"), Some(Timeout::None)),
+            (Some("+0"), Some(Timeout::None)),
+            (Some("-0s"), Some(Timeout::None)),
+            (Some(".5h"), seconds(1800)),
+            (Some("5.h"), seconds(5 * 3600)),
+            (Some("+1m1m"), seconds(120)),
+            (Some("1s1h"), seconds(3601)),
+            (Some("1500ms"), Some(Timeout::Within(Duration::from_millis(1500)))),
+            (Some("7us7µs7μs"), Some(Timeout::Within(Duration::from_micros(21)))),
+            (Some("0.000000001s"), Some(Timeout::Within(Duration::from_nanos(1)))),
+            (Some("0.3333333333333333333h"), Some(Timeout::Within(Duration::from_nanos(1_199_999_999_999)))),
             (Some("-5m"), None),
+            (Some("."), None),
+            (Some(".s"), None),
+            (Some("5"), None),
+            (Some("1h5"), None),
+            (Some("1 h"), None),
+            (Some("1d"), None),
+            (Some("--1s"), None),
+            (Some("-"), None),
+            (Some("1s "), None),
+            (Some("9223372036854775808ns"), None),
             (Some("soon"), None),
             (Some("999999999999h"), None),
         ] {
