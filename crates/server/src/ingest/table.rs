@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,9 +32,11 @@ impl RouteTable {
         self.change(|paths| paths.remove(path).is_some())
     }
 
-    /// The route of a path; and the key at its end, for a route that takes one there.
+    /// The route of a path; and the key at its end, for a route that takes one there. A slash at the end, and several in
+    /// place of one, are as good as none: people type addresses, and proxies join them.
     pub(super) fn find(&self, path: &str) -> Option<(Arc<dyn AnyRoute>, Option<String>)> {
         let paths = self.0.paths.load();
+        let path = &*without_further_slashes(path);
         if let Some(route) = paths.get(path) {
             return Some((Arc::clone(route), None));
         }
@@ -51,6 +54,18 @@ impl RouteTable {
         self.0.paths.store(Arc::new(paths));
         result
     }
+}
+
+fn without_further_slashes(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") && !path.ends_with('/') {
+        return Cow::Borrowed(path);
+    }
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        plain.push('/');
+        plain.push_str(segment);
+    }
+    Cow::Owned(plain)
 }
 
 impl fmt::Debug for RouteTable {
@@ -96,7 +111,10 @@ mod tests {
         assert!(seen_elsewhere.find("/hooks/forge").is_none());
         table.insert("/hooks/forge", Arc::new(Silent { takes_key: false }));
         assert!(seen_elsewhere.find("/hooks/forge").is_some());
-        assert!(seen_elsewhere.find("/hooks/forge/").is_none());
+        for more in ["/hooks/forge/", "//hooks/forge", "/hooks//forge//"] {
+            assert!(seen_elsewhere.find(more).is_some(), "{more}");
+        }
+        assert!(seen_elsewhere.find("/").is_none() && seen_elsewhere.find("").is_none());
         assert!(seen_elsewhere.find("/hooks/forge/key").is_none(), "it takes no key");
         assert!(table.remove("/hooks/forge") && !table.remove("/hooks/forge"));
         assert!(seen_elsewhere.find("/hooks/forge").is_none());
@@ -110,7 +128,8 @@ mod tests {
         assert_eq!(key("/hooks/registry/x"), Some(None));
         assert_eq!(key("/hooks/registry/x/a%20b"), Some(Some("a b".to_owned())));
         assert_eq!(key("/hooks/registry/x/%FF"), Some(Some(String::new())));
-        assert_eq!(key("/hooks/registry/x/"), None);
+        assert_eq!(key("/hooks/registry/x/"), Some(None));
+        assert_eq!(key("//hooks/registry/x/a%2Fb/"), Some(Some("a/b".to_owned())));
         assert_eq!(key("/hooks/registry/x/a/b"), None);
         assert_eq!(key("/hooks/registry/y/a"), None);
     }
