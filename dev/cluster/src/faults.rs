@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::identity;
@@ -16,7 +17,7 @@ use crate::store::Store;
 pub struct Fault {
     /// Verbs, for example `create` or `watch`.
     pub verbs: Vec<String>,
-    /// Resources, as `builds` or `builds.shipwright.io`.
+    /// Resources, as `builds` or `builds.shipwright.io`, with their subresources; or one subresource, as `builds/status`.
     pub resources: Vec<String>,
     /// Namespaces.
     pub namespaces: Vec<String>,
@@ -28,6 +29,10 @@ pub struct Fault {
     pub reason: String,
     /// Message of the refusal; derived from the status if empty.
     pub message: String,
+    /// Name of the object in the details of the refusal: with 404, the object that does not exist.
+    pub about: String,
+    /// Whether the refusal is plain text, as of a path that is not served or of a proxy.
+    pub plain_text: bool,
     /// Seconds for `Retry-After`; 1 for a 429 without it.
     pub retry_after_seconds: Option<u32>,
     /// Share of the matching requests that is affected, from 0.0 to 1.0; all if absent.
@@ -73,12 +78,14 @@ impl Fault {
         self
     }
 
-    fn matches(&self, verb: &str, resource: &str, namespace: &str) -> bool {
+    fn matches(&self, verb: &str, resource: &str, subresource: &str, namespace: &str) -> bool {
         let has =
             |list: &[String], value: &str| list.is_empty() || list.iter().any(|e| e == value || e == "*");
         let plural = resource.split('.').next().unwrap_or_default();
         has(&self.verbs, verb)
-            && (has(&self.resources, resource) || has(&self.resources, plural))
+            && (has(&self.resources, resource)
+                || has(&self.resources, plural)
+                || has(&self.resources, &format!("{plural}/{subresource}")))
             && has(&self.namespaces, namespace)
     }
 
@@ -100,6 +107,10 @@ impl Fault {
         };
         let text = |own: &str, preset: &str| if own.is_empty() { preset.to_owned() } else { own.to_owned() };
         let mut error = ApiError::new(self.status, text(&self.reason, reason), text(&self.message, message));
+        if !self.about.is_empty() {
+            error.details = json!({"name": self.about});
+        }
+        error.plain_text = self.plain_text;
         error.retry_after = self.retry_after_seconds.or((self.status == 429).then_some(1));
         error
     }
@@ -154,6 +165,11 @@ impl Faults {
         self.lock().clear();
     }
 
+    /// Sets the clock of the API server ahead of this machine's, or behind: that of `creationTimestamp` and `Date`.
+    pub fn set_clock(&self, seconds_ahead: i64) {
+        self.store.set_clock(seconds_ahead);
+    }
+
     /// Ends all open watches without an error event, as a broken connection would.
     pub fn drop_watches(&self) {
         self.dropped.send_modify(|epoch| *epoch += 1);
@@ -164,10 +180,16 @@ impl Faults {
     }
 
     /// The effect on a request. Delays add up; the first error wins.
-    pub(crate) fn effect_on(&self, verb: &str, resource: &str, namespace: &str) -> FaultEffect {
+    pub(crate) fn effect_on(
+        &self,
+        verb: &str,
+        resource: &str,
+        subresource: &str,
+        namespace: &str,
+    ) -> FaultEffect {
         let mut effect = FaultEffect::default();
         let mut rules = self.lock();
-        for fault in rules.iter_mut().filter(|fault| fault.matches(verb, resource, namespace)) {
+        for fault in rules.iter_mut().filter(|fault| fault.matches(verb, resource, subresource, namespace)) {
             if fault.status != 0 && effect.error.is_some() {
                 continue;
             }

@@ -72,11 +72,20 @@ pub struct ApiError {
     pub details: Value,
     /// Seconds for the `Retry-After` header.
     pub retry_after: Option<u32>,
+    /// Whether the response is the message as plain text.
+    pub plain_text: bool,
 }
 
 impl ApiError {
     pub(crate) fn new(code: u16, reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), message: message.into(), details: Value::Null, retry_after: None }
+        Self {
+            code,
+            reason: reason.into(),
+            message: message.into(),
+            details: Value::Null,
+            retry_after: None,
+            plain_text: false,
+        }
     }
 
     fn about(mut self, resource: &ResourceName, name: &str) -> Self {

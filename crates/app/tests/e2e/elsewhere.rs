@@ -220,5 +220,5 @@ fn refusal(error: &kube::Error) -> ApiError {
         kube::Error::Api(status) => (status.code, status.reason.clone(), status.message.clone()),
         other => (503, "ServiceUnavailable".to_owned(), other.to_string()),
     };
-    ApiError { code, reason, message, details: Value::Null, retry_after: None }
+    ApiError { code, reason, message, details: Value::Null, retry_after: None, plain_text: false }
 }

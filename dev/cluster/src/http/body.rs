@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WARNING};
+use http::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER, WARNING};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use serde_json::Value;
 
 use crate::status::ApiError;
@@ -28,9 +30,13 @@ pub(super) fn json(status: u16, value: &Value) -> Response<Body> {
     respond(status, "application/json", serde_json::to_vec(value).unwrap_or_default())
 }
 
-/// An error response: a `Status` object.
+/// An error response: a `Status` object, or plain text.
 pub(super) fn error(error: &ApiError) -> Response<Body> {
-    let mut response = json(error.code, &error.to_value());
+    let mut response = if error.plain_text {
+        respond(error.code, "text/plain; charset=utf-8", error.message.clone().into_bytes())
+    } else {
+        json(error.code, &error.to_value())
+    };
     if let Some(seconds) = error.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
@@ -47,6 +53,14 @@ pub(super) fn stream(
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+/// Adds the time of the response.
+pub(super) fn date(response: &mut Response<Body>, now: Timestamp) {
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
 }
 
 /// Adds a `Warning` header per text (RFC 7234, with the API's code 299).

@@ -38,10 +38,12 @@ struct Call {
 
 /// Handles a request. Errors become `Status` objects.
 pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
-    match route(&shared, request).await {
+    let mut response = match route(&shared, request).await {
         Ok(response) => response,
         Err(error) => body::error(&error),
-    }
+    };
+    body::date(&mut response, shared.store.now());
+    response
 }
 
 async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, ApiError> {
@@ -121,7 +123,7 @@ async fn objects(
     };
     let kind = RequestKind { verb: verb.to_owned(), resource, subresource: path.subresource.clone() };
     shared.requests.count_arrival(&kind);
-    let effect = shared.faults.effect_on(verb, &kind.resource, &path.namespace);
+    let effect = shared.faults.effect_on(verb, &kind.resource, &path.subresource, &path.namespace);
     if !effect.delay.is_zero() {
         tokio::time::sleep(effect.delay).await;
     }

@@ -36,7 +36,7 @@ pub(super) fn insert(
 ) -> Result<Written, ApiError> {
     let served = target.served()?;
     served.schema.fill_defaults(&mut object);
-    set_server_fields(target, &mut object);
+    set_server_fields(store, target, &mut object);
     if target.has_status()
         && let Some(map) = object.as_object_mut()
     {
@@ -79,7 +79,7 @@ pub(super) fn writer(target: &Target, options: &WriteOptions) -> Writer {
     }
 }
 
-fn set_server_fields(target: &Target, object: &mut Value) {
+fn set_server_fields(store: &Store, target: &Target, object: &mut Value) {
     let metadata = &mut object["metadata"];
     let unnamed = metadata["name"].as_str().is_none_or(str::is_empty);
     if let (true, Some(prefix)) = (unnamed, metadata["generateName"].as_str().filter(|p| !p.is_empty())) {
@@ -99,7 +99,7 @@ fn set_server_fields(target: &Target, object: &mut Value) {
     }
     admit::drop_empty_fields(metadata);
     metadata["uid"] = identity::uid().into();
-    metadata["creationTimestamp"] = identity::now().into();
+    metadata["creationTimestamp"] = identity::format_seconds(store.now()).into();
     if target.resource.is_custom() || target.resource.strategy == Strategy::Definition {
         metadata["generation"] = 1.into();
     }

@@ -11,8 +11,10 @@ mod snapshots;
 mod watch;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::watch as signal;
 
@@ -60,6 +62,8 @@ pub(crate) enum Write {
 pub(crate) struct Store {
     state: Mutex<State>,
     changed: signal::Sender<u64>,
+    /// How far the clock of the API server is ahead of this machine's, in seconds.
+    ahead: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -83,7 +87,18 @@ impl Store {
             snapshots: Snapshots::default(),
             window,
         };
-        Self { state: Mutex::new(state), changed: signal::Sender::new(1) }
+        Self { state: Mutex::new(state), changed: signal::Sender::new(1), ahead: AtomicI64::new(0) }
+    }
+
+    /// Sets the clock of the API server.
+    pub(crate) fn set_clock(&self, seconds_ahead: i64) {
+        self.ahead.store(seconds_ahead, Ordering::Relaxed);
+    }
+
+    /// The time by the clock of the API server.
+    pub(crate) fn now(&self) -> Timestamp {
+        let ours = Timestamp::now();
+        ours.checked_add(SignedDuration::from_secs(self.ahead.load(Ordering::Relaxed))).unwrap_or(ours)
     }
 
     /// Ignores poisoning: after a panic in a test, other tests may still read the store.

@@ -26,6 +26,7 @@ fn api_error(error: &kube::Error) -> ApiError {
         message: status.message.clone(),
         details: Value::Null,
         retry_after: None,
+        plain_text: false,
     }
 }
 
