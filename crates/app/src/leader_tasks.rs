@@ -149,6 +149,7 @@ mod tests {
             settings: ImageOptions::default().settings(),
             leadership: Leadership::always(),
             observer: observer(),
+            clock: connection.clock.clone(),
         };
         LeaderTasks {
             pipeline_runs: PipelineRunFollowers {

@@ -7,6 +7,8 @@ use kube::{Client, Config};
 use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
+use trigger_runtime::ClusterClock;
+
 use crate::connector::Connector;
 use crate::discovery::Discovery;
 use crate::metrics::Metrics;
@@ -21,6 +23,8 @@ pub struct Connection {
     config: Config,
     /// Counts the requests over this connection and those derived from it.
     pub metrics: Metrics,
+    /// The API server's clock, as the responses over this connection and those derived from it show it.
+    pub clock: ClusterClock,
     /// The address of the API server, for people to read.
     pub url: String,
 }
@@ -58,26 +62,26 @@ pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError
                 .map_err(ClientError::Kubeconfig)?
         }
     };
-    Connection::new(config, Metrics::default())
+    Connection::new(config, Metrics::default(), ClusterClock::default())
 }
 
 impl Connection {
-    fn new(config: Config, metrics: Metrics) -> Result<Self, ClientError> {
+    fn new(config: Config, metrics: Metrics, clock: ClusterClock) -> Result<Self, ClientError> {
         let url = config.cluster_url.to_string();
-        let client = client(&config, &metrics)?;
+        let client = client(&config, &metrics, &clock)?;
         let discovery = Discovery::new(client.clone());
-        Ok(Self { client, discovery, config, metrics, url })
+        Ok(Self { client, discovery, config, metrics, clock, url })
     }
 
-    /// A connection to the same API server that shares only its metrics with this one. Its background tasks run in the
+    /// A connection to the same API server that shares only its metrics and its clock with this one. Its background tasks run in the
     /// runtime in which this is called.
     pub fn apart(&self) -> Result<Self, ClientError> {
-        Self::new(self.config.clone(), self.metrics.clone())
+        Self::new(self.config.clone(), self.metrics.clone(), self.clock.clone())
     }
 }
 
 /// The client as kube makes it, but for the [`Connector`] to the API server.
-fn client(config: &Config, metrics: &Metrics) -> Result<Client, ClientError> {
+fn client(config: &Config, metrics: &Metrics, clock: &ClusterClock) -> Result<Client, ClientError> {
     // As kube does. It fails only if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let way = Connector::of(config).map_err(|fault| ClientError::Proxy(fault.to_string()))?;
@@ -97,7 +101,7 @@ fn client(config: &Config, metrics: &Metrics) -> Result<Client, ClientError> {
         .map_err(BoxError::from)
         .service(requests);
     let builder = ClientBuilder::new(service, config.default_namespace.clone());
-    Ok(builder.with_layer(&CountingLayer(metrics.clone())).build())
+    Ok(builder.with_layer(&CountingLayer(metrics.clone(), clock.clone())).build())
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 use tracing::{debug, warn};
 use trigger_journal::{Journal, JournalError};
+use trigger_runtime::ClusterClock;
 
-/// A restart observes the changes of so long before the watermark again: clocks differ, and a watch that hangs is
-/// noticed late. The journal stores none of them twice.
+/// A restart observes the changes of so long before the watermark again: the clocks of the cluster's machines differ, and
+/// a watch that hangs is noticed late. The journal stores none of them twice.
 const OVERLAP: Duration = Duration::from_mins(10);
 /// The pause before the journal is read again.
 pub(crate) const AGAIN: Duration = Duration::from_secs(1);
@@ -18,22 +19,29 @@ pub(crate) struct Marks {
     kind: &'static str,
     namespace: Option<String>,
     journal: Arc<dyn Journal>,
-}
-
-/// Now, as Kubernetes writes it: in whole seconds.
-pub(crate) fn this_second() -> Timestamp {
-    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
+    /// The times of objects are compared with the watermarks.
+    clock: ClusterClock,
 }
 
 impl Marks {
-    pub(crate) fn new(kind: &'static str, namespace: Option<String>, journal: Arc<dyn Journal>) -> Self {
-        Self { kind, namespace, journal }
+    pub(crate) fn new(
+        kind: &'static str,
+        namespace: Option<String>,
+        journal: Arc<dyn Journal>,
+        clock: ClusterClock,
+    ) -> Self {
+        Self { kind, namespace, journal, clock }
+    }
+
+    /// Now, as Kubernetes writes it: in whole seconds.
+    pub(crate) fn this_second(&self) -> Timestamp {
+        Timestamp::from_second(self.clock.now().as_second()).unwrap_or_default()
     }
 
     /// The time since when changes count. Changes before this journal first followed the kind never do: a program that
     /// is installed today does not process the past.
     pub(crate) async fn horizon(&self) -> Timestamp {
-        let now = this_second();
+        let now = self.this_second();
         loop {
             match self.read(now).await {
                 Ok(horizon) => return horizon,
@@ -57,7 +65,7 @@ impl Marks {
 
     /// Raises the watermark to now: all changes so far are in the journal.
     pub(crate) async fn all_is_seen(&self) {
-        if let Err(error) = self.journal.raise_watermark(&self.seen(), Timestamp::now()).await {
+        if let Err(error) = self.journal.raise_watermark(&self.seen(), self.clock.now()).await {
             // The old one stands: a restart observes more again, and the journal finds it stored.
             debug!(kind = self.kind, error = %error, "cannot write the watermark");
         }

@@ -8,7 +8,7 @@ use trigger_core::{ImageRef, Observer, PushHint};
 use trigger_journal::Journal;
 use trigger_registries::Registries;
 use trigger_rules::Inventory;
-use trigger_runtime::{CriticalTasks, Leadership, Secrets};
+use trigger_runtime::{ClusterClock, CriticalTasks, Leadership, Secrets};
 
 use crate::followed::{is_any_named, is_named};
 use crate::hint::ImageNotifier;
@@ -47,6 +47,8 @@ pub struct ImageParts {
     pub leadership: Leadership,
     /// The right to observe registries, Image objects and BuildRuns.
     pub observer: Observer,
+    /// Ages of images and of Builds are compared.
+    pub clock: ClusterClock,
 }
 
 /// How images are polled, and how their changes are bundled.
@@ -73,6 +75,7 @@ pub struct Images {
     hints: mpsc::Sender<PendingHint>,
     status: Arc<ImageStatusCache>,
     leadership: Leadership,
+    clock: ClusterClock,
 }
 
 impl Images {
@@ -94,6 +97,7 @@ impl Images {
             settings,
             leadership,
             observer,
+            clock,
         } = parts;
         let (observations, observed) = mpsc::channel(MAX_OBSERVATIONS);
         let (hints, hinted) = mpsc::channel(MAX_HINTS);
@@ -111,6 +115,7 @@ impl Images {
             leadership: leadership.clone(),
             schedule: Schedule::new(),
             plan: PollPlan::default(),
+            clock: clock.clone(),
         };
         let shutdown = shutdown.clone();
         tasks.spawn("images", async move {
@@ -121,7 +126,12 @@ impl Images {
             };
             tokio::select! { () = work => {}, () = shutdown.cancelled() => {} }
         });
-        Self { inventory, observations, hints, status, leadership }
+        Self { inventory, observations, hints, status, leadership, clock }
+    }
+
+    /// The clock by which observations have their times.
+    pub fn clock(&self) -> &ClusterClock {
+        &self.clock
     }
 
     /// Takes an observation in a namespace. Returns its outcome once the journal has it, or `None` if the program

@@ -12,7 +12,7 @@ use tracing::{debug, info};
 use trigger_core::{Digest, ImageRef, ImageSource};
 use trigger_registries::ResolveError;
 use trigger_rules::{Inventory, RuleSet};
-use trigger_runtime::Leadership;
+use trigger_runtime::{ClusterClock, Leadership};
 
 use crate::followed::{Followed, FollowedBuild, are_the_same};
 use crate::image_key::ImageKey;
@@ -44,6 +44,8 @@ pub(crate) struct Poller {
     pub(crate) leadership: Leadership,
     pub(crate) schedule: Schedule,
     pub(crate) plan: PollPlan,
+    /// The times of objects are compared with those of observations.
+    pub(crate) clock: ClusterClock,
 }
 
 /// The polls to make, and the state of those that were made.
@@ -172,13 +174,14 @@ impl Poller {
 
     fn poll_for(&self, key: ImageKey, leads: bool, shared: Arc<SharedAnswers>) -> BoxFuture<'static, Polled> {
         let (resolver, observations) = (Arc::clone(&self.resolver), self.observations.clone());
+        let clock = self.clock.clone();
         let plan = self.plan.polls.get(&key).into_iter();
         let secrets: Vec<_> = plan.flat_map(|plan| plan.secrets.iter().cloned()).collect();
         async move {
             let answer = resolver.resolve(&key.image, &secrets, &shared).await;
             let mut changed = false;
             if let Ok(digest) = &answer {
-                let (image, digest, since) = (key.image.clone(), digest.clone(), Timestamp::now());
+                let (image, digest, since) = (key.image.clone(), digest.clone(), clock.now());
                 let observation =
                     Observation { image, digest, source: ImageSource::Registry, since, pushed: false };
                 let (answer, outcome) = oneshot::channel();

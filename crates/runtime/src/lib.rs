@@ -5,6 +5,7 @@
 //! - [`Backoff`], [`LeakyBuckets`]: when to try again, and how often at most.
 //! - [`KeyedSemaphore`]: turns of users or namespaces at something that all share.
 //! - [`ExpiringMap`]: the one cache with a bound and a time to live.
+//! - [`ClusterClock`]: the time by the API server's clock.
 //! - [`instant_after`]: a time in the future, without overflow.
 //! - [`error_chain`]: an error with its sources, for logs and messages.
 //! - The ports [`Secrets`], [`Access`] and [`Runs`]: everything that the server and the dispatcher read from
@@ -16,6 +17,7 @@
 
 mod access;
 mod backoff;
+mod cluster_clock;
 mod error_chain;
 mod expiring_map;
 mod instant_after;
@@ -28,6 +30,7 @@ mod supervisor;
 
 pub use access::{Access, AccessError, Action, User};
 pub use backoff::Backoff;
+pub use cluster_clock::ClusterClock;
 pub use error_chain::error_chain;
 pub use expiring_map::ExpiringMap;
 pub use instant_after::instant_after;

@@ -120,6 +120,7 @@ impl Shared<'_> {
             settings: self.options.images.settings(),
             leadership: self.leadership.clone(),
             observer: self.observer.clone(),
+            clock: self.connection.clock.clone(),
         };
         let (background, rest) = (&self.shutdown.background, &self.shutdown.rest);
         let images = Images::start(parts, builds.synced(), background, rest);

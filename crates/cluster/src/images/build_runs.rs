@@ -18,7 +18,7 @@ use trigger_journal::Journal;
 
 use crate::metrics::Watch;
 use crate::watch::{WatchHealth, events};
-use crate::watermarks::{Marks, this_second};
+use crate::watermarks::Marks;
 
 /// How often the watermark is raised.
 const RAISE: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ impl Pushes {
         watch: Watch,
     ) -> Self {
         Self {
-            marks: Marks::new("buildruns", namespace.clone(), journal),
+            marks: Marks::new("buildruns", namespace.clone(), journal, images.clock().clone()),
             watch_health: WatchHealth::new(
                 "BuildRuns",
                 namespace.clone(),
@@ -99,7 +99,7 @@ impl Pushes {
         let mut check = interval(CHECK);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.images.is_any_watched() {
-            self.horizon = this_second();
+            self.horizon = self.marks.this_second();
             tokio::select! {
                 _ = check.tick() => {}
                 _ = raise.tick() => self.marks.all_is_seen().await,

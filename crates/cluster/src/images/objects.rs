@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
-use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
@@ -187,7 +186,8 @@ impl Objects {
                 continue;
             };
             object.is_reporting = true;
-            let (images, image, since) = (self.images.clone(), object.image.clone(), Timestamp::now());
+            let (images, image, since) =
+                (self.images.clone(), object.image.clone(), self.images.clock().now());
             let report = async move {
                 let source = ImageSource::Image;
                 let observation = Observation { image, digest: digest.clone(), source, since, pushed: false };

@@ -84,7 +84,12 @@ impl Follower {
         if synced.wait_for(|synced| *synced).await.is_err() {
             return;
         }
-        let marks = Marks::new("pipelineruns", self.namespace.clone(), Arc::clone(&self.journal));
+        let marks = Marks::new(
+            "pipelineruns",
+            self.namespace.clone(),
+            Arc::clone(&self.journal),
+            connection.clock.clone(),
+        );
         self.horizon = marks.horizon().await;
         let events = events::<PipelineRun>(connection.client, self.namespace.as_deref());
         pin_mut!(events);

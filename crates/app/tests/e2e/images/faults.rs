@@ -6,8 +6,9 @@ use serde_json::json;
 use trigger_core::Digest;
 use trigger_devregistry::{DevRegistry, Fault};
 
-use super::{all_seen, build, built, check, on, standing, waiting_for_base, with_registry};
+use super::{all_seen, build, built, check, may_ask, on, standing, waiting_for_base, with_registry};
 use crate::pipelines::started;
+use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_fault_starts_anything_and_no_change_behind_one_is_missed() {
@@ -90,4 +91,26 @@ async fn addresses_inside_are_refused_unless_allowed() {
         assert_eq!(fault.kind, "refused", "{fault:?}");
     }
     assert!(registry.requests().is_empty(), "{:?}", registry.requests());
+}
+
+/// Ages are compared by the clock of the cluster: the Build is younger than the change only for a clock that is behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_changes_after_the_build_was_made_starts_it_whatever_our_clock_says() {
+    for ahead in [600, -600] {
+        let registry = DevRegistry::builder().start().await.unwrap();
+        registry.push("base", "latest", b"one");
+        let dev = crate::roles::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
+        dev.faults().set_clock(ahead);
+        let world = World::on(dev, |options| may_ask(options, &registry.host())).await;
+        if world.dev_only("the API server has another clock").is_none() {
+            return;
+        }
+        world.program.ready().await;
+        let base = format!("{}/base", registry.host());
+        build(&world, "team-a", "app", "registry.example/app", json!([on("base", &[&base])])).await;
+        standing(&world, &base, |standing| standing.digest.is_some()).await;
+        registry.push("base", "latest", b"two");
+        check(&world, &base).await;
+        built(&world, "team-a", "app", 1).await;
+    }
 }
