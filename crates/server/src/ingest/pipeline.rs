@@ -51,8 +51,8 @@ pub(super) enum Opened<T> {
 pub(super) enum Denied {
     /// No key verifies its credential. The keys that were tried, each with the result.
     NotVerified { failure: AuthFailure, reason: String, tried: Vec<(ObjectKey, KeyCheck)> },
-    /// It cannot be verified now.
-    Unavailable(UnavailableReason),
+    /// It cannot be verified now. The keys that were tried, each with the result.
+    Unavailable { reason: UnavailableReason, tried: Vec<(ObjectKey, KeyCheck)> },
 }
 
 /// The steps in which routes differ.
@@ -245,7 +245,14 @@ impl Pipeline {
         })?;
         let verified = match route.authenticate(&about, credential, inbound).await {
             Ok(verified) => verified,
-            Err(Denied::Unavailable(reason)) => return Err(HookResponse::Unavailable(reason).into()),
+            Err(Denied::Unavailable { reason, tried }) if tried.is_empty() => {
+                return Err(HookResponse::Unavailable(reason).into());
+            }
+            Err(Denied::Unavailable { reason, tried }) => {
+                let response = HookResponse::Unavailable(reason);
+                let reason = "no key verifies the request, and a Secret cannot be read now";
+                return Err(Rejected::because(response, reason).after_trying(tried));
+            }
             Err(Denied::NotVerified { failure, reason, tried }) => {
                 debug!(source, reason, "no key verifies the request");
                 self.failures.failed(source, shared);

@@ -29,15 +29,15 @@ pub(crate) const MOST_WAITING: usize = 32;
 
 /// Why no key verifies a delivery.
 pub(crate) enum Unverified {
-    /// Every Secret was read, or cannot be read before a person acts.
+    /// Every Secret that exists was read.
     NotVerified {
         /// The delivery.
         delivery: Box<Delivery>,
         /// The Secrets, each with the result.
         tried: Vec<(ObjectKey, KeyCheck)>,
     },
-    /// A Secret could not be read now.
-    Unavailable,
+    /// A Secret could not be read now, of those that were tried.
+    Unavailable(Vec<(ObjectKey, KeyCheck)>),
 }
 
 type SecretRead = Result<Arc<SecretData>, SecretError>;
@@ -68,9 +68,9 @@ pub(crate) async fn verify(
             Ok(data) => data,
             Err(error) => {
                 warn!(error = %error, delivery = %id, "deliveries for a rule cannot be verified");
-                is_unavailable |= matches!(error, SecretError::Unavailable { .. });
                 // One that does not exist, or cannot, is not waited for: a Build may name it for ever.
                 if matches!(error, SecretError::Unavailable { .. } | SecretError::Forbidden(_)) {
+                    is_unavailable = true;
                     verifier.unread(&binding.secret, binding.entry.as_ref());
                 }
                 tried.push((binding.secret.clone(), KeyCheck::Error(error)));
@@ -113,7 +113,7 @@ pub(crate) async fn verify(
             }
             Ok(arrival)
         }
-        Err(_) if is_unavailable => Err(Unverified::Unavailable),
+        Err(_) if is_unavailable => Err(Unverified::Unavailable(tried)),
         Err(delivery) => Err(Unverified::NotVerified { delivery, tried }),
     }
 }
@@ -233,13 +233,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_whose_own_secret_cannot_be_read_is_asked_to_come_again() {
-        for theirs in [Secret::Unavailable, Secret::Hangs] {
+        for theirs in [Secret::Unavailable, Secret::Forbidden, Secret::Hangs] {
             let (result, took) =
                 verified(&[("b", "hook", theirs), ("a", "hook", Secret::Key(b"another"))]).await;
-            assert!(matches!(result, Err(Unverified::Unavailable)));
+            assert!(matches!(result, Err(Unverified::Unavailable(_))));
             assert!(took <= READ_WITHIN + Duration::from_millis(10), "{took:?}");
         }
-        let (result, _) = verified(&[("b", "hook", Secret::Forbidden)]).await;
+        let (result, _) = verified(&[("b", "hook", Secret::Missing)]).await;
         assert!(matches!(result, Err(Unverified::NotVerified { tried, .. }) if tried.len() == 1));
     }
 

@@ -206,7 +206,9 @@ impl Route for ProviderRoute {
             let (unsigned, secrets) = (self.settings.allow_unsigned, self.parts.secrets.as_ref());
             let verified = verify(delivery, credentials, candidates, &entries, unsigned, secrets);
             verified.instrument(span).await.map_err(|unverified| match unverified {
-                Unverified::Unavailable => Denied::Unavailable(UnavailableReason::NoSecret),
+                Unverified::Unavailable(tried) => {
+                    Denied::Unavailable { reason: UnavailableReason::NoSecret, tried }
+                }
                 Unverified::NotVerified { delivery, tried } => not_verified(&delivery, tried),
             })
         }

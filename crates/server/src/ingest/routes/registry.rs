@@ -84,7 +84,7 @@ impl RegistryRoute {
                     Err(IdTokenError::Unavailable(error)) => {
                         let error: &dyn std::error::Error = &error;
                         error!(format = self.format().name(), error, "a notification cannot be verified now");
-                        Err(Denied::Unavailable(UnavailableReason::NoSecret))
+                        Err(unavailable())
                     }
                     Err(error) => Err(not_verified(error.to_string())),
                 }
@@ -116,7 +116,7 @@ impl RegistryRoute {
             Err(ended) => ended.to_string(),
         };
         error!(format = self.format().name(), error, "notifications cannot be verified");
-        Err(Denied::Unavailable(UnavailableReason::NoSecret))
+        Err(unavailable())
     }
 }
 
@@ -212,6 +212,10 @@ impl Route for RegistryRoute {
     fn delivery_id(&self, _provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
         DeliveryKey { path: &self.path, provider_id: None, body }.id()
     }
+}
+
+fn unavailable() -> Denied {
+    Denied::Unavailable { reason: UnavailableReason::NoSecret, tried: Vec::new() }
 }
 
 fn not_verified(reason: String) -> Denied {
