@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -14,11 +15,12 @@ use trigger_core::{ImageRef, ResourceRef};
 use trigger_dispatch::SecretWarnings;
 use trigger_images::ImageWarnings;
 use trigger_rules::OwnerRules;
-use trigger_runtime::{CriticalTasks, LeakyBuckets, SecretError};
+use trigger_runtime::{Backoff, CriticalTasks, LeakyBuckets, SecretError};
 use trigger_targets::Subject;
 use trigger_targets::build_run::BUILD;
 
 use crate::MANAGER;
+use crate::api_server_error::{ApiServerError, already_exists};
 use crate::client::Connection;
 use crate::names;
 
@@ -32,6 +34,9 @@ const BURST: f64 = 25.0;
 const PER_MINUTE: f64 = 6.0;
 /// The API server refuses longer notes.
 pub(crate) const LONGEST_NOTE: usize = 1000;
+
+/// The pauses after an Event that could not be written for an error that may pass. The others wait in the queue.
+const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(2) };
 
 /// Writes Kubernetes Events in the background. Cheap to clone.
 #[derive(Clone)]
@@ -162,8 +167,16 @@ async fn write(client: &Client, report: ObjectEvent) {
         ..Event::default()
     };
     let events: Api<Event> = Api::namespaced(client.clone(), namespace);
-    if let Err(error) = events.create(&PostParams::default(), &event).await {
-        warn!(about = %about.resource, error = %error, "an Event cannot be written");
+    for failures in 1.. {
+        let Err(error) = events.create(&PostParams::default(), &event).await else { return };
+        if already_exists(&error) {
+            return;
+        }
+        let error = ApiServerError::of(&error);
+        if failures > error.verdict.retries() {
+            return warn!(about = %about.resource, error = error.message, "an Event cannot be written");
+        }
+        tokio::time::sleep(AGAIN.pause(failures)).await;
     }
 }
 

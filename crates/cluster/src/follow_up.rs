@@ -1,31 +1,41 @@
 //! Records of what was started, written on the object that caused it.
 
+use std::time::Duration;
+
 use kube::api::Patch;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
-use trigger_runtime::error_chain;
+use trigger_runtime::{Backoff, error_chain};
 use trigger_targets::FollowUp;
 
-use crate::api_server_error::is_status;
+use crate::api_server_error::{ApiServerError, is_absent, is_status};
 use crate::discovery::Discovery;
 use crate::patch::patch_parameters;
 
 /// The object's controller writes it too; a write that conflicts is repeated on the new version of the object.
 const TRIES: usize = 4;
 
-/// Annotates the object that all `records` are about. Mostly this is one request, because the object has not changed since it was observed.
+/// The pauses after errors that may pass.
+const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(2) };
+
+/// Annotates the object that all `records` are about. Mostly this is one request, because the object has not changed since
+/// it was observed. An error that may pass is tried again.
 pub(crate) async fn write(discovery: &Discovery, records: &[&FollowUp]) {
     let Some(first) = records.first() else { return };
     let object = &first.on.resource;
-    match annotate(discovery, first, records).await {
-        Ok(()) => {}
-        Err(error) if is_status(&error, 404) => {
-            debug!(%object, "the object is gone; nothing is recorded on it");
-        }
-        Err(error) => {
+    for failures in 1.. {
+        let error = match annotate(discovery, first, records).await {
+            Ok(()) => return,
+            Err(error) if is_absent(&error) => {
+                return debug!(%object, "the object is gone; nothing is recorded on it");
+            }
+            Err(error) => error,
+        };
+        if failures > ApiServerError::of(&error).verdict.retries() {
             let reason = error_chain(&error);
-            warn!(%object, reason, "the objects that it started cannot be recorded on it");
+            return warn!(%object, reason, "the objects that it started cannot be recorded on it");
         }
+        tokio::time::sleep(AGAIN.pause(failures)).await;
     }
 }
 

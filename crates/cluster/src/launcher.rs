@@ -1,11 +1,15 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::time::Instant;
+use trigger_core::ResourceRef;
 use trigger_dispatch::{LaunchError, Launched, Launcher, Retry};
+use trigger_runtime::ExpiringMap;
 use trigger_targets::{FollowUp, Plan};
 
-use crate::api_server_error::{ApiServerError, already_exists};
+use crate::api_server_error::{ApiServerError, Verdict, already_exists};
 use crate::client::Connection;
 use crate::discovery::Discovery;
 use crate::event_recorder::{EventRecorder, ObjectEvent};
@@ -20,12 +24,20 @@ use crate::triggered_condition::ensure_condition;
 pub struct KubeLauncher {
     discovery: Discovery,
     recorder: EventRecorder,
+    /// Objects that wait for a quota or a right, of which people know by an Event.
+    waiting: Arc<ExpiringMap<ResourceRef, ()>>,
 }
+
+/// How many objects that wait are remembered. Beyond, a Build gets an Event for each try.
+const MAX_WAITING: usize = 1024;
+/// An object that still waits after this time is reported again.
+const REPORT_AGAIN: Duration = Duration::from_hours(1);
 
 impl KubeLauncher {
     /// Launches over `connection`; `recorder` writes Events about it on the target.
     pub fn new(connection: &Connection, recorder: EventRecorder) -> Self {
-        Self { discovery: connection.discovery.clone(), recorder }
+        let waiting = Arc::new(ExpiringMap::new(MAX_WAITING));
+        Self { discovery: connection.discovery.clone(), recorder, waiting }
     }
 
     async fn create(&self, plan: &Plan) -> Result<Launched, LaunchError> {
@@ -51,15 +63,32 @@ impl KubeLauncher {
         Ok(Launched { existed, uid: uid.map_err(|error| to_error(&error))? })
     }
 
-    /// The error of an object that does not exist. Writes an Event about it if another try would not help.
+    /// The error of an object that does not exist. Writes an Event about it if a person has to act.
     fn failed(&self, plan: &Plan, error: &kube::Error) -> LaunchError {
-        let error = to_error(error);
-        if error.retry == Retry::Never {
-            let (kind, name) = (&plan.resource.kind, plan.resource.name());
-            let note = format!("the API server refused {kind} {name}: {}", error.message);
-            self.record(plan, true, format!("{kind}Refused"), note);
+        let ApiServerError { message, verdict } = ApiServerError::of(error);
+        let (kind, name) = (&plan.resource.kind, plan.resource.name());
+        match verdict {
+            Verdict::Permanent => {
+                let note = format!("the API server refused {kind} {name}: {message}");
+                self.record(plan, true, format!("{kind}Refused"), note);
+            }
+            Verdict::MayBeAllowed if self.is_news(&plan.resource) => {
+                let note = format!("{kind} {name} cannot be created yet: {message}");
+                self.record(plan, true, format!("{kind}Delayed"), note);
+            }
+            Verdict::MayBeAllowed | Verdict::MayPass => {}
         }
-        error
+        LaunchError { message, retry: retry(verdict) }
+    }
+
+    /// Whether people do not know yet that the object waits.
+    fn is_news(&self, object: &ResourceRef) -> bool {
+        let now = Instant::now();
+        let is_news = self.waiting.get(object, now).is_none();
+        if is_news {
+            self.waiting.insert(object.clone(), (), REPORT_AGAIN, now);
+        }
+        is_news
     }
 
     fn record(&self, plan: &Plan, warning: bool, reason: String, note: String) {
@@ -85,6 +114,10 @@ impl Launcher for KubeLauncher {
 }
 
 fn to_error(error: &kube::Error) -> LaunchError {
-    let ApiServerError { message, lasting } = ApiServerError::of(error);
-    LaunchError { message, retry: if lasting { Retry::Never } else { Retry::Later } }
+    let ApiServerError { message, verdict } = ApiServerError::of(error);
+    LaunchError { message, retry: retry(verdict) }
+}
+
+fn retry(verdict: Verdict) -> Retry {
+    if verdict == Verdict::Permanent { Retry::Never } else { Retry::Later }
 }

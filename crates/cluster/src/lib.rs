@@ -14,6 +14,7 @@
 //! - Secrets are read by GET, one at a time, never listed or watched, never kept. Concurrent readers share one
 //!   request.
 //! - Tokens are not kept. Results of reviews are kept under the token's hash for ten seconds.
+//! - Which answers of the API server may pass is one table (`api_server_error`).
 //! - A watch that fails is retried with pauses that grow to minutes, and soon after it could work (`watch/`). A CRD
 //!   that is absent is waited for so.
 //! - A watch is read no faster than the journal stores.
@@ -52,6 +53,7 @@ mod metrics_layer;
 mod names;
 mod patch;
 mod pipeline_runs;
+mod read;
 mod runs;
 mod secrets;
 mod tasks;

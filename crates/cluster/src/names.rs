@@ -15,7 +15,7 @@ pub(crate) fn is_possible(key: &ObjectKey) -> bool {
 /// Checks the name and the namespace of an object.
 ///
 /// The error is that of the API server for such a name: 422, which [`crate::api_server_error::ApiServerError`] calls
-/// lasting.
+/// permanent.
 pub(crate) fn check(key: &ObjectKey) -> Result<(), kube::Error> {
     if is_possible(key) { Ok(()) } else { Err(impossible(&format!("the name {:?}", key.to_string()))) }
 }
@@ -39,10 +39,10 @@ fn impossible(part: &str) -> kube::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api_server_error::ApiServerError;
+    use crate::api_server_error::{ApiServerError, Verdict};
 
     #[test]
-    fn names_that_would_change_a_request_path_are_lasting_errors() {
+    fn names_that_would_change_a_request_path_are_permanent_errors() {
         let build = |namespace: &str, name: &str| {
             ResourceRef::new("shipwright.io", "Build", ObjectKey::new(namespace, name))
         };
@@ -52,8 +52,8 @@ mod tests {
         {
             for object in [build("team-a", name), build(name, "web")] {
                 let error = check_resource(&object, "v1beta1").expect_err(name);
-                let ApiServerError { message, lasting } = ApiServerError::of(&error);
-                assert!(lasting && message.contains("no object can have"), "{message}");
+                let ApiServerError { message, verdict } = ApiServerError::of(&error);
+                assert!(verdict == Verdict::Permanent && message.contains("no object can have"), "{message}");
                 assert!(!message.chars().any(char::is_control), "{message:?}");
             }
         }

@@ -9,6 +9,7 @@ use trigger_targets::{RunStatus, status_of, version_of};
 use crate::api_server_error::ApiServerError;
 use crate::client::Connection;
 use crate::discovery::Discovery;
+use crate::read::get_opt;
 
 /// The timeout of reading a run. A person waits for the response, and needs the rest of it without the API server.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
@@ -45,7 +46,7 @@ impl KubeRuns {
 
     async fn get(&self, run: RunRef<'_>, version: &str) -> Result<Option<DynamicObject>, kube::Error> {
         let resource = run.resource;
-        self.discovery.api(resource, version).await?.get_opt(resource.name()).await
+        get_opt(&self.discovery.api(resource, version).await?, resource.name()).await
     }
 }
 

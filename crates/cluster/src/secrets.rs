@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use trigger_core::ObjectKey;
 use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
+use crate::api_server_error::is_absent;
 use crate::client::Connection;
 use crate::metrics::Metrics;
 use crate::names;
@@ -144,7 +145,7 @@ async fn get(client: Client, key: &ObjectKey) -> Answer {
 
 fn fault(key: &ObjectKey, error: &kube::Error) -> SecretError {
     match error {
-        kube::Error::Api(status) if status.code == 404 => SecretError::Missing(key.clone()),
+        error if is_absent(error) => SecretError::Missing(key.clone()),
         kube::Error::Api(status) if status.code == 403 => SecretError::Forbidden(key.clone()),
         // The server's words about a failure could repeat what was asked for, never what is in it.
         kube::Error::Api(status) => unavailable(key, &format!("the API server answered {}", status.code)),

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tracing::warn;
 use trigger_targets::Condition;
 
+use crate::api_server_error::{ApiServerError, Verdict, is_absent, is_status};
 use crate::patch::patch_status;
+use crate::read::get_opt;
 
 /// The number of tries. The run's controller writes the same list, a handful of times in the first second, and a
 /// write that conflicts is repeated.
@@ -28,7 +30,7 @@ pub(crate) async fn ensure_condition(
     for _ in 0..TRIES {
         let seen = match run.take() {
             Some(run) => run,
-            None => match runs.get_opt(name).await? {
+            None => match get_opt(runs, name).await? {
                 Some(run) => run,
                 // A user has deleted the run.
                 None => return Ok(None),
@@ -38,17 +40,20 @@ pub(crate) async fn ensure_condition(
         let Some(patch) = patch(&seen, condition) else { return Ok(uid) };
         match patch_status(runs, name, &Patch::Merge(patch)).await {
             Ok(()) => return Ok(uid),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
-            Err(kube::Error::Api(status)) if status.code == 409 => conflict = Some(status),
-            Err(kube::Error::Api(status)) if matches!(status.code, 400..=499) && status.code != 429 => {
-                // The run exists and is what matters; trying again would not help.
-                warn!(run = name, reason = status.message, "the condition cannot be set");
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if is_status(&error, 409) => conflict = Some(error),
+            Err(error) => {
+                let ApiServerError { message, verdict } = ApiServerError::of(&error);
+                if verdict == Verdict::MayPass || is_status(&error, 404) {
+                    return Err(error);
+                }
+                // The run exists and is what matters; a right that is missing should not hold up its delivery.
+                warn!(run = name, reason = message, "the condition cannot be set");
                 return Ok(uid);
             }
-            Err(error) => return Err(error),
         }
     }
-    conflict.map_or(Ok(None), |status| Err(kube::Error::Api(status)))
+    conflict.map_or(Ok(None), Err)
 }
 
 /// `None` if the run has the condition already.

@@ -13,6 +13,9 @@ use crate::task::Task;
 /// How long a cancelled BuildRun is waited for. Then its task ends without it.
 pub const GRACE: Duration = Duration::from_secs(30);
 
+/// Begins the message of a task whose BuildRun cannot be created for now; the reason follows.
+const DELAYED: &str = "the BuildRun cannot be created yet: ";
+
 /// The BuildRun of the current attempt, as it was seen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ObservedRun {
@@ -91,7 +94,9 @@ fn without_run(task: &Task, now: Timestamp) -> Step {
     }
     if task.is_overdue(now) {
         // A request to create it may still be under way: with another attempt there might be two at a time.
-        let message = task.too_late("its BuildRun could not be created");
+        let said = task.progress.said.as_ref().and_then(|said| said.message.split_once(DELAYED));
+        let why = said.map(|(_, why)| format!(": {why}")).unwrap_or_default();
+        let message = task.too_late(&format!("its BuildRun could not be created{why}"));
         return Step::Write(task.finished(None, Err((task.kind.timed_out(), &message)), now));
     }
     Step::Create
@@ -185,7 +190,7 @@ impl Task {
         self.finished(None, Err((reason::BUILD_NOT_READABLE, &message)), now)
     }
 
-    /// The API server refuses the BuildRun, and would later.
+    /// The API server refuses the BuildRun permanently.
     pub fn refused(&self, message: &str, now: Timestamp) -> StatusWrite {
         let message = format!("the BuildRun was refused: {message}");
         self.finished(None, Err((reason::BUILD_RUN_REFUSED, &message)), now)
@@ -202,7 +207,7 @@ impl Task {
         if self.adopted().is_some() {
             return None;
         }
-        self.going_on(None, reason::STARTED, &format!("the BuildRun cannot be created yet: {message}"), now)
+        self.going_on(None, reason::STARTED, &format!("{DELAYED}{message}"), now)
     }
 
     /// The BuildRun cannot be cancelled, now or later.

@@ -167,7 +167,7 @@ impl Task {
 
     /// Whether the status shows that the BuildRun of the current attempt has existed. Its name alone shows that for our
     /// own, which is written after the creation.
-    pub(crate) fn has_had_run(&self) -> bool {
+    pub fn has_had_run(&self) -> bool {
         self.progress.run.as_ref() == Some(&self.run())
             && (self.adopted().is_none() || self.progress.said.is_some())
     }

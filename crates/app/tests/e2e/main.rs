@@ -16,6 +16,7 @@
 mod admin;
 mod alerts;
 mod answers;
+mod answers_of_the_api_server;
 mod apart;
 mod api_server;
 mod ask;

@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use super::DURATION;
 use super::election::{Seen, Step};
 use crate::MANAGER;
-use crate::api_server_error::is_status;
+use crate::api_server_error::{is_absent, is_status};
 use crate::patch::patch_parameters;
+use crate::read::get_opt;
 
 /// The timeout of a request. A leader has time for two.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
@@ -45,7 +46,7 @@ pub(super) enum LeaseError {
 impl LeaseObject {
     /// The Lease as it is now, if there is one.
     pub(super) async fn read(&self) -> Result<Option<Seen>, LeaseError> {
-        in_time(self.api.get_opt(&self.name)).await.map(|lease| lease.map(seen))
+        in_time(get_opt(&self.api, &self.name)).await.map(|lease| lease.map(seen))
     }
 
     /// Sets or keeps `us` as the holder. Fails if the Lease has another version than the one that was read.
@@ -111,7 +112,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, kube::Error>>) -> Resul
     match timeout(ANSWERS_WITHIN, work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) if is_status(&error, 409) => Err(LeaseError::Overtaken),
-        Ok(Err(error)) if is_status(&error, 404) => Err(LeaseError::Absent),
+        Ok(Err(error)) if is_absent(&error) => Err(LeaseError::Absent),
         Ok(Err(error)) => Err(LeaseError::Api(Box::new(error))),
         Err(_) => Err(LeaseError::Slow),
     }

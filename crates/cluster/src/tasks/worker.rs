@@ -8,19 +8,21 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::controller::Action;
 use kube::{Api, Client};
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::{debug, info};
 use trigger_api::shipwright::{self, Build, BuildRun};
 use trigger_core::ObjectKey;
-use trigger_runtime::error_chain;
+use trigger_runtime::{ExpiringMap, error_chain};
 use trigger_tasks::{
     Attempt, BuildChoice, CancelCause, Creation, NamedBuild, ObservedRun, StatusWrite, Step, Task, step,
 };
 
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
-use crate::api_server_error::{ApiServerError, already_exists, is_status};
+use crate::api_server_error::{ApiServerError, Verdict, already_exists, is_absent, is_status};
 use crate::names;
 use crate::patch::{create, patch_parameters};
+use crate::read::get_opt;
 use crate::triggered_condition::ensure_condition;
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
@@ -32,6 +34,41 @@ const LOOK_ANYWAY: Duration = Duration::from_mins(10);
 /// Carries out the tasks of one kind, one step after the other.
 pub(super) struct Worker {
     client: Client,
+    /// Since when the BuildRuns of tasks seem to be gone, by the UID of the task.
+    gone: Observations,
+    /// Since when the API server forbids something that a task needs, by the UID of the task.
+    forbidden: Observations,
+}
+
+/// The beginning of something that only counts once it has lasted for a while.
+struct Observations(ExpiringMap<String, Instant>);
+
+/// The number of tasks whose observations are kept. Each is a few bytes.
+const MAX_OBSERVATIONS: usize = 4096;
+/// An observation that is not made again for so long was wrong.
+const OBSERVATION_TTL: Duration = Duration::from_mins(10);
+/// A BuildRun that had been created is gone if it is missing for this long. An API server that starts, or that is behind
+/// the others, answers 404 for objects that exist.
+const GONE_AFTER: Duration = Duration::from_secs(2);
+/// A right that is missing for this long is not there. An API server that starts has not read all roles.
+const FORBIDDEN_AFTER: Duration = Duration::from_secs(10);
+
+impl Observations {
+    fn new() -> Self {
+        Self(ExpiringMap::new(MAX_OBSERVATIONS))
+    }
+
+    /// How long this has been observed for a task, until now.
+    fn observe(&self, task: &Task) -> Duration {
+        let now = Instant::now();
+        let since = self.0.get(&task.uid, now).unwrap_or(now);
+        self.0.insert(task.uid.clone(), since, OBSERVATION_TTL, now);
+        now.saturating_duration_since(since)
+    }
+
+    fn forget(&self, task: &Task) {
+        self.0.remove(&task.uid);
+    }
 }
 
 /// What follows a step.
@@ -53,7 +90,7 @@ fn resource(kind: &str, plural: &str) -> ApiResource {
 
 impl Worker {
     pub(super) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, gone: Observations::new(), forbidden: Observations::new() }
     }
 
     /// Takes the task as far as it gets.
@@ -63,6 +100,11 @@ impl Worker {
         };
         for _ in 0..STEPS {
             let seen = self.look(&task).await;
+            if seen != ObservedRun::Absent {
+                self.gone.forget(&task);
+            } else if task.has_had_run() && self.gone.observe(&task) < GONE_AFTER {
+                return Ok(Action::requeue(GONE_AFTER));
+            }
             let next = match step(&task, &seen, Timestamp::now()) {
                 Step::Done => Next::Rest(Action::await_change()),
                 Step::Create => self.create::<K>(task).await?,
@@ -93,7 +135,7 @@ impl Worker {
     /// Asks the API server and no cache: what follows depends on it.
     async fn look(&self, task: &Task) -> ObservedRun {
         let (runs, key) = (self.runs(task), task.run());
-        match runs.get_opt(&key.name).await {
+        match get_opt(&runs, &key.name).await {
             Ok(None) => ObservedRun::Absent,
             Ok(Some(run)) => {
                 let attempt = attempt(&run);
@@ -103,9 +145,19 @@ impl Worker {
                 ObservedRun::There(attempt)
             }
             Err(error) => {
-                let ApiServerError { message, lasting } = ApiServerError::of(&error);
-                ObservedRun::Hidden { message, lasting }
+                let error = ApiServerError::of(&error);
+                ObservedRun::Hidden { lasting: self.is_lasting(task, &error), message: error.message }
             }
+        }
+    }
+
+    /// Whether another try would fail in the same way: surely, or because a right has been missing for a while. For what
+    /// ends a task that was cancelled; a task that goes on has its timeout.
+    fn is_lasting(&self, task: &Task, error: &ApiServerError) -> bool {
+        match error.verdict {
+            Verdict::Permanent => true,
+            Verdict::MayBeAllowed => self.forbidden.observe(task) >= FORBIDDEN_AFTER,
+            Verdict::MayPass => false,
         }
     }
 
@@ -134,7 +186,7 @@ impl Worker {
                     let write = task.build_missing(name, Timestamp::now());
                     return self.write::<K>(task, write).await;
                 }
-                Err(fault) if fault.lasting => {
+                Err(fault) if fault.is_permanent() => {
                     let write = task.build_unreadable(name, &fault.message, Timestamp::now());
                     return self.write::<K>(task, write).await;
                 }
@@ -154,7 +206,7 @@ impl Worker {
                 info!(task = %task.key, kind = K::KIND.name(), run = %creation.key, "a BuildRun was created");
                 Ok(Next::Step(Box::new(task)))
             }
-            Err(fault) if fault.lasting => {
+            Err(fault) if fault.is_permanent() => {
                 let write = task.refused(&fault.message, Timestamp::now());
                 self.write::<K>(task, write).await
             }
@@ -169,7 +221,7 @@ impl Worker {
         let resource = resource(Build::KIND, Build::URL_PATH_SEGMENT);
         let builds: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &task.key.namespace, &resource);
-        builds.get_opt(name).await.map_err(|error| ApiServerError::of(&error))
+        get_opt(&builds, name).await.map_err(|error| ApiServerError::of(&error))
     }
 
     /// One that is there already is as good as created: whose it is shows the next look.
@@ -203,7 +255,7 @@ impl Worker {
         match self.runs(&task).patch(&key.name, &patch_parameters(), &Patch::Merge(patch)).await {
             Ok(_) => info!(task = %task.key, run = %key, "a BuildRun of another controller was adopted"),
             // It has gone meanwhile, which the next look shows.
-            Err(error) if is_status(&error, 404) => {}
+            Err(error) if is_absent(&error) => {}
             Err(error) => {
                 let error = ApiServerError::of(&error);
                 return Err(ReconcileError::while_doing("its BuildRun cannot be labelled", error));
@@ -223,14 +275,15 @@ impl Worker {
         match patched {
             Ok(_) => info!(task = %task.key, run = %key, ?cause, "a BuildRun was cancelled"),
             // It has gone meanwhile, which the next look shows.
-            Err(error) if is_status(&error, 404) => {}
+            Err(error) if is_absent(&error) => {}
             Err(error) => {
                 let fault = ApiServerError::of(&error);
-                if fault.lasting && task.is_over() {
+                let is_lasting = self.is_lasting(&task, &fault);
+                if is_lasting && task.is_over() {
                     debug!(task = %task.key, run = %key, reason = fault.message, "a stray BuildRun goes on");
                     return Ok(Next::Rest(Action::await_change()));
                 }
-                if fault.lasting {
+                if is_lasting {
                     let write = task.cancel_refused(cause, &fault.message, Timestamp::now());
                     return self.write::<K>(task, write).await;
                 }
@@ -250,7 +303,7 @@ impl Worker {
                 debug!(task = %task.key, kind = K::KIND.name(), status, reason, "the status was written");
                 object.task()
             }
-            Err(error) if is_status(&error, 404) => None,
+            Err(error) if is_absent(&error) => None,
             Err(error) if is_status(&error, 409) => self.fresh::<K>(&task).await?,
             Err(error) => {
                 return Err(ReconcileError::while_doing(
@@ -269,7 +322,7 @@ impl Worker {
     /// The task as it is now, unless it is gone.
     async fn fresh<K: TaskObject>(&self, task: &Task) -> Result<Option<Task>, ReconcileError> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
-        let object = objects.get_opt(&task.key.name).await;
+        let object = get_opt(&objects, &task.key.name).await;
         let object = object.map_err(|error| {
             ReconcileError::while_doing("the task cannot be read", ApiServerError::of(&error))
         })?;

@@ -56,9 +56,9 @@ pub(super) fn retried<K: Send + 'static, P: CouldWork + 'static>(
     };
     let watch = make();
     stream::unfold((make, watch, retry), |(make, mut watch, mut retry)| async move {
-        if let Some(failure) = retry.pause().await
-            && !failure.is_routine()
-        {
+        // An interrupted watch goes on where it was. kube does so after every error that is the answer to a watch, also if
+        // the answer is that the version is too old.
+        if retry.pause().await.is_some_and(|failure| failure != Failure::Interrupted) {
             watch = make();
         }
         let result = watch.next().await?;
@@ -240,5 +240,13 @@ mod tests {
         let (times, made) = times(script).await;
         assert_eq!(times, [60_000, 120_500, 181_000, 241_500, 302_000]);
         assert_eq!(made, 1, "it continues where it was");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_from_a_version_that_is_too_old_lists_again() {
+        let status = Status::failure("words", "Expired").with_code(410).boxed();
+        let expired = Err(watcher::Error::WatchStartFailed(kube::Error::Api(status)));
+        let (_, made) = times(vec![(0, expired), (0, Ok(watcher::Event::Init))]).await;
+        assert_eq!(made, 2);
     }
 }

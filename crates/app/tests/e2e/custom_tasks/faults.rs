@@ -46,16 +46,16 @@ async fn what_the_cluster_refuses_for_good_ends_with_its_words() {
     let world = simulated().await;
     world.plain_build().await;
     let Some(faults) = faults(&world) else { return };
-    let quota = Fault {
-        message: "buildruns.shipwright.io \"x\" is forbidden: exceeded quota: builds".to_owned(),
+    let pods = Fault {
+        message: "buildruns.shipwright.io \"x\" is forbidden: violates PodSecurity".to_owned(),
         ..Fault::refuse(403).on("create", "buildruns")
     };
     let denial = Fault::deny_admission("buildruns", 422, "image not allowed");
-    let no_builds = Fault::refuse(403).on("get", "builds");
+    let no_builds = Fault::refuse(400).on("get", "builds");
     for (name, fault, reason, words) in [
-        ("quota", quota, "BuildRunRefused", "exceeded quota: builds"),
+        ("pods", pods, "BuildRunRefused", "violates PodSecurity"),
         ("denial", denial, "BuildRunRefused", "image not allowed"),
-        ("hidden", no_builds, "BuildNotReadable", "forbidden"),
+        ("hidden", no_builds, "BuildNotReadable", "cannot be read"),
     ] {
         faults.set(vec![fault]);
         world.task(name, json!({"retries": 2})).await;
@@ -89,14 +89,47 @@ async fn what_the_cluster_refuses_for_a_while_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_does_not_pass_ends_with_the_time_of_the_task() {
+async fn a_refusal_that_does_not_pass_ends_with_the_time_of_the_task_and_its_words() {
     let world = simulated().await;
     world.plain_build().await;
     let Some(faults) = faults(&world) else { return };
-    faults.add(Fault::deny_admission("buildruns", 500, "no endpoints for the webhook"));
-    world.task("image", json!({"timeout": "2s"})).await;
-    world.task_reaches("image", "False", "CustomRunTimedOut").await;
+    let quota = Fault {
+        message: "buildruns.shipwright.io \"x\" is forbidden: exceeded quota: builds".to_owned(),
+        ..Fault::refuse(403).on("create", "buildruns")
+    };
+    let webhook = Fault::deny_admission("buildruns", 500, "no endpoints for the webhook");
+    for (name, fault, words) in
+        [("quota", quota, "exceeded quota: builds"), ("webhook", webhook, "no endpoints for the webhook")]
+    {
+        faults.set(vec![fault]);
+        world.task(name, json!({"timeout": "2s"})).await;
+        let done = world.task_reaches(name, "False", "CustomRunTimedOut").await;
+        assert!(message(&done).contains(words), "{}", message(&done));
+    }
     assert_eq!(world.run_counts().await, (0, 0));
+}
+
+/// An API server that starts, or that is behind the others, may say that a BuildRun is gone which is running.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_seems_to_be_gone_is_looked_at_again() {
+    let world = simulated().await;
+    world.scripted("Succeeded", "4s").await;
+    let Some(faults) = faults(&world) else { return };
+    world.task("image", json!({})).await;
+    world.task_reaches("image", "Unknown", "Running").await;
+    let run = world.only_run().await;
+    let name = run["metadata"]["name"].as_str().unwrap();
+    let gone = Fault {
+        message: format!("buildruns.shipwright.io {name:?} not found"),
+        about: name.to_owned(),
+        ..Fault::refuse(404).on("get", "buildruns").times(1)
+    };
+    faults.set(vec![gone]);
+    // Any change has it looked at.
+    world.relabel(&run, "changed", "once").await;
+    world.until("it was looked at", || async { (faults.list()[0].remaining == Some(0)).then_some(()) }).await;
+    world.task_reaches("image", "True", "Succeeded").await;
+    assert_eq!(world.run_counts().await, (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ impl World {
     }
 
     /// A Build `web` in team-a whose runs succeed at once.
-    pub(super) async fn plain_build(&self) {
+    pub async fn plain_build(&self) {
         self.build_with(json!({}), build_spec()).await;
     }
 
