@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
 use trigger_core::{Cause, Delivery, Events, Facts, ResourceRef};
-use trigger_journal::{ClaimedDelivery, DecisionRecord, JournalError, LaunchRecord, Queue};
+use trigger_journal::{ClaimedDelivery, ConditionRecord, DecisionRecord, JournalError, LaunchRecord, Queue};
 use trigger_rules::{Decided, Decision, Outcome, RuleSet};
 use trigger_runtime::error_chain;
 use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
@@ -335,7 +335,13 @@ impl Attempt {
         };
         let Launched { existed, uid } = launched;
         let (run, event) = (plan.resource.clone(), plan.ordinal);
-        self.launches.push(LaunchRecord { run, event, uid, existed, error });
+        let condition =
+            plan.condition.as_ref().filter(|_| error.is_none()).map(|condition| ConditionRecord {
+                kind: condition.kind.to_owned(),
+                reason: condition.reason.to_owned(),
+                message: condition.message.clone(),
+            });
+        self.launches.push(LaunchRecord { run, event, uid, existed, error, condition });
     }
 }
 

@@ -3,8 +3,8 @@ use trigger_targets::{FollowUp, Plan};
 
 /// Creates objects on the cluster.
 pub trait Launcher: Send + Sync + 'static {
-    /// Creates the object of a plan as the identity that the plan names, or finds that it is there already, and gives it
-    /// its condition.
+    /// Creates the object of a plan as the identity that the plan names, or finds that it is there already. Its condition
+    /// is written later, from the record of the launch.
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>>;
 
     /// Writes records of what was started on the object that they are about; all are about one object. People read them;

@@ -84,7 +84,9 @@ pub use observed::append_observed;
 pub use open::{OpenError, open, open_with};
 pub use postgres::PostgresJournal;
 pub use queue::{ClaimRequest, ClaimToken, ClaimedDelivery, LONGEST_WAIT, Queue, Stats, tenant};
-pub use record::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State};
+pub use record::{
+    CheckRecord, ConditionRecord, DecisionRecord, LaunchRecord, OutcomeRecord, Record, Settlement, State,
+};
 pub use rejection::{REJECTIONS, Rejection, TriedSecret};
 pub use retention::{Pruned, Retention};
 pub use settings::Settings;

@@ -145,4 +145,19 @@ pub struct LaunchRecord {
     pub existed: bool,
     /// Why it could not be created, in the API server's words.
     pub error: Option<String>,
+    /// The condition that its status is given once its controller has begun with it. Absent for runs of earlier versions,
+    /// which wrote it before they recorded the run.
+    pub condition: Option<ConditionRecord>,
+}
+
+/// A status condition of a run, without its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConditionRecord {
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The reason, one CamelCase word.
+    pub reason: String,
+    /// The message, one sentence.
+    pub message: String,
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use trigger_core::{ObjectKey, Ordinal, ResourceRef};
 
-use crate::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
+use crate::{CheckRecord, ConditionRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 
 /// The group of every object that versions before recorded, which did not store it.
 const FIRST_GROUP: &str = "shipwright.io";
@@ -75,6 +75,9 @@ pub(crate) struct StoredLaunch {
     existed: bool,
     #[serde(rename = "fault")]
     error: Option<String>,
+    /// Versions before write the condition when they create the run, so they can do without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    condition: Option<ConditionRecord>,
 }
 
 fn first_group() -> String {
@@ -167,17 +170,17 @@ impl From<StoredRun> for ResourceRef {
 
 impl From<LaunchRecord> for StoredLaunch {
     fn from(record: LaunchRecord) -> Self {
-        let LaunchRecord { run, event, uid, existed, error } = record;
+        let LaunchRecord { run, event, uid, existed, error, condition } = record;
         let ResourceRef { group, kind, key: run } = run;
         let (group, kind) = (group.as_ref().to_owned(), kind.as_ref().to_owned());
-        Self { kind, group, run, event, uid, existed, error }
+        Self { kind, group, run, event, uid, existed, error, condition }
     }
 }
 
 impl From<StoredLaunch> for LaunchRecord {
     fn from(stored: StoredLaunch) -> Self {
-        let StoredLaunch { kind, group, run, event, uid, existed, error } = stored;
-        Self { run: ResourceRef::new(group, kind, run), event, uid, existed, error }
+        let StoredLaunch { kind, group, run, event, uid, existed, error, condition } = stored;
+        Self { run: ResourceRef::new(group, kind, run), event, uid, existed, error, condition }
     }
 }
 
@@ -211,7 +214,7 @@ mod tests {
     }
 
     fn launch(run: ResourceRef) -> LaunchRecord {
-        LaunchRecord { run, event: Ordinal::FIRST, uid: None, existed: false, error: None }
+        LaunchRecord { run, event: Ordinal::FIRST, uid: None, existed: false, error: None, condition: None }
     }
 
     fn read_decision(stored: Value) -> DecisionRecord {
@@ -349,7 +352,13 @@ mod tests {
 
     #[test]
     fn a_launch_is_stored_as_documented() {
-        let record = LaunchRecord { event: Ordinal::new(1), ..launch(pipeline_run("b")) };
+        let condition = ConditionRecord {
+            kind: "Triggered".to_owned(),
+            reason: "GitHub".to_owned(),
+            message: "a push".to_owned(),
+        };
+        let record =
+            LaunchRecord { event: Ordinal::new(1), condition: Some(condition), ..launch(pipeline_run("b")) };
         let stored = json!({
             "kind": "PipelineRun",
             "group": "tekton.dev",
@@ -357,6 +366,7 @@ mod tests {
             "event": 1,
             "existed": false,
             "fault": null,
+            "condition": {"type": "Triggered", "reason": "GitHub", "message": "a push"},
         });
         assert_eq!(written_launch(&record), stored);
         assert_eq!(read_launch(stored), record);
@@ -400,6 +410,11 @@ mod tests {
             event: Ordinal::new(3),
             uid: Some("1f3a".to_owned()),
             error: Some("quota".to_owned()),
+            condition: Some(ConditionRecord {
+                kind: "Triggered".to_owned(),
+                reason: "GitHub".to_owned(),
+                message: "a push".to_owned(),
+            }),
             ..launch(build_run("web-abc"))
         };
         let read = from_value::<before::LaunchRecord>(written_launch(&record)).unwrap();

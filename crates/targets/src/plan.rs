@@ -55,7 +55,7 @@ pub struct Plan {
     pub object: Value,
     /// The service account that it is created as; the program's own if absent.
     pub run_as: Option<ObjectKey>,
-    /// The condition that its status is given once it exists.
+    /// The condition that its status is given once its controller has begun with it.
     pub condition: Option<Condition>,
     /// The limit that its creation counts against.
     pub limit: Option<LimitKey>,

@@ -6,7 +6,7 @@ use trigger_core::{
     AbbreviatedCommit, Credential, Delivery, DeliveryKey, Fact, FactValue, Facts, KeyForm, Need, ObjectKey,
     Ordinal, RepoId, ResourceRef, Unsigned, Verified, Verifier, sign,
 };
-use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
+use trigger_journal::{CheckRecord, ConditionRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 
 const PATH: &str = "/hooks/github";
 const KEY: &[u8] = b"not a secret";
@@ -83,6 +83,11 @@ pub(crate) fn launched(run: &str) -> LaunchRecord {
         uid: Some("1f3a".to_owned()),
         existed: false,
         error: None,
+        condition: Some(ConditionRecord {
+            kind: "Triggered".to_owned(),
+            reason: "GitHub".to_owned(),
+            message: "push of \"main\" matched".to_owned(),
+        }),
     }
 }
 

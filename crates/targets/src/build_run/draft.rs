@@ -8,8 +8,8 @@ use trigger_core::ObjectKey;
 
 use crate::plan::Condition;
 
-/// The condition that says why a BuildRun exists.
-const TRIGGERED: &str = "Triggered";
+/// The type of the condition with the reason why a BuildRun exists.
+pub const TRIGGERED: &str = "Triggered";
 
 /// A BuildRun before it is JSON: what rules and custom tasks fill in.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +31,7 @@ pub struct BuildRunDraft {
 }
 
 impl BuildRunDraft {
-    /// The condition that its status is given once it exists.
+    /// The condition that its status is given once its controller has begun with it.
     pub fn condition(&self) -> Condition {
         Condition { kind: TRIGGERED, reason: self.reason, message: self.sentence.clone() }
     }

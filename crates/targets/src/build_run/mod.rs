@@ -26,7 +26,7 @@ use trigger_api::annotations;
 use trigger_api::shipwright::{self, BuildReference, BuildRunSpec, BuildSpec};
 use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef};
 
-pub use self::draft::BuildRunDraft;
+pub use self::draft::{BuildRunDraft, TRIGGERED};
 /// The state of a BuildRun, from the whole object.
 pub use self::status::read as status;
 pub use self::template::{BuildTemplate, RevisionPolicy};

@@ -65,6 +65,7 @@ pub(crate) async fn a_claimed_delivery_is_settled_with_runs_of_any_kind(store: &
             uid: Some("1f3a".to_owned()),
             existed: false,
             error: None,
+            condition: None,
         };
         let launches: Vec<_> = launches.into_iter().chain([launch]).collect();
         let mut decisions = expected::labelled("settled-fired").decisions();

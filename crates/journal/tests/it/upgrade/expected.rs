@@ -140,6 +140,7 @@ impl Expected {
                 uid: stored.get("uid").map(read),
                 existed: read(&stored["existed"]),
                 error: read(&stored["fault"]),
+                condition: None,
             }
         };
         sorted(self.0["launches"].as_array().unwrap().iter().map(launch).collect())
