@@ -58,3 +58,9 @@ fn build(number: usize) -> Value {
         },
     })
 }
+
+/// Whether a run has the condition that says why it exists.
+pub(crate) fn is_explained(run: &Value) -> bool {
+    let conditions = run["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|condition| condition["type"] == "Triggered")
+}

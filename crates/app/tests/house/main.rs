@@ -82,6 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "runtime",
             "server",
             "shipwright-trigger",
+            "simulation",
             "testkit",
         ],
     ),

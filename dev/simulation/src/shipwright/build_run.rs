@@ -58,11 +58,12 @@ pub(super) async fn simulate(
         let condition = Condition::failed("SetOwnerReferenceFailed", &message);
         return finish(store, run, &condition, &json!({})).await;
     }
-    mark(store, run).await?;
+    // Its first writes follow from one version of the run: another writer in between makes them conflict.
+    let seen = mark(store, run).await?;
     let pending = Condition::unknown("Pending", "waiting for the build to start");
-    update_status(store, run, &pending, &json!({"buildSpec": spec})).await?;
+    let seen = update_status(store, run, Some(seen), &pending, &json!({"buildSpec": spec})).await?;
     let running = Condition::unknown("Running", "not all steps have finished");
-    update_status(store, run, &running, &json!({"startTime": current_time()})).await?;
+    update_status(store, run, seen, &running, &json!({"startTime": current_time()})).await?;
 
     let duration = annotation(&build, DURATION).and_then(positive_duration).unwrap_or(options.duration);
     let timeout = time_limit(run, spec);
@@ -141,10 +142,10 @@ async fn set_owner(store: &StoreHandle, run: &Value, build: &Value) -> Result<Re
 }
 
 /// Adds the annotation that marks simulated objects.
-async fn mark(store: &StoreHandle, run: &Value) -> Result<(), ApiError> {
+async fn mark(store: &StoreHandle, run: &Value) -> Result<Value, ApiError> {
     let (namespace, name) = key(run);
     let patch = json!({"metadata": {"annotations": {SIMULATED: "true"}}});
-    store.merge(&run_resource(), namespace, name, &patch).await.map(drop)
+    store.merge(&run_resource(), namespace, name, &patch).await
 }
 
 async fn finish(
@@ -156,23 +157,29 @@ async fn finish(
     mark(store, run).await?;
     let mut fields = fields.clone();
     fields["completionTime"] = current_time().into();
-    update_status(store, run, condition, &fields).await
+    update_status(store, run, None, condition, &fields).await.map(drop)
 }
 
 /// Sets the condition `Succeeded` and other status fields, unless the run has finished or was replaced by another of
-/// the same name. Conditions of other types stay.
+/// the same name. Conditions of other types stay. Writes over the version that was `seen`, or else over the current
+/// one, and returns the new one.
 async fn update_status(
     store: &StoreHandle,
     run: &Value,
+    mut seen: Option<Value>,
     condition: &Condition<'_>,
     fields: &Value,
-) -> Result<(), ApiError> {
+) -> Result<Option<Value>, ApiError> {
     let (namespace, name) = key(run);
     let Condition { status, reason, message } = condition;
     loop {
-        let Some(mut current) = store.get(&run_resource(), namespace, name).await? else { return Ok(()) };
+        let current = match seen.take() {
+            Some(seen) => Some(seen),
+            None => store.get(&run_resource(), namespace, name).await?,
+        };
+        let Some(mut current) = current else { return Ok(None) };
         if current["metadata"]["uid"] != run["metadata"]["uid"] || is_finished(&current) {
-            return Ok(());
+            return Ok(None);
         }
         let succeeded = json!({
             "type": "Succeeded", "status": status, "reason": reason,
@@ -186,7 +193,7 @@ async fn update_status(
         }
         match store.replace_status(&run_resource(), current).await {
             Err(error) if error.code == 409 => {}
-            other => return other.map(drop),
+            other => return other.map(Some),
         }
     }
 }

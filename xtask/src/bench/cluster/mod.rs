@@ -1,12 +1,20 @@
 //! The API server of the measurements, in a process of its own: neither the generator nor the program that is measured
 //! shares its runtime. `dev` is the dev cluster itself, `real` has a `kube-apiserver` and an `etcd` as children;
-//! `metrics` reads what the former counts.
+//! `metrics` reads what the
+//! latter counts, `carrier` takes the simulated Build controller there.
 
+mod carrier;
 mod dev;
 mod metrics;
 mod real;
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use trigger_simulation::SimulationOptions;
+
+/// How the Build controller is played: builds are under way while conditions are written.
+const SIMULATION: SimulationOptions = SimulationOptions { duration: Duration::from_secs(5) };
 
 /// The API server that `bench` measures with.
 #[derive(clap::Args)]

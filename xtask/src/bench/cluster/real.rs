@@ -1,12 +1,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
+use trigger_devcluster::StoreHandle;
+use trigger_simulation::simulate_builds;
 use trigger_testkit::api_server::{ApiServer, Purpose};
 
+use super::SIMULATION;
+use super::carrier::Carrier;
 use super::metrics::Requests;
 use crate::bench::access::Access;
 use crate::bench::process::answer_questions;
@@ -43,6 +48,12 @@ pub(super) async fn run(components: &Path, data: &Path, repositories: usize) -> 
     answer_questions(&greeting, async |question| match question {
         "counts" => cluster.counts().await,
         "runs at most" | "runs" => cluster.runs().await,
+        "simulate" => {
+            cluster.simulate();
+            Ok(Value::Null)
+        }
+        "unexplained" => cluster.unexplained().await,
+        "conflicts" => cluster.conflicts().await,
         "a run" => cluster.a_run().await,
         other => bail!("the cluster does not know {other}"),
     })
@@ -114,6 +125,39 @@ impl Real {
         let list = self.first_run().await?;
         let first = list["items"].as_array().map_or(0, Vec::len) as u64;
         Ok(json!(first + list["metadata"]["remainingItemCount"].as_u64().unwrap_or_default()))
+    }
+
+    /// Plays the Build controller until this process ends.
+    fn simulate(&self) {
+        let carrier = Carrier::new(self.client.clone(), self.access.url.clone());
+        let store = StoreHandle::remote(Arc::new(carrier));
+        tokio::spawn(simulate_builds(&store, "", SIMULATION));
+    }
+
+    /// How many runs have no condition `Triggered`.
+    async fn unexplained(&self) -> anyhow::Result<Value> {
+        let list: Value = self.get(RUNS).await?.json().await?;
+        let runs = list["items"].as_array().into_iter().flatten();
+        Ok(json!(runs.filter(|run| !scene::is_explained(run)).count()))
+    }
+
+    /// The writes of statuses of runs, by who writes: the program patches, the controller replaces.
+    async fn conflicts(&self) -> anyhow::Result<Value> {
+        let page = self.get("/metrics").await?.text().await?;
+        let requests = Requests::read(&page);
+        let count = |verb, codes: &[&str]| -> u64 {
+            let of_status = [("resource", "buildruns"), ("subresource", "status"), ("verb", verb)];
+            if codes.is_empty() {
+                return requests.count(&of_status);
+            }
+            let counts = codes.iter().map(|code| {
+                let [resource, subresource, verb] = of_status;
+                requests.count(&[resource, subresource, verb, ("code", code)])
+            });
+            counts.sum()
+        };
+        let of = |verb| json!({"writes": count(verb, &[]), "conflicts": count(verb, &["409", "422"])});
+        Ok(json!({"program": of("PATCH"), "controller": of("PUT")}))
     }
 
     async fn a_run(&self) -> anyhow::Result<Value> {

@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod latency;
 mod memory;
+mod priorities;
 mod runs;
 
 use std::fs;
@@ -67,6 +68,8 @@ enum Name {
     Latency,
     /// Runs created.
     Runs,
+    /// Acknowledgements beside runs, runs beside conditions, conditions beside their controller.
+    Priorities,
     /// Resident memory.
     Memory,
 }
@@ -180,6 +183,9 @@ pub(crate) fn measure(args: &Args, report: Report) -> anyhow::Result<Report> {
     }
     if wanted(Name::Runs) {
         runs::measure(&mut bench)?;
+    }
+    if wanted(Name::Priorities) {
+        priorities::measure(&mut bench)?;
     }
     if wanted(Name::Memory) {
         memory::measure(&mut bench)?;
