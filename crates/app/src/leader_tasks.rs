@@ -4,14 +4,15 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trigger_cluster::{
-    Connection, ImageFollowers, LeaseElector, PipelineRunFollowers, STEP_DOWN_GRACE, Scope, carry_out_tasks,
+    ConditionWriter, Connection, ImageFollowers, LeaseElector, PipelineRunFollowers, STEP_DOWN_GRACE, Scope,
+    carry_out_tasks,
 };
 use trigger_dispatch::{Metrics, run_pruner};
 use trigger_journal::{Journal, Retention};
 use trigger_runtime::{Leadership, restart_on_panic};
 
 /// The tasks that only one of several replicas runs: following PipelineRuns and the images that BuildRuns push,
-/// carrying out custom tasks of Tekton, and pruning the journal. (Registry polling and warnings about rules ask
+/// carrying out custom tasks of Tekton, writing the conditions of runs, and pruning the journal. (Registry polling and warnings about rules ask
 /// [`Leadership`] themselves, since every replica runs parts of them.)
 ///
 /// Each can start and stop any number of times, and resumes from the journal and the cluster where this or
@@ -21,6 +22,7 @@ pub(crate) struct LeaderTasks {
     pub(crate) scope: Scope,
     pub(crate) pipeline_runs: PipelineRunFollowers,
     pub(crate) images: ImageFollowers,
+    pub(crate) conditions: ConditionWriter,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) retention: Retention,
     pub(crate) metrics: Metrics,
@@ -69,7 +71,8 @@ impl LeaderTasks {
 
     fn start_term(&self) -> LeaderTerm {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        carry_out_tasks(&self.connection, &self.scope, &tasks, &stop);
+        carry_out_tasks(&self.connection, &self.scope, self.conditions.delay, &tasks, &stop);
+        self.conditions.start(&tasks, &stop);
         self.pipeline_runs.start(&self.connection, &tasks, &stop);
         self.images.follow_pushes(&self.connection, &tasks, &stop);
         let (journal, retention) = (Arc::clone(&self.journal), self.retention);
@@ -165,6 +168,13 @@ mod tests {
                 images: Images::start(images, synced.clone(), tasks, &CancellationToken::new()),
                 journal: Arc::clone(&journal),
                 synced,
+            },
+            conditions: ConditionWriter {
+                scope: scope.clone(),
+                journal: Arc::clone(&journal),
+                delay: Duration::from_secs(10),
+                connection: connection.apart().unwrap(),
+                runtime: tokio::runtime::Handle::current(),
             },
             connection,
             scope,

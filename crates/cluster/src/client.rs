@@ -11,6 +11,7 @@ use trigger_runtime::ClusterClock;
 
 use crate::connector::Connector;
 use crate::discovery::Discovery;
+use crate::launch_gate::LaunchGate;
 use crate::metrics::Metrics;
 use crate::metrics_layer::CountingLayer;
 
@@ -20,6 +21,8 @@ pub struct Connection {
     pub(crate) client: Client,
     /// The kinds that the API server serves. Clones of the connection share the cache.
     pub(crate) discovery: Discovery,
+    /// Launches pass it, over whichever of the connections.
+    pub(crate) gate: LaunchGate,
     config: Config,
     /// Counts the requests over this connection and those derived from it.
     pub metrics: Metrics,
@@ -62,21 +65,28 @@ pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError
                 .map_err(ClientError::Kubeconfig)?
         }
     };
-    Connection::new(config, Metrics::default(), ClusterClock::default())
+    let metrics = Metrics::default();
+    let gate = LaunchGate::new(metrics.clone());
+    Connection::new(config, metrics, gate, ClusterClock::default())
 }
 
 impl Connection {
-    fn new(config: Config, metrics: Metrics, clock: ClusterClock) -> Result<Self, ClientError> {
+    fn new(
+        config: Config,
+        metrics: Metrics,
+        gate: LaunchGate,
+        clock: ClusterClock,
+    ) -> Result<Self, ClientError> {
         let url = config.cluster_url.to_string();
         let client = client(&config, &metrics, &clock)?;
         let discovery = Discovery::new(client.clone());
-        Ok(Self { client, discovery, config, metrics, clock, url })
+        Ok(Self { client, discovery, gate, config, metrics, clock, url })
     }
 
-    /// A connection to the same API server that shares only its metrics and its clock with this one. Its background tasks run in the
-    /// runtime in which this is called.
+    /// A connection to the same API server that shares its metrics, its clock and the gate of launches with this one. Its
+    /// background tasks run in the runtime in which this is called.
     pub fn apart(&self) -> Result<Self, ClientError> {
-        Self::new(self.config.clone(), self.metrics.clone(), self.clock.clone())
+        Self::new(self.config.clone(), self.metrics.clone(), self.gate.clone(), self.clock.clone())
     }
 }
 

@@ -14,18 +14,20 @@ use crate::client::Connection;
 use crate::discovery::Discovery;
 use crate::event_recorder::{EventRecorder, ObjectEvent};
 use crate::follow_up;
+use crate::launch_gate::LaunchGate;
 use crate::patch::create;
-use crate::triggered_condition::ensure_condition;
+use crate::read::get_opt;
 
 /// Creates objects on the cluster.
 ///
-/// An object that exists already counts as created: its name follows from the delivery. Its condition is set
-/// either way, so an attempt that died in between is completed by the next.
+/// An object that exists already counts as created: its name follows from the delivery. Its condition is written
+/// later, by [`crate::ConditionWriter`].
 pub struct KubeLauncher {
     discovery: Discovery,
     recorder: EventRecorder,
     /// Objects that wait for a quota or a right, of which people know by an Event.
     waiting: Arc<ExpiringMap<ResourceRef, ()>>,
+    gate: LaunchGate,
 }
 
 /// How many objects that wait are remembered. Beyond, a Build gets an Event for each try.
@@ -37,30 +39,33 @@ impl KubeLauncher {
     /// Launches over `connection`; `recorder` writes Events about it on the target.
     pub fn new(connection: &Connection, recorder: EventRecorder) -> Self {
         let waiting = Arc::new(ExpiringMap::new(MAX_WAITING));
-        Self { discovery: connection.discovery.clone(), recorder, waiting }
+        let (discovery, gate) = (connection.discovery.clone(), connection.gate.clone());
+        Self { discovery, recorder, waiting, gate }
     }
 
     async fn create(&self, plan: &Plan) -> Result<Launched, LaunchError> {
         let objects = self.discovery.api(&plan.resource, &plan.version).await;
         let objects = objects.map_err(|error| self.failed(plan, &error))?;
         let name = plan.resource.name();
-        let object = match create(&objects, &plan.object, plan.run_as.as_ref()).await {
+        let created = self.gate.pass(create(&objects, &plan.object, plan.run_as.as_ref())).await;
+        let created = match created {
             Ok(object) => Some(object),
             Err(error) if already_exists(&error) => None,
             Err(error) => return Err(self.failed(plan, &error)),
         };
-        let existed = object.is_none();
+        let existed = created.is_none();
         if !existed {
             let kind = &plan.resource.kind;
             let why = plan.condition.as_ref().map(|condition| format!(": {}", condition.message));
             let note = format!("created {kind} {name}{}", why.unwrap_or_default());
             self.record(plan, false, format!("{kind}Created"), note);
         }
-        let uid = match &plan.condition {
-            Some(condition) => ensure_condition(&objects, name, object, condition).await,
-            None => Ok(object.and_then(|object| object.metadata.uid)),
+        let object = match created {
+            Some(object) => Some(object),
+            // Its `uid` tells it from a later object of the same name. A user may have deleted it.
+            None => get_opt(&objects, name).await.map_err(|error| to_error(&error))?,
         };
-        Ok(Launched { existed, uid: uid.map_err(|error| to_error(&error))? })
+        Ok(Launched { existed, uid: object.and_then(|object| object.metadata.uid) })
     }
 
     /// The error of an object that does not exist. Writes an Event about it if a person has to act.

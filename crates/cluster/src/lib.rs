@@ -1,8 +1,9 @@
 //! The only crate that names a Kubernetes client.
 //!
 //! - `feeds/`: Builds into the inventory; `pipeline_runs/` into the journal, `images/` into the image tracker.
-//! - [`KubeLauncher`] creates objects, whose plural `discovery` finds. `triggered_condition` sets a run's condition
-//!   and `follow_up` annotates what started it. [`KubeRuns`] reads how a run stands, [`EventRecorder`] writes
+//! - [`KubeLauncher`] creates objects, whose plural `discovery` finds; `follow_up` annotates what started them.
+//!   `launch_gate` has intake go first.
+//! - `conditions/`: [`ConditionWriter`] gives runs their condition later. `triggered_condition` is the write. [`KubeRuns`] reads how a run stands, [`EventRecorder`] writes
 //!   Events.
 //! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
 //! - `leader/`: [`LeaseElector`]; `leader/election.rs` is the election without I/O.
@@ -23,7 +24,8 @@
 //!   rebuild the past.
 //! - A change that no rule asks for is dropped after ten seconds. A Build and a PipelineRun that are created
 //!   together arrive by two watches.
-//! - BuildRuns are watched from the first rule of type `Image` on.
+//! - BuildRuns are watched for pushes from the first rule of type `Image` on.
+//! - A run gets its condition from the record of its launch, never from its own annotations, which tenants can write.
 //!
 //! # Why our own election
 //!
@@ -39,12 +41,14 @@
 mod access;
 mod api_server_error;
 mod client;
+mod conditions;
 mod connector;
 mod discovery;
 mod event_recorder;
 mod feeds;
 mod follow_up;
 mod images;
+mod launch_gate;
 mod launcher;
 mod leader;
 mod limits;
@@ -63,6 +67,7 @@ mod watermarks;
 
 pub use access::AccessReviewer;
 pub use client::{ClientError, Connection, connect};
+pub use conditions::ConditionWriter;
 pub use connector::is_loopback;
 pub use event_recorder::{EventRecorder, ObjectEvent};
 pub use feeds::{BuildWatch, Scope, list_builds, watch_builds};

@@ -20,6 +20,9 @@ pub struct Metrics {
     secret_reads: Family<ReadLabels, Histogram, fn() -> Histogram>,
     watches: Family<WatchLabels, Gauge>,
     heard: Family<KindLabels, Gauge<f64, AtomicU64>>,
+    launch_slots: Gauge,
+    conditions: Family<ReadLabels, Counter>,
+    conditions_owed: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -121,6 +124,9 @@ impl Default for Metrics {
             secret_reads: Family::new_with_constructor(reads),
             watches: Family::default(),
             heard: Family::default(),
+            launch_slots: Gauge::default(),
+            conditions: Family::default(),
+            conditions_owed: Gauge::default(),
         };
         metrics.begin_at_nothing();
         metrics
@@ -155,6 +161,35 @@ impl Metrics {
             Unit::Seconds,
             self.heard.clone(),
         );
+        registry.register(
+            "launch_slots",
+            "Runs that may be created at a time; fewer while Secrets are slow to read. 64: no limit",
+            self.launch_slots.clone(),
+        );
+        registry.register(
+            "run_conditions",
+            "Attempts to write the condition Triggered of a run by outcome: written, conflict (the run had changed, \
+             tried again), refused (by the API server), retryable",
+            self.conditions.clone(),
+        );
+        registry.register(
+            "run_conditions_owed",
+            "Runs without the condition Triggered that the leader knows; it is written after their controller has \
+             begun with them",
+            self.conditions_owed.clone(),
+        );
+    }
+
+    pub(crate) fn launch_slots(&self, slots: usize) {
+        self.launch_slots.set(i64::try_from(slots).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn condition(&self, outcome: &'static str) {
+        self.conditions.get_or_create(&ReadLabels { outcome }).inc();
+    }
+
+    pub(crate) fn conditions_owed(&self, owed: usize) {
+        self.conditions_owed.set(i64::try_from(owed).unwrap_or(i64::MAX));
     }
 
     /// Counts a request to the API server.
@@ -203,6 +238,9 @@ impl Metrics {
         }
         for outcome in ["read", "missing", "forbidden", "unavailable"] {
             drop(self.secret_reads.get_or_create(&ReadLabels { outcome }));
+        }
+        for outcome in ["written", "conflict", "refused", "retryable"] {
+            drop(self.conditions.get_or_create(&ReadLabels { outcome }));
         }
         for resource in Watched::ALL.map(Watched::resource) {
             drop(self.heard.get_or_create(&KindLabels { resource }));

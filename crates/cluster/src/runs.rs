@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use k8s_openapi::Resource as _;
 use kube::api::DynamicObject;
+use kube::core::{ApiResource, GroupVersionKind};
+use trigger_api::shipwright::{self, BuildRun};
 use trigger_runtime::{RunRef, RunState, Runs};
 use trigger_targets::{RunStatus, status_of, version_of};
 
@@ -10,6 +13,12 @@ use crate::api_server_error::ApiServerError;
 use crate::client::Connection;
 use crate::discovery::Discovery;
 use crate::read::get_opt;
+
+/// The resource of BuildRuns, for objects of any shape.
+pub(crate) fn build_runs() -> ApiResource {
+    let kind = GroupVersionKind::gvk(shipwright::GROUP, shipwright::VERSION, BuildRun::KIND);
+    ApiResource::from_gvk_with_plural(&kind, BuildRun::URL_PATH_SEGMENT)
+}
 
 /// The timeout of reading a run. A person waits for the response, and needs the rest of it without the API server.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);

@@ -17,6 +17,7 @@ use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::api_server_error::is_absent;
 use crate::client::Connection;
+use crate::launch_gate::LaunchGate;
 use crate::metrics::Metrics;
 use crate::names;
 
@@ -45,6 +46,7 @@ pub struct CoalescingSecretReader {
     /// The room of each namespace whose Secrets are being read.
     turns: Arc<Mutex<HashMap<Arc<str>, Weak<Semaphore>>>>,
     metrics: Metrics,
+    gate: LaunchGate,
 }
 
 /// Forgets a read that ends or is given up.
@@ -62,6 +64,7 @@ impl CoalescingSecretReader {
             room: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
             turns: Arc::default(),
             metrics: connection.metrics.clone(),
+            gate: connection.gate.clone(),
         }
     }
 
@@ -72,6 +75,7 @@ impl CoalescingSecretReader {
             return read;
         }
         let (client, room, metrics) = (self.client.clone(), Arc::clone(&self.room), self.metrics.clone());
+        let gate = self.gate.clone();
         let began = Instant::now();
         let secret = secret.clone();
         let key = secret.clone();
@@ -80,7 +84,7 @@ impl CoalescingSecretReader {
         let read = async move {
             let read = async {
                 match (turn.acquire().await, room.acquire().await) {
-                    (Ok(_turn), Ok(_permit)) => get(client, &secret).await,
+                    (Ok(_turn), Ok(_permit)) => measured(&gate, get(client, &secret)).await,
                     _ => Err(unavailable(&secret, "shutting down")),
                 }
             };
@@ -125,6 +129,26 @@ impl Secrets for CoalescingSecretReader {
             return ready(Err(SecretError::Impossible(secret.clone()))).boxed();
         }
         self.join(secret).boxed()
+    }
+}
+
+/// Has launches follow the time that the API server takes. A read that is given up took at least as long as it was waited
+/// for.
+async fn measured(gate: &LaunchGate, read: impl Future<Output = Answer>) -> Answer {
+    let took = Took { gate, began: Instant::now() };
+    let answer = read.await;
+    drop(took);
+    answer
+}
+
+struct Took<'a> {
+    gate: &'a LaunchGate,
+    began: Instant,
+}
+
+impl Drop for Took<'_> {
+    fn drop(&mut self) {
+        self.gate.read_took(self.began.elapsed());
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Creation {
     pub key: ObjectKey,
     /// The object, whole.
     pub object: Value,
-    /// The condition that its status is given once it exists.
+    /// The condition that its status is given once its controller has begun with it.
     pub condition: Condition,
 }
 

@@ -28,6 +28,8 @@ use crate::program::Program;
 
 /// The limit for each step of the demo.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// The story goes on without the condition if it does not come within this time.
+const CAUSE_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
 /// Short, but long enough for a person to see the build running.
 const BUILD_DURATION: Duration = Duration::from_millis(600);
@@ -201,9 +203,15 @@ impl Playground {
         }
     }
 
-    /// The BuildRun, once it has finished.
+    /// The BuildRun, once it has finished and has the condition with its cause, which follows a moment later.
     pub(super) async fn finished_build_run(&self, run: &ObjectKey) -> anyhow::Result<Value> {
-        self.finished(&build_runs(), run).await
+        let mut finished = self.finished(&build_runs(), run).await?;
+        let deadline = Instant::now() + CAUSE_TIMEOUT;
+        while condition(&finished, "Triggered").is_none() && Instant::now() < deadline {
+            tokio::time::sleep(POLL).await;
+            finished = self.get(&build_runs(), run).await?.context("the BuildRun was deleted")?;
+        }
+        Ok(finished)
     }
 
     /// A run of any kind, once it has finished.

@@ -22,7 +22,14 @@ pub struct WorkOptions {
     /// verified already. After this time the delivery fails for the Builds with that Secret.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_SECRET_WAIT", default_value_t = SECRET_WAIT, value_name = "HOURS")]
     pub secret_wait: u32,
+    /// Seconds to wait for the Build controller to begin with a run, before the run gets its condition `Triggered`. It
+    /// gets it earlier, one second after the controller's first writes. At most 60.
+    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CONDITION_DELAY", default_value_t = CONDITION_DELAY, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=60))]
+    pub condition_delay: u64,
 }
+
+/// A controller begins within a second. Later, it is busy with other runs or away.
+const CONDITION_DELAY: u64 = 10;
 
 const CONCURRENCY: u16 = 32;
 const CLAIM_TIMEOUT: u64 = 60;
@@ -33,6 +40,11 @@ const GIVE_UP_AFTER: u32 = 24;
 const SECRET_WAIT: u32 = 24;
 
 impl WorkOptions {
+    /// How long the controller of a run is waited for.
+    pub(crate) fn condition_delay(&self) -> Duration {
+        Duration::from_secs(self.condition_delay)
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let claim_timeout = Duration::from_secs(self.claim_timeout);
         let concurrency = usize::from(self.concurrency);
@@ -57,6 +69,7 @@ impl Default for WorkOptions {
             claim_timeout: CLAIM_TIMEOUT,
             give_up_after: GIVE_UP_AFTER,
             secret_wait: SECRET_WAIT,
+            condition_delay: CONDITION_DELAY,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Context;
 use prometheus_client::registry::Registry;
 use trigger_cluster::{
-    BuildWatch, CoalescingSecretReader, Connection, EventRecorder, ImageFollowers, KubeRuns, LeaseElector,
-    PipelineRunFollowers, watch_builds,
+    BuildWatch, CoalescingSecretReader, ConditionWriter, Connection, EventRecorder, ImageFollowers, KubeRuns,
+    LeaseElector, PipelineRunFollowers, watch_builds,
 };
 use trigger_core::Observer;
 use trigger_dispatch::{Dispatcher, DispatcherParts, Launcher, NoCredentials};
@@ -70,7 +70,7 @@ pub(super) fn assemble(
     shared.start_dispatcher(&builds, launcher)?;
 
     // Leader tasks.
-    shared.start_leader_tasks(&builds, &images, elector);
+    shared.start_leader_tasks(&builds, &images, elector)?;
 
     // Server.
     let (hooks, admin) = (listeners.hooks.local_addr()?, listeners.admin.local_addr()?);
@@ -152,7 +152,12 @@ impl Shared<'_> {
         Ok(())
     }
 
-    fn start_leader_tasks(&self, builds: &BuildWatch, images: &Images, elector: Option<LeaseElector>) {
+    fn start_leader_tasks(
+        &self,
+        builds: &BuildWatch,
+        images: &Images,
+        elector: Option<LeaseElector>,
+    ) -> anyhow::Result<()> {
         let leader_tasks = LeaderTasks {
             connection: self.connection.clone(),
             scope: self.options.scope(),
@@ -165,12 +170,26 @@ impl Shared<'_> {
                 observer: self.observer.clone(),
             },
             images: self.image_followers(builds, images),
+            conditions: self.condition_writer()?,
             journal: Arc::clone(self.journal),
             retention: self.options.retention.retention(),
             metrics: self.metrics.clone(),
         };
         let work = leader_tasks.run(self.leadership.clone(), elector, self.shutdown.leading.clone());
         self.shutdown.leader_tasks.spawn("leader-tasks", work);
+        Ok(())
+    }
+
+    /// Writes conditions on the dispatcher's threads, over a connection of its own.
+    fn condition_writer(&self) -> anyhow::Result<ConditionWriter> {
+        let dispatcher = &self.shutdown.dispatcher_runtime;
+        Ok(ConditionWriter {
+            scope: self.options.scope(),
+            journal: Arc::clone(self.journal),
+            delay: self.options.work.condition_delay(),
+            connection: dispatcher.enter(|| self.connection.apart())?,
+            runtime: dispatcher.handle().context("the dispatcher has ended")?.clone(),
+        })
     }
 
     /// Serves webhooks on one port, health, metrics and the admin API on the other.

@@ -86,6 +86,7 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
     }
     let described = kubectl.run(&["describe", "build", "web", "-n", n]);
     assert!(described.contains("BuildRunCreated") && described.contains(run), "{described}");
+    world.triggered("team-a", run).await;
     let described = kubectl.run(&["describe", "buildrun", run, "-n", n]);
     assert!(
         described.contains("Triggered") && described.contains("trigger.shipwright.io/commit"),

@@ -22,6 +22,7 @@ mod api_server;
 mod ask;
 mod bad_input;
 mod changes;
+mod conditions;
 mod custom_tasks;
 mod deliveries_cli;
 mod delivery;

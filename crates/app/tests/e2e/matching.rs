@@ -16,7 +16,8 @@ async fn two_rules_that_match_make_one_run_that_names_both() {
     let runs = world.runs("team-a").await;
     let [run] = runs.as_slice() else { panic!("{runs:#?}") };
     assert_eq!(annotation(run, "trigger-when-name"), "first");
-    let message = run["status"]["conditions"][0]["message"].as_str().unwrap();
+    let (_, triggered) = world.triggered("team-a", run["metadata"]["name"].as_str().unwrap()).await;
+    let message = triggered["message"].as_str().unwrap();
     assert!(message.contains("\"first\", and also \"second\""), "{message}");
 }
 

@@ -1,7 +1,7 @@
 //! Scenario 1: a signed push starts a build.
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{SHA, World, annotation, decisions, for_every_provider, rule, usual_rules};
 
@@ -35,7 +35,7 @@ async fn a_signed_push_starts_one_build() {
     assert!(run["metadata"]["name"].as_str().unwrap().starts_with("web-"));
     assert!(run["metadata"]["ownerReferences"].is_null());
 
-    let triggered = triggered(run);
+    let (_, triggered) = world.triggered("team-a", run["metadata"]["name"].as_str().unwrap()).await;
     assert_eq!(triggered["status"], "True");
     assert_eq!(triggered["reason"], "GitHub");
     let message = triggered["message"].as_str().unwrap();
@@ -80,9 +80,4 @@ async fn the_annotation_decides_what_is_built() {
         let run = runs.iter().find(|run| run["metadata"]["name"] == name).unwrap();
         assert_eq!(run["spec"]["build"]["name"].is_null(), pinned, "{value}: {run:#}");
     }
-}
-
-fn triggered(run: &Value) -> &Value {
-    let conditions = run["status"]["conditions"].as_array().unwrap();
-    conditions.iter().find(|condition| condition["type"] == "Triggered").unwrap()
 }

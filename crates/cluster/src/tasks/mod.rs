@@ -6,8 +6,11 @@
 
 mod kind;
 mod reconcile_error;
+mod watched;
 mod watching;
 mod worker;
+
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,31 +19,35 @@ use trigger_api::tekton::{CustomRun, Run};
 use trigger_runtime::restart_on_panic;
 
 use self::kind::TaskObject;
+pub(crate) use self::watched::MAX_WATCHED_RUNS;
 use crate::client::Connection;
 use crate::feeds::Scope;
 use crate::leader::STEP_DOWN_GRACE;
 
 /// Carries out the CustomRuns and Runs in `scope` that ask for a Build, until `shutdown`. Reconciliations that
-/// run then have [`STEP_DOWN_GRACE`] to end. A kind that the cluster does not serve is waited for.
+/// run then have [`STEP_DOWN_GRACE`] to end. A kind that the cluster does not serve is waited for. A BuildRun with which
+/// its controller does not begin gets its condition after `condition_delay`.
 pub fn carry_out_tasks(
     connection: &Connection,
     scope: &Scope,
+    condition_delay: Duration,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    carry_out::<CustomRun>("CustomRuns", connection, scope, tasks, shutdown);
-    carry_out::<Run>("Runs", connection, scope, tasks, shutdown);
+    carry_out::<CustomRun>("CustomRuns", connection, scope, condition_delay, tasks, shutdown);
+    carry_out::<Run>("Runs", connection, scope, condition_delay, tasks, shutdown);
 }
 
 fn carry_out<K: TaskObject>(
     name: &'static str,
     connection: &Connection,
     scope: &Scope,
+    condition_delay: Duration,
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
     let (client, parts, ending) = (connection.client.clone(), scope.parts(), shutdown.clone());
-    let watch = move || watching::watch::<K>(client.clone(), parts.clone(), ending.clone());
+    let watch = move || watching::watch::<K>(client.clone(), parts.clone(), condition_delay, ending.clone());
     tasks.spawn(put_down(restart_on_panic(name, watch), shutdown.clone()));
 }
 

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use kube::api::DynamicObject;
 use kube::runtime::controller::{Action, Error};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Config, Controller};
+use kube::runtime::{Config, Controller, WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,9 @@ use trigger_runtime::{Backoff, ExpiringMap, error_chain};
 
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
-use super::worker::{Worker, build_runs};
+use super::watched::WatchedRuns;
+use super::worker::Worker;
+use crate::runs::build_runs;
 use crate::watch::{Failure, config, is_served};
 
 /// Tasks that are worked on at the same time.
@@ -81,6 +83,7 @@ struct Context {
 pub(super) async fn watch<K: TaskObject>(
     client: Client,
     namespaces: Vec<Option<String>>,
+    condition_delay: Duration,
     shutdown: CancellationToken,
 ) {
     tokio::select! {
@@ -88,11 +91,19 @@ pub(super) async fn watch<K: TaskObject>(
         () = shutdown.cancelled() => return,
     }
     info!(kind = K::KIND.name(), "carrying out custom tasks");
-    let parts = namespaces.into_iter().map(|part| watch_part::<K>(client.clone(), part, shutdown.clone()));
+    let parts = namespaces.into_iter().map(|part| {
+        let worker = Worker::new(client.clone(), condition_delay);
+        watch_part::<K>(client.clone(), part, worker, shutdown.clone())
+    });
     join_all(parts).await;
 }
 
-async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, shutdown: CancellationToken) {
+async fn watch_part<K: TaskObject>(
+    client: Client,
+    namespace: Option<String>,
+    worker: Worker,
+    shutdown: CancellationToken,
+) {
     let objects: Api<K> = match &namespace {
         None => Api::all(client.clone()),
         Some(namespace) => Api::namespaced(client.clone(), namespace),
@@ -102,11 +113,13 @@ async fn watch_part<K: TaskObject>(client: Client, namespace: Option<String>, sh
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &build_runs()),
     };
     let ours = config().labels(annotations::LABEL_CUSTOM_RUN_UID);
-    let context = Arc::new(Context { worker: Worker::new(client), failures: ExpiringMap::new(COUNTED) });
+    let watched: Arc<WatchedRuns> = worker.watched();
+    let runs = watcher(runs, ours).inspect(move |event| watched.take(event)).touched_objects();
+    let context = Arc::new(Context { worker, failures: ExpiringMap::new(COUNTED) });
     // By reason: the watches on tasks and on BuildRuns may fail in turns.
     let logged = ExpiringMap::new(MAX_REASONS);
     Controller::new(objects, config())
-        .watches_with(runs, build_runs(), ours, |run| task_of::<K>(&run))
+        .watches_stream_with(runs, |run| task_of::<K>(&run), build_runs())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .trigger_backoff(WatchBackoff::default())
         .graceful_shutdown_on(shutdown.cancelled_owned())

@@ -10,20 +10,23 @@ use kube::{Api, Client};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{debug, info};
-use trigger_api::shipwright::{self, Build, BuildRun};
+use trigger_api::shipwright::{self, Build};
 use trigger_core::ObjectKey;
+use trigger_journal::ConditionRecord;
 use trigger_runtime::{ExpiringMap, error_chain};
 use trigger_tasks::{
-    Attempt, BuildChoice, CancelCause, Creation, NamedBuild, ObservedRun, StatusWrite, Step, Task, step,
+    BuildChoice, CancelCause, Creation, NamedBuild, ObservedRun, StatusWrite, Step, Task, step,
 };
 
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
+use super::watched::{WatchedRun, WatchedRuns};
 use crate::api_server_error::{ApiServerError, Verdict, already_exists, is_absent, is_status};
 use crate::names;
 use crate::patch::{create, patch_parameters};
 use crate::read::get_opt;
-use crate::triggered_condition::ensure_condition;
+use crate::runs::build_runs;
+use crate::triggered_condition::{Addition, QUIET, add_condition};
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
 /// others change it meanwhile.
@@ -34,6 +37,9 @@ const LOOK_ANYWAY: Duration = Duration::from_mins(10);
 /// Carries out the tasks of one kind, one step after the other.
 pub(super) struct Worker {
     client: Client,
+    watched: Arc<WatchedRuns>,
+    /// How long the controller of a BuildRun is waited for until its condition is written.
+    condition_delay: Duration,
     /// Since when the BuildRuns of tasks seem to be gone, by the UID of the task.
     gone: Observations,
     /// Since when the API server forbids something that a task needs, by the UID of the task.
@@ -75,12 +81,20 @@ impl Observations {
 enum Next {
     /// Another one, for the task as it is now.
     Step(Box<Task>),
+    /// The same, after the API server has returned the BuildRun.
+    Seen(Box<Task>, Box<DynamicObject>),
     /// Nothing before something changes or time has passed.
     Rest(Action),
 }
 
-pub(super) fn build_runs() -> ApiResource {
-    resource(BuildRun::KIND, BuildRun::URL_PATH_SEGMENT)
+/// The BuildRun of an attempt, as it was seen last.
+struct Look {
+    key: ObjectKey,
+    seen: ObservedRun,
+    /// Its conditions, if it is there and is of the task.
+    run: Option<WatchedRun>,
+    /// Whether the API server has returned it now. The watch may lag behind.
+    is_current: bool,
 }
 
 fn resource(kind: &str, plural: &str) -> ApiResource {
@@ -89,8 +103,19 @@ fn resource(kind: &str, plural: &str) -> ApiResource {
 }
 
 impl Worker {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, gone: Observations::new(), forbidden: Observations::new() }
+    pub(super) fn new(client: Client, condition_delay: Duration) -> Self {
+        Self {
+            client,
+            watched: Arc::default(),
+            condition_delay,
+            gone: Observations::new(),
+            forbidden: Observations::new(),
+        }
+    }
+
+    /// The BuildRuns under way. To be kept current by their watch.
+    pub(super) fn watched(&self) -> Arc<WatchedRuns> {
+        Arc::clone(&self.watched)
     }
 
     /// Takes the task as far as it gets.
@@ -98,22 +123,40 @@ impl Worker {
         let Some(mut task) = object.task().filter(|task| !task.is_settled(Timestamp::now())) else {
             return Ok(Action::await_change());
         };
+        let mut last: Option<Look> = None;
         for _ in 0..STEPS {
-            let seen = self.look(&task).await;
-            if seen != ObservedRun::Absent {
+            let mut look = match last.take().filter(|look| look.key == task.run()) {
+                Some(look) => look,
+                None => match self.watched.get(&task.run()) {
+                    Some(run) => Look::at(&task, run, false),
+                    None => self.look(&task).await,
+                },
+            };
+            let mut next = step(&task, &look.seen, Timestamp::now());
+            if !look.is_current && is_decisive(&next) {
+                look = self.look(&task).await;
+                next = step(&task, &look.seen, Timestamp::now());
+            }
+            if look.seen != ObservedRun::Absent {
                 self.gone.forget(&task);
             } else if task.has_had_run() && self.gone.observe(&task) < GONE_AFTER {
                 return Ok(Action::requeue(GONE_AFTER));
             }
-            let next = match step(&task, &seen, Timestamp::now()) {
+            let explain_in = self.explain(&task, &mut look).await;
+            let next = match next {
                 Step::Done => Next::Rest(Action::await_change()),
                 Step::Create => self.create::<K>(task).await?,
                 Step::Adopt(patch) => self.adopt(task, patch).await?,
                 Step::Cancel(cause, patch) => self.cancel::<K>(task, cause, patch).await?,
-                Step::Write(write) => self.write::<K>(task, write).await?,
-                Step::Wait(until) => Next::Rest(rest(until)),
+                Step::Write(write) => {
+                    let next = self.write::<K>(task, write).await?;
+                    // The BuildRun is still as it was.
+                    last = Some(look);
+                    next
+                }
+                Step::Wait(until) => Next::Rest(rest(until, explain_in)),
                 Step::Requeue => {
-                    let message = match seen {
+                    let message = match look.seen {
                         ObservedRun::Hidden { message, .. } => message,
                         _ => String::new(),
                     };
@@ -122,6 +165,10 @@ impl Worker {
             };
             match next {
                 Next::Step(now) => task = *now,
+                Next::Seen(now, run) => {
+                    last = Some(Look::at(&now, WatchedRun::new(&run), true));
+                    task = *now;
+                }
                 Next::Rest(action) => return Ok(action),
             }
         }
@@ -132,21 +179,50 @@ impl Worker {
         Api::namespaced_with(self.client.clone(), &task.key.namespace, &build_runs())
     }
 
-    /// Asks the API server and no cache: what follows depends on it.
-    async fn look(&self, task: &Task) -> ObservedRun {
+    /// Asks the API server.
+    async fn look(&self, task: &Task) -> Look {
         let (runs, key) = (self.runs(task), task.run());
-        match get_opt(&runs, &key.name).await {
+        let seen = match get_opt(&runs, &key.name).await {
             Ok(None) => ObservedRun::Absent,
-            Ok(Some(run)) => {
-                let attempt = attempt(&run);
-                if attempt.task_uid.as_deref() == Some(&task.uid) {
-                    self.explain(task, run).await;
-                }
-                ObservedRun::There(attempt)
-            }
+            Ok(Some(run)) => return Look::at(task, WatchedRun::new(&run), true),
             Err(error) => {
                 let error = ApiServerError::of(&error);
                 ObservedRun::Hidden { lasting: self.is_lasting(task, &error), message: error.message }
+            }
+        };
+        Look { key, seen, run: None, is_current: true }
+    }
+
+    /// Tells on the BuildRun why it exists, when its controller is quiet. Returns after how long that is, if it is
+    /// later. If it fails it is tried again whenever the BuildRun is looked at.
+    async fn explain(&self, task: &Task, look: &mut Look) -> Option<Duration> {
+        let run = look.run.as_mut().filter(|run| !run.conditions.is_triggered)?;
+        let later = self.quiet_in(run);
+        if later.is_some() {
+            return later;
+        }
+        let Ok(Creation { condition, .. }) = task.creation(&NamedBuild::default()) else { return None };
+        let condition = ConditionRecord {
+            kind: condition.kind.to_owned(),
+            reason: condition.reason.to_owned(),
+            message: condition.message,
+        };
+        let (runs, name) = (self.runs(task), &look.key.name);
+        match add_condition(&runs, name, &run.conditions, &condition).await {
+            // An event shows the new version.
+            Ok(Addition::Changed) if !run.conditions.has_ended => Some(QUIET),
+            Ok(Addition::Changed) => {
+                let current = self.look(task).await.run.filter(|run| !run.conditions.is_triggered)?;
+                drop(add_condition(&runs, name, &current.conditions, &condition).await);
+                None
+            }
+            Ok(_) => {
+                run.conditions.is_triggered = true;
+                None
+            }
+            Err(error) => {
+                debug!(run = %look.key, error = error_chain(&error), "the condition cannot be set yet");
+                Some(QUIET)
             }
         }
     }
@@ -161,13 +237,14 @@ impl Worker {
         }
     }
 
-    /// Tells on the BuildRun why it exists. It costs nothing if that was told before, and if it fails it is
-    /// tried again whenever the BuildRun is looked at.
-    async fn explain(&self, task: &Task, run: DynamicObject) {
-        let Ok(Creation { key, condition, .. }) = task.creation(&NamedBuild::default()) else { return };
-        if let Err(error) = ensure_condition(&self.runs(task), &key.name, Some(run), &condition).await {
-            debug!(run = %key, error = error_chain(&error), "the condition cannot be set yet");
-        }
+    /// After how long the controller of a BuildRun should be quiet; `None` if it is.
+    fn quiet_in(&self, run: &WatchedRun) -> Option<Duration> {
+        let quiet = match (run.conditions.has_ended, run.conditions.has_begun) {
+            (true, _) => return None,
+            (false, true) => QUIET,
+            (false, false) => self.condition_delay,
+        };
+        quiet.checked_sub(run.changed.elapsed()).filter(|left| !left.is_zero())
     }
 
     async fn create<K: TaskObject>(&self, task: Task) -> Result<Next, ReconcileError> {
@@ -202,9 +279,12 @@ impl Worker {
             }
         };
         match self.post(&creation).await {
-            Ok(()) => {
+            Ok(created) => {
                 info!(task = %task.key, kind = K::KIND.name(), run = %creation.key, "a BuildRun was created");
-                Ok(Next::Step(Box::new(task)))
+                Ok(match created {
+                    Some(run) => Next::Seen(Box::new(task), Box::new(run)),
+                    None => Next::Step(Box::new(task)),
+                })
             }
             Err(fault) if fault.is_permanent() => {
                 let write = task.refused(&fault.message, Timestamp::now());
@@ -224,13 +304,14 @@ impl Worker {
         get_opt(&builds, name).await.map_err(|error| ApiServerError::of(&error))
     }
 
-    /// One that is there already is as good as created: whose it is shows the next look.
-    async fn post(&self, creation: &Creation) -> Result<(), ApiServerError> {
+    /// One that is there already is as good as created: whose it is shows the next look. Returns a new one.
+    async fn post(&self, creation: &Creation) -> Result<Option<DynamicObject>, ApiServerError> {
         let ObjectKey { namespace, .. } = &creation.key;
         let runs: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &build_runs());
         match create(&runs, &creation.object, None).await {
-            Err(error) if !already_exists(&error) => Err(ApiServerError::of(&error)),
-            _ => Ok(()),
+            Ok(run) => Ok(Some(run)),
+            Err(error) if already_exists(&error) => Ok(None),
+            Err(error) => Err(ApiServerError::of(&error)),
         }
     }
 
@@ -330,14 +411,28 @@ impl Worker {
     }
 }
 
-fn attempt(run: &DynamicObject) -> Attempt {
-    // What came as JSON can be written as JSON.
-    Attempt::read(&serde_json::to_value(run).unwrap_or_default())
+impl Look {
+    /// A BuildRun as it is, or as the watch shows it.
+    fn at(task: &Task, run: WatchedRun, is_current: bool) -> Self {
+        let is_ours = run.attempt.task_uid.as_deref() == Some(&task.uid);
+        let seen = ObservedRun::There(run.attempt.clone());
+        Self { key: task.run(), seen, run: is_ours.then_some(run), is_current }
+    }
 }
 
-fn rest(until: Option<Timestamp>) -> Action {
+/// Whether a step would do harm if the BuildRun had changed since it was seen: it ends the task, or changes a BuildRun.
+fn is_decisive(step: &Step) -> bool {
+    match step {
+        Step::Create | Step::Adopt(_) | Step::Cancel(..) => true,
+        Step::Write(write) => write.said.status != "Unknown",
+        Step::Done | Step::Wait(_) | Step::Requeue => false,
+    }
+}
+
+/// Nothing happens until then, and no longer than the time until the condition is due.
+fn rest(until: Option<Timestamp>, explain_in: Option<Duration>) -> Action {
     let left = until.map(|until| until.duration_since(Timestamp::now()));
     let left = left.and_then(|left| Duration::try_from(left).ok());
     let left = if until.is_some() { left.unwrap_or_default() } else { LOOK_ANYWAY };
-    Action::requeue(left.min(LOOK_ANYWAY))
+    Action::requeue(left.min(explain_in.unwrap_or(LOOK_ANYWAY)).min(LOOK_ANYWAY))
 }

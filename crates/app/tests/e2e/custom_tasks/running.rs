@@ -8,6 +8,7 @@ use trigger_devcluster::Gvr;
 use super::scene::{FOREVER, build_spec, by_name, check_status, is_final, message, result, simulated};
 use crate::apart::repository;
 use crate::elsewhere::skipped_without_controllers;
+use crate::roles::PROGRAM;
 use crate::world::annotation;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,6 +53,27 @@ async fn a_build_of_either_version_runs_as_a_task_with_parameters_and_results() 
         assert!(result(&done, "sourceGitCommit").is_some());
     }
     assert_eq!(world.run_counts().await, (2, 0));
+}
+
+/// Seventeen times before: once for each step and each change.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_reads_its_build_run_before_it_begins_and_when_it_ends() {
+    let world = simulated().await;
+    let Some(dev) = world.dev_only("requests are counted there") else { return };
+    world.scripted("Succeeded", "2s").await;
+    world.task("image", json!({})).await;
+    world.task_reaches("image", "True", "Succeeded").await;
+    let reads = dev.requests().log();
+    let reads = reads.iter().filter(|request| {
+        request.user == PROGRAM
+            && request.kind.verb == "get"
+            && request.kind.resource == "buildruns.shipwright.io"
+    });
+    assert!(reads.count() <= 3);
+    let run = world.only_run().await;
+    let conditions = run["status"]["conditions"].as_array().unwrap();
+    let kinds: Vec<_> = conditions.iter().map(|condition| condition["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds.len(), 2, "{kinds:?}");
 }
 
 fn object(value: Value) -> DynamicObject {

@@ -156,7 +156,7 @@ impl World {
         self.build_runs().patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
 
-    pub(super) fn build_runs(&self) -> Api<DynamicObject> {
+    pub fn build_runs(&self) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk("shipwright.io", "v1beta1", "BuildRun");
         let resource = ApiResource::from_gvk_with_plural(&kind, "buildruns");
         Api::namespaced_with(self.client.clone(), &self.namespace("team-a"), &resource)

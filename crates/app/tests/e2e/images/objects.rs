@@ -44,8 +44,8 @@ async fn a_new_digest_starts_one_build_and_nothing_else_does() {
         (annotation(&run, "digest"), annotation(&run, "previous-digest")),
         (two.as_str(), one.as_str())
     );
-    let condition = &run["status"]["conditions"][0];
-    assert_eq!((&condition["type"], &condition["reason"]), (&json!("Triggered"), &json!("Image")));
+    let (_, condition) = world.triggered("team-a", run["metadata"]["name"].as_str().unwrap()).await;
+    assert_eq!(condition["reason"], "Image");
     let message = condition["message"].as_str().unwrap();
     let expected =
         format!("image {BASE} changed from {} to {} matched rule \"base\"", one.short(), two.short());
@@ -75,7 +75,8 @@ async fn the_decision_is_explained() {
         decisions(&record),
         ["app/base: fired", "app/other: image-not-listed", "app/second: also-matched"]
     );
-    let message = run["status"]["conditions"][0]["message"].as_str().unwrap();
+    let (_, triggered) = world.triggered("team-a", run["metadata"]["name"].as_str().unwrap()).await;
+    let message = triggered["message"].as_str().unwrap();
     assert!(message.contains("matched rule \"base\", and also \"second\""), "{message}");
 }
 

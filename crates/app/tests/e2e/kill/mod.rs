@@ -8,6 +8,7 @@ mod tenants;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use trigger_devcluster::Gvr;
 
 use self::life::{Death, Life, Stage};
@@ -61,7 +62,9 @@ async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     assert!(ids.len() >= deliveries, "{} deliveries", ids.len());
 
     let missing = settle(&dev, &ids).await;
+    let unexplained = explained(&dev).await;
     drop(lives);
+    assert_eq!(unexplained, 0, "so many runs were left without a condition");
     assert!(missing.is_empty(), "no run for {:#?}", stage.records(&missing).await);
     let twice: Vec<_> = runs_by_delivery(&dev).await.into_iter().filter(|(_, runs)| *runs > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
@@ -83,6 +86,24 @@ pub(crate) async fn settle(dev: &Cluster, ids: &[String]) -> Vec<String> {
         let runs = runs_by_delivery(dev).await;
         let missing: Vec<_> = ids.iter().filter(|id| !runs.contains_key(*id)).cloned().collect();
         if missing.is_empty() || Instant::now() > deadline {
+            return missing;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// How many runs have no condition that says why they exist, once all have one or the time is up.
+async fn explained(dev: &Cluster) -> usize {
+    let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
+    let is_explained = |run: &Value| {
+        let conditions = run["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.filter(|condition| condition["type"] == "Triggered").count() == 1
+    };
+    let deadline = Instant::now() + BACKLOG;
+    loop {
+        let runs = dev.store().list(&runs, dev.namespace()).await.unwrap();
+        let missing = runs.iter().filter(|run| !is_explained(run)).count();
+        if missing == 0 || Instant::now() > deadline {
             return missing;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -149,6 +149,18 @@ impl World {
         runs.filter(|run| run["spec"]["build"]["name"] != SENTINEL).collect()
     }
 
+    /// A BuildRun, once it has its condition `Triggered`, and the condition.
+    pub async fn triggered(&self, team: &str, run: &str) -> (Value, Value) {
+        self.until(&format!("{run} has its condition"), || async {
+            let runs = self.runs(team).await;
+            let run = runs.into_iter().find(|one| one["metadata"]["name"] == run)?;
+            let conditions = run["status"]["conditions"].as_array()?;
+            let triggered = conditions.iter().find(|condition| condition["type"] == "Triggered")?.clone();
+            Some((run, triggered))
+        })
+        .await
+    }
+
     /// How many BuildRuns there are in team-a and in team-b.
     pub async fn run_counts(&self) -> (usize, usize) {
         (self.runs("team-a").await.len(), self.runs("team-b").await.len())

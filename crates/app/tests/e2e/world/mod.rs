@@ -157,6 +157,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(folder.path().join("journal.db")));
         options.lease.lease_name = format!("trigger-{}", stage.id);
+        // Few scenarios play the Build controller, and none waits for nothing.
+        options.work.condition_delay = 0;
         if stage.dev.is_none() {
             options.namespaces = ["team-a", "team-b"].map(|team| stage.namespace(team)).to_vec();
         }
@@ -308,6 +310,12 @@ impl Away {
     /// The journal is lost.
     pub fn without_a_journal(mut self) -> Self {
         self.options.journal = Address::Sqlite(self.folder.path().join("another.db"));
+        self
+    }
+
+    /// The program waits so many seconds for the controller of a run.
+    pub fn with_condition_delay(mut self, seconds: u64) -> Self {
+        self.options.work.condition_delay = seconds;
         self
     }
 
