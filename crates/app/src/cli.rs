@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "dev")]
 use crate::commands::dev;
-use crate::commands::{completions, crds, deliveries, explain, images, send, serve};
+use crate::commands::{completions, crds, deliveries, explain, images, send, serve, validate};
 use crate::logging::{self, LogOptions};
 use crate::sanitize::escape_lines_for_terminal;
 
@@ -35,6 +35,8 @@ pub enum Command {
     Send(Box<send::Args>),
     /// Show which rules an event would fire and why the others would not, without sending it.
     Explain(Box<explain::Args>),
+    /// List the errors and likely mistakes in the rules of Builds.
+    Validate(validate::Args),
     /// List, inspect and replay deliveries.
     Deliveries(Box<deliveries::Args>),
     /// List and check the images that Builds wait for.
@@ -53,6 +55,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => with_runtime(&cli.log, || serve::run(*args)),
         Command::Send(args) => with_runtime(&cli.log.quiet(), || send::run(*args)),
         Command::Explain(args) => with_runtime(&cli.log.quiet(), || explain::run(*args)),
+        Command::Validate(args) => with_runtime(&cli.log.quiet(), || validate::run(args)),
         Command::Deliveries(args) => with_runtime(&cli.log.quiet(), || deliveries::run(*args)),
         Command::Images(args) => with_runtime(&cli.log.quiet(), || images::run(args)),
         Command::Crds(args) => crds::run(&args),

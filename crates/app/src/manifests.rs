@@ -1,12 +1,19 @@
 //! Manifests from a folder, or the examples of the repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::future::ready;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use data_encoding::BASE64;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use trigger_api::manifest;
 use trigger_api::shipwright::Build;
+use trigger_core::ObjectKey;
+use trigger_runtime::{SecretData, SecretError, Secrets};
 
 const EXAMPLES: [(&str, &str); 4] = [
     ("examples/images.yaml", include_str!("../../../examples/images.yaml")),
@@ -59,6 +66,39 @@ pub(crate) fn builds(folder: &Path) -> anyhow::Result<Vec<Build>> {
             serde_json::from_value(object).with_context(|| format!("the Build {name} is invalid"))
         })
         .collect()
+}
+
+/// The Secrets of a folder, for checking what they hold.
+#[derive(Debug, Default)]
+pub(crate) struct ManifestSecrets(HashMap<ObjectKey, Arc<SecretData>>);
+
+/// The Secrets in a folder.
+pub(crate) fn secrets(folder: &Path) -> anyhow::Result<ManifestSecrets> {
+    let secrets = objects(Some(folder), None)?.into_iter().filter(|object| object["kind"] == "Secret");
+    let key = |object: &Value| Some(ObjectKey::new(text(object, "namespace")?, text(object, "name")?));
+    Ok(ManifestSecrets(secrets.filter_map(|object| Some((key(&object)?, Arc::new(data(&object))))).collect()))
+}
+
+/// The data of a Secret, as the API server makes it of `data` and `stringData`.
+fn data(secret: &Value) -> SecretData {
+    let fields = |name: &str| secret[name].as_object().into_iter().flatten();
+    let encoded = fields("data").filter_map(|(name, value)| {
+        Some((name.clone(), BASE64.decode(value.as_str()?.trim().as_bytes()).ok()?))
+    });
+    let plain = fields("stringData")
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.as_bytes().to_vec())));
+    SecretData::new(encoded.chain(plain))
+}
+
+impl Secrets for ManifestSecrets {
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>> {
+        // Manifests often leave Secrets to another tool, so one that is not there is not missing.
+        let unknown = || {
+            let reason = "it is not among the manifests".to_owned();
+            SecretError::Unavailable { secret: secret.clone(), reason }
+        };
+        ready(self.0.get(secret).cloned().ok_or_else(unknown)).boxed()
+    }
 }
 
 fn text(object: &Value, field: &str) -> Option<String> {

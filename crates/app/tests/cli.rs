@@ -185,6 +185,11 @@ fn explain_says_what_would_fire_and_why_the_rest_would_not() {
             3,
             vec!["No Build with rules uses the repository", "used by Builds: github.com/acme/web"],
         ),
+        (
+            vec!["push", "--repo", "github.com/acme/web"],
+            0,
+            vec!["key     in the Secret team-a/github-webhook", "✓ event    Push"],
+        ),
         (vec!["--object", "/nowhere"], 1, vec!["cannot read /nowhere"]),
         (vec![], 1, vec!["specify one event"]),
     ] {
@@ -196,6 +201,139 @@ fn explain_says_what_would_fire_and_why_the_rest_would_not() {
             assert!(text.contains(part), "{args:?} does not say `{part}`:\n{text}");
         }
     }
+}
+
+/// Builds of one repository: one without a Secret, one whose Secret holds no key, one whose Secret is not among the
+/// manifests, one with a broken rule and a doubtful one; and a broken Build of another repository.
+const KEYS: &str = r#"
+{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "odd", "namespace": "x"}, "data": {"password": "a2V5"}}
+---
+{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "hook", "namespace": "x"}, "data": {"webhook-secret": "a2V5"}}
+---
+{"kind": "Build", "apiVersion": "shipwright.io/v1beta1", "metadata": {"name": "elsewhere", "namespace": "x"},
+ "spec": {"source": {"type": "Git", "git": {"url": "https://github.com/acme/other"}}, "trigger": {"triggerSecret": "hook",
+  "when": [{"name": "n", "type": "GitHub", "github": {"events": ["push"]}}]}}}
+"#;
+
+fn build_with_key(name: &str, secret: Option<&str>, branches: &[&str]) -> String {
+    let github = |branch: &&str| json!({"name": branch, "type": "GitHub", "github": {"events": ["Push"], "branches": [branch]}});
+    let when: Vec<_> = branches.iter().map(github).collect();
+    json!({
+        "apiVersion": "shipwright.io/v1beta1",
+        "kind": "Build",
+        "metadata": {"name": name, "namespace": "x"},
+        "spec": {
+            "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+            "trigger": {"triggerSecret": secret, "when": when},
+        },
+    })
+    .to_string()
+}
+
+#[test]
+fn explain_says_whether_a_delivery_would_be_accepted_at_all() {
+    let args = |folder: &tempfile::TempDir| {
+        ["explain", "push", "--repo", "github.com/acme/web", "--manifests", path(folder)]
+            .map(ToOwned::to_owned)
+    };
+    for (builds, further, status, lines) in [
+        (
+            vec![build_with_key("open", None, &["main"])],
+            &[][..],
+            4,
+            vec![
+                "  no key  it names no Secret with a webhook key, so every delivery is rejected: set `spec.trigger.triggerSecret`",
+                "  blocked \"main\": every condition holds, and no delivery is accepted without a key",
+            ],
+        ),
+        (
+            vec![build_with_key("open", None, &["main"])],
+            &["--allow-unsigned"],
+            0,
+            vec!["  key     not needed, with --allow-unsigned", "  fires   \"main\": every condition holds"],
+        ),
+        (
+            vec![build_with_key("odd", Some("odd"), &["main"])],
+            &[],
+            4,
+            vec![
+                "  no key  the Secret x/odd holds no webhook key, so every delivery is rejected: add the webhook's key to it as `webhook-secret`",
+            ],
+        ),
+        (
+            vec![build_with_key("web", Some("unknown"), &["main"])],
+            &[],
+            0,
+            vec!["  key ?   the Secret x/unknown is not checked: it is not among the manifests"],
+        ),
+        (vec![build_with_key("open", None, &["dev"])], &[], 3, vec![]),
+        (
+            vec![
+                build_with_key("open", None, &["main"]),
+                build_with_key("web", Some("hook"), &["main", "^dev$", "!x"]),
+            ],
+            &[],
+            0,
+            vec![
+                "Build x/open",
+                "Build x/web",
+                "  key     in the Secret x/hook",
+                "  hint    rule when[2] \"!x\": the branch `!x` excludes nothing: it matches branches whose name begins with `!`; list the branches to build",
+                "  fires   \"main\": every condition holds",
+                "  broken  \"^dev$\": no branch can have the name `^dev$`; patterns are `*`, `**`, `?` and `[0-9]`, not regular expressions; write `dev`",
+            ],
+        ),
+    ] {
+        let folder = manifests(&format!("{KEYS}\n---\n{}", builds.join("\n---\n")));
+        let args: Vec<_> = args(&folder).into_iter().chain(further.iter().map(ToString::to_string)).collect();
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let output = run(&args);
+        let (text, rest) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(status), "{text}{rest}");
+        for line in lines {
+            assert!(text.lines().any(|found| found == line), "no line `{line}` in\n{text}");
+        }
+        let others = format!(
+            "1 other Build has errors in rules: `shipwright-trigger validate --manifests {}`",
+            path(&folder)
+        );
+        assert!(rest.contains(&others) && !text.contains("elsewhere"), "{text}{rest}");
+    }
+}
+
+#[test]
+fn validate_lists_the_errors_of_every_build() {
+    let (open, web) =
+        (build_with_key("open", None, &["main"]), build_with_key("web", Some("hook"), &["main", "!x"]));
+    let folder = manifests(&format!("{KEYS}\n---\n{open}\n---\n{web}"));
+    let output = run(&["validate", "--manifests", path(&folder)]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    for line in [
+        "Build x/elsewhere",
+        "  error   rule when[0] \"n\": the event `push` is unknown, write `Push`",
+        "Build x/open",
+        "  hint    rule when[1] \"!x\": the branch `!x` excludes nothing: it matches branches whose name begins with `!`; list the branches to build",
+        "3 Builds with rules, 2 with errors, 1 with hints.",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no line `{line}` in\n{text}");
+    }
+    let folder = manifests(&format!(
+        "{}\n---\n{}",
+        build_with_key("open", None, &["main"]),
+        build_with_key("web", None, &["!x"])
+    ));
+    check(
+        &["validate", "--allow-unsigned", "--manifests", path(&folder)],
+        true,
+        &["2 Builds with rules, 0 with errors, 1 with hints."],
+    );
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    check(
+        &["validate", "--manifests", examples],
+        true,
+        &["6 Builds with rules, 0 with errors, 0 with hints."],
+    );
 }
 
 /// Builds that wait for images: one that is started by node:20, one that has suspended that, two that would
@@ -234,7 +372,7 @@ fn builds_waiting_for_images() -> tempfile::TempDir {
     manifests(&builds.iter().map(manifest).collect::<Vec<_>>().join("\n---\n"))
 }
 
-const FIRES: &str = "  fires   \"base\": every predicate holds";
+const FIRES: &str = "  fires   \"base\": every condition holds";
 
 /// Runs `explain` about these Builds; each of `lines` is a line of what it says.
 #[track_caller]
@@ -345,7 +483,9 @@ fn every_flag_of_serve_has_an_environment_name_and_every_command_its_help() {
     let named = help.matches("[env: SHIPWRIGHT_TRIGGER_").count();
     // All but `--help` and `--version`.
     assert_eq!(named + 2, flags, "{help}");
-    for command in ["dev", "serve", "send", "explain", "deliveries", "images", "crds", "completions"] {
+    for command in
+        ["dev", "serve", "send", "explain", "validate", "deliveries", "images", "crds", "completions"]
+    {
         check(&[command, "--help"], true, &["Usage: "]);
     }
     check(&["completions", "bash"], true, &["complete -F"]);

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use trigger_core::{ImageRef, ResourceRef};
-use trigger_dispatch::SecretWarnings;
+use trigger_dispatch::{KeyError, SecretWarnings};
 use trigger_images::ImageWarnings;
 use trigger_rules::OwnerRules;
 use trigger_runtime::{Backoff, CriticalTasks, LeakyBuckets, SecretError};
@@ -112,11 +112,16 @@ impl ImageWarnings for EventRecorder {
     }
 }
 
-/// Deliveries that wait are Events on the objects whose Secret cannot be read.
+/// Deliveries that wait or are rejected are Events on the objects whose Secret cannot be read, or holds no key.
 impl SecretWarnings for EventRecorder {
     fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError) {
         let note = format!("a delivery waits until its Secret can be read: {error}");
         let report = about(owner, true, "SecretUnreadable", note);
+        self.report(ObjectEvent { action: "VerifyDelivery", ..report });
+    }
+
+    fn no_key(&self, owner: &OwnerRules, error: &KeyError) {
+        let report = about(owner, true, error.reason(), error.to_string());
         self.report(ObjectEvent { action: "VerifyDelivery", ..report });
     }
 }

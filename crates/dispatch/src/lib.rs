@@ -5,6 +5,7 @@
 //! - `attempt`: one attempt at one delivery.
 //! - `arrivals`: stores an arrival of a delivery, and what is new in one that is known.
 //! - `waiting`: deliveries for a namespace whose Secrets could not be read when they arrived.
+//! - `webhook_key`: whether the Secrets of rules hold keys, and warnings about those that do not.
 //! - `sources`: how stored deliveries are parsed again, a file per source.
 //! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] provides them.
 //! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
@@ -28,6 +29,7 @@ mod attempt;
 mod dispatcher;
 mod facts;
 mod inline;
+mod key_error;
 mod launcher;
 mod limits;
 mod metrics;
@@ -37,11 +39,13 @@ mod pruner;
 mod record;
 mod sources;
 mod waiting;
+mod webhook_key;
 
 pub use arrivals::{Stored, store_arrival};
 pub use dispatcher::{Dispatcher, DispatcherParts, Settings};
 pub use facts::{FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};
+pub use key_error::KeyError;
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use limits::LIMITS;
 pub use metrics::Metrics;
@@ -49,3 +53,4 @@ pub use preview::preview;
 pub use pruner::run_pruner;
 pub use sources::PipelineRunChange;
 pub use waiting::SecretWarnings;
+pub use webhook_key::{Absent, KeyChecks, KeyStatus, KeyWarnings, key_status};

@@ -3,6 +3,7 @@ use trigger_core::Limit;
 use crate::arrivals::MOST_FURTHER;
 use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
+use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
@@ -15,5 +16,16 @@ pub const LIMITS: &[Limit] = &[
     ),
     Limit::time("wait of a delivery for a Secret that cannot be read", SECRET_WAIT, "the delivery fails")
         .set_by("--secret-wait"),
+    Limit::count(
+        "changed Builds whose Secrets are checked at one time",
+        MOST_CHECKED,
+        "their deliveries tell",
+    ),
+    Limit::count(
+        "Builds on which a rejected delivery warns of a missing key",
+        MOST_WARNED,
+        "the next one warns on",
+    ),
+    Limit::time("pause between two warnings of a missing key on a Build", WARN_AGAIN, "it is left out"),
     Limit::count("rounds of questions of a delivery", MOST_ROUNDS, "the rules that ask on are not decided"),
 ];

@@ -16,6 +16,7 @@ use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::arrivals::store_resumed;
 use crate::attempt::Attempt;
+use crate::key_error::KeyError;
 
 /// How many Secrets of one waiting delivery are read side by side, as when it arrived.
 const SIDE_BY_SIDE: usize = 8;
@@ -23,10 +24,13 @@ const SIDE_BY_SIDE: usize = 8;
 /// On how many objects a warning is written because one delivery waits. Each costs an Event.
 const MOST_WARNED: usize = 20;
 
-/// Warns people, on the object with the rules, that deliveries for it wait. A cluster writes an Event.
+/// Warns people, on the object with the rules, that deliveries for it wait or are rejected. A cluster writes an Event.
 pub trait SecretWarnings: Send + Sync + 'static {
     /// A delivery for the rules of `owner` waits because their Secret cannot be read.
     fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError);
+
+    /// Every delivery for the rules of `owner` is rejected, because there is no key for them.
+    fn no_key(&self, owner: &OwnerRules, error: &KeyError);
 }
 
 /// The services that an attempt at a waiting delivery calls.

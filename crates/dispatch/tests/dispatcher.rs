@@ -21,7 +21,7 @@ use trigger_core::{
     Unsigned, Verified, Verifier, narrowed_id, sign,
 };
 use trigger_dispatch::{
-    Dispatcher, DispatcherParts, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry,
+    Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry,
     SecretWarnings, Settings,
 };
 use trigger_journal::{
@@ -108,6 +108,10 @@ impl Secrets for Script {
 impl SecretWarnings for Script {
     fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError) {
         self.warned.lock().unwrap().push(format!("{}: {error}", owner.owner.key));
+    }
+
+    fn no_key(&self, owner: &OwnerRules, error: &KeyError) {
+        panic!("{}: {error}", owner.owner.key)
     }
 }
 

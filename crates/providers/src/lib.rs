@@ -44,6 +44,6 @@ pub use github::GitHub;
 pub use gitlab::GitLab;
 pub use limits::LIMITS;
 pub use provider::Provider;
-pub use registry::{ALL, by_name, known_hosts, parse_repository};
+pub use registry::{ALL, by_name, key_entries, known_hosts, parse_repository};
 pub use request::{DeliveryIdentity, RequestPayload, Selector};
 pub use sample::{Sample, SampleError, SampleKind, SampleRequest};

@@ -30,6 +30,17 @@ pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.name() == name)
 }
 
+/// The entries of a Secret that may hold a webhook key of any provider, each once.
+pub fn key_entries() -> Vec<String> {
+    let mut entries: Vec<String> = Vec::new();
+    for entry in ALL.iter().flat_map(|provider| provider.secret_entries()) {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

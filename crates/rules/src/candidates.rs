@@ -24,6 +24,13 @@ impl OwnerRules {
         let has_key = |auth: &Auth| matches!(auth, Auth::Keys(binding) if binding.secret == *secret);
         *self.owner.namespace() == secret.namespace && self.rules.iter().any(|rule| has_key(&rule.auth))
     }
+
+    /// The authentication of the rules that webhooks fire, each once in a row.
+    pub fn webhook_auths(&self) -> impl Iterator<Item = &Auth> {
+        let mut last = None;
+        let auths = self.rules.iter().map(|rule| &rule.auth).filter(|auth| **auth != Auth::Observed);
+        auths.filter(move |auth| last.replace(*auth) != Some(*auth))
+    }
 }
 
 impl RuleSet {
@@ -36,6 +43,11 @@ impl RuleSet {
             Auth::Open | Auth::Observed | Auth::Impossible => None,
         });
         bindings.filter(move |binding| seen.insert(*binding))
+    }
+
+    /// The owners with rules about a repository with these names.
+    pub fn webhook_owners(&self, names: &[RepoId]) -> impl Iterator<Item = &OwnerRules> {
+        self.kinds().flat_map(|kind| self.about_repository(kind, names))
     }
 
     /// The rules that could accept a webhook delivery about a repository with these names. Each namespace offers a bounded

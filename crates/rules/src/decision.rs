@@ -66,10 +66,8 @@ impl Decision {
     /// The decision in one sentence, for people.
     pub fn message(&self) -> String {
         match &self.outcome {
-            Outcome::Fired(_) => "every predicate holds".to_owned(),
-            Outcome::AlsoMatched(_) => {
-                "every predicate holds too; one run per target and event is enough".to_owned()
-            }
+            Outcome::Fired(_) => "every condition holds".to_owned(),
+            Outcome::AlsoMatched(_) => "it matches too; one run for the event is enough".to_owned(),
             Outcome::Skipped(reason) => {
                 let check = self.checks.last();
                 let expected = check.map_or("", |check| check.expected.as_str());

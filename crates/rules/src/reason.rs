@@ -45,7 +45,7 @@ impl Reason {
 
 impl Predicate {
     /// The rule can be understood.
-    pub(crate) const RULE: Self = Self::new("rule");
+    pub const RULE: Self = Self::new("rule");
     /// The rule's key verified the delivery.
     pub const SECRET: Self = Self::new("secret");
     /// It was seen in the rule's namespace.

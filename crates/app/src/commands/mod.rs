@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+mod build_source;
 pub(crate) mod completions;
 pub(crate) mod crds;
 pub(crate) mod deliveries;
@@ -10,3 +11,4 @@ pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod validate;

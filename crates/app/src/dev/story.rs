@@ -7,7 +7,7 @@ use http::StatusCode;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 use trigger_api::annotations;
-use trigger_core::{Digest, ObjectKey};
+use trigger_core::{Digest, ObjectKey, ResourceRef};
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
 
 use super::objects::{condition, text};
@@ -108,8 +108,15 @@ pub(super) fn decisions(record: &Record) {
     for DecisionRecord { owner, rule, outcome, .. } in &record.decisions {
         let (verdict, reason) = match outcome {
             OutcomeRecord::Fired { runs } => {
+                let created = |run: &ResourceRef| {
+                    record.launches.iter().any(|launch| launch.run == *run && launch.error.is_none())
+                };
                 let names: Vec<_> = runs.iter().map(|run| run.name().as_ref()).collect();
-                (Verdict::Fired, format!("started {}", names.join(", ")))
+                if !runs.is_empty() && runs.iter().all(created) {
+                    (Verdict::Fired, format!("started {}", names.join(", ")))
+                } else {
+                    (Verdict::Failed, format!("could not create {}", names.join(", ")))
+                }
             }
             OutcomeRecord::AlsoMatched { .. } => (Verdict::Matches, "one run is enough".to_owned()),
             OutcomeRecord::Skipped { message, .. } => (Verdict::Skipped, message.clone()),

@@ -8,10 +8,10 @@ use trigger_cluster::{
     LeaseElector, PipelineRunFollowers, watch_builds,
 };
 use trigger_core::Observer;
-use trigger_dispatch::{Dispatcher, DispatcherParts, Launcher, NoCredentials};
+use trigger_dispatch::{Dispatcher, DispatcherParts, KeyChecks, KeyWarnings, Launcher, NoCredentials};
 use trigger_images::{ImageNotifier, ImageParts, Images};
 use trigger_journal::{Journal, Measured};
-use trigger_providers::known_hosts;
+use trigger_providers::{key_entries, known_hosts};
 use trigger_rules::Inventory;
 use trigger_runtime::{Leadership, Secrets};
 use trigger_server::{Admin, AdminParts, Ingest, IngestParts, Readiness, RecentFailure, serve};
@@ -133,6 +133,21 @@ impl Shared<'_> {
         Ok(images)
     }
 
+    /// Checks the Secrets of changed Builds. Returns what warns about those without a key.
+    fn check_keys(&self) -> Arc<KeyWarnings> {
+        let warnings = Arc::new(KeyWarnings::new(Arc::new(self.recorder.clone())));
+        let checks = KeyChecks {
+            inventory: Arc::clone(self.inventory),
+            secrets: Arc::clone(self.secrets),
+            warnings: Arc::clone(&warnings),
+            leadership: self.leadership.clone(),
+            entries: key_entries(),
+            allow_unsigned: self.options.allow_unsigned,
+        };
+        self.shutdown.background.spawn("checks of keys", checks.run(self.shutdown.rest.clone()));
+        warnings
+    }
+
     fn start_dispatcher(
         &self,
         builds: &BuildWatch,
@@ -203,11 +218,13 @@ impl Shared<'_> {
     ) -> anyhow::Result<()> {
         let (options, shutdown) = (self.options, self.shutdown);
         let failure = RecentFailure::default();
+        let key_warnings = self.check_keys();
         let (ingest, rejections) = Ingest::new(
             options.ingest_settings(),
             IngestParts {
                 inventory: Arc::clone(self.inventory),
                 secrets: Arc::clone(self.secrets),
+                key_warnings: Arc::clone(&key_warnings),
                 journal: Arc::clone(self.journal),
                 failure: failure.clone(),
                 metrics: server_metrics(&mut registry),

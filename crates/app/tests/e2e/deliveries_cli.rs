@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_core::{DeliveryId, ObjectKey};
+use trigger_devcluster::Fault;
 use trigger_journal::{Rejection, TriedSecret};
 
 use crate::world::{PROVIDER_ID, World, for_every_provider, usual_rules};
@@ -79,7 +80,7 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
             "  attempts   1, finished ",
             &format!("Build {team}/web"),
             "  skipped \"push main\": the branch is dev, the rule is for main",
-            "            ✓ event    expected Push, found Push",
+            "            ✓ event    Push",
             "            ✗ branch   expected main, found dev",
             "  skipped \"pr main\": the event is Push, the rule is for PullRequest",
         ],
@@ -261,6 +262,52 @@ async fn what_changes_is_shown_while_one_watches() {
     hear(&id, "settled").await;
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Of the dev cluster alone: it refuses runs on request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_refused_is_never_called_started() {
+    let world = World::with_users().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let Some(dev) = world.dev_only("it refuses runs on request") else { return };
+    let denied = Fault::deny_admission("buildruns", 422, "image not allowed").times(1);
+    dev.faults().add(denied);
+    let id = world.send(&world.push_main()).await.delivery();
+    let record = world.until("it has failed", || async {
+        let record = world.program.journal.find(&id).await.unwrap().unwrap();
+        (record.state == trigger_journal::State::Failed).then_some(record)
+    });
+    let run = record.await.launches[0].run.name().to_string();
+    let story = print(&world, "reader-a", &["show", id.as_str()], 0);
+    assert_lines(
+        &story,
+        &[
+            &format!("  failed  \"push main\": could not create {run}"),
+            &format!("BuildRun {}/{run}  not created: ", world.namespace("team-a")),
+            "image not allowed",
+        ],
+    );
+    assert!(!story.contains("started"), "{story}");
+    let list: Value = serde_json::from_str(&print(&world, "reader-a", &["list", "-o", "json"], 0)).unwrap();
+    assert_eq!(list["items"][0]["summary"]["started"], 0, "{list}");
+
+    dev.faults().add(Fault::deny_admission("buildruns", 503, "etcd is changing its leader"));
+    let id = world.send(&world.push("refs/heads/main", &"b".repeat(40))).await.delivery();
+    world
+        .until("it waits", || async {
+            let record = world.program.journal.find(&id).await.unwrap().unwrap();
+            record.error.filter(|_| record.state == trigger_journal::State::Pending)
+        })
+        .await;
+    let story = print(&world, "reader-a", &["show", id.as_str()], 0);
+    assert_lines(&story, &["  error      ", "etcd is changing its leader"]);
+    assert!(!story.contains("started"), "{story}");
+    dev.faults().clear();
+    world.settled(&id).await;
+    assert_lines(
+        &print(&world, "reader-a", &["show", id.as_str()], 0),
+        &["  fired   \"push main\": started "],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,6 +33,7 @@ mod full_disk;
 mod images;
 mod images_cli;
 mod isolation;
+mod keys;
 mod kill;
 mod kubectl;
 mod load;

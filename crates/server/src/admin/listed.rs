@@ -1,10 +1,10 @@
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use trigger_core::{DeliveryId, ObjectKey};
-use trigger_journal::{DecisionRecord, OutcomeRecord, Record, State};
+use trigger_journal::{OutcomeRecord, Record, State};
 
 use super::visibility::owners_of;
 use crate::wire::{Summary, Waiting};
@@ -36,6 +36,9 @@ pub(super) struct Listed {
 /// The decisions in one namespace, counted.
 #[derive(Debug, Clone, Default)]
 struct Decided {
+    /// Rules that fired, whatever became of their runs.
+    fired: usize,
+    /// Those of which a run exists.
     started: usize,
     also_matched: usize,
     skipped: usize,
@@ -53,7 +56,7 @@ struct Nearest {
 impl Listed {
     pub(super) fn of(record: Record) -> Self {
         let owners = owners_of(&record);
-        let decided = count(&record.decisions);
+        let decided = count(&record);
         let Record { delivery, verification, state, attempts, settled_at, due, error, .. } = record;
         Self {
             id: delivery.id,
@@ -83,26 +86,31 @@ impl Listed {
     pub(super) fn summary(&self, is_visible: impl Fn(&str) -> bool) -> Summary {
         let visible =
             || self.decided.iter().filter(|(namespace, _)| is_visible(namespace)).map(|(_, one)| one);
-        let started = visible().map(|one| one.started).sum();
+        let fired: usize = visible().map(|one| one.fired).sum();
         let nearest = visible().filter_map(|one| one.nearest.as_ref()).max();
         Summary {
-            started,
+            started: visible().map(|one| one.started).sum(),
             also_matched: visible().map(|one| one.also_matched).sum(),
             skipped: visible().map(|one| one.skipped).sum(),
             nearest: nearest
-                .filter(|_| started == 0)
+                .filter(|_| fired == 0)
                 .map(|nearest| nearest.message.clone())
                 .or_else(|| self.conclusion.clone()),
         }
     }
 }
 
-fn count(decisions: &[DecisionRecord]) -> BTreeMap<Arc<str>, Decided> {
+fn count(record: &Record) -> BTreeMap<Arc<str>, Decided> {
+    let created = record.launches.iter().filter(|launch| launch.error.is_none());
+    let created: HashSet<_> = created.map(|launch| &launch.run).collect();
     let mut decided = BTreeMap::<Arc<str>, Decided>::new();
-    for (position, decision) in decisions.iter().enumerate() {
+    for (position, decision) in record.decisions.iter().enumerate() {
         let one = decided.entry(Arc::clone(decision.owner.namespace())).or_default();
         match &decision.outcome {
-            OutcomeRecord::Fired { .. } => one.started += 1,
+            OutcomeRecord::Fired { runs } => {
+                one.fired += 1;
+                one.started += usize::from(runs.iter().any(|run| created.contains(run)));
+            }
             OutcomeRecord::AlsoMatched { .. } => one.also_matched += 1,
             OutcomeRecord::Skipped { message, .. } => {
                 one.skipped += 1 + decision.further;
@@ -121,7 +129,7 @@ fn count(decisions: &[DecisionRecord]) -> BTreeMap<Arc<str>, Decided> {
 mod tests {
     use bytes::Bytes;
     use trigger_core::{Delivery, Facts, Ordinal, ResourceRef, Verification};
-    use trigger_journal::CheckRecord;
+    use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord};
 
     use super::*;
 
@@ -145,6 +153,10 @@ mod tests {
     }
 
     fn listed(decisions: Vec<DecisionRecord>) -> Listed {
+        with_launches(decisions, Vec::new())
+    }
+
+    fn with_launches(decisions: Vec<DecisionRecord>, launches: Vec<LaunchRecord>) -> Listed {
         let delivery = Delivery {
             id: DeliveryId::derive(&[b"a"]),
             source: "forge".into(),
@@ -168,7 +180,7 @@ mod tests {
             due: None,
             error: None,
             decisions,
-            launches: Vec::new(),
+            launches,
             replays: Vec::new(),
         })
     }
@@ -188,8 +200,13 @@ mod tests {
         );
 
         let run = ResourceRef::new("shipwright.io", "BuildRun", ObjectKey::new("team-a", "web-1"));
-        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { runs: vec![run] }, ..near.clone() };
-        let found = listed(vec![near, fired]).summary(|_| true);
-        assert_eq!((found.started, found.skipped, found.nearest), (1, 1, None));
+        let runs = vec![run.clone()];
+        let fired = DecisionRecord { outcome: OutcomeRecord::Fired { runs }, ..near.clone() };
+        for (error, started) in [(None, 1), (Some("quota".to_owned()), 0)] {
+            let event = Ordinal::FIRST;
+            let launch = LaunchRecord { run: run.clone(), event, uid: None, existed: false, error };
+            let found = with_launches(vec![near.clone(), fired.clone()], vec![launch]).summary(|_| true);
+            assert_eq!((found.started, found.skipped, found.nearest), (started, 1, None));
+        }
     }
 }

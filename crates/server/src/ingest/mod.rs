@@ -23,6 +23,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use trigger_dispatch::KeyWarnings;
 use trigger_images::ImageNotifier;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
@@ -86,6 +87,8 @@ pub struct IngestParts {
     pub inventory: Arc<Inventory>,
     /// Reads the Secrets that verify deliveries.
     pub secrets: Arc<dyn Secrets>,
+    /// Warns people whose Builds have no key.
+    pub key_warnings: Arc<KeyWarnings>,
     /// Stores deliveries.
     pub journal: Arc<dyn Journal>,
     /// Records that deliveries could not be stored.

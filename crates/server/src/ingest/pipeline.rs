@@ -96,6 +96,9 @@ pub(super) trait Route: Send + Sync + 'static {
     /// The sender's credential. A request without anything well-formed is rejected before any key is read.
     fn credential(&self, inbound: &Inbound<'_>) -> Result<Self::Credential, CredentialError>;
 
+    /// Takes note that a request about this is rejected because nothing verifies it: after these keys were tried.
+    fn unverified(&self, _about: &Self::About, _inbound: &Inbound<'_>, _tried: &[(ObjectKey, KeyCheck)]) {}
+
     /// The keys that would have been tried, for the record of a request without a well-formed credential.
     fn untried(&self, _about: &Self::About) -> Vec<(ObjectKey, KeyCheck)> {
         Vec::new()
@@ -236,7 +239,9 @@ impl Pipeline {
         let credential = route.credential(inbound).map_err(|error| {
             debug!(source = route.source(), error = %error, "rejected before any key was read");
             let response = HookResponse::Unauthorized(AuthFailure::Unproven);
-            Rejected::because(response, error.to_string()).after_trying(route.untried(&about))
+            let tried = route.untried(&about);
+            route.unverified(&about, inbound, &tried);
+            Rejected::because(response, error.to_string()).after_trying(tried)
         })?;
         let (source, shared) = (route.source(), route.limit_key(&about));
         self.failures.acquire(source, shared).await.map_err(|response| {
@@ -256,6 +261,7 @@ impl Pipeline {
             Err(Denied::NotVerified { failure, reason, tried }) => {
                 debug!(source, reason, "no key verifies the request");
                 self.failures.failed(source, shared);
+                route.unverified(&about, inbound, &tried);
                 let response = HookResponse::Unauthorized(failure);
                 return Err(Rejected::because(response, reason).after_trying(tried));
             }

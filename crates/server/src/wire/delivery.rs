@@ -73,7 +73,7 @@ pub enum State {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// How many rules fired.
+    /// How many rules started a run. A rule whose runs were refused, or do not exist yet, does not count.
     pub started: usize,
     /// How many rules matched, but started nothing because an earlier rule of their target fired.
     pub also_matched: usize,

@@ -14,11 +14,12 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trigger_core::{KnownHosts, ObjectKey, PushHint};
+use trigger_dispatch::{KeyError, KeyWarnings, SecretWarnings};
 use trigger_egress::{Egress, EgressSettings, Url};
 use trigger_images::ImageNotifier;
 use trigger_journal::{Address, Journal, Rejection};
 use trigger_registries::notifications::{FORMATS, IdTokens, KeyFile, KeysByHttp};
-use trigger_rules::Inventory;
+use trigger_rules::{Inventory, OwnerRules};
 use trigger_runtime::{SecretData, SecretError, Secrets};
 use trigger_server::{
     Ingest, IngestParts, IngestSettings, Limits, Metrics, RecentFailure, RegistryHook, serve,
@@ -59,6 +60,19 @@ impl Secrets for NoSecrets {
     }
 }
 
+/// Fails the test on a warning: notifications warn of no Secret.
+struct NoWarnings;
+
+impl SecretWarnings for NoWarnings {
+    fn secret_unreadable(&self, _owner: &OwnerRules, error: &SecretError) {
+        panic!("{error}")
+    }
+
+    fn no_key(&self, _owner: &OwnerRules, error: &KeyError) {
+        panic!("{error}")
+    }
+}
+
 impl Scene {
     /// A synced server. All formats use [`KEY`], Google's uses [`AUDIENCE`] and [`EMAIL`].
     pub async fn new() -> Self {
@@ -86,6 +100,7 @@ impl Scene {
             IngestParts {
                 inventory: Arc::clone(&inventory),
                 secrets: Arc::new(NoSecrets),
+                key_warnings: Arc::new(KeyWarnings::new(Arc::new(NoWarnings))),
                 journal: Arc::clone(&journal),
                 failure: RecentFailure::default(),
                 metrics: counted,

@@ -150,7 +150,7 @@ fn print_preview(one: &ReplayOutcome, alone: bool) {
     let hidden = if *hidden { " (visible to you)" } else { "" };
     println!("{}: {}{hidden}{}", one.id, summary(decisions), within(namespaces.as_deref()));
     if alone {
-        print_decisions(decisions.iter().map(RenderedDecision::from_wire));
+        print_decisions(decisions.iter().map(|decision| RenderedDecision::from_wire(decision, None)));
     }
 }
 

@@ -118,7 +118,7 @@ fn print_delivery(delivery: &DeliveryDetail) {
         println!("  {label}{}", escape_for_terminal(error));
     }
     print_decisions(delivery.decisions.iter().map(|decision| {
-        let mut rendered = RenderedDecision::from_wire(decision);
+        let mut rendered = RenderedDecision::from_wire(decision, Some(&delivery.launches));
         let throttled = if is_throttled { not_launched(delivery, decision) } else { Vec::new() };
         if !throttled.is_empty() {
             let verb = if throttled.len() == 1 { "is" } else { "are" };

@@ -1,6 +1,8 @@
+mod errors;
 mod image;
 mod object;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,22 +13,25 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use tokio::time::Instant;
-use trigger_cluster::{Scope, connect, list_builds};
 use trigger_core::{
-    Event, Events, Facts, ImageChange, KeyRef, ObjectKey, Ordinal, RepoId, Unsigned, Verification,
+    Event, Events, Facts, ImageChange, KeyRef, ObjectKey, Ordinal, RepoId, ResourceRef, Unsigned,
+    Verification,
 };
-use trigger_dispatch::{NoCredentials, decide_with};
-use trigger_providers::known_hosts;
+use trigger_dispatch::{KeyStatus, NoCredentials, decide_with, key_status};
+use trigger_providers::{key_entries, known_hosts};
 use trigger_rules::{Decision, Inventory, LeftOut, Outcome, Predicate, RuleSet};
 use trigger_server::wire;
 
+use self::errors::RuleErrors;
+pub(super) use self::errors::note;
+use super::build_source::{BuildSource, key_note};
 use super::event_args::{Composed, EventArgs, SampleCommand};
-use crate::manifests;
-use crate::render_decisions::{RenderedDecision, Verdict, print_decisions};
-use crate::sanitize::escape_for_terminal;
+use crate::render_decisions::{Note, RenderedDecision, Verdict, print_decisions, skipped};
 
 /// The exit status if no rule fires, so that scripts can tell it from an error.
 const NOTHING_FIRES: u8 = 3;
+/// The exit status if rules would fire, and there is no key to accept a delivery for any of them.
+const NO_KEY: u8 = 4;
 /// The number of known repositories or images to list when the given one is unknown.
 const SUGGESTIONS: usize = 10;
 
@@ -39,9 +44,11 @@ Examples:
   kubectl get pipelinerun ci-1 -o yaml | shipwright-trigger explain --object -
   shipwright-trigger explain image node:20 --namespace team-a
 
-Nothing is sent and nothing is started. Signatures are not checked: each Build's own key is assumed.
+Nothing is sent and nothing is started. Each Build's own key is assumed to have signed the event, and the Secret \
+is checked to hold one.
 
-The exit status is 0 if a rule would fire, 3 if none would, 1 after an error.")]
+The exit status is 0 if a rule would fire, 3 if none would, 4 if rules would fire and no Secret holds a key for \
+them, 1 after an error.")]
 pub struct Args {
     #[command(subcommand)]
     subject: Option<Subject>,
@@ -57,6 +64,9 @@ pub struct Args {
     /// Namespaces whose Builds to read. Repeat the flag or separate values with commas. Default: all namespaces.
     #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", global = true)]
     namespaces: Vec<String>,
+    /// Assume that the server runs with `--allow-unsigned`, so that Builds without a Secret need none.
+    #[arg(long, global = true)]
+    allow_unsigned: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,58 +87,84 @@ enum Input {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let input = match (&args.object, args.subject) {
+    let Args { subject, event, object, manifests, namespaces, allow_unsigned } = args;
+    let mut entries = key_entries();
+    let mut webhook = |composed: Composed| {
+        entries = composed.provider.secret_entries();
+        parse(composed).map(Input::Webhook)
+    };
+    let input = match (&object, subject) {
         (Some(_), Some(_)) => {
             bail!("specify the event either with --object FILE or with a subcommand, not with both")
         }
         (Some(file), None) => Input::Event(object::event(file)?),
         (None, Some(Subject::Image(image))) => Input::Change(image.change()?),
-        (None, Some(Subject::Sample(sample))) => Input::Webhook(parse(args.event.compose(Some(sample))?)?),
-        (None, None) => Input::Webhook(parse(args.event.compose(None)?)?),
+        (None, Some(Subject::Sample(sample))) => webhook(event.compose(Some(sample))?)?,
+        (None, None) => webhook(event.compose(None)?)?,
     };
-    let builds = match &args.manifests {
-        Some(folder) => manifests::builds(folder)?,
-        None => list_builds(&connect(None).await?, &Scope::of(&args.namespaces)).await?,
-    };
+    let source = BuildSource::read(manifests.as_deref(), &namespaces).await?;
     let inventory = Inventory::new(known_hosts());
-    for build in &builds {
-        for error in inventory.apply(build).errors {
-            let namespace = build.metadata.namespace.as_deref().unwrap_or_default();
-            let name = build.metadata.name.as_deref().unwrap_or_default();
-            let error = error.to_string();
-            anstream::eprintln!(
-                "{} {namespace}/{name}: {}",
-                "invalid rule:".yellow(),
-                escape_for_terminal(&error)
-            );
-        }
-    }
+    let errors = RuleErrors::applying(&source.builds, &inventory);
     inventory.mark_synced();
     let Some(rules) = inventory.current() else { return Ok(ExitCode::FAILURE) };
-    let events: Vec<(Ordinal, Event)> = match &input {
-        Input::Event(event) => vec![(Ordinal::FIRST, event.clone())],
-        Input::Webhook(events) => events.iter().map(|(ordinal, event)| (ordinal, event.clone())).collect(),
-        // A change is one event in each namespace.
-        Input::Change(change) => {
-            image::everywhere(change, &rules).into_iter().map(|event| (Ordinal::FIRST, event)).collect()
-        }
-    };
+    let events = input.events(&rules);
     let mut decisions = Vec::new();
-    for (ordinal, event) in events {
-        let decided = decide_offline(event, &rules).await;
-        decisions.extend(decided.into_iter().map(|decision| (ordinal, decision)));
+    for (ordinal, event) in &events {
+        let decided = decide_offline(event.clone(), &rules).await;
+        decisions.extend(decided.into_iter().map(|decision| (*ordinal, decision)));
+    }
+    let mut keys = HashMap::new();
+    for (_, decision) in &decisions {
+        if !keys.contains_key(&decision.owner)
+            && matches!(input, Input::Webhook(_))
+            && let Some(owner) = rules.owner(&decision.owner)
+            && let Some(status) = key_status(owner, &entries, allow_unsigned, source.secrets.as_ref()).await
+        {
+            keys.insert(decision.owner.clone(), status);
+        }
     }
     if let Input::Event(Event::Image(event)) = &input {
         event.changes.iter().for_each(image::print_change);
     }
     match &input {
-        _ if !decisions.is_empty() => render(&decisions),
-        Input::Event(event) => print_no_rule(event, &rules),
-        Input::Webhook(events) => events.iter().for_each(|(_, event)| print_no_rule(event, &rules)),
+        _ if !decisions.is_empty() => render(&decisions, &keys, &errors),
         Input::Change(change) => image::print_no_rule(&change.image, None, &rules),
+        _ => events.iter().for_each(|(_, event)| print_no_rule(event, &rules)),
     }
-    let fires = decisions.iter().any(|(_, decision)| matches!(decision.outcome, Outcome::Fired(_)));
-    Ok(if fires { ExitCode::SUCCESS } else { ExitCode::from(NOTHING_FIRES) })
+    let all: Vec<_> = decisions.iter().map(|(_, decision)| decision).collect();
+    let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
+    errors.print_rest(&events, &rules, &all, (manifests.as_deref(), &namespaces));
+    Ok(exit_code(&all, &keys))
+}
+
+/// The keys of the owners of decisions.
+type Keys = HashMap<ResourceRef, KeyStatus>;
+
+fn has_no_key(owner: &ResourceRef, keys: &Keys) -> bool {
+    matches!(keys.get(owner), Some(KeyStatus::Absent(_)))
+}
+
+fn exit_code(decisions: &[&Decision], keys: &Keys) -> ExitCode {
+    let mut fired =
+        decisions.iter().filter(|decision| matches!(decision.outcome, Outcome::Fired(_))).peekable();
+    if fired.peek().is_none() {
+        return ExitCode::from(NOTHING_FIRES);
+    }
+    let is_blocked = fired.all(|decision| has_no_key(&decision.owner, keys));
+    if is_blocked { ExitCode::from(NO_KEY) } else { ExitCode::SUCCESS }
+}
+
+impl Input {
+    /// The events, each with its place. A change of an image is one event in each namespace.
+    fn events(&self, rules: &RuleSet) -> Vec<(Ordinal, Event)> {
+        match self {
+            Self::Event(event) => vec![(Ordinal::FIRST, event.clone())],
+            Self::Webhook(events) => events.iter().map(|(ordinal, event)| (ordinal, event.clone())).collect(),
+            Self::Change(change) => {
+                image::everywhere(change, rules).into_iter().map(|event| (Ordinal::FIRST, event)).collect()
+            }
+        }
+    }
 }
 
 fn parse(composed: Composed) -> anyhow::Result<Events> {
@@ -171,19 +207,30 @@ fn assumed(event: &Event, rules: &RuleSet) -> Verification {
     Verification { keys, unsigned: Unsigned::Operator, observed, ..Verification::default() }
 }
 
-fn render(decisions: &[(Ordinal, Decision)]) {
-    print_decisions(decisions.iter().map(|(ordinal, decision)| RenderedDecision {
-        owner: (&decision.owner).into(),
-        event: ordinal.get(),
-        rule: &decision.rule,
-        verdict: match &decision.outcome {
-            Outcome::Fired(_) => Verdict::Fires,
-            Outcome::AlsoMatched(_) => Verdict::Matches,
-            Outcome::Skipped(_) => Verdict::Skipped,
-        },
-        reason: decision.message(),
-        checks: checks(decision),
-        further: decision.further,
+fn render(decisions: &[(Ordinal, Decision)], keys: &Keys, errors: &RuleErrors) {
+    let all: Vec<_> = decisions.iter().map(|(_, decision)| decision).collect();
+    print_decisions(decisions.iter().map(|(ordinal, decision)| {
+        let (verdict, reason) = match &decision.outcome {
+            Outcome::Fired(_) if has_no_key(&decision.owner, keys) => (
+                Verdict::Blocked,
+                "every condition holds, and no delivery is accepted without a key".to_owned(),
+            ),
+            Outcome::Fired(_) => (Verdict::Fires, decision.message()),
+            Outcome::AlsoMatched(_) => (Verdict::Matches, decision.message()),
+            Outcome::Skipped(reason) => skipped(reason.name(), &decision.message()),
+        };
+        let mut notes: Vec<Note> = keys.get(&decision.owner).map(key_note).into_iter().collect();
+        notes.extend(errors.notes(&decision.owner, &all));
+        RenderedDecision {
+            owner: (&decision.owner).into(),
+            event: ordinal.get(),
+            rule: &decision.rule,
+            verdict,
+            reason,
+            checks: checks(decision),
+            further: decision.further,
+            notes,
+        }
     }));
 }
 

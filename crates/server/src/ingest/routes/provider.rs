@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -7,10 +8,11 @@ use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use trigger_core::{
     Arrival, CredentialError, Credentials, Delivery, DeliveryId, Events, ObjectKey, Verified,
 };
-use trigger_dispatch::{DecisionCounts, InlineDecision, Stored, store_arrival};
+use trigger_dispatch::{Absent, DecisionCounts, InlineDecision, Stored, store_arrival};
 use trigger_journal::{AppendOutcome, Decided, JournalError};
 use trigger_providers::{PayloadError, Provider, Selector};
 use trigger_rules::WebhookCandidates;
+use trigger_runtime::SecretError;
 
 use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
@@ -183,6 +185,18 @@ impl Route for ProviderRoute {
             Err(CredentialError::Missing) if self.settings.allow_unsigned => Ok(Credentials::none()),
             credentials => credentials,
         }
+    }
+
+    /// Warns people whose Builds have no key. The answer to the sender stays the same.
+    fn unverified(&self, about: &About, inbound: &Inbound<'_>, tried: &[(ObjectKey, KeyCheck)]) {
+        let absent = tried.iter().filter_map(|(secret, check)| match check {
+            KeyCheck::NoKey => Some((secret, Absent::Key)),
+            KeyCheck::Error(SecretError::Missing(_)) => Some((secret, Absent::Secret)),
+            KeyCheck::NotRead | KeyCheck::Differs(_) | KeyCheck::Error(_) => None,
+        });
+        let (absent, no_secret) = (absent.collect::<HashMap<_, _>>(), !self.settings.allow_unsigned);
+        let owners = inbound.rules.webhook_owners(&about.selector.names);
+        self.parts.key_warnings.rejected(owners, &absent, no_secret && about.candidates.without_secret);
     }
 
     fn untried(&self, about: &About) -> Vec<(ObjectKey, KeyCheck)> {
