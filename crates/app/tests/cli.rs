@@ -136,7 +136,16 @@ fn dev_says_what_is_wrong_with_a_folder() {
 
 #[test]
 fn errors_say_what_to_do() {
-    check(&["serve"], false, &["set KUBECONFIG"]);
+    let absent = "the kubeconfig /nonexistent cannot be read: no such file or directory; correct KUBECONFIG";
+    check(&["serve"], false, &[absent]);
+    let mut without = command(&["explain", "push", "--repo", "github.com/a/b"]);
+    let output = without.env_remove("KUBECONFIG").env("HOME", "/nonexistent").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.starts_with("error: no Kubernetes API server is configured") && text.lines().count() == 1,
+        "{text}"
+    );
+    assert!(text.contains("set KUBECONFIG to a kubeconfig, or run in a pod"), "{text}");
     check(
         &["serve", "--hook-path", "nowhere=/x"],
         false,

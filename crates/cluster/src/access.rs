@@ -11,9 +11,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use trigger_api::shipwright;
 use trigger_core::is_dns_label;
-use trigger_runtime::{Access, AccessError, Action, ExpiringMap, KeyedSemaphore, User, error_chain};
+use trigger_runtime::{Access, AccessError, Action, ExpiringMap, KeyedSemaphore, User};
 
 use crate::client::Connection;
+use crate::sentence::words;
 
 /// The API group of resources that exist in access reviews only.
 const OWN_GROUP: &str = "trigger.shipwright.io";
@@ -170,7 +171,7 @@ where
             Err(fault(format!("the API server answered {} to a review", status.code)))
         }
         Ok(Err(kube::Error::SerdeError(_))) => Err(fault("the API server's answer is no review".to_owned())),
-        Ok(Err(error)) => Err(fault(error_chain(&error))),
+        Ok(Err(error)) => Err(fault(words(&error))),
         Err(_) => Err(fault("the API server does not answer".to_owned())),
     }
 }

@@ -4,7 +4,7 @@
 //! An answer is permanent only if it is certain that the same request would get it again. All others may pass: a
 //! request that is repeated in vain costs a little, and a delivery that is given up is lost.
 
-use trigger_runtime::error_chain;
+use crate::sentence::words;
 
 /// An error of the API server, or of the connection to it.
 pub(crate) struct ApiServerError {
@@ -53,7 +53,7 @@ impl ApiServerError {
                 let message = "the API server does not serve this kind; install its CustomResourceDefinition";
                 return Self { message: message.to_owned(), verdict: Verdict::MayBeAllowed };
             }
-            other => return Self { message: error_chain(other), verdict: Verdict::MayPass },
+            other => return Self { message: words(other), verdict: Verdict::MayPass },
         };
         let message = match status.message.as_str() {
             "" => format!("the API server answered {}", status.code),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use hyper_timeout::TimeoutConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::retry::RetryPolicy;
@@ -14,6 +16,7 @@ use crate::discovery::Discovery;
 use crate::launch_gate::LaunchGate;
 use crate::metrics::Metrics;
 use crate::metrics_layer::CountingLayer;
+use crate::sentence;
 
 /// A connection to an API server.
 #[derive(Clone)]
@@ -36,33 +39,36 @@ pub struct Connection {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Neither a kubeconfig nor the environment of a pod leads to an API server.
-    #[error("no Kubernetes API server is configured: set KUBECONFIG, or run in a pod with a service account")]
-    NotConfigured(#[source] kube::config::InferConfigError),
-    /// The kubeconfig given as text cannot be used.
-    #[error("the kubeconfig cannot be used")]
-    Kubeconfig(#[source] kube::config::KubeconfigError),
+    /// Neither a kubeconfig nor the environment of a pod leads to an API server: why, with the remedy.
+    #[error("{0}")]
+    NotConfigured(String),
+    /// The kubeconfig given as text cannot be used: why, with the remedy.
+    #[error("{0}")]
+    Kubeconfig(String),
     /// The client cannot be made: a certificate or key that cannot be read, for example.
-    #[error("the Kubernetes client cannot be set up")]
-    Client(#[source] Box<kube::Error>),
+    #[error("the Kubernetes client cannot be set up: {0}")]
+    Client(String),
     /// The proxy before the API server cannot be used.
     #[error("{0}: give one of the scheme http as `proxy-url` in the kubeconfig or as HTTPS_PROXY, or none")]
     Proxy(String),
-    /// Builds cannot be listed.
-    #[error("the Builds cannot be listed: is Shipwright Build installed, and may you list them?")]
-    Builds(#[source] Box<kube::Error>),
+    /// Builds cannot be listed: why, with the remedy.
+    #[error("{0}")]
+    Builds(String),
 }
 
 /// Connects to the API server of `kubeconfig` (the text of one), or else of the environment: `KUBECONFIG`,
 /// `~/.kube/config`, or the pod's service account. Nothing is sent yet.
 pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError> {
     let config = match kubeconfig {
-        None => Config::infer().await.map_err(ClientError::NotConfigured)?,
+        None => Config::infer()
+            .await
+            .map_err(|error| ClientError::NotConfigured(sentence::not_configured(&error)))?,
         Some(text) => {
-            let kubeconfig = Kubeconfig::from_yaml(text).map_err(ClientError::Kubeconfig)?;
+            let unusable = |error| ClientError::Kubeconfig(sentence::of_kubeconfig(&error));
+            let kubeconfig = Kubeconfig::from_yaml(text).map_err(unusable)?;
             Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
                 .await
-                .map_err(ClientError::Kubeconfig)?
+                .map_err(unusable)?
         }
     };
     let metrics = Metrics::default();
@@ -90,12 +96,25 @@ impl Connection {
     }
 }
 
-/// The client as kube makes it, but for the [`Connector`] to the API server.
+/// How often a request is repeated that is answered with 429, 503 or 504. kube repeats it 15 times, which takes minutes:
+/// the caller's time is up before, and the words of the API server are lost. Every caller has retries of its own.
+const RETRIES: u32 = 3;
+/// The first pause between them, and the longest. The API server's `Retry-After` takes precedence: a second, mostly, and
+/// reading a Secret may take four.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(500)];
+
+/// The policy; `None` if the constants contradict each other.
+fn retries() -> Option<RetryPolicy> {
+    let [first, longest] = PAUSES;
+    RetryPolicy::new(first, longest, RETRIES, true).ok()
+}
+
+/// The client as kube makes it, but for the retries and the [`Connector`] to the API server.
 fn client(config: &Config, metrics: &Metrics, clock: &ClusterClock) -> Result<Client, ClientError> {
     // As kube does. It fails only if a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let way = Connector::of(config).map_err(|fault| ClientError::Proxy(fault.to_string()))?;
-    let failed = |error| ClientError::Client(Box::new(error));
+    let failed = |error| ClientError::Client(sentence::words(&error));
     let https = config.rustls_https_connector_with_connector(way).map_err(failed)?;
     let mut connector = TimeoutConnector::new(https);
     connector.set_connect_timeout(config.connect_timeout);
@@ -105,7 +124,7 @@ fn client(config: &Config, metrics: &Metrics, clock: &ClusterClock) -> Result<Cl
     let requests = hyper_util::client::legacy::Builder::new(TokioExecutor::new()).build(connector);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
-        .option_layer(config.default_retry.then(|| RetryLayer::new(RetryPolicy::server_retry())))
+        .option_layer(config.default_retry.then(retries).flatten().map(RetryLayer::new))
         .option_layer(config.auth_layer().map_err(failed)?)
         .layer(config.extra_headers_layer().map_err(failed)?)
         .map_err(BoxError::from)
@@ -165,6 +184,27 @@ mod tests {
         assert!(request.starts_with("GET /version "), "{request}");
         assert!(!request.to_lowercase().contains("proxy-authorization"), "{request}");
         assert!(asked.await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_lasts_is_reported_in_its_own_words_and_soon() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let cluster = json!({"server": format!("http://{}", server.local_addr().unwrap())});
+        let connection = connect(Some(&kubeconfig(&cluster))).await.unwrap();
+        let refusing = tokio::task::spawn_blocking(move || {
+            for _ in 0..=RETRIES {
+                let (mut accepted, _) = server.accept().unwrap();
+                head(&mut accepted);
+                let words = "etcd is changing its leader";
+                let length = words.len();
+                let answer =
+                    format!("HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{words}");
+                accepted.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let error = connection.client.apiserver_version().await.unwrap_err();
+        assert!(error.to_string().contains("etcd is changing its leader"), "{error}");
+        refusing.await.unwrap();
     }
 
     #[tokio::test]

@@ -5,12 +5,13 @@ use std::time::Duration;
 use kube::api::Patch;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
-use trigger_runtime::{Backoff, error_chain};
+use trigger_runtime::Backoff;
 use trigger_targets::FollowUp;
 
 use crate::api_server_error::{ApiServerError, is_absent, is_status};
 use crate::discovery::Discovery;
 use crate::patch::patch_parameters;
+use crate::sentence::words;
 
 /// The object's controller writes it too; a write that conflicts is repeated on the new version of the object.
 const TRIES: usize = 4;
@@ -32,7 +33,7 @@ pub(crate) async fn write(discovery: &Discovery, records: &[&FollowUp]) {
             Err(error) => error,
         };
         if failures > ApiServerError::of(&error).verdict.retries() {
-            let reason = error_chain(&error);
+            let reason = words(&error);
             return warn!(%object, reason, "the objects that it started cannot be recorded on it");
         }
         tokio::time::sleep(AGAIN.pause(failures)).await;

@@ -8,6 +8,7 @@
 //! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
 //! - `leader/`: [`LeaseElector`]; `leader/election.rs` is the election without I/O.
 //! - `tasks/`: the controller that observes and does what `trigger-tasks` decides.
+//! - `sentence`: errors of the API server as people read them.
 //! - `client` and `connector`: the client of kube's own layers, with TCP keep-alive and HTTP proxies.
 //!
 //! # Invariants
@@ -60,6 +61,7 @@ mod pipeline_runs;
 mod read;
 mod runs;
 mod secrets;
+mod sentence;
 mod tasks;
 mod triggered_condition;
 mod watch;

@@ -20,6 +20,7 @@ use crate::client::Connection;
 use crate::launch_gate::LaunchGate;
 use crate::metrics::Metrics;
 use crate::names;
+use crate::sentence::words;
 
 /// How many Secrets are read side by side: enough for a burst, too few to trouble an API server.
 const SIDE_BY_SIDE: usize = 64;
@@ -174,7 +175,7 @@ fn fault(key: &ObjectKey, error: &kube::Error) -> SecretError {
         // The server's words about a failure could repeat what was asked for, never what is in it.
         kube::Error::Api(status) => unavailable(key, &format!("the API server answered {}", status.code)),
         kube::Error::SerdeError(_) => unavailable(key, "the answer is no Secret"),
-        other => unavailable(key, &error_chain(other)),
+        other => unavailable(key, &words(other)),
     }
 }
 

@@ -37,12 +37,12 @@ pub struct Args {
     allow_unsigned: bool,
 }
 
-/// How many Builds have what.
+/// How many Builds have rules, and of these how many have errors and hints.
 #[derive(Default)]
 struct Counts {
-    with_rules: usize,
-    with_errors: usize,
-    with_hints: usize,
+    builds: usize,
+    broken: usize,
+    doubtful: usize,
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         let owner = build.reference();
         let rules = inventory.current().and_then(|rules| rules.owner(&owner).cloned());
         if let Some(rules) = &rules {
-            counts.with_rules += 1;
+            counts.builds += 1;
             let status = key_status(rules, &entries, args.allow_unsigned, source.secrets.as_ref()).await;
             let status = status.filter(|status| matches!(status, KeyStatus::Absent(_)));
             notes.extend(status.as_ref().map(key_note));
@@ -64,12 +64,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             continue;
         }
         let is_hint = |note: &Note| note.kind == NoteKind::Hint;
-        counts.with_errors += usize::from(!notes.iter().all(is_hint));
-        counts.with_hints += usize::from(notes.iter().any(is_hint));
+        counts.broken += usize::from(!notes.iter().all(is_hint));
+        counts.doubtful += usize::from(notes.iter().any(is_hint));
         println!("{}", heading(&(&owner).into(), 0));
         notes.iter().for_each(Note::print);
     }
-    let Counts { with_rules, with_errors, with_hints } = counts;
-    println!("{with_rules} Builds with rules, {with_errors} with errors, {with_hints} with hints.");
-    Ok(if with_errors > 0 { ExitCode::from(INVALID) } else { ExitCode::SUCCESS })
+    let Counts { builds, broken, doubtful } = counts;
+    println!("{builds} Builds with rules, {broken} with errors, {doubtful} with hints.");
+    Ok(if broken > 0 { ExitCode::from(INVALID) } else { ExitCode::SUCCESS })
 }

@@ -42,6 +42,7 @@ mod log_lines;
 mod matching;
 mod metrics;
 mod mistakes;
+mod operator_errors;
 mod outages;
 mod penetration;
 mod pipelines;

@@ -11,10 +11,10 @@ use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trigger_api::shipwright::{self, Build};
+use trigger_api::shipwright::Build;
 use trigger_core::ObjectKey;
 use trigger_rules::{Applied, Inventory};
-use trigger_runtime::{CriticalTasks, Leadership, error_chain};
+use trigger_runtime::{CriticalTasks, Leadership};
 use trigger_targets::Subject;
 use trigger_targets::build_run::BUILD;
 
@@ -22,6 +22,7 @@ use super::Scope;
 use crate::client::{ClientError, Connection};
 use crate::event_recorder::{EventRecorder, LONGEST_NOTE, ObjectEvent};
 use crate::metrics::Watched;
+use crate::sentence::{Remedies, of_watch, sentence};
 use crate::watch::{Failure, WatchHealth, events};
 
 /// A running watch on Builds.
@@ -34,6 +35,18 @@ pub struct BuildWatch {
 /// The size of a page of a list, as kubectl has it.
 const PAGE: u32 = 500;
 
+/// What a person does who may not list Builds.
+const TO_LIST: Remedies<'_> = Remedies {
+    forbidden: "ask for the right to list Builds, or name namespaces with `-n`",
+    absent: "the API server does not serve Builds: install Shipwright Build, or select another cluster with KUBECONFIG",
+};
+
+/// What an operator does whose program may not watch Builds.
+const TO_WATCH: Remedies<'_> = Remedies {
+    forbidden: "bind the ClusterRole `shipwright-trigger`, for all namespaces or for each `--namespace`",
+    absent: "the CustomResourceDefinition builds.shipwright.io is not installed: install Shipwright Build",
+};
+
 /// The Builds of `scope` as they are now.
 pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<Build>, ClientError> {
     let mut builds = Vec::new();
@@ -44,7 +57,8 @@ pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<B
         };
         let mut page = ListParams::default().limit(PAGE);
         loop {
-            let list = api.list(&page).await.map_err(|error| ClientError::Builds(Box::new(error)))?;
+            let list =
+                api.list(&page).await.map_err(|error| ClientError::Builds(sentence(&error, TO_LIST)))?;
             builds.extend(list.items);
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
@@ -253,13 +267,10 @@ impl Feed {
 
     fn note(&mut self, error: &watcher::Error) {
         self.watch_health.failed(error);
-        let reason = if Failure::of(error) == Failure::Absent {
-            format!(
-                "the CustomResourceDefinition builds.{} is not installed: install Shipwright Build",
-                shipwright::GROUP
-            )
-        } else {
-            format!("Builds cannot be watched: {}", error_chain(error))
+        let reason = of_watch(error, TO_WATCH);
+        let reason = match Failure::of(error) {
+            Failure::Absent => reason,
+            _ => format!("Builds cannot be watched: {reason}"),
         };
         let reason = match &self.namespace {
             Some(namespace) => format!("{reason} (namespace {namespace})"),

@@ -1,9 +1,13 @@
 use kube::runtime::watcher;
 use tracing::{debug, info, warn};
-use trigger_runtime::error_chain;
 
 use super::{Failure, is_progress};
 use crate::metrics::Watch;
+use crate::sentence::{Remedies, of_watch};
+
+/// What an operator does.
+const REMEDIES: Remedies<'_> =
+    Remedies { forbidden: "bind the ClusterRole `shipwright-trigger`", absent: "the kind is not installed" };
 
 /// Whether a watch works. Logs each class of failure once, until the watch works again, and sets its gauge.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl WatchHealth {
     /// True if the error was logged as a failure: as the first of its class since the watch last worked.
     fn record(&mut self, error: &watcher::Error) -> bool {
         let Self { kind, namespace, meanwhile, .. } = &*self;
-        let (failure, reason) = (Failure::of(error), error_chain(error));
+        let (failure, reason) = (Failure::of(error), of_watch(error, REMEDIES));
         if failure.is_routine() {
             debug!(kind, namespace, reason, "the watch has ended; starting it again");
             return false;

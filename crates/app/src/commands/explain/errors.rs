@@ -79,7 +79,8 @@ impl RuleErrors {
             let (builds, have) = if others == 1 { ("Build", "has") } else { ("Builds", "have") };
             let place = match folder {
                 Some(folder) => format!(" --manifests {}", folder.display()),
-                None => namespaces.iter().map(|namespace| format!(" -n {namespace}")).collect(),
+                None if namespaces.is_empty() => String::new(),
+                None => format!(" -n {}", namespaces.join(",")),
             };
             let line = format!(
                 "{others} other {builds} {have} errors in rules: `shipwright-trigger validate{place}` lists them."
