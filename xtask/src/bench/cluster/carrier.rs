@@ -39,6 +39,7 @@ impl Carrier {
             message: text("message"),
             details: Value::Null,
             retry_after: None,
+            plain_text: false,
         })
     }
 }
@@ -97,5 +98,6 @@ fn away(error: &reqwest::Error) -> ApiError {
         message: error.to_string(),
         details: Value::Null,
         retry_after: None,
+        plain_text: false,
     }
 }
