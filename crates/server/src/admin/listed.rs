@@ -204,7 +204,8 @@ mod tests {
         let fired = DecisionRecord { outcome: OutcomeRecord::Fired { runs }, ..near.clone() };
         for (error, started) in [(None, 1), (Some("quota".to_owned()), 0)] {
             let event = Ordinal::FIRST;
-            let launch = LaunchRecord { run: run.clone(), event, uid: None, existed: false, error };
+            let run = run.clone();
+            let launch = LaunchRecord { run, event, uid: None, existed: false, error, condition: None };
             let found = with_launches(vec![near.clone(), fired.clone()], vec![launch]).summary(|_| true);
             assert_eq!((found.started, found.skipped, found.nearest), (started, 1, None));
         }
