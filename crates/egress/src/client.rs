@@ -11,7 +11,8 @@ use tracing::debug;
 use trigger_runtime::error_chain;
 
 use crate::error::{EgressError, cleaned, innermost};
-use crate::guard::{Forbidden, Guard, is_private_literal};
+use crate::guard::{Forbidden, Guard, UnguardedResolver, is_private_literal};
+use crate::lookups::Lookups;
 use crate::response::HttpResponse;
 use crate::settings::{EgressSettings, EgressSettingsError};
 use crate::tls;
@@ -71,13 +72,15 @@ impl Egress {
         let guard = Guard::new(private, plain_http);
         let tls = tls::client_config(&authorities)?;
         let direct = || client_builder(&tls, timeout).no_proxy();
+        let lookups = Arc::new(Lookups::new());
+        let any = || Arc::new(UnguardedResolver(Arc::clone(&lookups)));
         let build = |builder: ClientBuilder| {
             builder.build().map_err(|error| EgressSettingsError::Client(innermost(&error).to_string()))
         };
         Ok(Self(Arc::new(Shared {
-            guarded: build(direct().dns_resolver(Arc::new(guard.resolver())))?,
-            unguarded: build(direct())?,
-            proxied: build(client_builder(&tls, timeout))?,
+            guarded: build(direct().dns_resolver(Arc::new(guard.resolver(&lookups))))?,
+            unguarded: build(direct().dns_resolver(any()))?,
+            proxied: build(client_builder(&tls, timeout).dns_resolver(any()))?,
             proxies: Matcher::from_env(),
             timeout,
             guard,

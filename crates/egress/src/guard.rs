@@ -11,6 +11,7 @@ use tracing::debug;
 use crate::address::{is_allowed, is_public};
 use crate::error::{EgressError, EgressErrorKind, causes, cleaned};
 use crate::host_port::HostPort;
+use crate::lookups::Lookups;
 use crate::settings::PrivateAllowed;
 
 /// The hosts that requests may be sent to, and by which scheme.
@@ -122,8 +123,8 @@ impl Guard {
     }
 
     /// The resolver for hosts that are not allowed by name.
-    pub(crate) fn resolver(&self) -> GuardedResolver {
-        GuardedResolver(Arc::clone(&self.private_networks))
+    pub(crate) fn resolver(&self, lookups: &Arc<Lookups>) -> GuardedResolver {
+        GuardedResolver { networks: Arc::clone(&self.private_networks), lookups: Arc::clone(lookups) }
     }
 }
 
@@ -139,19 +140,35 @@ fn literal_address(url: &Url) -> Option<IpAddr> {
 
 /// Resolves names to allowed addresses. The HTTP client connects to these and does not resolve again, so a name
 /// that changes its address in between gains nothing.
-pub(crate) struct GuardedResolver(Arc<[IpNet]>);
+pub(crate) struct GuardedResolver {
+    networks: Arc<[IpNet]>,
+    lookups: Arc<Lookups>,
+}
+
+/// Resolves names to any addresses.
+pub(crate) struct UnguardedResolver(pub(crate) Arc<Lookups>);
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let networks = Arc::clone(&self.0);
+        let (networks, lookups) = (Arc::clone(&self.networks), Arc::clone(&self.lookups));
         Box::pin(async move {
             let host = name.as_str();
-            let found = tokio::net::lookup_host((host, 0)).await.map_err(|error| {
+            let found = lookups.addresses(host).await.map_err(|error| {
                 debug!(host, error = %error, "a name cannot be resolved");
                 Forbidden::Name { host: host.to_owned() }
             })?;
-            let addresses = allowed_of(&networks, host, found)?;
+            let addresses = allowed_of(&networks, host, found.into_iter())?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Resolve for UnguardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let lookups = Arc::clone(&self.0);
+        Box::pin(async move {
+            let found = lookups.addresses(name.as_str()).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }

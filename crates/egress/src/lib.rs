@@ -3,6 +3,7 @@
 //! - [`Egress`]: the client, made from [`EgressSettings`]. Clones share its connections.
 //! - [`HttpRequest`], [`HttpResponse`]: one request, and its response with a body that is read up to a limit.
 //! - [`EgressError`]: the request was refused, or there is no complete response.
+//! - [`on_behalf_of`]: names the tenant for which requests are sent.
 //! - [`PrivateAllowed`], [`HostPort`]: the hosts and networks that the operator allows.
 //! - [`cleaned`]: text of strangers, made fit for an error message.
 //!
@@ -14,6 +15,7 @@
 //! - The address that was checked is the address that is connected to. `guard` resolves names for the
 //!   connection itself, so a name that changes its address in between gains nothing.
 //! - Redirects are not followed. A caller that follows one sends a new request, which passes the same checks.
+//! - A look-up of a name that hangs holds a turn of its tenant until its thread ends (`lookups`).
 //! - Time is limited before a request is sent, and size before a body is stored.
 //! - Errors contain no header, no body and no path or query of a URL, so they contain no credentials. They do not
 //!   tell what an internal name resolves to; the log has that at debug level.
@@ -27,6 +29,7 @@ mod error;
 mod guard;
 mod host_port;
 mod limits;
+mod lookups;
 mod response;
 mod settings;
 mod tls;
@@ -35,6 +38,7 @@ pub use client::{Egress, HttpRequest};
 pub use error::{EgressError, EgressErrorKind, cleaned};
 pub use host_port::{HostPort, HostPortError};
 pub use limits::LIMITS;
+pub use lookups::on_behalf_of;
 pub use reqwest::Url;
 pub use response::HttpResponse;
 pub use settings::{EgressSettings, EgressSettingsError, PrivateAllowed, PrivateAllowedError};

@@ -10,7 +10,7 @@ use crate::schedule::{
     MAX_INTERVAL,
 };
 use crate::status::{MAX_HINTED, MAX_LEFT_OUT_SHOWN};
-use crate::tracker::MAX_APPENDS;
+use crate::tracker::{MAX_APPENDS, WRITE_RATE};
 use crate::warnings::WARNED_BUILDS;
 
 /// The bounds of this crate.
@@ -56,6 +56,11 @@ pub const LIMITS: &[Limit] = &[
         "digests that are stored for a namespace",
         MAX_KNOWN,
         "digests of unwatched images are forgotten",
+    ),
+    Limit::bytes(
+        "rate at which a namespace writes its digests, a second",
+        WRITE_RATE as usize * 1024,
+        "its observations wait",
     ),
     Limit::count("changes of a delivery", MAX_CHANGES, "further ones make another delivery"),
     Limit::count(

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::{debug, info};
 use trigger_core::{Digest, ImageRef, ImageSource};
+use trigger_egress::on_behalf_of;
 use trigger_registries::ResolveError;
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::{ClusterClock, Leadership};
@@ -178,7 +179,8 @@ impl Poller {
         let plan = self.plan.polls.get(&key).into_iter();
         let secrets: Vec<_> = plan.flat_map(|plan| plan.secrets.iter().cloned()).collect();
         async move {
-            let answer = resolver.resolve(&key.image, &secrets, &shared).await;
+            let resolution = resolver.resolve(&key.image, &secrets, &shared);
+            let answer = on_behalf_of(Arc::clone(&key.namespace), resolution).await;
             let mut changed = false;
             if let Ok(digest) = &answer {
                 let (image, digest, since) = (key.image.clone(), digest.clone(), clock.now());

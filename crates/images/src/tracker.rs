@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
 use trigger_core::{ImageChange, Observer};
 use trigger_journal::{Entry, Journal, JournalError, append_observed};
-use trigger_runtime::instant_after;
+use trigger_runtime::{LeakyBuckets, instant_after};
 
 use crate::delivery;
 use crate::followed::FollowedBuild;
@@ -29,6 +29,12 @@ const FORGET: Duration = Duration::from_mins(30);
 const BATCH: usize = 512;
 /// Deliveries that one namespace appends at a time; those of others follow before its next ones.
 pub(crate) const MAX_APPENDS: usize = 16;
+/// The rate at which one namespace writes its ledger, in KiB a second. A ledger is written whole, and of a namespace with
+/// many images it is several hundred KiB: tags that change all the time would fill the disk's bandwidth.
+pub(crate) const WRITE_RATE: u32 = 1024;
+/// So much is written beyond that rate at once: as long as the digests of a namespace are collected first, every poll
+/// writes the ledger.
+const WRITE_BURST: u32 = 16 * 1024;
 /// Attempts to replace a ledger that another replica replaces, too, before other namespaces go on.
 const MAX_CONFLICTS: usize = 8;
 
@@ -49,6 +55,8 @@ pub(crate) struct ImageTracker {
     waiting: BTreeMap<Arc<str>, Vec<PendingObservation>>,
     /// The namespaces whose last write failed, and when it is retried.
     failing: HashMap<Arc<str>, Instant>,
+    /// What each namespace has written beyond its rate, in KiB.
+    written: LeakyBuckets<Arc<str>>,
     /// The images that no Build watched at the last check.
     unwatched: HashSet<ImageKey>,
 }
@@ -93,6 +101,7 @@ impl ImageTracker {
             ledgers: HashMap::new(),
             waiting: BTreeMap::new(),
             failing: HashMap::new(),
+            written: LeakyBuckets::new(WRITE_RATE.into()),
             unwatched: HashSet::new(),
         }
     }
@@ -215,9 +224,11 @@ impl ImageTracker {
         }
         // References, digests and times always serialize.
         let text = serde_json::to_string(&changed).unwrap_or_default();
+        let written = text.len().div_ceil(1024);
         if !self.journal.compare_and_swap(&entry(namespace), cached.revision, text).await? {
             return Ok(None);
         }
+        self.written.take(Arc::clone(namespace), written, f64::INFINITY, Instant::now());
         self.keep(namespace, CachedLedger::new(cached.revision + 1, changed));
         Ok(Some(done))
     }
@@ -264,7 +275,9 @@ impl ImageTracker {
     }
 
     fn is_paused(&self, namespace: &Arc<str>) -> bool {
-        self.failing.get(namespace).is_some_and(|until| *until > Instant::now())
+        let now = Instant::now();
+        let has_written_much = self.written.level(namespace, now) > WRITE_BURST.into();
+        has_written_much || self.failing.get(namespace).is_some_and(|until| *until > now)
     }
 
     /// Retries the writes of a namespace later. Warns once, until one succeeds.
@@ -498,6 +511,33 @@ mod tests {
         one.store_observations().await;
         assert!(one.waiting.is_empty());
         assert_eq!(observe(&mut one, "a", "1").await, ObservationOutcome::Same);
+    }
+
+    #[tokio::test]
+    async fn a_namespace_whose_tags_change_all_the_time_writes_its_ledger_at_a_bounded_rate() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut one = tracker(&folder).await;
+        let many = (0..1500).map(|number| pending("team-a", &format!("image-{number}"), "1").0.observation);
+        let (many, namespace) = (many.collect::<Vec<_>>(), Arc::<str>::from("team-a"));
+        one.change(&namespace, |ledger| {
+            for observation in &many {
+                ledger.observe(observation, observation.since);
+            }
+        })
+        .await
+        .unwrap();
+        let mut writes = 0;
+        while !one.is_paused(&namespace) {
+            writes += 1;
+            assert!(writes < 200, "it writes without end");
+            observe(&mut one, "a", &writes.to_string()).await;
+        }
+        let (of_a, mut a) = pending("team-a", "a", "last");
+        let (of_b, b) = pending("team-b", "c", "1");
+        one.receive(vec![of_a, of_b]);
+        one.store_observations().await;
+        assert_eq!(b.await, Ok(ObservationOutcome::First), "others go on");
+        assert!(a.try_recv().is_err(), "it waits for its turn");
     }
 
     #[tokio::test]

@@ -153,10 +153,11 @@ impl Schedule {
         });
     }
 
-    /// Makes an image due soon for one namespace. False if it is not in the schedule.
-    pub(crate) fn poll_soon(&mut self, key: &ImageKey, now: Instant) -> bool {
-        let namespace = self.namespaces.get_mut(&key.namespace);
-        namespace.is_some_and(|(_, namespace)| poll_soon(namespace, &key.image, now))
+    /// Makes an image due soon for one namespace, if it is in the schedule.
+    pub(crate) fn poll_soon(&mut self, key: &ImageKey, now: Instant) {
+        if let Some((_, namespace)) = self.namespaces.get_mut(&key.namespace) {
+            poll_soon(namespace, &key.image, now);
+        }
     }
 
     /// The next thing to do. An image is in flight for each of the namespaces until [`Self::ended`] is called for it.
@@ -254,15 +255,14 @@ impl Schedule {
     }
 }
 
-fn poll_soon(namespace: &mut Namespace, image: &ImageRef, now: Instant) -> bool {
-    let Some(entry) = namespace.entry_mut(image) else { return false };
+fn poll_soon(namespace: &mut Namespace, image: &ImageRef, now: Instant) {
+    let Some(entry) = namespace.entry_mut(image) else { return };
     if entry.in_flight {
         entry.repeat = true;
-        return true;
+        return;
     }
     let soon = entry.soon(now);
     if entry.due.is_none_or(|due| due > soon) {
         namespace.enqueue(image, soon);
     }
-    true
 }
