@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 use trigger_core::ResourceRef;
 use trigger_dispatch::{LaunchError, Launched, Launcher, Retry};
-use trigger_runtime::ExpiringMap;
+use trigger_runtime::{ExpiringMap, error_chain};
 use trigger_targets::{FollowUp, Plan};
 
 use crate::api_server_error::{ApiServerError, Verdict, already_exists};
@@ -47,7 +47,11 @@ impl KubeLauncher {
         let objects = self.discovery.api(&plan.resource, &plan.version).await;
         let objects = objects.map_err(|error| self.failed(plan, &error))?;
         let name = plan.resource.name();
-        let created = self.gate.pass(create(&objects, &plan.object, plan.run_as.as_ref())).await;
+        let manifest = plan
+            .manifest
+            .object()
+            .map_err(|error| LaunchError { message: error_chain(&error), retry: Retry::Never })?;
+        let created = self.gate.pass(create(&objects, &manifest, plan.run_as.as_ref())).await;
         let created = match created {
             Ok(object) => Some(object),
             Err(error) if already_exists(&error) => None,

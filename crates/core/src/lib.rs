@@ -64,7 +64,7 @@ pub use resource::ResourceRef;
 pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
 pub use verification::{
-    KeyRef, Observer, Unsigned, Verification, Verified, narrowed_id, narrowed_id_of_secret,
+    KeyRef, Observer, Unsigned, Verification, Verified, id_without_key, narrowed_id, narrowed_id_of_secret,
 };
 pub use verifier::{Arrival, Verifier};
 pub use waiting::{Waiting, WaitingSecret};

@@ -38,10 +38,10 @@ struct Sum([u8; 32]);
 struct Prefix(Box<[u8]>);
 
 impl Credentials {
-    /// The digests of these credentials, which the sender of `delivery` presented. `None` for no credential at all.
-    pub(crate) fn digest(&self, delivery: &DeliveryId) -> Option<Presented> {
-        let credentials: Vec<_> = self.iter().map(|one| PresentedCredential::of(delivery, one)).collect();
-        (!credentials.is_empty()).then(|| Presented { of: delivery.clone(), credentials })
+    /// The digests of these credentials, which the sender of `delivery` presented.
+    pub(crate) fn digest(&self, delivery: &DeliveryId) -> Presented {
+        let credentials = self.iter().map(|one| PresentedCredential::of(delivery, one)).collect();
+        Presented { of: delivery.clone(), credentials }
     }
 }
 
@@ -49,6 +49,11 @@ impl Presented {
     /// The delivery whose sender presented this.
     pub(crate) fn delivery(&self) -> &DeliveryId {
         &self.of
+    }
+
+    /// Whether the sender presented nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.credentials.is_empty()
     }
 
     /// Whether `key` verifies one of the credentials for `body`. Compares all of them, in constant time. An empty key
@@ -177,7 +182,7 @@ mod tests {
             (hmac(STANDARD_KEY, KeyForm::WebhookSecret, b"id.1700000000."), STANDARD_KEY),
             (Credential::token(b"key").into(), b"key"),
         ] {
-            let presented = credentials.digest(&id("a")).unwrap();
+            let presented = credentials.digest(&id("a"));
             let stored = serde_json::to_string(&presented).unwrap();
             let presented: Presented = serde_json::from_str(&stored).unwrap();
             assert!(presented.is_verified_by(key, BODY), "{stored}");
@@ -195,7 +200,7 @@ mod tests {
             (Credentials::from(Credential::hmac_sha256(tag)), tag),
             (Credential::token(b"key").into(), sha256(b"key")),
         ] {
-            let stored = serde_json::to_string(&credentials.digest(&id("a")).unwrap()).unwrap();
+            let stored = serde_json::to_string(&credentials.digest(&id("a"))).unwrap();
             assert!(!stored.contains(&HEXLOWER.encode(&secret)) && !stored.contains(&BASE64.encode(&secret)));
             let elsewhere = stored.replace(id("a").as_str(), id("b").as_str());
             let elsewhere: Presented = serde_json::from_str(&elsewhere).unwrap();
@@ -205,8 +210,10 @@ mod tests {
 
     #[test]
     fn no_credential_has_no_digest_and_each_presentation_has_an_id_of_its_own() {
-        assert_eq!(Credentials::none().digest(&id("a")), None);
-        let presented = |key: &[u8]| Credentials::from(Credential::token(key)).digest(&id("a")).unwrap();
+        let none = Credentials::none().digest(&id("a"));
+        assert!(none.is_empty() && !none.is_verified_by(b"key", BODY) && !none.is_verified_by(b"", BODY));
+        let presented = |key: &[u8]| Credentials::from(Credential::token(key)).digest(&id("a"));
+        assert_ne!(presented(b"one").id_in("team-a"), none.id_in("team-a"));
         assert_eq!(presented(b"one").id_in("team-a"), presented(b"one").id_in("team-a"));
         assert_ne!(presented(b"one").id_in("team-a"), presented(b"two").id_in("team-a"));
         assert_ne!(presented(b"one").id_in("team-a"), presented(b"one").id_in("team-b"));

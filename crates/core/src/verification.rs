@@ -35,6 +35,11 @@ pub struct Verification {
     /// Clone Secrets that hold no webhook key: with `unsigned`, rules that name no other secret may act.
     #[serde(default, rename = "keyless", skip_serializing_if = "Vec::is_empty")]
     pub without_entry: Vec<ObjectKey>,
+    /// Clone Secrets that were read after the delivery had arrived, and hold no webhook key. The operator accepts unsigned
+    /// deliveries, so the rules with one of them may act; no other rule may. A version that does not know the field starts
+    /// nothing.
+    #[serde(default, rename = "keylessLate", skip_serializing_if = "Vec::is_empty")]
+    pub late_without_entry: Vec<ObjectKey>,
     /// The object that this program saw the event happen to: an object on the cluster, or an image by its reference.
     /// Then no secret is concerned, and only rules in its namespace may act on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +48,10 @@ pub struct Verification {
     /// the user who asked for it may start runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<BTreeSet<Arc<str>>>,
+    /// As `unsigned`, but for these namespaces only. A version that does not know the restriction does not know this
+    /// permission either, and starts nothing for rules without a secret.
+    #[serde(default, rename = "unsignedWithin", skip_serializing_if = "Unsigned::is_default")]
+    pub unsigned_within: Unsigned,
     /// The Secrets that could not be read when it arrived. With these there is no key and no permission: a version that
     /// does not know the field starts nothing either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,6 +96,11 @@ impl KeyRef {
 }
 
 impl Unsigned {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::No
+    }
+
     /// Whether rules without a secret may act.
     pub fn is_allowed(self) -> bool {
         self != Self::No
@@ -117,8 +131,8 @@ impl Verification {
     /// So its Secrets without an entry do not count beside those of an arrival that was let through.
     #[must_use]
     pub fn merge(mut self, later: Self) -> Self {
-        // Replays alone are restricted to namespaces, and they do not arrive.
-        let Self { mut keys, route, unsigned, without_entry, observed, namespaces: _, waiting } = later;
+        // Replays alone are restricted to namespaces, and they do not arrive. Neither do deliveries that waited.
+        let Self { mut keys, route, unsigned, without_entry, observed, waiting, .. } = later;
         self.keys.retain(|key| !keys.contains(key));
         self.keys.truncate(Self::MOST_KEYS.saturating_sub(keys.len()));
         self.keys.append(&mut keys);
@@ -145,6 +159,17 @@ impl Verification {
         self
     }
 
+    /// Whether rules without any secret may act, in a namespace that it admits.
+    pub fn allows_unsigned(&self) -> bool {
+        self.unsigned.is_allowed() || (self.namespaces.is_some() && self.unsigned_within.is_allowed())
+    }
+
+    /// Whether the rules with this clone Secret may act because it holds no webhook key.
+    pub fn allows_without_key(&self, secret: &ObjectKey) -> bool {
+        self.late_without_entry.contains(secret)
+            || (self.allows_unsigned() && self.without_entry.contains(secret))
+    }
+
     /// Whether one of the keys is in `secret`.
     pub fn is_by_secret(&self, secret: &ObjectKey) -> bool {
         self.keys.iter().any(|key| key.secret == *secret)
@@ -163,7 +188,15 @@ impl Verification {
         let is_within = |object: &ObjectKey| namespaces.contains(&object.namespace);
         Self {
             keys: self.keys.iter().filter(|key| is_within(&key.secret)).cloned().collect(),
+            unsigned: Unsigned::No,
+            unsigned_within: self.allows_unsigned().into(),
             without_entry: self.without_entry.iter().filter(|secret| is_within(secret)).cloned().collect(),
+            late_without_entry: self
+                .late_without_entry
+                .iter()
+                .filter(|secret| is_within(secret))
+                .cloned()
+                .collect(),
             observed: self.observed.clone().filter(is_within),
             waiting: self
                 .waiting
@@ -225,6 +258,13 @@ impl Verified<Delivery> {
         allows.then_some(self)
     }
 
+    /// The same delivery without some of the Secrets that hold no key: their rules have another delivery already.
+    #[must_use]
+    pub fn without_secrets(mut self, is_dropped: impl Fn(&ObjectKey) -> bool) -> Self {
+        self.verification.without_entry.retain(|secret| !is_dropped(secret));
+        self
+    }
+
     /// The waiting delivery for some of its Secrets only. `None` if it waits for none of them.
     pub fn waiting_for(mut self, wanted: impl Fn(&ObjectKey) -> bool) -> Option<Self> {
         let waiting = self.verification.waiting.as_mut()?;
@@ -247,6 +287,12 @@ impl Verified<Delivery> {
 pub fn narrowed_id(of: &DeliveryId, namespace: &str, place: usize) -> DeliveryId {
     let place = (place as u64).to_be_bytes();
     DeliveryId::derive(&[b"narrowed", of.as_str().as_bytes(), namespace.as_bytes(), &place])
+}
+
+/// The id of delivery `of` for the rules of `secret`, a clone Secret that was read late and holds no webhook key.
+pub fn id_without_key(of: &DeliveryId, secret: &ObjectKey) -> DeliveryId {
+    let of = of.as_str().as_bytes();
+    DeliveryId::derive(&[b"without key", of, secret.namespace.as_bytes(), secret.name.as_bytes()])
 }
 
 /// The id that versions before gave delivery `of` for the keys of one Secret. Those deliveries are still known.
@@ -321,6 +367,19 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_does_not_know_restrictions_reads_no_permission_of_a_restricted_replay() {
+        let namespaces = ["team"].map(Arc::from).into();
+        let restricted = without(Unsigned::Operator, &["clone"]).restricted_to(&namespaces);
+        assert!(restricted.allows_unsigned() && restricted.admits("team") && !restricted.admits("other"));
+        let stored = serde_json::to_value(&restricted).unwrap();
+        assert_eq!((&stored["unsigned"], &stored["unsignedWithin"]), (&json!(false), &json!(true)));
+        let read: Verification = serde_json::from_value(stored).unwrap();
+        assert_eq!(read.restricted_to(&namespaces), restricted, "a replay of a replay");
+        let none = without(Unsigned::No, &["clone"]).restricted_to(&namespaces);
+        assert!(!none.allows_unsigned());
+    }
+
+    #[test]
     fn what_the_version_before_stored_is_read_and_it_reads_what_is_stored_now() {
         let before = json!({
             "secrets": [{"namespace": "team-a", "name": "hook"}],
@@ -359,7 +418,7 @@ mod tests {
         assert!(all.admits("team-z"));
         let part = all.restricted_to(&set(&["team-a", "team-z"]));
         assert_eq!(part.keys, [KeyRef::new(hook("team-a"), "token")]);
-        assert_eq!((&*part.without_entry, part.unsigned), (&[hook("team-a")][..], Unsigned::Operator));
+        assert_eq!((&*part.without_entry, part.allows_unsigned()), (&[hook("team-a")][..], true));
         assert_eq!(["team-a", "team-b", "team-z"].map(|name| part.admits(name)), [true, false, true]);
         let stored = serde_json::to_value(&part).unwrap();
         assert_eq!(serde_json::from_value::<Verification>(stored).unwrap(), part);

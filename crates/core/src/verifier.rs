@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Credentials, Delivery, KeyRef, ObjectKey, Presented, Unsigned, Verification, Verified, Waiting,
-    WaitingSecret,
+    Credentials, Delivery, DeliveryId, KeyRef, ObjectKey, Presented, Unsigned, Verification, Verified,
+    Waiting, WaitingSecret, id_without_key,
 };
 
 /// The check of one delivery against the keys of the rules that could care about it.
@@ -51,6 +51,11 @@ impl Verifier {
         Self { delivery, evidence, verification, unread: Vec::new() }
     }
 
+    /// The id of the delivery as it was received.
+    pub fn id(&self) -> &DeliveryId {
+        &self.delivery.id
+    }
+
     /// Tries the key that `entry` of `secret` holds; several keys of one Secret may be active. True if it verifies.
     pub fn try_key(&mut self, secret: &ObjectKey, entry: &str, key: &[u8]) -> bool {
         let body = &self.delivery.body;
@@ -72,12 +77,23 @@ impl Verifier {
         }
     }
 
-    /// Records that `secret` could not be read; `entry` is the entry that the rule names.
-    pub fn unread(&mut self, secret: &ObjectKey, entry: Option<&Arc<str>>) {
-        let unread = WaitingSecret::new(secret.clone(), entry.cloned());
+    /// Records that a Secret could not be read.
+    pub fn unread(&mut self, unread: WaitingSecret) {
         if !self.unread.contains(&unread) {
             self.unread.push(unread);
         }
+    }
+
+    /// The delivery for the rules of `secret` alone, a clone Secret that was read late and holds no webhook key, under an
+    /// id of its own. `None` unless the operator accepts unsigned deliveries.
+    pub fn without_key(&self, secret: &ObjectKey, unsigned: Unsigned) -> Option<Verified<Delivery>> {
+        let delivery = Delivery { id: id_without_key(&self.delivery.id, secret), ..self.delivery.clone() };
+        let verification = Verification {
+            route: Arc::clone(&self.verification.route),
+            late_without_entry: vec![secret.clone()],
+            ..Verification::default()
+        };
+        unsigned.is_allowed().then(|| Verified::new(delivery, verification))
     }
 
     /// The verified delivery; or the delivery as it was if no key verifies it.
@@ -88,7 +104,7 @@ impl Verifier {
     /// The verified delivery, and a waiting one for each namespace with a Secret that could not be read; or the delivery
     /// as it was if no key verifies it: a stranger must not make any tenant wait for anything.
     ///
-    /// Without any credential there is nothing to wait for.
+    /// Without any credential there is nothing to wait for but clone Secrets, which may hold no key.
     pub fn finish_with_waiting(mut self, unsigned: Unsigned) -> Result<Arrival, Box<Delivery>> {
         self.verification.unsigned = unsigned;
         if self.verification.keys.is_empty() && !unsigned.is_allowed() {
@@ -96,24 +112,21 @@ impl Verifier {
         }
         let presented = match self.evidence {
             Evidence::Credentials(credentials) => credentials.digest(&self.delivery.id),
-            Evidence::Presented(presented) => Some(presented),
+            Evidence::Presented(presented) => presented,
         };
+        if presented.is_empty() {
+            self.unread.retain(|unread| unread.clone_secret);
+        }
         let mut by_namespace = BTreeMap::<_, Vec<_>>::new();
         for unread in self.unread {
             by_namespace.entry(Arc::clone(&unread.secret.namespace)).or_default().push(unread);
         }
-        let each = presented.iter().flat_map(|presented| {
-            let (delivery, route) = (&self.delivery, &self.verification.route);
-            by_namespace.iter().map(move |(namespace, secrets)| {
-                let delivery = Delivery { id: presented.id_in(namespace), ..delivery.clone() };
-                let waiting = Waiting {
-                    secrets: secrets.clone(),
-                    presented: Some(presented.clone()),
-                    continued_as: Vec::new(),
-                };
-                let (route, waiting) = (Arc::clone(route), Some(waiting));
-                Verified::new(delivery, Verification { route, waiting, ..Verification::default() })
-            })
+        let each = by_namespace.into_iter().map(|(namespace, secrets)| {
+            let delivery = Delivery { id: presented.id_in(&namespace), ..self.delivery.clone() };
+            let presented = Some(presented.clone());
+            let waiting = Some(Waiting { secrets, presented, continued_as: Vec::new() });
+            let route = Arc::clone(&self.verification.route);
+            Verified::new(delivery, Verification { route, waiting, ..Verification::default() })
         });
         let waiting: Vec<_> = each.collect();
         Ok(Arrival { delivery: Verified::new(self.delivery, self.verification), waiting })
@@ -125,7 +138,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{Credential, DeliveryId};
+    use crate::Credential;
 
     fn delivery() -> Delivery {
         Delivery {
@@ -150,7 +163,7 @@ mod tests {
     fn each_namespace_with_an_unread_secret_gets_a_waiting_delivery_without_any_key() {
         let mut verifier = Verifier::new(delivery(), Credential::token(b"key").into());
         for namespace in ["team-b", "team-c", "team-b"] {
-            verifier.unread(&hook(namespace), None);
+            verifier.unread(WaitingSecret::new(hook(namespace), None));
         }
         assert!(verifier.try_key(&hook("team-a"), "token", b"key"));
         let Arrival { delivery: received, waiting } =
@@ -177,14 +190,36 @@ mod tests {
     #[test]
     fn nothing_waits_unless_a_key_verifies_the_delivery() {
         let mut verifier = Verifier::new(delivery(), Credential::token(b"key").into());
-        verifier.unread(&hook("team-b"), None);
+        verifier.unread(WaitingSecret::new(hook("team-b"), None));
         assert!(!verifier.try_key(&hook("team-a"), "token", b"another"));
         assert!(verifier.finish_with_waiting(Unsigned::No).is_err());
 
         let mut unsigned = Verifier::new(delivery(), Credentials::none());
-        unsigned.unread(&hook("team-b"), None);
+        unsigned.unread(WaitingSecret::new(hook("team-b"), None));
+        unsigned.unread(WaitingSecret::of_clone(hook("team-c")));
         let Arrival { waiting, .. } = unsigned.finish_with_waiting(Unsigned::Operator).unwrap();
-        assert!(waiting.is_empty(), "the sender presented nothing");
+        let namespaces: Vec<_> = waiting
+            .iter()
+            .filter_map(|one| one.verification().waiting.as_ref().and_then(Waiting::namespace))
+            .map(AsRef::as_ref)
+            .collect();
+        assert_eq!(
+            namespaces,
+            ["team-c"],
+            "the sender presented nothing, and only a clone Secret may hold no key"
+        );
+    }
+
+    #[test]
+    fn a_late_clone_secret_without_a_key_lets_its_own_rules_act_where_the_operator_allows_it() {
+        let verifier = Verifier::new(delivery(), Credential::token(b"key").into());
+        let late = verifier.without_key(&hook("team-b"), Unsigned::Operator).unwrap();
+        let other = verifier.without_key(&hook("team-c"), Unsigned::Operator).unwrap();
+        assert_ne!(late.value().id, other.value().id);
+        assert_eq!(late.verification().late_without_entry, [hook("team-b")]);
+        let stored = serde_json::to_value(late.verification()).unwrap();
+        assert_eq!(stored["unsigned"], false, "a version before starts nothing");
+        assert!(verifier.without_key(&hook("team-b"), Unsigned::No).is_none());
     }
 
     #[test]

@@ -20,8 +20,9 @@ pub struct Waiting {
     pub continued_as: Vec<DeliveryId>,
 }
 
-/// A Secret that could not be read. As JSON it is flat: `{"namespace", "name", "entry", "verified"}`.
+/// A Secret that could not be read. As JSON it is flat: `{"namespace", "name", "entry", "cloneSecret", "verified"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WaitingSecret {
     /// The Secret.
     #[serde(flatten)]
@@ -29,7 +30,11 @@ pub struct WaitingSecret {
     /// The entry with the key, for a rule that names one. Absent: those that the provider of the delivery reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<Arc<str>>,
-    /// Whether one of its keys has verified what was presented.
+    /// Whether it is the clone Secret of a rule, which may hold no webhook key: then the rule has no Secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clone_secret: bool,
+    /// Whether the delivery goes on for it: one of its keys has verified what was presented, or it holds none and the
+    /// operator accepts unsigned deliveries.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verified: bool,
 }
@@ -37,7 +42,17 @@ pub struct WaitingSecret {
 impl WaitingSecret {
     /// A Secret that was not read yet.
     pub fn new(secret: ObjectKey, entry: Option<Arc<str>>) -> Self {
-        Self { secret, entry, verified: false }
+        Self { secret, entry, clone_secret: false, verified: false }
+    }
+
+    /// A clone Secret that was not read yet.
+    pub fn of_clone(secret: ObjectKey) -> Self {
+        Self { clone_secret: true, ..Self::new(secret, None) }
+    }
+
+    /// Whether both wait for the same, whatever has been found since.
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.secret, &self.entry, self.clone_secret) == (&other.secret, &other.entry, other.clone_secret)
     }
 }
 
@@ -51,7 +66,7 @@ impl Waiting {
     #[must_use]
     pub(crate) fn merge(mut self, later: Self) -> Self {
         for new in later.secrets {
-            if !self.secrets.iter().any(|known| known.secret == new.secret && known.entry == new.entry) {
+            if !self.secrets.iter().any(|known| known.is_same(&new)) {
                 self.secrets.push(new);
             }
         }

@@ -7,6 +7,7 @@
 //! received ──► id                       the keys of its first arrival
 //!              narrowed_id(id, ns, 0)   further keys of the namespace, at one arrival
 //!              narrowed_id(id, ns, 1)   further keys of the namespace, at a later arrival
+//!              id_without_key(id, s)    no key: clone Secret `s`, read late, holds none
 //! ```
 //!
 //! A key is looked for in each of them, in this order, before the next place is taken. A place is taken by an append,
@@ -16,7 +17,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use tracing::warn;
-use trigger_core::{Arrival, Delivery, DeliveryId, ObjectKey, Verified, narrowed_id, narrowed_id_of_secret};
+use trigger_core::{
+    Arrival, Delivery, DeliveryId, ObjectKey, Verified, id_without_key, narrowed_id, narrowed_id_of_secret,
+};
 use trigger_journal::{
     AppendOutcome, CheckRecord, Decided, Journal, JournalError, OutcomeRecord, Record, State,
 };
@@ -123,6 +126,23 @@ pub(crate) async fn store_resumed(
     Ok(goes_on_as)
 }
 
+/// Stores a delivery for the rules of clone Secret `secret`, which was read late and holds no key. Returns the delivery as
+/// which it goes on: one that is new, or the received one if it has been decided without this Secret's key already.
+pub(crate) async fn store_without_key(
+    journal: &dyn Journal,
+    received: &DeliveryId,
+    secret: &ObjectKey,
+    delivery: Verified<Delivery>,
+) -> Result<DeliveryId, JournalError> {
+    let known = find(journal, received).await?;
+    if known.is_some_and(|known| known.verification.allows_without_key(secret)) {
+        return Ok(received.clone());
+    }
+    let id = delivery.value().id.clone();
+    journal.append_if_unknown(delivery, None).await?;
+    Ok(id)
+}
+
 /// Stores what is new in an arrival of a known delivery, and reopens what had failed.
 async fn store_known(
     journal: &dyn Journal,
@@ -146,9 +166,27 @@ async fn store_known(
     if known.state == State::Failed
         && let Some(again) = delivery.clone().with_keys_of(|secret| own.contains(secret))
     {
+        let elsewhere = without_key_elsewhere(journal, delivery, known).await?;
+        let again = again.without_secrets(|secret| elsewhere.contains(secret));
         outcomes.push((known.delivery.id.clone(), journal.append(again).await?));
     }
     Ok(outcomes)
+}
+
+/// The Secrets without a key whose rules have a delivery of their own: they were read after an earlier arrival.
+async fn without_key_elsewhere(
+    journal: &dyn Journal,
+    delivery: &Verified<Delivery>,
+    known: &Record,
+) -> Result<HashSet<ObjectKey>, JournalError> {
+    let mut elsewhere = HashSet::new();
+    for secret in &delivery.verification().without_entry {
+        let id = id_without_key(&delivery.value().id, secret);
+        if !known.verification.without_entry.contains(secret) && find(journal, &id).await?.is_some() {
+            elsewhere.insert(secret.clone());
+        }
+    }
+    Ok(elsewhere)
 }
 
 /// The further deliveries of one namespace.

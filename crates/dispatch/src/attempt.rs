@@ -17,7 +17,9 @@ use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
+use crate::render_turns::RenderTurns;
 use crate::sources::SourceError;
+use crate::time_slice::TimeSlice;
 
 /// How many objects of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
@@ -49,6 +51,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) facts: &'a dyn FactSource,
     pub(crate) launcher: &'a dyn Launcher,
     pub(crate) limiter: &'a NamespaceLimiter,
+    pub(crate) turns: &'a RenderTurns,
     pub(crate) metrics: &'a Metrics,
 }
 
@@ -91,7 +94,7 @@ pub(crate) async fn attempt(
     for (outcome, rules) in record::outcomes(&decided) {
         tools.metrics.decided(outcome, rules);
     }
-    let (plans, unrendered) = plans(claimed, &events, &facts, &decided);
+    let (plans, unrendered) = plans(claimed, &events, &facts, &decided).await;
     let undecided = decided.iter().flat_map(|decided| &decided.needs).next();
     let undecided = undecided.map(|_| "a rule asks for further facts without end".to_owned());
     let mut attempt = Attempt {
@@ -138,6 +141,7 @@ fn launch<'a>(
 ) -> BoxFuture<'a, Result<Launched, LaunchError>> {
     let span = info_span!(target: "trigger_trace", "launch", run = %plan.resource.key, error = field::Empty);
     async move {
+        let _turn = tools.turns.acquire(plan).await;
         let began = Instant::now();
         let result = timeout_at(deadlines.of_call(), tools.launcher.launch(plan)).await;
         let result = result.unwrap_or_else(|_| Err(timed_out()));
@@ -198,14 +202,14 @@ fn timed_out() -> LaunchError {
 
 /// The objects to create, each once, of the events that are decided, and the errors of those that cannot be rendered: those stop nothing but
 /// themselves.
-fn plans(
+async fn plans(
     claimed: &ClaimedDelivery,
     events: &Events,
     facts: &Facts,
     decided: &[Decided],
 ) -> (Vec<Plan>, Vec<RenderError>) {
     let (mut plans, mut errors) = (Vec::<Plan>::new(), Vec::new());
-    let mut planned = HashSet::new();
+    let (mut planned, mut slice) = (HashSet::new(), TimeSlice::begin());
     // A rule that is not decided may have precedence over those that fire, so its event starts nothing.
     let decided = events.iter().zip(decided).filter(|(_, decided)| decided.needs.is_empty());
     for ((ordinal, event), decided) in decided {
@@ -213,6 +217,7 @@ fn plans(
         let also = also_matched(&decided.decisions);
         for decision in &decided.decisions {
             let Outcome::Fired(cause) = &decision.outcome else { continue };
+            slice.give_way().await;
             let target = &decision.target;
             let also = also.get(&target.resource).map(Vec::as_slice).unwrap_or_default();
             let Delivery { id: delivery, replay, .. } = &claimed.delivery;
@@ -408,28 +413,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
+    #[tokio::test]
+    async fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
         let events = Events::new(vec![push("main"), push("dev")]).unwrap();
         // Two owners fire the one target for the first event.
         let first = Decided { decisions: vec![fired("one"), fired("two")], ..Decided::default() };
         let second = Decided { decisions: vec![fired("one")], ..Decided::default() };
-        let (plans, errors) = plans(&claimed(), &events, &Facts::default(), &[first, second]);
+        let (plans, errors) = plans(&claimed(), &events, &Facts::default(), &[first, second]).await;
         assert!(errors.is_empty(), "{errors:?}");
         let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
         assert_eq!(ordinals, [Ordinal::FIRST, Ordinal::new(1)]);
         assert_ne!(plans[0].resource, plans[1].resource);
     }
 
-    #[test]
-    fn an_event_with_an_open_need_starts_nothing() {
+    #[tokio::test]
+    async fn an_event_with_an_open_need_starts_nothing() {
         let events = Events::new(vec![push("main"), push("dev")]).unwrap();
         let repository = RepoId::parse("https://git.example.com/acme/web").unwrap();
         let abbreviated = AbbreviatedCommit::parse("0123456789ab").unwrap();
         let need = Need::FullCommit { repository, abbreviated };
         let open = Decided { decisions: vec![fired("one")], needs: vec![need], ..Decided::default() };
         let decided = Decided { decisions: vec![fired("one")], ..Decided::default() };
-        let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[open, decided]);
+        let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[open, decided]).await;
         let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
         assert_eq!(ordinals, [Ordinal::new(1)]);
     }

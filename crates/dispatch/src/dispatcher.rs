@@ -21,6 +21,7 @@ use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::record;
+use crate::render_turns::RenderTurns;
 use crate::sources::events_of;
 use crate::waiting::{SecretWarnings, WaitingTools, resume};
 
@@ -38,6 +39,7 @@ pub struct Dispatcher {
     settings: Settings,
     metrics: Metrics,
     limiter: NamespaceLimiter,
+    turns: RenderTurns,
     under_way: Arc<UnderWay>,
     /// Cancelled when attempts have to end: what they have done is kept, and the rest is given back.
     abort: CancellationToken,
@@ -121,6 +123,8 @@ pub struct Settings {
     pub give_up_after: Duration,
     /// How long a delivery waits, from its receipt, for a Secret that cannot be read. Then it has failed.
     pub secret_wait: Duration,
+    /// Whether rules without a Secret act on unsigned deliveries.
+    pub allow_unsigned: bool,
     /// How long attempts may go on after the request to end; then what is left of their deliveries is given back.
     pub ending: Duration,
     /// How many runs one namespace gets because of images, at once and a minute.
@@ -142,6 +146,7 @@ impl Default for Settings {
             backoff: Backoff::default(),
             give_up_after: Duration::from_hours(24),
             secret_wait: SECRET_WAIT,
+            allow_unsigned: false,
             ending: Duration::from_secs(5),
             image_run_rate: 30,
         }
@@ -163,6 +168,7 @@ impl Dispatcher {
             settings,
             metrics,
             limiter,
+            turns: RenderTurns::default(),
             under_way: Arc::default(),
             abort: CancellationToken::new(),
         }
@@ -312,6 +318,7 @@ impl Dispatcher {
                 warnings: self.warnings.as_ref(),
                 rules,
                 within: launch.min(SECRETS_WITHIN),
+                unsigned: self.settings.allow_unsigned.into(),
             };
             let resumed = self.abort.run_until_cancelled(resume(claimed, waiting, tools)).await;
             let ended = || Attempt { retryable: Some("the program ends".to_owned()), ..Attempt::default() };
@@ -328,6 +335,7 @@ impl Dispatcher {
             facts: self.facts.as_ref(),
             launcher: self.launcher.as_ref(),
             limiter: &self.limiter,
+            turns: &self.turns,
             metrics: &self.metrics,
         };
         attempt(claimed, events, tools, deadlines).await

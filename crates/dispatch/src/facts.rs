@@ -4,7 +4,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::{Events, Fact, FactValue, Facts, Need, Verification};
-use trigger_rules::{Decided, DecisionBudget, DecisionInput, RuleSet, decide};
+use trigger_rules::{Decided, Deciding, DecisionBudget, DecisionInput, RuleSet};
+
+use crate::time_slice::TimeSlice;
 
 /// Answers what rules cannot decide from the payload alone.
 pub trait FactSource: Send + Sync + 'static {
@@ -33,15 +35,22 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Decides every event with the facts gathered so far, in the order of the events and within the budget of a delivery. The
 /// result may still have needs.
-pub(crate) fn decide_all(
+pub(crate) async fn decide_all(
     events: &Events,
     verification: &Verification,
     facts: &Facts,
     rules: &RuleSet,
 ) -> Vec<Decided> {
     let mut budget = DecisionBudget::default();
-    let one = |(_, event)| budget.bound(decide(DecisionInput { event, verification, facts, rules }));
-    events.iter().map(one).collect()
+    let (mut all, mut slice) = (Vec::new(), TimeSlice::begin());
+    for (_, event) in events.iter() {
+        let mut deciding = Deciding::new(DecisionInput { event, verification, facts, rules });
+        while deciding.step() {
+            slice.give_way().await;
+        }
+        all.push(budget.bound(deciding.finish()));
+    }
+    all
 }
 
 /// Gathers the facts that `decisions` need. An answer that does not arrive by `deadline` is unknown.
@@ -75,14 +84,14 @@ pub async fn decide_with(
     deadline: Instant,
 ) -> (Vec<Decided>, bool) {
     let mut added = false;
-    let mut decisions = decide_all(events, verification, facts, rules);
+    let mut decisions = decide_all(events, verification, facts, rules).await;
     for _ in 0..MOST_ROUNDS {
         if decisions.iter().all(|decided| decided.needs.is_empty()) {
             break;
         }
         gather(&decisions, facts, source, deadline).await;
         added = true;
-        decisions = decide_all(events, verification, facts, rules);
+        decisions = decide_all(events, verification, facts, rules).await;
     }
     (decisions, added)
 }
@@ -160,6 +169,36 @@ mod tests {
             }));
         }
         found
+    }
+
+    #[tokio::test]
+    async fn the_decisions_about_many_builds_let_other_tasks_work_in_between() {
+        let inventory = Inventory::new(KnownHosts::NONE);
+        for number in 0..500 {
+            let rule = |name: usize| {
+                serde_json::json!({"name": name.to_string(), "type": "GitHub",
+                    "github": {"events": ["Push"], "branches": ["dev"]}})
+            };
+            let build: Build = serde_json::from_value(serde_json::json!({
+                "metadata": {"namespace": "team-a", "name": format!("web-{number}"), "uid": "uid"},
+                "spec": {
+                    "source": {"type": "Git", "git": {"url": "https://git.example.com/acme/web"}},
+                    "trigger": {"triggerSecret": "hook", "when": (0..10).map(rule).collect::<Vec<_>>()},
+                },
+            }))
+            .unwrap();
+            inventory.apply(&build);
+        }
+        inventory.mark_synced();
+        let rules = inventory.current().unwrap();
+        let keys = vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")];
+        let verification = Verification { keys, ..Verification::default() };
+        let events = Events::new(vec![push("main")]).unwrap();
+        // On the one thread of this test.
+        let other = tokio::spawn(async {});
+        let decided = decide_all(&events, &verification, &Facts::default(), &rules).await;
+        assert!(other.is_finished(), "it waits until all rules are decided");
+        assert_eq!(decided.len(), 1);
     }
 
     #[tokio::test]

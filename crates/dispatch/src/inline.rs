@@ -25,8 +25,8 @@ pub struct DecisionCounts(Vec<(&'static str, u64)>);
 impl InlineDecision {
     /// Decides a delivery that is not stored yet. `None` if it starts something, or needs facts: both are work for the
     /// dispatcher.
-    pub fn decide(events: &Events, verification: &Verification, rules: &RuleSet) -> Option<Self> {
-        let decided = decide_all(events, verification, &Facts::default(), rules);
+    pub async fn decide(events: &Events, verification: &Verification, rules: &RuleSet) -> Option<Self> {
+        let decided = decide_all(events, verification, &Facts::default(), rules).await;
         let starts_nothing = decided.iter().all(|decided| {
             let skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped(_));
             decided.needs.is_empty() && decided.decisions.iter().all(|decision| skipped(&decision.outcome))

@@ -37,7 +37,9 @@ mod namespace_limiter;
 mod preview;
 mod pruner;
 mod record;
+mod render_turns;
 mod sources;
+mod time_slice;
 mod waiting;
 mod webhook_key;
 

@@ -3,6 +3,7 @@ use trigger_core::Limit;
 use crate::arrivals::MOST_FURTHER;
 use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
+use crate::render_turns::{MOST_LARGE, MOST_LARGE_OF_NAMESPACE};
 use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
 
 /// The bounds of this crate.
@@ -27,5 +28,15 @@ pub const LIMITS: &[Limit] = &[
         "the next one warns on",
     ),
     Limit::time("pause between two warnings of a missing key on a Build", WARN_AGAIN, "it is left out"),
+    Limit::count(
+        "large runs that are rendered and created at a time",
+        MOST_LARGE,
+        "runs wait for their turn",
+    ),
+    Limit::count(
+        "large runs of a namespace that are rendered and created at a time",
+        MOST_LARGE_OF_NAMESPACE,
+        "runs wait for their turn",
+    ),
     Limit::count("rounds of questions of a delivery", MOST_ROUNDS, "the rules that ask on are not decided"),
 ];

@@ -12,12 +12,12 @@ use crate::sources::events_of;
 /// delivery would get.
 ///
 /// The error says in a sentence why the delivery cannot be read.
-pub fn preview(
+pub async fn preview(
     delivery: &Delivery,
     verification: &Verification,
     facts: &Facts,
     rules: &RuleSet,
 ) -> Result<Vec<DecisionRecord>, String> {
     let events = events_of(delivery).map_err(|error| error_chain(&error))?;
-    Ok(record::decisions(&decide_all(&events, verification, facts, rules), &[]))
+    Ok(record::decisions(&decide_all(&events, verification, facts, rules).await, &[]))
 }

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use trigger_providers::by_name;
 use trigger_rules::{OwnerRules, RuleSet};
 use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
-use crate::arrivals::store_resumed;
+use crate::arrivals::{store_resumed, store_without_key};
 use crate::attempt::Attempt;
 use crate::key_error::KeyError;
 
@@ -41,17 +41,24 @@ pub(crate) struct WaitingTools<'a> {
     pub(crate) rules: &'a RuleSet,
     /// How long the Secrets may take together. Those that take longer are read at the next attempt.
     pub(crate) within: Duration,
+    /// Whether rules without a Secret may act.
+    pub(crate) unsigned: Unsigned,
 }
 
 /// The result of trying the keys of a waiting delivery.
 struct Checked {
     verifier: Verifier,
     verified: HashSet<ObjectKey>,
+    /// Clone Secrets that hold no webhook key.
+    without_key: BTreeSet<ObjectKey>,
     unread: Vec<SecretError>,
 }
 
 /// Reads the Secrets that a delivery waits for. If a key verifies it, it goes on as a verified delivery of its own; if
 /// all Secrets read and none does, it is settled and starts nothing; else it waits on.
+///
+/// A clone Secret without a webhook key leaves its rules without a Secret. Where the operator accepts unsigned deliveries,
+/// it goes on for these rules, as it would have when it arrived.
 ///
 /// A crash in between repeats the steps: the verified delivery has one id, under which it is stored once.
 pub(crate) async fn resume(claimed: &ClaimedDelivery, waiting: &Waiting, tools: WaitingTools<'_>) -> Attempt {
@@ -82,19 +89,22 @@ async fn go_on(
     checked: Checked,
     tools: &WaitingTools<'_>,
 ) -> Result<Vec<SecretError>, JournalError> {
-    let Checked { verifier, verified, unread } = checked;
+    let Checked { verifier, verified, without_key, unread } = checked;
     let mut now = waiting.clone();
+    let received = verifier.id().clone();
+    for secret in &without_key {
+        let Some(delivery) = verifier.without_key(secret, tools.unsigned) else { continue };
+        let id = store_without_key(tools.journal, &received, secret, delivery).await?;
+        info!(goes_on_as = %id, %secret, "the Secret holds no webhook key; unsigned deliveries are accepted");
+        go_on_as(&mut now, id, |waiting| waiting.clone_secret && waiting.secret == *secret);
+    }
     if let Ok(delivery) = verifier.finish(Unsigned::No) {
         let goes_on_as = store_resumed(tools.journal, &delivery).await?;
         let ids: Vec<_> = goes_on_as.iter().map(DeliveryId::as_str).collect();
         info!(goes_on_as = ids.join(" "), "a key verifies the delivery that waited");
         for id in goes_on_as {
-            if !now.continued_as.contains(&id) {
-                now.continued_as.push(id);
-            }
+            go_on_as(&mut now, id, |waiting| verified.contains(&waiting.secret));
         }
-        let secrets = now.secrets.iter_mut().filter(|waiting| verified.contains(&waiting.secret));
-        secrets.for_each(|waiting| waiting.verified = true);
     }
     if unread.is_empty() {
         if now.continued_as.is_empty() {
@@ -110,6 +120,18 @@ async fn go_on(
     Ok(unread)
 }
 
+/// Notes that a delivery goes on as `id` for some of the Secrets that it waits for.
+fn go_on_as(waiting: &mut Waiting, id: DeliveryId, is_meant: impl Fn(&WaitingSecret) -> bool) {
+    if !waiting.continued_as.contains(&id) {
+        waiting.continued_as.push(id);
+    }
+    waiting
+        .secrets
+        .iter_mut()
+        .filter(|waiting| is_meant(waiting))
+        .for_each(|waiting| waiting.verified = true);
+}
+
 /// Tries the keys of every Secret that has not verified the delivery yet. `None` if its provider is unknown.
 async fn check(
     delivery: &Delivery,
@@ -119,7 +141,8 @@ async fn check(
 ) -> Option<Checked> {
     let entries = by_name(&delivery.source)?.secret_entries();
     let until = Instant::now() + tools.within;
-    let mut checked = Checked { verifier, verified: HashSet::new(), unread: Vec::new() };
+    let mut checked =
+        Checked { verifier, verified: HashSet::new(), without_key: BTreeSet::new(), unread: Vec::new() };
     let left = waiting.secrets.iter().filter(|waiting| !waiting.verified);
     let reads: Vec<_> = left.map(|waiting| read(waiting, tools.secrets, until)).collect();
     let mut reads = stream::iter(reads).buffer_unordered(SIDE_BY_SIDE);
@@ -136,6 +159,9 @@ async fn check(
             None => data.webhook_keys(&entries),
             Some(entry) => data.webhook_keys(&[entry.to_string()]),
         };
+        if keys.is_empty() && waiting.clone_secret {
+            checked.without_key.insert(waiting.secret.clone());
+        }
         for (entry, key) in keys {
             if checked.verifier.try_key(&waiting.secret, entry, key) {
                 checked.verified.insert(waiting.secret.clone());

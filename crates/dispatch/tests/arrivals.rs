@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use trigger_core::{
     Arrival, Credential, Delivery, DeliveryId, ObjectKey, Ordinal, ResourceRef, Unsigned, Verified, Verifier,
-    narrowed_id, narrowed_id_of_secret,
+    WaitingSecret, narrowed_id, narrowed_id_of_secret,
 };
 use trigger_dispatch::{Stored, store_arrival};
 use trigger_journal::{
@@ -275,7 +275,7 @@ async fn a_waiting_delivery_is_stored_for_secrets_that_have_not_had_their_turn()
         let mut verifier = Verifier::new(delivery, Credential::token(b"key").into());
         assert!(verifier.try_key(&secret("team-a/hook"), "token", b"key"));
         for name in unread {
-            verifier.unread(&secret(name), None);
+            verifier.unread(WaitingSecret::new(secret(name), None));
         }
         verifier.finish_with_waiting(Unsigned::No).unwrap()
     };

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
 use trigger_core::{
     Credential, Delivery, DeliveryId, DeliveryKey, KeyForm, KnownHosts, ObjectKey, RepoId, ResourceRef,
-    Unsigned, Verified, Verifier, narrowed_id, sign,
+    Unsigned, Verified, Verifier, WaitingSecret, narrowed_id, sign,
 };
 use trigger_dispatch::{
     Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry,
@@ -418,7 +418,7 @@ fn waiting(delivery: Delivery) -> Verified<Delivery> {
     let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
     assert!(verifier.try_key(&ObjectKey::new("team-a", "hook"), "github-token", KEY));
     for name in ["hook", "spare"] {
-        verifier.unread(&ObjectKey::new("team-b", name), None);
+        verifier.unread(WaitingSecret::new(ObjectKey::new("team-b", name), None));
     }
     verifier.finish_with_waiting(Unsigned::No).unwrap().waiting.remove(0)
 }

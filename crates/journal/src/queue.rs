@@ -144,7 +144,8 @@ pub(crate) fn latest_due(now: Timestamp) -> i64 {
 /// that names no Secret.
 pub fn tenant(verification: &Verification) -> Arc<str> {
     let first_key = verification.keys.first().map(|key| &key.secret);
-    let owner = first_key.or(verification.without_entry.first()).or(verification.observed.as_ref());
+    let without_key = verification.without_entry.first().or(verification.late_without_entry.first());
+    let owner = first_key.or(without_key).or(verification.observed.as_ref());
     let waiting = verification.waiting.as_ref().and_then(Waiting::namespace);
     owner.map(|owner| &owner.namespace).or(waiting).map_or_else(|| "".into(), Arc::clone)
 }

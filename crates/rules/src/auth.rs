@@ -80,15 +80,14 @@ impl Auth {
         }
         match self {
             Self::Keys(binding) => {
-                let without_entry = verification.unsigned.is_allowed()
-                    && binding.origin == SecretOrigin::CloneSecret
-                    && verification.without_entry.contains(&binding.secret);
-                let verified = without_entry || binding.is_among_keys_of(verification);
+                let without_key = binding.origin == SecretOrigin::CloneSecret
+                    && verification.allows_without_key(&binding.secret);
+                let verified = without_key || binding.is_among_keys_of(verification);
                 let expected = binding.secret.to_string();
                 trace.require(Predicate::SECRET, verified, expected, signers(verification), NOT_VERIFIED)
             }
             Self::Open => {
-                let allowed = verification.unsigned.is_allowed();
+                let allowed = verification.allows_unsigned();
                 trace.require(Predicate::SECRET, allowed, "a signature", signers(verification), NO_SECRET)
             }
             Self::Observed => check_observed(namespace, verification, trace),
@@ -141,11 +140,23 @@ mod tests {
             keys: vec![KeyRef::new(secret, entry)],
             ..Verification::default()
         };
+        let clone = || {
+            let secret = ObjectKey::new("team-a", "clone");
+            Auth::Keys(Arc::new(KeyBinding { secret, entry: None, origin: SecretOrigin::CloneSecret }))
+        };
+        let late = |name: &str| {
+            let late_without_entry = vec![ObjectKey::new("team-a", name)];
+            Verification { late_without_entry, ..Verification::default() }
+        };
         let unsigned = Verification { unsigned: Unsigned::Operator, ..Verification::default() };
         let restricted = |to: &str| unsigned.restricted_to(&std::iter::once(Arc::from(to)).collect());
         for (auth, verification, holds) in [
             (Auth::Open, restricted("team-a"), true),
             (Auth::Open, restricted("team-b"), false),
+            (clone(), late("clone"), true),
+            (clone(), late("other"), false),
+            (binding(None), late("hook"), false),
+            (Auth::Open, late("clone"), false),
             (binding(None), verified(hook(), "webhook-secret"), true),
             (binding(None), verified(hook(), ""), true),
             (binding(Some("one")), verified(hook(), "one"), true),

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::vec;
 
 use trigger_core::{Cause, Need};
 
@@ -26,15 +27,41 @@ pub struct Decided {
 ///
 /// Of several rules with one target that match, the first fires and the others are recorded.
 pub fn decide(input: DecisionInput<'_>) -> Decided {
-    let mut decided = Decided::default();
-    for kind in input.rules.kinds() {
-        let applying = input.rules.applying_to(kind, input.event);
-        for owner in applying.owners {
-            decide_owner(kind, input, owner, &mut decided);
+    Deciding::new(input).finish()
+}
+
+/// Decisions that are made one owner after the other. Owners can be many: a caller on a thread that others use too lets
+/// them work in between.
+pub struct Deciding<'a> {
+    input: DecisionInput<'a>,
+    left: vec::IntoIter<(Kind, &'a OwnerRules)>,
+    decided: Decided,
+}
+
+impl<'a> Deciding<'a> {
+    /// Finds the owners to decide about.
+    pub fn new(input: DecisionInput<'a>) -> Self {
+        let (mut decided, mut left) = (Decided::default(), Vec::new());
+        for kind in input.rules.kinds() {
+            let applying = input.rules.applying_to(kind, input.event);
+            left.extend(applying.owners.into_iter().map(|owner| (kind, owner)));
+            decided.left_out.extend(applying.left_out);
         }
-        decided.left_out.extend(applying.left_out);
+        Self { input, left: left.into_iter(), decided }
     }
-    decided
+
+    /// Decides about the rules of the next owner. False if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some((kind, owner)) = self.left.next() else { return false };
+        decide_owner(kind, self.input, owner, &mut self.decided);
+        true
+    }
+
+    /// Decides about those that are left, and returns all decisions.
+    pub fn finish(mut self) -> Decided {
+        while self.step() {}
+        self.decided
+    }
 }
 
 /// The rules of an owner that one decision stands for.

@@ -48,7 +48,7 @@ mod weights;
 pub use auth::{Auth, KeyBinding, SecretOrigin};
 pub use budget::DecisionBudget;
 pub use candidates::WebhookCandidates;
-pub use decide::{Decided, decide};
+pub use decide::{Decided, Deciding, decide};
 pub use decision::{Check, Decision, Outcome};
 pub use inventory::{Applied, Inventory};
 pub use limits::LIMITS;

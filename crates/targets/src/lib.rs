@@ -21,7 +21,7 @@ mod run_name;
 mod run_status;
 
 pub use plan::{
-    Condition, FollowUp, LimitKey, MergeRecords, Plan, RenderError, Request, ResourceType, Subject,
+    Condition, FollowUp, LimitKey, Manifest, MergeRecords, Plan, RenderError, Request, ResourceType, Subject,
 };
 pub use run_name::run_name;
 pub use run_status::RunStatus;

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -34,8 +35,8 @@ pub struct Request<'a> {
     pub ordinal: Ordinal,
     /// The event that fired the rule.
     pub event: &'a Event,
-    /// The object to start.
-    pub target: &'a Target,
+    /// The object to start. Plans share it.
+    pub target: &'a Arc<Target>,
     /// The rule that fired.
     pub cause: &'a Cause,
     /// The other rules with the same target that match too.
@@ -51,8 +52,8 @@ pub struct Plan {
     pub resource: ResourceRef,
     /// The version of its API group. The plural name is found by discovery.
     pub version: Arc<str>,
-    /// The object, whole.
-    pub object: Value,
+    /// The object, which is rendered when it is created.
+    pub manifest: Arc<dyn Manifest>,
     /// The service account that it is created as; the program's own if absent.
     pub run_as: Option<ObjectKey>,
     /// The condition that its status is given once its controller has begun with it.
@@ -65,6 +66,16 @@ pub struct Plan {
     pub subject: Subject,
     /// The event that it is created for.
     pub ordinal: Ordinal,
+}
+
+/// An object before it is JSON. One delivery may start thousands of runs, each as large as the spec of its Build, and not
+/// all of them are in memory at a time.
+pub trait Manifest: fmt::Debug + Send + Sync + 'static {
+    /// The object, whole.
+    fn object(&self) -> Result<Value, RenderError>;
+
+    /// The bytes of JSON that the target adds to it, about.
+    fn template_bytes(&self) -> usize;
 }
 
 /// An object that Kubernetes Events are about.

@@ -12,7 +12,7 @@ use trigger_server::{Authenticator, Ingest, IngestSettings, Limits};
 
 use super::{
     AdminAuth, AdminOptions, HookPath, ImageOptions, LeaseOptions, RegistryHookOptions, RetentionOptions,
-    WorkOptions,
+    WorkOptions, namespace_name,
 };
 
 /// The configuration of the program: the flags of `serve`, and the base on which `dev` builds its own.
@@ -64,7 +64,8 @@ pub struct ProgramOptions {
         short = 'n',
         env = "SHIPWRIGHT_TRIGGER_NAMESPACE",
         value_delimiter = ',',
-        value_name = "NAME"
+        value_name = "NAME",
+        value_parser = namespace_name
     )]
     pub namespaces: Vec<String>,
     /// URL path for a provider's webhooks, as PROVIDER=PATH. Repeat the flag or separate values with commas.
@@ -177,7 +178,7 @@ impl ProgramOptions {
             return Ok((Leadership::always(), None));
         }
         // On a connection of its own, so that renewals do not queue behind other requests.
-        let (elector, leadership) = LeaseElector::new(&connection.apart()?, &self.lease.place());
+        let (elector, leadership) = LeaseElector::new(&connection.apart()?, &self.lease.place())?;
         Ok((leadership, Some(elector)))
     }
 
@@ -190,7 +191,11 @@ impl ProgramOptions {
     }
 
     pub(crate) fn settings(&self) -> Settings {
-        Settings { image_run_rate: self.images.image_run_rate, ..self.work.settings() }
+        Settings {
+            image_run_rate: self.images.image_run_rate,
+            allow_unsigned: self.allow_unsigned,
+            ..self.work.settings()
+        }
     }
 
     pub(crate) fn scope(&self) -> Scope {

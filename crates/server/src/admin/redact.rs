@@ -57,14 +57,15 @@ pub(super) async fn detail(
         let visible = namespaces.iter().filter(|namespace| visibility.can_see(namespace));
         visible.map(ToString::to_string).collect()
     });
+    let without_entry = [&verification.without_entry[..], &verification.late_without_entry].concat();
     DeliveryDetail {
         id: delivery.id.to_string(),
         request: request(found, visibility),
         verification: Verification {
             keys: keys.map(KeyRef::from).collect(),
             route: Some(verification.route.to_string()).filter(|route| !route.is_empty()),
-            unsigned: verification.unsigned.is_allowed(),
-            without_entry: names(&verification.without_entry),
+            unsigned: verification.allows_unsigned(),
+            without_entry: names(&without_entry),
             observed: observed(record, visibility),
             namespaces,
             waiting: waiting(record, visibility),
@@ -148,7 +149,8 @@ fn request(found: &Found, visibility: &Visibility<'_>) -> Request {
 /// Whether the record concerns a namespace that the caller may not see.
 fn is_partly_hidden(record: &Record, visibility: &Visibility<'_>) -> bool {
     let rules = record.decisions.iter().map(|decision| decision.owner.namespace());
-    let without_entry = record.verification.without_entry.iter().map(|secret| &secret.namespace);
+    let trigger_core::Verification { without_entry, late_without_entry, .. } = &record.verification;
+    let without_entry = without_entry.iter().chain(late_without_entry).map(|secret| &secret.namespace);
     let owners = owners_of(record);
     !visibility.can_read_body(record)
         || !owners.iter().chain(rules).chain(without_entry).all(|namespace| visibility.can_see(namespace))

@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use trigger_core::Verification;
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, Rejection};
 use trigger_runtime::{AccessError, Action};
 
@@ -84,7 +85,8 @@ impl<'a> Visibility<'a> {
             return Ok(false);
         }
         let rules = record.decisions.iter().map(|decision| Arc::clone(decision.owner.namespace()));
-        let without_entry = record.verification.without_entry.iter();
+        let Verification { without_entry, late_without_entry, .. } = &record.verification;
+        let without_entry = without_entry.iter().chain(late_without_entry);
         let without_entry = without_entry.map(|secret| Arc::clone(&secret.namespace));
         self.load(&owners.into_iter().chain(rules).chain(without_entry).collect()).await
     }

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
-use trigger_core::{Arrival, Credentials, Delivery, ObjectKey, Unsigned, Verifier};
+use trigger_core::{Arrival, Credentials, Delivery, ObjectKey, Unsigned, Verifier, WaitingSecret};
 use trigger_rules::{KeyBinding, SecretOrigin, WebhookCandidates};
 use trigger_runtime::{SecretData, SecretError, Secrets};
 
@@ -71,7 +71,7 @@ pub(crate) async fn verify(
                 // One that does not exist, or cannot, is not waited for: a Build may name it for ever.
                 if matches!(error, SecretError::Unavailable { .. } | SecretError::Forbidden(_)) {
                     is_unavailable = true;
-                    verifier.unread(&binding.secret, binding.entry.as_ref());
+                    verifier.unread(unread(binding));
                 }
                 tried.push((binding.secret.clone(), KeyCheck::Error(error)));
                 continue;
@@ -98,7 +98,7 @@ pub(crate) async fn verify(
     for binding in unanswered.into_iter().flatten() {
         is_unavailable = true;
         *late.entry(&binding.secret.namespace).or_default() += 1;
-        verifier.unread(&binding.secret, binding.entry.as_ref());
+        verifier.unread(unread(binding));
     }
     for (namespace, secrets) in late {
         warn!(%namespace, secrets, delivery = %id, "deliveries for rules cannot be verified in time");
@@ -115,6 +115,13 @@ pub(crate) async fn verify(
         }
         Err(_) if is_unavailable => Err(Unverified::Unavailable(tried)),
         Err(delivery) => Err(Unverified::NotVerified { delivery, tried }),
+    }
+}
+
+fn unread(binding: &KeyBinding) -> WaitingSecret {
+    match binding.origin {
+        SecretOrigin::TriggerSecret => WaitingSecret::new(binding.secret.clone(), binding.entry.clone()),
+        SecretOrigin::CloneSecret => WaitingSecret::of_clone(binding.secret.clone()),
     }
 }
 

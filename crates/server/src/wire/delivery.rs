@@ -202,7 +202,8 @@ pub struct Waiting {
     pub secrets: Vec<ObjectName>,
     /// Whether all of them have been read since.
     pub is_over: bool,
-    /// The deliveries as which it continues, because a key of the Secrets verifies it.
+    /// The deliveries as which it continues: a key of the Secrets verifies it, or a clone Secret holds no key and unsigned
+    /// deliveries are accepted.
     pub continued_as: Vec<String>,
 }
 
@@ -212,7 +213,7 @@ impl Waiting {
         match self.continued_as.as_slice() {
             _ if !self.is_over => None,
             [] => Some("no key of the Secrets that it waited for verifies it".to_owned()),
-            ids => Some(format!("verified when its Secret could be read; continues as {}", ids.join(", "))),
+            ids => Some(format!("its Secret could be read; continues as {}", ids.join(", "))),
         }
     }
 }

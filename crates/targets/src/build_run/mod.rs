@@ -24,13 +24,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use trigger_api::annotations;
 use trigger_api::shipwright::{self, BuildReference, BuildRunSpec, BuildSpec};
-use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef};
+use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef, Target};
 
 pub use self::draft::{BuildRunDraft, TRIGGERED};
 /// The state of a BuildRun, from the whole object.
 pub use self::status::read as status;
 pub use self::template::{BuildTemplate, RevisionPolicy};
-use crate::plan::{LimitKey, Plan, RenderError, Request, ResourceType, Subject, TargetKind};
+use crate::plan::{LimitKey, Manifest, Plan, RenderError, Request, ResourceType, Subject, TargetKind};
 use crate::run_name::run_name;
 use crate::run_status::RunStatus;
 
@@ -56,19 +56,20 @@ impl TargetKind for Builds {
 
     fn render(&self, request: &Request<'_>) -> Result<Vec<Plan>, RenderError> {
         let target = request.target;
-        let unusable = |source| RenderError::Template { target: target.resource.clone(), source };
+        let unusable = |source| unusable(target, source);
         let build_name = target.resource.name();
         let name = run_name(build_name, &target.uid, request.delivery, request.ordinal);
         let template = BuildTemplate::parse(&target.template).map_err(unusable)?;
         let mut labels = BTreeMap::from([label(annotations::LABEL_BUILD_NAME, build_name)]);
-        let build = match pinned(&template, request.event)? {
-            None => BuildReference { name: Some(build_name.to_string()), spec: None },
-            Some(commit) => {
-                // The Build controller labels runs by name itself, but not these.
-                labels.extend([label(annotations::LABEL_BUILD_GENERATION, &target.generation.to_string())]);
-                BuildReference { name: None, spec: Some(Box::new(spec_at(template.spec, commit))) }
-            }
+        let commit = pinned(&template, request.event)?.cloned();
+        let name_of_build = if commit.is_some() {
+            // The Build controller labels runs by name itself, but not these.
+            labels.extend([label(annotations::LABEL_BUILD_GENERATION, &target.generation.to_string())]);
+            None
+        } else {
+            Some(build_name.to_string())
         };
+        let build = BuildReference { name: name_of_build, spec: None };
         let draft = BuildRunDraft {
             key: ObjectKey::new(Arc::clone(target.resource.namespace()), name),
             labels,
@@ -83,7 +84,7 @@ impl TargetKind for Builds {
             follow_up: record::follow_up(request, resource.name()),
             resource,
             version: BUILD_RUN.version.into(),
-            object: draft.object().map_err(unusable)?,
+            manifest: Arc::new(BuildRunManifest { draft, target: Arc::clone(target), commit }),
             run_as: None,
             condition: Some(condition),
             limit: limit(request.event),
@@ -103,6 +104,35 @@ impl TargetKind for Builds {
     fn status_of(&self, run: &ResourceRef, object: &Value) -> Option<RunStatus> {
         run.is_a(BUILD_RUN.group, BUILD_RUN.kind).then(|| status::read(object))
     }
+}
+
+/// A BuildRun without the spec of its Build, which is embedded when it is created.
+#[derive(Debug)]
+struct BuildRunManifest {
+    draft: BuildRunDraft,
+    target: Arc<Target>,
+    /// The commit to pin the run to. Absent: the draft names the Build.
+    commit: Option<Commit>,
+}
+
+impl Manifest for BuildRunManifest {
+    fn object(&self) -> Result<Value, RenderError> {
+        let unusable = |source| unusable(&self.target, source);
+        let mut draft = self.draft.clone();
+        if let Some(commit) = &self.commit {
+            let template = BuildTemplate::parse(&self.target.template).map_err(unusable)?;
+            draft.spec.build.spec = Some(Box::new(spec_at(template.spec, commit)));
+        }
+        draft.object().map_err(unusable)
+    }
+
+    fn template_bytes(&self) -> usize {
+        self.commit.as_ref().map_or(0, |_| self.target.template.len())
+    }
+}
+
+fn unusable(target: &Target, source: serde_json::Error) -> RenderError {
+    RenderError::Template { target: target.resource.clone(), source }
 }
 
 fn label(key: &str, value: &str) -> (String, String) {

@@ -66,9 +66,14 @@ fn plan(target: &Target, event: &Event, also: &[&str]) -> Plan {
     plan_of(target, event, &Cause { details, ..cause("push main") }, &also)
 }
 
+fn object(plan: &Plan) -> Value {
+    plan.manifest.object().unwrap()
+}
+
 fn plan_of(target: &Target, event: &Event, cause: &Cause, also: &[Cause]) -> Plan {
     let (delivery, also) = (DeliveryId::derive(&[b"delivery"]), also.iter().collect::<Vec<_>>());
     let ordinal = Ordinal::FIRST;
+    let target = &Arc::new(target.clone());
     let request = Request { delivery: &delivery, ordinal, event, target, cause, also: &also, replay: None };
     let mut plans = render(&request).unwrap();
     assert_eq!(plans.len(), 1);
@@ -78,20 +83,20 @@ fn plan_of(target: &Target, event: &Event, cause: &Cause, also: &[Cause]) -> Pla
 #[test]
 fn a_push_to_the_builds_own_branch_runs_it_by_name() {
     let plan = plan(&target(Some("main"), RevisionPolicy::Auto), &push("main"), &["second"]);
-    assert_eq!(plan.resource.name().as_ref(), plan.object["metadata"]["name"]);
+    assert_eq!(plan.resource.name().as_ref(), object(&plan)["metadata"]["name"]);
     assert_eq!(
         plan.condition.as_ref().unwrap().message,
         "push of 0123456789 to branch main of github.com/acme/web by ada matched rule \"push main\", and also \
          \"second\" (delivery wghxhl5cwdzrxvfchwqabbykhe)"
             .replace("wghxhl5cwdzrxvfchwqabbykhe", DeliveryId::derive(&[b"delivery"]).as_str())
     );
-    insta::assert_yaml_snapshot!(plan.object);
+    insta::assert_yaml_snapshot!(object(&plan));
 }
 
 #[test]
 fn a_pull_request_runs_the_spec_at_its_head() {
     let plan = plan(&target(None, RevisionPolicy::Auto), &pull_request(), &[]);
-    insta::assert_yaml_snapshot!(plan.object);
+    insta::assert_yaml_snapshot!(object(&plan));
 }
 
 #[test]
@@ -107,7 +112,7 @@ fn what_would_be_checked_out_anyway_is_built_by_name() {
         (Some("main"), RevisionPolicy::Auto, pull_request(), false),
         (Some("main"), RevisionPolicy::Build, pull_request(), true),
     ] {
-        let build = plan(&target(revision, policy), &event, &[]).object["spec"]["build"].clone();
+        let build = object(&plan(&target(revision, policy), &event, &[]))["spec"]["build"].clone();
         let expected = if by_name { json!("web") } else { Value::Null };
         assert_eq!(build["name"], expected, "{revision:?} {policy:?} {event:?}");
         let pinned = build.pointer("/spec/source/git/revision");
@@ -130,7 +135,7 @@ fn a_pipeline_run_is_named_as_the_cause() {
         recorded: Vec::new(),
         seen: Arc::new(json!({"metadata": {"name": "ci-run-1", "namespace": "team-a"}})),
     });
-    let object = plan(&target(None, RevisionPolicy::Auto), &event, &[]).object;
+    let object = object(&plan(&target(None, RevisionPolicy::Auto), &event, &[]));
     for key in [annotations::PIPELINE_RUN, annotations::OWNED_BY_PIPELINE_RUN] {
         assert_eq!(object["metadata"]["annotations"][key], "ci-run-1");
     }
@@ -159,12 +164,12 @@ fn all_images_that_its_rules_wait_for_are_named_as_the_cause() {
     };
     let also = [cause("second", "tools")];
     let plan = plan_of(&target(None, RevisionPolicy::Event), &event, &cause("first", "base"), &also);
-    let annotations = &plan.object["metadata"]["annotations"];
+    let annotations = &object(&plan)["metadata"]["annotations"];
     let images = "docker.io/library/base:latest,docker.io/library/tools:latest";
     assert_eq!(annotations[annotations::IMAGE], images);
     assert_eq!(annotations[annotations::DIGEST], format!("{},{}", digest("b"), digest("d")));
     assert_eq!(annotations[annotations::PREVIOUS_DIGEST], format!("{},", digest("a")));
-    assert_eq!(plan.object["spec"]["build"], json!({"name": "web"}));
+    assert_eq!(object(&plan)["spec"]["build"], json!({"name": "web"}));
     let sentence = "image docker.io/library/base:latest changed from sha256:aaaaaaaaaaaa to \
                     sha256:bbbbbbbbbbbb, image docker.io/library/tools:latest changed to sha256:dddddddddddd \
                     matched rule \"first\", and also \"second\"";
@@ -173,4 +178,29 @@ fn all_images_that_its_rules_wait_for_are_named_as_the_cause() {
         "{}",
         plan.condition.as_ref().unwrap().message
     );
+}
+
+#[test]
+fn plans_share_the_spec_of_their_build_until_they_are_created() {
+    let target = Arc::new(target(None, RevisionPolicy::Event));
+    let delivery = DeliveryId::derive(&[b"delivery"]);
+    let event = push("main");
+    let cause = Cause { name: "rule".into(), kind: "GitHub", details: Vec::new(), parts: Vec::new() };
+    let render = |ordinal| {
+        let (target, ordinal) = (&target, Ordinal::new(ordinal));
+        let request = Request {
+            delivery: &delivery,
+            ordinal,
+            event: &event,
+            target,
+            cause: &cause,
+            also: &[],
+            replay: None,
+        };
+        render(&request).unwrap().remove(0)
+    };
+    let plans: Vec<_> = (0..10).map(render).collect();
+    assert_eq!(Arc::strong_count(&target), 1 + plans.len());
+    assert_eq!(plans[0].manifest.template_bytes(), target.template.len());
+    assert!(object(&plans[0])["spec"]["build"]["spec"]["source"].is_object());
 }

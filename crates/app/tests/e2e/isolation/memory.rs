@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use trigger_core::RepoId;
+use trigger_devcluster::Gvr;
 use trigger_providers::{Sample, SampleKind};
 use trigger_testkit::memory_cgroup::MemoryCgroup;
 
 use crate::apart::{Cluster, cluster, free_port, repository};
-use crate::world::{KEY, compose, hook_path, played, sign};
+use crate::world::{KEY, compose, hook_path, played, sign, usual_rules};
 
 /// `resources.limits.memory` of the shipped pod.
 const POD: u64 = 256 << 20;
@@ -202,6 +203,79 @@ async fn large_bodies_and_their_copies_fit_into_the_memory_of_a_pod() {
         assert_eq!(cgroup.oom_kills().unwrap(), 0, "{what}: {answers:?}");
         assert!(answers.iter().any(|status| *status != 503), "{what}: {answers:?}");
     }
+}
+
+/// A Build of the victim's repository with these rules, in the namespace of its team.
+fn build(name: &str, spec: &Value, annotations: &Value) -> Value {
+    let mut build = json!({
+        "apiVersion": "shipwright.io/v1beta1", "kind": "Build",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {
+            "source": {"type": "Git", "git": {"url": repository()}},
+            "strategy": {"name": "buildah", "kind": "ClusterBuildStrategy"},
+            "output": {"image": "registry.example/acme/web"},
+        },
+    });
+    for (field, value) in spec.as_object().unwrap() {
+        build["spec"][field] = value.clone();
+    }
+    build
+}
+
+/// An image rule for so many images, whose names begin with `prefix`.
+fn images(prefix: &str, count: usize) -> Value {
+    let names: Vec<_> = (0..count).map(|number| format!("r.example/{prefix}{number}")).collect();
+    json!({"trigger": {"when": [{"name": "images", "type": "Image", "image": {"names": names}}]}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_images_fit_into_the_memory_of_a_pod() {
+    let Some(cgroup) = MemoryCgroup::for_test("thousands of images", POD) else { return };
+    let cluster = cluster().await;
+    for (name, count) in [("many", 3_500), ("most", 40_000)] {
+        cluster.apply(build(name, &images(name, count), &json!({}))).await;
+    }
+    for number in 0..500 {
+        let name = format!("some-{number}");
+        cluster.apply(build(&name, &images(&format!("{name}-"), 64), &json!({}))).await;
+    }
+    let program = Served::start(&cgroup, &cluster).await;
+    for number in 1..20 {
+        let body = push(number);
+        let signed = headers(&body, JSON, KEY);
+        assert_eq!(Served::post(program.hooks, signed, Arc::new(body)).await, Some(202));
+    }
+    assert_eq!(cgroup.oom_kills().unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_many_large_builds_fit_into_the_memory_of_a_pod() {
+    // A spec of 64 KiB with many small parts is some forty times as large while it is rendered.
+    const BUILDS: usize = 120;
+    const PUSHES: usize = 1;
+    let Some(cgroup) = MemoryCgroup::for_test("runs of large Builds", POD) else { return };
+    let cluster = cluster().await;
+    let env: Vec<_> = (0..2000).map(|number| json!({"name": format!("V{number}"), "value": "x"})).collect();
+    let trigger = json!({"triggerSecret": "hook", "when": usual_rules()});
+    for number in 0..BUILDS {
+        let spec = json!({"env": env, "trigger": trigger});
+        let annotations = json!({"trigger.shipwright.io/revision": "event"});
+        cluster.apply(build(&format!("large-{number}"), &spec, &annotations)).await;
+    }
+    let program = Served::start(&cgroup, &cluster).await;
+    let build_runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
+    for number in 1..=PUSHES {
+        let body = push(number);
+        let signed = headers(&body, JSON, KEY);
+        assert_eq!(Served::post(program.hooks, signed, Arc::new(body)).await, Some(202));
+    }
+    let began = Instant::now();
+    while cluster.store().list(&build_runs, cluster.namespace()).await.unwrap().len() < PUSHES * BUILDS {
+        assert_eq!(cgroup.oom_kills().unwrap(), 0);
+        assert!(began.elapsed() < 3 * SOON, "the runs are not created");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(cgroup.oom_kills().unwrap(), 0);
 }
 
 /// About the largest object that an API server stores.

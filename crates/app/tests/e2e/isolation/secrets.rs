@@ -227,6 +227,58 @@ async fn a_delivery_that_waits_too_long_fails_with_its_reason_and_can_be_replaye
     assert_eq!(world.settled(&received.delivery.id).await.launches.len(), 1);
 }
 
+/// Team-b's Build names a clone Secret without a webhook key, which cannot be read when a push arrives.
+async fn with_a_clone_secret(allow_unsigned: bool) -> Option<World> {
+    let world = World::with(|options| options.allow_unsigned = allow_unsigned).await;
+    world.dev_only("Secrets cannot be read on order")?;
+    world.secret("team-b", "clone", &[("username", "u")]).await;
+    world.build("team-a", "web", usual_rules()).await;
+    let git = json!({"url": world.repository(), "cloneSecret": "clone"});
+    world.build_of("team-b", "web", git, json!({"when": usual_rules()})).await;
+    let git = json!({"url": world.repository()});
+    world.build_of("team-b", "open", git, json!({"when": usual_rules()})).await;
+    Some(world)
+}
+
+for_every_provider!(rules_whose_clone_secret_holds_no_key_run_when_it_can_be_read);
+async fn rules_whose_clone_secret_holds_no_key_run_when_it_can_be_read() {
+    for (allow, open) in [(true, 1), (false, 0)] {
+        let Some(world) = with_a_clone_secret(allow).await else { return };
+        break_team_b(&world, Fault::refuse(500));
+        let push = world.push_main();
+        world.deliver(&push).await;
+        let waits = tried(&world).await.delivery.id;
+        assert_eq!(world.run_counts().await, (1, open), "the rules without any Secret do not wait");
+        dev(&world).faults().clear();
+        let over = world.settled(&waits).await;
+        let continued_as = over.verification.waiting.unwrap().continued_as;
+        assert_eq!(continued_as.len(), open);
+        for id in &continued_as {
+            let fired = decisions(&world.settled(id).await);
+            let fired: Vec<_> = fired.into_iter().filter(|line| line.ends_with("fired")).collect();
+            assert_eq!(fired, ["web/push main: fired"], "and no other rule");
+        }
+        assert_eq!(world.settled_run_counts().await, (1, 2 * open));
+        // Neither a redelivery nor a replay makes its run a second time under another name.
+        assert!(world.send(&push).await.status.is_success());
+        assert_eq!(world.settled_run_counts().await, (1, 2 * open));
+    }
+}
+
+for_every_provider!(an_unsigned_delivery_waits_for_a_clone_secret_that_cannot_be_read);
+async fn an_unsigned_delivery_waits_for_a_clone_secret_that_cannot_be_read() {
+    let Some(world) = with_a_clone_secret(true).await else { return };
+    break_team_b(&world, Fault::refuse(500));
+    let request = world.compose(&world.push_main());
+    let answer = world.post(request.event, &request.body, None).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    tried(&world).await;
+    assert_eq!(world.run_counts().await, (0, 1), "the rules without any Secret do not wait");
+    dev(&world).faults().clear();
+    runs_of_team_b(&world, 2).await;
+    assert_eq!(world.settled_run_counts().await, (0, 2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_delivery_is_shown_to_operators_and_to_its_tenant_when_it_is_verified() {
     let world = World::with_users().await;

@@ -78,7 +78,7 @@ impl ProviderRoute {
 
     /// The decisions by the current rules, if they start nothing. A delivery for many owners is left to the dispatcher,
     /// because a sender waits here.
-    fn inline_decision(
+    async fn inline_decision(
         &self,
         events: &Events,
         delivery: &Verified<Delivery>,
@@ -88,7 +88,7 @@ impl ProviderRoute {
             return None;
         }
         let rules = self.parts.inventory.current()?;
-        InlineDecision::decide(events, delivery.verification(), &rules)
+        InlineDecision::decide(events, delivery.verification(), &rules).await
     }
 
     /// Waits for the journal, as long as a sender may wait.
@@ -240,7 +240,7 @@ impl Route for ProviderRoute {
             let events = about.events.map_err(|error| malformed(&error))?;
             let (repository, event) = (about.repository, about.event);
             let received_at = arrival.delivery.value().received_at;
-            let inline = self.inline_decision(&events, &arrival.delivery, &about.candidates);
+            let inline = self.inline_decision(&events, &arrival.delivery, &about.candidates).await;
             let (decided, counts) = inline
                 .map(|InlineDecision { decisions, counts }| {
                     (Decided { decisions, ..Decided::default() }, counts)
