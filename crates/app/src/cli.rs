@@ -5,7 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 #[cfg(feature = "dev")]
 use crate::commands::dev;
-use crate::commands::{completions, crds, deliveries, explain, images, send, serve, validate};
+use crate::commands::{completions, crds, deliveries, explain, images, send, serve, status, validate};
 use crate::logging::{self, LogOptions};
 use crate::sanitize::escape_lines_for_terminal;
 
@@ -41,6 +41,8 @@ pub enum Command {
     Deliveries(Box<deliveries::Args>),
     /// List and check the images that Builds wait for.
     Images(images::Args),
+    /// Show how much the namespaces use of what they share, such as the journal.
+    Status(status::Args),
     /// Print the CustomResourceDefinitions of the dev cluster.
     Crds(crds::Args),
     /// Print a shell completion script.
@@ -58,6 +60,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Validate(args) => with_runtime(&cli.log.quiet(), || validate::run(args)),
         Command::Deliveries(args) => with_runtime(&cli.log.quiet(), || deliveries::run(*args)),
         Command::Images(args) => with_runtime(&cli.log.quiet(), || images::run(args)),
+        Command::Status(args) => with_runtime(&cli.log.quiet(), || status::run(args)),
         Command::Crds(args) => crds::run(&args),
         Command::Completions(args) => {
             completions::run(&args, Cli::command());

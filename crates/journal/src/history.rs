@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use trigger_core::DeliveryId;
 
-use crate::{JournalError, Pruned, Record, Rejection, Retention, State};
+use crate::{JournalError, Pruned, Record, Rejection, Retention, Shares, State};
 
 /// The journal as people look at it: deliveries with their decisions, rejections, replays, size and retention.
 pub trait History: Send + Sync + 'static {
@@ -25,10 +25,17 @@ pub trait History: Send + Sync + 'static {
     /// The verification is restricted to the namespaces of the request, if it names any.
     ///
     /// The id of the copy follows from the original and the request: a request that is repeated makes one copy.
+    ///
+    /// The copy counts for its tenant as an appended delivery does: without room in the tenant's share this fails with
+    /// [`JournalError::TenantFull`]. The original itself never makes room for it.
     fn replay(&self, request: ReplayRequest) -> BoxFuture<'_, Result<ReplayOutcome, JournalError>>;
 
     /// The size of the journal. Takes time in proportion to the number of deliveries.
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>>;
+
+    /// How much of the journal the largest tenants use, or `tenant` alone. A store may answer with sums that are up to a
+    /// minute old.
+    fn shares(&self, tenant: Option<Arc<str>>) -> BoxFuture<'_, Result<Shares, JournalError>>;
 
     /// Deletes a batch of what exceeds `retention`. A batch is small enough not to delay appends noticeably; call it
     /// until it returns an empty [`Pruned`].

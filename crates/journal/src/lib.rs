@@ -66,6 +66,8 @@ mod retention;
 mod round_robin;
 mod row;
 mod settings;
+mod shares;
+mod space_request;
 pub mod sqlite;
 mod stored_record;
 mod timeout;
@@ -90,4 +92,5 @@ pub use record::{
 pub use rejection::{REJECTIONS, Rejection, TriedSecret};
 pub use retention::{Pruned, Retention};
 pub use settings::Settings;
+pub use shares::{Share, Shares};
 pub use sqlite::SqliteJournal;

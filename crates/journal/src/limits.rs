@@ -1,7 +1,7 @@
 use trigger_core::Limit;
 
 use crate::history::PAGE_BYTES;
-use crate::{LONGEST_WAIT, REJECTIONS, Settings};
+use crate::{LONGEST_WAIT, REJECTIONS, Settings, Shares};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
@@ -17,5 +17,10 @@ pub const LIMITS: &[Limit] = &[
         "its oldest settled deliveries make room, else it gets 503",
     )
     .set_by("--tenant-quota"),
+    Limit::count(
+        "tenants whose shares of the journal are listed one by one",
+        Shares::MOST,
+        "further ones are summed up; ask for one by its namespace",
+    ),
     Limit::time("wait of a delivery for its next attempt", LONGEST_WAIT, "a clock was ahead: it is due now"),
 ];

@@ -11,7 +11,7 @@ use crate::metrics::Call;
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Metrics, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome,
-    ReplayRequest, Retention, Settlement, Stats, Usage,
+    ReplayRequest, Retention, Settlement, Shares, Stats, Usage,
 };
 
 /// A journal that counts its failed calls and times its appends. A stale token is not a failure, and
@@ -33,7 +33,10 @@ impl Measured {
         work: BoxFuture<'a, Result<T, JournalError>>,
     ) -> BoxFuture<'a, Result<T, JournalError>> {
         work.inspect(move |answer| {
-            if answer.as_ref().is_err_and(|error| !matches!(error, JournalError::StaleToken { .. })) {
+            let is_failure = |error: &JournalError| {
+                !matches!(error, JournalError::StaleToken { .. } | JournalError::TenantFull { .. })
+            };
+            if answer.as_ref().is_err_and(is_failure) {
                 self.metrics.failed(call);
             }
         })
@@ -141,6 +144,10 @@ impl History for Measured {
 
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
         self.counted(Call::Read, self.inner.usage())
+    }
+
+    fn shares(&self, tenant: Option<Arc<str>>) -> BoxFuture<'_, Result<Shares, JournalError>> {
+        self.counted(Call::Read, self.inner.shares(tenant))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

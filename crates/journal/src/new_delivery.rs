@@ -3,6 +3,7 @@ use std::sync::Arc;
 use trigger_core::{Delivery, Facts, Replay, Verification, Verified};
 
 use crate::body::StoredBody;
+use crate::space_request::SpaceRequest;
 use crate::stored_record::{StoredDecision, StoredLaunch};
 use crate::{
     ClaimToken, Decided, DecisionRecord, JournalError, LaunchRecord, ReplayRequest, Settlement, format,
@@ -20,7 +21,7 @@ pub(crate) struct NewDelivery {
     pub(crate) headers: String,
     pub(crate) verification: String,
     /// The same, not encoded: a failed delivery that arrives again keeps what its earlier arrivals proved.
-    pub(crate) proved: Verification,
+    pub(crate) proved: Box<Verification>,
     pub(crate) tenant: Arc<str>,
     pub(crate) body: StoredBody,
     /// The decisions of a delivery that is settled from the beginning.
@@ -83,7 +84,7 @@ impl NewDelivery {
             repository,
             headers,
             verification,
-            proved,
+            proved: Box::new(proved),
             tenant,
             body,
             decisions,
@@ -106,8 +107,13 @@ impl NewDelivery {
         i64::try_from(StoredBody::length(&self.body.encoding, &self.body.bytes)).unwrap_or(i64::MAX)
     }
 
+    /// The space that it needs.
+    pub(crate) fn space(&self) -> SpaceRequest<'_> {
+        SpaceRequest { id: &self.delivery.id, tenant: &self.tenant, bytes: self.weight(), spared: None }
+    }
+
     /// About how many bytes the store takes for it, before it is decided.
-    pub(crate) fn weight(&self) -> u64 {
+    fn weight(&self) -> u64 {
         let texts =
             [Some(&self.headers), Some(&self.verification), self.decisions.as_ref(), self.facts.as_ref()];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
@@ -140,6 +146,12 @@ impl NewReplay {
             _ => None,
         };
         Ok(Self { request, replay, restricted })
+    }
+
+    /// The tenant of the copy, and about how many bytes it takes. The long columns of the original take `bytes`.
+    pub(crate) fn space(&self, tenant: Arc<str>, bytes: u64) -> (Arc<str>, u64) {
+        let tenant = self.restricted.as_ref().map_or(tenant, |(_, tenant)| Arc::clone(tenant));
+        (tenant, bytes + (ROW_BYTES + self.replay.len()) as u64)
     }
 }
 

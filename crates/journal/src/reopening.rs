@@ -40,7 +40,7 @@ impl Reopening {
         let headers_are_stored =
             stored.tier != tier::KEY && format::decode::<Vec<(String, String)>>(&stored.headers).is_ok();
         let proves_all = earlier.keys.iter().all(|key| new.proved.is_by_secret(&key.secret));
-        let merged = earlier.merge(new.proved.clone());
+        let merged = earlier.merge(Verification::clone(&new.proved));
         Ok(Self {
             tenant: tenant(&merged),
             verification: format::encode(&merged)?,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use jiff::Timestamp;
@@ -6,7 +8,7 @@ use trigger_core::{Delivery, DeliveryId, Facts, Verification, Verified};
 use trigger_journal::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
-    Retention, Settlement, Stats, Usage,
+    Retention, Settlement, Shares, Stats, Usage,
 };
 
 /// A journal that keeps nothing and says that it did: what remains is what everything else costs.
@@ -89,6 +91,10 @@ impl History for KeepsNothing {
 
     fn replay(&self, _: ReplayRequest) -> Answer<'_, ReplayOutcome> {
         answer(ReplayOutcome::Missing)
+    }
+
+    fn shares(&self, _tenant: Option<Arc<str>>) -> Answer<'_, Shares> {
+        answer(Shares::default())
     }
 
     fn usage(&self) -> Answer<'_, Usage> {

@@ -11,4 +11,5 @@ pub(crate) mod explain;
 pub(crate) mod images;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod validate;

@@ -26,7 +26,7 @@ pub async fn families(world: &World) -> BTreeMap<String, Family> {
     parse(&text(world).await)
 }
 
-async fn text(world: &World) -> String {
+pub async fn text(world: &World) -> String {
     let answer = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let media = answer.headers()["content-type"].to_str().unwrap().to_owned();

@@ -1,7 +1,11 @@
 //! The shares of tenants: what each has stored, and how its oldest deliveries make room for its new ones.
 //!
-//! The sums are read once a minute and kept in memory, with what this replica has appended since. Of one row per tenant
-//! that every append updates, the commits of all replicas would wait for each other.
+//! The sums are read once a minute and kept in memory, with what this replica has appended since. They are read earlier
+//! for a tenant that appends a lot, so that its share is exceeded by little, also where many replicas append for it. Of
+//! one row per tenant that every append updates, the commits of all replicas would wait for each other.
+//!
+//! The keys are summed up apart, in `key_accounts`: their number is bounded by their age only, so reading all of them
+//! would take long.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +14,18 @@ use std::time::{Duration, Instant};
 use super::Store;
 use super::row::column;
 use super::session::Session;
-use crate::new_delivery::NewDelivery;
-use crate::{JournalError, Pruned};
+use crate::space_request::SpaceRequest;
+use crate::{JournalError, Pruned, Share, Shares};
 
 /// How long the sums are used.
 const LIFETIME: Duration = Duration::from_mins(1);
+
+/// A tenant that has appended this fraction of its quota here since the sums were read has them read again: all replicas
+/// together exceed the quota by no more than this for each of them.
+const READ_AFTER: u64 = 16;
+
+/// Reading the sums early takes no more than this fraction of the time.
+const MOST_READING: u32 = 10;
 
 /// How many deliveries make room for one at most, while the sender waits.
 const MOST_REPLACED: i64 = 64;
@@ -22,14 +33,29 @@ const MOST_REPLACED: i64 = 64;
 /// How many deliveries one call prunes beyond the quotas.
 const BATCH: i64 = 100;
 
-const SUMS: &str =
-    "SELECT tenant, sum(weight)::bigint AS bytes FROM deliveries WHERE tier < 2 GROUP BY tenant";
+const SUMS: &str = "\
+    SELECT tenant, sum(bytes)::bigint AS bytes FROM ( \
+      SELECT tenant, sum(weight) AS bytes FROM deliveries WHERE tier < 2 GROUP BY tenant \
+      UNION ALL SELECT tenant, sum(bytes) AS bytes FROM key_accounts GROUP BY tenant) s GROUP BY tenant";
+
+/// Adds up the changes of `key_accounts`.
+const ADD_UP_KEYS: &str = "\
+    WITH changes AS ( \
+      DELETE FROM key_accounts WHERE (SELECT count(*) > count(DISTINCT tenant) FROM key_accounts) \
+      RETURNING tenant, bytes) \
+    INSERT INTO key_accounts \
+    SELECT tenant, sum(bytes)::bigint FROM changes GROUP BY tenant HAVING sum(bytes) <> 0";
+
+/// How many deliveries of these tenants are neither settled nor failed.
+const UNSETTLED: &str = "\
+    SELECT tenant, count(*) AS unsettled FROM deliveries \
+    WHERE ready_at IS NOT NULL AND tenant = ANY($1) GROUP BY tenant";
 
 /// Drops the oldest bodies of a tenant, until so many bytes are free.
 const DROP_BODIES: &str = "\
     WITH oldest AS MATERIALIZED ( \
       SELECT seq, size, settled_at FROM deliveries WHERE tenant = $1 AND tier = 0 AND settled_at IS NOT NULL \
-      ORDER BY settled_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED \
+        AND id <> $4 ORDER BY settled_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED \
     ), chosen AS MATERIALIZED ( \
       SELECT seq, size FROM ( \
         SELECT seq, size, sum(size) OVER (ORDER BY settled_at, seq) - size AS freed FROM oldest) o \
@@ -40,8 +66,8 @@ const DROP_BODIES: &str = "\
 /// Reduces the oldest bodiless deliveries of a tenant to their keys, until so many bytes are free.
 const REDUCE_TO_KEYS: &str = "\
     WITH oldest AS MATERIALIZED ( \
-      SELECT seq, weight AS size, settled_at \
-      FROM deliveries WHERE tenant = $1 AND tier = 1 AND settled_at IS NOT NULL \
+      SELECT seq, weight - 512 - octet_length(proof) AS size, settled_at \
+      FROM deliveries WHERE tenant = $1 AND tier = 1 AND settled_at IS NOT NULL AND id <> $4 \
       ORDER BY settled_at, seq LIMIT $3 FOR UPDATE SKIP LOCKED \
     ), chosen AS MATERIALIZED ( \
       SELECT seq, size FROM ( \
@@ -52,7 +78,7 @@ const REDUCE_TO_KEYS: &str = "\
       replay = NULL, replay_of = NULL, headers = '{\"v\":1,\"data\":[]}' \
     FROM chosen WHERE d.seq = chosen.seq RETURNING chosen.size AS freed";
 
-/// What each tenant has stored, as far as this replica knows. Keys are left out.
+/// What each tenant has stored, as far as this replica knows.
 #[derive(Debug)]
 pub(super) struct Accounts {
     quota: u64,
@@ -62,7 +88,11 @@ pub(super) struct Accounts {
 #[derive(Debug, Default)]
 struct Sums {
     read_at: Option<Instant>,
+    /// How long it took to read them.
+    took: Duration,
     held: HashMap<Arc<str>, u64>,
+    /// What this replica has appended since, by tenant.
+    appended: HashMap<Arc<str>, u64>,
 }
 
 impl Accounts {
@@ -71,14 +101,20 @@ impl Accounts {
     }
 
     /// Makes room for a new delivery in its tenant's share. The error if there is none.
-    pub(super) async fn make_room(&self, session: &Session, new: &NewDelivery) -> Result<(), JournalError> {
-        if self.are_stale() {
-            self.read(session).await?;
+    pub(super) async fn make_room(
+        &self,
+        session: &Session,
+        new: SpaceRequest<'_>,
+    ) -> Result<(), JournalError> {
+        let needed = new.bytes;
+        // Boxed, because it is rare: every append would hold the room for it.
+        if self.are_stale_for(new.tenant, needed) {
+            Box::pin(self.read(session)).await?;
         }
-        let needed = new.weight();
-        let Some(held) = self.exceeded(&new.tenant, needed) else { return Ok(()) };
-        let (freed, _) = shed(session, &new.tenant, needed, MOST_REPLACED).await?;
-        self.add(&new.tenant, 0, freed);
+        let Some(held) = self.exceeded(new.tenant, needed) else { return Ok(()) };
+        let making = shed(session, new.tenant, needed, MOST_REPLACED, new.spared());
+        let (freed, _) = Box::pin(making).await?;
+        self.add(new.tenant, 0, freed);
         if freed >= needed || held.saturating_sub(freed) + needed <= self.quota {
             return Ok(());
         }
@@ -87,8 +123,11 @@ impl Accounts {
     }
 
     /// Counts a delivery that was stored.
-    pub(super) fn stored(&self, new: &NewDelivery) {
-        self.add(&new.tenant, new.weight(), 0);
+    pub(super) fn stored(&self, new: SpaceRequest<'_>) {
+        self.add(new.tenant, new.bytes, 0);
+        let mut sums = self.sums();
+        let appended = sums.appended.entry(Arc::clone(new.tenant)).or_default();
+        *appended = appended.saturating_add(new.bytes);
     }
 
     /// What the tenant has stored, if that and `needed` exceed its share.
@@ -109,13 +148,40 @@ impl Accounts {
         self.sums().read_at.is_none_or(|at| at.elapsed() >= LIFETIME)
     }
 
+    /// Whether the sums have to be read before `needed` bytes are stored for a tenant.
+    fn are_stale_for(&self, tenant: &str, needed: u64) -> bool {
+        let sums = self.sums();
+        let Some(read_at) = sums.read_at else { return true };
+        let age = read_at.elapsed();
+        let appended = sums.appended.get(tenant).copied().unwrap_or(0).saturating_add(needed);
+        age >= LIFETIME
+            || (appended >= self.quota / READ_AFTER && age >= sums.took.saturating_mul(MOST_READING))
+    }
+
     async fn read(&self, session: &Session) -> Result<(), JournalError> {
-        let mut held = HashMap::new();
+        let (mut held, began) = (HashMap::new(), Instant::now());
         for row in session.query(SUMS, &[]).await? {
-            held.insert(column::<&str>(&row, "tenant")?.into(), column::<i64>(&row, "bytes")?.unsigned_abs());
+            let bytes = u64::try_from(column::<i64>(&row, "bytes")?).unwrap_or(0);
+            held.insert(column::<&str>(&row, "tenant")?.into(), bytes);
         }
-        *self.sums() = Sums { read_at: Some(Instant::now()), held };
+        let now = Instant::now();
+        *self.sums() =
+            Sums { read_at: Some(now), took: now.duration_since(began), held, appended: HashMap::new() };
         Ok(())
+    }
+
+    /// The sums, and of the largest tenants, or of `tenant` alone, what each has stored.
+    fn largest(&self, tenant: Option<&str>) -> Shares {
+        let sums = self.sums();
+        let stored = || sums.held.iter().filter(|(_, bytes)| **bytes > 0);
+        let mut largest: Vec<_> = stored()
+            .filter(|(name, _)| tenant.is_none_or(|tenant| *tenant == ***name))
+            .map(|(tenant, bytes)| Share { tenant: Arc::clone(tenant), bytes: *bytes, unsettled: 0 })
+            .collect();
+        largest.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.tenant.cmp(&other.tenant)));
+        largest.truncate(Shares::MOST);
+        let bytes = stored().map(|(_, bytes)| bytes).sum();
+        Shares { quota: self.quota, largest, tenants: stored().count() as u64, bytes }
     }
 
     fn sums(&self) -> MutexGuard<'_, Sums> {
@@ -123,16 +189,35 @@ impl Accounts {
     }
 }
 
+/// What the largest tenants have stored, or `tenant` alone.
+pub(super) async fn shares(store: &Store, tenant: Option<&str>) -> Result<Shares, JournalError> {
+    let session = store.sessions.get().await?;
+    if store.accounts.are_stale() {
+        store.accounts.read(&session).await?;
+    }
+    let mut shares = store.accounts.largest(tenant);
+    let names: Vec<_> = shares.largest.iter().map(|share| share.tenant.to_string()).collect();
+    for row in session.query(UNSETTLED, &[&names]).await? {
+        let (tenant, unsettled) = (column::<&str>(&row, "tenant")?, column::<i64>(&row, "unsettled")?);
+        if let Some(share) = shares.largest.iter_mut().find(|share| *share.tenant == *tenant) {
+            share.unsettled = unsettled.unsigned_abs();
+        }
+    }
+    session.keep();
+    Ok(shares)
+}
+
 /// Prunes a tenant whose share is exceeded.
 pub(super) async fn prune(store: &Store) -> Result<Pruned, JournalError> {
     let session = store.sessions.get().await?;
     let accounts = &store.accounts;
+    session.query(ADD_UP_KEYS, &[]).await?;
     accounts.read(&session).await?;
     let tenants: Vec<_> = accounts.sums().held.keys().cloned().collect();
     let mut pruned = Pruned::default();
     for tenant in tenants {
         let Some(held) = accounts.exceeded(&tenant, 0) else { continue };
-        pruned = shed(&session, &tenant, held - accounts.quota, BATCH).await?.1;
+        pruned = shed(&session, &tenant, held - accounts.quota, BATCH, "").await?.1;
         if !pruned.is_empty() {
             break;
         }
@@ -141,13 +226,14 @@ pub(super) async fn prune(store: &Store) -> Result<Pruned, JournalError> {
     Ok(pruned)
 }
 
-/// Prunes a tenant's oldest settled deliveries, bodies first, until `needed` bytes are free. Keys stay. Returns how many
-/// bytes are.
+/// Prunes a tenant's oldest settled deliveries, bodies first, until `needed` bytes are free. Keys stay, and so does
+/// the delivery with the id `spared`. Returns how many bytes are free.
 async fn shed(
     session: &Session,
     tenant: &str,
     needed: u64,
     most: i64,
+    spared: &str,
 ) -> Result<(u64, Pruned), JournalError> {
     let (mut freed, mut pruned) = (0, Pruned::default());
     for (statement, count) in [(DROP_BODIES, &mut pruned.payloads), (REDUCE_TO_KEYS, &mut pruned.deliveries)]
@@ -156,7 +242,7 @@ async fn shed(
             break;
         }
         let left = i64::try_from(needed - freed).unwrap_or(i64::MAX);
-        let rows = session.query(statement, &[&tenant, &left, &most]).await?;
+        let rows = session.query(statement, &[&tenant, &left, &most, &spared]).await?;
         *count = rows.len() as u64;
         for row in &rows {
             freed += u64::try_from(column::<i64>(row, "freed")?).unwrap_or(0);

@@ -83,7 +83,7 @@ impl Operation for NewDelivery {
         let session = store.sessions.get().await?;
         let mut full = HashMap::new();
         for operation in operations {
-            match store.accounts.make_room(&session, operation).await {
+            match store.accounts.make_room(&session, operation.space()).await {
                 Ok(()) => {}
                 // A repetition stores nothing.
                 Err(error @ JournalError::TenantFull { .. }) => {
@@ -121,7 +121,7 @@ async fn append_all(store: &Store, session: Session, operations: &[&NewDelivery]
     }
     let new = ids(&inserted?)?;
     for operation in operations.iter().filter(|operation| new.contains(operation.id().as_str())) {
-        store.accounts.stored(operation);
+        store.accounts.stored(operation.space());
     }
     let known: Vec<_> =
         operations.iter().filter(|operation| !new.contains(operation.id().as_str())).copied().collect();

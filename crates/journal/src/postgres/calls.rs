@@ -1,5 +1,7 @@
 //! The traits of the journal: each call runs on a session, alone or in a group commit.
 
+use std::sync::Arc;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -14,7 +16,7 @@ use crate::new_delivery::{NewDelivery, NewFacts, NewReplay, NewVerification};
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
-    Retention, Settlement, Stats, Usage, format,
+    Retention, Settlement, Shares, Stats, Usage, format,
 };
 
 impl PostgresJournal {
@@ -151,6 +153,11 @@ impl History for PostgresJournal {
 
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
         self.store.sessions.serve(retention::usage(&self.store))
+    }
+
+    fn shares(&self, tenant: Option<Arc<str>>) -> BoxFuture<'_, Result<Shares, JournalError>> {
+        async move { self.store.sessions.serve(accounts::shares(&self.store, tenant.as_deref())).await }
+            .boxed()
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

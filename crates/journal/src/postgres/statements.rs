@@ -7,6 +7,7 @@ use super::Store;
 use super::row::{self, column, columns};
 use crate::new_delivery::NewReplay;
 use crate::row::tier;
+use crate::space_request::SpaceRequest;
 use crate::timestamp::from_nanoseconds;
 use crate::{JournalError, Record, ReplayOutcome, Stats};
 
@@ -39,6 +40,14 @@ const REPLAY: &str = "\
     ) \
     SELECT old.state, old.tier, EXISTS (SELECT FROM new) AS is_new FROM old";
 
+/// What the copy of a delivery takes beside a row of short columns.
+const SIZE_OF_COPY: &str = "\
+    SELECT tenant, \
+      size + octet_length(headers) + octet_length(proof) + coalesce(octet_length(facts), 0) AS bytes \
+    FROM deliveries WHERE id = $1 AND tier = 0 AND state IN ('settled', 'failed')";
+
+const KNOWN: &str = "SELECT EXISTS (SELECT FROM deliveries WHERE id = $1) AS is_known";
+
 const VERIFICATION: &str = "SELECT proof FROM deliveries WHERE id = $1 AND tier < 2";
 
 const STATS: &str = "\
@@ -70,11 +79,32 @@ pub(super) async fn verification(store: &Store, id: &DeliveryId) -> Result<Optio
 }
 
 /// Queues a copy of a settled or failed delivery.
-pub(super) async fn replay(store: &Store, replay: &NewReplay) -> Result<ReplayOutcome, JournalError> {
-    let NewReplay { request, replay, restricted } = replay;
+pub(super) async fn replay(store: &Store, new: &NewReplay) -> Result<ReplayOutcome, JournalError> {
+    let NewReplay { request, replay, restricted } = new;
     let (verification, tenant) = restricted.as_ref().map(|(text, tenant)| (text, tenant.as_ref())).unzip();
     let id = request.id();
     let session = store.sessions.get().await?;
+    let rows = session.query(SIZE_OF_COPY, &[&request.of.as_str()]).await?;
+    let mut space = None;
+    if let Some(row) = rows.first() {
+        let (owner, bytes) = (column::<&str>(row, "tenant")?.into(), column::<i64>(row, "bytes")?);
+        space = Some(new.space(owner, bytes.unsigned_abs()));
+    }
+    let space = space.as_ref().map(|(tenant, bytes)| SpaceRequest {
+        id: &id,
+        tenant,
+        bytes: *bytes,
+        spared: Some(&request.of),
+    });
+    if let Some(space) = space
+        && let Err(error) = store.accounts.make_room(&session, space).await
+    {
+        // A repetition stores nothing.
+        let is_full = matches!(error, JournalError::TenantFull { .. });
+        if !is_full || !column::<bool>(&session.query_one(KNOWN, &[&id.as_str()]).await?, "is_known")? {
+            return Err(error);
+        }
+    }
     let values: [&(dyn ToSql + Sync); 5] =
         [&request.of.as_str(), &id.as_str(), replay, &verification, &tenant];
     let copied = session.query(REPLAY, &values).await;
@@ -89,6 +119,9 @@ pub(super) async fn replay(store: &Store, replay: &NewReplay) -> Result<ReplayOu
     let Some(row) = rows.first() else { return Ok(ReplayOutcome::Missing) };
     if column::<bool>(row, "is_new")? {
         store.wakeups.announce();
+        if let Some(space) = space {
+            store.accounts.stored(space);
+        }
         return Ok(ReplayOutcome::New(id));
     }
     Ok(match (column(row, "state")?, u8::try_from(column::<i16>(row, "tier")?)) {

@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, named_params};
 
 use super::retention;
 use super::space::Space;
-use crate::new_delivery::NewDelivery;
 use crate::row::tier;
-use crate::{JournalError, Pruned};
+use crate::space_request::SpaceRequest;
+use crate::{JournalError, Pruned, Share, Shares};
 
 /// How many deliveries make room for one at most, while the sender waits.
 const MOST_REPLACED: i64 = 64;
@@ -14,30 +14,33 @@ const MOST_REPLACED: i64 = 64;
 /// How many deliveries one call prunes beyond the quotas.
 const BATCH: i64 = 200;
 
+/// No delivery has this id.
+const NONE: &str = "";
+
 /// Makes room for a new delivery: in its tenant's share, or, where the volume is short of space, in place of what the
 /// tenant has stored. The error if there is none.
 pub(super) fn make_room(
     store: &Connection,
-    new: &NewDelivery,
+    new: SpaceRequest<'_>,
     quota: u64,
     space: Space,
 ) -> rusqlite::Result<Result<(), JournalError>> {
-    let (held, needed) = (account(store, &new.tenant)?, new.weight());
+    let (held, needed) = (account(store, new.tenant)?, new.bytes);
     let share = match space {
         Space::Ample if held.saturating_add(needed) <= quota => return Ok(Ok(())),
         Space::Ample => quota,
-        Space::Tight { left } => quota.min(equal_share(store, &new.tenant, left)?),
+        Space::Tight { left } => quota.min(equal_share(store, new.tenant, left)?),
         Space::Full => 0,
     };
     // A repetition stores nothing.
-    if held.saturating_add(needed) <= share || is_known(store, new)? {
+    if held.saturating_add(needed) <= share || is_known(store, &new)? {
         return Ok(Ok(()));
     }
-    if space != Space::Full && !others_store(store, &new.tenant)? {
+    if space != Space::Full && !others_store(store, new.tenant)? {
         return Ok(Ok(()));
     }
-    shed(store, &new.tenant, held.saturating_sub(needed), MOST_REPLACED)?;
-    let freed = held.saturating_sub(account(store, &new.tenant)?);
+    shed(store, new.tenant, held.saturating_sub(needed), MOST_REPLACED, new.spared())?;
+    let freed = held.saturating_sub(account(store, new.tenant)?);
     if freed >= needed || (space != Space::Full && held - freed + needed <= share) {
         return Ok(Ok(()));
     }
@@ -58,7 +61,7 @@ pub(super) fn prune(store: &Connection, quota: u64, space: Space) -> rusqlite::R
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for (tenant, held) in &accounts {
         if *held > quota && accounts.len() > 1 {
-            let pruned = shed(store, tenant, quota, BATCH)?;
+            let pruned = shed(store, tenant, quota, BATCH, NONE)?;
             if !pruned.is_empty() {
                 return Ok(pruned);
             }
@@ -66,7 +69,7 @@ pub(super) fn prune(store: &Connection, quota: u64, space: Space) -> rusqlite::R
     }
     if space == Space::Full {
         for (tenant, _) in &accounts {
-            let pruned = shed(store, tenant, 0, BATCH)?;
+            let pruned = shed(store, tenant, 0, BATCH, NONE)?;
             if !pruned.is_empty() {
                 return Ok(pruned);
             }
@@ -75,16 +78,20 @@ pub(super) fn prune(store: &Connection, quota: u64, space: Space) -> rusqlite::R
     Ok(Pruned::default())
 }
 
-/// Prunes a tenant's oldest settled deliveries, bodies first, until it holds no more than `target` bytes. Keys stay.
-fn shed(store: &Connection, tenant: &str, target: u64, most: i64) -> rusqlite::Result<Pruned> {
+/// Prunes a tenant's oldest settled deliveries, bodies first, until it holds no more than `target` bytes. Keys stay, and
+/// so does the delivery with the id `spared`.
+fn shed(store: &Connection, tenant: &str, target: u64, most: i64, spared: &str) -> rusqlite::Result<Pruned> {
     let mut pruned = Pruned::default();
     for from in [tier::WHOLE, tier::BODILESS] {
         let oldest = store
             .prepare_cached(
                 "SELECT seq FROM deliveries WHERE tenant = :tenant AND tier = :tier AND settled_at IS NOT NULL \
-                 ORDER BY settled_at LIMIT :most",
+                   AND id <> :spared ORDER BY settled_at LIMIT :most",
             )?
-            .query_map(named_params! { ":tenant": tenant, ":tier": from, ":most": most }, |row| row.get(0))?
+            .query_map(
+                named_params! { ":tenant": tenant, ":tier": from, ":most": most, ":spared": spared },
+                |row| row.get(0),
+            )?
             .collect::<rusqlite::Result<Vec<i64>>>()?;
         for sequence in oldest {
             if account(store, tenant)? <= target {
@@ -100,6 +107,30 @@ fn shed(store: &Connection, tenant: &str, target: u64, most: i64) -> rusqlite::R
         }
     }
     Ok(pruned)
+}
+
+/// What the largest tenants have stored, or `tenant` alone.
+pub(super) fn shares(store: &Connection, tenant: Option<&str>, quota: u64) -> Result<Shares, JournalError> {
+    let (tenants, bytes) = store
+        .prepare_cached("SELECT count(*), coalesce(sum(bytes), 0) FROM accounts WHERE bytes > 0")?
+        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+    let most = i64::try_from(Shares::MOST).unwrap_or(i64::MAX);
+    let largest = store
+        .prepare_cached(
+            "SELECT tenant, bytes, (SELECT count(*) FROM deliveries d \
+                                    WHERE d.tenant = a.tenant AND d.ready_at IS NOT NULL) AS unsettled \
+             FROM accounts a WHERE bytes > 0 AND (:tenant IS NULL OR tenant = :tenant) \
+             ORDER BY bytes DESC, tenant LIMIT :most",
+        )?
+        .query_map(named_params! { ":tenant": tenant, ":most": most }, |row| {
+            Ok(Share {
+                tenant: row.get("tenant")?,
+                bytes: row.get::<_, i64>("bytes")?.unsigned_abs(),
+                unsettled: row.get::<_, i64>("unsettled")?.unsigned_abs(),
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Shares { quota, largest, tenants: tenants.unsigned_abs(), bytes: bytes.unsigned_abs() })
 }
 
 /// The bytes that a tenant has stored.
@@ -130,10 +161,10 @@ fn others_store(store: &Connection, tenant: &str) -> rusqlite::Result<bool> {
         .query_row(named_params! { ":tenant": tenant }, |row| row.get(0))
 }
 
-fn is_known(store: &Connection, new: &NewDelivery) -> rusqlite::Result<bool> {
+fn is_known(store: &Connection, new: &SpaceRequest<'_>) -> rusqlite::Result<bool> {
     store
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = :id)")?
-        .query_row(named_params! { ":id": new.delivery.id.as_str() }, |row| row.get(0))
+        .query_row(named_params! { ":id": new.id.as_str() }, |row| row.get(0))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The traits of the journal: each call is work for the writing thread or a query for the reading threads.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -15,10 +16,11 @@ use super::{
     watermarks,
 };
 use crate::new_delivery::{AttemptResult, NewDelivery, NewFacts, NewReplay, NewVerification};
+use crate::space_request::SpaceRequest;
 use crate::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
-    Retention, Settlement, Stats, Usage, format,
+    Retention, Settlement, Shares, Stats, Usage, format,
 };
 
 impl SqliteJournal {
@@ -30,7 +32,7 @@ impl SqliteJournal {
             Ok(new) => self
                 .write(new.body_bytes(), move |context| {
                     if let Err(full) =
-                        accounts::make_room(context.store, &new, context.tenant_quota, context.space)?
+                        accounts::make_room(context.store, new.space(), context.tenant_quota, context.space)?
                     {
                         return Ok(Err(full));
                     }
@@ -212,12 +214,22 @@ impl History for SqliteJournal {
                 }
             }
             let replay = NewReplay::new(request, stored.as_deref())?;
-            self.write(0, move |context| {
+            let id = replay.request.id();
+            let copy = self.write(0, move |context| {
+                if let Some((tenant, bytes)) = statements::size_of_copy(context.store, &replay)? {
+                    let spared = Some(&replay.request.of);
+                    let new = SpaceRequest { id: &id, tenant: &tenant, bytes, spared };
+                    if let Err(full) =
+                        accounts::make_room(context.store, new, context.tenant_quota, context.space)?
+                    {
+                        return Ok(Err(full));
+                    }
+                }
                 let outcome = statements::replay(context.store, &replay, context.now)?;
                 context.arrival |= matches!(outcome, ReplayOutcome::New(_));
-                Ok(outcome)
-            })
-            .await
+                Ok(Ok(outcome))
+            });
+            copy.await.flatten()
         }
         .boxed()
     }
@@ -225,6 +237,11 @@ impl History for SqliteJournal {
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
         let path = self.path.clone();
         self.read(move |store| retention::usage(store, &path))
+    }
+
+    fn shares(&self, tenant: Option<Arc<str>>) -> BoxFuture<'_, Result<Shares, JournalError>> {
+        let quota = self.tenant_quota;
+        self.read(move |store| accounts::shares(store, tenant.as_deref(), quota))
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

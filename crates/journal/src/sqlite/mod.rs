@@ -82,6 +82,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct SqliteJournal {
     path: PathBuf,
+    tenant_quota: u64,
     threads: Threads,
 }
 
@@ -108,7 +109,7 @@ impl SqliteJournal {
         volume.release_if_exhausted();
         let (lock, writer) = file::prepare(&file)?;
         let threads = Threads::start(&file, lock, writer, volume, &options)?;
-        Ok(Self { path, threads })
+        Ok(Self { path, tenant_quota: options.settings.tenant_quota, threads })
     }
 
     /// The path of the file.

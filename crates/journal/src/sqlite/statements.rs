@@ -1,5 +1,7 @@
 //! The statements about one delivery, or about the queue as a whole, that have no file of their own.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 use trigger_core::DeliveryId;
@@ -17,6 +19,23 @@ pub(super) fn verification(store: &Connection, id: &DeliveryId) -> Result<Option
         .query_row(named_params! { ":id": id.as_str() }, |row| row.get(0))
         .optional()?;
     Ok(found)
+}
+
+/// The tenant of the copy that a replay makes, and about how many bytes it takes. `None` if it makes none.
+pub(super) fn size_of_copy(
+    store: &Connection,
+    replay: &NewReplay,
+) -> rusqlite::Result<Option<(Arc<str>, u64)>> {
+    let found = store
+        .prepare_cached(
+            "SELECT tenant, size + octet_length(headers) + octet_length(proof) + coalesce(octet_length(facts), 0) \
+             FROM deliveries WHERE id = :id AND tier = 0 AND state IN ('settled', 'failed')",
+        )?
+        .query_row(named_params! { ":id": replay.request.of.as_str() }, |row| {
+            Ok((row.get::<_, Arc<str>>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        })
+        .optional()?;
+    Ok(found.map(|(tenant, bytes)| replay.space(tenant, bytes)))
 }
 
 /// Copies a settled or failed delivery, under the id of the request.

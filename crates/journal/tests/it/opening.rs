@@ -1,7 +1,12 @@
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 use trigger_journal::sqlite::OpenError;
 use trigger_journal::{
     AppendOutcome, ClaimRequest, History as _, Journal as _, Queue as _, Retention, SqliteJournal,
@@ -139,6 +144,60 @@ fn a_damaged_journal_is_rejected() {
     });
     assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
     assert!(text.contains("restore a copy"), "{text}");
+}
+
+/// The log of the program: the messages of errors.
+#[derive(Clone, Default)]
+struct ErrorLog(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for ErrorLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &Field, value: &dyn fmt::Debug| {
+            let _ = write!(text, "{field}={value:?} ");
+        });
+        self.0.lock().unwrap().push(text);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn commits_that_a_damaged_log_loses_are_reported_when_it_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let journal = open(&path).unwrap();
+    for number in 0..20 {
+        append(&journal, &push(&number.to_string(), 0)).await;
+    }
+    // As after a kill: the log is not moved into the file.
+    let killed = tempfile::tempdir().unwrap();
+    for name in ["journal.db", "journal.db-wal"] {
+        fs::copy(directory.path().join(name), killed.path().join(name)).unwrap();
+    }
+    let log = killed.path().join("journal.db-wal");
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&log, bytes).unwrap();
+
+    let errors = ErrorLog::default();
+    let opened =
+        tracing::subscriber::with_default(errors.clone(), || open(&killed.path().join("journal.db")));
+    drop(opened.unwrap());
+    let errors = errors.0.lock().unwrap();
+    assert!(errors.iter().any(|error| error.contains("these commits are lost")), "{errors:?}");
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl From<JournalError> for ApiError {
                 let detail = "the journal holds a record that cannot be read; see the log of this program";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
+            JournalError::TenantFull { .. } => Self::unavailable(error.to_string()),
             _ => Self::unavailable(format!("{error}; try again later")),
         }
     }

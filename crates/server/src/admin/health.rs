@@ -95,6 +95,9 @@ impl Health {
             if let Ok(usage) = within_timeout(self.journal.usage()).await {
                 self.state.set_usage(&usage);
             }
+            if let Ok(shares) = within_timeout(self.journal.shares(None)).await {
+                self.state.set_shares(&shares);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ mod rejections;
 mod replays;
 mod routes;
 mod state_metrics;
+mod status;
 mod stream;
 mod visibility;
 
@@ -50,7 +51,7 @@ pub(crate) use self::budget::{
     CONCURRENT_PAGES, CONCURRENT_RECORDS, DOWNLOAD_TIMEOUT, DOWNLOADS, REQUESTS_PER_ACCOUNT, TURN_TIMEOUT,
 };
 pub use self::caller::Authenticator;
-pub(crate) use self::deliveries::PAGE_BYTES;
+pub(crate) use self::deliveries::{EXAMINE_WITHIN, PAGE_BYTES};
 pub(crate) use self::extract::MAX_BODY;
 pub(crate) use self::feed::{MAX_SUBSCRIBERS, RESERVED_SUBSCRIBERS, SUBSCRIBERS_PER_ACCOUNT};
 pub use self::health::Readiness;
@@ -115,7 +116,7 @@ impl Admin {
         let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
         let log_levels = LogLevels::new(log_filter);
-        let cursors = Arc::new(Cursors::new(Arc::clone(&journal)));
+        let cursors = Arc::new(Cursors::new(Arc::<dyn Journal>::clone(&journal)));
         let budget = Arc::new(Budget::new());
         let api = Api {
             journal,

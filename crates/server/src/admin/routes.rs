@@ -6,7 +6,7 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::extract::MAX_BODY;
-use super::{Api, deliveries, images, log_level, openapi, rejections, replays, stream};
+use super::{Api, deliveries, images, log_level, openapi, rejections, replays, status, stream};
 use crate::wire;
 
 /// One route.
@@ -132,6 +132,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
             "The image, one item per namespace.",
         )],
         handler: || post(images::check),
+    },
+    Endpoint {
+        method: "get",
+        path: "/api/v1/status",
+        id: "showStatus",
+        summary: "Show how much the namespaces use of what they share, the largest first.",
+        query: Some(schema::<wire::StatusQuery>),
+        body: None,
+        responses: &[response("200", schema::<wire::Status>, "The visible namespaces.")],
+        handler: || get(status::show),
     },
     Endpoint {
         method: "get",

@@ -7,7 +7,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use trigger_journal::{Stats, Usage};
+use trigger_journal::{Shares, Stats, Usage};
 use trigger_rules::{RuleSet, kind_names};
 
 /// Gauges of the current state, updated on each scrape.
@@ -20,6 +20,9 @@ pub(super) struct StateMetrics {
     journal_size: Gauge,
     journal_payloads: Gauge,
     journal_free: Gauge<f64, AtomicU64>,
+    journal_tenants: Gauge,
+    journal_largest_tenant: Gauge,
+    journal_tenant_quota: Gauge,
     builds: Gauge,
     rules: Family<RuleLabels, Gauge>,
     rule_errors: Gauge,
@@ -60,6 +63,23 @@ impl StateMetrics {
             Unit::Bytes,
             self.journal_free.clone(),
         );
+        registry.register(
+            "journal_tenants",
+            "Namespaces with deliveries in the journal",
+            self.journal_tenants.clone(),
+        );
+        registry.register_with_unit(
+            "journal_largest_tenant",
+            "What the deliveries of the namespace that has stored most take in the journal; the command status names it",
+            Unit::Bytes,
+            self.journal_largest_tenant.clone(),
+        );
+        registry.register_with_unit(
+            "journal_tenant_quota",
+            "What a namespace may store while others use the journal too",
+            Unit::Bytes,
+            self.journal_tenant_quota.clone(),
+        );
         registry.register("builds", "Builds with rules", self.builds.clone());
         for kind in kind_names() {
             drop(self.rules.get_or_create(&RuleLabels { r#type: kind }));
@@ -88,6 +108,12 @@ impl StateMetrics {
         self.journal_payloads.set(gauge(usage.payload_bytes));
         #[expect(clippy::cast_precision_loss, reason = "exact up to 9 petabytes")]
         self.journal_free.set(usage.free_bytes.map_or(f64::NAN, |bytes| bytes as f64));
+    }
+
+    pub(super) fn set_shares(&self, shares: &Shares) {
+        self.journal_tenants.set(gauge(shares.tenants));
+        self.journal_largest_tenant.set(gauge(shares.largest.first().map_or(0, |share| share.bytes)));
+        self.journal_tenant_quota.set(gauge(shares.quota));
     }
 
     pub(super) fn set_rules(&self, rules: &RuleSet) {

@@ -14,6 +14,7 @@ mod rejection;
 mod replay;
 mod resource;
 mod run;
+mod status;
 
 pub use decision::{Check, Decision, Outcome};
 pub use delivery::{
@@ -30,6 +31,7 @@ pub use rejection::{Rejection, RejectionDetail, Rejections, TriedSecret};
 pub use replay::{ReplayOrigin, ReplayOutcome, ReplayOutcomes, ReplayRequest, ReplayRequests, ReplayResult};
 pub use resource::{ObjectName, ResourceRef};
 pub use run::{Launch, RunState};
+pub use status::{JournalStatus, NamespaceStatus, Status, StatusQuery};
 
 use std::borrow::Cow;
 

@@ -7,4 +7,5 @@ mod memory;
 mod names;
 mod objects;
 mod secrets;
+mod shares;
 mod tenants_api;

@@ -15,7 +15,7 @@ use trigger_dispatch::{LaunchError, Launched, Launcher};
 use trigger_journal::{
     AppendOutcome, ClaimRequest, ClaimToken, ClaimedDelivery, Decided, Entry, History, Intake, Journal,
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
-    Retention, Settlement, Stats, Usage,
+    Retention, Settlement, Shares, Stats, Usage,
 };
 use trigger_targets::{FollowUp, Plan};
 
@@ -213,6 +213,10 @@ impl History for SuicidalJournal {
 
     fn usage(&self) -> BoxFuture<'_, Result<Usage, JournalError>> {
         self.inner.usage()
+    }
+
+    fn shares(&self, tenant: Option<Arc<str>>) -> BoxFuture<'_, Result<Shares, JournalError>> {
+        self.inner.shares(tenant)
     }
 
     fn prune(&self, retention: Retention) -> BoxFuture<'_, Result<Pruned, JournalError>> {

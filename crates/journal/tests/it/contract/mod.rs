@@ -119,6 +119,9 @@ macro_rules! suite {
                 a_tenant_that_fills_its_share_delays_no_other,
                 decisions_count,
                 a_quota_that_is_exceeded_already_is_restored_by_pruning,
+                keys_count,
+                a_replay_needs_room_and_its_original_makes_none,
+                shares_list_the_largest_tenants_first,
             ]);
             $crate::contract::tests!($new, rejecting: [
                 rejections_are_retained_newest_first,

@@ -1,5 +1,8 @@
-use trigger_core::{Delivery, ObjectKey};
-use trigger_journal::{AppendOutcome, ClaimRequest, Decided, JournalError, Retention, Settlement, State};
+use trigger_core::{Delivery, DeliveryId, ObjectKey};
+use trigger_journal::{
+    AppendOutcome, ClaimRequest, Decided, JournalError, ReplayOutcome, ReplayRequest, Retention, Settlement,
+    State,
+};
 
 use super::{LONG, settle_all};
 use crate::Store;
@@ -9,7 +12,7 @@ use crate::delivery::{push, skipped, verified_by};
 const QUOTA: u64 = 1 << 20;
 
 /// A delivery with a body of 100 KB that no compression makes shorter.
-fn large(name: &str) -> Delivery {
+pub(crate) fn large(name: &str) -> Delivery {
     let mut state = name
         .bytes()
         .fold(0x9e37_79b9_7f4a_7c15_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(31) | 1);
@@ -98,4 +101,77 @@ pub(crate) async fn a_quota_that_is_exceeded_already_is_restored_by_pruning(stor
     assert!((QUOTA / 2..QUOTA + (200 << 10)).contains(&usage.payload_bytes), "{usage:?}");
     assert!(store.journal().find(&push("a", 0).id).await.unwrap().unwrap().body_kept);
     append(store, "team-b", large("another")).await.unwrap();
+}
+
+pub(crate) async fn keys_count(store: &mut impl Store) {
+    let quota = 64 << 10;
+    store.reopen_with_quota(quota).await;
+    append(store, "team-a", push("before", 0)).await.unwrap();
+    let mut decision = skipped("r");
+    decision.checks[0].found = "x".repeat(1 << 10);
+    for stored in 0..500 {
+        let delivery = verified_by(push(&format!("b {stored}"), 0), &ObjectKey::new("team-b", "hook"));
+        let decided = Some(Decided { decisions: vec![decision.clone()], ..Decided::default() });
+        match store.journal().append_decided(delivery, decided).await {
+            Ok(_) => {}
+            Err(JournalError::TenantFull { tenant, .. }) => {
+                assert_eq!(tenant, "team-b");
+                assert!((50..120).contains(&stored), "its keys alone fill the share: {stored}");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("keys do not count");
+}
+
+pub(crate) async fn a_replay_needs_room_and_its_original_makes_none(store: &mut impl Store) {
+    store.reopen_with_quota(QUOTA).await;
+    append(store, "team-a", push("before", 0)).await.unwrap();
+    for name in ["original", "another"] {
+        append(store, "team-b", large(name)).await.unwrap();
+    }
+    settle_all(store.journal(), &Settlement::default()).await;
+
+    let original = push("original", 0).id;
+    let mut replays = 0;
+    let full = loop {
+        let request = replay_of(&original, &replays.to_string());
+        match store.journal().replay(request).await {
+            Ok(ReplayOutcome::New(_)) => replays += 1,
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&full, JournalError::TenantFull { tenant, .. } if tenant == "team-b"), "{full}");
+    assert!((7..11).contains(&replays), "{replays}");
+    assert!(store.journal().find(&original).await.unwrap().unwrap().body_kept);
+    let another = store.journal().find(&push("another", 0).id).await.unwrap().unwrap();
+    assert!(!another.body_kept, "it made room");
+    let again = store.journal().replay(replay_of(&original, "0")).await.unwrap();
+    assert!(matches!(again, ReplayOutcome::Known(_)), "a repetition needs no room: {again:?}");
+}
+
+fn replay_of(of: &DeliveryId, request: &str) -> ReplayRequest {
+    let (by, from) = ("ada".to_owned(), "10.0.0.7".to_owned());
+    ReplayRequest { of: of.clone(), request: request.to_owned(), by, from, namespaces: None }
+}
+
+pub(crate) async fn shares_list_the_largest_tenants_first(store: &mut impl Store) {
+    store.reopen_with_quota(QUOTA).await;
+    append(store, "team-a", push("a", 0)).await.unwrap();
+    for name in ["b", "c"] {
+        append(store, "team-b", large(name)).await.unwrap();
+    }
+    let found = store.journal().shares(None).await.unwrap();
+    let listed: Vec<_> = found.largest.iter().map(|share| (&*share.tenant, share.unsettled)).collect();
+    assert_eq!(listed, [("team-b", 2), ("team-a", 1)]);
+    assert_eq!((found.quota, found.tenants), (QUOTA, 2));
+    assert!((200_000..210_000).contains(&found.largest[0].bytes), "{found:?}");
+    assert_eq!(found.bytes, found.largest.iter().map(|share| share.bytes).sum::<u64>());
+
+    settle_all(store.journal(), &Settlement::default()).await;
+    let alone = store.journal().shares(Some("team-a".into())).await.unwrap();
+    let listed: Vec<_> = alone.largest.iter().map(|share| (&*share.tenant, share.unsettled)).collect();
+    assert_eq!((listed, alone.tenants), (vec![("team-a", 0)], 2));
 }

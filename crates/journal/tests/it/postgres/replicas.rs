@@ -4,14 +4,37 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::task::JoinSet;
+use trigger_core::ObjectKey;
 use trigger_journal::{
-    AppendOutcome, ClaimRequest, History as _, Journal as _, PostgresJournal, Query, Queue as _, Retention,
-    Settlement,
+    AppendOutcome, ClaimRequest, History as _, Intake as _, Journal as _, PostgresJournal, Query, Queue as _,
+    Retention, Settlement,
 };
 
-use super::{database, open};
+use super::{database, long_timeouts, open};
+use crate::contract::quotas::large;
 use crate::contract::{LONG, append, claim_all, claim_one};
-use crate::delivery::push;
+use crate::delivery::{push, verified_by};
+
+#[tokio::test]
+async fn replicas_that_append_for_one_tenant_exceed_its_quota_by_little() {
+    let Some(url) = database() else { return };
+    let quota = 2 << 20;
+    let mut options = long_timeouts();
+    options.tenant_quota = quota;
+    let open = async || PostgresJournal::open(&url, options.clone()).await.unwrap();
+    let journals = [open().await, open().await, open().await];
+    append(&journals[0], &push("of another tenant", 0)).await;
+    let mut stored = 0_u64;
+    for number in 0..200 {
+        let delivery = large(&number.to_string());
+        let bytes = delivery.body.len() as u64;
+        let delivery = verified_by(delivery, &ObjectKey::new("team-b", "hook"));
+        if journals[number % 3].append(delivery).await.is_ok() {
+            stored += bytes;
+        }
+    }
+    assert!((quota / 2..quota + quota / 2).contains(&stored), "{stored} of {quota}");
+}
 
 /// Two journals over one database, like those of two replicas.
 async fn two() -> Option<[Arc<PostgresJournal>; 2]> {
