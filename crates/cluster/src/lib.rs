@@ -75,7 +75,7 @@ pub use event_recorder::{EventRecorder, ObjectEvent};
 pub use feeds::{BuildWatch, Scope, list_builds, watch_builds};
 pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;
-pub use leader::{LeaseElector, LeasePlace, STEP_DOWN_GRACE};
+pub use leader::{LeaseElector, LeasePlace, LeasePlaceError, STEP_DOWN_GRACE};
 pub use limits::LIMITS;
 pub use metrics::Metrics;
 pub use pipeline_runs::PipelineRunFollowers;

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
+use trigger_core::is_dns_label;
 use trigger_runtime::{Lead, Leadership, error_chain};
 
 use super::RETRY;
@@ -26,6 +27,20 @@ pub struct LeasePlace {
     pub name: String,
     /// Its namespace. Default: the namespace of the connection, which in a pod is the pod's.
     pub namespace: Option<String>,
+}
+
+/// Why a Lease cannot be where a [`LeasePlace`] names it.
+#[derive(Debug, thiserror::Error)]
+pub enum LeasePlaceError {
+    /// The connection's namespace, which is the default, is none.
+    #[error(
+        "no namespace can have the name {namespace:?}, which the kubeconfig or the pod gives as its own: set \
+         --lease-namespace"
+    )]
+    Namespace {
+        /// That name.
+        namespace: String,
+    },
 }
 
 /// Acquires and renews a Lease, and publishes whether this replica leads.
@@ -51,13 +66,17 @@ enum Outcome {
 
 impl LeaseElector {
     /// An elector for the Lease at `place`. Nothing is sent yet, and this replica does not lead.
-    pub fn new(connection: &Connection, place: &LeasePlace) -> (Self, Leadership) {
+    pub fn new(connection: &Connection, place: &LeasePlace) -> Result<(Self, Leadership), LeasePlaceError> {
         let client = connection.client.clone();
         let namespace = place.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+        // It becomes part of a path.
+        if !is_dns_label(&namespace) {
+            return Err(LeasePlaceError::Namespace { namespace });
+        }
         let lease = LeaseObject { api: Api::namespaced(client, &namespace), name: place.name.clone() };
         let (lead, changes) = watch::channel(Lead::default());
         let elector = Self { lease, identity: Identity::of_this_process(), lead, reported: None };
-        (elector, Leadership::by(changes))
+        Ok((elector, Leadership::by(changes)))
     }
 
     /// Takes part in the election until `step_down`, then releases the Lease, so that another replica leads at once.

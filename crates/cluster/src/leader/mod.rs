@@ -16,7 +16,7 @@ mod elector;
 mod identity;
 mod lease;
 
-pub use self::elector::{LeaseElector, LeasePlace};
+pub use self::elector::{LeaseElector, LeasePlace, LeasePlaceError};
 
 use std::time::Duration;
 

@@ -26,6 +26,7 @@ use self::errors::RuleErrors;
 pub(super) use self::errors::note;
 use super::build_source::{BuildSource, key_note};
 use super::event_args::{Composed, EventArgs, SampleCommand};
+use crate::options::namespace_name;
 use crate::render_decisions::{Note, RenderedDecision, Verdict, print_decisions, skipped};
 
 /// The exit status if no rule fires, so that scripts can tell it from an error.
@@ -62,7 +63,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", global = true, conflicts_with = "namespaces")]
     manifests: Option<PathBuf>,
     /// Namespaces whose Builds to read. Repeat the flag or separate values with commas. Default: all namespaces.
-    #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", global = true)]
+    #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", global = true, value_parser = namespace_name)]
     namespaces: Vec<String>,
     /// Assume that the server runs with `--allow-unsigned`, so that Builds without a Secret need none.
     #[arg(long, global = true)]
