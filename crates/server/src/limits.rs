@@ -1,8 +1,9 @@
 use trigger_core::Limit;
 
 use crate::admin::{
-    CONCURRENT_PAGES, CONCURRENT_RECORDS, DOWNLOAD_TIMEOUT, DOWNLOADS, MAX_BODY, MAX_SUBSCRIBERS, PAGE_BYTES,
-    REQUESTS_PER_ACCOUNT, RESERVED_SUBSCRIBERS, SUBSCRIBERS_PER_ACCOUNT, TURN_TIMEOUT,
+    CONCURRENT_PAGES, CONCURRENT_RECORDS, DOWNLOAD_TIMEOUT, DOWNLOADS, EXAMINE_WITHIN, MAX_BODY,
+    MAX_SUBSCRIBERS, PAGE_BYTES, REQUESTS_PER_ACCOUNT, RESERVED_SUBSCRIBERS, SUBSCRIBERS_PER_ACCOUNT,
+    TURN_TIMEOUT,
 };
 use crate::ingest::{
     IngestSettings, LARGEST_NOTIFICATION, MAX_WAITING, MOST_WAITING, READ_WITHIN, SMALL_BODY, WORK,
@@ -68,6 +69,11 @@ pub const LIMITS: &[Limit] = &[
     ),
     Limit::time("wait for one of these turns", TURN_TIMEOUT, "503"),
     Limit::bytes("texts of a page of deliveries", PAGE_BYTES, "the page ends early"),
+    Limit::time(
+        "looking for deliveries that the caller may see",
+        EXAMINE_WITHIN,
+        "the page ends early, with a cursor",
+    ),
     Limit::bytes("bodies of deliveries that are being sent to clients", DOWNLOADS, "503"),
     Limit::time("sending one of these bodies", DOWNLOAD_TIMEOUT, "the connection is closed"),
     Limit::count("event streams", MAX_SUBSCRIBERS, "503"),

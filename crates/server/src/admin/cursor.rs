@@ -3,7 +3,7 @@ use std::sync::Arc;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use tokio::sync::OnceCell;
-use trigger_journal::{Journal, JournalError};
+use trigger_journal::{JournalError, Notebook};
 
 use super::error::ApiError;
 
@@ -16,12 +16,12 @@ const KEY_LENGTH: usize = 32;
 /// A cursor of the journal holds the time and the sequence number of a delivery. A page ends where the search for visible
 /// deliveries ended, so these can be another tenant's; and sequence numbers count the deliveries of all.
 pub(super) struct Cursors {
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn Notebook>,
     key: OnceCell<RandomizedNonceKey>,
 }
 
 impl Cursors {
-    pub(super) fn new(journal: Arc<dyn Journal>) -> Self {
+    pub(super) fn new(journal: Arc<dyn Notebook>) -> Self {
         Self { journal, key: OnceCell::new() }
     }
 

@@ -1,6 +1,6 @@
 //! The routes of deliveries: the history, one delivery, its body.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -25,8 +25,10 @@ const LARGEST_PAGE: usize = 500;
 pub(crate) const PAGE_BYTES: usize = 1 << 20;
 /// How many records are read at once: their decisions are in memory together.
 const READ_BATCH: usize = 64;
-/// How many records one request examines for those that the caller may see. The next page continues.
-const MAX_EXAMINED: usize = 5000;
+/// For how long one request looks for deliveries that the caller may see. The next page continues.
+///
+/// Not a number of records: a page that ends early would tell how many deliveries of others lie between.
+pub(crate) const EXAMINE_WITHIN: Duration = Duration::from_secs(5);
 /// How many replays of one delivery are looked up for those that the caller may see: the newest.
 const MAX_REPLAYS: usize = 50;
 
@@ -195,8 +197,8 @@ fn history_query(query: DeliveryQuery) -> Result<Query, ApiError> {
     })
 }
 
-/// Reads pages until `limit` deliveries are found that the caller may see, the page is large enough, or [`MAX_EXAMINED`] is
-/// reached. Returns them with the cursor of the journal after them.
+/// Reads pages until `limit` deliveries are found that the caller may see, the page is large enough, or [`EXAMINE_WITHIN`] has
+/// passed. Returns them with the cursor of the journal after them.
 async fn gather(
     api: &Api,
     visibility: &mut Visibility<'_>,
@@ -204,7 +206,7 @@ async fn gather(
     limit: usize,
 ) -> Result<(Vec<Delivery>, Option<String>), ApiError> {
     let mut items = Vec::new();
-    let (mut examined, mut bytes) = (0, 0);
+    let (began, mut bytes) = (Instant::now(), 0);
     loop {
         let wanted = limit - items.len();
         query.limit = if visibility.is_cluster_wide() { wanted.min(READ_BATCH) } else { READ_BATCH };
@@ -220,8 +222,8 @@ async fn gather(
                 items.push(item);
             }
         }
-        examined += page.len();
-        if next.is_none() || items.len() == limit || bytes >= PAGE_BYTES || examined >= MAX_EXAMINED {
+        let is_late = began.elapsed() >= EXAMINE_WITHIN;
+        if next.is_none() || items.len() == limit || bytes >= PAGE_BYTES || is_late {
             return Ok((items, next));
         }
         query.after = next;

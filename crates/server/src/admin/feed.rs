@@ -73,7 +73,7 @@ impl Feed {
         let mut is_polling = self.is_polling.lock().await;
         let changes = self.changes.subscribe();
         if !*is_polling {
-            let poller = Poller::start(Arc::clone(&self.journal)).await?;
+            let poller = Poller::start(Arc::<dyn Journal>::clone(&self.journal)).await?;
             tokio::spawn(Arc::clone(self).poll(poller));
             *is_polling = true;
         }

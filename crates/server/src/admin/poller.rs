@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use trigger_core::DeliveryId;
-use trigger_journal::{Journal, JournalError, Query, State};
+use trigger_journal::{History, JournalError, Query, State};
 
 use super::listed::Listed;
 
@@ -25,7 +25,7 @@ const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Detects changes of the delivery history by polling the journal.
 pub(super) struct Poller {
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn History>,
     newest: Timestamp,
     known: KnownStates,
     /// Unsettled deliveries, with the times they were received.
@@ -35,7 +35,7 @@ pub(super) struct Poller {
 
 impl Poller {
     /// A poller that knows the current history and reports later changes.
-    pub(super) async fn start(journal: Arc<dyn Journal>) -> Result<Self, JournalError> {
+    pub(super) async fn start(journal: Arc<dyn History>) -> Result<Self, JournalError> {
         let now = Timestamp::now();
         let mut poller = Self {
             journal,

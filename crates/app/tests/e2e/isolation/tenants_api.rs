@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures::future::join_all;
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use trigger_core::DeliveryId;
+use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, Unsigned, Verifier};
 use trigger_devcluster::Fault;
-use trigger_journal::{JournalError, Query};
+use trigger_journal::{Decided, JournalError, Query};
 
 use crate::admin::{UNKNOWN, two_teams};
 use crate::world::{KEY, World, for_every_provider, secret_entry, usual_rules};
@@ -130,6 +133,41 @@ async fn a_rejection_shows_the_callers_secrets_and_not_who_sent_it() {
     assert_eq!((&part["from"], &part["reason"], &part["hidden"]), (&Value::Null, &Value::Null, &json!(true)));
     let tried = &part["tried"].as_array().unwrap()[..];
     assert_eq!((tried.len(), &tried[0]["secret"]["namespace"]), (1, &json!(world.namespace("team-b"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_deliveries_of_others_do_not_end_a_page() {
+    let world = World::with_users().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let id = world.deliver(&world.push_main()).await.delivery.id;
+    let secret = ObjectKey::new(world.namespace("team-b"), "hook");
+    let append = |number: usize| {
+        let body = Bytes::from(number.to_string());
+        let delivery = Delivery {
+            id: DeliveryId::derive(&[b"of another", &body]),
+            source: "github".into(),
+            path: "/hooks/github".into(),
+            provider_id: None,
+            event: "push".to_owned(),
+            repository: None,
+            received_at: Timestamp::now(),
+            headers: Vec::new(),
+            body,
+            replay: None,
+        };
+        let mut verifier = Verifier::new(delivery, Credential::token(b"theirs").into());
+        assert!(verifier.try_key(&secret, "token", b"theirs"));
+        let delivery = verifier.finish(Unsigned::No).unwrap();
+        world.program.journal.append_decided(delivery, Some(Decided::default()))
+    };
+    // Newer than that of team-a, so that a page reads them first.
+    for chunk in 0..12 {
+        let appended = join_all((500 * chunk..500 * (chunk + 1)).map(append)).await;
+        assert!(appended.iter().all(Result::is_ok));
+    }
+    let page = world.ask("reader-a", "/deliveries?limit=10").await.body;
+    let ids: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+    assert_eq!((ids, &page["next"]), (vec![json!(id)], &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
