@@ -78,7 +78,7 @@ impl LeaderTasks {
         let (journal, retention) = (Arc::clone(&self.journal), self.retention);
         let (metrics, pruner_stop) = (self.metrics.clone(), stop.clone());
         tasks.spawn(restart_on_panic("retention", move || {
-            run_pruner(Arc::clone(&journal), retention, metrics.clone(), pruner_stop.clone())
+            run_pruner(Arc::<dyn Journal>::clone(&journal), retention, metrics.clone(), pruner_stop.clone())
         }));
         tasks.close();
         LeaderTerm { tasks, stop: stop.drop_guard() }
@@ -166,7 +166,7 @@ mod tests {
             images: ImageFollowers {
                 scope: scope.clone(),
                 images: Images::start(images, synced.clone(), tasks, &CancellationToken::new()),
-                journal: Arc::clone(&journal),
+                journal: Arc::<dyn Journal>::clone(&journal),
                 synced,
             },
             conditions: ConditionWriter {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::sleep;
 use tracing::{debug, warn};
-use trigger_journal::{Journal, JournalError};
+use trigger_journal::{JournalError, Notebook};
 use trigger_runtime::ClusterClock;
 
 /// A restart observes the changes of so long before the watermark again: the clocks of the cluster's machines differ, and
@@ -18,7 +18,7 @@ pub(crate) struct Marks {
     /// Their plural name.
     kind: &'static str,
     namespace: Option<String>,
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn Notebook>,
     /// The times of objects are compared with the watermarks.
     clock: ClusterClock,
 }
@@ -27,7 +27,7 @@ impl Marks {
     pub(crate) fn new(
         kind: &'static str,
         namespace: Option<String>,
-        journal: Arc<dyn Journal>,
+        journal: Arc<dyn Notebook>,
         clock: ClusterClock,
     ) -> Self {
         Self { kind, namespace, journal, clock }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trigger_journal::{Journal, JournalError, Pruned, Retention};
+use trigger_journal::{History, JournalError, Pruned, Retention};
 
 use crate::metrics::Metrics;
 
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Keeps the journal within `retention` until `shutdown`. One replica is enough for a journal; more do no harm.
 pub async fn run_pruner(
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn History>,
     retention: Retention,
     metrics: Metrics,
     shutdown: CancellationToken,
@@ -36,7 +36,7 @@ pub async fn run_pruner(
 }
 
 async fn prune(
-    journal: &dyn Journal,
+    journal: &dyn History,
     retention: Retention,
     metrics: &Metrics,
 ) -> Result<Pruned, JournalError> {

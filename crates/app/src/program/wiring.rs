@@ -266,7 +266,7 @@ impl Shared<'_> {
         ImageFollowers {
             scope: self.options.scope(),
             images: images.clone(),
-            journal: Arc::clone(self.journal),
+            journal: Arc::<dyn Journal>::clone(self.journal),
             synced: builds.synced(),
         }
     }

@@ -14,7 +14,7 @@ use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
 use trigger_core::{ImageRef, ImageSource};
 use trigger_images::{Images, Observation};
-use trigger_journal::Journal;
+use trigger_journal::Notebook;
 
 use crate::metrics::Watch;
 use crate::watch::{WatchHealth, events};
@@ -48,7 +48,7 @@ impl Pushes {
     pub(super) fn new(
         namespace: Option<String>,
         images: Images,
-        journal: Arc<dyn Journal>,
+        journal: Arc<dyn Notebook>,
         watch: Watch,
     ) -> Self {
         Self {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_images::Images;
-use trigger_journal::Journal;
+use trigger_journal::Notebook;
 use trigger_runtime::{CriticalTasks, Leadership, restart_on_panic};
 
 use self::build_runs::Pushes;
@@ -27,7 +27,7 @@ pub struct ImageFollowers {
     /// Receives the observations.
     pub images: Images,
     /// Stores the watermark of BuildRuns.
-    pub journal: Arc<dyn Journal>,
+    pub journal: Arc<dyn Notebook>,
     /// Whether every Build has been seen; nothing is watched before.
     pub synced: watch::Receiver<bool>,
 }

@@ -87,7 +87,7 @@ impl Follower {
         let marks = Marks::new(
             "pipelineruns",
             self.namespace.clone(),
-            Arc::clone(&self.journal),
+            Arc::<dyn Journal>::clone(&self.journal),
             connection.clock.clone(),
         );
         self.horizon = marks.horizon().await;

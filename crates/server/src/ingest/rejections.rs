@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tracing::warn;
 use trigger_core::{DeliveryId, ObjectKey};
-use trigger_journal::{Journal, Rejection, TriedSecret};
+use trigger_journal::{Intake, Rejection, TriedSecret};
 use trigger_runtime::SecretError;
 
 use super::response::HookResponse;
@@ -58,7 +58,7 @@ pub(super) struct Rejections {
 /// Writes rejections into the journal, in the background.
 pub struct RejectionWriter {
     queue: mpsc::Receiver<Rejection>,
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn Intake>,
 }
 
 impl From<HookResponse> for Rejected {
@@ -130,7 +130,7 @@ impl KeyCheck {
 
 impl Rejections {
     /// The queue for the hooks, and the writer to run in the background.
-    pub(super) fn new(journal: Arc<dyn Journal>, dropped: Counter) -> (Self, RejectionWriter) {
+    pub(super) fn new(journal: Arc<dyn Intake>, dropped: Counter) -> (Self, RejectionWriter) {
         let (sender, queue) = mpsc::channel(WAITING);
         (Self { queue: sender, dropped }, RejectionWriter { queue, journal })
     }
