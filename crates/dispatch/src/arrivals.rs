@@ -21,7 +21,7 @@ use trigger_core::{
     Arrival, Delivery, DeliveryId, ObjectKey, Verified, id_without_key, narrowed_id, narrowed_id_of_secret,
 };
 use trigger_journal::{
-    AppendOutcome, CheckRecord, Decided, Journal, JournalError, OutcomeRecord, Record, State,
+    AppendOutcome, CheckRecord, Decided, DecisionRecord, Journal, JournalError, OutcomeRecord, Record, State,
 };
 use trigger_rules::Predicate;
 
@@ -42,6 +42,8 @@ pub struct Stored {
     pub is_first: bool,
     /// How many deliveries were stored that wait for a Secret.
     pub waiting: usize,
+    /// Whether it is known, was decided and started nothing. Only a sender with all keys of the known delivery learns it.
+    pub started_nothing: bool,
 }
 
 /// Stores an arrival, with the deliveries for namespaces whose Secrets could not be read. When this returns
@@ -57,7 +59,13 @@ pub async fn store_arrival(
 ) -> Result<Stored, JournalError> {
     let Arrival { delivery, waiting } = arrival;
     let id = delivery.value().id.clone();
-    let mut stored = Stored { id: id.clone(), outcome: AppendOutcome::New, is_first: true, waiting: 0 };
+    let mut stored = Stored {
+        id: id.clone(),
+        outcome: AppendOutcome::New,
+        is_first: true,
+        waiting: 0,
+        started_nothing: false,
+    };
     // A failed delivery must not be reopened for a key that has another place.
     stored.outcome = journal.append_if_unknown(delivery.clone(), decided).await?;
     if stored.outcome == AppendOutcome::New {
@@ -82,10 +90,29 @@ pub async fn store_arrival(
             stored.note(id.clone(), outcome);
         }
     }
-    for (id, outcome) in store_known(journal, &delivery, &known).await? {
+    let further = store_known(journal, &delivery, &known).await?;
+    stored.started_nothing =
+        stored.waiting == 0 && further.is_empty() && has_started_nothing(&known, &delivery);
+    for (id, outcome) in further {
         stored.note(id, outcome);
     }
     Ok(stored)
+}
+
+/// Whether every rule of a known delivery was skipped at its first attempt, and no replay was requested since. An earlier
+/// attempt could have started a run without having recorded it.
+fn has_started_nothing(known: &Record, delivery: &Verified<Delivery>) -> bool {
+    let is_skipped = |decision: &DecisionRecord| matches!(decision.outcome, OutcomeRecord::Skipped { .. });
+    let has_all_keys =
+        known.verification.keys.iter().all(|key| delivery.verification().is_by_secret(&key.secret));
+    known.state == State::Settled
+        && known.attempts <= 1
+        && known.launches.is_empty()
+        && known.replays.is_empty()
+        && known.verification.waiting.is_none()
+        && !known.decisions.is_empty()
+        && known.decisions.iter().all(is_skipped)
+        && has_all_keys
 }
 
 /// Stores a delivery that waits. `None` if the share of its tenant is used up: the arrival is stored for the others.

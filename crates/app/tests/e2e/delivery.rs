@@ -23,6 +23,7 @@ async fn a_delivery_that_comes_often_runs_once() {
 
     let again = world.send(&push).await;
     assert_eq!((again.status, again.delivery()), (StatusCode::OK, ids[0].clone()));
+    assert!(again.body.contains("nothing runs twice"), "{again:?}");
     assert_eq!(world.settled_run_counts().await, (1, 0));
 }
 
@@ -39,7 +40,13 @@ async fn what_starts_nothing_is_settled_when_it_is_answered() {
     assert_eq!(record.delivery.body, world.compose(&push).body);
     let skipped = |decision: &DecisionRecord| matches!(&decision.outcome, OutcomeRecord::Skipped { .. });
     assert!(!record.decisions.is_empty() && record.decisions.iter().all(skipped), "{:?}", record.decisions);
-    assert_eq!(world.send(&push).await.status, StatusCode::OK, "it is known and settled");
+    let again = world.send(&push).await;
+    assert_eq!(again.status, StatusCode::OK, "it is known and settled");
+    let remedy = format!(
+        "decided before and started nothing: replay it (`shipwright-trigger deliveries replay {}`)",
+        again.delivery()
+    );
+    assert!(again.body.contains(&remedy), "{again:?}");
     let metrics = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains("delivery_attempts_total{outcome=\"settled\"} 1"), "{metrics}");

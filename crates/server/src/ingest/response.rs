@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +15,8 @@ pub(crate) enum HookResponse {
     Noted,
     /// 200: the same delivery was settled before.
     Duplicate(DeliveryId),
+    /// 200: the same delivery was decided before, and no rule fired.
+    StartedNothing(DeliveryId),
     /// 200: the hook works.
     Ping,
     /// 200: no rule can apply: the event has no repository, or no Build has a rule for a pushed tag.
@@ -82,7 +86,7 @@ struct Body<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a DeliveryId>,
-    message: &'static str,
+    message: Cow<'static, str>,
 }
 
 impl HookResponse {
@@ -90,7 +94,7 @@ impl HookResponse {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Accepted(_) | Self::Noted => "accepted",
-            Self::Duplicate(_) => "duplicate",
+            Self::Duplicate(_) | Self::StartedNothing(_) => "duplicate",
             Self::Ping => "ping",
             Self::Ignored | Self::Unused => "ignored",
             Self::Malformed => "malformed",
@@ -143,7 +147,12 @@ impl HookResponse {
     /// Why the request was rejected, for metrics; `None` if it was accepted. Finer than the name that senders see.
     pub(crate) fn rejection_reason(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Accepted(_) | Self::Noted | Self::Duplicate(_) | Self::Ping | Self::Ignored => return None,
+            Self::Accepted(_)
+            | Self::Noted
+            | Self::Duplicate(_)
+            | Self::StartedNothing(_)
+            | Self::Ping
+            | Self::Ignored => return None,
             Self::Unauthorized(AuthFailure::Unproven) => "unproven",
             Self::Unauthorized(AuthFailure::NotVerified) => "not-verified",
             Self::Unauthorized(AuthFailure::NoKey) => "no-key",
@@ -160,7 +169,9 @@ impl HookResponse {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Accepted(_) | Self::Noted => StatusCode::ACCEPTED,
-            Self::Duplicate(_) | Self::Ping | Self::Ignored | Self::Unused => StatusCode::OK,
+            Self::Duplicate(_) | Self::StartedNothing(_) | Self::Ping | Self::Ignored | Self::Unused => {
+                StatusCode::OK
+            }
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -182,6 +193,7 @@ impl HookResponse {
             Self::Accepted(_) => "the delivery is kept",
             Self::Noted => "the image will be looked at",
             Self::Duplicate(_) => "this delivery was already worked on; nothing runs twice",
+            Self::StartedNothing(_) => "decided before and started nothing: replay it",
             Self::Ping => "the hook works",
             Self::Ignored => words(
                 "the event is about no repository; nothing to do",
@@ -214,10 +226,16 @@ impl HookResponse {
     /// The HTTP response to a request of this kind.
     pub(crate) fn to(&self, sent: MessageKind) -> Response {
         let delivery = match self {
-            Self::Accepted(id) | Self::Duplicate(id) => Some(id),
+            Self::Accepted(id) | Self::Duplicate(id) | Self::StartedNothing(id) => Some(id),
             _ => None,
         };
-        let body = Json(Body { status: self.name(), delivery, message: self.message(sent) });
+        let message = match self {
+            Self::StartedNothing(id) => {
+                format!("{} (`shipwright-trigger deliveries replay {id}`)", self.message(sent)).into()
+            }
+            _ => Cow::Borrowed(self.message(sent)),
+        };
+        let body = Json(Body { status: self.name(), delivery, message });
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         match self {
@@ -231,7 +249,7 @@ impl HookResponse {
         }
         // Only a verified sender may send the next request over the same connection. Strangers that pipeline requests
         // would cost more time than they spend. After a body that was not read, the rest of it would be a request.
-        if !matches!(self, Self::Accepted(_) | Self::Noted | Self::Duplicate(_)) {
+        if !matches!(self, Self::Accepted(_) | Self::Noted | Self::Duplicate(_) | Self::StartedNothing(_)) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
 use trigger_server::wire::{
     Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, Outcome, Rejection, RejectionQuery,
-    Rejections, ResourceRef, RunState,
+    Rejections, ResourceRef, RunState, State,
 };
 
 use super::NOT_FOUND;
@@ -132,9 +132,27 @@ fn print_delivery(delivery: &DeliveryDetail) {
         println!("No rule applies to this event.");
     }
     delivery.launches.iter().for_each(print_launch);
+    if has_started_nothing(delivery) {
+        let command = format!("shipwright-trigger deliveries replay {}", delivery.id);
+        println!(
+            "It started nothing, and a redelivery changes that as little. To decide it again: {}",
+            command.bold()
+        );
+    }
     if delivery.hidden {
         println!("{}", HIDDEN.dimmed());
     }
+}
+
+/// Whether every rule was skipped, and the delivery can be replayed.
+fn has_started_nothing(delivery: &DeliveryDetail) -> bool {
+    let is_skipped = |decision: &Decision| matches!(decision.outcome, Outcome::Skipped { .. });
+    delivery.state == State::Settled
+        && delivery.request.body_kept
+        && !delivery.decisions.is_empty()
+        && delivery.decisions.iter().all(is_skipped)
+        && delivery.launches.is_empty()
+        && delivery.replays.is_empty()
 }
 
 /// The runs of a decision that are not created yet.

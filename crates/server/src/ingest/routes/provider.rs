@@ -249,7 +249,7 @@ impl Route for ProviderRoute {
             let rules = counts.as_ref().map(DecisionCounts::rules);
             let span = info_span!(target: "trigger_trace", "append", decided = rules);
             let stored = store_arrival(self.parts.journal.as_ref(), arrival, decided);
-            let Stored { id, outcome, is_first, waiting } = self.in_time(stored.instrument(span)).await?;
+            let Stored { id, outcome, is_first, waiting, started_nothing } = self.in_time(stored.instrument(span)).await?;
             // One of several arrivals begins the trace.
             Span::current().record("delivery", field::display(&id)).record("first", is_first);
             if waiting > 0 {
@@ -263,6 +263,7 @@ impl Route for ProviderRoute {
                 info!(repository, event, delivery = %id, outcome = ?outcome, "delivery stored");
             }
             Ok(match outcome {
+                AppendOutcome::Settled if started_nothing => HookResponse::StartedNothing(id),
                 AppendOutcome::Settled | AppendOutcome::Failed => HookResponse::Duplicate(id),
                 _ if about.selector.is_ping => HookResponse::Ping,
                 AppendOutcome::New | AppendOutcome::InProgress | AppendOutcome::Reopened => {
