@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use trigger_devcluster::{ApiError, StoreHandle};
 
 use super::order::RunOrder;
@@ -38,7 +39,10 @@ pub(super) async fn simulate(
     run: &Value,
     options: SimulationOptions,
     order: &RunOrder,
+    workers: &Semaphore,
 ) -> Result<(), ApiError> {
+    // A worker makes all writes that follow from one look at a run, and does not keep the run while it is built.
+    let worker = workers.acquire().await;
     if is_canceled(run) {
         if times_out_now(run) {
             return Ok(());
@@ -64,11 +68,13 @@ pub(super) async fn simulate(
     let seen = update_status(store, run, Some(seen), &pending, &json!({"buildSpec": spec})).await?;
     let running = Condition::unknown("Running", "not all steps have finished");
     update_status(store, run, seen, &running, &json!({"startTime": current_time()})).await?;
+    drop(worker);
 
     let duration = annotation(&build, DURATION).and_then(positive_duration).unwrap_or(options.duration);
     let timeout = time_limit(run, spec);
     if let Some(timeout) = timeout.filter(|timeout| *timeout < duration) {
         tokio::time::sleep(timeout).await;
+        let _worker = workers.acquire().await;
         let (namespace, name) = key(run);
         if store.get(&run_resource(), namespace, name).await?.is_some_and(|now| is_canceled(&now)) {
             return Ok(());
@@ -77,6 +83,7 @@ pub(super) async fn simulate(
         return finish(store, run, &Condition::failed("BuildRunTimeout", &message), &json!({})).await;
     }
     tokio::time::sleep(duration).await;
+    let _worker = workers.acquire().await;
     match outcome(&build, index) {
         Some(reason) if reason != "Succeeded" => {
             let condition = Condition::failed(reason, "the build failed as its annotation demands");

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_devcluster::{ApiError, Gvr, StoreHandle, WatchEvent};
@@ -25,6 +26,9 @@ use super::{RETRY, SimulationOptions};
 const OUTCOMES: &str = "dev.shipwright.io/simulate";
 /// On a Build: the duration of its runs, such as `5s`.
 const DURATION: &str = "dev.shipwright.io/simulate-duration";
+
+/// How many runs the controller works on at a time.
+const WORKERS: usize = 10;
 
 fn build_resource() -> Gvr {
     Gvr::new("shipwright.io", "v1beta1", "builds")
@@ -54,8 +58,10 @@ pub(super) async fn build_runs(store: StoreHandle, namespace: String, options: S
     let _stop_on_drop = stop.clone().drop_guard();
     let started = StartedRuns::default();
     let order = Arc::new(RunOrder::default());
+    let workers = Arc::new(Semaphore::new(WORKERS));
     follow(&store, &run_resource(), &namespace, |run| {
         let (store, stop, tasks, order) = (store.clone(), stop.clone(), tasks.clone(), Arc::clone(&order));
+        let workers = Arc::clone(&workers);
         let is_due = started.admit(&run);
         async move {
             if !is_due {
@@ -64,7 +70,7 @@ pub(super) async fn build_runs(store: StoreHandle, namespace: String, options: S
             tasks.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    result = build_run::simulate(&store, &run, options, &order) => log_error(&run, result),
+                    result = build_run::simulate(&store, &run, options, &order, &workers) => log_error(&run, result),
                 }
             });
         }

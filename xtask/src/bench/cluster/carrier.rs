@@ -4,22 +4,17 @@ use futures::FutureExt as _;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use trigger_devcluster::{ApiError, Transport, WatchEvent, WatchEvents};
-
-/// How many requests of the simulated controllers are under way at a time, as many as real ones have workers.
-const WORKERS: usize = 10;
 
 /// Carries the requests of simulated controllers to a real API server.
 pub(super) struct Carrier {
     client: reqwest::Client,
     url: String,
-    workers: Semaphore,
 }
 
 impl Carrier {
     pub(super) fn new(client: reqwest::Client, url: String) -> Self {
-        Self { client, url, workers: Semaphore::new(WORKERS) }
+        Self { client, url }
     }
 
     async fn request(&self, request: http::Request<Vec<u8>>) -> Result<reqwest::Response, ApiError> {
@@ -52,11 +47,7 @@ impl fmt::Debug for Carrier {
 
 impl Transport for Carrier {
     fn send(&self, request: http::Request<Vec<u8>>) -> BoxFuture<'_, Result<Value, ApiError>> {
-        async move {
-            let _worker = self.workers.acquire().await;
-            self.request(request).await?.json().await.map_err(|error| away(&error))
-        }
-        .boxed()
+        async move { self.request(request).await?.json().await.map_err(|error| away(&error)) }.boxed()
     }
 
     fn watch(&self, request: http::Request<Vec<u8>>) -> BoxFuture<'_, Result<WatchEvents, ApiError>> {
