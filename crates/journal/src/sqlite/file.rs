@@ -249,7 +249,7 @@ fn report_dropped(path: &Path) {
     }
 }
 
-fn directory(path: &Path) -> &Path {
+pub(super) fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -266,7 +266,7 @@ fn file_error(path: &Path, error: io::Error) -> OpenError {
     }
 }
 
-fn store_error(path: &Path, error: rusqlite::Error) -> OpenError {
+pub(super) fn store_error(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotAJournal { path, source: Some(error) },

@@ -13,13 +13,16 @@
 //! holder's id.
 //!
 //! `calls` implements the traits. `writer` is the one thread that writes, many calls to a commit. `checkpoints` moves
-//! the write-ahead log into the main file beside it. `readers` are a few threads with connections of their own. All
+//! the write-ahead log into the main file beside it. `backup` and `check` are for another process, beside the one that
+//! has the journal open. `readers` are a few threads with connections of their own. All
 //! SQL is in the numbered schema files and in `append`, `claim`, `settle`, `statements`, `history`, `retention`,
 //! `rejections`, `entries` and `watermarks`.
 
 mod accounts;
 mod append;
+mod backup;
 mod calls;
+mod check;
 mod checkpoints;
 mod claim;
 mod clock;
@@ -49,6 +52,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rusqlite::Connection;
 
+pub use backup::{BackupError, backup};
+pub use check::{CheckError, CheckReport, check};
 pub use file::OpenError;
 use file::StoreFile;
 use space::Volume;

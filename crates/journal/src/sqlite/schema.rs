@@ -30,6 +30,17 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
+/// The schema version of a journal, which is not changed.
+pub(super) fn version(store: &Connection) -> Result<i64, SchemaError> {
+    let application: i32 = store.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION_ID {
+        return Err(SchemaError::Foreign);
+    }
+    let found: i64 = store.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known { Err(SchemaError::Newer { found, known }) } else { Ok(found) }
+}
+
 /// Migrates the file to the current schema: all missing steps, or none of them.
 pub(super) fn migrate(store: &mut Connection) -> Result<(), SchemaError> {
     let transaction = store.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -124,6 +124,11 @@ impl Volume {
     }
 }
 
+/// The free space on the volume of a directory, in bytes. Unknown if the system does not know it.
+pub(super) fn free_at(directory: &Path) -> Option<u64> {
+    statvfs(directory).ok().map(|volume| free(&volume))
+}
+
 fn capacity(volume: &StatVfs) -> u64 {
     volume.f_blocks.saturating_mul(volume.f_frsize)
 }

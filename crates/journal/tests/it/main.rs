@@ -9,6 +9,7 @@
 mod checkpoints;
 mod child;
 mod contract;
+mod copies;
 mod crash;
 mod delivery;
 mod failures;
