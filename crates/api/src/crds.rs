@@ -86,4 +86,31 @@ mod tests {
             assert!(definition.pointer(&build_spec).is_some(), "{build_spec}");
         }
     }
+
+    /// `kubectl explain` shows them.
+    #[test]
+    fn every_field_of_a_trigger_has_a_description() {
+        fn describe(schema: &Value, path: &str, missing: &mut Vec<String>) {
+            for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+                let path = format!("{path}.{name}");
+                let text = field["description"].as_str().unwrap_or_default();
+                if text.is_empty() {
+                    missing.push(path.clone());
+                }
+                describe(field, &path, missing);
+                describe(&field["items"], &path, missing);
+            }
+        }
+        let build_spec: Value = serde_saphyr::from_str(BUILD_SPEC).unwrap();
+        let mut missing = Vec::new();
+        describe(&build_spec["properties"]["trigger"], "trigger", &mut missing);
+        assert_eq!(missing, [] as [String; 0]);
+        for name in ["source", "trigger", "strategy", "output"] {
+            assert!(build_spec["properties"][name]["description"].is_string(), "{name}");
+        }
+        for definition in all().unwrap() {
+            let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+            assert!(schema["description"].is_string(), "{}", definition["metadata"]["name"]);
+        }
+    }
 }

@@ -122,7 +122,7 @@ impl DevClusterBuilder {
         let shared = Arc::new(Shared {
             faults: Faults::new(Arc::clone(&store)),
             store,
-            users: Users { known: self.users, authorized: self.authorized },
+            users: Users { known: self.users, authorized: self.authorized, ..Users::default() },
             requests: Requests::default(),
             outages,
         });

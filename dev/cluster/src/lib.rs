@@ -10,7 +10,7 @@
 //! - [`DevCluster`], [`DevClusterBuilder`]: starting and stopping a server, and its kubeconfig.
 //! - [`StoreHandle`]: access to objects without an HTTP client, here or on any API server behind a [`Transport`].
 //! - [`Faults`]: fault injection. [`Requests`]: counters and a log of requests.
-//! - [`User`], [`AccessRule`]: authentication, authorization and access reviews.
+//! - [`User`], [`AccessRule`]: authentication, authorization and access reviews; `rbac` reads Roles and bindings.
 //! - [`names`]: validation of labels and names.
 //!
 //! Modules, of which each imports only later ones:
@@ -33,7 +33,8 @@
 //!
 //! - **Authorization** is off unless [`DevClusterBuilder::authorize`] is set. A bearer token must belong to a user of
 //!   the builder, else the response is 401; a request without a token is the administrator's. Rights come from the
-//!   builder; Roles and bindings have no effect.
+//!   builder, and from Roles and bindings for users and ServiceAccounts with tokens of TokenRequests. There are no
+//!   ClusterRoles from the start, and tokens do not expire.
 //! - **Admission** by webhooks or policies is missing; [`Fault::deny_admission`] simulates a refusal.
 //! - **Conversion** of custom resources changes only `apiVersion` (strategy `None`).
 //! - **CEL** rules in schemas, the `scale` subresource, API aggregation, YAML responses and OpenAPI v2 are missing.
@@ -55,6 +56,7 @@ mod json_path;
 pub mod names;
 mod operations;
 mod patch;
+mod rbac;
 mod resource_name;
 mod resources;
 mod reviews;

@@ -1,10 +1,15 @@
-//! Authentication, authorization and access reviews from a static table of users.
+//! Authentication, authorization and access reviews: from a static table of users, and for ServiceAccounts with tokens
+//! of TokenRequests. Rights come from the table and from Roles and their bindings.
 //!
 //! Every request is authenticated. Rules always answer reviews; they restrict requests only on a cluster that was
 //! built with `authorize`.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::{Value, json};
 
+use crate::identity;
 use crate::resources::Strategy;
 use crate::status::{ApiError, Cause};
 
@@ -34,8 +39,16 @@ pub struct AccessRule {
     pub namespaces: Vec<String>,
 }
 
+/// The tokens that are remembered: more than all scenarios request. They do not expire.
+const MAX_TOKENS: usize = 10_000;
+
+/// The rights that Roles and their bindings give a user.
+pub(crate) trait Roles {
+    fn rules_of(&self, user: &UserInfo) -> Vec<AccessRule>;
+}
+
 /// The user of a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserInfo {
     pub(crate) name: String,
     pub(crate) groups: Vec<String>,
@@ -47,6 +60,8 @@ pub(crate) struct Users {
     pub(crate) known: Vec<User>,
     /// Whether rules restrict requests.
     pub(crate) authorized: bool,
+    /// The ServiceAccounts of tokens that were requested.
+    pub(crate) issued: Mutex<HashMap<String, UserInfo>>,
 }
 
 impl Users {
@@ -57,21 +72,39 @@ impl Users {
             return Ok(UserInfo { name: "system:admin".to_owned(), groups });
         };
         let token = header.strip_prefix("Bearer ").unwrap_or_default().trim();
-        self.by_token(token).map(User::info).ok_or_else(ApiError::unauthorized)
+        self.by_token(token).ok_or_else(ApiError::unauthorized)
     }
 
-    fn by_token(&self, token: &str) -> Option<&User> {
-        self.known.iter().find(|user| !token.is_empty() && user.token == token)
+    /// A new token of a ServiceAccount.
+    pub(crate) fn issue(&self, namespace: &str, name: &str) -> Result<String, ApiError> {
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if issued.len() >= MAX_TOKENS {
+            return Err(ApiError::new(429, "TooManyRequests", "too many tokens were requested"));
+        }
+        let token = format!("{}.{}", identity::uid(), identity::uid());
+        issued.insert(token.clone(), UserInfo::service_account(namespace, name));
+        Ok(token)
+    }
+
+    fn by_token(&self, token: &str) -> Option<UserInfo> {
+        let known = self.known.iter().find(|user| !token.is_empty() && user.token == token);
+        let issued = || self.issued.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
+        known.map(User::info).or_else(issued)
     }
 
     /// Checks a request against the rules. `attributes` are the resource attributes, as in a SubjectAccessReview.
-    pub(crate) fn authorize(&self, user: &UserInfo, attributes: &Value) -> Result<(), ApiError> {
+    pub(crate) fn authorize(
+        &self,
+        user: &UserInfo,
+        attributes: &Value,
+        roles: &dyn Roles,
+    ) -> Result<(), ApiError> {
         let text = |key: &str| attributes[key].as_str().unwrap_or_default();
         // Kubernetes grants it to everybody by the ClusterRole `system:basic-user`.
         let is_own_review = text("group") == "authorization.k8s.io"
             && text("resource") == "selfsubjectaccessreviews"
             && text("verb") == "create";
-        if !self.authorized || is_own_review || self.is_allowed(user, attributes) {
+        if !self.authorized || is_own_review || self.is_allowed(user, attributes, roles) {
             return Ok(());
         }
         let resource = resource_of(attributes);
@@ -87,9 +120,11 @@ impl Users {
         Err(ApiError::new(403, "Forbidden", message))
     }
 
-    fn is_allowed(&self, user: &UserInfo, attributes: &Value) -> bool {
+    fn is_allowed(&self, user: &UserInfo, attributes: &Value, roles: &dyn Roles) -> bool {
         let is_master = user.groups.iter().any(|group| group == "system:masters");
-        is_master || self.rules_of(user).any(|rule| rule.allows(attributes))
+        is_master
+            || self.rules_of(user).any(|rule| rule.allows(attributes))
+            || roles.rules_of(user).iter().any(|rule| rule.allows(attributes))
     }
 
     /// Sets the status of a review.
@@ -98,19 +133,20 @@ impl Users {
         strategy: Strategy,
         review: &mut Value,
         requester: &UserInfo,
+        roles: &dyn Roles,
     ) -> Result<(), ApiError> {
         let spec = review.get("spec").cloned().unwrap_or_default();
         check(strategy, &spec)?;
         review["status"] = match strategy {
             Strategy::TokenReview => self.token_status(&spec),
-            Strategy::SelfSubjectAccessReview => self.access_status(&spec, requester),
+            Strategy::SelfSubjectAccessReview => self.access_status(&spec, requester, roles),
             Strategy::SubjectAccessReview => {
                 let texts = spec["groups"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 let user = UserInfo {
                     name: spec["user"].as_str().unwrap_or_default().to_owned(),
                     groups: texts.map(str::to_owned).collect(),
                 };
-                self.access_status(&spec, &user)
+                self.access_status(&spec, &user, roles)
             }
             _ => return Err(ApiError::method_not_allowed()),
         };
@@ -121,15 +157,14 @@ impl Users {
         let Some(user) = self.by_token(spec["token"].as_str().unwrap_or_default()) else {
             return json!({"authenticated": false, "user": {}, "error": "the token is not known"});
         };
-        let info = user.info();
         let audiences = spec.get("audiences").cloned().unwrap_or(json!([]));
         json!({"authenticated": true, "audiences": audiences,
-            "user": {"username": info.name, "uid": info.name, "groups": info.groups}})
+            "user": {"username": user.name, "uid": user.name, "groups": user.groups}})
     }
 
-    fn access_status(&self, spec: &Value, user: &UserInfo) -> Value {
+    fn access_status(&self, spec: &Value, user: &UserInfo, roles: &dyn Roles) -> Value {
         let attributes = &spec["resourceAttributes"];
-        if self.is_allowed(user, attributes) {
+        if self.is_allowed(user, attributes, roles) {
             return json!({"allowed": true});
         }
         json!({"allowed": false, "reason": format!("no rule of user \"{}\" allows it", user.name)})
@@ -165,6 +200,20 @@ fn check(strategy: Strategy, spec: &Value) -> Result<(), ApiError> {
         causes.push(Cause::invalid("spec.user", &"".into(), detail));
     }
     if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid_review(&causes)) }
+}
+
+impl UserInfo {
+    /// A ServiceAccount as the user of its token.
+    pub(crate) fn service_account(namespace: &str, name: &str) -> Self {
+        Self {
+            name: format!("system:serviceaccount:{namespace}:{name}"),
+            groups: vec![
+                "system:serviceaccounts".to_owned(),
+                format!("system:serviceaccounts:{namespace}"),
+                "system:authenticated".to_owned(),
+            ],
+        }
+    }
 }
 
 impl User {

@@ -126,3 +126,56 @@ async fn kubectl_works_on_builds_buildruns_and_secrets() {
     let seen = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(seen.contains(run), "get -w printed:\n{seen}");
 }
+
+/// What the pages tell users to do before they ask the admin API.
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_makes_a_reader_of_one_namespace_and_explains_rules() {
+    if !kubectl_is_there() {
+        return;
+    }
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    world.deliver(&world.push_main()).await;
+    let kubectl = Kubectl::new(&world.stage.admin_kubeconfig);
+    let (a, b) = (world.namespace("team-a"), world.namespace("team-b"));
+    if world.dev_only("another cluster has definitions of its own").is_some() {
+        let explained = kubectl.run(&["explain", "build.spec.trigger.when.github"]);
+        for part in ["The events of a repository that match.", "branches", "such as release-*"] {
+            assert!(explained.contains(part), "{explained}");
+        }
+    }
+    kubectl.run(&["create", "serviceaccount", "reader", "-n", &a]);
+    kubectl.run(&[
+        "create",
+        "role",
+        "build-reader",
+        "-n",
+        &a,
+        "--verb=get",
+        "--resource=builds.shipwright.io",
+    ]);
+    let account = format!("--serviceaccount={a}:reader");
+    kubectl.run(&["create", "rolebinding", "build-reader", "-n", &a, "--role=build-reader", &account]);
+    let token = kubectl.run(&["create", "token", "-n", &a, "reader"]);
+    let unknown = kubectl.command(&["create", "token", "-n", &a, "nobody"]).output().unwrap();
+    assert!(!unknown.status.success(), "there is no such account");
+
+    let list = async || {
+        let request = world.http.get(format!("{}/api/v1/deliveries", world.admin_url()));
+        let answer = request.bearer_auth(token.trim()).send().await.unwrap();
+        let status = answer.status();
+        (status, answer.text().await.unwrap())
+    };
+    // A real API server may take a moment to know the binding.
+    let told = world
+        .until("the reader sees the delivery", || async {
+            let (status, told) = list().await;
+            (status == reqwest::StatusCode::OK && told.contains("\"id\"")).then_some(told)
+        })
+        .await;
+    assert!(!told.contains(&b), "team-b is none of the reader's: {told}");
+    kubectl.run(&["delete", "rolebinding", "build-reader", "-n", &a]);
+    let n = a.as_str();
+    assert!(kubectl.run(&["get", "roles,rolebindings", "-n", n]).contains("build-reader"));
+}

@@ -1,12 +1,14 @@
 //! Handling of one request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::accept::{Shape, aggregated_discovery};
@@ -19,6 +21,7 @@ use super::{control, discovery, openapi, protobuf, watch};
 use crate::audit::{LoggedRequest, RequestKind};
 use crate::operations::{self, DeleteOptions, Deleted, Propagation, Subresource, Target, Written};
 use crate::patch::PatchKind;
+use crate::rbac::StoredRoles;
 use crate::resources::Registry;
 use crate::reviews::UserInfo;
 use crate::status::{self, ApiError, Cause};
@@ -26,6 +29,9 @@ use crate::store::Object;
 
 /// Limit of a request body: twice the largest object. Patches and options are smaller.
 const BODY_BYTES: usize = 2 * operations::OBJECT_BYTES;
+
+/// What the answer to a TokenRequest says. The token is valid as long as the cluster runs.
+const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
 /// An authenticated request with its body.
 struct Call {
@@ -133,7 +139,7 @@ async fn objects(
         Some(error) => Err(error),
         None => shared
             .users
-            .authorize(&call.user, &attributes(verb, path))
+            .authorize(&call.user, &attributes(verb, path), &StoredRoles(&shared.store))
             .and_then(|()| perform(shared, registry, &call, path, verb)),
     };
     let status = result.as_ref().map_or_else(|error| error.code, |response| response.status().as_u16());
@@ -163,7 +169,7 @@ fn verb(call: &Call, path: &ObjectPath) -> Option<&'static str> {
         "GET" if path.is_watch || call.query.flag("watch") => "watch",
         "GET" if collection => "list",
         "GET" => "get",
-        "POST" if collection => "create",
+        "POST" if collection || is_token_request(path) => "create",
         "PUT" if !collection => "update",
         "PATCH" if !collection => "patch",
         "DELETE" if collection => "deletecollection",
@@ -179,6 +185,9 @@ fn perform(
     path: &ObjectPath,
     verb: &str,
 ) -> Result<Response<Body>, ApiError> {
+    if is_token_request(path) {
+        return token(shared, registry, call, path, verb);
+    }
     let target = find_target(registry, path)?;
     let store = &shared.store;
     if target.resource.is_review() {
@@ -293,9 +302,40 @@ fn review(shared: &Shared, call: &Call, target: &Target, verb: &str) -> Result<R
     if !review.is_object() {
         return Err(ApiError::bad_request("the body is not an object"));
     }
-    shared.users.review(target.resource.strategy, &mut review, &call.user)?;
+    let roles = StoredRoles(&shared.store);
+    shared.users.review(target.resource.strategy, &mut review, &call.user, &roles)?;
     review["kind"] = target.resource.name.kind.as_str().into();
     review["apiVersion"] = target.api_version().into();
+    Ok(body::json(201, &review))
+}
+
+/// Whether a path is the subresource `token` of a ServiceAccount.
+fn is_token_request(path: &ObjectPath) -> bool {
+    path.group.is_empty() && path.resource == "serviceaccounts" && path.subresource == "token"
+}
+
+/// Answers a TokenRequest. The duration and the audience that it asks for have no effect.
+fn token(
+    shared: &Shared,
+    registry: &Registry,
+    call: &Call,
+    path: &ObjectPath,
+    verb: &str,
+) -> Result<Response<Body>, ApiError> {
+    if verb != "create" {
+        return Err(ApiError::method_not_allowed());
+    }
+    let account = ObjectPath { subresource: String::new(), ..path.clone() };
+    operations::get(&shared.store, &find_target(registry, &account)?)?;
+    let mut review = decode(call).ok().filter(Value::is_object).unwrap_or_else(|| json!({}));
+    let now = Timestamp::now();
+    let expires = now + TOKEN_LIFETIME;
+    let token = shared.users.issue(&path.namespace, &path.name)?;
+    review["kind"] = "TokenRequest".into();
+    review["apiVersion"] = "authentication.k8s.io/v1".into();
+    review["metadata"] = json!({"name": path.name, "namespace": path.namespace, "creationTimestamp": now});
+    review["spec"]["expirationSeconds"] = TOKEN_LIFETIME.as_secs().into();
+    review["status"] = json!({"token": token, "expirationTimestamp": expires});
     Ok(body::json(201, &review))
 }
 

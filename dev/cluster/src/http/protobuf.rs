@@ -82,6 +82,19 @@ const REVIEW_SPEC: Message = &[
     (2, "nonResourceAttributes", One(&[(1, "path", Text), (2, "verb", Text)])),
 ];
 
+const RULE: Message = &[
+    (1, "verbs", Texts),
+    (2, "apiGroups", Texts),
+    (3, "resources", Texts),
+    (4, "resourceNames", Texts),
+    (5, "nonResourceURLs", Texts),
+];
+
+const SUBJECT: Message =
+    &[(1, "kind", Text), (2, "apiGroup", Text), (3, "name", Text), (4, "namespace", Text)];
+
+const ROLE_REFERENCE: Message = &[(1, "apiGroup", Text), (2, "kind", Text), (3, "name", Text)];
+
 fn message(api_version: &str, kind: &str) -> Option<Message> {
     Some(match (api_version, kind) {
         ("v1", "Namespace") => {
@@ -105,6 +118,14 @@ fn message(api_version: &str, kind: &str) -> Option<Message> {
             (2, "secrets", Many(REFERENCE)),
             (3, "imagePullSecrets", Many(&[(1, "name", Text)])),
             (4, "automountServiceAccountToken", Flag),
+        ],
+        ("rbac.authorization.k8s.io/v1", "Role" | "ClusterRole") => {
+            &[(1, "metadata", One(METADATA)), (2, "rules", Many(RULE))]
+        }
+        ("rbac.authorization.k8s.io/v1", "RoleBinding" | "ClusterRoleBinding") => &[
+            (1, "metadata", One(METADATA)),
+            (2, "subjects", Many(SUBJECT)),
+            (3, "roleRef", One(ROLE_REFERENCE)),
         ],
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview") => {
             &[(1, "metadata", One(METADATA)), (2, "spec", One(REVIEW_SPEC))]

@@ -106,6 +106,10 @@ pub(super) fn resources() -> Vec<Resource> {
             .schema(&lease())
             .column("Holder", "string", ".spec.holderIdentity")
             .done(),
+        rbac("Role", "roles").done(),
+        rbac("ClusterRole", "clusterroles").cluster_wide().done(),
+        rbac("RoleBinding", "rolebindings").done(),
+        rbac("ClusterRoleBinding", "clusterrolebindings").cluster_wide().done(),
         review("authentication.k8s.io", "TokenReview", "tokenreviews", Strategy::TokenReview),
         review("authorization.k8s.io", "SubjectAccessReview", "subjectaccessreviews", Strategy::SubjectAccessReview),
         review("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Strategy::SelfSubjectAccessReview),
@@ -150,6 +154,14 @@ fn lease() -> Value {
     json!({"spec": {"type": "object", "properties": {
         "holderIdentity": text, "leaseDurationSeconds": {"type": "integer"}, "acquireTime": micro_time(), "renewTime": micro_time(),
         "leaseTransitions": {"type": "integer"}, "preferredHolder": text, "strategy": text}}})
+}
+
+/// A role or a binding. Each has some of the fields.
+fn rbac(name: &str, plural: &str) -> ResourceBuilder {
+    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let list = json!({"type": "array", "items": open});
+    kind("rbac.authorization.k8s.io", "v1", name, plural, Strategy::Plain)
+        .schema(&json!({"rules": list, "aggregationRule": open, "roleRef": open, "subjects": list}))
 }
 
 fn review(group: &str, name: &str, plural: &str, strategy: Strategy) -> Resource {
