@@ -2,12 +2,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -37,6 +39,10 @@ pub(crate) const LONGEST_NOTE: usize = 1000;
 
 /// The pauses after an Event that could not be written for an error that may pass. The others wait in the queue.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(2) };
+/// The bytes of the digest in the name of an Event: as many as those of the random part in names of client-go's.
+const NAME_BYTES: usize = 8;
+/// The characters of the object's name in the name of an Event, which has 253 at most.
+const LONGEST_OBJECT: usize = 230;
 
 /// Writes Kubernetes Events in the background. Cheap to clone.
 #[derive(Clone)]
@@ -141,8 +147,8 @@ fn about(build: &OwnerRules, warning: bool, reason: &'static str, note: String) 
     }
 }
 
-/// Creates the Event. kube's own recorder would count equal Events in a series, for which it looks through
-/// all of the last minutes every time; ours are hardly ever equal.
+/// Creates the Event, or counts it if an equal one exists. The name follows from the content, so that a program that
+/// starts again repeats no Event. kube's own recorder remembers equal Events only while it runs.
 async fn write(client: &Client, report: ObjectEvent) {
     let now = Timestamp::now();
     let about = report.about;
@@ -151,10 +157,11 @@ async fn write(client: &Client, report: ObjectEvent) {
         return;
     }
     let namespace = about.resource.namespace().as_ref();
+    let name = event_name(&about, &report.reason, report.action, &report.note, report.related.as_ref());
     let event = Event {
         metadata: ObjectMeta {
             namespace: Some(namespace.to_owned()),
-            name: Some(format!("{}.{:x}", about.resource.name(), now.as_nanosecond())),
+            name: Some(name.clone()),
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
@@ -172,17 +179,47 @@ async fn write(client: &Client, report: ObjectEvent) {
         ..Event::default()
     };
     let events: Api<Event> = Api::namespaced(client.clone(), namespace);
+    // A creation that was repeated after an error may have succeeded before: then the Event is counted once more, and
+    // nothing is lost.
     for failures in 1.. {
-        let Err(error) = events.create(&PostParams::default(), &event).await else { return };
-        if already_exists(&error) {
-            return;
-        }
+        let written = match events.create(&PostParams::default(), &event).await {
+            Err(error) if already_exists(&error) => count(&events, &name, now).await,
+            written => written.map(drop),
+        };
+        let Err(error) = written else { return };
         let error = ApiServerError::of(&error);
         if failures > error.verdict.retries() {
             return warn!(about = %about.resource, error = error.message, "an Event cannot be written");
         }
         tokio::time::sleep(AGAIN.pause(failures)).await;
     }
+}
+
+/// Counts an Event that exists once more, which `kubectl` shows as `x2 over 5m`.
+async fn count(events: &Api<Event>, name: &str, now: Timestamp) -> kube::Result<()> {
+    let patch = async |patch: Value| events.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+    // A patch without changes answers with the Event: the program may not get Events.
+    let known = patch(json!({})).await?;
+    let count = known.series.map_or(1, |series| series.count).saturating_add(1);
+    patch(json!({"series": {"count": count, "lastObservedTime": MicroTime(now)}})).await.map(drop)
+}
+
+/// The name of an Event: equal for equal content about one object.
+fn event_name(
+    about: &Subject,
+    reason: &str,
+    action: &str,
+    note: &str,
+    related: Option<&(ResourceRef, Arc<str>)>,
+) -> String {
+    let related = related.map(|(other, _)| other.to_string()).unwrap_or_default();
+    // A line break ends each part but the last: only notes have line breaks.
+    let content = [&*about.uid, reason, action, &related, note].join("\n");
+    let digest = digest(&SHA256, content.as_bytes());
+    let bytes = digest.as_ref().iter().take(NAME_BYTES);
+    let number = bytes.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let object: String = about.resource.name().chars().take(LONGEST_OBJECT).collect();
+    format!("{object}.{number:016x}")
 }
 
 /// A note without control characters: it is shown as it is, in `kubectl describe` and terminals.
@@ -197,5 +234,35 @@ fn reference(object: &ResourceRef, version: &str) -> ObjectReference {
         namespace: Some(object.namespace().to_string()),
         name: Some(object.name().to_string()),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trigger_core::ObjectKey;
+
+    use super::*;
+
+    #[test]
+    fn equal_events_have_one_name_and_others_have_another() {
+        let about = |name: &str, uid: &str| Subject {
+            resource: BUILD.named(ObjectKey::new("team-a", name)),
+            version: "v1beta1".into(),
+            uid: uid.to_owned(),
+        };
+        let web = about("web", "1");
+        let name = event_name(&web, "RuleError", "ReadRules", "no branch", None);
+        assert_eq!(name, event_name(&web, "RuleError", "ReadRules", "no branch", None));
+        assert!(name.starts_with("web.") && name.len() == "web.".len() + 2 * NAME_BYTES, "{name}");
+        let other = Some((BUILD.named(ObjectKey::new("team-a", "api")), Arc::from("v1beta1")));
+        for different in [
+            event_name(&about("web", "2"), "RuleError", "ReadRules", "no branch", None),
+            event_name(&web, "RuleErrors", "ReadRules", "no branch", None),
+            event_name(&web, "RuleError", "ReadRules", "no branches", None),
+            event_name(&web, "RuleError", "ReadRules", "no branch", other.as_ref()),
+        ] {
+            assert_ne!(name, different);
+        }
+        assert!(event_name(&about(&"a".repeat(253), "1"), "R", "A", "n", None).len() <= 253);
     }
 }

@@ -28,6 +28,7 @@ mod deliveries_cli;
 mod delivery;
 mod door;
 mod elsewhere;
+mod events;
 mod explain;
 mod full_disk;
 mod images;

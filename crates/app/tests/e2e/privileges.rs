@@ -120,6 +120,16 @@ async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
     world.cancel_task("cancelled").await;
     world.task_reaches("cancelled", "False", "CustomRunCancelled").await;
 
+    // An Event that is written before is counted.
+    let when = |name: &str| json!([{"name": name, "type": "GitHub", "github": {"events": ["Push"]}}]);
+    world.build("team-a", "odd", when("")).await;
+    world.events("team-a", "odd", "TriggerNameCanNotBeBlank").await;
+    for name in ["push", ""] {
+        world.edit_build("team-a", "odd", json!({"spec": {"trigger": {"when": when(name)}}})).await;
+    }
+    let counted = || async { (dev.requests().count("patch", "events.events.k8s.io") > 1).then_some(()) };
+    world.until("the Event is counted", counted).await;
+
     let (used, refused) = done(dev);
     assert_eq!(refused, BTreeSet::new(), "the roles do not let it");
     let (_, others): (BTreeSet<_>, BTreeSet<_>) =
