@@ -32,6 +32,7 @@ mod manifests;
 mod metrics;
 mod options;
 mod panics;
+mod process_metrics;
 mod program;
 mod render_decisions;
 mod sanitize;

@@ -1,4 +1,5 @@
-//! Metrics of the program as a whole. Each crate has its own in its `metrics.rs`.
+//! Metrics of the program as a whole. Each crate has its own in its `metrics.rs`; those of the process are in
+//! `process_metrics.rs`.
 
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;

@@ -17,7 +17,8 @@ struct Family {
 
 pub(super) fn page(exposition: &str) -> anyhow::Result<String> {
     let mut text = format!(
-        "# Metrics\n\nOpenMetrics, at `/metrics` on the admin port. Samples of counters end in `_total`, those of \
+        "# Metrics\n\nOpenMetrics at `/metrics` on the admin port, or the text format of Prometheus for clients that \
+         do not accept it. Samples of counters end in `_total`, those of \
          histograms in `_bucket`, `_sum` and `_count`, that of information in `_info`. How to read them: \
          [observability](../observability.md). {MADE}\n"
     );

@@ -60,7 +60,10 @@ async fn tell() -> anyhow::Result<(String, Value)> {
     let program = Box::pin(Program::start(&connection, &options)).await?;
     program.ready().await;
     let http = reqwest::Client::new();
-    let ask = async |path: &str| http.get(format!("http://{}{path}", program.admin)).send().await;
+    let ask = async |path: &str| {
+        let request = http.get(format!("http://{}{path}", program.admin));
+        request.header("accept", "application/openmetrics-text, application/json").send().await
+    };
     let counted = ask("/metrics").await?.text().await?;
     let described = ask("/api/v1/openapi.json").await?.json().await?;
     Box::pin(program.stop()).await;

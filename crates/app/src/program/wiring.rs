@@ -23,6 +23,7 @@ use crate::listeners::Listeners;
 use crate::logging::log_filter;
 use crate::metrics;
 use crate::options::ProgramOptions;
+use crate::process_metrics;
 
 /// Starts every part of the program, each after the parts that it needs.
 pub(super) fn assemble(
@@ -244,6 +245,7 @@ impl Shared<'_> {
             ready: readiness(builds.clone(), failure, Arc::clone(draining)),
             journal: Arc::clone(self.journal),
             registry,
+            process: process_metrics::registry(),
             inventory: Arc::clone(self.inventory),
             images: images.clone(),
             runs: Arc::new(KubeRuns::new(&admin_connection)),

@@ -27,7 +27,8 @@ pub async fn families(world: &World) -> BTreeMap<String, Family> {
 }
 
 pub async fn text(world: &World) -> String {
-    let answer = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
+    let request = world.http.get(format!("{}/metrics", world.admin_url()));
+    let answer = request.header("accept", "application/openmetrics-text").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let media = answer.headers()["content-type"].to_str().unwrap().to_owned();
     assert!(media.starts_with("application/openmetrics-text; version=1.0.0"), "{media}");
@@ -78,7 +79,7 @@ async fn every_metric_has_help_type_and_unit() {
     let families = families(&world).await;
     assert!(families.len() > 30, "{families:?}");
     for (name, family) in &families {
-        assert!(name.starts_with("shipwright_trigger_"), "{name}");
+        assert!(name.starts_with("shipwright_trigger_") || name.starts_with("process_"), "{name}");
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
         assert!(family.help.len() > 15 && !family.help.ends_with(".."), "{name}: {:?}", family.help);
         assert!(["counter", "gauge", "histogram", "info"].contains(&family.kind.as_str()), "{name}");
@@ -98,6 +99,34 @@ async fn every_metric_has_help_type_and_unit() {
             assert!(LABELS.contains(&label.as_str()), "{name} has the label {label}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_format_of_metrics_follows_accept() {
+    let world = World::new().await;
+    let get = async |accept: &str| {
+        let request = world.http.get(format!("{}/metrics", world.admin_url())).header("accept", accept);
+        let answer = request.send().await.unwrap();
+        assert_eq!(
+            (answer.status(), &answer.headers()["vary"]),
+            (StatusCode::OK, &"accept".parse().unwrap())
+        );
+        let media = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (media, answer.text().await.unwrap())
+    };
+    let (media, text) = get("*/*").await;
+    assert!(media.starts_with("text/plain; version=0.0.4"), "{media}");
+    for line in [
+        "# TYPE shipwright_trigger_panics_total counter",
+        "# TYPE process_resident_memory_bytes gauge",
+        "# TYPE process_cpu_seconds_total counter",
+    ] {
+        assert!(text.lines().any(|found| found == line), "`{line}` is missing:\n{text}");
+    }
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+    let (media, text) = get("application/openmetrics-text; version=1.0.0").await;
+    assert!(media.starts_with("application/openmetrics-text; version=1.0.0"), "{media}");
+    assert!(text.contains("# TYPE shipwright_trigger_panics counter") && text.ends_with("# EOF\n"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

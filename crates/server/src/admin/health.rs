@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 use tracing::error;
 use trigger_journal::{Journal, JournalError};
 use trigger_rules::Inventory;
 
+use super::exposition::Exposition;
 use super::state_metrics::StateMetrics;
 
 /// A store slower than this cannot store deliveries within a provider's timeout either.
@@ -34,7 +35,8 @@ pub(super) struct Health {
     ready: Readiness,
     journal: Arc<dyn Journal>,
     inventory: Arc<Inventory>,
-    registry: Arc<Registry>,
+    /// Our metrics, and those of the process.
+    registries: Arc<[Registry; 2]>,
     state: StateMetrics,
     usage_read: Arc<Mutex<Option<Instant>>>,
     checked: Arc<Mutex<Option<Checked>>>,
@@ -52,15 +54,16 @@ impl Health {
         journal: Arc<dyn Journal>,
         inventory: Arc<Inventory>,
         mut registry: Registry,
+        process: Registry,
     ) -> Self {
         let state = StateMetrics::default();
         state.register(&mut registry);
-        let registry = Arc::new(registry);
+        let registries = Arc::new([registry, process]);
         Self {
             ready,
             journal,
             inventory,
-            registry,
+            registries,
             state,
             usage_read: Arc::default(),
             checked: Arc::default(),
@@ -129,13 +132,17 @@ async fn readyz(State(health): State<Health>) -> Response {
     }
 }
 
-async fn metrics(State(health): State<Health>) -> Response {
+async fn metrics(State(health): State<Health>, headers: HeaderMap) -> Response {
     let mut text = String::new();
     health.update().await;
-    if let Err(error) = encode(&mut text, &health.registry) {
+    let mut registries = health.registries.iter();
+    let encoded = registries.try_for_each(|registry| encode_registry(&mut text, registry));
+    if let Err(error) = encoded.and_then(|()| encode_eof(&mut text)) {
         error!(error = %error, "cannot encode the metrics");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, open_metrics)], text).into_response()
+    let exposition = Exposition::accepted(&headers);
+    let headers =
+        [(header::CONTENT_TYPE, exposition.media_type()), (header::VARY, HeaderValue::from_static("accept"))];
+    (headers, exposition.write(text)).into_response()
 }

@@ -9,6 +9,7 @@ mod caller;
 mod cursor;
 mod deliveries;
 mod error;
+mod exposition;
 mod extract;
 mod feed;
 mod health;
@@ -62,8 +63,10 @@ pub struct AdminParts {
     pub ready: Readiness,
     /// The stored deliveries and rejections.
     pub journal: Arc<dyn Journal>,
-    /// The metrics.
+    /// The metrics of this program.
     pub registry: Registry,
+    /// The metrics of the process, whose names have no prefix.
+    pub process: Registry,
     /// Today's rules, for dry runs.
     pub inventory: Arc<Inventory>,
     /// The status of images, and resolving them on request.
@@ -106,6 +109,7 @@ impl Admin {
             ready,
             journal,
             registry,
+            process,
             inventory,
             images,
             runs,
@@ -113,7 +117,7 @@ impl Admin {
             log_filter,
             shutdown,
         } = parts;
-        let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry);
+        let health = Health::new(ready, Arc::clone(&journal), Arc::clone(&inventory), registry, process);
         let feed = Feed::new(Arc::clone(&journal), shutdown.clone());
         let log_levels = LogLevels::new(log_filter);
         let cursors = Arc::new(Cursors::new(Arc::<dyn Journal>::clone(&journal)));
