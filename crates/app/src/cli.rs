@@ -2,10 +2,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use owo_colors::OwoColorize;
+use tracing::warn;
 
 #[cfg(feature = "dev")]
 use crate::commands::dev;
-use crate::commands::{completions, crds, deliveries, explain, images, send, serve, status, validate};
+use crate::commands::{
+    completions, crds, deliveries, explain, images, journal, send, serve, status, validate,
+};
+use crate::environment::unknown_variables;
 use crate::logging::{self, LogOptions};
 use crate::sanitize::escape_lines_for_terminal;
 
@@ -43,6 +48,8 @@ pub enum Command {
     Images(images::Args),
     /// Show how much the namespaces use of what they share, such as the journal.
     Status(status::Args),
+    /// Back up and check the journal.
+    Journal(journal::Args),
     /// Print the CustomResourceDefinitions of the dev cluster.
     Crds(crds::Args),
     /// Print a shell completion script.
@@ -61,6 +68,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Deliveries(args) => with_runtime(&cli.log.quiet(), || deliveries::run(*args)),
         Command::Images(args) => with_runtime(&cli.log.quiet(), || images::run(args)),
         Command::Status(args) => with_runtime(&cli.log.quiet(), || status::run(args)),
+        Command::Journal(args) => journal::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Completions(args) => {
             completions::run(&args, Cli::command());
@@ -81,6 +89,18 @@ pub fn run(cli: Cli) -> ExitCode {
     })
 }
 
+/// Reports misspelled environment variables: in the log of `serve`, else on standard error.
+fn report_unknown_variables(log: &LogOptions) {
+    for variable in unknown_variables(&Cli::command()) {
+        if log.is_quiet() {
+            let text = variable.sentence();
+            anstream::eprintln!("{} {}", "warning:".yellow(), escape_lines_for_terminal(&text));
+        } else {
+            warn!(variable = variable.name, near = variable.near, "{}", variable.sentence());
+        }
+    }
+}
+
 /// The limit for blocking threads to end, which cannot be cancelled.
 const THREAD_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -93,6 +113,7 @@ where
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let traces = logging::start(log)?;
+        report_unknown_variables(log);
         let result = command().await;
         if let Some(traces) = traces {
             traces.stop().await;

@@ -8,6 +8,7 @@
 //!   Providers give up on an answer after seconds; a run that starts a moment later harms nothing.
 //! - `leader_tasks`: starts and stops the work that one replica does for all.
 //! - `render_decisions`: decisions for people. `sanitize`: text of strangers, made safe to print.
+//! - `environment`: variables that look like options and are none.
 //! - `traces`: spans of deliveries to an OpenTelemetry collector. `panics`: panics are counted and logged with
 //!   their place, without their message, which may quote a payload.
 //! - `dev`: the demo of `shipwright-trigger dev`. The end-to-end scenarios are `tests/e2e`.
@@ -24,6 +25,7 @@ mod cli;
 mod commands;
 #[cfg(feature = "dev")]
 mod dev;
+mod environment;
 mod leader_tasks;
 mod listeners;
 mod logging;

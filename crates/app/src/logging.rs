@@ -19,8 +19,10 @@ use crate::traces::{SpanLayer, TARGET, Traces};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Logging")]
 pub struct LogOptions {
-    /// Log filter: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`. Default: info
-    /// for `serve`, error for other commands. A level alone leaves out the Kubernetes client's own log lines.
+    /// Log filter: error, warn, info, debug, trace, or a list such as `info,trigger_server=debug`.
+    ///
+    /// Default: info for `serve`, error for other commands. A level alone applies to the program's own log lines. Of the
+    /// libraries it shows warnings, without those of the Kubernetes client: add `,h2=debug,hyper=debug,kube_client=debug` for them.
     #[arg(long, global = true, env = "SHIPWRIGHT_TRIGGER_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// Log format. Default: text on a terminal, else JSON.
@@ -30,6 +32,15 @@ pub struct LogOptions {
     quiet: bool,
 }
 
+impl LogOptions {
+    /// Whether the command prints its results, and logs errors only.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+}
+
+/// The targets of our own log lines.
+const OWN: [&str; 2] = ["trigger", "shipwright_trigger"];
 /// The Kubernetes client logs every failed connection, and every 403 of a watch. Shipwright Trigger logs them itself,
 /// once and with their effect.
 const WITHOUT_CLIENT: &str = "kube_client=off,kube_runtime::watcher=off";
@@ -66,10 +77,15 @@ pub(crate) fn start(options: &LogOptions) -> anyhow::Result<Option<Traces>> {
     Ok(traces)
 }
 
-/// A level alone applies to the log lines of Shipwright Trigger, not of the Kubernetes client.
+/// A level alone applies to the log lines of Shipwright Trigger. Of libraries it lets warnings pass: at debug level, two
+/// of three lines would be theirs. A level at the head of a list applies to everything that the list does not name.
 fn expand(filter: &str) -> Cow<'_, str> {
     match filter.parse::<LevelFilter>() {
-        Ok(_) if !filter.is_empty() => format!("{filter},{WITHOUT_CLIENT}").into(),
+        Ok(level) if !filter.is_empty() => {
+            let others = level.min(LevelFilter::WARN);
+            let own: Vec<_> = OWN.iter().map(|target| format!("{target}={level}")).collect();
+            format!("{others},{},{WITHOUT_CLIENT}", own.join(",")).into()
+        }
         _ => filter.into(),
     }
 }
@@ -158,7 +174,14 @@ mod tests {
     #[test]
     fn a_level_alone_leaves_out_the_client_and_a_list_stays_as_it_is() {
         for (filter, expected) in [
-            ("debug", "debug,kube_client=off,kube_runtime::watcher=off"),
+            (
+                "debug",
+                "warn,trigger=debug,shipwright_trigger=debug,kube_client=off,kube_runtime::watcher=off",
+            ),
+            (
+                "error",
+                "error,trigger=error,shipwright_trigger=error,kube_client=off,kube_runtime::watcher=off",
+            ),
             ("info,kube_client=debug", "info,kube_client=debug"),
             (
                 "info,kube_client=off,kube_runtime::watcher=off",

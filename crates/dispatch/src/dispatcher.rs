@@ -24,6 +24,7 @@ use crate::record;
 use crate::render_turns::RenderTurns;
 use crate::sources::events_of;
 use crate::waiting::{SecretWarnings, WaitingTools, resume};
+use crate::why::why;
 
 /// Works on the journal's queue: claims deliveries, decides, launches, settles.
 ///
@@ -420,7 +421,7 @@ fn waited_long_enough(error: &str) -> String {
 
 fn report(attempt: &Attempt, is_waiting: bool) {
     if !is_waiting && record::log(&attempt.decisions, &attempt.launches) == 0 {
-        info!(rules = attempt.decisions.len(), "no rule fired; `--log debug` shows why");
+        info!(rules = attempt.decisions.len(), why = why(&attempt.decisions), "no rule fired");
     }
     if let Some(error) = &attempt.permanent {
         error!(error, "the delivery failed and is not tried again");

@@ -6,6 +6,7 @@ use trigger_rules::{Outcome, RuleSet};
 use crate::facts::decide_all;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::record;
+use crate::why::why;
 
 /// The decisions for a delivery that starts nothing. Most deliveries start nothing; intake knows before storing them, so
 /// they are stored and settled in one commit.
@@ -38,6 +39,11 @@ impl InlineDecision {
         let decisions = record::decisions(&decided, &[]);
         record::log(&decisions, &[]);
         Some(Self { decisions, counts: DecisionCounts(outcomes) })
+    }
+
+    /// Why no rule fired: the nearest reasons, bounded, for a log line.
+    pub fn why(&self) -> String {
+        why(&self.decisions)
     }
 }
 

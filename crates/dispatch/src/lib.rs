@@ -10,6 +10,7 @@
 //! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] provides them.
 //! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
 //!   Most deliveries start nothing.
+//! - `why`: why a delivery started nothing, for its log line.
 //! - `preview`: decisions without launches, for the admin API.
 //! - `launcher`: [`Launcher`], what the loop needs of a cluster.
 //! - `pruner`: retention.
@@ -42,6 +43,7 @@ mod sources;
 mod time_slice;
 mod waiting;
 mod webhook_key;
+mod why;
 
 pub use arrivals::{Stored, store_arrival};
 pub use dispatcher::{Dispatcher, DispatcherParts, Settings};

@@ -15,23 +15,25 @@ pub enum Address {
 
 /// The text is not the address of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a journal: write sqlite:PATH or postgres://USER@HOST/DATABASE")]
+#[error(
+    "not a journal: write sqlite:PATH, such as sqlite:./journal.db, for a file, or postgres://USER@HOST/DATABASE"
+)]
 pub struct AddressError;
 
 impl FromStr for Address {
     type Err = AddressError;
 
-    /// A bare path is that of a SQLite file.
+    /// A bare path is that of a SQLite file, if it has a `/`: a word alone is rather a mistake.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned()));
         }
-        let path = text.strip_prefix("sqlite:").unwrap_or(text);
+        let path = text.strip_prefix("sqlite:").or_else(|| Some(text).filter(|text| text.contains('/')));
         // Another scheme, or an empty path, is a mistake rather than a file name.
-        if path.is_empty() || path.contains("://") {
-            return Err(AddressError);
+        match path {
+            Some(path) if !path.is_empty() && !path.contains("://") => Ok(Self::Sqlite(path.into())),
+            _ => Err(AddressError),
         }
-        Ok(Self::Sqlite(path.into()))
     }
 }
 
@@ -73,11 +75,12 @@ mod tests {
     fn the_scheme_selects_the_store() {
         let sqlite = |path: &str| Ok(Address::Sqlite(path.into()));
         assert_eq!("sqlite:/var/j.db".parse(), sqlite("/var/j.db"));
-        assert_eq!("j.db".parse(), sqlite("j.db"));
+        assert_eq!("sqlite:j.db".parse(), sqlite("j.db"));
+        assert_eq!("./j.db".parse(), sqlite("./j.db"));
         for url in ["postgres://db/x", "postgresql://u:p@db:5432/x?sslmode=require"] {
             assert_eq!(url.parse(), Ok(Address::Postgres(url.to_owned())));
         }
-        for bad in ["", "sqlite:", "mysql://db/x"] {
+        for bad in ["", "sqlite:", "mysql://db/x", "nope", "j.db", "postgres", "postgres:db"] {
             assert_eq!(bad.parse::<Address>(), Err(AddressError), "{bad}");
         }
     }

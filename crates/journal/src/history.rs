@@ -94,8 +94,8 @@ pub struct Query {
     pub id: Option<DeliveryId>,
     /// Only deliveries about this repository, by the display form of its `RepoId`.
     pub repository: Option<String>,
-    /// Only deliveries of this event, by the sender's name of it.
-    pub event: Option<String>,
+    /// Only deliveries of these events, by the sender's names of them. Empty: of all.
+    pub events: Vec<String>,
     /// Only deliveries in this state.
     pub state: Option<State>,
     /// Only deliveries received at or after this time.

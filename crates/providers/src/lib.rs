@@ -14,6 +14,7 @@
 //! | `registry` | the table [`ALL`], [`known_hosts`] and [`parse_repository`] |
 //! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
 //! | `header`, `json` | bounded reading, the same for every provider |
+//! | `event_name` | [`rule_event_name`] and the spellings that people use |
 //! | `error` | [`PayloadError`] |
 //! | `sample` | [`Sample`]: events to compose, for trying a set-up out |
 //!
@@ -27,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod event_name;
 mod github;
 mod gitlab;
 mod header;
@@ -40,6 +42,7 @@ mod sample;
 mod testing;
 
 pub use error::PayloadError;
+pub use event_name::{EventNames, own_event_name, own_event_names, rule_event_name, rule_event_names};
 pub use github::GitHub;
 pub use gitlab::GitLab;
 pub use limits::LIMITS;

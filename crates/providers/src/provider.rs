@@ -3,7 +3,9 @@ use jiff::Timestamp;
 use trigger_core::{CredentialError, Credentials, Delivery, Events, KnownHosts, single};
 
 use crate::header::LONGEST_VALUE;
-use crate::{DeliveryIdentity, PayloadError, RequestPayload, Sample, SampleError, SampleRequest, Selector};
+use crate::{
+    DeliveryIdentity, EventNames, PayloadError, RequestPayload, Sample, SampleError, SampleRequest, Selector,
+};
 
 /// A Git hosting service that sends webhooks.
 ///
@@ -40,6 +42,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// The meaning of the delivery: its events, in the order of the payload.
     fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError>;
+
+    /// The events that rules can name, and that of a test: the header's name of each and the rules' name.
+    fn event_names(&self) -> &'static [EventNames];
 
     /// The headers to keep in the journal, in lower case: all that [`payload`](Self::payload) reads, and those that
     /// help people to find the delivery at the sender's. Never a credential.

@@ -11,7 +11,8 @@
 //! # Invariants
 //!
 //! - No Kubernetes type: inventory, Secrets and journal arrive as traits and plain values.
-//! - Responses on the hook port are constant. They reveal no names, namespaces or counts of the cluster.
+//! - Responses on the hook port are constant, but for the paths that the answer to an unknown one lists. They reveal no
+//!   names, namespaces or counts of the cluster.
 //! - Metric labels come from closed sets.
 //! - Every record that the admin API returns passes `redact`. A record without a visible part is answered like an
 //!   unknown one.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use trigger_core::{Commit, RepoId};
-use trigger_providers::{Provider, Sample, SampleKind};
+use trigger_providers::{Provider, Sample, SampleKind, own_event_name};
 
 use crate::options::{default_provider, provider_by_name};
 use crate::sender::fresh_commit;
@@ -15,7 +15,7 @@ pub(crate) struct EventArgs {
     /// Read the payload from this file, or from standard input for `-`, instead of composing an event.
     #[arg(long, value_name = "FILE", requires = "event")]
     payload: Option<PathBuf>,
-    /// The provider's name for the event in the file, such as `push`.
+    /// The event in the file, such as Push or PullRequest. Other spellings and the provider's names are accepted too.
     #[arg(long, value_name = "NAME", requires = "payload")]
     event: Option<String>,
     /// The provider whose format to use.
@@ -34,6 +34,7 @@ pub(crate) struct Composed {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SampleCommand {
     /// A push of commits to a branch, or of a tag.
+    #[command(alias = "Push")]
     Push {
         /// The branch, or a full ref such as `refs/tags/v1`.
         #[arg(long = "ref", default_value = "main", value_name = "REF")]
@@ -42,6 +43,7 @@ pub(crate) enum SampleCommand {
         repository: RepositoryArgs,
     },
     /// A change of a pull request.
+    #[command(aliases = ["PullRequest", "pull_request"])]
     PullRequest {
         /// The number of the pull request.
         #[arg(long, default_value_t = 1)]
@@ -62,6 +64,7 @@ pub(crate) enum SampleCommand {
         repository: RepositoryArgs,
     },
     /// The request by which a provider tests a hook.
+    #[command(alias = "Ping")]
     Ping {
         #[command(flatten)]
         repository: RepositoryArgs,
@@ -94,7 +97,10 @@ impl EventArgs {
                 let request = provider.compose(&sample.into_sample()?)?;
                 Ok(Composed { provider, event: request.event.to_owned(), body: request.body })
             }
-            (None, Some(file), Some(event)) => Ok(Composed { provider, event, body: read(&file)? }),
+            (None, Some(file), Some(event)) => {
+                let event = own_event_name(provider, &event).to_owned();
+                Ok(Composed { provider, event, body: read(&file)? })
+            }
             _ => bail!(
                 "specify one event: `push`, `pull-request` or `ping`, or else --payload FILE --event NAME"
             ),

@@ -9,6 +9,7 @@ pub(crate) mod dev;
 mod event_args;
 pub(crate) mod explain;
 pub(crate) mod images;
+pub(crate) mod journal;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;

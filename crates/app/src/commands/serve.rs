@@ -11,6 +11,7 @@ use crate::signals::termination;
 
 /// Flags of `serve`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "`serve --help` lists all options.", after_long_help = "")]
 pub struct Args {
     #[command(flatten)]
     program: ProgramOptions,
@@ -19,6 +20,7 @@ pub struct Args {
     #[arg(
         long,
         help_heading = "Webhooks",
+        hide_short_help = true,
         env = "SHIPWRIGHT_TRIGGER_DRAIN_DELAY",
         default_value_t = 5,
         value_name = "SECONDS",
@@ -28,6 +30,7 @@ pub struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let connection = connect(None).await?;
     info!(server = %connection.url, "using the Kubernetes API server");
     let program = Program::start(&connection, &args.program).await?;

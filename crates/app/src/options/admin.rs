@@ -7,13 +7,14 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Admin API")]
 pub struct AdminOptions {
-    /// How callers of the admin API are authenticated. Default: `kubernetes`, so that the API server's
-    /// access control decides.
+    /// How callers of the admin API are authenticated.
+    ///
+    /// With `kubernetes`, the API server's access control decides.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_ADMIN_AUTH", default_value = "kubernetes", value_name = "METHOD")]
     pub admin_auth: AdminAuth,
     /// Allow `--admin-auth none` on an address that other machines can reach. Anyone who reaches the admin
     /// port can then read and replay every delivery.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_ALLOW_OPEN_ADMIN")]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_ALLOW_OPEN_ADMIN")]
     pub allow_open_admin: bool,
 }
 

@@ -11,35 +11,44 @@ use trigger_registries::Registries;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Images")]
 pub struct ImageOptions {
-    /// Seconds between polls of an image at its registry. A Build can override it with an annotation. 0: poll once,
-    /// then only after a push notification.
+    /// Seconds between polls of an image at its registry.
+    ///
+    /// A Build can override it with an annotation. 0: poll once, then only after a push notification.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_INTERVAL", default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub image_interval: u64,
     /// Seconds to wait after an image change for other images of the same Build, so that one run covers all.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_WINDOW", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_IMAGE_WINDOW", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=3600))]
     pub image_window: u64,
     /// Maximum runs per namespace that image changes start: at once, and then per minute. Further runs are
     /// delayed. One base image can have thousands of Builds.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_IMAGE_RUN_RATE", default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_IMAGE_RUN_RATE", default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub image_run_rate: u32,
     /// Maximum requests per second to one registry. Public registries limit the rate of requests.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_RATE", default_value_t = 10, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_RATE", default_value_t = 10, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub registry_rate: u16,
     /// Seconds to wait for a response of a registry.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_TIMEOUT", default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300))]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_TIMEOUT", default_value_t = 15, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300))]
     pub registry_timeout: u64,
-    /// Registries or networks that may have private addresses, such as `registry.internal:5000` or `10.0.0.0/8`.
-    /// Other private addresses are blocked: any author of a Build could otherwise reach internal services. Repeat
+    /// Registries or networks that may have private addresses.
+    ///
+    /// For example `registry.internal:5000` or `10.0.0.0/8`. Other private addresses are blocked: any author of a Build could otherwise reach internal services. Repeat
     /// the flag or separate values with commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_PRIVATE", value_delimiter = ',', value_name = "ADDRESS")]
     pub registry_private: Vec<PrivateAllowed>,
-    /// Registries to access over plain HTTP, as image names spell them, such as `localhost:5000`. Repeat the flag
-    /// or separate values with commas.
+    /// Registries to access over plain HTTP.
+    ///
+    /// As image names spell them, such as `localhost:5000`. Repeat the flag or separate values with commas.
     #[arg(long, env = "SHIPWRIGHT_TRIGGER_INSECURE_REGISTRY", value_delimiter = ',', value_name = "HOST")]
     pub insecure_registry: Vec<HostPort>,
     /// PEM files with additional certificate authorities for registries. Repeat the flag or separate values with
     /// commas.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_REGISTRY_CA", value_delimiter = ',', value_name = "FILE")]
+    #[arg(
+        hide_short_help = true,
+        long,
+        env = "SHIPWRIGHT_TRIGGER_REGISTRY_CA",
+        value_delimiter = ',',
+        value_name = "FILE"
+    )]
     pub registry_ca: Vec<PathBuf>,
 }
 

@@ -9,10 +9,10 @@ use super::object_name::{namespace_name, object_name};
 pub struct LeaseOptions {
     /// Name of the Lease for leader election between replicas with one PostgreSQL journal. Not used with SQLite,
     /// where the only replica always leads.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LEASE_NAME", default_value = NAME, value_name = "NAME", value_parser = object_name)]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_LEASE_NAME", default_value = NAME, value_name = "NAME", value_parser = object_name)]
     pub lease_name: String,
     /// Namespace of the Lease. Default: the namespace of the pod, or of the kubeconfig context.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_LEASE_NAMESPACE", value_name = "NAME", value_parser = namespace_name)]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_LEASE_NAMESPACE", value_name = "NAME", value_parser = namespace_name)]
     pub lease_namespace: Option<String>,
 }
 

@@ -12,9 +12,10 @@ use trigger_registries::notifications::{
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Webhooks")]
 pub struct RegistryHookOptions {
-    /// Accept push notifications of image registries in this format at `/hooks/registry/FORMAT`. FILE contains
-    /// the key, and previous keys on further lines. Repeat the flag or separate values with commas. Formats:
-    /// see docs/registries.md.
+    /// Accept push notifications of image registries at `/hooks/registry/FORMAT`.
+    ///
+    /// FILE contains the key, and previous keys on further lines. Repeat the flag or separate values with commas.
+    /// Formats: see docs/registries.md.
     #[arg(
         long = "registry-hook",
         env = "SHIPWRIGHT_TRIGGER_REGISTRY_HOOK",

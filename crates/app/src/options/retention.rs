@@ -10,6 +10,7 @@ pub struct RetentionOptions {
     /// Days to keep the bodies of settled deliveries, which take most of the space. A delivery without its body
     /// cannot be replayed.
     #[arg(
+        hide_short_help = true,
         long,
         env = "SHIPWRIGHT_TRIGGER_RETAIN_PAYLOADS",
         default_value_t = RETAIN_PAYLOADS,
@@ -25,10 +26,11 @@ pub struct RetentionOptions {
     )]
     pub retain_deliveries: u16,
     /// Days to recognise a redelivery. After this time, the same request starts its runs again.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RETAIN_KEYS", default_value_t = RETAIN_KEYS, value_name = "DAYS")]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_RETAIN_KEYS", default_value_t = RETAIN_KEYS, value_name = "DAYS")]
     pub retain_keys: u16,
     /// Maximum number of settled deliveries to keep. The oldest are deleted first.
     #[arg(
+        hide_short_help = true,
         long,
         env = "SHIPWRIGHT_TRIGGER_MAX_DELIVERIES",
         default_value_t = MAX_DELIVERIES,
@@ -37,12 +39,13 @@ pub struct RetentionOptions {
     pub max_deliveries: u64,
     /// Maximum total size of the bodies of settled deliveries, compressed, in MiB. The oldest are deleted
     /// first.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_PAYLOADS", default_value_t = MAX_PAYLOADS, value_name = "MIB")]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_MAX_PAYLOADS", default_value_t = MAX_PAYLOADS, value_name = "MIB")]
     pub max_payloads: u64,
     /// How much of the journal one tenant takes while others use it too, in MiB: bodies, decisions and the rest of its
     /// deliveries. Beyond, its oldest settled deliveries are deleted for its new ones. Where that is not enough, its
     /// new ones get 503.
     #[arg(
+        hide_short_help = true,
         long,
         env = "SHIPWRIGHT_TRIGGER_TENANT_QUOTA",
         default_value_t = TENANT_QUOTA,
@@ -52,7 +55,7 @@ pub struct RetentionOptions {
     pub tenant_quota: u32,
     /// Space to keep free on the volume of a SQLite journal, in MiB, so that deliveries can be settled and deleted when
     /// the volume is full. On a small volume it is a sixteenth of the volume.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_JOURNAL_RESERVE", default_value_t = JOURNAL_RESERVE, value_name = "MIB")]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_JOURNAL_RESERVE", default_value_t = JOURNAL_RESERVE, value_name = "MIB")]
     pub journal_reserve: u16,
 }
 

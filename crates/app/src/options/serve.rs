@@ -18,10 +18,14 @@ use super::{
 /// The configuration of the program: the flags of `serve`, and the base on which `dev` builds its own.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ProgramOptions {
-    /// Address for webhooks. This port may face the internet: it serves nothing else.
+    /// Address for webhooks.
+    ///
+    /// This port may face the internet: it serves nothing else.
     #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// Address for health, readiness, metrics and the admin API. Keep this port inside the cluster.
+    /// Address for health, readiness, metrics and the admin API.
+    ///
+    /// Keep this port inside the cluster.
     #[arg(
         long,
         help_heading = "Admin API",
@@ -33,9 +37,10 @@ pub struct ProgramOptions {
     /// Access to the admin API.
     #[command(flatten)]
     pub access: AdminOptions,
-    /// Address of the journal, which stores every delivery. `sqlite:PATH` is a file on a local volume (not
-    /// NFS), for one replica. `postgres://USER@HOST/DATABASE` is for several replicas. Set passwords in the
-    /// environment: other users of the machine can read the arguments of a process.
+    /// Where deliveries are stored: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// `sqlite:PATH` is a file on a local volume (not NFS), for one replica. `postgres://…` is for several replicas. Set
+    /// passwords in the environment: other users of the machine can read the arguments of a process.
     #[arg(
         long,
         help_heading = "Journal",
@@ -57,7 +62,9 @@ pub struct ProgramOptions {
     /// Leader election.
     #[command(flatten)]
     pub lease: LeaseOptions,
-    /// Namespaces to watch. Repeat the flag or separate values with commas. Default: all namespaces.
+    /// Namespaces to watch. Default: all.
+    ///
+    /// Repeat the flag or separate values with commas.
     #[arg(
         long = "namespace",
         help_heading = "Kubernetes",
@@ -68,8 +75,9 @@ pub struct ProgramOptions {
         value_parser = namespace_name
     )]
     pub namespaces: Vec<String>,
-    /// URL path for a provider's webhooks, as PROVIDER=PATH. Repeat the flag or separate values with commas.
-    /// Providers that are not listed have no path then.
+    /// URL path for a provider's webhooks.
+    ///
+    /// Repeat the flag or separate values with commas. Providers that are not listed have no path then.
     #[arg(
         long = "hook-path",
         help_heading = WEBHOOKS,
@@ -82,40 +90,43 @@ pub struct ProgramOptions {
     /// Registry notifications.
     #[command(flatten)]
     pub registries: RegistryHookOptions,
-    /// Accept unsigned deliveries for Builds that name no Secret. Anyone who reaches the webhook port can then
-    /// start these Builds.
+    /// Accept unsigned deliveries for Builds that name no Secret.
+    ///
+    /// Anyone who reaches the webhook port can then start these Builds.
     #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,
     /// Maximum size of a request body in MiB. The default is the largest payload that a provider sends.
-    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_body: u16,
     /// Maximum total size of the request bodies held in memory at one time, in MiB. Half of it is for the first
     /// 64 KiB of each body, so that large bodies leave room for ordinary ones. Large bodies that are worked on take up
     /// to four times `--max-body` on top. Requests beyond this limit are answered with 503.
-    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_bodies: u16,
     /// Maximum number of open connections on each port. For a further connection, the one that has waited for its
     /// client longest is closed.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true, long, help_heading = CONNECTIONS, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS", default_value_t = MAX_CONNECTIONS, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
     /// Maximum number of open connections of one client address on each port; for IPv6, of one /64 network. Behind a
     /// proxy, all clients have its address. Default: half of `--max-connections`.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS_PER_PEER", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true, long, help_heading = CONNECTIONS, env = "SHIPWRIGHT_TRIGGER_MAX_CONNECTIONS_PER_PEER", value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections_per_peer: Option<u16>,
     /// Seconds within which a client must send the request headers. A slow client would otherwise occupy a
     /// connection.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(hide_short_help = true, long, help_heading = CONNECTIONS, env = "SHIPWRIGHT_TRIGGER_HEADER_TIMEOUT", default_value_t = HEADER_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub header_timeout: u64,
     /// Seconds within which a client must send the request body. A slow client would otherwise occupy memory.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(hide_short_help = true, long, help_heading = CONNECTIONS, env = "SHIPWRIGHT_TRIGGER_BODY_TIMEOUT", default_value_t = BODY_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub body_timeout: u64,
     /// Seconds after which a connection is closed whose client takes in nothing of a response.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_RESPONSE_TIMEOUT", default_value_t = RESPONSE_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(hide_short_help = true, long, help_heading = CONNECTIONS, env = "SHIPWRIGHT_TRIGGER_RESPONSE_TIMEOUT", default_value_t = RESPONSE_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub response_timeout: u64,
 }
 
 /// The help heading of the flags for the webhook port.
 const WEBHOOKS: &str = "Webhooks";
+/// The help heading of the flags for the connections of both ports.
+const CONNECTIONS: &str = "Connections";
 const MIB: usize = 1024 * 1024;
 /// The largest payload that any provider sends, in MiB.
 const MAX_BODY: u16 = 25;

@@ -8,19 +8,19 @@ use trigger_dispatch::Settings;
 #[command(next_help_heading = "Processing")]
 pub struct WorkOptions {
     /// Number of deliveries to process concurrently. One tenant uses at most three quarters of it.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CONCURRENCY", default_value_t = CONCURRENCY, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_CONCURRENCY", default_value_t = CONCURRENCY, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
     /// Seconds for which a replica claims a delivery. If the replica dies, another one takes the delivery over
     /// after this time. At most an hour.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_CLAIM_TIMEOUT", default_value_t = CLAIM_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_CLAIM_TIMEOUT", default_value_t = CLAIM_TIMEOUT, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub claim_timeout: u64,
     /// Hours to retry a delivery whose runs cannot be created, for example while the API server is down. After
     /// this time the delivery fails.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = GIVE_UP_AFTER, value_name = "HOURS")]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_GIVE_UP_AFTER", default_value_t = GIVE_UP_AFTER, value_name = "HOURS")]
     pub give_up_after: u32,
     /// Hours to wait for a Secret that cannot be read, when it could verify a delivery that another Secret has
     /// verified already. After this time the delivery fails for the Builds with that Secret.
-    #[arg(long, env = "SHIPWRIGHT_TRIGGER_SECRET_WAIT", default_value_t = SECRET_WAIT, value_name = "HOURS")]
+    #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_SECRET_WAIT", default_value_t = SECRET_WAIT, value_name = "HOURS")]
     pub secret_wait: u32,
     /// Seconds to wait for the Build controller to begin with a run, before the run gets its condition `Triggered`. It
     /// gets it earlier, one second after the controller's first writes. At most 60.

@@ -58,7 +58,8 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     let run_name = right.launches[0].run.name().to_string();
     let right = right.delivery.id;
 
-    let event = world.compose(&world.push_main()).event;
+    // As rules spell it, whatever the provider calls it.
+    let event = "Push";
     let list = print(&world, "reader-a", &["list"], 0);
     let lines: Vec<_> = list.lines().collect();
     assert_eq!(lines.len(), 3, "{list}");
@@ -114,8 +115,22 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
         filtered(&["--repository", &spelled, "--since", "1h", "--state", "settled"]).lines().count(),
         3
     );
-    assert_lines(&filtered(&["--until", "1h"]), &["No deliveries."]);
-    assert_lines(&filtered(&["--event", "ping"]), &["No deliveries."]);
+    assert_lines(&filtered(&["--until", "1h"]), &["No deliveries match --until."]);
+    assert_lines(&filtered(&["--event", "ping"]), &["No deliveries match --event 'ping'."]);
+    for spelling in ["push", "Push", "PUSH", world.compose(&world.push_main()).event] {
+        assert_eq!(filtered(&["--event", spelling]).lines().count(), 3, "{spelling}");
+    }
+    // Standard output stays for machines.
+    let nothing = run(&world, "reader-a", &["list", "--event", "pusch", "-o", "json"]);
+    let found: Value = serde_json::from_slice(&nothing.stdout).unwrap();
+    assert_eq!(found["items"], json!([]));
+    let told = String::from_utf8(nothing.stderr).unwrap();
+    assert!(
+        told.contains(
+            "`pusch` is no event that this program knows: those of repositories are Ping, PullRequest, Push"
+        ),
+        "{told}"
+    );
 }
 
 for_every_provider!(what_others_own_is_not_shown);
@@ -219,7 +234,10 @@ async fn a_replay_is_rehearsed_and_done_once() {
     );
 
     assert_lines(&print(&world, "reader-a", &["replay", id], 1), &["you may not create BuildRuns"]);
-    assert_lines(&print(&world, "editor-a", &["replay", "--event", "ping"], 3), &["nothing to replay"]);
+    assert_lines(
+        &print(&world, "editor-a", &["replay", "--event", "ping"], 3),
+        &["No deliveries match --event 'ping'. Nothing to replay."],
+    );
     assert_lines(&print(&world, "editor-a", &["replay"], 1), &["select deliveries either by id"]);
     let unknown = "abcdefghijklmnopqrstuvwxyz";
     assert_lines(&print(&world, "editor-a", &["replay", unknown], 1), &["it does not exist"]);

@@ -239,4 +239,19 @@ async fn no_log_line_repeats_a_key() {
     for (field, value) in [("rule", "push main"), ("rule", "on base"), ("reason", "branch-not-listed")] {
         assert!(lines.iter().any(|line| line[field] == value), "no line with {field} {value}:\n{log}");
     }
+    assert_eq!(
+        (&lines[0]["message"], &lines[0]["version"]),
+        (&"starting".into(), &env!("CARGO_PKG_VERSION").into())
+    );
+    let nothing = lines.iter().find(|line| line["message"] == "delivery stored; no rule fired");
+    let why = nothing.and_then(|line| line["why"].as_str()).unwrap_or_else(|| panic!("no reason:\n{log}"));
+    assert!(why.contains("the branch is dev, the rule is for main"), "{why}");
+    for line in &lines {
+        let target = line["target"].as_str().unwrap_or_default();
+        let is_own = target.starts_with("trigger_") || target.starts_with("shipwright_trigger");
+        assert!(
+            is_own || line["level"] == "WARN" || line["level"] == "ERROR",
+            "{target} is not ours: {line}"
+        );
+    }
 }

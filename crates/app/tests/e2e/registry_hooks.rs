@@ -37,15 +37,22 @@ async fn only_formats_that_are_set_up_are_served() {
     let refused = r#"{"status":"unauthorized","message":"the key or signature is missing or not accepted"}"#;
     let unused =
         r#"{"status":"ignored","message":"no tag was pushed that a build waits for; nothing to do"}"#;
-    for path in ["generic", "quay", "generic/no-key", "quay/no-key"] {
-        assert_eq!(post(&world, path).await, (StatusCode::UNAUTHORIZED, refused.to_owned()), "{path}");
+    let without_key = r#"{"status":"unauthorized","message":"the request carries no key; set the key of the notification at the registry"}"#;
+    for (path, body) in [
+        ("generic", without_key),
+        ("quay", without_key),
+        ("generic/no-key", refused),
+        ("quay/no-key", refused),
+    ] {
+        assert_eq!(post(&world, path).await, (StatusCode::UNAUTHORIZED, body.to_owned()), "{path}");
     }
     let with_key = format!("generic/{REGISTRY_KEY}");
     assert_eq!(post(&world, &with_key).await, (StatusCode::OK, unused.to_owned()));
     for path in [format!("harbor/{REGISTRY_KEY}"), "harbor".to_owned()] {
         let (status, text) = post(&world, &path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
-        assert!(text.contains("no build uses this repository"), "as for any unknown path: {text}");
+        assert!(text.contains("there is no such path"), "as for any unknown path: {text}");
+        assert!(text.contains("/hooks/registry/quay") && !text.contains("harbor"), "{text}");
     }
     let metrics = world.http.get(format!("{}/metrics", world.admin_url())).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();

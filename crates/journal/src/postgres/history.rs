@@ -68,8 +68,9 @@ impl Filter {
         if let Some(repository) = &query.repository {
             filter.add("d.repository =", repository.clone());
         }
-        if let Some(event) = &query.event {
-            filter.add("d.event =", event.clone());
+        if !query.events.is_empty() {
+            let events = filter.value(query.events.clone());
+            let _ = write!(filter.conditions, " AND d.event = ANY({events})");
         }
         if let Some(since) = query.since {
             filter.add("d.received_at >=", to_nanoseconds(since));

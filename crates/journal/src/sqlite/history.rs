@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use rusqlite::{Connection, ToSql};
+use serde_json::Value;
 
 use super::row;
 use crate::cursor::Cursor;
@@ -59,8 +60,9 @@ impl Filter {
         if let Some(repository) = &query.repository {
             filter.add("d.repository = :repository", ":repository", repository.clone());
         }
-        if let Some(event) = &query.event {
-            filter.add("d.event = :event", ":event", event.clone());
+        if !query.events.is_empty() {
+            let events = Value::from(query.events.clone()).to_string();
+            filter.add("d.event IN (SELECT value FROM json_each(:events))", ":events", events);
         }
         if let Some(since) = query.since {
             filter.add("d.received_at >= :since", ":since", to_nanoseconds(since));

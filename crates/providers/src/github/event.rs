@@ -6,13 +6,20 @@ use trigger_core::{
 };
 
 use super::repository::RepositoryBody;
-use crate::PayloadError;
 use crate::header::is_name;
 use crate::json::{Text, login, parse};
+use crate::{EventNames, PayloadError};
 
 pub(super) const PING: &str = "ping";
 const PUSH: &str = "push";
 const PULL_REQUEST: &str = "pull_request";
+
+/// Tags arrive as pushes.
+pub(super) const NAMES: &[EventNames] = &[
+    EventNames { own: PUSH, rule: "Push" },
+    EventNames { own: PULL_REQUEST, rule: "PullRequest" },
+    EventNames { own: PING, rule: "Ping" },
+];
 
 /// Whether an event of this name is always about a repository.
 pub(super) fn needs_repository(event: &str) -> bool {
@@ -43,8 +50,9 @@ struct OtherBody<'a> {
 struct PushBody<'a> {
     #[serde(borrow, rename = "ref")]
     reference: Text<'a>,
+    /// Always sent. Payloads that are abridged for a page, as in SHIP-0031, lack it.
     #[serde(borrow)]
-    after: Text<'a>,
+    after: Option<Text<'a>>,
     deleted: Option<bool>,
     #[serde(borrow)]
     repository: Option<RepositoryBody<'a>>,
@@ -118,7 +126,8 @@ fn other(body: &OtherBody<'_>, kind: GitEventKind) -> GitEvent {
 }
 
 fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
-    let commit = Commit::parse(&body.after.0).map_err(|_| PayloadError::Field("after"))?;
+    let commit = body.after.as_ref().and_then(|after| Commit::parse(&after.0).ok());
+    let commit = commit.ok_or(PayloadError::Field("after"))?;
     let deleted = body.deleted == Some(true) || commit.is_zero();
     let kind = match GitRef::parse(&body.reference.0).map_err(|_| PayloadError::Field("ref"))? {
         GitRef::Branch(branch) if deleted => GitEventKind::BranchDeleted { branch },

@@ -29,7 +29,8 @@ use trigger_core::{CredentialError, Credentials, Event, Events, KnownHosts};
 use self::repository::RepositoryBody;
 use crate::json::parse;
 use crate::{
-    DeliveryIdentity, PayloadError, Provider, RequestPayload, Sample, SampleError, SampleRequest, Selector,
+    DeliveryIdentity, EventNames, PayloadError, Provider, RequestPayload, Sample, SampleError, SampleRequest,
+    Selector,
 };
 
 /// GitHub, on github.com and on GitHub Enterprise.
@@ -89,6 +90,10 @@ impl Provider for GitHub {
 
     fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError> {
         event::read(payload.event, &payload.json).map(|event| Event::Git(event).into())
+    }
+
+    fn event_names(&self) -> &'static [EventNames] {
+        event::NAMES
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {

@@ -1,12 +1,19 @@
 //! The kind of an event. The header names it, and so does the body.
 
-use crate::PayloadError;
 use crate::json::Text;
+use crate::{EventNames, PayloadError};
 
 pub(super) const PUSH_HOOK: &str = "Push Hook";
 pub(super) const TAG_PUSH_HOOK: &str = "Tag Push Hook";
 pub(super) const MERGE_REQUEST_HOOK: &str = "Merge Request Hook";
 pub(super) const SYSTEM_HOOK: &str = "System Hook";
+
+/// A system hook has one name for events of every kind, so rules have none for it.
+pub(super) const NAMES: &[EventNames] = &[
+    EventNames { own: PUSH_HOOK, rule: "Push" },
+    EventNames { own: TAG_PUSH_HOOK, rule: "Tag" },
+    EventNames { own: MERGE_REQUEST_HOOK, rule: "PullRequest" },
+];
 
 /// The field of the body that names the event. Hooks of groups and systems have some events that are named by
 /// `event_name` alone.

@@ -37,7 +37,8 @@ use jiff::Timestamp;
 use trigger_core::{CredentialError, Credentials, Event, Events, KnownHosts};
 
 use crate::{
-    DeliveryIdentity, PayloadError, Provider, RequestPayload, Sample, SampleError, SampleRequest, Selector,
+    DeliveryIdentity, EventNames, PayloadError, Provider, RequestPayload, Sample, SampleError, SampleRequest,
+    Selector,
 };
 
 /// GitLab, on gitlab.com and on servers of one's own.
@@ -94,6 +95,10 @@ impl Provider for GitLab {
 
     fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError> {
         event::read(payload.event, &payload.json).map(|event| Event::Git(event).into())
+    }
+
+    fn event_names(&self) -> &'static [EventNames] {
+        kind::NAMES
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use trigger_core::DeliveryId;
 use trigger_images::image_changes;
 use trigger_journal::{Query, Record};
-use trigger_providers::parse_repository;
+use trigger_providers::{own_event_names, parse_repository};
 
 use super::caller::Caller;
 use super::error::ApiError;
@@ -188,7 +188,7 @@ fn history_query(query: DeliveryQuery) -> Result<Query, ApiError> {
     Ok(Query {
         id: None,
         repository: repository.transpose()?,
-        event,
+        events: event.as_deref().map(own_event_names).unwrap_or_default(),
         state: state.map(Into::into),
         since,
         until,

@@ -89,7 +89,9 @@ impl IntoResponse for ApiError {
 }
 
 pub(super) async fn no_such_path() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "there is no such path; GET /api/v1/openapi.json lists the paths")
+    let detail = "there is no such path; this port serves /healthz, /readyz, /metrics and the paths that GET \
+                  /api/v1/openapi.json lists; webhooks arrive on the other port";
+    ApiError::new(StatusCode::NOT_FOUND, detail)
 }
 
 pub(super) async fn no_such_method() -> ApiError {

@@ -155,7 +155,8 @@ impl Ingest {
         }
     }
 
-    /// The HTTP service. Every path without a route is answered as an unknown repository is.
+    /// The HTTP service. A path without a route is answered with the paths that have one: senders know theirs, and others
+    /// can try them all.
     pub fn router(&self) -> Router {
         let state = (self.routes.clone(), Arc::clone(&self.pipeline));
         Router::new().fallback(answer).with_state(state)
@@ -163,8 +164,9 @@ impl Ingest {
 }
 
 async fn answer(State((routes, pipeline)): State<(RouteTable, Arc<Pipeline>)>, request: Request) -> Response {
-    match routes.find(request.uri().path()) {
-        Some((route, key)) => route.answer(&pipeline, key.as_deref(), request).await,
-        None => HookResponse::NotFound.to(MessageKind::Delivery),
+    if let Some((route, key)) = routes.find(request.uri().path()) {
+        return route.answer(&pipeline, key.as_deref(), request).await;
     }
+    let message = format!("there is no such path; requests are accepted at {}", routes.paths().join(", "));
+    HookResponse::UnknownPath(message).to(MessageKind::Delivery)
 }

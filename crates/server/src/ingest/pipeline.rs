@@ -238,7 +238,11 @@ impl Pipeline {
         };
         let credential = route.credential(inbound).map_err(|error| {
             debug!(source = route.source(), error = %error, "rejected before any key was read");
-            let response = HookResponse::Unauthorized(AuthFailure::Unproven);
+            let failure = match error {
+                CredentialError::Missing => AuthFailure::Missing,
+                _ => AuthFailure::Unproven,
+            };
+            let response = HookResponse::Unauthorized(failure);
             let tried = route.untried(&about);
             route.unverified(&about, inbound, &tried);
             Rejected::because(response, error.to_string()).after_trying(tried)

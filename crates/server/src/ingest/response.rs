@@ -27,8 +27,10 @@ pub(crate) enum HookResponse {
     Malformed,
     /// 401: no key of the rules for the repository verifies the request.
     Unauthorized(AuthFailure),
-    /// 404: no rule is for the repository, or there is no such path.
+    /// 404: no rule is for the repository.
     NotFound,
+    /// 404: no route has the path of the request. With the paths that have one, as a sentence.
+    UnknownPath(String),
     /// 405: the method is not POST.
     MethodNotAllowed,
     /// 408: the body did not arrive in time.
@@ -46,7 +48,9 @@ pub(crate) enum HookResponse {
 /// Why a request is not authenticated. For the operator: the response does not contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuthFailure {
-    /// The request has no credential, or a malformed one.
+    /// The request has no credential.
+    Missing,
+    /// The request has a malformed credential.
     Unproven,
     /// No key verifies the request.
     NotVerified,
@@ -86,7 +90,7 @@ struct Body<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'a DeliveryId>,
-    message: Cow<'static, str>,
+    message: Cow<'a, str>,
 }
 
 impl HookResponse {
@@ -99,7 +103,7 @@ impl HookResponse {
             Self::Ignored | Self::Unused => "ignored",
             Self::Malformed => "malformed",
             Self::Unauthorized(_) => "unauthorized",
-            Self::NotFound => "not-found",
+            Self::NotFound | Self::UnknownPath(_) => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::BodyTimeout => "body-timeout",
             Self::TooLarge => "too-large",
@@ -153,7 +157,7 @@ impl HookResponse {
             | Self::StartedNothing(_)
             | Self::Ping
             | Self::Ignored => return None,
-            Self::Unauthorized(AuthFailure::Unproven) => "unproven",
+            Self::Unauthorized(AuthFailure::Missing | AuthFailure::Unproven) => "unproven",
             Self::Unauthorized(AuthFailure::NotVerified) => "not-verified",
             Self::Unauthorized(AuthFailure::NoKey) => "no-key",
             Self::Unavailable(UnavailableReason::NotReady) => "not-ready",
@@ -174,7 +178,7 @@ impl HookResponse {
             }
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownPath(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -184,8 +188,8 @@ impl HookResponse {
         }
     }
 
-    fn message(&self, sent: MessageKind) -> &'static str {
-        let words = |of_delivery, of_notification| match sent {
+    fn message(&self, sent: MessageKind) -> &str {
+        let words = |of_delivery: &'static str, of_notification: &'static str| match sent {
             MessageKind::Delivery => of_delivery,
             MessageKind::Notification => of_notification,
         };
@@ -203,11 +207,16 @@ impl HookResponse {
                 "the request is not a delivery of this provider",
                 "the request is not a notification of this registry",
             ),
+            Self::Unauthorized(AuthFailure::Missing) => words(
+                "the request is not signed; set the secret of the webhook at the provider",
+                "the request carries no key; set the key of the notification at the registry",
+            ),
             Self::Unauthorized(_) => words(
                 "the signature is missing or not accepted",
                 "the key or signature is missing or not accepted",
             ),
             Self::NotFound | Self::Unused => "no build uses this repository",
+            Self::UnknownPath(paths) => paths,
             Self::MethodNotAllowed => words("deliveries are sent by POST", "notifications are sent by POST"),
             Self::BodyTimeout => "the body did not arrive in time",
             Self::TooLarge => "the body is too large",

@@ -8,6 +8,9 @@ use percent_encoding::percent_decode_str;
 
 use super::pipeline::AnyRoute;
 
+/// The paths that a response lists: those of all providers and of all formats of notifications.
+const MAX_LISTED: usize = 16;
+
 /// Which route answers under which path. Routes come and go while requests are served; clones share the table.
 #[derive(Clone, Default)]
 pub struct RouteTable(Arc<Shared>);
@@ -30,6 +33,15 @@ impl RouteTable {
     /// Answers requests under `path` as an unknown path from now on. True if there was a route.
     pub fn remove(&self, path: &str) -> bool {
         self.change(|paths| paths.remove(path).is_some())
+    }
+
+    /// The first paths with a route, in the order of the alphabet, up to [`MAX_LISTED`].
+    pub(super) fn paths(&self) -> Vec<String> {
+        let paths = self.0.paths.load();
+        let mut paths: Vec<_> = paths.keys().map(ToString::to_string).collect();
+        paths.sort_unstable();
+        paths.truncate(MAX_LISTED);
+        paths
     }
 
     /// The route of a path; and the key at its end, for a route that takes one there. A slash at the end, and several in
@@ -111,6 +123,7 @@ mod tests {
         assert!(seen_elsewhere.find("/hooks/forge").is_none());
         table.insert("/hooks/forge", Arc::new(Silent { takes_key: false }));
         assert!(seen_elsewhere.find("/hooks/forge").is_some());
+        assert_eq!(seen_elsewhere.paths(), ["/hooks/forge"]);
         for more in ["/hooks/forge/", "//hooks/forge", "/hooks//forge//"] {
             assert!(seen_elsewhere.find(more).is_some(), "{more}");
         }

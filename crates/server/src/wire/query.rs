@@ -11,7 +11,8 @@ pub struct DeliveryQuery {
     /// Only deliveries for this repository, in any spelling of its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
-    /// Only deliveries with this event name, as the provider spells it.
+    /// Only deliveries of this event, in any spelling of a rule's name or a provider's, such as `PullRequest` or
+    /// `pull_request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Only deliveries in this state.

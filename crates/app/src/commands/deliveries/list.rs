@@ -6,6 +6,7 @@ use trigger_server::wire;
 use super::pages::deliveries;
 use super::{Filters, rows, watch};
 use crate::admin_client::{Client, Format, Output, Table};
+use crate::sanitize::escape_lines_for_terminal;
 
 /// Flags of `deliveries list`.
 #[derive(Debug, clap::Args)]
@@ -35,16 +36,19 @@ pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode>
         return rejections(client, args.limit, &format).await;
     }
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let nothing_found = args.filters.nothing_found();
     let query = args.filters.query()?;
     if args.watch {
-        return watch::run(client, query, limit, &format).await;
+        return watch::run(client, query, limit, &format, &nothing_found).await;
     }
     let found = deliveries(client, query, limit).await?;
+    if found.items.is_empty() {
+        let text = escape_lines_for_terminal(&nothing_found);
+        anstream::eprintln!("{text} `deliveries list --rejected` lists rejected requests.");
+    }
     match format {
         Format::Notation(notation) => println!("{}", notation.write(&found)?),
-        Format::Table(_) if found.items.is_empty() => {
-            anstream::eprintln!("No deliveries. `deliveries list --rejected` lists rejected requests.");
-        }
+        Format::Table(_) if found.items.is_empty() => {}
         Format::Table(width) => {
             let rows = found.items.iter().map(|item| rows::delivery(item, width)).collect();
             Table::print_all(rows::delivery_columns(width), rows);

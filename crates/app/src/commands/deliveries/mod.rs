@@ -8,12 +8,13 @@ mod rows;
 mod show;
 mod watch;
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use trigger_providers::parse_repository;
+use trigger_providers::{own_event_names, parse_repository, rule_event_name, rule_event_names};
 use trigger_server::wire;
 
 use crate::admin_client::{Client, NotFound, ServerArgs, parse_time};
@@ -52,7 +53,8 @@ struct Filters {
     /// Only deliveries of this repository. It need not be spelled as in the Build.
     #[arg(long, value_name = "URL")]
     repository: Option<String>,
-    /// Only deliveries of this event, by the provider's name, such as `push`.
+    /// Only deliveries of this event, such as Push, PullRequest or "PipelineRun Succeeded". Other spellings and the
+    /// provider's names are accepted too.
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
     /// Only deliveries in this state.
@@ -99,6 +101,33 @@ impl Filters {
         repository.is_none() && event.is_none() && state.is_none() && since.is_none() && until.is_none()
     }
 
+    /// Why nothing was found, for the person who set these filters.
+    fn nothing_found(&self) -> String {
+        if self.is_empty() {
+            return "No deliveries.".to_owned();
+        }
+        let mut set = Vec::new();
+        set.extend(self.repository.as_ref().map(|text| format!("--repository {text}")));
+        set.extend(self.event.as_ref().map(|text| format!("--event '{text}'")));
+        set.extend(
+            self.state
+                .and_then(|state| state.to_possible_value())
+                .map(|value| format!("--state {}", value.get_name())),
+        );
+        set.extend(self.since.map(|_| "--since".to_owned()));
+        set.extend(self.until.map(|_| "--until".to_owned()));
+        let mut text = format!("No deliveries match {}.", set.join(", "));
+        if let Some(event) = self.event.as_deref().filter(|event| !is_event_of_rules(event)) {
+            let known = rule_event_names().join(", ");
+            let _ = write!(
+                text,
+                " `{event}` is no event that this program knows: those of repositories are {known}; others are written as \
+                 the provider writes them, or like 'PipelineRun Succeeded' and 'Image REF'."
+            );
+        }
+        text
+    }
+
     /// The query, with the repository in its canonical spelling.
     fn query(self) -> anyhow::Result<wire::DeliveryQuery> {
         let repository = self.repository.map(|url| {
@@ -115,6 +144,13 @@ impl Filters {
             after: None,
         })
     }
+}
+
+/// Whether `event` names an event that rules can wait for.
+fn is_event_of_rules(event: &str) -> bool {
+    let kinds = ["PipelineRun ", "Image "];
+    kinds.iter().any(|kind| event.starts_with(kind))
+        || own_event_names(event).iter().any(|own| rule_event_names().contains(&rule_event_name(own)))
 }
 
 impl From<StateName> for wire::State {
@@ -137,5 +173,18 @@ mod tests {
         let repository = Some("https://GitHub.com/Acme/Web.git".to_owned());
         let filters = Filters { repository, event: None, state: None, since: None, until: None };
         assert_eq!(filters.query().unwrap().repository.as_deref(), Some("github.com/acme/web"));
+    }
+
+    #[test]
+    fn filters_that_find_nothing_are_named_with_the_events_that_exist() {
+        let filters = |event: &str| Filters { event: Some(event.to_owned()), ..Filters::default() };
+        assert_eq!(Filters::default().nothing_found(), "No deliveries.");
+        for event in ["push", "PullRequest", "merge_request", "PipelineRun Failed", "Image node:20"] {
+            assert_eq!(filters(event).nothing_found(), format!("No deliveries match --event '{event}'."));
+        }
+        let text = filters("pusch").nothing_found();
+        assert!(text.contains("`pusch` is no event that") && text.contains("PullRequest, Push"), "{text}");
+        let state = Filters { state: Some(StateName::Failed), ..Filters::default() };
+        assert_eq!(state.nothing_found(), "No deliveries match --state failed.");
     }
 }

@@ -11,7 +11,7 @@ use super::pages::deliveries;
 use super::show::full_id;
 use crate::admin_client::Client;
 use crate::render_decisions::{RenderedDecision, print_decisions};
-use crate::sanitize::escape_for_terminal;
+use crate::sanitize::{escape_for_terminal, escape_lines_for_terminal};
 use crate::sender::unique_id;
 
 /// Flags of `deliveries replay`.
@@ -54,9 +54,10 @@ const BATCH: usize = 100;
 
 pub(super) async fn run(client: &Client, args: Args) -> anyhow::Result<ExitCode> {
     let Args { ids, filters, limit, dry_run, yes, request } = args;
+    let nothing_found = filters.nothing_found();
     let ids = select(client, ids, filters, limit).await?;
     if ids.is_empty() {
-        anstream::eprintln!("No delivery matches: nothing to replay.");
+        anstream::eprintln!("{} Nothing to replay.", escape_lines_for_terminal(&nothing_found));
         return Ok(ExitCode::from(NOTHING_MATCHES));
     }
     let preview = send(client, &ids, None).await?;

@@ -1,5 +1,6 @@
 //! Table rows of deliveries and rejections.
 
+use trigger_providers::rule_event_name;
 use trigger_server::wire::{Delivery, Rejection, State};
 
 use super::changes;
@@ -8,7 +9,7 @@ use crate::admin_client::{Cell, Column, Width, age, rfc3339};
 /// The minimum widths fit later rows of a watch: ages, states and the names of usual events.
 const AGE: Column = Column::at_least("AGE", 4);
 const STATE: Column = Column::at_least("STATE", "settled".len());
-const EVENT: Column = Column::at_least("EVENT", "pull_request".len());
+const EVENT: Column = Column::at_least("EVENT", "PullRequest".len());
 
 /// The columns of [`delivery`].
 pub(super) fn delivery_columns(width: Width) -> &'static [Column] {
@@ -35,7 +36,9 @@ pub(super) fn delivery_columns(width: Width) -> &'static [Column] {
 pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
     let id = Cell::plain(&item.id);
     let object = || item.object.as_ref().map(ToString::to_string);
-    let other = || (item.event.clone(), item.repository.clone().or_else(object).unwrap_or_default());
+    let other = || {
+        (rule_event_name(&item.event).to_owned(), item.repository.clone().or_else(object).unwrap_or_default())
+    };
     let (event, about) = changes::event_and_image(item).unwrap_or_else(other);
     let about = Cell::or_dash(Some(about));
     match width {
@@ -53,8 +56,8 @@ pub(super) fn delivery(item: &Delivery, width: Width) -> Vec<Cell> {
             state(item.state),
             Cell::plain(item.attempts.to_string()),
             Cell::plain(&item.source),
-            // The full name, as `--event` takes it.
-            Cell::plain(&item.event),
+            // The full name of an image's event, as `--event` takes it.
+            Cell::plain(rule_event_name(&item.event)),
             about,
             Cell::plain(item.replay_of.as_deref().unwrap_or("-")),
             result(item),
@@ -84,7 +87,7 @@ pub(super) fn rejection(item: &Rejection) -> Vec<Cell> {
         Cell::plain(&item.id),
         Cell::bad(format!("{} {}", item.status, item.answer)),
         Cell::plain(item.times.to_string()),
-        Cell::or_dash(Some(&item.event)),
+        Cell::or_dash(Some(rule_event_name(&item.event))),
         Cell::or_dash(item.repository.as_ref()),
         reason,
     ]
@@ -214,14 +217,14 @@ mod tests {
                 ["Image and 1 more", "docker.io/library/node:20 (team-a)"],
             ),
             ("tekton", "PipelineRun Succeeded", object("ci-1"), ["PipelineRun Succeeded", "team-a/ci-1"]),
-            ("github", "push", None, ["push", "-"]),
+            ("github", "push", None, ["Push", "-"]),
         ] {
             let (source, event) = (source.to_owned(), event.to_owned());
             let item = Delivery { source, event, object, ..item(State::Settled, None, Summary::default()) };
             let row = delivery(&item, Width::Usual);
             assert_eq!([row[3].text(), row[4].text()], expected);
             let wide = delivery(&item, Width::Wide);
-            assert_eq!([wide[5].text(), wide[6].text()], [&item.event, expected[1]]);
+            assert_eq!([wide[5].text(), wide[6].text()], [rule_event_name(&item.event), expected[1]]);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use anstream::println;
 use anyhow::{Context, bail};
 use owo_colors::OwoColorize;
+use trigger_providers::rule_event_name;
 use trigger_server::wire::{
     Decision, DeliveryDetail, DeliveryQuery, KnownDelivery, Launch, Outcome, Rejection, RejectionQuery,
     Rejections, ResourceRef, RunState, State,
@@ -85,7 +86,8 @@ fn print_delivery(delivery: &DeliveryDetail) {
     println!("Delivery {}  {}", delivery.id.bold(), state(delivery.state).coloured());
     let about = request.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
     let at = request.received_at;
-    line("received", &format!("{}{about}, {} ago, {}", request.event, age(at), rfc3339(at)));
+    let event = rule_event_name(&request.event);
+    line("received", &format!("{event}{about}, {} ago, {}", age(at), rfc3339(at)));
     let sender = request.provider_id.as_deref();
     let sender = sender.map(|id| format!(", {} delivery {id}", request.source)).unwrap_or_default();
     let source = || match delivery.verification.observed {
@@ -237,7 +239,7 @@ fn print_rejection(rejection: &Rejection) {
         format!("{} {}", rejection.status, rejection.answer).red()
     );
     let about = rejection.repository.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
-    let event = if rejection.event.is_empty() { "unknown event" } else { &rejection.event };
+    let event = if rejection.event.is_empty() { "unknown event" } else { rule_event_name(&rejection.event) };
     line("received", &format!("{event}{about}, {} ago, {}", age(rejection.at), rfc3339(rejection.at)));
     let from = rejection.from.as_deref().map(|from| format!(" from {from}")).unwrap_or_default();
     let sender = rejection.provider_id.as_deref();

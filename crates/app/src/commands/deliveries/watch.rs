@@ -5,12 +5,14 @@ use anstream::println;
 use jiff::Timestamp;
 use reqwest::Response;
 use tokio::time::Instant;
+use trigger_providers::own_event_names;
 use trigger_runtime::{Backoff, ExpiringMap};
 use trigger_server::wire::{Delivery, DeliveryQuery, State};
 
 use super::pages::deliveries;
 use super::rows;
 use crate::admin_client::{Client, Format, Notation, Table};
+use crate::sanitize::escape_lines_for_terminal;
 
 /// The delays before reconnects.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(10) };
@@ -23,17 +25,22 @@ const REMEMBERED: usize = 10_000;
 /// How long that is remembered. A delivery settles, or fails, within a day.
 const REMEMBERED_FOR: Duration = Duration::from_hours(24);
 
-/// Prints the list and then each change. Reconnects when the connection breaks.
+/// Prints the list and then each change. Reconnects when the connection breaks. Prints `nothing_found` to standard
+/// error if the list is empty.
 pub(super) async fn run(
     client: &Client,
     query: DeliveryQuery,
     limit: usize,
     format: &Format,
+    nothing_found: &str,
 ) -> anyhow::Result<ExitCode> {
     // The stream is opened before the list is read, so that no change between them is lost.
     let mut stream = Stream::open(client).await?;
     let mut first = deliveries(client, query.clone(), limit).await?.items;
     first.reverse();
+    if first.is_empty() {
+        anstream::eprintln!("{} Waiting for new ones.", escape_lines_for_terminal(nothing_found));
+    }
     let mut printer = Printer::begin(format, &first);
     for item in first {
         printer.show(&item)?;
@@ -77,7 +84,7 @@ async fn reconnect(
 fn matches(query: &DeliveryQuery, item: &Delivery) -> bool {
     let DeliveryQuery { repository, event, state, since, until, limit: _, after: _ } = query;
     repository.as_ref().is_none_or(|wanted| item.repository.as_ref() == Some(wanted))
-        && event.as_ref().is_none_or(|wanted| item.event == *wanted)
+        && event.as_ref().is_none_or(|wanted| own_event_names(wanted).contains(&item.event))
         && state.is_none_or(|wanted| item.state == wanted)
         && since.is_none_or(|since| item.received_at >= since)
         && until.is_none_or(|until| item.received_at < until)

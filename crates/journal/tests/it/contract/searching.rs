@@ -61,8 +61,13 @@ pub(crate) async fn every_filter_narrows_the_history(store: &mut impl Store) {
         (all(), vec![&pending, &claimed, &settled, &failed]),
         (Query { repository: web.clone(), ..all() }, vec![&claimed, &failed]),
         (Query { repository: Some("github.com/acme".to_owned()), ..all() }, vec![]),
-        (Query { event: Some("push".to_owned()), ..all() }, vec![&pending, &settled, &failed]),
-        (Query { event: Some("pull_request".to_owned()), ..all() }, vec![&claimed]),
+        (Query { events: vec!["push".to_owned()], ..all() }, vec![&pending, &settled, &failed]),
+        (Query { events: vec!["pull_request".to_owned()], ..all() }, vec![&claimed]),
+        (
+            Query { events: vec!["push".to_owned(), "pull_request".to_owned()], ..all() },
+            vec![&pending, &claimed, &settled, &failed],
+        ),
+        (Query { events: vec!["\"]' OR 1=1".to_owned()], ..all() }, vec![]),
         (Query { state: Some(State::Pending), ..all() }, vec![&pending]),
         (Query { state: Some(State::Claimed), ..all() }, vec![&claimed]),
         (Query { state: Some(State::Settled), ..all() }, vec![&settled]),
@@ -93,7 +98,7 @@ pub(crate) async fn pages_join_without_gap_or_overlap(store: &mut impl Store) {
         assert_eq!(walk(store, Query { limit, ..Query::default() }).await, sent, "limit {limit}");
     }
     let query =
-        Query { limit: 4, since: Some(moment(5)), event: Some("push".to_owned()), ..Query::default() };
+        Query { limit: 4, since: Some(moment(5)), events: vec!["push".to_owned()], ..Query::default() };
     assert_eq!(walk(store, query).await, sent[..15]);
 }
 

@@ -20,6 +20,20 @@ fn after() -> CommitRef {
 }
 
 #[test]
+fn the_abridged_payload_of_ship_0031_lacks_the_commit_and_says_so() {
+    let snippet = r#"{"ref": "refs/heads/main", "before": "before-commit-id", "repository": {
+        "full_name": "acme/web", "html_url": "https://github.com/acme/web"}, "head_commit": {
+        "message": "commit message", "author": {"name": "Author's Name"}, "id": "commit-id",
+        "timestamp": "2022-02-18T11:02:02.635313+01:00"}}"#;
+    assert_eq!(select("push", snippet).unwrap().names, [web()]);
+    assert_eq!(read("push", snippet), Err(PayloadError::Field("after")));
+    let with_after = format!(r#"before-commit-id", "after": "{AFTER}"#);
+    let complete = edited(snippet, &[("before-commit-id", &with_after)]);
+    let kind = GitEventKind::Push { branch: branch("main"), commit: after() };
+    assert_eq!(read("push", &complete).unwrap().kind, kind);
+}
+
+#[test]
 fn a_push_is_read() {
     let json = push("refs/heads/feature/a", 20);
     assert!((10_000..16_000).contains(&json.len()), "{} bytes are no typical push", json.len());

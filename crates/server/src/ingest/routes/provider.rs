@@ -241,6 +241,7 @@ impl Route for ProviderRoute {
             let (repository, event) = (about.repository, about.event);
             let received_at = arrival.delivery.value().received_at;
             let inline = self.inline_decision(&events, &arrival.delivery, &about.candidates).await;
+            let why = inline.as_ref().map(InlineDecision::why);
             let (decided, counts) = inline
                 .map(|InlineDecision { decisions, counts }| {
                     (Decided { decisions, ..Decided::default() }, counts)
@@ -258,7 +259,7 @@ impl Route for ProviderRoute {
             }
             if let Some(counts) = counts.filter(|_| is_first) {
                 counts.count(received_at, &self.parts.decisions);
-                info!(repository, event, delivery = %id, rules, "delivery stored; no rule fired, `--log debug` logs why");
+                info!(repository, event, delivery = %id, rules, why, "delivery stored; no rule fired");
             } else {
                 info!(repository, event, delivery = %id, outcome = ?outcome, "delivery stored");
             }
