@@ -35,8 +35,10 @@ fn check_output(args: &[&str], output: &Output, success: bool, parts: &[&str]) {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.success(), success, "{args:?}: {text}");
+    // Sentences may be broken into lines.
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in parts {
-        assert!(text.contains(part), "{args:?} does not say `{part}`:\n{text}");
+        assert!(words(&text).contains(&words(part)), "{args:?} does not say `{part}`:\n{text}");
     }
 }
 
@@ -65,7 +67,7 @@ fn a_proxy_of_the_environment_is_not_for_this_machine() {
 #[test]
 fn dev_runs_the_demo() {
     check(
-        &["dev", "--once"],
+        &["dev", "--once", "--verbose"],
         true,
         &[
             "202 Accepted",
@@ -83,6 +85,104 @@ fn dev_runs_the_demo() {
             "All steps succeeded.",
         ],
     );
+}
+
+#[test]
+fn the_demo_fits_on_a_screen_and_shows_each_kind_of_output_once() {
+    let output = run(&["dev", "--once"]);
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(text.lines().count() <= 60, "{} lines:\n{text}", text.lines().count());
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "wider than 80 columns: {line}");
+    }
+    let parts =
+        ["202 Accepted", "fired", "the branch is main, the rule is for release-*", "All steps succeeded."];
+    check_output(&["dev", "--once"], &output, true, &parts);
+}
+
+/// The demo as it stays up, until it is dropped.
+struct Demo {
+    child: std::process::Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Demo {
+    fn start(folder: &Path) -> Self {
+        let mut command = command(&["dev"]);
+        command.env("XDG_RUNTIME_DIR", folder).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = std::sync::mpsc::channel();
+        let output = std::io::BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in std::io::BufRead::lines(output).map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The text up to a line with `part`.
+    fn until(&self, part: &str) -> String {
+        let mut text = String::new();
+        // Sentences may be broken into lines.
+        while !text.split_whitespace().collect::<Vec<_>>().join(" ").contains(part) {
+            let line = self.lines.recv_timeout(std::time::Duration::from_mins(2));
+            text.push_str(&line.unwrap_or_else(|_| panic!("`{part}` is missing:\n{text}")));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn another_terminal_finds_the_demo_and_each_delivery_is_a_line_until_the_terminal_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let none = command(&["dev", "env"]).env("XDG_RUNTIME_DIR", folder.path()).output().unwrap();
+    check_output(&["dev", "env"], &none, false, &["no demo runs: start `shipwright-trigger dev`"]);
+    let mut demo = Demo::start(folder.path());
+    let invitation = demo.until("Ctrl-C");
+    for part in ["dev env)", "explain push --repo", "deliveries list --rejected"] {
+        assert!(invitation.contains(part), "`{part}` is not suggested:\n{invitation}");
+    }
+    let found = command(&["dev", "env"]).env("XDG_RUNTIME_DIR", folder.path()).output().unwrap();
+    assert!(found.status.success());
+    let exports = String::from_utf8(found.stdout).unwrap();
+    let variables: BTreeMap<_, _> = exports
+        .lines()
+        .map(|line| line.strip_prefix("export ").unwrap().split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+        .collect();
+    let kubeconfig = folder.path().join("shipwright-trigger-dev/kubeconfig");
+    assert_eq!(variables["KUBECONFIG"], kubeconfig.to_str().unwrap());
+    assert!(kubeconfig.exists());
+    let send = |more: &[&str]| {
+        let args = [&["send", "push", "--repo", "https://github.com/acme/web"], more].concat();
+        command(&args).envs(&variables).output().unwrap()
+    };
+    assert!(send(&["--ref", "main"]).status.success());
+    demo.until("started team-a/web-");
+    assert!(send(&["--ref", "dev"]).status.success());
+    demo.until("started nothing: the branch is dev");
+    assert!(!send(&["--secret", "wrong"]).status.success());
+    demo.until("rejected with 401");
+    check_output(
+        &["deliveries", "list"],
+        &command(&["deliveries", "list"]).envs(&variables).output().unwrap(),
+        true,
+        &["the branch is dev, the rule is for main"],
+    );
+    let pid = rustix::process::Pid::from_child(&demo.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    demo.until("Stopped.");
+    assert!(demo.child.wait().unwrap().success());
+    assert!(!kubeconfig.exists(), "nothing is left behind");
 }
 
 #[test]
@@ -154,6 +254,7 @@ fn errors_say_what_to_do() {
     check(&["serve", "--hook-path", "github=x"], false, &["must start with `/`"]);
     check(&["serve", "--registry-hook", "ecr=/x"], false, &["unknown notification format `ecr`", "quay"]);
     check(&["serve", "--admin-auth", "some"], false, &["kubernetes, none"]);
+    check(&["serve", "--journal", "nope"], false, &["not a journal: write sqlite:PATH"]);
     check(&["deliveries", "list", "--server", "http://127.0.0.1:1"], false, &["kubectl port-forward"]);
     check(&["--log", "=,", "serve"], false, &["use a level such as `info`"]);
     let unreachable =
@@ -470,11 +571,71 @@ fn explain_takes_images_from_objects() {
 }
 
 #[test]
+fn the_short_help_of_serve_is_the_most_needed_and_every_option_has_a_heading() {
+    let help = |flag: &str| String::from_utf8(run(&["serve", flag]).stdout).unwrap();
+    let (short, long) = (help("-h"), help("--help"));
+    assert!(short.lines().count() <= 60, "{} lines:\n{short}", short.lines().count());
+    for part in ["--journal", "--listen", "--namespace", "`serve --help` lists all options"] {
+        assert!(short.contains(part), "`{part}` is missing:\n{short}");
+    }
+    assert!(!short.contains("--max-bodies") && long.contains("--max-bodies"));
+    // What has no heading is below `Options`: the last three are clap's and the demo has none.
+    let (_, options) = long.split_once("\nOptions:\n").unwrap();
+    let without_heading = options.split("\n\n").next().unwrap_or_default();
+    for flag in ["--listen", "--max-connections", "--header-timeout"] {
+        assert!(!without_heading.contains(flag), "{flag} has no heading:\n{without_heading}");
+    }
+}
+
+#[test]
+fn a_misspelled_variable_of_the_environment_is_reported_without_its_value() {
+    let mut command =
+        command(&["explain", "push", "--repo", "github.com/acme/web", "--manifests", "/nowhere"]);
+    command.env("SHIPWRIGHT_TRIGGER_SECRT", "hush").env("SHIPWRIGHT_TRIGGER_LISTN", ":1");
+    let errors = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(errors.contains("SHIPWRIGHT_TRIGGER_LISTN is unknown and has no effect"), "{errors}");
+    assert!(errors.contains("did you mean SHIPWRIGHT_TRIGGER_SECRET?"), "{errors}");
+    assert!(!errors.contains("hush"), "{errors}");
+}
+
+#[test]
+fn events_may_be_spelled_as_rules_spell_them() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    for event in ["pull-request", "pull_request", "PullRequest"] {
+        let args = ["explain", "--manifests", examples, event, "--repo", "github.com/acme/web"];
+        check(&args, true, &["the event is PullRequest, the rule is for Push"]);
+    }
+}
+
+#[test]
 fn a_key_in_the_environment_is_not_shown() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
     let output =
         command.args(["send", "push", "--help"]).env("SHIPWRIGHT_TRIGGER_SECRET", "hush").output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stdout).contains("hush"));
+}
+
+#[test]
+fn a_journal_is_copied_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("{}/{name}", path(&folder));
+    let address = format!("sqlite:{}", file("journal.db"));
+    drop(
+        trigger_journal::SqliteJournal::open(file("journal.db"), trigger_journal::sqlite::Options::default())
+            .unwrap(),
+    );
+    check(&["journal", "check", "--journal", &address], true, &["is in order: 0 deliveries"]);
+    let backup = ["journal", "backup", "--journal", &address, &file("copy.db")];
+    check(&backup, true, &["copy.db holds 0 deliveries"]);
+    check(&backup, false, &["copy.db exists and is not overwritten: remove it"]);
+    let streamed = run(&["journal", "backup", "--journal", &address, "-"]).stdout;
+    std::fs::write(file("streamed.db"), streamed).unwrap();
+    let streamed = format!("sqlite:{}", file("streamed.db"));
+    check(&["journal", "check", "--journal", &streamed], true, &["is in order: 0 deliveries"]);
+    let elsewhere = ["journal", "check", "--journal", "sqlite:/nowhere/journal.db"];
+    check(&elsewhere, false, &["/nowhere/journal.db does not exist"]);
+    let postgres = ["journal", "backup", "--journal", "postgres://u:hush@db/x", "copy.db"];
+    check(&postgres, false, &["postgres://u@db/x is in PostgreSQL: back it up with `pg_dump"]);
 }
 
 #[test]
@@ -492,9 +653,18 @@ fn every_flag_of_serve_has_an_environment_name_and_every_command_its_help() {
     let named = help.matches("[env: SHIPWRIGHT_TRIGGER_").count();
     // All but `--help` and `--version`.
     assert_eq!(named + 2, flags, "{help}");
-    for command in
-        ["dev", "serve", "send", "explain", "validate", "deliveries", "images", "crds", "completions"]
-    {
+    for command in [
+        "dev",
+        "serve",
+        "send",
+        "explain",
+        "validate",
+        "deliveries",
+        "images",
+        "journal",
+        "crds",
+        "completions",
+    ] {
         check(&[command, "--help"], true, &["Usage: "]);
     }
     check(&["completions", "bash"], true, &["complete -F"]);

@@ -36,7 +36,7 @@ impl StoredRoles<'_> {
         let rules = found.as_ref().and_then(|role| role.value["rules"].as_array());
         let namespaces: Vec<_> =
             Some(namespace).filter(|name| !name.is_empty()).map(str::to_owned).into_iter().collect();
-        let rule = |rule: &Value| AccessRule {
+        let read = |rule: &Value| AccessRule {
             verbs: texts(&rule["verbs"]),
             groups: texts(&rule["apiGroups"]),
             resources: texts(&rule["resources"]),
@@ -44,7 +44,7 @@ impl StoredRoles<'_> {
         };
         // Rules for single objects are left out: no scenario has them.
         let for_all = |rule: &&Value| rule["resourceNames"].as_array().is_none_or(Vec::is_empty);
-        rules.into_iter().flatten().filter(for_all).map(rule).collect()
+        rules.into_iter().flatten().filter(for_all).map(read).collect()
     }
 }
 

@@ -57,7 +57,7 @@ impl ImageDemo {
                     "The image {image} changes; a rule of the Build {} waits for it",
                     build.name
                 ));
-                succeeded &= self.push(playground, image, build).await?;
+                succeeded &= self.push(story, playground, image, build).await?;
             } else {
                 story.step(&format!(
                     "Its BuildRun has pushed {image}; a rule of the Build {} waits for it",
@@ -65,8 +65,8 @@ impl ImageDemo {
                 ));
             }
             let record = playground.image_changed(image, build, begin).await?;
-            story::observed(&record);
-            succeeded &= follow(playground, &record).await?;
+            story.observed(&record);
+            succeeded &= follow(story, playground, &record).await?;
         }
         Ok(succeeded)
     }
@@ -74,6 +74,7 @@ impl ImageDemo {
     /// Shows that the first version started nothing, then pushes the second. False if it did start a run.
     async fn push(
         &self,
+        story: &Story,
         playground: &Playground,
         image: &ImageRef,
         build: &ObjectKey,
@@ -81,11 +82,11 @@ impl ImageDemo {
         playground.resolves_to(image, &self.before).await?;
         let runs = playground.list(&build_runs()).await?;
         let runs = runs.iter().filter(|run| belongs_to(run, build)).count();
-        story::first_version(&self.before, runs);
+        story.first_version(&self.before, runs);
         let pushed = playground.registry.push(image, "the second version").await?;
         story::pushed(&pushed);
         playground.resolves_to(image, &pushed).await?;
-        story::notified(REGISTRY_HOOK, &pushed);
+        story.notified(REGISTRY_HOOK, &pushed);
         Ok(runs == 0)
     }
 }

@@ -71,24 +71,25 @@ impl PipelineDemo {
         let finished = playground.finished(&pipeline_runs(), &run).await?;
         let succeeded = story::tekton_run("PipelineRun", &run, &finished, "the simulated Tekton");
         let followed = match &self.shows {
-            Shows::Rule { .. } => follow_rule(playground, finished).await?,
-            Shows::CustomTask { .. } => follow_custom_tasks(playground, &run, &finished).await?,
+            Shows::Rule { .. } => follow_rule(story, playground, finished).await?,
+            Shows::CustomTask { .. } => follow_custom_tasks(story, playground, &run, &finished).await?,
         };
         Ok(succeeded && followed)
     }
 }
 
 /// Follows the delivery that the end of a PipelineRun causes.
-async fn follow_rule(playground: &Playground, finished: Value) -> anyhow::Result<bool> {
+async fn follow_rule(story: &mut Story, playground: &Playground, finished: Value) -> anyhow::Result<bool> {
     let run: PipelineRun = serde_json::from_value(finished)?;
     let event = run.event(Timestamp::now()).context("the PipelineRun has not started")?;
     let record = playground.observed(&PipelineRunChange::delivery_id(&event)).await?;
-    story::observed(&record);
-    follow(playground, &record).await
+    story.observed(&record);
+    follow(story, playground, &record).await
 }
 
 /// Shows the custom tasks of a PipelineRun and their BuildRuns. False if there is none, or one failed.
 async fn follow_custom_tasks(
+    story: &Story,
     playground: &Playground,
     run: &ObjectKey,
     finished: &Value,
@@ -102,10 +103,10 @@ async fn follow_custom_tasks(
         let build_run = text(&task["status"]["extraFields"]["buildRunName"]);
         let build_run = ObjectKey::new(run.namespace.as_ref(), build_run);
         if let Some(object) = playground.get(&build_runs(), &build_run).await? {
-            succeeded &= story::build_run(&build_run, &object);
+            succeeded &= story.build_run(&build_run, &object);
         }
     }
-    story::results(finished);
+    story.results(finished);
     Ok(succeeded)
 }
 

@@ -18,6 +18,8 @@ use trigger_providers::Provider;
 use trigger_simulation::{SimulationOptions, simulate_builds, simulate_pipelines};
 
 use super::followed_images::push_first_versions;
+use super::known_folder::{KUBECONFIG, KnownFolder};
+use super::live::Live;
 use super::objects::{build_runs, condition};
 use super::registry::Registry;
 use super::story::while_waiting;
@@ -49,16 +51,20 @@ pub(crate) struct Playground {
     pub(super) program: Program,
     /// The administrator's token, for the admin API.
     pub(super) token: String,
-    /// Holds the kubeconfig, the journal and the registry's key. Removed on drop.
+    /// Holds the journal and the registry's key, and the kubeconfig if there is no other folder. Removed on drop.
     folder: TempDir,
+    /// The folder in which other terminals find the demo, if it stays up and is the only one.
+    pub(super) known: Option<KnownFolder>,
 }
 
 impl Playground {
-    /// Starts the cluster and the registry, loads the manifests, starts the program and waits until it is ready.
+    /// Starts the cluster and the registry, loads the manifests, starts the program and waits until it is ready. One that
+    /// `stays_up` is found by other terminals.
     pub(crate) async fn start(
         folder: Option<&Path>,
         listen: Option<SocketAddr>,
         admin: Option<SocketAddr>,
+        stays_up: bool,
     ) -> anyhow::Result<Self> {
         // Invalid manifests are reported before anything starts.
         manifests::objects(folder, None)?;
@@ -88,7 +94,11 @@ impl Playground {
         cluster.spawn(simulate_builds(cluster.store(), "", builds));
         cluster.spawn(simulate_pipelines(cluster.store(), "", tasks));
         let kubeconfig = cluster.kubeconfig();
-        std::fs::write(own.path().join("kubeconfig"), &kubeconfig)?;
+        let known = if stays_up { known_folder() } else { None };
+        match &known {
+            Some(known) => known.write(KUBECONFIG, &kubeconfig)?,
+            None => std::fs::write(own.path().join(KUBECONFIG), &kubeconfig)?,
+        }
 
         let connection = connect(Some(&kubeconfig)).await?;
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(own.path().join("journal.db")));
@@ -103,12 +113,23 @@ impl Playground {
         let program = Program::start_on(listeners, &connection, &options);
         let program = while_waiting("starting the program", program).await?;
         while_waiting("syncing the Builds", program.ready()).await;
-        Ok(Self { cluster, registry, first_versions, program, token, folder: own })
+        Ok(Self { cluster, registry, first_versions, program, token, folder: own, known })
     }
 
     /// The kubeconfig for kubectl.
     pub(super) fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig")
+        let folder = self.known.as_ref().map_or(self.folder.path(), KnownFolder::path);
+        folder.join(KUBECONFIG)
+    }
+
+    /// Follows what arrives from now on.
+    pub(super) async fn live(&self) -> anyhow::Result<Live> {
+        Ok(Live::start(self.program.journal.as_ref()).await?)
+    }
+
+    /// Prints what arrives. Does not return.
+    pub(super) async fn print(&self, live: Live) {
+        live.print(self.program.journal.as_ref()).await;
     }
 
     /// The URL for the webhooks of a provider.
@@ -235,6 +256,21 @@ impl Playground {
         self.program.stop().await;
         // The cluster stores nothing, so an error here loses nothing.
         let _ = self.cluster.shutdown().await;
+    }
+}
+
+/// The folder in which other terminals find the demo. Without it they use the path that the demo prints.
+fn known_folder() -> Option<KnownFolder> {
+    match KnownFolder::take() {
+        Ok(Some(known)) => Some(known),
+        Ok(None) => {
+            anstream::eprintln!("Another demo runs; `dev env` is about that one.");
+            None
+        }
+        Err(error) => {
+            anstream::eprintln!("`dev env` will not find this demo: {error}");
+            None
+        }
     }
 }
 

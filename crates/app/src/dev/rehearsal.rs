@@ -2,7 +2,8 @@ use serde_json::Value;
 use trigger_providers::ALL;
 
 use super::images::ImageDemo;
-use super::invitation::{Invitation, WebhookExample};
+use super::invitation::{self, Invitation, WebhookExample};
+use super::known_folder::ENVIRONMENT;
 use super::objects::{builds, key, text};
 use super::pipelines::PipelineDemo;
 use super::playground::Playground;
@@ -50,23 +51,39 @@ impl Rehearsal {
         Ok(succeeded)
     }
 
-    /// Shows commands to try, once the steps have run.
-    pub(crate) fn invite(&self, story: &mut Story, playground: &Playground) {
-        let invitation = Invitation {
+    /// Shows commands to try, once the steps have run, and then a line for each delivery. Does not return unless the
+    /// journal cannot be read.
+    pub(crate) async fn stay(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<()> {
+        let hook = self.webhooks.first().map(|webhook| {
+            let key = String::from_utf8_lossy(&webhook.key.value).into_owned();
+            (playground.hook_url(webhook.provider), key)
+        });
+        let environment = invitation::Environment {
             kubeconfig: playground.kubeconfig(),
             admin: playground.admin_url(),
             token: &playground.token,
-            registry: playground.registry.host(),
+            hook,
+        };
+        if let Some(known) = &playground.known {
+            known.write(ENVIRONMENT, &environment.commands())?;
+        }
+        let invitation = Invitation {
+            environment,
+            is_known: playground.known.is_some(),
             webhook: self.webhooks.first().map(|webhook| WebhookExample {
-                hook_url: playground.hook_url(webhook.provider),
                 provider: Some(webhook.provider.name()).filter(|name| *name != default_provider()),
                 repository: &webhook.url,
-                secret: &webhook.key.secret,
-                entry: &webhook.key.entry,
             }),
-            image: self.images.as_ref().and_then(ImageDemo::image),
+            image: self
+                .images
+                .as_ref()
+                .and_then(ImageDemo::image)
+                .map(|image| (image, playground.registry.host())),
         };
+        let live = playground.live().await?;
         invitation.print(story);
+        playground.print(live).await;
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use trigger_runtime::SecretData;
 use super::objects::{builds, secrets};
 use super::outcome::follow;
 use super::playground::Playground;
-use super::story::{self, Story};
+use super::story::Story;
 use crate::sender::{HookResponse, fresh_commit, post};
 
 /// The branch to use where a rule has only patterns.
@@ -28,10 +28,8 @@ pub(super) struct WebhookDemo {
 
 /// The key that a webhook is signed with, and where it is stored.
 pub(super) struct SigningKey {
-    pub(super) secret: ObjectKey,
-    /// The entry of the Secret.
-    pub(super) entry: String,
-    value: Vec<u8>,
+    secret: ObjectKey,
+    pub(super) value: Vec<u8>,
 }
 
 impl WebhookDemo {
@@ -83,18 +81,18 @@ impl WebhookDemo {
 
     /// Posts the webhook and follows its delivery. False if no rule fired or a run failed.
     pub(super) async fn run(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<bool> {
-        story.step(&format!("{}, signed with the Secret {}", self.title, self.key.secret));
+        story.signed_step(&self.title, &self.key.secret);
         let response = self.post(playground).await?;
-        story::response(response.status, &response.body);
+        story.response(response.status, &response.body);
         let Some(id) = delivery_id(&response) else { return Ok(false) };
-        follow(playground, &playground.settled(&id).await?).await
+        follow(story, playground, &playground.settled(&id).await?).await
     }
 
     /// Posts the webhook a second time. False if it is not recognised as a redelivery.
     pub(super) async fn run_again(&self, story: &mut Story, playground: &Playground) -> anyhow::Result<bool> {
         story.step("A redelivery of the first webhook, as after a lost response");
         let response = self.post(playground).await?;
-        story::response(response.status, &response.body);
+        story.response(response.status, &response.body);
         Ok(response.status == StatusCode::OK)
     }
 
@@ -142,7 +140,7 @@ async fn signing_key(
     for (provider, entry) in entries {
         if let Some((_, value)) = data.webhook_keys(std::slice::from_ref(&entry)).first() {
             let value = value.to_vec();
-            return Ok(Some((provider, SigningKey { secret, entry, value })));
+            return Ok(Some((provider, SigningKey { secret, value })));
         }
     }
     Ok(None)
