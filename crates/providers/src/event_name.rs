@@ -1,9 +1,7 @@
 //! The names of events: rules have one spelling for all providers, people use any.
 
+use crate::event_spelling::EventNames;
 use crate::{ALL, Provider};
-
-/// The longest text that is compared with names of events. Every name is shorter.
-const LONGEST_NAME: usize = 64;
 
 /// The name of an event as rules spell it, such as `PullRequest`, for a provider's own name of it. A name that no rule
 /// can use stays as it is.
@@ -37,39 +35,8 @@ pub fn rule_event_names() -> Vec<&'static str> {
     found
 }
 
-/// The two names of a kind of event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventNames {
-    /// The provider's own name, as the header of a request carries it.
-    pub own: &'static str,
-    /// The name as rules spell it: that of [`trigger_core::GitEventKind::name`].
-    pub rule: &'static str,
-}
-
-impl EventNames {
-    /// Whether `text` is one of the names, without regard to case, separators and the word `hook` at the end.
-    fn is_meant_by(self, text: &str) -> bool {
-        let text = letters(text);
-        text == letters(self.rule) || text == letters(self.own)
-    }
-}
-
 fn names() -> impl Iterator<Item = (&'static dyn Provider, EventNames)> {
     ALL.iter().flat_map(|provider| provider.event_names().iter().map(|name| (*provider, *name)))
-}
-
-/// The letters of a name in lower case, without the word `hook` at the end.
-fn letters(name: &str) -> String {
-    let letters: String = name
-        .chars()
-        .take(LONGEST_NAME)
-        .filter(char::is_ascii_alphanumeric)
-        .map(|letter| letter.to_ascii_lowercase())
-        .collect();
-    match letters.strip_suffix("hook") {
-        Some(rest) if !rest.is_empty() => rest.to_owned(),
-        _ => letters,
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //! | `registry` | the table [`ALL`], [`known_hosts`] and [`parse_repository`] |
 //! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
 //! | `header`, `json` | bounded reading, the same for every provider |
-//! | `event_name` | [`rule_event_name`] and the spellings that people use |
+//! | `event_name`, `event_spelling` | [`rule_event_name`] and the spellings that people use |
 //! | `error` | [`PayloadError`] |
 //! | `sample` | [`Sample`]: events to compose, for trying a set-up out |
 //!
@@ -29,6 +29,7 @@
 
 mod error;
 mod event_name;
+mod event_spelling;
 mod github;
 mod gitlab;
 mod header;
@@ -42,7 +43,8 @@ mod sample;
 mod testing;
 
 pub use error::PayloadError;
-pub use event_name::{EventNames, own_event_name, own_event_names, rule_event_name, rule_event_names};
+pub use event_name::{own_event_name, own_event_names, rule_event_name, rule_event_names};
+pub use event_spelling::EventNames;
 pub use github::GitHub;
 pub use gitlab::GitLab;
 pub use limits::LIMITS;
