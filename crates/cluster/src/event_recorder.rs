@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 use trigger_core::{ImageRef, ResourceRef};
-use trigger_dispatch::{KeyError, SecretWarnings};
+use trigger_dispatch::{KeyError, OwnerWarnings};
 use trigger_images::ImageWarnings;
 use trigger_rules::OwnerRules;
 use trigger_runtime::{Backoff, CriticalTasks, LeakyBuckets, SecretError};
@@ -118,8 +118,8 @@ impl ImageWarnings for EventRecorder {
     }
 }
 
-/// Deliveries that wait or are rejected are Events on the objects whose Secret cannot be read, or holds no key.
-impl SecretWarnings for EventRecorder {
+/// Deliveries that wait or are rejected, and repositories that moved, are Events on the objects with the rules.
+impl OwnerWarnings for EventRecorder {
     fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError) {
         let note = format!("a delivery waits until its Secret can be read: {error}");
         let report = about(owner, true, "SecretUnreadable", note);
@@ -129,6 +129,11 @@ impl SecretWarnings for EventRecorder {
     fn no_key(&self, owner: &OwnerRules, error: &KeyError) {
         let report = about(owner, true, error.reason(), error.to_string());
         self.report(ObjectEvent { action: "VerifyDelivery", ..report });
+    }
+
+    fn repository_moved(&self, owner: &OwnerRules, message: &str) {
+        let report = about(owner, true, "RepositoryMoved", message.to_owned());
+        self.report(ObjectEvent { action: "Decide", ..report });
     }
 }
 

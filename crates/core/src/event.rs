@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{Branch, CommitRef, FactValue, Facts, ImageEvent, Need, ObjectKey, RepoId, Tag};
+use crate::{Branch, Commit, CommitRef, FactValue, Facts, ImageEvent, Need, ObjectKey, RepoId, Tag};
 
 /// The provider-neutral meaning of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,17 @@ pub struct GitEvent {
     pub sender: Option<String>,
     /// What it was.
     pub kind: GitEventKind,
+    /// What tells a push of a branch or tag from others of the same commit to the same ref.
+    pub push: Option<PushMark>,
+}
+
+/// What tells a push from others of the same commit to the same ref.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PushMark {
+    /// The commit that the ref pointed at before; all zeros if the push created it.
+    pub before: Option<Commit>,
+    /// When it was pushed, in seconds since 1970 by the provider's clock, where the payload says so.
+    pub at: Option<i64>,
 }
 
 /// A repository as a payload names it.
@@ -68,6 +79,11 @@ pub enum GitEventKind {
     },
     /// Something happened to a pull request, which some providers call a merge request.
     PullRequest(PullRequest),
+    /// The repository was renamed or transferred. Its names begin with the address that it had.
+    Moved {
+        /// The address that it has now.
+        to: RepoId,
+    },
     /// The provider checks that the hook works.
     Ping,
     /// An event that no rule can name. Kept and explained, never acted on.
@@ -234,6 +250,7 @@ impl GitEventKind {
             Self::BranchDeleted { .. } => "BranchDeleted",
             Self::TagDeleted { .. } => "TagDeleted",
             Self::PullRequest(_) => "PullRequest",
+            Self::Moved { .. } => "RepositoryMoved",
             Self::Ping => "Ping",
             Self::Other { name } => name,
         }

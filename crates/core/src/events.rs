@@ -97,7 +97,7 @@ mod tests {
 
     fn event() -> Event {
         let repository = Repository { names: Vec::new(), default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind: GitEventKind::Ping })
+        Event::Git(GitEvent { repository, sender: None, kind: GitEventKind::Ping, push: None })
     }
 
     #[test]

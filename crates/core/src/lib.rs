@@ -45,8 +45,8 @@ pub use credential::{Credential, CredentialError, Credentials, Hmac, KeyForm, si
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
 pub use dns_name::{is_dns_label, is_dns_subdomain};
 pub use event::{
-    Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, Repository,
-    RunClass,
+    Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, PushMark,
+    Repository, RunClass,
 };
 pub use events::{Events, EventsError, Ordinal};
 pub use fact::{Fact, FactValue, Facts, Need};

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -7,7 +7,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
 use trigger_core::{Cause, Delivery, Events, Facts, ResourceRef};
-use trigger_journal::{ClaimedDelivery, ConditionRecord, DecisionRecord, JournalError, LaunchRecord, Queue};
+use trigger_journal::{
+    ClaimedDelivery, ConditionRecord, DecisionRecord, JournalError, LaunchRecord, Notebook, Queue,
+};
 use trigger_rules::{Decided, Decision, Outcome, RuleSet};
 use trigger_runtime::error_chain;
 use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
@@ -16,8 +18,10 @@ use crate::facts::{FactSource, decide_with};
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
+use crate::owner_warnings::{MOST_WARNED, OwnerWarnings};
 use crate::record;
 use crate::render_turns::RenderTurns;
+use crate::same_push::{PushTurns, skip_repeated};
 use crate::sources::SourceError;
 use crate::time_slice::TimeSlice;
 
@@ -48,8 +52,11 @@ impl Deadlines {
 pub(crate) struct Tools<'a> {
     pub(crate) rules: &'a RuleSet,
     pub(crate) queue: &'a dyn Queue,
+    pub(crate) notebook: &'a dyn Notebook,
+    pub(crate) push_turns: &'a PushTurns,
     pub(crate) facts: &'a dyn FactSource,
     pub(crate) launcher: &'a dyn Launcher,
+    pub(crate) warnings: &'a dyn OwnerWarnings,
     pub(crate) limiter: &'a NamespaceLimiter,
     pub(crate) turns: &'a RenderTurns,
     pub(crate) metrics: &'a Metrics,
@@ -87,10 +94,15 @@ pub(crate) async fn attempt(
         Err(error) => return ended_early(None, Some(error_chain(&error))),
     };
     let mut facts = claimed.facts.clone();
-    let decided = match decide(claimed, &events, &mut facts, tools, &deadlines).await {
+    let mut decided = match decide(claimed, &events, &mut facts, tools, &deadlines).await {
         Ok(decided) => decided,
         Err(error) => return ended_early(Some(error_chain(&error)), None),
     };
+    let repeated = skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await;
+    if let Err(error) = repeated {
+        return ended_early(Some(error_chain(&error)), None);
+    }
+    warn_of_moves(&decided, tools);
     for (outcome, rules) in record::outcomes(&decided) {
         tools.metrics.decided(outcome, rules);
     }
@@ -132,6 +144,18 @@ async fn decide(
         tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
     }
     Ok(decided)
+}
+
+/// Warns on the owners of rules whose repository has another address now: its pushes find them no more.
+fn warn_of_moves(decided: &[Decided], tools: Tools<'_>) {
+    let decisions = decided.iter().flat_map(|decided| &decided.decisions);
+    let moved = decisions.filter(|decision| decision.is_about_moved_repository());
+    let moved: BTreeMap<_, _> = moved.map(|decision| (&decision.owner, decision.message())).collect();
+    for (owner, message) in moved.into_iter().take(MOST_WARNED) {
+        if let Some(rules) = tools.rules.owners().find(|rules| rules.owner == *owner) {
+            tools.warnings.repository_moved(rules, &message);
+        }
+    }
 }
 
 fn launch<'a>(
@@ -366,7 +390,7 @@ mod tests {
         let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
         let names = vec![RepoId::parse("https://git.example.com/acme/web").unwrap()];
         let repository = Repository { names, default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind })
+        Event::Git(GitEvent { repository, sender: None, kind, push: None })
     }
 
     fn fired(rule: &str) -> Decision {

@@ -20,10 +20,12 @@ use crate::facts::FactSource;
 use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
+use crate::owner_warnings::OwnerWarnings;
 use crate::record;
 use crate::render_turns::RenderTurns;
+use crate::same_push::PushTurns;
 use crate::sources::events_of;
-use crate::waiting::{SecretWarnings, WaitingTools, resume};
+use crate::waiting::{WaitingTools, resume};
 use crate::why::why;
 
 /// Works on the journal's queue: claims deliveries, decides, launches, settles.
@@ -36,11 +38,12 @@ pub struct Dispatcher {
     launcher: Arc<dyn Launcher>,
     facts: Arc<dyn FactSource>,
     secrets: Arc<dyn Secrets>,
-    warnings: Arc<dyn SecretWarnings>,
+    warnings: Arc<dyn OwnerWarnings>,
     settings: Settings,
     metrics: Metrics,
     limiter: NamespaceLimiter,
     turns: RenderTurns,
+    push_turns: PushTurns,
     under_way: Arc<UnderWay>,
     /// Cancelled when attempts have to end: what they have done is kept, and the rest is given back.
     abort: CancellationToken,
@@ -99,7 +102,7 @@ pub struct DispatcherParts {
     /// Reads the Secrets that deliveries wait for.
     pub secrets: Arc<dyn Secrets>,
     /// Warns people that deliveries wait.
-    pub warnings: Arc<dyn SecretWarnings>,
+    pub warnings: Arc<dyn OwnerWarnings>,
 }
 
 /// How the dispatcher works.
@@ -170,6 +173,7 @@ impl Dispatcher {
             metrics,
             limiter,
             turns: RenderTurns::default(),
+            push_turns: PushTurns::default(),
             under_way: Arc::default(),
             abort: CancellationToken::new(),
         }
@@ -333,8 +337,11 @@ impl Dispatcher {
         let tools = Tools {
             rules,
             queue: self.journal.as_ref(),
+            notebook: self.journal.as_ref(),
+            push_turns: &self.push_turns,
             facts: self.facts.as_ref(),
             launcher: self.launcher.as_ref(),
+            warnings: self.warnings.as_ref(),
             limiter: &self.limiter,
             turns: &self.turns,
             metrics: &self.metrics,

@@ -135,7 +135,7 @@ mod tests {
         let commit = CommitRef::Abbreviated(AbbreviatedCommit::parse(&SHA[..12]).unwrap());
         let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
         let repository = Repository { names, default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind })
+        Event::Git(GitEvent { repository, sender: None, kind, push: None })
     }
 
     async fn outcomes(events: Vec<Event>, facts: &mut Facts, source: &dyn FactSource) -> Vec<String> {

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use trigger_core::{Events, Facts, Verification};
+use trigger_core::{Event, Events, Facts, GitEventKind, Verification};
 use trigger_journal::DecisionRecord;
 use trigger_rules::{Outcome, RuleSet};
 
@@ -8,7 +8,7 @@ use crate::metrics::{AttemptEnd, Metrics};
 use crate::record;
 use crate::why::why;
 
-/// The decisions for a delivery that starts nothing. Most deliveries start nothing; intake knows before storing them, so
+/// The decisions for a delivery that starts nothing, and has nothing to be remembered. Most deliveries start nothing; intake knows before storing them, so
 /// they are stored and settled in one commit.
 ///
 /// A delivery that does start something is decided here too, and once more by the dispatcher: nothing may be started
@@ -24,9 +24,23 @@ pub struct InlineDecision {
 pub struct DecisionCounts(Vec<(&'static str, u64)>);
 
 impl InlineDecision {
-    /// Decides a delivery that is not stored yet. `None` if it starts something, or needs facts: both are work for the
-    /// dispatcher.
+    /// Decides a delivery that is not stored yet. `None` if it starts something, needs facts, deletes a ref or tells of a
+    /// repository that moved: that is work for the dispatcher.
     pub async fn decide(events: &Events, verification: &Verification, rules: &RuleSet) -> Option<Self> {
+        // What was pushed before a deletion may be pushed once more, which the dispatcher remembers. It warns about
+        // repositories that moved.
+        let is_for_dispatcher = events.iter().any(|(_, event)| {
+            let Event::Git(event) = event else { return false };
+            matches!(
+                event.kind,
+                GitEventKind::BranchDeleted { .. }
+                    | GitEventKind::TagDeleted { .. }
+                    | GitEventKind::Moved { .. }
+            )
+        });
+        if is_for_dispatcher {
+            return None;
+        }
         let decided = decide_all(events, verification, &Facts::default(), rules).await;
         let starts_nothing = decided.iter().all(|decided| {
             let skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped(_));

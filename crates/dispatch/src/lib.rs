@@ -4,6 +4,7 @@
 //! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
 //! - `attempt`: one attempt at one delivery.
 //! - `arrivals`: stores an arrival of a delivery, and what is new in one that is known.
+//! - `owner_warnings`: [`OwnerWarnings`], warnings on the objects with rules.
 //! - `waiting`: deliveries for a namespace whose Secrets could not be read when they arrived.
 //! - `webhook_key`: whether the Secrets of rules hold keys, and warnings about those that do not.
 //! - `sources`: how stored deliveries are parsed again, a file per source.
@@ -11,6 +12,7 @@
 //! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
 //!   Most deliveries start nothing.
 //! - `why`: why a delivery started nothing, for its log line.
+//! - `same_push`: one run for one push, however many hooks deliver it.
 //! - `preview`: decisions without launches, for the admin API.
 //! - `launcher`: [`Launcher`], what the loop needs of a cluster.
 //! - `pruner`: retention.
@@ -35,10 +37,12 @@ mod launcher;
 mod limits;
 mod metrics;
 mod namespace_limiter;
+mod owner_warnings;
 mod preview;
 mod pruner;
 mod record;
 mod render_turns;
+mod same_push;
 mod sources;
 mod time_slice;
 mod waiting;
@@ -53,8 +57,8 @@ pub use key_error::KeyError;
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use limits::LIMITS;
 pub use metrics::Metrics;
+pub use owner_warnings::OwnerWarnings;
 pub use preview::preview;
 pub use pruner::run_pruner;
 pub use sources::PipelineRunChange;
-pub use waiting::SecretWarnings;
 pub use webhook_key::{Absent, KeyChecks, KeyStatus, KeyWarnings, key_status};

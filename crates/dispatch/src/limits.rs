@@ -4,11 +4,18 @@ use crate::arrivals::MOST_FURTHER;
 use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
 use crate::render_turns::{MOST_LARGE, MOST_LARGE_OF_NAMESPACE};
+use crate::same_push::{MAX_PUSHES, MAX_TARGETS};
 use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
     Limit::bytes("bodies of claimed deliveries", CLAIMED_BODIES, "further deliveries wait in the journal"),
+    Limit::count(
+        "pushes to refs that share an entry, known by what they started",
+        MAX_PUSHES,
+        "a hook that is later than that builds a push once more",
+    ),
+    Limit::count("targets of these pushes", MAX_TARGETS, "the oldest pushes are forgotten, as above"),
     Limit::count("questions of a delivery to providers", MOST_FACTS, "further ones are answered as unknown"),
     Limit::count(
         "hooks of a namespace with keys of their own that send one event",

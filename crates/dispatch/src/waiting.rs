@@ -11,33 +11,21 @@ use trigger_core::{
 };
 use trigger_journal::{ClaimedDelivery, Journal, JournalError};
 use trigger_providers::by_name;
-use trigger_rules::{OwnerRules, RuleSet};
+use trigger_rules::RuleSet;
 use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::arrivals::{store_resumed, store_without_key};
 use crate::attempt::Attempt;
-use crate::key_error::KeyError;
+use crate::owner_warnings::{MOST_WARNED, OwnerWarnings};
 
 /// How many Secrets of one waiting delivery are read side by side, as when it arrived.
 const SIDE_BY_SIDE: usize = 8;
-
-/// On how many objects a warning is written because one delivery waits. Each costs an Event.
-const MOST_WARNED: usize = 20;
-
-/// Warns people, on the object with the rules, that deliveries for it wait or are rejected. A cluster writes an Event.
-pub trait SecretWarnings: Send + Sync + 'static {
-    /// A delivery for the rules of `owner` waits because their Secret cannot be read.
-    fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError);
-
-    /// Every delivery for the rules of `owner` is rejected, because there is no key for them.
-    fn no_key(&self, owner: &OwnerRules, error: &KeyError);
-}
 
 /// The services that an attempt at a waiting delivery calls.
 pub(crate) struct WaitingTools<'a> {
     pub(crate) journal: &'a dyn Journal,
     pub(crate) secrets: &'a dyn Secrets,
-    pub(crate) warnings: &'a dyn SecretWarnings,
+    pub(crate) warnings: &'a dyn OwnerWarnings,
     pub(crate) rules: &'a RuleSet,
     /// How long the Secrets may take together. Those that take longer are read at the next attempt.
     pub(crate) within: Duration,

@@ -13,7 +13,7 @@ use trigger_rules::{Auth, Inventory, OwnerRules, RuleSet, SecretOrigin};
 use trigger_runtime::{ExpiringMap, Leadership, SecretData, SecretError, Secrets};
 
 use crate::key_error::KeyError;
-use crate::waiting::SecretWarnings;
+use crate::owner_warnings::OwnerWarnings;
 
 /// How often changed owners are looked for. A Build is checked after one to two intervals: its Secret may be made after
 /// it, by the same command.
@@ -94,13 +94,13 @@ fn of_secret(
 
 /// Warns on owners whose key is absent: once an hour each, however many deliveries are rejected.
 pub struct KeyWarnings {
-    warnings: Arc<dyn SecretWarnings>,
+    warnings: Arc<dyn OwnerWarnings>,
     warned: ExpiringMap<(Arc<str>, &'static str), ()>,
 }
 
 impl KeyWarnings {
     /// Writes with `warnings`.
-    pub fn new(warnings: Arc<dyn SecretWarnings>) -> Self {
+    pub fn new(warnings: Arc<dyn OwnerWarnings>) -> Self {
         Self { warnings, warned: ExpiringMap::new(MOST_REMEMBERED) }
     }
 
@@ -247,7 +247,11 @@ mod tests {
     #[derive(Default)]
     struct Log(Mutex<Vec<(String, &'static str)>>);
 
-    impl SecretWarnings for Log {
+    impl OwnerWarnings for Log {
+        fn repository_moved(&self, owner: &OwnerRules, message: &str) {
+            panic!("{}: {message}", owner.owner.key)
+        }
+
         fn secret_unreadable(&self, _owner: &OwnerRules, _error: &SecretError) {}
 
         fn no_key(&self, owner: &OwnerRules, error: &KeyError) {
@@ -320,7 +324,7 @@ mod tests {
         let checks = KeyChecks {
             inventory: Arc::clone(&inventory),
             secrets: Arc::clone(&secrets) as Arc<dyn Secrets>,
-            warnings: Arc::new(KeyWarnings::new(Arc::clone(&log) as Arc<dyn SecretWarnings>)),
+            warnings: Arc::new(KeyWarnings::new(Arc::clone(&log) as Arc<dyn OwnerWarnings>)),
             leadership: Leadership::always(),
             entries: vec!["webhook-secret".to_owned()],
             allow_unsigned: false,
@@ -351,7 +355,7 @@ mod tests {
             (0..100).map(|number| build(&format!("b{number:03}"), Some("none"), None)).collect();
         let rules = inventory(&many).current().unwrap();
         let log = Arc::new(Log::default());
-        let warnings = KeyWarnings::new(Arc::clone(&log) as Arc<dyn SecretWarnings>);
+        let warnings = KeyWarnings::new(Arc::clone(&log) as Arc<dyn OwnerWarnings>);
         let secret = ObjectKey::new("team-a", "none");
         let absent = HashMap::from([(&secret, Absent::Secret)]);
         let reject = || {

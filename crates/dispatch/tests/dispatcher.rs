@@ -21,8 +21,8 @@ use trigger_core::{
     Unsigned, Verified, Verifier, WaitingSecret, narrowed_id, sign,
 };
 use trigger_dispatch::{
-    Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, Metrics, NoCredentials, Retry,
-    SecretWarnings, Settings,
+    Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, Metrics, NoCredentials,
+    OwnerWarnings, Retry, Settings,
 };
 use trigger_journal::{
     AppendOutcome, History, Intake, Record, ReplayOutcome, ReplayRequest, SqliteJournal, State, sqlite,
@@ -105,13 +105,17 @@ impl Secrets for Script {
     }
 }
 
-impl SecretWarnings for Script {
+impl OwnerWarnings for Script {
     fn secret_unreadable(&self, owner: &OwnerRules, error: &SecretError) {
         self.warned.lock().unwrap().push(format!("{}: {error}", owner.owner.key));
     }
 
     fn no_key(&self, owner: &OwnerRules, error: &KeyError) {
         panic!("{}: {error}", owner.owner.key)
+    }
+
+    fn repository_moved(&self, owner: &OwnerRules, message: &str) {
+        self.warned.lock().unwrap().push(format!("{}: {message}", owner.owner.key));
     }
 }
 

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use trigger_core::Commit;
 
 use crate::PayloadError;
 
@@ -41,6 +42,16 @@ impl Text<'_> {
     pub(crate) fn required<'a>(field: Option<&'a Self>, name: &'static str) -> Result<&'a str, PayloadError> {
         field.map(|text| text.0.as_ref()).ok_or(PayloadError::Field(name))
     }
+}
+
+/// The number in a field that other events may use otherwise; `None` for anything else.
+pub(crate) fn number(field: Option<&RawValue>) -> Option<i64> {
+    field?.get().parse().ok()
+}
+
+/// The commit in a field that may be missing or hold anything.
+pub(crate) fn commit(field: Option<&RawValue>) -> Option<Commit> {
+    Commit::parse(field?.get().strip_prefix('"')?.strip_suffix('"')?).ok()
 }
 
 /// Reads a payload, which is always an object. (`serde` would also fill a struct from an array.)

@@ -39,6 +39,7 @@ fn push(number: usize) -> Option<Event> {
         repository,
         sender: None,
         kind: GitEventKind::Push { branch, commit: commit.into() },
+        push: None,
     }))
 }
 

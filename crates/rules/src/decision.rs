@@ -1,10 +1,20 @@
 use std::sync::Arc;
 
-use trigger_core::{Cause, Need, ResourceRef, Target};
+use trigger_core::{Cause, DeliveryId, Need, ResourceRef, Target};
 
 use crate::limits::LONGEST_CHECK;
 use crate::reason::{Predicate, Reason};
 use crate::text::cut;
+
+/// The reason of rules that match a push which another delivery has built.
+pub(crate) const SAME_PUSH: Reason =
+    Reason::new("same-push", "already built for the same push, delivery {found}: another hook sent it too");
+
+/// The reason of rules whose repository has another address now.
+pub(crate) const REPOSITORY_MOVED: Reason = Reason::new(
+    "repository-moved",
+    "the repository {expected} is {found} now: change `spec.source.git.url` of the Build",
+);
 
 /// The decision on one rule, and why.
 #[derive(Debug, Clone)]
@@ -75,6 +85,23 @@ impl Decision {
                 reason.sentence(expected, found)
             }
         }
+    }
+}
+
+impl Decision {
+    /// Whether the rule was skipped because its repository has another address now.
+    pub fn is_about_moved_repository(&self) -> bool {
+        self.outcome == Outcome::Skipped(REPOSITORY_MOVED)
+    }
+
+    /// Skips a rule that matches: its target was started for the same push already, for another delivery.
+    pub fn skip_same_push(&mut self, delivery: &DeliveryId) {
+        if matches!(self.outcome, Outcome::Skipped(_)) {
+            return;
+        }
+        self.outcome = Outcome::Skipped(SAME_PUSH);
+        let (expected, found) = ("a push that was not built".to_owned(), delivery.to_string());
+        self.checks.push(Check { predicate: Predicate::RUNS, passed: false, expected, found });
     }
 }
 

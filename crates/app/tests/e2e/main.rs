@@ -43,6 +43,7 @@ mod log_lines;
 mod matching;
 mod metrics;
 mod mistakes;
+mod one_push;
 mod operator_errors;
 mod outages;
 mod penetration;

@@ -35,7 +35,8 @@ async fn a_rule_without_branches_falls_back_to_the_revision() {
     assert_eq!(decisions(&record), ["default/push: fired", "release/push: branch-not-listed"]);
 
     // A payload that does not tell its default branch: the documented last resort is `main`.
-    let push = Sample { default_branch: "not told".to_owned(), ..world.push_main() };
+    let another = world.push("refs/heads/main", &"b".repeat(40));
+    let push = Sample { default_branch: "not told".to_owned(), ..another };
     let push = world.compose(&push);
     let mut payload: Value = serde_json::from_slice(&push.body).unwrap();
     remove_text(&mut payload, "not told");

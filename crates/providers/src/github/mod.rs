@@ -76,6 +76,11 @@ impl Provider for GitHub {
     }
 
     fn selector(&self, payload: &RequestPayload<'_>) -> Result<Selector, PayloadError> {
+        if payload.event == event::REPOSITORY {
+            // The rules still name the address that it had.
+            let body: event::RepositoryEventBody<'_> = parse(&payload.json)?;
+            return Ok(Selector { names: body.names().0, is_ping: false });
+        }
         let body: SelectorBody<'_> = parse(&payload.json)?;
         let names = body.repository.map(|repository| repository.names()).unwrap_or_default();
         if names.is_empty() && event::needs_repository(payload.event) {

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 
-use crate::json::Text;
+use crate::json::{Text, number};
 use crate::request::distinct;
 
 /// GitHub ignores the case of paths, on github.com and in Enterprise Server. `ssh.github.com` serves the repositories of
@@ -35,6 +36,9 @@ pub(super) struct RepositoryBody<'a> {
     default_branch: Option<Text<'a>>,
     #[serde(borrow)]
     master_branch: Option<Text<'a>>,
+    /// Seconds in `push`, a text in all other events, where it does not matter.
+    #[serde(borrow)]
+    pushed_at: Option<&'a RawValue>,
 }
 
 impl RepositoryBody<'_> {
@@ -59,6 +63,11 @@ impl RepositoryBody<'_> {
         Repository { names: self.names(), default_branch }
     }
 
+    /// The time of the push that a payload of `push` is about.
+    pub(super) fn pushed_at(&self) -> Option<i64> {
+        number(self.pushed_at)
+    }
+
     /// Whether both are the same repository: by their ids, which survive renames, else by any address. Two
     /// repositories of which nothing is known are not the same.
     pub(super) fn is(&self, other: &Self) -> bool {
@@ -79,7 +88,7 @@ impl RepositoryBody<'_> {
 }
 
 /// The name of the repository at `url`.
-fn repo_id(url: &str) -> Option<RepoId> {
+pub(super) fn repo_id(url: &str) -> Option<RepoId> {
     RepoId::parse_with(url, &HOSTS).ok()
 }
 

@@ -1,14 +1,15 @@
 //! The event of a payload.
 
 use serde::Deserialize;
-use trigger_core::{Commit, GitEvent, GitEventKind, GitRef, RepoId, Repository};
+use serde_json::value::RawValue;
+use trigger_core::{Commit, GitEvent, GitEventKind, GitRef, PushMark, RepoId, Repository};
 
 use super::kind::{Kind, MERGE_REQUEST_HOOK, PUSH_HOOK, SYSTEM_HOOK, TAG_PUSH_HOOK, kind};
 use super::merge_request::{self, UserBody};
 use super::repository::ProjectBody;
 use crate::PayloadError;
 use crate::header::is_name;
-use crate::json::{Text, login, parse};
+use crate::json::{self, Text, login, parse};
 
 /// Reads the payload of an event whose header is `header`.
 pub(super) fn read(header: &str, json: &str) -> Result<GitEvent, PayloadError> {
@@ -65,6 +66,8 @@ struct PushBody<'a> {
     #[serde(borrow, rename = "ref")]
     reference: Option<Text<'a>>,
     #[serde(borrow)]
+    before: Option<&'a RawValue>,
+    #[serde(borrow)]
     after: Option<Text<'a>>,
     #[serde(borrow)]
     checkout_sha: Option<Text<'a>>,
@@ -95,7 +98,7 @@ impl OtherBody<'_> {
         let sender = self.user.as_ref().and_then(UserBody::login);
         let own = self.event_name.as_ref().or(self.object_kind.as_ref()).map(|text| text.0.as_ref());
         let name = own.filter(|name| header == SYSTEM_HOOK && is_name(name)).unwrap_or(header);
-        GitEvent { repository, sender, kind: GitEventKind::Other { name: name.to_owned() } }
+        GitEvent { repository, sender, kind: GitEventKind::Other { name: name.to_owned() }, push: None }
     }
 }
 
@@ -106,7 +109,8 @@ fn push(header: &str, body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
         Kind::MergeRequest | Kind::Other => GitEventKind::Other { name: header.to_owned() },
     };
     let sender = body.user_username.as_ref().and_then(|name| login(&name.0));
-    Ok(GitEvent { repository: ProjectBody::required(body.project.as_ref())?, sender, kind })
+    let push = Some(PushMark { before: json::commit(body.before), at: None });
+    Ok(GitEvent { repository: ProjectBody::required(body.project.as_ref())?, sender, kind, push })
 }
 
 fn moved_branch(header: &str, body: &PushBody<'_>) -> Result<GitEventKind, PayloadError> {

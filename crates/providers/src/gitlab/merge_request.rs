@@ -98,7 +98,7 @@ pub(super) fn read(header: &str, body: &MergeRequestBody<'_>) -> Result<GitEvent
         None => GitEventKind::Other { name: MERGE_REQUEST_HOOK.to_owned() },
     };
     let sender = body.user.as_ref().and_then(UserBody::login);
-    Ok(GitEvent { repository: ProjectBody::required(body.project.as_ref())?, sender, kind })
+    Ok(GitEvent { repository: ProjectBody::required(body.project.as_ref())?, sender, kind, push: None })
 }
 
 fn pull_request(

@@ -178,7 +178,7 @@ mod tests {
         let commit = Commit::parse(&"a".repeat(40)).unwrap();
         let kind = GitEventKind::Push { branch: Branch::parse("b0").unwrap(), commit: commit.into() };
         let repository = Repository { names: vec![RepoId::parse(URL).unwrap()], default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind })
+        Event::Git(GitEvent { repository, sender: None, kind, push: None })
     }
 
     fn reasons(inventory: &Inventory, build: &Build) -> Vec<&'static str> {

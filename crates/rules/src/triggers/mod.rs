@@ -6,6 +6,7 @@ mod pipeline;
 
 use crate::auth;
 use crate::budget::{LEFT_OUT, TOO_MANY_RUNS};
+use crate::decision::{REPOSITORY_MOVED, SAME_PUSH};
 use crate::reason::{RULE_BROKEN, Reason};
 use crate::rule_set::Kinds;
 
@@ -20,7 +21,9 @@ pub fn kind_names() -> impl Iterator<Item = &'static str> {
 impl Reason {
     /// All reasons: those of every rule, then those of each kind of trigger.
     pub fn all() -> impl Iterator<Item = Self> {
-        let shared = [RULE_BROKEN, LEFT_OUT, TOO_MANY_RUNS].into_iter().chain(auth::REASONS);
+        let shared = [RULE_BROKEN, LEFT_OUT, TOO_MANY_RUNS, SAME_PUSH, REPOSITORY_MOVED]
+            .into_iter()
+            .chain(auth::REASONS);
         shared.chain(KINDS.iter().flat_map(|kind| kind.reasons().iter().copied()))
     }
 }

@@ -67,7 +67,7 @@ impl EventName {
                 GitEventKind::BranchDeleted { .. } => "branch-deleted",
                 GitEventKind::TagDeleted { .. } => "tag-deleted",
                 GitEventKind::Ping => "ping",
-                GitEventKind::Other { .. } => "other",
+                GitEventKind::Moved { .. } | GitEventKind::Other { .. } => "other",
             },
             // These do not arrive over HTTP.
             Event::PipelineRun(_) | Event::Image(_) => "other",

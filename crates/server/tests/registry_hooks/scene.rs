@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trigger_core::{KnownHosts, ObjectKey, PushHint};
-use trigger_dispatch::{KeyError, KeyWarnings, SecretWarnings};
+use trigger_dispatch::{KeyError, KeyWarnings, OwnerWarnings};
 use trigger_egress::{Egress, EgressSettings, Url};
 use trigger_images::ImageNotifier;
 use trigger_journal::{Address, Journal, Rejection};
@@ -63,7 +63,11 @@ impl Secrets for NoSecrets {
 /// Fails the test on a warning: notifications warn of no Secret.
 struct NoWarnings;
 
-impl SecretWarnings for NoWarnings {
+impl OwnerWarnings for NoWarnings {
+    fn repository_moved(&self, owner: &OwnerRules, message: &str) {
+        panic!("{}: {message}", owner.owner.key)
+    }
+
     fn secret_unreadable(&self, _owner: &OwnerRules, error: &SecretError) {
         panic!("{error}")
     }

@@ -34,7 +34,7 @@ fn git(kind: GitEventKind) -> Event {
         names: vec![RepoId::parse("https://github.com/acme/web").unwrap()],
         default_branch: Some(Branch::parse("main").unwrap()),
     };
-    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind })
+    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind, push: None })
 }
 
 fn push(branch: &str) -> Event {

@@ -1,5 +1,6 @@
 use trigger_core::{
-    Branch, Commit, CommitRef, GitEventKind, Origin, PullRequest, PullRequestAction, Repository, Tag,
+    Branch, Commit, CommitRef, GitEventKind, Origin, PullRequest, PullRequestAction, PushMark, Repository,
+    Tag,
 };
 
 use super::*;
@@ -34,6 +35,35 @@ fn the_abridged_payload_of_ship_0031_lacks_the_commit_and_says_so() {
 }
 
 #[test]
+fn a_repository_that_moved_is_found_by_the_address_that_it_had() {
+    let repository = r#""repository":{"html_url":"https://github.com/Acme/Web","default_branch":"main"}"#;
+    let body = |action: &str, changes: &str| {
+        format!(r#"{{"action":"{action}","changes":{changes},{repository},"sender":{{"login":"ada"}}}}"#)
+    };
+    for (json, before) in [
+        (body("renamed", r#"{"repository":{"name":{"from":"Old"}}}"#), Some("github.com/acme/old")),
+        (body("transferred", r#"{"owner":{"from":{"user":{"login":"Ada"}}}}"#), Some("github.com/ada/web")),
+        (
+            body("transferred", r#"{"owner":{"from":{"organization":{"login":"B"}}}}"#),
+            Some("github.com/b/web"),
+        ),
+        (body("renamed", r#"{"repository":{"name":{"from":"../x"}}}"#), None),
+        (body("renamed", "{}"), None),
+        (body("edited", r#"{"description":{"from":"x"}}"#), None),
+        (body("archived", "null"), None),
+    ] {
+        let event = read("repository", &json).unwrap();
+        let names: Vec<_> = event.repository.names.iter().map(ToString::to_string).collect();
+        let now = "github.com/acme/web";
+        let expected: Vec<_> = before.into_iter().chain([now]).collect();
+        assert_eq!(names, expected, "{json}");
+        assert_eq!(select("repository", &json).unwrap().names, event.repository.names);
+        let moved = matches!(&event.kind, GitEventKind::Moved { to } if to.as_str() == now);
+        assert_eq!(moved, before.is_some(), "{json}");
+    }
+}
+
+#[test]
 fn a_push_is_read() {
     let json = push("refs/heads/feature/a", 20);
     assert!((10_000..16_000).contains(&json.len()), "{} bytes are no typical push", json.len());
@@ -41,6 +71,10 @@ fn a_push_is_read() {
         repository: Repository { names: vec![web()], default_branch: Some(branch("main")) },
         sender: Some("carol".to_owned()),
         kind: GitEventKind::Push { branch: branch("feature/a"), commit: after() },
+        push: Some(PushMark {
+            before: Commit::parse("6d0e30fa5337d301203f72682e1eaafb973330c1").ok(),
+            at: Some(1_790_000_000),
+        }),
     };
     assert_eq!(read("push", &json), Ok(expected));
 }

@@ -16,6 +16,10 @@ fn a_push_is_read() {
         repository: Repository { names: vec![web()], default_branch: Some(branch("main")) },
         sender: Some("carol".to_owned()),
         kind: GitEventKind::Push { branch: branch("main"), commit: commit(AFTER) },
+        push: Some(trigger_core::PushMark {
+            before: trigger_core::Commit::parse("6d0e30fa5337d301203f72682e1eaafb973330c1").ok(),
+            at: None,
+        }),
     };
     assert_eq!(read("Push Hook", fixtures::PUSH), Ok(expected.clone()));
     assert_eq!(read("System Hook", fixtures::PUSH), Ok(expected));

@@ -47,7 +47,7 @@ fn push(branch: &str) -> Event {
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
     let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit: commit.into() };
     let repository = Repository { names: vec![RepoId::parse(URL).unwrap()], default_branch: None };
-    Event::Git(GitEvent { repository, sender: None, kind })
+    Event::Git(GitEvent { repository, sender: None, kind, push: None })
 }
 
 fn fired(inventory: &Inventory, verification: &Verification) -> usize {

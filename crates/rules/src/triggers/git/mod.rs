@@ -18,7 +18,7 @@ use trigger_core::{Branch, Event, FactValue, GitEvent, GitEventKind, Origin, Pul
 use self::branches::{Branches, ExpectedBranches};
 use self::policy::ForkPolicy;
 use crate::auth::Auth;
-use crate::decision::{CheckTrace, Unmatched};
+use crate::decision::{CheckTrace, REPOSITORY_MOVED, Unmatched};
 use crate::limits::{LONGEST_REVISION, LONGEST_WORD, MOST_EVENTS};
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
@@ -35,6 +35,8 @@ const INVALID: &str = "TriggerInvalidGitHubWebHook";
 
 /// The kind of the event is one the rule names.
 const EVENT: Predicate = Predicate::new("event");
+/// The repository is where the Build looks for it.
+const REPOSITORY: Predicate = Predicate::new("repository");
 /// The ref still exists.
 const REF: Predicate = Predicate::new("ref");
 /// The action on the pull request changes code.
@@ -191,6 +193,10 @@ impl Matcher for GitMatcher {
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
         let Event::Git(event) = input.event else { return Err(EVENT_NOT_LISTED.into()) };
+        if let GitEventKind::Moved { to } = &event.kind {
+            let (expected, is_there) = (self.repository.as_str(), self.repository.is_same_repository(to));
+            trace.require(REPOSITORY, is_there, expected, to.as_str(), REPOSITORY_MOVED)?;
+        }
         self.check_event(&event.kind, trace)?;
         match &event.kind {
             GitEventKind::BranchDeleted { branch } => {

@@ -56,7 +56,7 @@ fn event(kind: GitEventKind) -> Event {
     let names = vec![RepoId::parse("https://github.com/acme/web").unwrap()];
     let default_branch = Some(Branch::parse("trunk").unwrap());
     let repository = Repository { names, default_branch };
-    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind })
+    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind, push: None })
 }
 
 fn push(branch: &str) -> Event {
