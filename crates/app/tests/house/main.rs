@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-targets", &["api", "core"]),
     ("trigger-rules", &["api", "core", "targets"]),
     ("trigger-tasks", &["api", "core", "targets"]),
-    ("trigger-images", &["api", "core", "journal", "registries", "rules", "runtime"]),
+    ("trigger-images", &["api", "core", "egress", "journal", "registries", "rules", "runtime"]),
     // Of images only `IMAGES` and `read`: images are one source of deliveries.
     ("trigger-dispatch", &["api", "core", "images", "journal", "providers", "rules", "runtime", "targets"]),
     (
