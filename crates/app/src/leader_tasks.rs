@@ -103,7 +103,7 @@ mod tests {
 
     use tokio::sync::watch;
     use tokio::time::{Instant, sleep};
-    use trigger_cluster::{CoalescingSecretReader, EventRecorder, connect};
+    use trigger_cluster::{CoalescingSecretReader, EventRecorder, connect, watch_builds};
     use trigger_devcluster::DevCluster;
     use trigger_images::{ImageParts, Images};
     use trigger_journal::Address;
@@ -139,15 +139,16 @@ mod tests {
             trigger_journal::open(&Address::Sqlite(folder.path().join("journal.db"))).await.unwrap();
         let (inventory, metrics) =
             (Arc::new(Inventory::new(trigger_core::KnownHosts::NONE)), Metrics::default());
-        inventory.mark_synced();
-        let (_, synced) = watch::channel(true);
         let scope = Scope::of(&[]);
+        let recorder = EventRecorder::start(&connection, tasks);
+        let (always, never) = (Leadership::always(), CancellationToken::new());
+        let builds = watch_builds(&connection, &scope, &inventory, &recorder, &always, tasks, &never);
         let images = ImageParts {
             inventory: Arc::clone(&inventory),
             journal: Arc::clone(&journal),
             secrets: Arc::new(CoalescingSecretReader::new(&connection)),
             registries: ImageOptions::default().registries().unwrap(),
-            warnings: Arc::new(EventRecorder::start(&connection, tasks)),
+            warnings: Arc::new(recorder),
             metrics: trigger_images::Metrics::default(),
             settings: ImageOptions::default().settings(),
             leadership: Leadership::always(),
@@ -159,15 +160,15 @@ mod tests {
                 scope: scope.clone(),
                 inventory,
                 journal: Arc::clone(&journal),
-                synced: synced.clone(),
+                builds: builds.clone(),
                 metrics: metrics.clone(),
                 observer: observer(),
             },
             images: ImageFollowers {
                 scope: scope.clone(),
-                images: Images::start(images, synced.clone(), tasks, &CancellationToken::new()),
+                images: Images::start(images, builds.synced(), tasks, &CancellationToken::new()),
                 journal: Arc::<dyn Journal>::clone(&journal),
-                synced,
+                builds,
             },
             conditions: ConditionWriter {
                 scope: scope.clone(),

@@ -2,11 +2,22 @@ use trigger_core::Limit;
 
 use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOUNT};
 use crate::conditions::{MAX_OWED, MAX_OWED_OF_NAMESPACE};
+use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
 use crate::tasks::MAX_WATCHED_RUNS;
 use crate::watch::LIST_PAGE;
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
+    Limit::time(
+        "time for which the others wait for a namespace that cannot be listed",
+        SET_ASIDE_AFTER,
+        "they go on without it",
+    ),
+    Limit::time(
+        "time for which the watch on Builds may fail",
+        STALE_AFTER,
+        "an unknown repository gets 503 instead of 404",
+    ),
     Limit::count("objects in a page of a list", LIST_PAGE as usize, "the next page is requested"),
     Limit::count(
         "runs that wait for their condition, remembered",

@@ -23,6 +23,7 @@ pub struct Metrics {
     launch_slots: Gauge,
     conditions: Family<ReadLabels, Counter>,
     conditions_owed: Gauge,
+    namespaces: Family<SeenLabels, Gauge>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,6 +42,11 @@ struct ReadLabels {
 struct WatchLabels {
     resource: &'static str,
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SeenLabels {
+    builds: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,6 +121,31 @@ impl State {
     }
 }
 
+/// How far the Builds of a watched namespace are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SeenState {
+    /// All of them.
+    Known,
+    /// Those that there were before the watch began to fail.
+    Stale,
+    /// None, because they could not be listed yet.
+    Unseen,
+}
+
+impl SeenState {
+    const ALL: [Self; 3] = [Self::Known, Self::Stale, Self::Unseen];
+
+    fn labels(self) -> SeenLabels {
+        SeenLabels {
+            builds: match self {
+                Self::Known => "known",
+                Self::Stale => "stale",
+                Self::Unseen => "unseen",
+            },
+        }
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         // From a millisecond to about 4 s, which is as long as a Secret is waited for.
@@ -127,6 +158,7 @@ impl Default for Metrics {
             launch_slots: Gauge::default(),
             conditions: Family::default(),
             conditions_owed: Gauge::default(),
+            namespaces: Family::default(),
         };
         metrics.begin_at_nothing();
         metrics
@@ -178,6 +210,12 @@ impl Metrics {
              begun with them",
             self.conditions_owed.clone(),
         );
+        registry.register(
+            "watched_namespaces",
+            "Watched namespaces by how far their Builds are known: known, stale (the watch fails), unseen (they could \
+             not be listed yet); all namespaces count as one if all are watched",
+            self.namespaces.clone(),
+        );
     }
 
     pub(crate) fn launch_slots(&self, slots: usize) {
@@ -190,6 +228,12 @@ impl Metrics {
 
     pub(crate) fn conditions_owed(&self, owed: usize) {
         self.conditions_owed.set(i64::try_from(owed).unwrap_or(i64::MAX));
+    }
+
+    /// Sets how many of the watched namespaces are in a state.
+    pub(crate) fn namespaces(&self, state: SeenState, count: usize) {
+        let gauge = self.namespaces.get_or_create_owned(&state.labels());
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts a request to the API server.
@@ -241,6 +285,9 @@ impl Metrics {
         }
         for outcome in ["written", "conflict", "refused", "retryable"] {
             drop(self.conditions.get_or_create(&ReadLabels { outcome }));
+        }
+        for state in SeenState::ALL {
+            drop(self.namespaces.get_or_create(&state.labels()));
         }
         for resource in Watched::ALL.map(Watched::resource) {
             drop(self.heard.get_or_create(&KindLabels { resource }));

@@ -13,6 +13,11 @@ pub const LIMITS: &[Limit] = &[
         Verification::MOST_KEYS,
         "keys of earlier arrivals are dropped",
     ),
+    Limit::count(
+        "namespaces that a delivery records as unseen",
+        Verification::MOST_UNSEEN,
+        "an arrival after it starts nothing in the others",
+    ),
     Limit::bytes("name of a branch, tag or commit", LONGEST_NAME, "the name is invalid"),
     Limit::bytes("address of a repository", RepoId::LONGEST, "the address is invalid"),
     Limit::bytes("name of an object that a field refers to", LONGEST_SUBDOMAIN, "the name is invalid"),

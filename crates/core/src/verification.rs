@@ -56,6 +56,10 @@ pub struct Verification {
     /// does not know the field starts nothing either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// The namespaces whose rules were not known when the delivery was decided. Their rules may still act on it if it
+    /// arrives again, with one of their keys.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unseen: BTreeSet<Arc<str>>,
 }
 
 /// A key, by the Secret and the entry that hold it. As JSON it is flat: `{"namespace", "name", "entry"}`.
@@ -124,6 +128,20 @@ impl Verification {
     /// otherwise make the record longer each time.
     pub const MOST_KEYS: usize = 512;
 
+    /// The most namespaces that are recorded as unseen: the record is stored with each delivery, and a program that cannot
+    /// watch more of its namespaces is not set up yet.
+    pub const MOST_UNSEEN: usize = 64;
+
+    /// Records that the rules of these namespaces are not known.
+    pub fn add_unseen<'a>(&mut self, namespaces: impl IntoIterator<Item = &'a Arc<str>>) {
+        for namespace in namespaces {
+            if self.unseen.len() == Self::MOST_UNSEEN {
+                return;
+            }
+            self.unseen.insert(Arc::clone(namespace));
+        }
+    }
+
     /// The result of verifying two arrivals of one delivery: everything that either of them proved. `self` is the earlier
     /// one. The body of both is the same, because ids are derived from bodies.
     ///
@@ -132,7 +150,7 @@ impl Verification {
     #[must_use]
     pub fn merge(mut self, later: Self) -> Self {
         // Replays alone are restricted to namespaces, and they do not arrive. Neither do deliveries that waited.
-        let Self { mut keys, route, unsigned, without_entry, observed, waiting, .. } = later;
+        let Self { mut keys, route, unsigned, without_entry, observed, waiting, unseen, .. } = later;
         self.keys.retain(|key| !keys.contains(key));
         self.keys.truncate(Self::MOST_KEYS.saturating_sub(keys.len()));
         self.keys.append(&mut keys);
@@ -152,6 +170,7 @@ impl Verification {
             self.route = route;
         }
         self.observed = self.observed.or(observed);
+        self.add_unseen(&unseen);
         self.waiting = match (self.waiting, waiting) {
             (Some(earlier), Some(later)) => Some(earlier.merge(later)),
             (earlier, later) => earlier.or(later),
@@ -202,6 +221,7 @@ impl Verification {
                 .waiting
                 .clone()
                 .filter(|waiting| waiting.namespace().is_some_and(|one| namespaces.contains(one))),
+            unseen: self.unseen.intersection(&namespaces).cloned().collect(),
             namespaces: Some(namespaces),
             ..self.clone()
         }

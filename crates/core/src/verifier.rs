@@ -96,6 +96,11 @@ impl Verifier {
         unsigned.is_allowed().then(|| Verified::new(delivery, verification))
     }
 
+    /// Records that the rules of these namespaces are not known: there may be further keys.
+    pub fn unseen<'a>(&mut self, namespaces: impl IntoIterator<Item = &'a Arc<str>>) {
+        self.verification.add_unseen(namespaces);
+    }
+
     /// The verified delivery; or the delivery as it was if no key verifies it.
     pub fn finish(self, unsigned: Unsigned) -> Result<Verified<Delivery>, Box<Delivery>> {
         self.finish_with_waiting(unsigned).map(|arrival| arrival.delivery)

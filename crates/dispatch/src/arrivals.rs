@@ -321,10 +321,14 @@ fn by_namespace(delivery: &Verified<Delivery>) -> BTreeMap<Arc<str>, Vec<ObjectK
 /// skipped because this Secret had not verified it. Where rules of the namespace are not listed, it counts whether any of
 /// its rules was verified.
 fn is_due(known: &Record, secret: &ObjectKey) -> bool {
+    let is_theirs = |decision: &DecisionRecord| *decision.owner.namespace() == secret.namespace;
+    if known.verification.unseen.contains(&secret.namespace) && !known.decisions.iter().any(is_theirs) {
+        return true;
+    }
     if known.decisions.is_empty() {
         return known.state != State::Settled;
     }
-    let theirs = || known.decisions.iter().filter(|decision| *decision.owner.namespace() == secret.namespace);
+    let theirs = || known.decisions.iter().filter(|decision| is_theirs(decision));
     let of_secret = |check: &&CheckRecord| check.predicate == Predicate::SECRET.name();
     let was_verified =
         || theirs().flat_map(|decision| &decision.checks).filter(of_secret).any(|check| check.passed);

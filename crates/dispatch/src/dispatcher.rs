@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
-use trigger_core::TraceParent;
+use trigger_core::{TraceParent, Verification};
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
 use trigger_rules::{Inventory, RuleSet};
-use trigger_runtime::{Backoff, Secrets};
+use trigger_runtime::{Backoff, Secrets, error_chain};
 
 use crate::attempt::{Attempt, Deadlines, Tools, attempt};
 use crate::facts::FactSource;
@@ -251,7 +251,10 @@ impl Dispatcher {
         let Some(rules) = self.inventory.current() else { return };
         // A delivery that panics once does so every time: tried again, it would come up with every expired claim.
         let attempt = AssertUnwindSafe(self.attempt(&mut claimed, held, &rules)).catch_unwind().await;
-        let attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
+        let mut attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
+        if let Err(error) = self.note_unseen(&claimed, &mut attempt, &rules).await {
+            attempt.retryable.get_or_insert_with(|| error_chain(&error));
+        }
         report(&attempt, claimed.verification.waiting.is_some());
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let limit = if attempt.waits { self.settings.secret_wait } else { self.settings.give_up_after };
@@ -349,6 +352,31 @@ impl Dispatcher {
         attempt(claimed, events, tools, deadlines).await
     }
 
+    /// Tries a delivery again that rules may act on which are not known yet, and records whose rules had no part in the
+    /// decision.
+    async fn note_unseen(
+        &self,
+        claimed: &ClaimedDelivery,
+        attempt: &mut Attempt,
+        rules: &RuleSet,
+    ) -> Result<(), JournalError> {
+        let (verification, unseen) = (&claimed.verification, &rules.coverage().unseen);
+        if unseen.is_empty() || verification.waiting.is_some() {
+            return Ok(());
+        }
+        if let Some(namespace) = awaited(verification, unseen, attempt.decisions.is_empty()) {
+            let wait = || format!("the Builds of namespace {namespace} are not known yet");
+            attempt.retryable.get_or_insert_with(wait);
+            return Ok(());
+        }
+        let mut now = verification.clone();
+        now.add_unseen(unseen);
+        if verification.observed.is_none() && now != *verification {
+            self.journal.record_verification(claimed.token.clone(), now).await?;
+        }
+        Ok(())
+    }
+
     /// When a delivery is due again whose attempt ended with `error`.
     fn next_try(&self, claimed: &ClaimedDelivery, error: &str) -> Timestamp {
         let wait = self.settings.backoff.after(claimed.token.attempt, spread(claimed));
@@ -411,6 +439,20 @@ impl Drop for InFlight {
         drop(held);
         self.under_way.done.notify_one();
     }
+}
+
+/// A namespace whose rules may act on a delivery and are not known: one that a key or an observation is from. A delivery
+/// without any key may be for each of them, if it is for no rule that is known.
+fn awaited<'a>(
+    verification: &'a Verification,
+    unseen: &'a BTreeSet<Arc<str>>,
+    is_undecided: bool,
+) -> Option<&'a Arc<str>> {
+    let keys = verification.keys.iter().map(|key| &key.secret.namespace);
+    let observed = verification.observed.iter().map(|object| &object.namespace);
+    let is_for_any = is_undecided && verification.unsigned.is_allowed();
+    let any = unseen.iter().filter(|namespace| is_for_any && verification.admits(namespace));
+    keys.chain(observed).find(|namespace| unseen.contains(*namespace)).or_else(|| any.into_iter().next())
 }
 
 /// A number from 0 to 1 that differs between deliveries and attempts. Ids are uniformly distributed.

@@ -22,15 +22,15 @@ use trigger_core::{
 };
 use trigger_dispatch::{
     Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, Metrics, NoCredentials,
-    OwnerWarnings, Retry, Settings,
+    OwnerWarnings, Retry, Settings, store_arrival,
 };
 use trigger_journal::{
     AppendOutcome, History, Intake, Record, ReplayOutcome, ReplayRequest, SqliteJournal, State, sqlite,
 };
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
-use trigger_rules::{Inventory, OwnerRules};
+use trigger_rules::{Coverage, Inventory, OwnerRules};
 use trigger_runtime::{Backoff, SecretData, SecretError, Secrets};
-use trigger_targets::{FollowUp, Plan};
+use trigger_targets::{FollowUp, Plan, Subject};
 
 const KEY: &[u8] = b"key";
 
@@ -546,4 +546,51 @@ async fn a_crash_between_the_steps_of_a_resumed_delivery_makes_no_second_one() {
     assert_eq!(over.verification.waiting.unwrap().continued_as, [narrowed_id(&received, "team-b", 0)]);
     assert_eq!(world.ended(&narrowed_id(&received, "team-b", 0)).await.launches.len(), 1);
     assert_eq!(world.script.asked("web"), 1);
+}
+
+fn without_team_b() -> Coverage {
+    Coverage { unseen: [Arc::from("team-b")].into(), is_stale: false }
+}
+
+#[tokio::test]
+async fn a_delivery_for_a_namespace_whose_builds_are_not_known_yet_is_kept_for_it() {
+    let world = World::new(&["team-a/web"], |_| {});
+    world.inventory.publish(without_team_b());
+    let (theirs, _) = world.append_of("team-b", push('1')).await;
+    world.synced.send_replace(true);
+    let waits = world.until(&theirs, |record| record.attempts > 2 && record.error.is_some()).await;
+    assert!(waits.error.is_some_and(|error| error.contains("namespace team-b are not known yet")));
+    let (ours, _) = world.append(push('2')).await;
+    assert_eq!(world.ended(&ours).await.launches.len(), 1, "others go on");
+
+    world.inventory.apply(&build("team-b", "app"));
+    world.inventory.mark_synced();
+    assert_eq!(world.ended(&theirs).await.launches.len(), 1);
+    assert_eq!(world.script.asked("app"), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_that_arrives_again_runs_for_a_namespace_that_had_no_part_in_its_decision() {
+    let world = World::new(&["team-a/web"], |_| {});
+    world.inventory.publish(without_team_b());
+    world.synced.send_replace(true);
+    let (id, _) = world.append(push('1')).await;
+    assert_eq!(world.ended(&id).await.launches.len(), 1);
+
+    world.inventory.apply(&build("team-b", "app"));
+    world.inventory.apply(&build("team-c", "late"));
+    world.inventory.mark_synced();
+    for (namespace, runs) in [("team-b", 1), ("team-b", 1), ("team-c", 0)] {
+        let delivery = push('1');
+        let tag = sign(KEY, KeyForm::Raw, b"", &delivery.body).unwrap();
+        let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
+        assert!(verifier.try_key(&ObjectKey::new(namespace, "hook"), "github-token", KEY));
+        let arrival = verifier.finish_with_waiting(Unsigned::No).unwrap();
+        store_arrival(world.journal.as_ref(), arrival, None).await.unwrap();
+        let further = world.journal.find(&narrowed_id(&id, namespace, 0)).await.unwrap();
+        assert_eq!(usize::from(further.is_some()), runs, "{namespace}");
+    }
+    world.ended(&narrowed_id(&id, "team-b", 0)).await;
+    assert_eq!((world.script.asked("app"), world.script.asked("late")), (1, 0));
+    assert_eq!(world.script.asked("web"), 1, "it runs nothing twice");
 }

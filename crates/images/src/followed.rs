@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use trigger_core::{ImageRef, ObjectKey};
@@ -13,6 +13,8 @@ use trigger_rules::{OwnerRules, RuleSet};
 #[derive(Default)]
 pub(crate) struct Followed {
     namespaces: HashMap<Arc<str>, FollowedNamespace>,
+    /// The namespaces whose Builds are not known yet.
+    unseen: BTreeSet<Arc<str>>,
 }
 
 /// The images that are followed for one namespace.
@@ -42,7 +44,7 @@ impl Followed {
     pub(crate) fn of(rules: &RuleSet) -> Self {
         let mut owners: Vec<_> = image::waiting(rules).collect();
         owners.sort_unstable_by(|a, b| a.owner.key.cmp(&b.owner.key));
-        let mut followed = Self::default();
+        let mut followed = Self { unseen: rules.coverage().unseen.clone(), ..Self::default() };
         for owner in owners {
             let namespace = followed.namespaces.entry(Arc::clone(owner.owner.namespace())).or_default();
             namespace.follow(owner);
@@ -62,6 +64,11 @@ impl Followed {
     /// Whether an image is followed for a namespace.
     pub(crate) fn contains(&self, namespace: &str, image: &ImageRef) -> bool {
         self.namespace(namespace).is_some_and(|namespace| namespace.images.contains(image))
+    }
+
+    /// Whether the Builds of a namespace are not known yet: then any image may be watched.
+    pub(crate) fn is_unseen(&self, namespace: &str) -> bool {
+        self.unseen.contains(namespace)
     }
 
     /// Whether an image of the namespace's Builds is not followed because there are too many.
@@ -138,7 +145,7 @@ fn names(rules: &OwnerRules) -> &[ImageRef] {
 
 /// Whether both sets of rules watch the same images. May be false for equal ones, but costs nothing.
 pub(crate) fn are_the_same(one: &RuleSet, other: &RuleSet) -> bool {
-    image::wait_for_the_same(one, other)
+    one.coverage().unseen == other.coverage().unseen && image::wait_for_the_same(one, other)
 }
 
 /// Whether a Build of a namespace has an image in its rules, followed or not.

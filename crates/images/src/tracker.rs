@@ -341,7 +341,8 @@ impl ImageTracker {
     /// Forgets the images that no Build watches, now and at the last check.
     async fn forget_unwatched(&mut self) {
         let followed = self.status.followed();
-        let all = self.ledgers.iter().flat_map(|(namespace, cached)| {
+        let seen = self.ledgers.iter().filter(|(namespace, _)| !followed.is_unseen(namespace));
+        let all = seen.flat_map(|(namespace, cached)| {
             cached.ledger.images().map(|image| ImageKey::new(namespace, image))
         });
         let unwatched: HashSet<_> =

@@ -9,14 +9,14 @@ use crate::auth::KeyBinding;
 use crate::interner::Interner;
 use crate::owners::{CompileContext, OWNERS, Source};
 use crate::rule_error::{OwnerError, RuleError};
-use crate::rule_set::{Kind, OwnerRules, RuleSet};
+use crate::rule_set::{Coverage, Kind, OwnerRules, RuleSet};
 use crate::triggers::KINDS;
 use crate::weights::NamespaceWeights;
 
 /// The rules of all owners: fed by apply, delete and retain, read as immutable snapshots.
 ///
-/// Readers never wait. It has no snapshot before [`Inventory::mark_synced`]: until every owner has been
-/// seen once, "no rule" would be a lie.
+/// Readers never wait. It has no snapshot before [`Inventory::publish`]: until the owners have been listed, "no rule"
+/// would be a lie. A snapshot knows the namespaces of which that is still true, see [`Coverage`].
 pub struct Inventory {
     published: ArcSwapOption<RuleSet>,
     writer: Mutex<Writer>,
@@ -52,7 +52,7 @@ impl Inventory {
         Self { published: ArcSwapOption::empty(), writer: Mutex::new(writer) }
     }
 
-    /// The rules as they are now; `None` until every owner has been seen once.
+    /// The rules as they are now; `None` until the owners have been listed.
     pub fn current(&self) -> Option<Arc<RuleSet>> {
         self.published.load_full()
     }
@@ -86,9 +86,17 @@ impl Inventory {
         });
     }
 
-    /// Marks that every owner has been seen once. From now on there are snapshots.
+    /// Marks that every owner has been listed.
     pub fn mark_synced(&self) {
-        self.write(|writer| writer.synced = true);
+        self.publish(Coverage::default());
+    }
+
+    /// Marks how far the owners are known. From now on there are snapshots.
+    pub fn publish(&self, coverage: Coverage) {
+        self.write(|writer| {
+            writer.rules.set_coverage(coverage);
+            writer.synced = true;
+        });
     }
 
     fn write<T>(&self, change: impl FnOnce(&mut Writer) -> T) -> T {

@@ -55,5 +55,5 @@ pub use limits::LIMITS;
 pub use owners::Source;
 pub use reason::{Predicate, Reason};
 pub use rule_error::{OwnerError, RuleError};
-pub use rule_set::{DecisionInput, LeftOut, OwnerRules, RuleSet};
+pub use rule_set::{Coverage, DecisionInput, LeftOut, OwnerRules, RuleSet};
 pub use triggers::{image, kind_names};

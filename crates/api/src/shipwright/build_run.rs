@@ -72,6 +72,7 @@ impl BuildRun {
         ];
         let image = outputs.into_iter().flatten().find_map(|output| output.get("image")?.as_str())?;
         let digest = status.get("output")?.get("digest")?.as_str()?;
+        let annotations = self.metadata.annotations.as_ref();
         let at = status.get("completionTime").unwrap_or(&succeeded["lastTransitionTime"]).as_str()?;
         Some(Push {
             image: ImageRef::parse(image).ok()?,

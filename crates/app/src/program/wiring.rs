@@ -181,7 +181,7 @@ impl Shared<'_> {
                 scope: self.options.scope(),
                 inventory: Arc::clone(self.inventory),
                 journal: Arc::clone(self.journal),
-                synced: builds.synced(),
+                builds: builds.clone(),
                 metrics: self.metrics.clone(),
                 observer: self.observer.clone(),
             },
@@ -269,7 +269,7 @@ impl Shared<'_> {
             scope: self.options.scope(),
             images: images.clone(),
             journal: Arc::<dyn Journal>::clone(self.journal),
-            synced: builds.synced(),
+            builds: builds.clone(),
         }
     }
 }
@@ -308,6 +308,6 @@ fn readiness(builds: BuildWatch, failure: RecentFailure, draining: Arc<AtomicBoo
         if !*builds.synced().borrow() {
             return Err(builds.waiting_for());
         }
-        failure.recent().map_or(Ok(()), Err)
+        failure.recent().map_or_else(|| Ok(builds.details()), Err)
     })
 }

@@ -1,8 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arc_swap::ArcSwap;
 use futures::{StreamExt, pin_mut};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -10,7 +8,7 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 use trigger_api::shipwright::Build;
 use trigger_core::ObjectKey;
 use trigger_rules::{Applied, Inventory};
@@ -19,17 +17,17 @@ use trigger_targets::Subject;
 use trigger_targets::build_run::BUILD;
 
 use super::Scope;
+use super::coverage::FeedCoverage;
 use crate::client::{ClientError, Connection};
 use crate::event_recorder::{EventRecorder, LONGEST_NOTE, ObjectEvent};
 use crate::metrics::Watched;
 use crate::sentence::{Remedies, of_watch, sentence};
-use crate::watch::{Failure, WatchHealth, events};
+use crate::watch::{Failure, WatchHealth, events, is_progress};
 
 /// A running watch on Builds.
 #[derive(Clone)]
 pub struct BuildWatch {
-    synced: watch::Receiver<bool>,
-    waiting_for: Arc<ArcSwap<String>>,
+    coverage: Arc<FeedCoverage>,
 }
 
 /// The size of a page of a list, as kubectl has it.
@@ -70,14 +68,31 @@ pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<B
 }
 
 impl BuildWatch {
-    /// True once every Build has been seen.
+    /// True once there are rules to decide by: every Build has been seen, but for those of namespaces that cannot be
+    /// watched.
     pub fn synced(&self) -> watch::Receiver<bool> {
-        self.synced.clone()
+        self.coverage.synced()
+    }
+
+    /// Returns once every Build of a watched namespace has been seen, or of all of them. Never if it is not watched.
+    pub async fn seen_in(&self, namespace: Option<&str>) {
+        let seen = async {
+            let mut seen = self.coverage.seen(namespace)?;
+            seen.wait_for(|seen| *seen).await.ok().map(|_| ())
+        };
+        if seen.await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Why it is not synced, in a sentence.
     pub fn waiting_for(&self) -> String {
-        self.waiting_for.load().as_ref().clone()
+        self.coverage.waiting_for()
+    }
+
+    /// The namespaces of which not every Build is known, each in a sentence.
+    pub fn details(&self) -> Vec<String> {
+        self.coverage.details()
     }
 }
 
@@ -93,11 +108,8 @@ pub fn watch_builds(
     shutdown: &CancellationToken,
 ) -> BuildWatch {
     let namespaces = scope.parts();
-    let (synced, receiver) = watch::channel(false);
-    let synced = Arc::new(synced);
-    let missing = Arc::new(AtomicUsize::new(namespaces.len()));
-    let waiting_for = Arc::new(ArcSwap::from_pointee("waiting for the first list of Builds".to_owned()));
-    for namespace in namespaces {
+    let coverage = Arc::new(FeedCoverage::new(&namespaces, inventory, &connection.metrics));
+    for (part, namespace) in namespaces.into_iter().enumerate() {
         let watch = connection.metrics.watch(Watched::Builds);
         let feed = Feed {
             watch_health: WatchHealth::new("Builds", namespace.clone(), "nothing is accepted", watch)
@@ -106,19 +118,21 @@ pub fn watch_builds(
             inventory: Arc::clone(inventory),
             recorder: recorder.clone(),
             leadership: leadership.clone(),
-            missing: Arc::clone(&missing),
-            synced: Arc::clone(&synced),
-            waiting_for: Arc::clone(&waiting_for),
+            part,
+            coverage: Arc::clone(&coverage),
             listed: HashSet::new(),
             broken: HashMap::new(),
-            complete: false,
         };
         let (connection, shutdown) = (connection.clone(), shutdown.clone());
         tasks.spawn("watch on Builds", async move {
             tokio::select! { () = feed.run(connection) => {}, () = shutdown.cancelled() => {} }
         });
     }
-    BuildWatch { synced: receiver, waiting_for }
+    let (reviewed, shutdown) = (Arc::clone(&coverage), shutdown.clone());
+    tasks.spawn("coverage of Builds", async move {
+        tokio::select! { () = reviewed.run() => {}, () = shutdown.cancelled() => {} }
+    });
+    BuildWatch { coverage }
 }
 
 /// The watch on one namespace, or on all.
@@ -127,15 +141,13 @@ struct Feed {
     inventory: Arc<Inventory>,
     recorder: EventRecorder,
     leadership: Leadership,
-    /// How many feeds have not listed yet.
-    missing: Arc<AtomicUsize>,
-    synced: Arc<watch::Sender<bool>>,
-    waiting_for: Arc<ArcSwap<String>>,
+    /// Its place in the scope.
+    part: usize,
+    coverage: Arc<FeedCoverage>,
     /// The Builds in the list that is being received.
     listed: HashSet<ObjectKey>,
     /// The Builds with broken or doubtful rules.
     broken: HashMap<ObjectKey, Broken>,
-    complete: bool,
     watch_health: WatchHealth,
 }
 
@@ -175,6 +187,9 @@ impl Feed {
                 event = events.next() => match event {
                     Some(Ok(event)) => {
                         self.watch_health.received(&event);
+                        if is_progress(&event) {
+                            self.coverage.works(self.part);
+                        }
                         self.take(event);
                     }
                     Some(Err(error)) => self.note(&error),
@@ -251,24 +266,18 @@ impl Feed {
         self.inventory.retain(BUILD.group, BUILD.kind, self.namespace.as_deref(), &self.listed);
         let listed = std::mem::take(&mut self.listed);
         self.broken.retain(|key, _| listed.contains(key));
-        if std::mem::replace(&mut self.complete, true) {
-            return;
-        }
-        let last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last {
-            self.inventory.mark_synced();
-            self.synced.send_replace(true);
-            info!(
-                builds = self.inventory.current().map_or(0, |rules| rules.len()),
-                "every Build has been seen"
-            );
-        }
+        self.coverage.listed(self.part);
     }
 
     fn note(&mut self, error: &watcher::Error) {
         self.watch_health.failed(error);
+        let failure = Failure::of(error);
+        // It continues where it was, and a quiet watch has no event that would show that it works again.
+        if failure == Failure::Interrupted {
+            return;
+        }
         let reason = of_watch(error, TO_WATCH);
-        let reason = match Failure::of(error) {
+        let reason = match failure {
             Failure::Absent => reason,
             _ => format!("Builds cannot be watched: {reason}"),
         };
@@ -276,7 +285,7 @@ impl Feed {
             Some(namespace) => format!("{reason} (namespace {namespace})"),
             None => reason,
         };
-        self.waiting_for.store(Arc::new(reason));
+        self.coverage.fails(self.part, failure == Failure::Forbidden, reason);
     }
 }
 

@@ -6,7 +6,6 @@ mod objects;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_images::Images;
@@ -16,7 +15,7 @@ use trigger_runtime::{CriticalTasks, Leadership, restart_on_panic};
 use self::build_runs::Pushes;
 use self::objects::Objects;
 use crate::client::Connection;
-use crate::feeds::Scope;
+use crate::feeds::{BuildWatch, Scope};
 use crate::metrics::Watched;
 
 /// The services that following images on the cluster needs.
@@ -28,8 +27,8 @@ pub struct ImageFollowers {
     pub images: Images,
     /// Stores the watermark of BuildRuns.
     pub journal: Arc<dyn Notebook>,
-    /// Whether every Build has been seen; nothing is watched before.
-    pub synced: watch::Receiver<bool>,
+    /// Whether the Builds of a namespace have been seen; nothing is watched in it before.
+    pub builds: BuildWatch,
 }
 
 impl ImageFollowers {
@@ -45,11 +44,12 @@ impl ImageFollowers {
         for namespace in self.scope.parts() {
             let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
             let (images, leadership) = (self.images.clone(), leadership.clone());
+            let part = namespace.clone();
             let objects = move || {
                 let watch = metrics.watch(Watched::Images);
                 Objects::new(namespace.clone(), images.clone(), leadership.clone(), watch).run(client.clone())
             };
-            tasks.spawn("Image objects", self.follow("Image objects", objects, shutdown));
+            tasks.spawn("Image objects", self.follow("Image objects", part, objects, shutdown));
         }
     }
 
@@ -58,30 +58,31 @@ impl ImageFollowers {
         for namespace in self.scope.parts() {
             let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
             let (images, journal) = (self.images.clone(), Arc::clone(&self.journal));
+            let part = namespace.clone();
             let pushes = move || {
                 let watch = metrics.watch(Watched::BuildRuns);
                 Pushes::new(namespace.clone(), images.clone(), Arc::clone(&journal), watch)
                     .run(client.clone())
             };
-            tasks.spawn(self.follow("what BuildRuns push", pushes, shutdown));
+            tasks.spawn(self.follow("what BuildRuns push", part, pushes, shutdown));
         }
     }
 
-    /// Runs the task from `make` after all Builds have been seen, until `shutdown`.
+    /// Runs the task from `make` after all Builds of `part` have been seen, until `shutdown`.
     fn follow<F: Future<Output = ()> + Send, M: Fn() -> F + Send + Sync + 'static>(
         &self,
         name: &'static str,
+        part: Option<String>,
         make: M,
         shutdown: &CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<F, M> {
-        let (synced, shutdown) = (self.synced.clone(), shutdown.clone());
+        let (builds, shutdown) = (self.builds.clone(), shutdown.clone());
         // Made at once, so that the gauge counts the watch as starting.
         let begin = move || {
-            let (work, mut synced) = (make(), synced.clone());
+            let (work, builds, part) = (make(), builds.clone(), part.clone());
             async move {
-                if synced.wait_for(|synced| *synced).await.is_ok() {
-                    work.await;
-                }
+                builds.seen_in(part.as_deref()).await;
+                work.await;
             }
         };
         async move {

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
-use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 use trigger_api::tekton::PipelineRun;
@@ -20,6 +19,7 @@ use trigger_rules::Inventory;
 
 use super::observed::{News, Seen};
 use crate::client::Connection;
+use crate::feeds::BuildWatch;
 use crate::metrics::Watch;
 use crate::watch::{WatchHealth, events};
 use crate::watermarks::{AGAIN, Marks};
@@ -80,10 +80,8 @@ impl Follower {
         }
     }
 
-    pub(super) async fn run(mut self, connection: Connection, mut synced: watch::Receiver<bool>) {
-        if synced.wait_for(|synced| *synced).await.is_err() {
-            return;
-        }
+    pub(super) async fn run(mut self, connection: Connection, builds: BuildWatch) {
+        builds.seen_in(self.namespace.as_deref()).await;
         let marks = Marks::new(
             "pipelineruns",
             self.namespace.clone(),

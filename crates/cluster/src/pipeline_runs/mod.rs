@@ -15,7 +15,6 @@ mod observed;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use trigger_core::Observer;
@@ -26,7 +25,7 @@ use trigger_runtime::restart_on_panic;
 
 use self::follower::Follower;
 use crate::client::Connection;
-use crate::feeds::Scope;
+use crate::feeds::{BuildWatch, Scope};
 use crate::metrics::Watched;
 
 /// The services that following PipelineRuns needs.
@@ -38,8 +37,8 @@ pub struct PipelineRunFollowers {
     pub inventory: Arc<Inventory>,
     /// Stores the deliveries and the watermark.
     pub journal: Arc<dyn Journal>,
-    /// Whether every Build has been seen; nothing is watched before.
-    pub synced: watch::Receiver<bool>,
+    /// Whether the Builds of a namespace have been seen; nothing is watched in it before.
+    pub builds: BuildWatch,
     /// Counts the changes.
     pub metrics: Metrics,
     /// The right to observe PipelineRuns.
@@ -61,7 +60,7 @@ impl PipelineRunFollowers {
                     parts.observer.clone(),
                     connection.metrics.watch(Watched::PipelineRuns),
                 );
-                follower.run(connection.clone(), parts.synced.clone())
+                follower.run(connection.clone(), parts.builds.clone())
             };
             tasks.spawn(async move {
                 let following = restart_on_panic("PipelineRuns", follow);

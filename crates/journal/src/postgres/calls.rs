@@ -42,7 +42,7 @@ impl Intake for PostgresJournal {
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         async move {
             let new = NewDelivery::new(delivery, decided)?;
-            self.store.sessions.call(self.appends.submit(new)).await
+            Box::pin(self.store.sessions.call(self.appends.submit(new))).await
         }
         .boxed()
     }
@@ -54,7 +54,7 @@ impl Intake for PostgresJournal {
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
         async move {
             let new = NewDelivery::new(delivery, decided)?.if_unknown();
-            self.store.sessions.call(self.appends.submit(new)).await
+            Box::pin(self.store.sessions.call(self.appends.submit(new))).await
         }
         .boxed()
     }

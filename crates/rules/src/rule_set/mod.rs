@@ -1,6 +1,7 @@
 //! The rules of all owners, and the trait of a kind of trigger.
 
 mod build_trigger;
+mod coverage;
 mod kind;
 mod owner_map;
 mod shares;
@@ -14,6 +15,7 @@ use imbl::HashMap;
 use trigger_core::{Event, RepoId, ResourceRef, Target};
 
 pub(crate) use self::build_trigger::{BuildContext, BuildTrigger};
+pub use self::coverage::Coverage;
 pub use self::kind::DecisionInput;
 pub(crate) use self::kind::{Extent, IndexKey, Kind, KindIndex, Kinds, Matcher, TriggerKind};
 pub(crate) use self::owner_map::OwnerMap;
@@ -32,6 +34,8 @@ pub struct RuleSet {
     indexes: Vec<Box<dyn KindIndex>>,
     /// The table of kinds.
     kinds: Kinds,
+    /// How far the owners are known.
+    coverage: Arc<Coverage>,
 }
 
 /// The rules of one owner.
@@ -75,7 +79,13 @@ impl RuleSet {
     /// No rules, of the kinds of a table.
     pub(crate) fn new(kinds: Kinds) -> Self {
         let indexes = kinds.iter().map(|kind| kind.new_index()).collect();
-        Self { owners: OwnerMap::default(), index: HashMap::default(), indexes, kinds }
+        Self {
+            owners: OwnerMap::default(),
+            index: HashMap::default(),
+            indexes,
+            kinds,
+            coverage: Arc::default(),
+        }
     }
 
     /// The kinds that rules can have.
@@ -91,6 +101,15 @@ impl RuleSet {
     /// Whether there are no rules at all.
     pub fn is_empty(&self) -> bool {
         self.owners.is_empty()
+    }
+
+    /// How far the owners are known.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    pub(crate) fn set_coverage(&mut self, coverage: Coverage) {
+        self.coverage = Arc::new(coverage);
     }
 
     /// The rules of one owner.

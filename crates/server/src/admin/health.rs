@@ -1,5 +1,6 @@
 //! The routes without authentication: liveness, readiness and metrics.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,9 @@ const CHECK_LIFETIME: Duration = Duration::from_secs(1);
 /// How long the size of the journal is reused: summing it up costs a scan.
 const USAGE_LIFETIME: Duration = Duration::from_secs(30);
 
-/// Whether deliveries are accepted. `Err` is the reason in a sentence.
-pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Whether deliveries are accepted. `Ok` has the deliveries that are not accepted nevertheless, each kind in a sentence.
+/// `Err` is the reason in a sentence.
+pub type Readiness = Arc<dyn Fn() -> Result<Vec<String>, String> + Send + Sync>;
 
 /// The routes `/healthz`, `/readyz`, `/metrics`.
 #[derive(Clone)]
@@ -78,9 +80,10 @@ impl Health {
             .with_state(self)
     }
 
-    async fn ready(&self) -> Result<(), String> {
-        (self.ready)()?;
-        self.check_store().await
+    async fn ready(&self) -> Result<Vec<String>, String> {
+        let details = (self.ready)()?;
+        self.check_store().await?;
+        Ok(details)
     }
 
     /// Updates the gauges. A value that cannot be read stays as it was.
@@ -127,7 +130,10 @@ async fn within_timeout<T>(work: impl Future<Output = Result<T, JournalError>>) 
 
 async fn readyz(State(health): State<Health>) -> Response {
     match health.ready().await {
-        Ok(()) => "ok\n".into_response(),
+        Ok(details) => {
+            let lines = iter::once("ok").chain(details.iter().map(String::as_str));
+            lines.flat_map(|line| [line, "\n"]).collect::<String>().into_response()
+        }
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response(),
     }
 }

@@ -49,8 +49,8 @@ pub(super) enum Opened<T> {
 
 /// Why a request is not authenticated.
 pub(super) enum Denied {
-    /// No key verifies its credential. The keys that were tried, each with the result.
-    NotVerified { failure: AuthFailure, reason: String, tried: Vec<(ObjectKey, KeyCheck)> },
+    /// No key verifies its credential. The answer, and the keys that were tried, each with the result.
+    NotVerified { response: HookResponse, reason: String, tried: Vec<(ObjectKey, KeyCheck)> },
     /// It cannot be verified now. The keys that were tried, each with the result.
     Unavailable { reason: UnavailableReason, tried: Vec<(ObjectKey, KeyCheck)> },
 }
@@ -262,11 +262,10 @@ impl Pipeline {
                 let reason = "no key verifies the request, and a Secret cannot be read now";
                 return Err(Rejected::because(response, reason).after_trying(tried));
             }
-            Err(Denied::NotVerified { failure, reason, tried }) => {
+            Err(Denied::NotVerified { response, reason, tried }) => {
                 debug!(source, reason, "no key verifies the request");
                 self.failures.failed(source, shared);
                 route.unverified(&about, inbound, &tried);
-                let response = HookResponse::Unauthorized(failure);
                 return Err(Rejected::because(response, reason).after_trying(tried));
             }
         };

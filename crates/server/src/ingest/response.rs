@@ -63,6 +63,8 @@ pub(crate) enum AuthFailure {
 pub(crate) enum UnavailableReason {
     /// The Builds are not synced yet.
     NotReady,
+    /// No known Build can accept it, and not every Build is known.
+    BuildsUnknown,
     /// The bodies of other requests use all the memory for bodies.
     NoMemory,
     /// A Secret or key file cannot be read.
@@ -131,7 +133,7 @@ impl HookResponse {
     ];
 
     /// Every [`HookResponse::rejection_reason`].
-    pub(crate) const REJECTIONS: [&str; 14] = [
+    pub(crate) const REJECTIONS: [&str; 15] = [
         "malformed",
         "unproven",
         "not-verified",
@@ -142,6 +144,7 @@ impl HookResponse {
         "unsupported-media-type",
         "too-many",
         "not-ready",
+        "builds-unknown",
         "no-memory",
         "secret-unreadable",
         "journal",
@@ -161,6 +164,7 @@ impl HookResponse {
             Self::Unauthorized(AuthFailure::NotVerified) => "not-verified",
             Self::Unauthorized(AuthFailure::NoKey) => "no-key",
             Self::Unavailable(UnavailableReason::NotReady) => "not-ready",
+            Self::Unavailable(UnavailableReason::BuildsUnknown) => "builds-unknown",
             Self::Unavailable(UnavailableReason::NoMemory) => "no-memory",
             Self::Unavailable(UnavailableReason::NoSecret) => "secret-unreadable",
             Self::Unavailable(UnavailableReason::Journal) => "journal",

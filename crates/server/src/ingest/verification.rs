@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,15 @@ pub(crate) enum Unverified {
     Unavailable(Vec<(ObjectKey, KeyCheck)>),
 }
 
+/// Where the keys that could verify a delivery are.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyScope<'a> {
+    /// The rules that could accept it.
+    pub(crate) candidates: &'a WebhookCandidates,
+    /// The namespaces whose rules are not known.
+    pub(crate) unseen: &'a BTreeSet<Arc<str>>,
+}
+
 type SecretRead = Result<Arc<SecretData>, SecretError>;
 
 /// Tries the keys of every candidate rule, which are read now. `entries` are those that the provider reads.
@@ -49,13 +58,14 @@ type SecretRead = Result<Arc<SecretData>, SecretError>;
 pub(crate) async fn verify(
     delivery: Delivery,
     credentials: Credentials,
-    candidates: &WebhookCandidates,
+    KeyScope { candidates, unseen }: KeyScope<'_>,
     entries: &[String],
     allow_unsigned: bool,
     secrets: &dyn Secrets,
 ) -> Result<Arrival, Unverified> {
     let id = delivery.id.clone();
     let mut verifier = Verifier::new(delivery, credentials);
+    verifier.unseen(unseen);
     let mut without_key = candidates.without_secret;
     let mut tried = Vec::with_capacity(candidates.keys.len());
     let mut unanswered: Vec<_> = candidates.keys.iter().map(Some).collect();
@@ -211,7 +221,8 @@ mod tests {
         let credentials = Credential::token(b"ours").into();
         let began = Instant::now();
         let entries = ["token".to_owned()];
-        let result = verify(delivery(), credentials, &candidates, &entries, false, &cluster).await;
+        let scope = KeyScope { candidates: &candidates, unseen: &BTreeSet::new() };
+        let result = verify(delivery(), credentials, scope, &entries, false, &cluster).await;
         (result, began.elapsed())
     }
 

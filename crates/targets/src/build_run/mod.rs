@@ -3,6 +3,7 @@
 //! - `template.rs`: the part of a Build that a run needs, as stored in the target.
 //! - `draft.rs`: a BuildRun before it is JSON, for rules and for custom tasks alike.
 //! - `cause.rs`: why it exists, as annotations and as a sentence.
+//! - `output.rs`: what a run does with its image that a pull request starts.
 //! - `record.rs`: what is recorded on the PipelineRun that started it.
 //! - `status.rs`: reads the state of a run.
 //!
@@ -12,6 +13,7 @@
 
 mod cause;
 mod draft;
+mod output;
 mod record;
 mod status;
 mod template;
@@ -21,7 +23,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::{Map, Value};
 use trigger_api::annotations;
 use trigger_api::shipwright::{self, BuildReference, BuildRunSpec, BuildSpec};
 use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef, Target};
@@ -67,15 +70,18 @@ impl TargetKind for Builds {
             labels.extend([label(annotations::LABEL_BUILD_GENERATION, &target.generation.to_string())]);
             None
         } else {
+            if let Some(image) = &image {
+                other = output_to(&template.spec.other, image);
+            }
             Some(build_name.to_string())
         };
         let build = BuildReference { name: name_of_build, spec: None };
         let draft = BuildRunDraft {
             key: ObjectKey::new(Arc::clone(target.resource.namespace()), name),
             labels,
-            annotations: cause::annotations(request),
-            owner: None,
-            spec: BuildRunSpec { build, ..BuildRunSpec::default() },
+            annotations,
+            owner,
+            spec: BuildRunSpec { build, other },
             reason: request.cause.kind,
             sentence: cause::sentence(request),
         };
@@ -84,7 +90,7 @@ impl TargetKind for Builds {
             follow_up: record::follow_up(request, resource.name()),
             resource,
             version: BUILD_RUN.version.into(),
-            manifest: Arc::new(BuildRunManifest { draft, target: Arc::clone(target), commit }),
+            manifest: Arc::new(BuildRunManifest { draft, target: Arc::clone(target), commit, image }),
             run_as: None,
             condition: Some(condition),
             limit: limit(request.event),
@@ -113,6 +119,8 @@ struct BuildRunManifest {
     target: Arc<Target>,
     /// The commit to pin the run to. Absent: the draft names the Build.
     commit: Option<Commit>,
+    /// The image that the run pushes, if it is not that of the Build.
+    image: Option<String>,
 }
 
 impl Manifest for BuildRunManifest {
@@ -121,7 +129,12 @@ impl Manifest for BuildRunManifest {
         let mut draft = self.draft.clone();
         if let Some(commit) = &self.commit {
             let template = BuildTemplate::parse(&self.target.template).map_err(unusable)?;
-            draft.spec.build.spec = Some(Box::new(spec_at(template.spec, commit)));
+            let mut spec = spec_at(template.spec, commit);
+            if let Some(image) = &self.image {
+                let output = output_to(&spec.other, image);
+                spec.other.extend(output);
+            }
+            draft.spec.build.spec = Some(Box::new(spec));
         }
         draft.object().map_err(unusable)
     }

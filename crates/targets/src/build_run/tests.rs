@@ -26,7 +26,7 @@ fn target(revision: Option<&str>, policy: RevisionPolicy) -> Target {
     });
     let metadata = json!({"namespace": "team-a", "name": "web", "uid": "uid", "generation": 4});
     let build: Build = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
-    BuildTemplate::target(&build, ObjectKey::new("team-a", "web"), policy)
+    BuildTemplate::target(&build, ObjectKey::new("team-a", "web"), policy, output)
 }
 
 fn git(kind: GitEventKind) -> Event {

@@ -9,3 +9,4 @@ mod objects;
 mod secrets;
 mod shares;
 mod tenants_api;
+mod unseen;

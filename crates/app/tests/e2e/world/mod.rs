@@ -307,6 +307,11 @@ impl World {
 }
 
 impl Away {
+    /// The real name of a test's namespace.
+    pub fn namespace(&self, team: &str) -> String {
+        self.stage.namespace(team)
+    }
+
     /// The journal is lost.
     pub fn without_a_journal(mut self) -> Self {
         self.options.journal = Address::Sqlite(self.folder.path().join("another.db"));

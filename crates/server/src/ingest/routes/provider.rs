@@ -18,12 +18,18 @@ use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
-use crate::ingest::verification::{Unverified, verify};
+use crate::ingest::verification::{KeyScope, Unverified, verify};
 use crate::ingest::{IngestParts, IngestSettings};
 
 /// A delivery is decided before it is stored for up to so many owners: about a tenth of a millisecond's work, while the
 /// sender waits.
 const DECIDED_AT_ONCE: usize = 32;
+
+/// The answer to a delivery that may be for a Build that is not known.
+const BUILDS_UNKNOWN: HookResponse = HookResponse::Unavailable(UnavailableReason::BuildsUnknown);
+
+/// Why a delivery may be for a Build that is not known, for the record of the rejection.
+const NOT_EVERY_BUILD: &str = "not every Build is known now: see the details of `/readyz`";
 
 /// Accepts the webhooks of a Git provider.
 pub(crate) struct ProviderRoute {
@@ -168,6 +174,11 @@ impl Route for ProviderRoute {
         let repository = repository.to_string();
         context.repository = Some(repository.clone());
         let candidates = inbound.rules.webhook_candidates(&selector.names);
+        if candidates.owners == 0 && !inbound.rules.coverage().is_complete() {
+            debug!(repository, event = context.event, "no known rule is about this repository");
+            let reason = format!("no known Build with rules uses {repository}, and {NOT_EVERY_BUILD}");
+            return Err(Rejected::because(BUILDS_UNKNOWN, reason));
+        }
         if candidates.owners == 0 {
             // Every stranger can cause this line as often as it likes.
             debug!(repository, event = context.event, "no rule is about this repository");
@@ -218,11 +229,19 @@ impl Route for ProviderRoute {
             let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.keys.len());
             let (delivery, entries) = (self.delivery(about, inbound), self.provider.secret_entries());
             let (unsigned, secrets) = (self.settings.allow_unsigned, self.parts.secrets.as_ref());
-            let verified = verify(delivery, credentials, candidates, &entries, unsigned, secrets);
+            let coverage = inbound.rules.coverage();
+            let scope = KeyScope { candidates, unseen: &coverage.unseen };
+            let verified = verify(delivery, credentials, scope, &entries, unsigned, secrets);
             verified.instrument(span).await.map_err(|unverified| match unverified {
                 Unverified::Unavailable(tried) => {
                     Denied::Unavailable { reason: UnavailableReason::NoSecret, tried }
                 }
+                // A Build that is not known may have its key.
+                Unverified::NotVerified { tried, .. } if !coverage.is_complete() => Denied::NotVerified {
+                    response: BUILDS_UNKNOWN,
+                    reason: format!("no key of a known Build verifies it, and {NOT_EVERY_BUILD}"),
+                    tried,
+                },
                 Unverified::NotVerified { delivery, tried } => not_verified(&delivery, tried),
             })
         }
@@ -292,7 +311,7 @@ fn not_verified(delivery: &Delivery, tried: Vec<(ObjectKey, KeyCheck)>) -> Denie
         let failure = if tried.iter().any(differs) { AuthFailure::NotVerified } else { AuthFailure::NoKey };
         (failure, "the signature or token matches none of the Secrets of Builds for this repository")
     };
-    Denied::NotVerified { failure, reason: reason.to_owned(), tried }
+    Denied::NotVerified { response: HookResponse::Unauthorized(failure), reason: reason.to_owned(), tried }
 }
 
 fn malformed(error: &PayloadError) -> Rejected {

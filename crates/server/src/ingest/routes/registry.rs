@@ -219,7 +219,8 @@ fn unavailable() -> Denied {
 }
 
 fn not_verified(reason: String) -> Denied {
-    Denied::NotVerified { failure: AuthFailure::NotVerified, reason, tried: Vec::new() }
+    let response = HookResponse::Unauthorized(AuthFailure::NotVerified);
+    Denied::NotVerified { response, reason, tried: Vec::new() }
 }
 
 /// The image as a person would write it.
