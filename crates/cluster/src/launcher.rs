@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use trigger_core::ResourceRef;
 use trigger_dispatch::{LaunchError, Launched, Launcher, Retry};
 use trigger_runtime::{ExpiringMap, error_chain};
-use trigger_targets::{FollowUp, Plan};
+use trigger_targets::{FollowUp, Plan, Subject};
 
 use crate::api_server_error::{ApiServerError, Verdict, already_exists};
 use crate::client::Connection;
@@ -100,6 +100,15 @@ impl KubeLauncher {
         is_news
     }
 
+    async fn is_there(&self, subject: &Subject) -> Result<bool, kube::Error> {
+        let objects = self.discovery.api(&subject.resource, &subject.version).await?;
+        match objects.get(subject.resource.name()).await {
+            Ok(object) => Ok(object.metadata.uid.is_none_or(|uid| uid == subject.uid)),
+            Err(error) if is_not_found(&error, subject.resource.name()) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn record(&self, plan: &Plan, warning: bool, reason: String, note: String) {
         self.recorder.report(ObjectEvent {
             about: plan.subject.clone(),
@@ -117,9 +126,20 @@ impl Launcher for KubeLauncher {
         self.create(plan).boxed()
     }
 
+    fn exists<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<bool, LaunchError>> {
+        async move { self.is_there(subject).await.map_err(|error| to_error(&error)) }.boxed()
+    }
+
     fn follow_up<'a>(&'a self, records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
         follow_up::write(&self.discovery, records).boxed()
     }
+}
+
+/// Whether an object does not exist. An API server that starts answers 404 for kinds that it does not know yet, without
+/// the name of any object.
+fn is_not_found(error: &kube::Error, name: &str) -> bool {
+    let is_about = |message: &str| message.contains(&format!("\"{name}\" not found"));
+    matches!(error, kube::Error::Api(status) if status.code == 404 && is_about(&status.message))
 }
 
 fn to_error(error: &kube::Error) -> LaunchError {

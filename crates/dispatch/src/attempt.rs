@@ -14,6 +14,7 @@ use trigger_rules::{Decided, Decision, Outcome, RuleSet};
 use trigger_runtime::error_chain;
 use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
 
+use crate::deleted::{Lookup, leave_out_deleted};
 use crate::facts::{FactSource, decide_with};
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::metrics::Metrics;
@@ -103,21 +104,28 @@ pub(crate) async fn attempt(
         return ended_early(Some(error_chain(&error)), None);
     }
     warn_of_moves(&decided, tools);
-    for (outcome, rules) in record::outcomes(&decided) {
-        tools.metrics.decided(outcome, rules);
-    }
     let (plans, unrendered) = plans(claimed, &events, &facts, &decided).await;
     let undecided = decided.iter().flat_map(|decided| &decided.needs).next();
     let undecided = undecided.map(|_| "a rule asks for further facts without end".to_owned());
     let mut attempt = Attempt {
-        decisions: record::decisions(&decided, &plans),
         permanent: unrendered.first().map(|error| error_chain(error)).or(undecided),
         launches: done,
         ..Attempt::default()
     };
     let existing: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
-    let mut due: Vec<_> = plans.iter().filter(|plan| !existing.contains(&plan.resource)).collect();
+    let (existing, mut due): (Vec<_>, Vec<_>) =
+        plans.iter().partition(|plan| existing.contains(&plan.resource));
     attempt.throttle(&mut due, plans.len(), tools);
+    if claimed.token.attempt > 1 || !tools.rules.coverage().is_complete() {
+        let (launcher, until) = (tools.launcher, deadlines.of_call());
+        let lookup = Lookup { launcher, until, abort: &deadlines.abort };
+        let started = existing.iter().map(|plan| &plan.subject.resource).collect();
+        attempt.retryable = leave_out_deleted(&mut decided, &mut due, &started, lookup).await;
+    }
+    for (outcome, rules) in record::outcomes(&decided) {
+        tools.metrics.decided(outcome, rules);
+    }
+    attempt.decisions = record::decisions(&decided, &plans);
     attempt.launch_all(due, tools, &deadlines).await;
     if attempt.retryable.is_none() {
         attempt.follow_up(&plans, tools, &deadlines).await;
@@ -376,12 +384,13 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
+    use trigger_api::shipwright::Build;
     use trigger_core::{
         AbbreviatedCommit, Branch, Commit, Event, GitEvent, GitEventKind, Need, Ordinal, RepoId, Repository,
         Verification,
     };
     use trigger_journal::ClaimToken;
-    use trigger_targets::build_run::{BuildTemplate, RevisionPolicy};
+    use trigger_targets::build_run::{BuildTemplate, PullRequestOutput, RevisionPolicy};
 
     use super::*;
 
@@ -396,7 +405,7 @@ mod tests {
     fn fired(rule: &str) -> Decision {
         let key = trigger_core::ObjectKey::new("team-a", "web");
         let target =
-            BuildTemplate::target(&trigger_api::shipwright::Build::default(), key, RevisionPolicy::Auto);
+            BuildTemplate::target(&Build::default(), key, RevisionPolicy::Auto, PullRequestOutput::Build);
         Decision {
             owner: target.resource.clone(),
             target: std::sync::Arc::new(target),

@@ -1,11 +1,14 @@
 use futures::future::BoxFuture;
-use trigger_targets::{FollowUp, Plan};
+use trigger_targets::{FollowUp, Plan, Subject};
 
 /// Creates objects on the cluster.
 pub trait Launcher: Send + Sync + 'static {
     /// Creates the object of a plan as the identity that the plan names, or finds that it is there already. Its condition
     /// is written later, from the record of the launch.
     fn launch<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>>;
+
+    /// Whether an object still exists that runs are created for, as the one that it was.
+    fn exists<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<bool, LaunchError>>;
 
     /// Writes records of what was started on the object that they are about; all are about one object. People read them;
     /// an error is logged.

@@ -3,6 +3,7 @@
 //!
 //! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
 //! - `attempt`: one attempt at one delivery.
+//! - `deleted`: leaves out targets that were deleted while their runs waited.
 //! - `arrivals`: stores an arrival of a delivery, and what is new in one that is known.
 //! - `owner_warnings`: [`OwnerWarnings`], warnings on the objects with rules.
 //! - `waiting`: deliveries for a namespace whose Secrets could not be read when they arrived.
@@ -29,6 +30,7 @@
 
 mod arrivals;
 mod attempt;
+mod deleted;
 mod dispatcher;
 mod facts;
 mod inline;

@@ -44,6 +44,8 @@ struct Script {
     stuck: Mutex<Vec<String>>,
     /// Launches for these Builds panic.
     panics: Mutex<Vec<String>>,
+    /// These Builds were deleted, which the inventory does not know.
+    gone: Mutex<Vec<String>>,
     /// The keys of the Secrets that can be read.
     keys: Mutex<HashMap<ObjectKey, Vec<u8>>>,
     /// The owners that were told of a Secret.
@@ -88,6 +90,11 @@ impl Launcher for Script {
             Ok(launched(false))
         });
         async move { answer }.boxed()
+    }
+
+    fn exists<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<bool, LaunchError>> {
+        let is_gone = self.gone.lock().unwrap().iter().any(|gone| gone == subject.resource.name().as_ref());
+        async move { Ok(!is_gone) }.boxed()
     }
 
     fn follow_up<'a>(&'a self, _records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
@@ -282,6 +289,27 @@ async fn what_was_launched_stays_on_record_when_its_rule_is_gone() {
     let record = world.ended(&id).await;
     assert_eq!(record.state, State::Settled);
     assert!(steady(&record) && record.launches.len() == 2, "{:?}", record.launches);
+}
+
+#[tokio::test]
+async fn a_build_that_is_deleted_while_its_run_waits_gets_none() {
+    let world = World::new(&["gone", "web"], |_| {});
+    world.script.tell("gone", [fault(Retry::Later)]);
+    world.script.gone.lock().unwrap().push("gone".to_owned());
+    let (id, _) = world.append(push('1')).await;
+    world.synced.send_replace(true);
+    let record = world.ended(&id).await;
+    assert_eq!((record.state, record.attempts), (State::Settled, 2), "{record:?}");
+    let of = |build: &str| {
+        let decision = record.decisions.iter().find(|decision| **decision.owner.name() == *build);
+        format!("{:?}", decision.unwrap().outcome)
+    };
+    assert!(
+        of("gone").contains("Build team-a/gone was deleted before its run could be created"),
+        "{record:?}"
+    );
+    assert!(of("web").contains("web-"), "{record:?}");
+    assert_eq!((world.script.asked("gone"), world.script.created().len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use trigger_core::{Cause, DeliveryId, Need, ResourceRef, Target};
 
 use crate::limits::LONGEST_CHECK;
-use crate::reason::{Predicate, Reason};
+use crate::reason::{Predicate, Reason, TARGET_DELETED};
 use crate::text::cut;
 
 /// The reason of rules that match a push which another delivery has built.
@@ -73,6 +73,19 @@ pub(crate) enum Unmatched {
 pub(crate) struct CheckTrace(Vec<Check>);
 
 impl Decision {
+    /// Skips a rule that had matched, because its target does not exist any more.
+    pub fn skip_deleted(&mut self) {
+        let ResourceRef { kind, key, .. } = &self.target.resource;
+        let expected = cut(format!("{kind} {key}"), LONGEST_CHECK);
+        self.checks.push(Check {
+            predicate: Predicate::TARGET,
+            passed: false,
+            expected,
+            found: "deleted".to_owned(),
+        });
+        self.outcome = Outcome::Skipped(TARGET_DELETED);
+    }
+
     /// The decision in one sentence, for people.
     pub fn message(&self) -> String {
         match &self.outcome {

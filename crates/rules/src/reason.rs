@@ -17,6 +17,10 @@ pub struct Predicate(&'static str);
 /// The reason of a broken rule, of any kind.
 pub(crate) const RULE_BROKEN: Reason = Reason::new("rule-broken", "the rule is broken: {found}");
 
+/// The reason of a rule whose target was deleted after the rule had matched.
+pub(crate) const TARGET_DELETED: Reason =
+    Reason::new("target-deleted", "{expected} was deleted before its run could be created");
+
 impl Reason {
     /// The reason called `name`. `sentence` may hold `{expected}` and `{found}`.
     pub(crate) const fn new(name: &'static str, sentence: &'static str) -> Self {
@@ -54,6 +58,9 @@ impl Predicate {
     pub(crate) const TIME: Self = Self::new("time");
     /// It does not come from the target itself.
     pub(crate) const LOOP: Self = Self::new("loop");
+
+    /// The target exists when its run is created.
+    pub(crate) const TARGET: Self = Self::new("target");
 
     /// The delivery may start a further run.
     pub(crate) const RUNS: Self = Self::new("runs");

@@ -10,7 +10,7 @@ use trigger_journal::State;
 
 use crate::load::Load;
 use crate::soak::extent;
-use crate::world::{World, annotation, for_every_provider, usual_rules};
+use crate::world::{World, annotation, decisions, for_every_provider, usual_rules};
 
 /// How long the API server is away.
 fn outage() -> Duration {
@@ -122,4 +122,32 @@ async fn an_api_server_that_hangs_does_not_keep_senders_waiting() {
             (world.send(&world.push_main()).await.status == StatusCode::ACCEPTED).then_some(())
         })
         .await;
+}
+
+for_every_provider!(a_build_that_is_deleted_while_its_run_waits_for_the_api_server_gets_none);
+async fn a_build_that_is_deleted_while_its_run_waits_for_the_api_server_gets_none() {
+    let Some(world) = world().await else { return };
+    world.build("team-a", "other", usual_rules()).await;
+    let faults = dev(&world).faults();
+    faults.add(Fault::refuse(500).on("create", "buildruns"));
+    // The watch does not see the deletion: it is away, too.
+    faults.add(Fault::refuse(500).on("list", "builds").on("watch", "builds"));
+    faults.drop_watches();
+    let answer = world.send(&world.push("refs/heads/main", &"a".repeat(40))).await;
+    let id = answer.delivery();
+    world
+        .until("the run waits", || async {
+            world.program.journal.find(&id).await.unwrap().filter(|record| record.error.is_some())
+        })
+        .await;
+    world.delete_build("team-a", "web").await;
+    faults.clear();
+    faults.add(Fault::refuse(500).on("list", "builds").on("watch", "builds"));
+    let record = world.settled(&id).await;
+    assert_eq!(record.state, State::Settled, "{record:?}");
+    let said = decisions(&record).join("\n");
+    assert!(said.contains("target-deleted"), "{said}");
+    let runs = world.runs("team-a").await;
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert_eq!(runs[0]["metadata"]["labels"]["build.shipwright.io/name"], "other");
 }

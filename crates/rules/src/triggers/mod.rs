@@ -7,7 +7,7 @@ mod pipeline;
 use crate::auth;
 use crate::budget::{LEFT_OUT, TOO_MANY_RUNS};
 use crate::decision::{REPOSITORY_MOVED, SAME_PUSH};
-use crate::reason::{RULE_BROKEN, Reason};
+use crate::reason::{RULE_BROKEN, Reason, TARGET_DELETED};
 use crate::rule_set::Kinds;
 
 /// Every kind of trigger. Adding one is a folder and a line here.
@@ -21,7 +21,7 @@ pub fn kind_names() -> impl Iterator<Item = &'static str> {
 impl Reason {
     /// All reasons: those of every rule, then those of each kind of trigger.
     pub fn all() -> impl Iterator<Item = Self> {
-        let shared = [RULE_BROKEN, LEFT_OUT, TOO_MANY_RUNS, SAME_PUSH, REPOSITORY_MOVED]
+        let shared = [RULE_BROKEN, LEFT_OUT, TOO_MANY_RUNS, SAME_PUSH, REPOSITORY_MOVED, TARGET_DELETED]
             .into_iter()
             .chain(auth::REASONS);
         shared.chain(KINDS.iter().flat_map(|kind| kind.reasons().iter().copied()))

@@ -17,7 +17,7 @@ use trigger_journal::{
     JournalError, Notebook, Page, Pruned, Query, Queue, Record, Rejection, ReplayOutcome, ReplayRequest,
     Retention, Settlement, Shares, Stats, Usage,
 };
-use trigger_targets::{FollowUp, Plan};
+use trigger_targets::{FollowUp, Plan, Subject};
 
 /// What has just been done when the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,10 @@ impl Launcher for SuicidalLauncher {
             launched
         }
         .boxed()
+    }
+
+    fn exists<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<bool, LaunchError>> {
+        self.inner.exists(subject)
     }
 
     fn follow_up<'a>(&'a self, records: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
