@@ -66,6 +66,11 @@ pub const BUILD_RUN_NAMES: &str = "triggers.shipwright.io/buildrun-names";
 pub const REVISION: &str = "trigger.shipwright.io/revision";
 /// On a Build: `allow` lets pull requests from forks start it.
 pub const FORKS: &str = "trigger.shipwright.io/forks";
+/// On a Build: what runs do with their image that pull requests start: `skip-chain`, or a reference to push instead, with
+/// `$(number)` and `$(commit)`.
+pub const PULL_REQUEST_OUTPUT: &str = "trigger.shipwright.io/pull-request-output";
+/// On a BuildRun: `true` if rules of type `Image` do not fire for what it pushes.
+pub const SKIP_CHAIN: &str = "trigger.shipwright.io/skip-chain";
 /// On a Build: how often the registries of the images in its rules are asked, such as `10m`. Of several Builds
 /// that wait for one image, the shortest interval counts.
 pub const IMAGE_INTERVAL: &str = "trigger.shipwright.io/image-interval";

@@ -319,7 +319,7 @@ fn by_namespace(delivery: &Verified<Delivery>) -> BTreeMap<Arc<str>, Vec<ObjectK
 
 /// Whether rules with this Secret have not had their turn in a known delivery: it was never decided, or a rule was
 /// skipped because this Secret had not verified it. Where rules of the namespace are not listed, it counts whether any of
-/// its rules was verified.
+/// its rules was verified. It counts, too, if the rules of the namespace were not known when it was decided.
 fn is_due(known: &Record, secret: &ObjectKey) -> bool {
     let is_theirs = |decision: &DecisionRecord| *decision.owner.namespace() == secret.namespace;
     if known.verification.unseen.contains(&secret.namespace) && !known.decisions.iter().any(is_theirs) {

@@ -67,8 +67,20 @@ pub struct Observation {
     pub source: ImageSource,
     /// Since when the image has that digest, as far as is known.
     pub since: Timestamp,
-    /// Whether the image was pushed at that time. The first observation of an image is a change only then.
-    pub pushed: bool,
+    /// Whether the image was pushed at that time, as far as is known.
+    pub pushed: Pushed,
+}
+
+/// Whether an observation is that of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// When the image was pushed is not known. The first observation of an image is no change then.
+    Unknown,
+    /// It was pushed just now, which is a change also if nothing was known of the image before.
+    Counts,
+    /// It was pushed just now by a run for which no rule fires. Reports of this digest are no change, until a run pushes it
+    /// that counts.
+    StartsNothing,
 }
 
 /// The outcome of an observation.
@@ -102,13 +114,25 @@ impl Ledger {
         let Observation { image, digest, source, since, pushed } = observation;
         let change = |from, observed| PendingChange { from, source: *source, since: *since, observed };
         let Some(known) = self.images.get_mut(image) else {
-            let change = pushed.then(|| change(None, now));
-            let outcome = if *pushed { ObservationOutcome::Changed } else { ObservationOutcome::First };
+            let counts = *pushed == Pushed::Counts;
+            let change = counts.then(|| change(None, now));
+            let outcome = if counts { ObservationOutcome::Changed } else { ObservationOutcome::First };
             let reported = BTreeMap::from([(*source, digest.clone())]);
             let known = KnownImage { digest: digest.clone(), since: *since, reported, change };
             self.images.insert(image.clone(), known);
             return outcome;
         };
+        if *pushed == Pushed::StartsNothing {
+            for source in [ImageSource::Registry, ImageSource::Image] {
+                known.reported.insert(source, digest.clone());
+            }
+            // A registry may have reported this very push before the run had ended.
+            let change = known.change.take_if(|change| known.digest == *digest && change.from.is_some());
+            if let Some(from) = change.and_then(|change| change.from) {
+                known.digest = from;
+            }
+            return ObservationOutcome::Same;
+        }
         let repeats_itself = known.reported.insert(*source, digest.clone()).as_ref() == Some(digest);
         if repeats_itself || known.digest == *digest {
             return ObservationOutcome::Same;
@@ -235,7 +259,7 @@ mod tests {
 
         fn observe(&mut self, second: i64, source: ImageSource, name: &str, to: &str) -> ObservationOutcome {
             let (image, digest, since) = (image(name), digest(to), at(second));
-            let pushed = source == ImageSource::BuildRun;
+            let pushed = if source == ImageSource::BuildRun { Pushed::Counts } else { Pushed::Unknown };
             self.ledger.observe(&Observation { image, digest, source, since, pushed }, since)
         }
 
@@ -287,6 +311,26 @@ mod tests {
         assert_eq!(scene.observe(0, ImageSource::BuildRun, "a", "1"), ObservationOutcome::Changed);
         assert_eq!(scene.registry(1, "a", "1"), ObservationOutcome::Same);
         assert_eq!(scene.bundles(1), ["a ?>1"]);
+    }
+
+    #[test]
+    fn a_push_that_starts_nothing_is_no_change_for_any_source() {
+        let mut scene = Scene::of(&[&["a", "b"]]);
+        let push = |scene: &mut Scene, second: i64, to: &str| {
+            let (image, digest, source, since) = (image("a"), digest(to), ImageSource::BuildRun, at(second));
+            let pushed = Pushed::StartsNothing;
+            scene.ledger.observe(&Observation { image, digest, source, since, pushed }, since)
+        };
+        scene.registry(0, "a", "1");
+        push(&mut scene, 1, "2");
+        assert_eq!(scene.registry(2, "a", "2"), ObservationOutcome::Same);
+        // The registry reports the push before its run has ended.
+        assert_eq!(scene.registry(3, "a", "3"), ObservationOutcome::Changed);
+        push(&mut scene, 4, "3");
+        assert_eq!(scene.bundles(100), [""; 0]);
+        // What was reviewed may have the same content, and it counts.
+        assert_eq!(scene.observe(101, ImageSource::BuildRun, "a", "3"), ObservationOutcome::Changed);
+        assert_eq!(scene.bundles(200), ["a 1>3"]);
     }
 
     #[test]
@@ -355,7 +399,7 @@ mod tests {
             for image in images {
                 let (image, digest, since) = (image.clone(), digest(to), at(1));
                 let source = ImageSource::Registry;
-                ledger.observe(&Observation { image, digest, source, since, pushed: false }, since);
+                ledger.observe(&Observation { image, digest, source, since, pushed: Pushed::Unknown }, since);
             }
         };
         for to in ["1", "2"] {
@@ -380,7 +424,7 @@ mod tests {
             for image in &images {
                 let (image, digest, since) = (image.clone(), digest(to), at(1));
                 let source = ImageSource::Registry;
-                ledger.observe(&Observation { image, digest, source, since, pushed: false }, since);
+                ledger.observe(&Observation { image, digest, source, since, pushed: Pushed::Unknown }, since);
             }
         }
         // A chain of Builds, each with images in common with the next.
@@ -413,7 +457,7 @@ mod tests {
             digest: one,
             source: ImageSource::Image,
             since: at(7),
-            pushed: false,
+            pushed: Pushed::Unknown,
         };
         assert_eq!(ledger.observe(&repeated, at(7)), ObservationOutcome::Same);
     }

@@ -42,7 +42,7 @@ mod warnings;
 pub use delivery::{IMAGES, image_changes, read};
 pub use hint::ImageNotifier;
 pub use images::{ImageParts, ImageSettings, Images};
-pub use ledger::{Observation, ObservationOutcome};
+pub use ledger::{Observation, ObservationOutcome, Pushed};
 pub use limits::LIMITS;
 pub use metrics::Metrics;
 pub use status::{ImageError, ImageStatus};

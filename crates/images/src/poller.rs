@@ -17,7 +17,7 @@ use trigger_runtime::{ClusterClock, Leadership};
 
 use crate::followed::{Followed, FollowedBuild, are_the_same};
 use crate::image_key::ImageKey;
-use crate::ledger::{Observation, ObservationOutcome};
+use crate::ledger::{Observation, ObservationOutcome, Pushed};
 use crate::metrics::Metrics;
 use crate::resolver::{MAX_SECRETS, Resolver, SecretNames, SharedAnswers};
 use crate::schedule::{Next, PollOutcome, Schedule};
@@ -184,8 +184,13 @@ impl Poller {
             let mut changed = false;
             if let Ok(digest) = &answer {
                 let (image, digest, since) = (key.image.clone(), digest.clone(), clock.now());
-                let observation =
-                    Observation { image, digest, source: ImageSource::Registry, since, pushed: false };
+                let observation = Observation {
+                    image,
+                    digest,
+                    source: ImageSource::Registry,
+                    since,
+                    pushed: Pushed::Unknown,
+                };
                 let (answer, outcome) = oneshot::channel();
                 let namespace = Arc::clone(&key.namespace);
                 // The poll ends when the journal has the observation, so `check` returns after that.

@@ -371,6 +371,7 @@ mod tests {
     use super::*;
     use crate::followed::Followed;
     use crate::followed::tests::rules;
+    use crate::ledger::Pushed;
 
     #[expect(clippy::disallowed_methods, reason = "a test observes what it likes")]
     fn observer() -> Observer {
@@ -402,7 +403,7 @@ mod tests {
             digest: Digest::of(content.as_bytes()),
             source: ImageSource::Registry,
             since: Timestamp::now(),
-            pushed: false,
+            pushed: Pushed::Unknown,
         };
         let (answer, outcome) = oneshot::channel();
         (PendingObservation { namespace: namespace.into(), observation, answer }, outcome)

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use trigger_core::{Digest, ImageRef};
 
 use super::BuildSpec;
+use crate::annotations::SKIP_CHAIN;
 use crate::resource::namespaced_resource;
 
 /// A BuildRun: one run of a Build. We create it; the Build controller carries it out.
@@ -53,6 +54,8 @@ pub struct Push {
     pub digest: Digest,
     /// When the BuildRun ended.
     pub at: Timestamp,
+    /// Whether rules fire for it. Those of a run with [`SKIP_CHAIN`] start nothing.
+    pub counts: bool,
 }
 
 impl BuildRun {
@@ -78,6 +81,7 @@ impl BuildRun {
             image: ImageRef::parse(image).ok()?,
             digest: Digest::parse(digest).ok()?,
             at: at.parse().ok()?,
+            counts: annotations.and_then(|all| all.get(SKIP_CHAIN)).is_none_or(|value| value != "true"),
         })
     }
 }

@@ -75,3 +75,25 @@ async fn a_fork_is_built_only_where_the_build_allows_it() {
     assert_eq!(world.send(&from_fork).await.status, StatusCode::OK);
     assert_eq!(world.settled_run_counts().await, (1, 0));
 }
+
+for_every_provider!(a_pull_request_pushes_where_the_build_says);
+async fn a_pull_request_pushes_where_the_build_says() {
+    let world = World::new().await;
+    world.build("team-a", "web", usual_rules()).await;
+    let output = |value: &str| json!({"metadata": {"annotations": {"trigger.shipwright.io/pull-request-output": value}}});
+    world.edit_build("team-a", "web", output("registry.example/acme/web:pr-$(numbr)")).await;
+    let told = world.events("team-a", "web", "TriggerInvalidPullRequestOutput").await;
+    assert!(told[0].contains("$(number)"), "{told:?}");
+    let opened = world.pull_request("opened", "feature", "main");
+    assert_eq!(decisions(&world.deliver(&opened).await)[0], "web/pr main: rule-broken");
+
+    world.edit_build("team-a", "web", output("registry.example/acme/web:pr-$(number)")).await;
+    world.deliver(&world.pull_request("synchronize", "feature", "main")).await;
+    world.deliver(&world.push_main()).await;
+    let mut images: Vec<_> = world.runs("team-a").await;
+    images.sort_by_key(|run| annotation(run, "trigger-when-name").to_owned());
+    let embedded: Vec<_> =
+        images.iter().map(|run| &run["spec"]["build"]["spec"]["output"]["image"]).collect();
+    assert_eq!(embedded[0], "registry.example/acme/web:pr-7");
+    assert!(images.len() == 2 && images[1]["spec"]["output"].is_null(), "{images:#?}");
+}

@@ -13,7 +13,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
 use trigger_api::shipwright::{BuildRun, Push};
 use trigger_core::{ImageRef, ImageSource};
-use trigger_images::{Images, Observation};
+use trigger_images::{Images, Observation, Pushed};
 use trigger_journal::Notebook;
 
 use crate::metrics::Watch;
@@ -132,7 +132,7 @@ impl Pushes {
     }
 
     fn report(&mut self, namespace: Arc<str>, push: Push) {
-        let Push { image, digest, at } = push;
+        let Push { image, digest, at, counts } = push;
         if at < self.horizon || !self.images.is_watched(&namespace, &image) {
             return;
         }
@@ -141,8 +141,8 @@ impl Pushes {
             return;
         }
         *newest = at;
-        let observation =
-            Observation { image, digest, source: ImageSource::BuildRun, since: at, pushed: true };
+        let pushed = if counts { Pushed::Counts } else { Pushed::StartsNothing };
+        let observation = Observation { image, digest, source: ImageSource::BuildRun, since: at, pushed };
         let images = self.images.clone();
         let report = async move {
             images.observe(&namespace, observation).await;

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
 use trigger_core::{Digest, ImageRef, ImageSource, ObjectKey};
-use trigger_images::{Images, Observation};
+use trigger_images::{Images, Observation, Pushed};
 use trigger_runtime::Leadership;
 
 use crate::metrics::Watch;
@@ -190,7 +190,8 @@ impl Objects {
                 (self.images.clone(), object.image.clone(), self.images.clock().now());
             let report = async move {
                 let source = ImageSource::Image;
-                let observation = Observation { image, digest: digest.clone(), source, since, pushed: false };
+                let observation =
+                    Observation { image, digest: digest.clone(), source, since, pushed: Pushed::Unknown };
                 let stored = images.observe(&key.namespace, observation).await.is_some();
                 (key, digest, stored)
             };

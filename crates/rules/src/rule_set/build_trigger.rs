@@ -45,6 +45,8 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) auth: Auth,
     /// Whether the Secret of the Build can exist.
     pub(crate) secret: Result<(), RuleError>,
+    /// Whether it is known what runs do with their image that pull requests start.
+    pub(crate) pull_request_output: Result<(), RuleError>,
     /// The values that the rules may still have, of [`MOST_VALUES`] for all of them.
     pub(crate) values_left: usize,
     /// Errors in parts of the rule; the rest stays in force.

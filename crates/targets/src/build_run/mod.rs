@@ -30,6 +30,7 @@ use trigger_api::shipwright::{self, BuildReference, BuildRunSpec, BuildSpec};
 use trigger_core::{Branch, Commit, CommitRef, Event, GitEventKind, ObjectKey, ResourceRef, Target};
 
 pub use self::draft::{BuildRunDraft, TRIGGERED};
+pub use self::output::{LONGEST_OUTPUT, PullRequestOutput};
 /// The state of a BuildRun, from the whole object.
 pub use self::status::read as status;
 pub use self::template::{BuildTemplate, RevisionPolicy};
@@ -64,6 +65,12 @@ impl TargetKind for Builds {
         let name = run_name(build_name, &target.uid, request.delivery, request.ordinal);
         let template = BuildTemplate::parse(&target.template).map_err(unusable)?;
         let mut labels = BTreeMap::from([label(annotations::LABEL_BUILD_NAME, build_name)]);
+        let mut annotations = cause::annotations(request);
+        if template.pull_request_output.skips_chain(request.event) {
+            annotations.extend([label(annotations::SKIP_CHAIN, "true")]);
+        }
+        let (mut owner, mut other) = (None, Map::new());
+        let image = template.pull_request_output.image(request.event);
         let commit = pinned(&template, request.event)?.cloned();
         let name_of_build = if commit.is_some() {
             // The Build controller labels runs by name itself, but not these.

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use trigger_api::shipwright::{Build, BuildSpec};
 use trigger_core::{ObjectKey, Target};
 
-use super::BUILD;
+use super::{BUILD, PullRequestOutput};
 
 /// The part of a Build that a run needs: [`Target::template`] as a type.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

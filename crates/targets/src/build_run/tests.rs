@@ -12,12 +12,16 @@ use trigger_core::{
     RepoId, Repository, RunClass, Target,
 };
 
-use super::{BuildTemplate, RevisionPolicy};
+use super::{BuildTemplate, PullRequestOutput, RevisionPolicy};
 use crate::{Plan, Request, render};
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
 fn target(revision: Option<&str>, policy: RevisionPolicy) -> Target {
+    target_with(revision, policy, PullRequestOutput::Build)
+}
+
+fn target_with(revision: Option<&str>, policy: RevisionPolicy, output: PullRequestOutput) -> Target {
     let git = json!({"url": "https://github.com/acme/web.git", "revision": revision, "depth": 2});
     let spec = json!({
         "source": {"type": "Git", "git": git, "contextDir": "docker"},

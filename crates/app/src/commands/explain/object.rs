@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use trigger_api::annotations;
 use trigger_api::manifest;
 use trigger_api::shipwright::{self, BuildRun, Push, image::Image};
 use trigger_api::tekton::{self, PipelineRun};
@@ -68,11 +69,14 @@ fn of_image(object: Value, name: &str) -> anyhow::Result<ImageChange> {
 
 /// The change by the push of a BuildRun, at the time when it ended.
 fn of_build_run(object: Value, name: &str) -> anyhow::Result<ImageChange> {
-    let Some(Push { image, digest, at }) = typed::<BuildRun>(object, name)?.push() else {
+    let Some(Push { image, digest, at, counts }) = typed::<BuildRun>(object, name)?.push() else {
         bail!(
             "{name} has not succeeded or has not recorded an image with a digest, so there is nothing to decide"
         );
     };
+    if !counts {
+        bail!("{name} has the annotation {}, so no rule fires for what it pushes", annotations::SKIP_CHAIN);
+    }
     Ok(ImageChange { image, from: None, to: digest, source: ImageSource::BuildRun, since: at })
 }
 

@@ -7,7 +7,7 @@ use trigger_simulation::SimulationOptions;
 
 use super::{all_seen, build, built, objects, on};
 use crate::pipelines::started;
-use crate::world::World;
+use crate::world::{World, usual_rules};
 
 /// A world in which BuildRuns are carried out: each pushes another digest.
 async fn simulated() -> World {
@@ -45,6 +45,34 @@ async fn a_chain_of_builds_runs_through_once() {
     let world = world.restart().await;
     all_seen(&world, "team-a").await;
     assert_eq!(started(&world, "team-a").await, ["first", "second", "third"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_pull_request_pushes_starts_nothing_if_the_build_says_so() {
+    let world = simulated().await;
+    world.build("team-a", "web", usual_rules()).await;
+    // By name, so that the runs can be told apart by it.
+    let output = json!({"metadata": {"annotations": {
+        "trigger.shipwright.io/pull-request-output": "skip-chain",
+        "trigger.shipwright.io/revision": "build",
+    }}});
+    world.edit_build("team-a", "web", output).await;
+    let rules = json!([on("web", &["registry.example/acme/web"])]);
+    build(&world, "team-a", "app", "registry.example/app", rules).await;
+    all_seen(&world, "team-a").await;
+    world.deliver(&world.pull_request("opened", "feature", "main")).await;
+    world
+        .until("its run has pushed", || async {
+            let runs = world.runs("team-a").await;
+            runs.iter().any(|run| !run["status"]["output"]["digest"].is_null()).then_some(())
+        })
+        .await;
+
+    // The pushes of runs are seen in their order.
+    world.deliver(&world.push_main()).await;
+    built(&world, "team-a", "app", 1).await;
+    all_seen(&world, "team-a").await;
+    assert_eq!(started(&world, "team-a").await, ["app", "web", "web"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

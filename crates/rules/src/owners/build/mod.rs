@@ -12,7 +12,7 @@ use std::sync::Arc;
 use trigger_api::annotations;
 use trigger_api::shipwright::{Build, When};
 use trigger_core::{ObjectKey, RepoId, ResourceRef, Target, is_dns_subdomain};
-use trigger_targets::build_run::{BUILD, BuildTemplate, RevisionPolicy};
+use trigger_targets::build_run::{BUILD, BuildTemplate, PullRequestOutput, RevisionPolicy};
 
 use super::{CompileContext, Owner, Source};
 use crate::auth::{Auth, KeyBinding, SecretOrigin};
@@ -67,19 +67,25 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         Ok(auth) => (auth, Ok(())),
         Err(error) => (Auth::Impossible, Err(error)),
     };
+    let pull_request_output = pull_request_output(build);
+    if let Err(error) = &pull_request_output {
+        errors.push(OwnerError::of_owner(error.clone()));
+    }
     let mut context = BuildContext {
         build,
         rule: "",
         repository: repository.as_ref().map_err(Clone::clone),
         auth,
         secret,
+        pull_request_output: pull_request_output.as_ref().map(|_| ()).map_err(Clone::clone),
         values_left: MOST_VALUES,
         warnings: Vec::new(),
         owner_errors: &mut errors,
     };
     let expected = ("auto, event, build", "auto");
     let policy = context.annotation(annotations::REVISION, RevisionPolicy::parse, expected);
-    let mut target = BuildTemplate::target(build, key, policy);
+    let output = pull_request_output.unwrap_or_default();
+    let mut target = BuildTemplate::target(build, key, policy, output);
     let ResourceRef { group, kind, .. } = &mut target.resource;
     (*group, *kind) = (names.share(&**group), names.share(&**kind));
     let size = bound_template(&mut target);
@@ -97,7 +103,8 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         }
         if let Err(error) | Ok(Rule { matcher: Err(error), .. }) = &compiled {
             let error = error.as_ref();
-            let is_of_all = [&size, &context.secret].into_iter().any(|all| all.as_ref().err() == Some(error));
+            let of_all = [&size, &context.secret, &context.pull_request_output];
+            let is_of_all = of_all.into_iter().any(|all| all.as_ref().err() == Some(error));
             found.push(if is_of_all { OwnerError::of_owner(error.clone()) } else { of_rule(error.clone()) });
         }
         if let Ok(rule) = &mut compiled {
@@ -128,6 +135,33 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         rules: rules.into_boxed_slice(),
         errors: errors.into_boxed_slice(),
         summaries: summaries.into_boxed_slice(),
+    })
+}
+
+/// A hint for a Build with a rule that the conversion webhook of the Build project panics on: it reads `github` of every
+/// rule. Reads of v1alpha1 then fail for the whole cluster, also those of the Build's runs.
+fn breaks_conversion(when: &[When]) -> Option<RuleError> {
+    let needs_stanza =
+        |entry: &&When| entry.github.is_none() && ["Image", "Pipeline"].contains(&entry.kind.as_str());
+    let entry = when.iter().find(needs_stanza)?;
+    let message = format!(
+        "the rule {} has no `github`: the Build project's conversion webhook panics on such a Build, so that no list of \
+         Builds in v1alpha1 works; write `github: {{}}` beside the rule's own fields",
+        quoted(&entry.name)
+    );
+    Some(RuleError::hint("TriggerBreaksConversion", message))
+}
+
+/// What runs do with their image that pull requests start.
+fn pull_request_output(build: &Build) -> Result<PullRequestOutput, RuleError> {
+    let key = annotations::PULL_REQUEST_OUTPUT;
+    let Some(value) = build.annotation(key) else { return Ok(PullRequestOutput::default()) };
+    PullRequestOutput::parse(value, build).map_err(|error| {
+        let value = quoted(value);
+        let message = format!(
+            "the annotation `{key}` is {value}: {error}; until then no pull request starts the Build"
+        );
+        RuleError::new("TriggerInvalidPullRequestOutput", message)
     })
 }
 

@@ -149,7 +149,14 @@ impl BuildTrigger for Git {
             let message = "type GitHub is missing `.github.events`, use Push or PullRequest";
             return Err(RuleError::new(INVALID, message));
         }
-        let events = Events::new(&github.events, context)?;
+        let mut events = Events::new(&github.events, context)?;
+        if let Err(error) = &context.pull_request_output
+            && std::mem::take(&mut events.pull_request)
+            && !events.push
+        {
+            // Code that waits for its review must not be pushed where the annotation was to keep it from.
+            return Err(error.clone());
+        }
         let expected = ("allow, deny", "deny");
         let forks = context.annotation(annotations::FORKS, ForkPolicy::parse, expected);
         let revision = context.build.git().and_then(|git| git.revision.as_deref()).map(str::trim);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
+use trigger_api::annotations;
 use trigger_api::shipwright::Build;
 use trigger_core::{
     AbbreviatedCommit, Branch, Commit, CommitRef, Event, Fact, FactValue, Facts, GitEvent, GitEventKind,
@@ -236,6 +237,23 @@ fn pull_requests_are_compared_by_their_base() {
         let action = PullRequestAction::Other(action.to_owned());
         check(with_rules(None, rule), &with(action), &["no-code-changed"]);
     }
+}
+
+#[test]
+fn an_invalid_output_of_pull_requests_keeps_pull_requests_from_building_and_nothing_else() {
+    let mut build = with_rules(None, &[(&["Push", "PullRequest"], &["main"]), (&["PullRequest"], &["main"])]);
+    let annotation =
+        |value: &str| Some([(annotations::PULL_REQUEST_OUTPUT.to_owned(), value.to_owned())].into());
+    let opened = pull_request(PullRequestAction::Opened, "feature", "main", Origin::SameRepository);
+    build.metadata.annotations = annotation("registry.example/acme/web:pr-$(numbr)");
+    let applied = Inventory::new(KnownHosts::NONE).apply(&build);
+    let errors: Vec<_> = applied.errors.iter().map(|error| error.error.reason()).collect();
+    assert_eq!(errors, ["TriggerInvalidPullRequestOutput"], "{applied:?}");
+    check(build.clone(), &opened, &["event-not-listed", "rule-broken"]);
+    check(build.clone(), &push("main"), &["fired rule 0", "rule-broken"]);
+
+    build.metadata.annotations = annotation("registry.example/acme/web:pr-$(number)");
+    check(build, &opened, &["fired rule 0", "also"]);
 }
 
 #[test]
