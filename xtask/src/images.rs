@@ -97,7 +97,7 @@ fn build(host: &str, number: usize, images: usize) -> Value {
             "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
             "output": {"image": format!("registry.example/acme/repository-{number}:latest")},
             "trigger": {"when": [
-                {"name": "base", "type": "Image", "image": {"names": [format!("{host}/team/image-{image}:1")]}},
+                {"name": "base", "type": "Image", "github": {}, "image": {"names": [format!("{host}/team/image-{image}:1")]}},
             ]},
         },
     })

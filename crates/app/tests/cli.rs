@@ -474,7 +474,7 @@ fn builds_waiting_for_images() -> tempfile::TempDir {
                 "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
                 "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
                 "output": {"image": format!("registry.example/{}", build["output"].as_str().unwrap())},
-                "trigger": {"when": [{"name": "base", "type": "Image", "image": {"names": build["images"]}}]},
+                "trigger": {"when": [{"name": "base", "type": "Image", "github": {}, "image": {"names": build["images"]}}]},
             },
         })
         .to_string()

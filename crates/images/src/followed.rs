@@ -172,7 +172,7 @@ pub(crate) mod tests {
         for (namespace, name, images) in builds {
             // A rule has 64 images at most.
             let when = images.chunks(50).enumerate().map(|(n, images)| {
-                json!({"name": format!("base-{n}"), "type": "Image", "image": {"names": images}})
+                json!({"name": format!("base-{n}"), "type": "Image", "github": {}, "image": {"names": images}})
             });
             let build = json!({
                 "metadata": {"namespace": namespace, "name": name, "uid": name},

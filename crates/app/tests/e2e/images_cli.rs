@@ -26,7 +26,7 @@ async fn world_with(registry: &DevRegistry, image_run_rate: u32) -> World {
 
 /// Creates a Build that waits for an image.
 async fn build(world: &World, team: &str, name: &str, image: &str) {
-    let rule = json!({"name": format!("{name} on base"), "type": "Image", "image": {"names": [image]}});
+    let rule = json!({"name": format!("{name} on base"), "type": "Image", "github": {}, "image": {"names": [image]}});
     let git = json!({"url": world.repository()});
     world.build_of(team, name, git, json!({"when": [rule]})).await;
 }

@@ -188,7 +188,7 @@ fn build_on(image: &str, name: &str) -> Value {
             "source": {"type": "Git", "git": {"url": repository()}},
             "strategy": {"name": "buildah"},
             "output": {"image": format!("registry.example/acme/{name}")},
-            "trigger": {"when": [{"name": "on base", "type": "Image", "image": {"names": [image]}}]},
+            "trigger": {"when": [{"name": "on base", "type": "Image", "github": {}, "image": {"names": [image]}}]},
         },
     })
 }

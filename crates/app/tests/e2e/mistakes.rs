@@ -7,10 +7,11 @@ use crate::world::{World, rule};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_that_cannot_do_what_it_says_is_an_event_on_the_build() {
     let world = World::new().await;
-    let images = |names: &[&str]| json!({"name": "n", "type": "Image", "image": {"names": names}});
+    let images =
+        |names: &[&str]| json!({"name": "n", "type": "Image", "github": {}, "image": {"names": names}});
     let run = |status: &[&str], selector| {
         let object_ref = json!({"status": status, "selector": selector});
-        json!({"name": "n", "type": "Pipeline", "objectRef": object_ref})
+        json!({"name": "n", "type": "Pipeline", "github": {}, "objectRef": object_ref})
     };
     for (name, entry, reason, remedy) in [
         ("event", rule("n", &["push"], &["main"]), "TriggerUnknownEvent", "write `Push`"),

@@ -10,8 +10,7 @@ use crate::world::{World, decisions, rule};
 async fn only_the_storage_version_is_ever_asked_for() {
     let world = World::new().await;
     let Some(dev) = world.dev_only("its requests are counted") else { return };
-    let image =
-        json!({"name": "base", "type": "Image", "image": {"names": ["ghcr.io/some/base-image:latest"]}});
+    let image = json!({"name": "base", "type": "Image", "github": {}, "image": {"names": ["ghcr.io/some/base-image:latest"]}});
     let rules = json!([rule("push main", &["Push"], &["main"]), image, on("ci", &["Succeeded"])]);
     world.build("team-a", "web", rules).await;
     let record = world.deliver(&world.push_main()).await;

@@ -158,7 +158,7 @@ fn rules(count: usize, name: &str, branch: &str) -> Vec<Value> {
 
 /// A Build that waits for images, with an interval between polls.
 fn on_images(name: &str, images: &[String], interval: &str) -> Value {
-    let rule = json!({"name": "images", "type": "Image", "image": {"names": images}});
+    let rule = json!({"name": "images", "type": "Image", "github": {}, "image": {"names": images}});
     let mut object = build(name, REPOSITORY, &json!({"triggerSecret": SECRET, "when": [rule]}));
     object["metadata"]["annotations"] = json!({"trigger.shipwright.io/image-interval": interval});
     object

@@ -28,7 +28,7 @@ use crate::world::World;
 
 /// A rule that waits for images.
 pub fn on(name: &str, images: &[&str]) -> Value {
-    json!({"name": name, "type": "Image", "image": {"names": images}})
+    json!({"name": name, "type": "Image", "github": {}, "image": {"names": images}})
 }
 
 /// Creates a Build that pushes `output`; returns when the program knows it.

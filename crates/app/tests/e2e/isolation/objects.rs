@@ -43,7 +43,7 @@ fn git_rules(branches: &[&str]) -> Value {
 
 fn image_rules(images: usize) -> Value {
     let names: Vec<_> = (0..images).map(|number| format!("localhost:1/team-b/image-{number}")).collect();
-    json!({"when": [{"name": "images", "type": "Image", "image": {"names": names}}]})
+    json!({"when": [{"name": "images", "type": "Image", "github": {}, "image": {"names": names}}]})
 }
 
 /// The stored size of the decisions about an owner.

@@ -35,7 +35,7 @@ fn build(place: usize) -> Value {
         0..20 => json!({"name": format!("pipeline-{place}"), "status": ["Succeeded"]}),
         _ => json!({"selector": {"nightly": format!("{}", place - 20)}, "status": ["Failed"]}),
     };
-    let when = json!([{"name": "on a pipeline", "type": "Pipeline", "objectRef": object_ref}]);
+    let when = json!([{"name": "on a pipeline", "type": "Pipeline", "github": {}, "objectRef": object_ref}]);
     json!({
         "source": {"type": "Git", "git": {"url": repository()}},
         "strategy": {"name": "buildah"},

@@ -25,13 +25,13 @@ use crate::world::{World, annotation};
 /// A rule that waits for PipelineRuns of the Pipeline `pipeline`.
 pub fn on(pipeline: &str, status: &[&str]) -> Value {
     let name = format!("{pipeline} {}", status.join("/"));
-    json!({"name": name, "type": "Pipeline", "objectRef": {"name": pipeline, "status": status}})
+    json!({"name": name, "type": "Pipeline", "github": {}, "objectRef": {"name": pipeline, "status": status}})
 }
 
 /// A rule that waits for PipelineRuns with a label.
 pub fn on_label(key: &str, value: &str, status: &[&str]) -> Value {
     let name = format!("{key}={value} {}", status.join("/"));
-    json!({"name": name, "type": "Pipeline", "objectRef": {"selector": {key: value}, "status": status}})
+    json!({"name": name, "type": "Pipeline", "github": {}, "objectRef": {"selector": {key: value}, "status": status}})
 }
 
 /// The test in Tekton's part, in one namespace. It goes on while the program is away.

@@ -28,11 +28,11 @@ fn git(branches: &Value) -> Value {
 }
 
 fn images(names: &Value) -> Value {
-    json!({"name": "images", "type": "Image", "image": {"names": names}})
+    json!({"name": "images", "type": "Image", "github": {}, "image": {"names": names}})
 }
 
 fn pipeline(object_ref: &Value) -> Value {
-    json!({"name": "n", "type": "Pipeline", "objectRef": object_ref})
+    json!({"name": "n", "type": "Pipeline", "github": {}, "objectRef": object_ref})
 }
 
 fn reasons(applied: &Applied) -> Vec<&'static str> {
@@ -155,7 +155,7 @@ fn a_secret_that_cannot_exist_is_never_a_candidate_and_the_decision_says_why() {
 fn annotations_are_bounded_and_no_duration_overflows() {
     let settings = |annotations: Value| {
         let inventory = Inventory::new(KnownHosts::NONE);
-        let trigger = json!({"when": [images(&json!(["node"])), {"name": "other", "type": "Image",
+        let trigger = json!({"when": [images(&json!(["node"])), {"name": "other", "type": "Image", "github": {},
             "image": {"names": ["python"]}}]});
         let build = build("web", &annotations, &trigger);
         let applied = inventory.apply(&build);

@@ -117,6 +117,9 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         errors.push(OwnerError::of_owner(RuleError::too_many(reason, subject, when.len(), MOST_RULES)));
     }
     errors.append(found);
+    if let Some(hint) = breaks_conversion(when) {
+        errors.push(OwnerError::of_owner(hint));
+    }
     let mut summaries = Vec::new();
     for kind in Kind::all(KINDS) {
         let mut of_kind = Vec::new();

@@ -13,7 +13,7 @@ use crate::decide::testing::decide;
 use crate::{Inventory, Outcome};
 
 fn rule(name: &str, images: &[&str]) -> Value {
-    json!({"name": name, "type": "Image", "image": {"names": images}})
+    json!({"name": name, "type": "Image", "github": {}, "image": {"names": images}})
 }
 
 fn build(namespace: &str, name: &str, output: &str, when: &Value, annotations: &Value) -> Build {

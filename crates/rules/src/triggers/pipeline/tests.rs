@@ -20,12 +20,12 @@ fn build(name: &str, when: &Value) -> Build {
 
 fn by_name(pipeline: &str, status: &[&str]) -> Value {
     let object_ref = json!({"name": pipeline, "status": status});
-    json!({"name": format!("on {pipeline}"), "type": "Pipeline", "objectRef": object_ref})
+    json!({"name": format!("on {pipeline}"), "type": "Pipeline", "github": {}, "objectRef": object_ref})
 }
 
 fn by_label(key: &str, value: &str, status: &[&str]) -> Value {
     let object_ref = json!({"selector": {key: value}, "status": status});
-    json!({"name": format!("on {key}={value}"), "type": "Pipeline", "objectRef": object_ref})
+    json!({"name": format!("on {key}={value}"), "type": "Pipeline", "github": {}, "objectRef": object_ref})
 }
 
 fn run(namespace: &str, pipeline: Option<&str>, class: RunClass, reason: &str) -> Event {
@@ -118,7 +118,7 @@ fn one_run_a_target_however_many_rules_match() {
 #[test]
 fn a_stanza_of_another_type_is_never_looked_at() {
     let when = json!([{
-        "name": "image", "type": "Image", "image": {"names": ["a"]},
+        "name": "image", "type": "Image", "github": {}, "image": {"names": ["a"]},
         "objectRef": {"name": "ci", "status": ["Succeeded"]},
     }]);
     check("X8", &when, &succeeded("ci"), &[]);
