@@ -159,7 +159,7 @@ pub struct PipelineRunEvent {
     pub carries_out: Option<String>,
     /// The Builds that it has started in this class already, as a record on it says.
     pub recorded: Vec<String>,
-    /// The run as it was seen, reduced to its `metadata`. That holds the records of the runs that it has started, to
+    /// The run as it was seen, reduced to its `metadata` and the name of its Pipeline. That holds the records of the runs that it has started, to
     /// which further ones are added. Shared by all plans of the event: tenants choose its size.
     pub seen: Arc<Value>,
 }

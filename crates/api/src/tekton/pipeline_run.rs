@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trigger_core::{ObjectKey, PipelineRunEvent, RunClass};
 
-use super::{LABEL_PIPELINE, TriggeredBuilds};
+use super::{LABEL_PIPELINE, RecordedReference, TriggeredBuilds};
 use crate::annotations;
 use crate::resource::namespaced_resource;
 use crate::shipwright;
 
 /// What our keys, and upstream's, begin with. Labels of these are not the user's.
 const OURS: [&str; 2] = ["trigger.shipwright.io/", "triggers.shipwright.io/"];
+/// What the keys of upstream begin with.
+const UPSTREAM: &str = "triggers.shipwright.io";
 
 /// A PipelineRun (`tekton.dev/v1`). Owned by Tekton; we read it, and annotate it.
 ///
@@ -105,7 +107,10 @@ impl PipelineRun {
             builds: self.builds(),
             carries_out: self.carries_out(&labels),
             recorded: self.recorded(class),
-            seen: Arc::new(json!({"metadata": self.reduced_metadata()})),
+            seen: Arc::new(json!({
+                "metadata": self.reduced_metadata(),
+                "spec": {"pipelineRef": {"name": self.spec["pipelineRef"]["name"]}},
+            })),
         })
     }
 
@@ -156,6 +161,19 @@ impl PipelineRun {
             return TriggeredBuilds::default();
         }
         TriggeredBuilds::parse(annotation(annotations::TRIGGERED_BUILDS)).unwrap_or_default()
+    }
+
+    /// How upstream's controller refers to the run at a status: by the Pipeline that the run names, and all its labels but
+    /// upstream's own.
+    pub fn upstream_reference(&self, status: &str) -> RecordedReference {
+        let name = self.spec["pipelineRef"]["name"].as_str().filter(|name| !name.is_empty());
+        let is_theirs = |key: &str| key.starts_with(UPSTREAM);
+        let labels = self.metadata.labels.clone().unwrap_or_default().into_iter();
+        RecordedReference {
+            name: name.map(ToOwned::to_owned),
+            status: vec![status.to_owned()],
+            selector: labels.filter(|(key, _)| !is_theirs(key)).collect(),
+        }
     }
 
     fn recorded(&self, class: RunClass) -> Vec<String> {

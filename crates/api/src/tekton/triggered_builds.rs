@@ -52,12 +52,29 @@ impl TriggeredBuilds {
         })
     }
 
-    /// Notes one more Build, unless it is noted already. True if the record has changed.
-    pub fn add(&mut self, entry: TriggeredBuild) -> bool {
-        let is_new = !self.0.contains(&entry);
-        if is_new {
-            self.0.push(entry);
+    /// Notes Builds as started for `reference`, and drops what was started for another status. True if a Build was not
+    /// noted before.
+    ///
+    /// Upstream's controller starts everything again, without end, unless it finds an entry that equals its own idea of
+    /// the run before it finds one for a Build that the present status does not start. So the entries are those of the
+    /// present status alone, all with the present reference.
+    pub fn note(&mut self, builds: &[String], reference: &RecordedReference) -> bool {
+        let mut names: Vec<String> = Vec::new();
+        let known = self.0.drain(..).filter(|entry| entry.object_ref.status == reference.status);
+        for name in known.map(|entry| entry.build_name) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
+        let before = names.len();
+        for name in builds {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        let is_new = names.len() > before;
+        let entry = |build_name| TriggeredBuild { build_name, object_ref: reference.clone() };
+        self.0 = names.into_iter().map(entry).collect();
         is_new
     }
 }
@@ -108,17 +125,36 @@ mod tests {
         }
     }
 
+    /// Whether upstream's controller finds that it has started `builds`, those that the run starts now, for `reference`.
+    fn upstream_contains(record: &TriggeredBuilds, builds: &[&str], reference: &RecordedReference) -> bool {
+        for entry in &record.0 {
+            if !builds.contains(&entry.build_name.as_str()) {
+                return false;
+            }
+            if entry.object_ref == *reference {
+                return true;
+            }
+        }
+        false
+    }
+
     #[test]
-    fn what_is_added_comes_last_and_once() {
+    fn upstreams_controller_finds_what_was_noted() {
+        let reference = |status: &str| entry("", &[status], &[("tekton.dev/pipeline", "ci")]).object_ref;
+        let noted = |builds: &[&str]| builds.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let mut record = TriggeredBuilds::default();
         assert_eq!(json!(record), json!([]), "A8");
-        assert!(record.add(TriggeredBuild { build_name: "build".to_owned(), ..Default::default() }));
-        assert_eq!(json!(record), json!([{"buildName": "build", "objectRef": {}}]), "A9");
-        let mut record = TriggeredBuilds(vec![entry("previous-build", &["Started"], &[])]);
-        assert!(record.add(entry("build", &["Succeeded"], &[])));
+        assert!(record.note(&noted(&["c"]), &reference("Started")));
+        assert_eq!(record.0.len(), 1, "A9");
+        assert!(upstream_contains(&record, &["c"], &reference("Started")));
+        assert!(!record.note(&noted(&["c"]), &reference("Started")), "it is noted already");
+
+        // Upstream appends (A10), and starts `a` without end because the first entry is of another Build.
+        assert!(record.note(&noted(&["a", "b"]), &reference("Succeeded")));
+        assert!(upstream_contains(&record, &["a", "b"], &reference("Succeeded")));
+        assert!(record.note(&noted(&["late"]), &reference("Succeeded")));
+        assert!(upstream_contains(&record, &["a", "b", "late"], &reference("Succeeded")));
         let names: Vec<_> = record.0.iter().map(|entry| entry.build_name.as_str()).collect();
-        assert_eq!(names, ["previous-build", "build"], "A10");
-        assert!(!record.add(entry("build", &["Succeeded"], &[])));
-        assert_eq!(record.0.len(), 2);
+        assert_eq!(names, ["a", "b", "late"]);
     }
 }

@@ -26,7 +26,12 @@ async fn what_was_started_is_noted_on_the_run() {
         let world = &world;
         async move { run_of(world, "team-a", build).await["metadata"]["name"].as_str().unwrap().to_owned() }
     };
-    let entry = |build: &str, status: &str| json!({"buildName": build, "objectRef": {"name": "ci", "status": [status]}});
+    let labels = tekton(&world, "team-a").runs.get("ci-1").await.unwrap().metadata.labels;
+    let mut reference = json!({"name": "ci", "status": ["Succeeded"]});
+    if let Some(labels) = labels.filter(|labels| !labels.is_empty()) {
+        reference["selector"] = json!(labels);
+    }
+    let entry = |build: &str| json!({"buildName": build, "objectRef": reference});
     let noted = annotations(&world).await;
     assert_eq!(noted["triggers.shipwright.io/buildrun-names"], run("c").await);
     assert_eq!(noted["triggers.shipwright.io/pipelinerun-name"], "ci-1");
@@ -39,7 +44,8 @@ async fn what_was_started_is_noted_on_the_run() {
             .unwrap();
     let mut record = record.as_array().unwrap().clone();
     record.sort_by_key(|entry| entry["buildName"].as_str().unwrap().to_owned());
-    assert_eq!(record, [entry("a", "Succeeded"), entry("b", "Succeeded"), entry("c", "Started")]);
+    // Upstream's controller would start `a` and `b` again without end if it found `c` first.
+    assert_eq!(record, [entry("a"), entry("b")]);
     let names: Vec<_> = noted["triggers.shipwright.io/buildrun-names"]
         .as_str()
         .unwrap()
