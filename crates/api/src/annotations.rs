@@ -42,6 +42,9 @@ pub const CUSTOM_RUN: &str = "trigger.shipwright.io/customrun";
 /// Label on a BuildRun: `metadata.uid` of the CustomRun (or Run) of Tekton that it carries out. BuildRuns are
 /// watched by it.
 pub const LABEL_CUSTOM_RUN_UID: &str = "trigger.shipwright.io/customrun-uid";
+/// Label on a BuildRun that embeds the spec of its Build: `true` if the retention of the Build has limits. BuildRuns are
+/// watched by it.
+pub const LABEL_LIMITED: &str = "trigger.shipwright.io/limited";
 /// On a BuildRun that we have cancelled: why, `task` (its task was cancelled) or `timeout`.
 pub const CANCELED_FOR: &str = "trigger.shipwright.io/canceled-for";
 /// On a BuildRun that we have cancelled: when, as RFC 3339 writes times.

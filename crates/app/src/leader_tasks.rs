@@ -5,14 +5,15 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trigger_cluster::{
     ConditionWriter, Connection, ImageFollowers, LeaseElector, PipelineRunFollowers, STEP_DOWN_GRACE, Scope,
-    carry_out_tasks,
+    carry_out_tasks, keep_limits,
 };
 use trigger_dispatch::{Metrics, run_pruner};
 use trigger_journal::{Journal, Retention};
 use trigger_runtime::{Leadership, restart_on_panic};
 
 /// The tasks that only one of several replicas runs: following PipelineRuns and the images that BuildRuns push,
-/// carrying out custom tasks of Tekton, writing the conditions of runs, and pruning the journal. (Registry polling and warnings about rules ask
+/// carrying out custom tasks of Tekton, writing the conditions of runs, keeping the limits of pinned runs, and pruning
+/// the journal. (Registry polling and warnings about rules ask
 /// [`Leadership`] themselves, since every replica runs parts of them.)
 ///
 /// Each can start and stop any number of times, and resumes from the journal and the cluster where this or
@@ -75,6 +76,7 @@ impl LeaderTasks {
         self.conditions.start(&tasks, &stop);
         self.pipeline_runs.start(&self.connection, &tasks, &stop);
         self.images.follow_pushes(&self.connection, &tasks, &stop);
+        keep_limits(&self.connection, &self.scope, &tasks, &stop);
         let (journal, retention) = (Arc::clone(&self.journal), self.retention);
         let (metrics, pruner_stop) = (self.metrics.clone(), stop.clone());
         tasks.spawn(restart_on_panic("retention", move || {

@@ -7,6 +7,7 @@
 //!   Events.
 //! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
 //! - `leader/`: [`LeaseElector`]; `leader/election.rs` is the election without I/O.
+//! - `retention/`: [`keep_limits`] lets runs expire that embed the spec of a Build with limits.
 //! - `tasks/`: the controller that observes and does what `trigger-tasks` decides.
 //! - `sentence`: errors of the API server as people read them.
 //! - `client` and `connector`: the client of kube's own layers, with TCP keep-alive and HTTP proxies.
@@ -59,6 +60,7 @@ mod names;
 mod patch;
 mod pipeline_runs;
 mod read;
+mod retention;
 mod runs;
 mod secrets;
 mod sentence;
@@ -79,6 +81,7 @@ pub use leader::{LeaseElector, LeasePlace, LeasePlaceError, STEP_DOWN_GRACE};
 pub use limits::LIMITS;
 pub use metrics::Metrics;
 pub use pipeline_runs::PipelineRunFollowers;
+pub use retention::keep_limits;
 pub use runs::KubeRuns;
 pub use secrets::CoalescingSecretReader;
 pub use tasks::carry_out_tasks;

@@ -2,6 +2,8 @@
 //!
 //! - [`simulate_builds`]: Builds are registered and BuildRuns end.
 //! - [`simulate_pipelines`]: PipelineRuns start CustomRuns for their custom tasks and end.
+//! - Retention: limits count the runs with the label of a Build, when a run by name ends; times to live are those of the run
+//!   or of the spec in its status. Both as the real controllers do.
 //!
 //! A simulation watches the objects behind a [`StoreHandle`] and writes the statuses that the real controller would
 //! write. It clones, builds, pushes and runs nothing. It works on a dev cluster and, over a

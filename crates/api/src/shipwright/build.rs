@@ -77,6 +77,20 @@ impl Build {
         self.spec.text(&["output", "image"])
     }
 
+    /// Whether its runs are deleted with it.
+    pub fn deletes_runs(&self) -> bool {
+        self.retention("atBuildDeletion").and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Whether only some of its runs are kept.
+    pub fn limits_runs(&self) -> bool {
+        ["succeededLimit", "failedLimit"].iter().any(|limit| self.retention(limit).is_some())
+    }
+
+    fn retention(&self, field: &str) -> Option<&Value> {
+        self.spec.other.get("retention")?.get(field)
+    }
+
     /// The Secret with the credentials for pushing.
     pub fn push_secret(&self) -> Option<&str> {
         self.spec.text(&["output", "pushSecret"])

@@ -59,6 +59,17 @@ pub struct Push {
 }
 
 impl BuildRun {
+    /// Whether it has succeeded; `None` until it has ended.
+    pub fn outcome(&self) -> Option<bool> {
+        let mut conditions = self.status.as_ref()?.get("conditions")?.as_array()?.iter();
+        let succeeded = conditions.find(|condition| condition["type"] == "Succeeded")?;
+        match succeeded["status"].as_str()? {
+            "True" => Some(true),
+            "False" => Some(false),
+            _ => None,
+        }
+    }
+
     /// What it has pushed; `None` if it has not succeeded, or says not enough about it.
     pub fn push(&self) -> Option<Push> {
         let status = self.status.as_ref()?;

@@ -59,6 +59,7 @@ mod rejections;
 mod replays;
 mod replicas;
 mod repositories;
+mod retention;
 mod roles;
 mod schema;
 mod settings;

@@ -60,7 +60,7 @@ async fn a_push_to_another_branch_builds_that_commit() {
     assert_eq!(spec["source"]["git"]["revision"], SHA);
     assert_eq!(spec["source"]["git"]["depth"], 1, "what the Build says besides is kept");
     assert_eq!(spec["output"]["pushSecret"], "push");
-    assert_eq!(spec["retention"], json!({"succeededLimit": 5}));
+    assert_eq!(spec["retention"], json!({"succeededLimit": 10_000}));
     assert!(spec["trigger"].is_null());
     assert!(run["spec"]["build"]["name"].is_null());
     assert_eq!(run["metadata"]["labels"]["build.shipwright.io/name"], "web");

@@ -40,12 +40,37 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     K: Clone + DeserializeOwned + Debug + Send + 'static,
 {
+    selected_events(client, namespace, config())
+}
+
+/// The same of the objects with a label only.
+pub(crate) fn labelled_events<K>(
+    client: Client,
+    namespace: Option<&str>,
+    label: &str,
+) -> impl Stream<Item = Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>> + Send + use<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    selected_events(client, namespace, config().labels(label))
+}
+
+fn selected_events<K>(
+    client: Client,
+    namespace: Option<&str>,
+    config: watcher::Config,
+) -> impl Stream<Item = Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>> + Send + use<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + DeserializeOwned + Debug + Send + 'static,
+{
     let probe = Probe::of::<K>(client.clone(), namespace);
     let objects: Api<DeserializeGuard<K>> = match namespace {
         None => Api::all(client),
         Some(namespace) => Api::namespaced(client, namespace),
     };
-    retried(move || watcher(objects.clone(), config()).boxed(), probe)
+    retried(move || watcher(objects.clone(), config.clone()).boxed(), probe)
 }
 
 /// The configuration of every watch. Without a page size, one page holds 500 objects; those of one tenant can have 1.5 MB

@@ -75,6 +75,11 @@ impl TargetKind for Builds {
         let name_of_build = if commit.is_some() {
             // The Build controller labels runs by name itself, but not these.
             labels.extend([label(annotations::LABEL_BUILD_GENERATION, &target.generation.to_string())]);
+            // Nor does it keep the retention of the Build for these: `trigger-cluster` keeps the limits.
+            if template.limits_runs {
+                labels.extend([label(annotations::LABEL_LIMITED, "true")]);
+            }
+            owner = template.deletes_runs.then(|| owned_by(target));
             None
         } else {
             if let Some(image) = &image {
@@ -157,6 +162,26 @@ fn unusable(target: &Target, source: serde_json::Error) -> RenderError {
 
 fn label(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
+}
+
+/// The field `output` among those of a spec, with another image. A run that names its Build may have one of its own; then
+/// that holds for all of the output, credentials included.
+fn output_to(fields: &Map<String, Value>, image: &str) -> Map<String, Value> {
+    let mut output = fields.get("output").and_then(Value::as_object).cloned().unwrap_or_default();
+    output.insert("image".to_owned(), image.into());
+    Map::from_iter([("output".to_owned(), output.into())])
+}
+
+/// The Build as the owner of a run, so that the run is deleted with it. Not as its controller: the Build controller makes
+/// the Build that, for runs with its label, whenever the Build changes.
+fn owned_by(target: &Target) -> OwnerReference {
+    OwnerReference {
+        api_version: format!("{}/{}", BUILD.group, BUILD.version),
+        kind: BUILD.kind.to_owned(),
+        name: target.resource.name().to_string(),
+        uid: target.uid.to_string(),
+        ..OwnerReference::default()
+    }
 }
 
 fn limit(event: &Event) -> Option<LimitKey> {

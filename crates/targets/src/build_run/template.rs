@@ -13,6 +13,15 @@ pub struct BuildTemplate {
     /// Which code its runs build.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revision_policy: RevisionPolicy,
+    /// What runs do with their image that pull requests start.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pull_request_output: PullRequestOutput,
+    /// Whether its runs are deleted with it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deletes_runs: bool,
+    /// Whether only some of its runs are kept.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits_runs: bool,
 }
 
 /// Which code a run builds: the value of the annotation `trigger.shipwright.io/revision` on a Build.
@@ -47,8 +56,19 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl BuildTemplate {
     /// The target that a Build is, with runs that build the code of `revision_policy`.
-    pub fn target(build: &Build, key: ObjectKey, revision_policy: RevisionPolicy) -> Target {
-        let template = Self { spec: build.spec.clone().embeddable(), revision_policy };
+    pub fn target(
+        build: &Build,
+        key: ObjectKey,
+        revision_policy: RevisionPolicy,
+        pull_request_output: PullRequestOutput,
+    ) -> Target {
+        let template = Self {
+            spec: build.spec.clone().embeddable(),
+            revision_policy,
+            pull_request_output,
+            deletes_runs: build.deletes_runs(),
+            limits_runs: build.limits_runs(),
+        };
         Target {
             resource: BUILD.named(key),
             uid: build.metadata.uid.as_deref().unwrap_or_default().into(),

@@ -104,6 +104,58 @@ fn a_pull_request_runs_the_spec_at_its_head() {
 }
 
 #[test]
+fn a_pinned_run_carries_what_keeps_the_retention_of_its_build() {
+    for (retention, is_owned, is_limited) in [
+        (json!({}), false, false),
+        (json!({"atBuildDeletion": true}), true, false),
+        (json!({"atBuildDeletion": false, "succeededLimit": 3}), false, true),
+        (json!({"failedLimit": 3, "ttlAfterFailed": "1h"}), false, true),
+    ] {
+        let git = json!({"url": "https://github.com/acme/web.git"});
+        let spec = json!({"source": {"type": "Git", "git": git}, "retention": retention});
+        let metadata = json!({"namespace": "team-a", "name": "web", "uid": "uid"});
+        let build: Build = serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap();
+        let key = ObjectKey::new("team-a", "web");
+        let target = BuildTemplate::target(&build, key, RevisionPolicy::Auto, PullRequestOutput::Build);
+        let pinned = object(&plan(&target, &push("dev"), &[]));
+        let owner =
+            json!([{"apiVersion": "shipwright.io/v1beta1", "kind": "Build", "name": "web", "uid": "uid"}]);
+        assert_eq!(pinned["metadata"]["ownerReferences"], if is_owned { owner } else { Value::Null });
+        assert_eq!(pinned["metadata"]["labels"][annotations::LABEL_LIMITED] == "true", is_limited);
+        assert_eq!(
+            pinned["spec"]["build"]["spec"]["retention"]["ttlAfterFailed"], retention["ttlAfterFailed"],
+            "the Build controller reads it there"
+        );
+        let by_name = object(&plan(&target, &push("main"), &[]));
+        assert!(by_name["metadata"]["ownerReferences"].is_null(), "that is the Build controller's");
+        assert!(by_name["metadata"]["labels"][annotations::LABEL_LIMITED].is_null());
+    }
+}
+
+#[test]
+fn a_pull_request_pushes_where_the_build_says() {
+    let image = PullRequestOutput::Image("registry.example/acme/web:pr-$(number)-$(commit)".into());
+    let expected = json!({"image": format!("registry.example/acme/web:pr-7-{SHA}"), "pushSecret": "push"});
+    let skip_chain = annotations::SKIP_CHAIN;
+    for (policy, place) in
+        [(RevisionPolicy::Auto, "/spec/build/spec/output"), (RevisionPolicy::Build, "/spec/output")]
+    {
+        let rendered = |output: &PullRequestOutput, event: &Event| {
+            object(&plan(&target_with(Some("main"), policy, output.clone()), event, &[]))
+        };
+        let pinned = rendered(&image, &pull_request());
+        assert_eq!(pinned.pointer(place), Some(&expected));
+        let pushed = rendered(&image, &push("main"));
+        assert!(!pushed.to_string().contains("pr-"), "{pushed}");
+
+        let skipping = rendered(&PullRequestOutput::SkipChain, &pull_request());
+        assert_eq!(skipping["metadata"]["annotations"][skip_chain], "true");
+        let pushed = rendered(&PullRequestOutput::SkipChain, &push("main"));
+        assert!(pushed["metadata"]["annotations"][skip_chain].is_null(), "{pushed}");
+    }
+}
+
+#[test]
 fn what_would_be_checked_out_anyway_is_built_by_name() {
     for (revision, policy, event, by_name) in [
         (Some("main"), RevisionPolicy::Auto, push("main"), true),

@@ -9,6 +9,7 @@ use trigger_devcluster::{ApiError, StoreHandle};
 
 use super::order::RunOrder;
 use super::resolve::resolve;
+use super::retention::keep_limits;
 use super::{DURATION, OUTCOMES, is_canceled, is_finished, key, output, run_resource};
 use crate::go_time::{current_time, go_duration};
 use crate::{SIMULATED, SimulationOptions};
@@ -164,7 +165,8 @@ async fn finish(
     mark(store, run).await?;
     let mut fields = fields.clone();
     fields["completionTime"] = current_time().into();
-    update_status(store, run, None, condition, &fields).await.map(drop)
+    update_status(store, run, None, condition, &fields).await?;
+    keep_limits(store, run).await
 }
 
 /// Sets the condition `Succeeded` and other status fields, unless the run has finished or was replaced by another of

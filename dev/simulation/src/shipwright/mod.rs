@@ -8,6 +8,7 @@ mod build_run;
 mod order;
 mod output;
 mod resolve;
+mod retention;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +65,15 @@ pub(super) async fn build_runs(store: StoreHandle, namespace: String, options: S
         let workers = Arc::clone(&workers);
         let is_due = started.admit(&run);
         async move {
+            if is_finished(&run) {
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        result = retention::expire(&store, &run) => log_error(&run, result),
+                    }
+                });
+                return;
+            }
             if !is_due {
                 return;
             }

@@ -81,7 +81,7 @@ impl World {
                 "source": {"type": "Git", "git": git},
                 "strategy": {"kind": "ClusterBuildStrategy", "name": "buildah"},
                 "output": {"image": "registry.example/acme/web", "pushSecret": "push"},
-                "retention": {"atBuildDeletion": true, "succeededLimit": 5},
+                "retention": {"atBuildDeletion": true, "succeededLimit": 10_000},
                 "trigger": trigger,
             },
         });
