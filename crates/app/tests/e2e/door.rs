@@ -99,5 +99,5 @@ async fn every_route_is_described_and_answers() {
             assert_eq!(told.status, StatusCode::UNAUTHORIZED, "{path} is not open to strangers");
         }
     }
-    assert_eq!(paths.len(), 11);
+    assert_eq!(paths.len(), 12);
 }
