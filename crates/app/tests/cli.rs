@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 fn run(args: &[&str]) -> Output {
@@ -134,6 +135,13 @@ impl Demo {
     }
 }
 
+/// Whether these tests, and so the demo, run under `nohup`.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0").trim();
+    u64::from_str_radix(ignored, 16).is_ok_and(|signals| signals & 1 == 1)
+}
+
 impl Drop for Demo {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -179,7 +187,9 @@ fn another_terminal_finds_the_demo_and_each_delivery_is_a_line_until_the_termina
         &["the branch is dev, the rule is for main"],
     );
     let pid = rustix::process::Pid::from_child(&demo.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    // Under `nohup` it survives its terminal.
+    let signal = if hangup_is_ignored() { Signal::TERM } else { Signal::HUP };
+    rustix::process::kill_process(pid, signal).unwrap();
     demo.until("Stopped.");
     assert!(demo.child.wait().unwrap().success());
     assert!(!kubeconfig.exists(), "nothing is left behind");

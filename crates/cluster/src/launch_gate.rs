@@ -5,7 +5,7 @@
 //!
 //! So the number of creations at a time follows the time that reads take, as a sender on a network follows its losses:
 //! a slow read halves it, each fast read adds a little while launches wait. Without reads there is no limit, since
-//! nobody waits.
+//! no sender waits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,7 +36,7 @@ const NO_READS: Duration = Duration::from_secs(1);
 /// A creation counts no longer than this. One that takes longer waits for an admission webhook, which must not keep
 /// the launches of others waiting.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
-/// A launch waits no longer than this, whatever others do.
+/// A launch waits no longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The gate that launches pass. Clones share it.

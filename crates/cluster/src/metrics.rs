@@ -46,7 +46,7 @@ struct WatchLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SeenLabels {
-    builds: &'static str,
+    state: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -137,7 +137,7 @@ impl SeenState {
 
     fn labels(self) -> SeenLabels {
         SeenLabels {
-            builds: match self {
+            state: match self {
                 Self::Known => "known",
                 Self::Stale => "stale",
                 Self::Unseen => "unseen",

@@ -50,7 +50,7 @@ impl WaitingSecret {
         Self { clone_secret: true, ..Self::new(secret, None) }
     }
 
-    /// Whether both wait for the same, whatever has been found since.
+    /// Whether both wait for the same. What has been found since does not count.
     fn is_same(&self, other: &Self) -> bool {
         (&self.secret, &self.entry, self.clone_secret) == (&other.secret, &other.entry, other.clone_secret)
     }

@@ -24,7 +24,7 @@ pub struct InlineDecision {
 pub struct DecisionCounts(Vec<(&'static str, u64)>);
 
 impl InlineDecision {
-    /// Decides a delivery that is not stored yet. `None` if it starts something, needs facts, deletes a ref or tells of a
+    /// Decides a delivery that is not stored yet. `None` if it starts something, needs facts, deletes a ref or reports a
     /// repository that moved: that is work for the dispatcher.
     pub async fn decide(events: &Events, verification: &Verification, rules: &RuleSet) -> Option<Self> {
         // What was pushed before a deletion may be pushed once more, which the dispatcher remembers. It warns about

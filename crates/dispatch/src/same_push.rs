@@ -209,7 +209,7 @@ fn take(
         }
         return (HashMap::new(), !is_noted);
     }
-    // An earlier attempt at the delivery has taken it, whatever was pushed since.
+    // An earlier attempt at the delivery has taken it. Later pushes change nothing.
     let is_own = |uid: &str| pushes.iter().any(|taken| taken.by.get(uid) == Some(delivery));
     let missing: Vec<_> = targets.iter().filter(|uid| !is_own(uid)).map(ToString::to_string).collect();
     if missing.is_empty() {

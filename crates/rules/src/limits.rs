@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use trigger_core::Limit;
+use trigger_targets::build_run::LONGEST_OUTPUT;
 
 /// Rules of one owner. A Build that needs more is several Builds.
 pub(crate) const MOST_RULES: usize = 256;
@@ -89,6 +90,11 @@ pub const LIMITS: &[Limit] = &[
         "annotation of a Build",
         LONGEST_ANNOTATION,
         "the default is taken; `suspend-images` suspends all",
+    ),
+    Limit::bytes(
+        "annotation `pull-request-output` of a Build",
+        LONGEST_OUTPUT,
+        "pull requests do not start the Build",
     ),
     Limit::time(
         "interval of a Build's image rules",

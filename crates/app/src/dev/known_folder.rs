@@ -137,6 +137,6 @@ mod tests {
         assert!(KnownFolder::take_at(path.clone()).is_err());
         fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink(parent.path(), &path).unwrap();
-        assert!(KnownFolder::take_at(path).is_err(), "a link of somebody else's");
+        assert!(KnownFolder::take_at(path).is_err(), "a link that another user made");
     }
 }

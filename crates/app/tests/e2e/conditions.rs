@@ -63,7 +63,10 @@ async fn the_next_process_writes_the_conditions_that_the_last_one_owed() {
     let record = world.deliver(&world.push_main()).await;
     let name = record.launches[0].run.name().to_string();
     let run = world.runs("team-a").await.remove(0);
-    assert!(run["status"].is_null(), "nothing is written on a run that nobody has begun with: {run:#}");
+    assert!(
+        run["status"].is_null(),
+        "nothing is written on a run that no controller has begun with: {run:#}"
+    );
     let world = world.away().await.with_condition_delay(0).back().await;
     let (_, triggered) = world.triggered("team-a", &name).await;
     assert_eq!(triggered["message"], record.launches[0].condition.as_ref().unwrap().message.as_str());

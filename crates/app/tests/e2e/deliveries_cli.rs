@@ -58,7 +58,7 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
     let run_name = right.launches[0].run.name().to_string();
     let right = right.delivery.id;
 
-    // As rules spell it, whatever the provider calls it.
+    // As rules spell it, for every provider.
     let event = "Push";
     let list = print(&world, "reader-a", &["list"], 0);
     let lines: Vec<_> = list.lines().collect();

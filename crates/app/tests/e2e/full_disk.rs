@@ -103,7 +103,7 @@ impl Confined {
 
     /// Delivers a body. The id of the delivery if it is accepted.
     async fn post(&self, body: Vec<u8>) -> Option<String> {
-        let event = compose(played(), &push(&repository())).event;
+        let event = compose(played(), &push(&repository(), SHA)).event;
         let headers = sign(played(), event, "id", &body, Some(KEY));
         let url = format!("http://{}{}", self.hooks, hook_path(played()));
         let answer = self.http.post(url).headers(headers).body(body).send().await.unwrap();
@@ -150,18 +150,19 @@ fn large_push(repository: &str, number: u64, bytes: usize) -> Vec<u8> {
     })
     .take(bytes)
     .collect();
-    let request = compose(played(), &push(repository));
+    // Each is another push: hooks that deliver one push start one run.
+    let request = compose(played(), &push(repository, &format!("{:040x}", number + 1)));
     let mut payload: Value = serde_json::from_slice(&request.body).unwrap();
     payload["noise"] = noise.into();
     payload.to_string().into_bytes()
 }
 
-fn push(repository: &str) -> Sample {
+fn push(repository: &str, commit: &str) -> Sample {
     Sample {
         repository: RepoId::parse(repository).unwrap(),
         default_branch: "main".to_owned(),
         sender: "ada".to_owned(),
-        kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: SHA.to_owned() },
+        kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit.to_owned() },
     }
 }
 

@@ -14,7 +14,7 @@ impl KnownHosts {
     /// one that the owner chose, and refuses two names that differ only in case.
     ///
     /// A server that keeps such names apart, as one of plain Git may, sends none of the provider's deliveries. Its
-    /// addresses are compared without case too, which finds more rules and trusts nobody more.
+    /// addresses are compared without case too, which finds more rules and trusts no other key.
     #[must_use]
     pub fn ignoring_case(mut self) -> Self {
         self.ignores_case = true;

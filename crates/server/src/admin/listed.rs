@@ -36,7 +36,7 @@ pub(super) struct Listed {
 /// The decisions in one namespace, counted.
 #[derive(Debug, Clone, Default)]
 struct Decided {
-    /// Rules that fired, whatever became of their runs.
+    /// Rules that fired, also if their runs could not be created.
     fired: usize,
     /// Those of which a run exists.
     started: usize,

@@ -50,7 +50,7 @@ async fn a_namespace_that_cannot_be_watched_keeps_no_other_from_working() {
     assert_eq!(status, StatusCode::OK);
     let theirs = format!("the Builds of namespace {} are not known", world.namespace("team-b"));
     assert!(text.starts_with("ok\n") && text.contains(&theirs), "{text}");
-    assert!(shows(&world, "shipwright_trigger_watched_namespaces{builds=\"unseen\"} 1").await);
+    assert!(shows(&world, "shipwright_trigger_watched_namespaces{state=\"unseen\"} 1").await);
 
     let push = world.push_main();
     assert_eq!(world.send(&push).await.status, StatusCode::ACCEPTED);
@@ -92,7 +92,7 @@ async fn an_unknown_repository_is_a_503_while_the_watch_of_builds_fails() {
         .await;
     let (status, text) = readyz(&world).await;
     assert!(status == StatusCode::OK && text.contains("the Builds may have changed unseen"), "{text}");
-    assert!(shows(&world, "shipwright_trigger_watched_namespaces{builds=\"stale\"} 1").await);
+    assert!(shows(&world, "shipwright_trigger_watched_namespaces{state=\"stale\"} 1").await);
     assert_eq!(world.send(&world.push_main()).await.status, StatusCode::ACCEPTED, "a known one goes on");
 
     let build = json!({

@@ -75,6 +75,8 @@ async fn a_trickle_is_cut_off() {
 async fn who_waits_behind_idle_connections_is_served() {
     let world = World::with(|options| {
         options.max_connections = 4;
+        // All clients here have one address.
+        options.max_connections_per_peer = Some(5);
         options.header_timeout = 2;
     })
     .await;

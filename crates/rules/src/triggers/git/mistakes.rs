@@ -85,7 +85,7 @@ pub(super) fn in_revision(revision: &str) -> Option<RuleError> {
 }
 
 /// Whether a branch can have a name that matches. Each wildcard stands for a letter: the rest of the text has to be legal
-/// whatever it stands for.
+/// for any letter.
 fn is_possible(text: &str) -> bool {
     let mut sample = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
