@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use trigger_simulation::SimulationOptions;
 
+use crate::elsewhere::skipped_without_controllers;
 use crate::world::{World, usual_rules};
 
 /// A world in which runs take no time, with a Build of which every run is pinned.
@@ -53,6 +54,9 @@ async fn a_limit_counts_pinned_runs_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pinned_runs_are_deleted_with_their_build_if_it_says_so() {
+    if skipped_without_controllers() {
+        return;
+    }
     let world = pinning(json!({"atBuildDeletion": true})).await;
     push(&world, 1..3).await;
     kept(&world, 2).await;
