@@ -9,29 +9,10 @@ async fn explain_asks_the_rules_of_the_cluster() {
     let world = World::new().await;
     world.build("team-a", "web", usual_rules()).await;
     world.build("team-b", "web", usual_rules()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, &world.stage.admin_kubeconfig).unwrap();
-    let (repository, namespace) = (world.repository(), world.namespace("team-a"));
     for (reference, status, verdict) in
         [("main", 0, "fires   \"push main\""), ("dev", 3, "the branch is dev")]
     {
-        let output = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"))
-            .args([
-                "explain",
-                "push",
-                "--provider",
-                world.provider.name(),
-                "--repo",
-                &repository,
-                "--ref",
-                reference,
-                "-n",
-                &namespace,
-            ])
-            .env("KUBECONFIG", &kubeconfig)
-            .output()
-            .unwrap();
+        let output = world.explain_push("team-a", reference);
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(status), "{text}{}", String::from_utf8_lossy(&output.stderr));
         assert!(text.contains(verdict), "{text}");

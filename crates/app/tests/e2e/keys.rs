@@ -1,7 +1,5 @@
 //! Builds whose Secret is absent, or holds no key: every delivery for them is rejected, and people learn it on the Build.
 
-use std::process::Command;
-
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -48,25 +46,9 @@ async fn a_rejected_delivery_says_on_the_build_that_there_is_no_key() {
 for_every_provider!(explain_tells_builds_without_a_key_from_those_that_would_fire);
 async fn explain_tells_builds_without_a_key_from_those_that_would_fire() {
     let world = World::new().await;
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, &world.stage.admin_kubeconfig).unwrap();
     let (repository, namespace) = (world.repository(), world.namespace("team-a"));
     let explain = || {
-        let output = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"))
-            .args([
-                "explain",
-                "push",
-                "--provider",
-                world.provider.name(),
-                "--repo",
-                &repository,
-                "-n",
-                &namespace,
-            ])
-            .env("KUBECONFIG", &kubeconfig)
-            .output()
-            .unwrap();
+        let output = world.explain_push("team-a", "main");
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let trigger = json!({"triggerSecret": "gone", "when": usual_rules()});

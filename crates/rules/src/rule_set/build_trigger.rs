@@ -56,6 +56,19 @@ pub(crate) struct BuildContext<'a> {
 }
 
 impl BuildContext<'_> {
+    /// Takes what is wrong with each entry of a list, as warnings. If no entry can match, the first is an error of the
+    /// rule.
+    pub(crate) fn take_mistakes(&mut self, found: Vec<Option<RuleError>>) -> Result<(), RuleError> {
+        let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
+        let is_useless = found.iter().all(is_never);
+        let mut mistakes = found.into_iter().flatten();
+        if is_useless && let Some(first) = mistakes.next() {
+            return Err(first);
+        }
+        self.warnings.extend(mistakes);
+        Ok(())
+    }
+
     /// Counts the values of a rule towards the bound of all rules.
     pub(crate) fn take_values(&mut self, count: usize) -> Result<(), RuleError> {
         let left = self.values_left.checked_sub(count).ok_or_else(|| {

@@ -5,14 +5,12 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::task::JoinSet;
-use trigger_core::{
-    Credential, Delivery, DeliveryId, KeyForm, ObjectKey, Ordinal, ResourceRef, Unsigned, Verified, Verifier,
-};
+use trigger_core::{DeliveryId, ObjectKey, Ordinal, ResourceRef};
 use trigger_journal::{Address, CheckRecord, Decided, DecisionRecord, OutcomeRecord};
 use trigger_testkit::memory_cgroup::MemoryCgroup;
 
+use super::delivery;
 use crate::apart::{cluster, free_port};
 
 /// `resources.limits.memory` of the shipped pod.
@@ -27,25 +25,6 @@ impl Drop for Served {
         let _ = self.0.kill();
         self.0.wait().unwrap();
     }
-}
-
-fn delivery(name: &str, body: Bytes) -> Verified<Delivery> {
-    let delivery = Delivery {
-        id: DeliveryId::derive(&[name.as_bytes()]),
-        source: "github".into(),
-        path: "/hooks/github".into(),
-        provider_id: None,
-        event: "push".to_owned(),
-        repository: None,
-        received_at: Timestamp::now(),
-        headers: Vec::new(),
-        body,
-        replay: None,
-    };
-    let tag = trigger_core::sign(b"a key", KeyForm::Raw, b"", &delivery.body).unwrap();
-    let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
-    assert!(verifier.try_key(&ObjectKey::new("team-a", "hook"), "webhook-secret", b"a key"));
-    verifier.finish(Unsigned::No).unwrap()
 }
 
 /// Decisions of about 40 KiB.
@@ -73,7 +52,7 @@ async fn fill(path: &Path) -> DeliveryId {
     let journal = trigger_journal::open(&Address::Sqlite(path.to_owned())).await.unwrap();
     for number in 0..500 {
         let decided = Decided { decisions: decisions(), ..Decided::default() };
-        let small = delivery(&number.to_string(), Bytes::from_static(b"{}"));
+        let small = delivery("team-a", &number.to_string(), Bytes::from_static(b"{}"));
         journal.append_decided(small, Some(decided)).await.unwrap();
     }
     // No compression makes it much shorter.
@@ -87,7 +66,7 @@ async fn fill(path: &Path) -> DeliveryId {
     .take((24 << 20) / 8)
     .flatten()
     .collect();
-    let large = delivery("large", noise.into());
+    let large = delivery("team-a", "large", noise.into());
     let id = large.value().id.clone();
     journal.append_decided(large, Some(Decided::default())).await.unwrap();
     journal.close().await;

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::join_all;
-use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use trigger_core::{Credential, Delivery, DeliveryId, ObjectKey, Unsigned, Verifier};
+use trigger_core::DeliveryId;
 use trigger_devcluster::Fault;
 use trigger_journal::{Decided, JournalError, Query};
 
+use super::delivery;
 use crate::admin::{UNKNOWN, two_teams};
 use crate::world::{KEY, World, for_every_provider, secret_entry, usual_rules};
 
@@ -140,24 +140,9 @@ async fn thousands_of_deliveries_of_others_do_not_end_a_page() {
     let world = World::with_users().await;
     world.build("team-a", "web", usual_rules()).await;
     let id = world.deliver(&world.push_main()).await.delivery.id;
-    let secret = ObjectKey::new(world.namespace("team-b"), "hook");
+    let namespace = world.namespace("team-b");
     let append = |number: usize| {
-        let body = Bytes::from(number.to_string());
-        let delivery = Delivery {
-            id: DeliveryId::derive(&[b"of another", &body]),
-            source: "github".into(),
-            path: "/hooks/github".into(),
-            provider_id: None,
-            event: "push".to_owned(),
-            repository: None,
-            received_at: Timestamp::now(),
-            headers: Vec::new(),
-            body,
-            replay: None,
-        };
-        let mut verifier = Verifier::new(delivery, Credential::token(b"theirs").into());
-        assert!(verifier.try_key(&secret, "token", b"theirs"));
-        let delivery = verifier.finish(Unsigned::No).unwrap();
+        let delivery = delivery(&namespace, &number.to_string(), Bytes::from_static(b"{}"));
         world.program.journal.append_decided(delivery, Some(Decided::default()))
     };
     // Newer than that of team-a, so that a page reads them first.

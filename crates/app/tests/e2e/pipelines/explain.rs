@@ -20,8 +20,6 @@ async fn a_pipeline_run_is_explained_from_a_file() {
     world.build("team-a", "a", json!([on("ci", &["Succeeded"])])).await;
     world.build("team-a", "c", json!([on("ci", &["Failed"])])).await;
     let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    std::fs::write(&kubeconfig, &world.stage.admin_kubeconfig).unwrap();
     let file = folder.path().join("pipelinerun.yaml");
     let write = |pipeline: &str, status: &serde_json::Value| {
         let object = json!({
@@ -44,9 +42,9 @@ async fn a_pipeline_run_is_explained_from_a_file() {
         ("ci", json!({}), 1, &["has not started"]),
     ] {
         write(pipeline, &status);
-        let arguments = ["explain", "--object", file.to_str().unwrap()];
-        let (code, text) = shown(&arguments, &[("KUBECONFIG", kubeconfig.to_str().unwrap())]);
-        assert_eq!(code, Some(exit), "{text}");
+        let output = world.explain(&["--object", file.to_str().unwrap()]);
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{text}");
         for part in parts {
             assert!(text.contains(part), "`{part}` is missing: {text}");
         }

@@ -9,6 +9,7 @@ mod payloads;
 mod providers;
 
 use std::collections::HashMap;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -303,6 +304,23 @@ impl World {
             assert!(Instant::now() < deadline, "gave up waiting: {what}");
             tokio::time::sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Runs `explain` as the administrator of the cluster.
+    pub fn explain(&self, arguments: &[&str]) -> Output {
+        let kubeconfig = self.folder.path().join("admin-kubeconfig");
+        std::fs::write(&kubeconfig, &self.stage.admin_kubeconfig).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
+        command.arg("explain").args(arguments).env("KUBECONFIG", &kubeconfig).output().unwrap()
+    }
+
+    /// Runs `explain push` for the world's repository and the Builds of a team.
+    pub fn explain_push(&self, team: &str, reference: &str) -> Output {
+        let (provider, repository, namespace) =
+            (self.provider.name(), self.repository(), self.namespace(team));
+        let push =
+            ["push", "--provider", provider, "--repo", &repository, "--ref", reference, "-n", &namespace];
+        self.explain(&push)
     }
 }
 

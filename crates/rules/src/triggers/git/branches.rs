@@ -34,14 +34,7 @@ impl Branches {
             return Err(RuleError::too_many(reason, subject, names.len(), MOST_BRANCHES));
         }
         let branches = names.iter().map(|name| compile(name)).collect::<Result<Box<[_]>, _>>()?;
-        let found: Vec<_> = branches.iter().map(|name| mistakes::in_branch(name)).collect();
-        let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
-        let is_useless = found.iter().all(is_never);
-        let mut mistakes = found.into_iter().flatten();
-        if is_useless && let Some(first) = mistakes.next() {
-            return Err(first);
-        }
-        context.warnings.extend(mistakes);
+        context.take_mistakes(branches.iter().map(|name| mistakes::in_branch(name)).collect())?;
         Ok(Self(branches))
     }
 

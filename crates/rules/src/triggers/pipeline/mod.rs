@@ -134,14 +134,8 @@ impl BuildTrigger for Pipeline {
         if let Some(error) = mistakes::in_labels(&object_ref.selector) {
             return Err(error);
         }
-        let found: Vec<_> = object_ref.status.iter().map(|status| mistakes::in_status(status)).collect();
-        let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
-        let is_useless = found.iter().all(is_never);
-        let mut mistakes = found.into_iter().flatten();
-        if is_useless && let Some(first) = mistakes.next() {
-            return Err(first);
-        }
-        context.warnings.extend(mistakes);
+        let statuses = object_ref.status.iter();
+        context.take_mistakes(statuses.map(|status| mistakes::in_status(status)).collect())?;
         let metadata = &context.build.metadata;
         Ok(Box::new(PipelineMatcher {
             namespace: metadata.namespace.as_deref().unwrap_or_default().into(),
