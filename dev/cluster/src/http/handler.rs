@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::watch::Receiver;
 
 use super::accept::{Shape, aggregated_discovery};
 use super::body::{self, Body};
@@ -129,6 +130,8 @@ async fn objects(
     };
     let kind = RequestKind { verb: verb.to_owned(), resource, subresource: path.subresource.clone() };
     shared.requests.count_arrival(&kind);
+    // First: a watch that no fault meets is dropped with those that are open when faults are set.
+    let drops = shared.faults.watch_drops();
     let effect = shared.faults.effect_on(verb, &kind.resource, &path.subresource, &path.namespace);
     if !effect.delay.is_zero() {
         tokio::time::sleep(effect.delay).await;
@@ -140,7 +143,7 @@ async fn objects(
         None => shared
             .users
             .authorize(&call.user, &attributes(verb, path), &StoredRoles(&shared.store))
-            .and_then(|()| perform(shared, registry, &call, path, verb)),
+            .and_then(|()| perform(shared, registry, &call, path, verb, drops)),
     };
     let status = result.as_ref().map_or_else(|error| error.code, |response| response.status().as_u16());
     shared.requests.log_response(LoggedRequest {
@@ -184,6 +187,7 @@ fn perform(
     call: &Call,
     path: &ObjectPath,
     verb: &str,
+    drops: Receiver<u64>,
 ) -> Result<Response<Body>, ApiError> {
     if is_token_request(path) {
         return token(shared, registry, call, path, verb);
@@ -213,7 +217,7 @@ fn perform(
             let listed = operations::list(store, &target, &call.query.list_options(&target)?)?;
             list_response(call, &target, shape, &listed)
         }
-        "watch" => watch::watch(store, target.clone(), &call.query, shape, shared.faults.watch_drops())?,
+        "watch" => watch::watch(store, target.clone(), &call.query, shape, drops)?,
         "create" => {
             let options = call.query.write_options("CreateOptions", agent)?;
             write_response(

@@ -95,7 +95,6 @@ pub(super) fn watch(
         drops,
         is_over: false,
     };
-    response.drops.mark_unchanged();
     for delta in first {
         response.push(&delta);
     }
