@@ -1,8 +1,8 @@
 //! GitHub, on github.com and on GitHub Enterprise.
 //!
-//! `request.rs` takes the request apart, `credential.rs` reads the signature, `repository.rs` and `event.rs` read
-//! the JSON. `compose.rs` writes requests, for trying a set-up out. Hosts are taken from the payload, so an Enterprise
-//! server works like github.com.
+//! `request.rs` takes the request apart, `credential.rs` reads the signature, `repository.rs`, `event.rs` and
+//! `moved.rs` read the JSON. `compose.rs` writes requests, for trying a set-up out. Hosts are taken from the payload,
+//! so an Enterprise server works like github.com.
 //!
 //! Two readers must not understand one payload differently. So a field that is read and occurs twice, or has another
 //! type than documented, makes the payload malformed. Fields that are not read are skipped without recursion, however
@@ -16,6 +16,7 @@ mod credential;
 mod event;
 #[cfg(test)]
 mod fixtures;
+mod moved;
 mod repository;
 mod request;
 #[cfg(test)]
@@ -76,9 +77,9 @@ impl Provider for GitHub {
     }
 
     fn selector(&self, payload: &RequestPayload<'_>) -> Result<Selector, PayloadError> {
-        if payload.event == event::REPOSITORY {
+        if payload.event == moved::REPOSITORY {
             // The rules still name the address that it had.
-            let body: event::RepositoryEventBody<'_> = parse(&payload.json)?;
+            let body: moved::RepositoryEventBody<'_> = parse(&payload.json)?;
             return Ok(Selector { names: body.names().0, is_ping: false });
         }
         let body: SelectorBody<'_> = parse(&payload.json)?;
@@ -94,7 +95,11 @@ impl Provider for GitHub {
     }
 
     fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError> {
-        event::read(payload.event, &payload.json).map(|event| Event::Git(event).into())
+        let event = match payload.event {
+            moved::REPOSITORY => moved::read(&parse(&payload.json)?),
+            name => event::read(name, &payload.json)?,
+        };
+        Ok(Event::Git(event).into())
     }
 
     fn event_names(&self) -> &'static [EventNames] {
