@@ -19,13 +19,14 @@ use self::circles::Graph;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-core", &[]),
     ("trigger-api", &["core"]),
+    ("trigger-expr", &["core"]),
     ("trigger-runtime", &["core"]),
     ("trigger-providers", &["core"]),
     ("trigger-egress", &["core", "runtime"]),
     ("trigger-registries", &["core", "egress", "runtime"]),
     ("trigger-journal", &["core", "runtime"]),
-    ("trigger-targets", &["api", "core"]),
-    ("trigger-rules", &["api", "core", "targets"]),
+    ("trigger-targets", &["api", "core", "expr"]),
+    ("trigger-rules", &["api", "core", "expr", "targets"]),
     ("trigger-tasks", &["api", "core", "targets"]),
     ("trigger-images", &["api", "core", "egress", "journal", "registries", "rules", "runtime"]),
     // Of images only `IMAGES` and `read`: images are one source of deliveries.
@@ -102,13 +103,21 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // private addresses.
     ("reqwest", &["shipwright-trigger", "trigger-egress", "trigger-testkit", "xtask"]),
     ("schemars", &["trigger-server"]),
+    ("cel", &["trigger-expr"]),
 ];
 
 /// What pure crates must not name: I/O, clients, servers.
 const IMPURE: [&str; 9] =
     ["tokio", "axum", "hyper", "hyper-util", "kube", "reqwest", "rusqlite", "socket2", "tokio-postgres"];
-const PURE: [&str; 6] =
-    ["trigger-core", "trigger-api", "trigger-providers", "trigger-rules", "trigger-targets", "trigger-tasks"];
+const PURE: [&str; 7] = [
+    "trigger-core",
+    "trigger-api",
+    "trigger-expr",
+    "trigger-providers",
+    "trigger-rules",
+    "trigger-targets",
+    "trigger-tasks",
+];
 
 /// What nobody names, because something better is decided.
 const BANNED: [&str; 7] =

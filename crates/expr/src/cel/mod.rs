@@ -1,0 +1,1 @@
+//! CEL with the functions of Tekton Triggers.

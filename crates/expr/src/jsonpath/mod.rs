@@ -1,0 +1,1 @@
+//! The JSONPath dialect of client-go, as Tekton Triggers uses it.

@@ -1,0 +1,1 @@
+//! Parameters: bindings resolved against an event.

@@ -1,0 +1,1 @@
+//! Resource templates, rendered with parameters.
