@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use shipwright_trigger::WorkOptions;
 use trigger_devcluster::Gvr;
 
 use self::life::{Death, Life, Stage};
@@ -153,8 +154,9 @@ fn what_a_dead_replica_had_claimed_another_finishes_within_the_lease() {
         let ids = load.stop().await;
         let missing = settle(&dev, &ids).await;
         assert!(missing.is_empty(), "no run for {:#?}", stage.records(&missing).await);
-        // Twice the lease, for a machine that is busy with other things.
-        assert!(died.elapsed() < 2 * life::LEASE, "{:?}", died.elapsed());
+        // Many leases, for a machine that is busy with other things, and less than a claim lasts without the flag.
+        let without_flag = Duration::from_secs(WorkOptions::default().claim_timeout);
+        assert!(died.elapsed() < without_flag.mul_f64(0.75), "{:?}", died.elapsed());
     });
 }
 
