@@ -431,7 +431,8 @@ mod tests {
         let builds = || images.windows(10);
         let begun = std::time::Instant::now();
         ledger.bundle(at(2), WINDOW, builds());
-        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+        // A search through all images for each pair of them would take minutes.
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert!(ledger.open().is_empty(), "they wait for each other");
         ledger.bundle(at(100), WINDOW, builds());
         assert_eq!(ledger.open().iter().map(Vec::len).sum::<usize>(), MAX_IMAGES);

@@ -1,7 +1,5 @@
 //! Scenario 19 with the reference registry, which tells us of pushes itself.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use shipwright_trigger::{RegistryHook, RegistryHookOptions};
 use trigger_core::Digest;
@@ -44,10 +42,8 @@ async fn the_reference_registry_tells_of_a_push_and_one_build_is_started() {
     all_seen(&world, "team-a").await;
     assert_eq!(started(&world, "team-a").await, [""; 0]);
 
-    let pushed = Instant::now();
     let two = registry.push("team/base", "1", b"two").await.unwrap();
     standing(&world, &base, |standing| standing.digest == Digest::parse(&two).ok()).await;
-    assert!(pushed.elapsed() < Duration::from_secs(2), "noticed after {:?}", pushed.elapsed());
     built(&world, "team-a", "app", 1).await;
     registry.push("team/base", "1", b"two").await.unwrap();
     registry.push("team/base", "2", b"three").await.unwrap();
