@@ -28,8 +28,8 @@ pub(super) struct Watch {
     pub(super) oom_kills: u64,
     /// The most resident memory, in bytes.
     pub(super) resident: u64,
-    /// The most anonymous memory of the cgroup at a look, in bytes.
-    pub(super) anonymous: u64,
+    /// The anonymous memory of the cgroup at each look, in bytes.
+    anonymous: Vec<u64>,
     /// The most memory of the cgroup with page cache, in bytes.
     pub(super) peak: u64,
     pub(super) probes: u32,
@@ -57,7 +57,7 @@ impl Watch {
             if let Ok(usage) = ProcessUsage::of(&program.id()) {
                 watch.resident = watch.resident.max(usage.peak);
             }
-            watch.anonymous = watch.anonymous.max(cgroup.anonymous()?);
+            watch.anonymous.push(cgroup.anonymous()?);
             watch.probes += 1;
             let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
             let probe = tokio::time::timeout(PROBE, client::exchange(KUBELET, admin, request)).await;
@@ -72,4 +72,23 @@ impl Watch {
         watch.peak = cgroup.peak()?;
         Ok(watch)
     }
+
+    /// The most anonymous memory at a look, in bytes.
+    pub(super) fn most_anonymous(&self) -> u64 {
+        self.anonymous.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The median of the anonymous memory in the first and in the last tenth of the looks, in bytes. Memory that is lost
+    /// is the difference; a peak is not.
+    pub(super) fn anonymous_then_and_now(&self) -> (u64, u64) {
+        let tenth = self.anonymous.len().div_ceil(10);
+        let (first, last) = (self.anonymous.iter().take(tenth), self.anonymous.iter().rev().take(tenth));
+        (middle(first), middle(last))
+    }
+}
+
+fn middle<'a>(looks: impl Iterator<Item = &'a u64>) -> u64 {
+    let mut looks: Vec<_> = looks.copied().collect();
+    looks.sort_unstable();
+    looks.get(looks.len() / 2).copied().unwrap_or_default()
 }
