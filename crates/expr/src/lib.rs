@@ -15,6 +15,7 @@
 
 pub mod cel;
 mod event_input;
+mod go_json;
 mod headers;
 pub mod jsonpath;
 pub mod params;
