@@ -10,7 +10,7 @@
 //!
 //! - Pure: no I/O, no clock, no randomness. Equal input gives equal output.
 //! - The only crate that names `cel`.
-//! - No input panics, and every evaluation ends within a bound that `limits` names.
+//! - No input panics, and every evaluation ends within a bound that [`LIMITS`] names.
 #![forbid(unsafe_code)]
 
 pub mod cel;
@@ -18,8 +18,10 @@ mod event_input;
 mod go_json;
 mod headers;
 pub mod jsonpath;
+mod limits;
 pub mod params;
 pub mod template;
 
 pub use event_input::EventInput;
 pub use headers::Headers;
+pub use limits::LIMITS;
