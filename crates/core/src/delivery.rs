@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 use bytes::Bytes;
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
@@ -89,12 +89,7 @@ impl DeliveryKey<'_> {
 impl DeliveryId {
     /// Derives an id from the parts of a key. Lengths are hashed too, so parts cannot run into each other.
     pub fn derive(parts: &[&[u8]]) -> Self {
-        let mut context = Context::new(&SHA256);
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
-        let mut text = BASE32_NOPAD.encode(context.finish().as_ref()).to_ascii_lowercase();
+        let mut text = BASE32_NOPAD.encode(digest_of(parts).as_ref()).to_ascii_lowercase();
         text.truncate(ID_LENGTH);
         Self(text.into())
     }
@@ -103,6 +98,16 @@ impl DeliveryId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// SHA-256 of the parts. Lengths are hashed too, so parts cannot run into each other.
+pub(crate) fn digest_of(parts: &[&[u8]]) -> Digest {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.finish()
 }
 
 impl FromStr for DeliveryId {

@@ -37,6 +37,7 @@ mod repository;
 mod resource;
 mod target;
 mod trace_parent;
+mod uuid;
 mod verification;
 mod verifier;
 mod waiting;
@@ -63,6 +64,7 @@ pub use repository::{KnownHosts, RepoId, RepoIdError, RepoKey};
 pub use resource::ResourceRef;
 pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
+pub use uuid::{derived_uuid, event_id};
 pub use verification::{
     KeyRef, Observer, Unsigned, Verification, Verified, id_without_key, narrowed_id, narrowed_id_of_secret,
 };
