@@ -76,7 +76,7 @@ impl Path {
 }
 
 impl Found {
-    /// The text, whichever it is.
+    /// The text of either.
     pub fn into_text(self) -> String {
         match self {
             Self::Content(text) | Self::Json(text) => text,

@@ -13,7 +13,7 @@ pub(super) enum Node {
     Filter(Filter),
     /// The values of several paths, one after the other.
     Union(Vec<Vec<Node>>),
-    /// A string, whatever the values were.
+    /// A string in the place of all values.
     Text(String),
     /// An integer in the place of each value.
     Int(i64),
