@@ -188,8 +188,8 @@ fn launch<'a>(
     .boxed()
 }
 
-/// Creates the objects of one target in order. What follows an object that could not be created is left for the next
-/// attempt.
+/// Creates the objects of one target, or of one sequence of it, in order. What follows an object that could not be created
+/// is left for the next attempt.
 fn launch_in_order<'a>(
     group: Vec<&'a Plan>,
     tools: Tools<'a>,
@@ -214,12 +214,12 @@ fn launch_in_order<'a>(
     .boxed()
 }
 
-/// The plans by target and event, each group in order.
+/// The plans by target, event and sequence, each group in order.
 fn by_target<'a>(plans: &[&'a Plan]) -> Vec<Vec<&'a Plan>> {
     let mut groups: Vec<Vec<&Plan>> = Vec::new();
     let mut places = HashMap::new();
     for plan in plans {
-        let place = *places.entry((plan.ordinal, &plan.subject)).or_insert(groups.len());
+        let place = *places.entry((plan.ordinal, &plan.subject, &plan.sequence)).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(plan),
             None => groups.push(vec![plan]),

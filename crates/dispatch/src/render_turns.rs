@@ -49,7 +49,7 @@ mod tests {
     use serde_json::Value;
     use trigger_core::{ObjectKey, Ordinal};
     use trigger_targets::build_run::{BUILD, BUILD_RUN};
-    use trigger_targets::{Manifest, RenderError, Subject};
+    use trigger_targets::{Existing, Manifest, RenderError, Subject};
 
     use super::*;
 
@@ -74,10 +74,12 @@ mod tests {
             version: "v1".into(),
             manifest: Arc::new(OfSize(template_bytes)),
             run_as: None,
+            existing: Existing::Created,
             condition: None,
             limit: None,
             follow_up: None,
             subject,
+            sequence: None,
             ordinal: Ordinal::FIRST,
         }
     }

@@ -1,7 +1,8 @@
 //! Plans: the objects that a decision creates, rendered from a target, an event and a cause.
 //!
 //! A target kind is a folder here and a line in `KINDS`: `build_run/` renders a Build's BuildRun and reads its
-//! state. The custom tasks of `trigger-tasks` use the same renderer.
+//! state. The custom tasks of `trigger-tasks` use the same renderer. [`template`] renders what a trigger of a listener
+//! creates. It has an input of its own, because the values of a template differ with each event.
 //!
 //! A Build is named by its run if the event's ref is what the Build would check out anyway. Otherwise the run
 //! embeds the Build's spec with the full commit id as revision, because Shipwright has no field that overrides a
@@ -12,17 +13,23 @@
 //! - Pure: equal requests render equal plans, names included. A repeated launch is therefore harmless.
 //! - [`run_name`] is a function of the delivery's id, the target's UID and the event's ordinal. Ordinal 0 adds
 //!   nothing to the hash. The formula never changes: an upgrade would run stored deliveries twice.
+//! - Names of objects of templates and `$(uid)` are functions of the delivery's id, the trigger and the event's
+//!   ordinal. Their formulas never change either.
 //! - A plan names its type by group and kind. The cluster finds the plural by discovery.
 #![forbid(unsafe_code)]
 
 pub mod build_run;
 mod plan;
+mod resource_template_error;
 mod run_name;
 mod run_status;
+pub mod template;
 
 pub use plan::{
-    Condition, FollowUp, LimitKey, Manifest, MergeRecords, Plan, RenderError, Request, ResourceType, Subject,
+    Condition, Existing, FollowUp, LimitKey, Manifest, MergeRecords, Plan, RenderError, Request,
+    ResourceType, Subject,
 };
+pub use resource_template_error::{MOST_RESOURCES, ResourceTemplateError};
 pub use run_name::run_name;
 pub use run_status::RunStatus;
 use serde_json::Value;
@@ -64,7 +71,9 @@ mod tests {
             .filter(|entry| entry.file_type().unwrap().is_dir())
             .map(|entry| entry.file_name().into_string().unwrap())
             .collect();
-        let lines: BTreeSet<_> = KINDS.iter().map(|kind| kind.folder().to_owned()).collect();
+        // Its input is no request.
+        let template = std::iter::once("template".to_owned());
+        let lines: BTreeSet<_> = KINDS.iter().map(|kind| kind.folder().to_owned()).chain(template).collect();
         assert_eq!(lines, folders);
     }
 }

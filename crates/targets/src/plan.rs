@@ -6,6 +6,7 @@ use serde_json::Value;
 use trigger_core::{Cause, DeliveryId, Event, ObjectKey, Ordinal, Replay, ResourceRef, Target};
 
 use crate::RunStatus;
+use crate::resource_template_error::ResourceTemplateError;
 
 /// A kind of target: one kind of object that rules can start.
 pub(crate) trait TargetKind: Send + Sync {
@@ -56,6 +57,8 @@ pub struct Plan {
     pub manifest: Arc<dyn Manifest>,
     /// The service account that it is created as; the program's own if absent.
     pub run_as: Option<ObjectKey>,
+    /// What it means if an object has its name already.
+    pub existing: Existing,
     /// The condition that its status is given once its controller has begun with it.
     pub condition: Option<Condition>,
     /// The limit that its creation counts against.
@@ -64,8 +67,35 @@ pub struct Plan {
     pub follow_up: Option<FollowUp>,
     /// The object that it is a run of: Kubernetes Events about the creation are written there.
     pub subject: Subject,
+    /// Tells its sequence of objects from others of the same subject, such as the triggers of an EventListener. A sequence
+    /// is created in order, and ends with the first object that cannot be created.
+    pub sequence: Option<Arc<str>>,
     /// The event that it is created for.
     pub ordinal: Ordinal,
+}
+
+/// The meaning of an object that has the name of a plan already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Existing {
+    /// The name follows from the delivery, so an earlier attempt has created the object.
+    Created,
+    /// The name is fixed: an earlier attempt has created the object if it has these labels. Else another
+    /// event or a person has created it, and this creation has failed.
+    CreatedIfLabelled(BTreeMap<String, String>),
+}
+
+impl Existing {
+    /// Whether an earlier attempt has created this object.
+    pub fn is_created(&self, object: &Value) -> bool {
+        match self {
+            Self::Created => true,
+            Self::CreatedIfLabelled(expected) => {
+                let labels = object.get("metadata").and_then(|metadata| metadata.get("labels"));
+                let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Value::as_str);
+                expected.iter().all(|(key, value)| label(key) == Some(value))
+            }
+        }
+    }
 }
 
 /// An object before it is JSON. One delivery may start thousands of runs, each as large as the spec of its Build, and not
@@ -153,6 +183,17 @@ pub enum RenderError {
         /// The error of the JSON.
         #[source]
         source: serde_json::Error,
+    },
+    /// An object of a trigger's template cannot be rendered.
+    #[error("resourcetemplates[{index}] of trigger {trigger}")]
+    ResourceTemplate {
+        /// The trigger.
+        trigger: ObjectKey,
+        /// The place of the resource template, from 0.
+        index: usize,
+        /// Why.
+        #[source]
+        source: ResourceTemplateError,
     },
     /// The run would have to be pinned to a commit of which only the first digits are known.
     #[error("only the first digits of the commit are known: {0}")]

@@ -34,7 +34,9 @@ pub use self::output::{LONGEST_OUTPUT, PullRequestOutput};
 /// The state of a BuildRun, from the whole object.
 pub use self::status::read as status;
 pub use self::template::{BuildTemplate, RevisionPolicy};
-use crate::plan::{LimitKey, Manifest, Plan, RenderError, Request, ResourceType, Subject, TargetKind};
+use crate::plan::{
+    Existing, LimitKey, Manifest, Plan, RenderError, Request, ResourceType, Subject, TargetKind,
+};
 use crate::run_name::run_name;
 use crate::run_status::RunStatus;
 
@@ -104,6 +106,7 @@ impl TargetKind for Builds {
             version: BUILD_RUN.version.into(),
             manifest: Arc::new(BuildRunManifest { draft, target: Arc::clone(target), commit, image }),
             run_as: None,
+            existing: Existing::Created,
             condition: Some(condition),
             limit: limit(request.event),
             subject: Subject {
@@ -111,6 +114,7 @@ impl TargetKind for Builds {
                 version: BUILD.version.into(),
                 uid: target.uid.to_string(),
             },
+            sequence: None,
             ordinal: request.ordinal,
         }])
     }
