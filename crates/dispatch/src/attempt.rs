@@ -460,6 +460,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_sequence_of_a_target_is_created_in_order_and_waits_for_no_other() {
+        let decided = Decided { decisions: vec![fired("one")], ..Decided::default() };
+        let events = Events::new(vec![push("main")]).unwrap();
+        let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[decided]).await;
+        let of = |sequence: &str| Plan { sequence: Some(sequence.into()), ..plans[0].clone() };
+        let all = [of("a"), of("b"), of("a")];
+        let groups = by_target(&all.iter().collect::<Vec<_>>());
+        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[tokio::test]
     async fn an_event_with_an_open_need_starts_nothing() {
         let events = Events::new(vec![push("main"), push("dev")]).unwrap();
         let repository = RepoId::parse("https://git.example.com/acme/web").unwrap();
