@@ -39,6 +39,7 @@ pub(super) fn equal<'a>(
                 return Ok(false);
             }
             context.make_elements(left.len())?;
+            context.look_up(2 * left.len())?;
             for key in left.keys() {
                 let (Some(left), Some(right)) = (left.get(&key), right.get(&key)) else {
                     return Ok(false);

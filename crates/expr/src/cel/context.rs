@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
 
 /// How many bytes of the event or of a string cost one step.
 const BYTES_OF_A_STEP: usize = 64;
+/// How many steps a search in a sorted map or list costs, or the share of an element in sorting.
+const STEPS_OF_A_SEARCH: usize = 8;
 
 impl Fault {
     pub(super) fn message(text: impl Into<String>) -> Self {
@@ -49,6 +51,12 @@ impl<'a> Context<'a> {
         Self { secrets, steps: MOST_STEPS, made: MOST_MADE }
     }
 
+    /// A smaller budget, for tests.
+    #[cfg(test)]
+    pub(super) fn with_budget(self, steps: usize, made: usize) -> Self {
+        Self { steps, made, ..self }
+    }
+
     /// Pays for work. Called before the work is done.
     pub(super) fn step(&mut self, steps: usize) -> Result<(), Fault> {
         let reason = "it takes too many steps; iterate over fewer elements or filter before";
@@ -59,6 +67,11 @@ impl<'a> Context<'a> {
     /// Pays for looking at bytes.
     pub(super) fn read(&mut self, bytes: usize) -> Result<(), Fault> {
         self.step(1 + bytes / BYTES_OF_A_STEP)
+    }
+
+    /// Pays for as many searches in sorted maps or lists.
+    pub(super) fn look_up(&mut self, count: usize) -> Result<(), Fault> {
+        self.step(count.saturating_mul(STEPS_OF_A_SEARCH))
     }
 
     /// Pays for a string of this size, before it is made.

@@ -1,9 +1,10 @@
-//! The JSON of a value, as overlays are written.
+//! The JSON of a value, as overlays are written and as `marshalJSON` writes it.
 
 use data_encoding::BASE64;
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
 use super::context::{Context, Fault};
+use super::number::{json_text as number_text, seconds_text};
 use super::value::{Key, Map, Value};
 
 /// The largest integer that every reader of JSON keeps.
@@ -29,19 +30,17 @@ fn nested<'a>(context: &mut Context<'a>, value: &Value<'a>) -> Result<Json, Faul
         Value::Int(value) => Json::String(value.to_string()),
         Value::Uint(value) if *value <= LARGEST_SAFE => Json::from(*value),
         Value::Uint(value) => Json::String(value.to_string()),
-        Value::Double(value) => {
-            Json::Number(number(*value).ok_or_else(|| unsupported(&Value::Double(*value)))?)
-        }
+        Value::Double(number) => Json::Number(double(*number).ok_or_else(|| unsupported(value))?),
         Value::String(text) => {
             context.make(text.len())?;
             Json::String(text.to_string())
         }
         Value::Bytes(bytes) => {
-            context.make(bytes.len() * 4 / 3)?;
+            context.make(2 * bytes.len())?;
             Json::String(BASE64.encode(bytes))
         }
         Value::Timestamp(time) => Json::String(time.to_string()),
-        Value::Duration(duration) => Json::String(super::number::seconds_text(*duration)),
+        Value::Duration(duration) => Json::String(seconds_text(*duration)),
         Value::Type(_) => return Err(unsupported(value)),
         Value::List(list) => {
             context.make_elements(list.len())?;
@@ -70,7 +69,7 @@ fn object<'a>(context: &mut Context<'a>, map: &Map<'a>) -> Result<JsonMap<String
 
 /// The number of JSON for a double; an integer where it is one, so that it reads as `2` and not as `2.0`.
 #[expect(clippy::cast_possible_truncation, reason = "the value is integral and below 2^53")]
-fn number(value: f64) -> Option<Number> {
+fn double(value: f64) -> Option<Number> {
     let integral = value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0;
     if integral && !(value == 0.0 && value.is_sign_negative()) {
         return Some(Number::from(value as i64));
@@ -80,4 +79,72 @@ fn number(value: f64) -> Option<Number> {
 
 fn unsupported(value: &Value<'_>) -> Fault {
     Fault::message(format!("a value of type '{}' cannot be an extension", value.type_name()))
+}
+
+/// The text of a list or map, as Go's library writes it: sorted keys, and `<`, `>` and `&` escaped.
+pub(super) fn json_text<'a>(context: &mut Context<'a>, value: &Value<'a>) -> Result<String, Fault> {
+    let json = nested(context, value)?;
+    let mut text = String::new();
+    write(&json, &mut text);
+    context.make(text.len())?;
+    Ok(text)
+}
+
+fn write(json: &Json, text: &mut String) {
+    match json {
+        Json::Null => text.push_str("null"),
+        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Json::Number(number) => match number.as_i64() {
+            Some(integer) => text.push_str(&integer.to_string()),
+            None => text.push_str(&number_text(number.as_f64().unwrap_or_default())),
+        },
+        Json::String(value) => write_string(value, text),
+        Json::Array(items) => {
+            text.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    text.push(',');
+                }
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Json::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            text.push('{');
+            for (place, (name, value)) in fields.into_iter().enumerate() {
+                if place > 0 {
+                    text.push(',');
+                }
+                write_string(name, text);
+                text.push(':');
+                write(value, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+fn write_string(value: &str, text: &mut String) {
+    text.push('"');
+    for letter in value.chars() {
+        match letter {
+            '"' | '\\' => {
+                text.push('\\');
+                text.push(letter);
+            }
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
+                let escape = format!("\\u{:04x}", u32::from(letter));
+                text.push_str(&escape);
+            }
+            other => text.push(other),
+        }
+    }
+    text.push('"');
 }

@@ -1,14 +1,12 @@
 //! The evaluation of a checked expression.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::compare::{is_ordered, order};
 use super::context::{Context, Fault, Outcome};
-use super::functions::Function;
+use super::functions::{Function, sorted_by_keys};
 use super::node::{Constant, Iteration, IterationKind, Node, Operand, Part, PatternFunction, Variable};
 use super::pattern::Pattern;
 use super::value::{Key, List, Map, Text, Value};
@@ -25,6 +23,12 @@ pub(super) struct Evaluation<'a> {
 impl<'a> Evaluation<'a> {
     pub(super) fn new(variables: Variables<'a>, secrets: &'a dyn SecretLookup) -> Self {
         Self { variables, context: Context::new(secrets), locals: Vec::new() }
+    }
+
+    /// The same with a smaller budget, for tests.
+    #[cfg(test)]
+    pub(super) fn with_budget(self, steps: usize, made: usize) -> Self {
+        Self { context: self.context.with_budget(steps, made), ..self }
     }
 
     /// The budget of the evaluation.
@@ -55,7 +59,7 @@ impl<'a> Evaluation<'a> {
             },
             Node::Call { function, arguments } => self.call(function, arguments),
             Node::PatternCall { function, text, pattern, replacement } => {
-                self.pattern_call(*function, text, pattern, replacement.as_deref())
+                self.pattern_call(*function, &text.node, pattern, replacement.as_deref())
             }
             Node::Iteration(iteration) => self.iteration(iteration),
         }
@@ -165,7 +169,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn iteration(&mut self, iteration: &'a Iteration) -> Outcome<'a> {
-        let list = match self.value(&iteration.range)? {
+        let list = match self.value(&iteration.range.node)? {
             Value::List(list) => list,
             Value::Map(map) if iteration.kind != IterationKind::SortBy => {
                 self.context.make_elements(map.len())?;
@@ -191,7 +195,7 @@ impl<'a> Evaluation<'a> {
                 break;
             }
         }
-        state.result(iteration.kind)
+        state.result(&mut self.context, iteration.kind)
     }
 
     /// Evaluates for one element. Gives whether the rest is of no interest.
@@ -262,7 +266,7 @@ struct Iterated<'a> {
 }
 
 impl<'a> Iterated<'a> {
-    fn result(self, kind: IterationKind) -> Outcome<'a> {
+    fn result(self, context: &mut Context<'a>, kind: IterationKind) -> Outcome<'a> {
         match (kind, self.fault) {
             (IterationKind::All, _) if self.decided => Ok(Value::Bool(false)),
             (IterationKind::Exists, _) if self.decided => Ok(Value::Bool(true)),
@@ -271,19 +275,9 @@ impl<'a> Iterated<'a> {
             (IterationKind::Exists, None) => Ok(Value::Bool(false)),
             (IterationKind::ExistsOne, None) => Ok(Value::Bool(self.count == 1)),
             (IterationKind::Filter | IterationKind::Map, None) => Ok(Value::list(self.made)),
-            (IterationKind::SortBy, None) => sorted_by_keys(self.keyed),
+            (IterationKind::SortBy, None) => sorted_by_keys(context, self.keyed),
         }
     }
-}
-
-/// The elements in the order of their keys.
-fn sorted_by_keys<'a>(mut keyed: Vec<(Value<'a>, Value<'a>)>) -> Outcome<'a> {
-    let alike = keyed.first().is_none_or(|(first, _)| keyed.iter().all(|(key, _)| is_ordered(first, key)));
-    if !alike {
-        return Err(Fault::message("list elements must be comparable and of the same type"));
-    }
-    keyed.sort_by(|(left, _), (right, _)| order(left, right).unwrap_or(Ordering::Equal));
-    Ok(Value::list(keyed.into_iter().map(|(_, element)| element).collect()))
 }
 
 impl Constant {

@@ -18,9 +18,16 @@ pub(super) const MOST_MADE: usize = 4 << 20;
 pub(super) const LONGEST_PATTERN: usize = 1 << 10;
 /// The size of a compiled regular expression.
 pub(super) const LARGEST_PATTERN: usize = 64 << 10;
+/// The longest key of an overlay.
+pub(super) const LONGEST_KEY: usize = 1 << 10;
+/// How many levels of objects and lists the key of an overlay may name.
+pub(super) const DEEPEST_KEY: usize = 32;
+/// The largest place in a list that the key of an overlay may name; the places before it become `null`.
+pub(super) const LARGEST_PLACE: usize = 1000;
 
 const REFUSED: &str = "the trigger or Build is not valid, and its status says so";
 const ENDED: &str = "the evaluation ends as an error, and the event does not pass";
+const INVALID_KEY: &str = "the overlay is invalid, and the event does not pass";
 
 /// The bounds of CEL.
 pub const LIMITS: &[Limit] = &[
@@ -38,6 +45,9 @@ pub const LIMITS: &[Limit] = &[
         LARGEST_PATTERN,
         "the expression is refused, or its evaluation ends",
     ),
+    Limit::bytes("key of an overlay", LONGEST_KEY, INVALID_KEY),
+    Limit::count("levels in the key of an overlay", DEEPEST_KEY, INVALID_KEY),
+    Limit::count("place in a list that the key of an overlay names", LARGEST_PLACE, INVALID_KEY),
     Limit::count("steps of an evaluation of CEL", MOST_STEPS, ENDED),
     Limit::bytes("strings and lists that an evaluation of CEL makes", MOST_MADE, ENDED),
 ];

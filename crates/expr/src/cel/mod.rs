@@ -2,11 +2,13 @@
 //!
 //! - [`Program`]: an expression, checked once; [`Vocabulary`] names its variables.
 //! - [`Variables`], [`SecretLookup`]: the event and the Secrets that an evaluation sees.
+//! - [`Operand`]: a part of a filter with what it evaluated to, for decisions.
+//! - [`set_overlay`]: writes a result where an overlay's key says.
 //! - [`CompileError`], [`EvaluateError`]: errors in Tekton's words, with the [`Code`] of the answer.
 //! - [`LIMITS`]: the bounds of expressions and evaluations.
 //!
-//! The library `cel` parses. Check and evaluation are ours: types, functions and texts follow cel-go, and each step of
-//! an evaluation is paid for from a budget.
+//! The way of an expression: `lexer`, `parse`, `check`, `evaluate`. Types, functions and texts follow cel-go, and each
+//! step of an evaluation is paid for from a budget.
 
 mod check;
 mod compare;
@@ -14,21 +16,29 @@ mod context;
 mod encode;
 mod error;
 mod evaluate;
+mod explain;
 mod functions;
+mod lexer;
 mod limits;
 mod node;
 mod number;
+mod overlay_key;
 mod parse;
 mod pattern;
+mod problem;
 mod program;
-mod source;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod types;
+mod url;
 mod value;
 mod variables;
+mod yaml;
 
 pub use error::{Code, CompileError, EvaluateError, SecretError};
+pub use explain::{Finding, Operand, Seen};
 pub use limits::LIMITS;
+pub use overlay_key::{OverlayKeyError, set_overlay};
 pub use program::{ComparedSecret, Program};
 pub use variables::{NoSecrets, SecretLookup, Variables, Vocabulary};

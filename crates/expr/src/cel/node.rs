@@ -42,7 +42,7 @@ pub(super) enum Node {
     /// A call with a regular expression that is a literal, compiled once.
     PatternCall {
         function: PatternFunction,
-        text: Box<Node>,
+        text: Box<Part>,
         pattern: Pattern,
         replacement: Option<Box<Node>>,
     },
@@ -92,7 +92,7 @@ pub(super) enum PatternFunction {
 #[derive(Debug)]
 pub(super) struct Iteration {
     pub(super) kind: IterationKind,
-    pub(super) range: Node,
+    pub(super) range: Part,
     /// The condition of `all`, `exists`, `exists_one`, `filter`, and of `map` with three arguments.
     pub(super) condition: Option<Node>,
     /// The result of `map` or the key of `sortBy`, per element.
@@ -128,29 +128,28 @@ impl Node {
     /// Calls `visit` for this part and for all parts inside it.
     pub(super) fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Node)) {
         visit(self);
+        for part in self.parts() {
+            part.walk(visit);
+        }
+    }
+
+    /// The parts directly inside this one.
+    fn parts(&self) -> Vec<&Node> {
         match self {
-            Self::Constant(_) | Self::Variable(_) | Self::Local(_) => {}
-            Self::Field { operand, .. } | Self::Has { operand, .. } | Self::Not(operand) => {
-                operand.walk(visit)
-            }
-            Self::List(items) => items.iter().for_each(|item| item.walk(visit)),
-            Self::Map(entries) => entries.iter().for_each(|(key, value)| {
-                key.walk(visit);
-                value.walk(visit);
-            }),
+            Self::Constant(_) | Self::Variable(_) | Self::Local(_) => Vec::new(),
+            Self::Field { operand, .. } | Self::Has { operand, .. } | Self::Not(operand) => vec![operand],
+            Self::List(items) => items.iter().collect(),
+            Self::Map(entries) => entries.iter().flat_map(|(key, value)| [key, value]).collect(),
             Self::And(parts) | Self::Or(parts) | Self::Call { arguments: parts, .. } => {
-                parts.iter().for_each(|part| part.node.walk(visit));
+                parts.iter().map(|part| &part.node).collect()
             }
-            Self::Conditional { condition, then, otherwise } => {
-                [condition, then, otherwise].into_iter().for_each(|part| part.walk(visit));
-            }
+            Self::Conditional { condition, then, otherwise } => vec![condition, then, otherwise],
             Self::PatternCall { text, replacement, .. } => {
-                text.walk(visit);
-                replacement.iter().for_each(|part| part.walk(visit));
+                std::iter::once(&text.node).chain(replacement.as_deref()).collect()
             }
             Self::Iteration(iteration) => {
-                iteration.range.walk(visit);
-                iteration.condition.iter().chain(&iteration.transform).for_each(|part| part.walk(visit));
+                let Iteration { range, condition, transform, .. } = &**iteration;
+                std::iter::once(&range.node).chain(condition).chain(transform).collect()
             }
         }
     }

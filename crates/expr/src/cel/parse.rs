@@ -1,176 +1,438 @@
-//! From text to the library's syntax tree.
+//! From text to a syntax tree, by recursive descent. Its depth is bounded before the stack is used.
 
-use cel::Env;
-use cel::common::ast::{IdedExpr, SourceInfo};
+use std::ops::Range;
 
 use super::CompileError;
+use super::lexer::{Token, TokenKind, integer_value, tokens};
 use super::limits::{DEEPEST, LONGEST_EXPRESSION};
+use super::node::Constant;
+use super::problem::{Problem, report, too_large};
+use super::syntax::{Logical, Syntax, SyntaxKind};
 
-/// A syntax tree, and the places of its parts.
-pub(super) struct Parsed {
-    pub(super) expression: IdedExpr,
-    pub(super) places: SourceInfo,
-}
-
-/// A fault at a place in the source.
-pub(super) struct Problem {
-    /// The byte at which the faulty part begins.
-    pub(super) offset: usize,
-    pub(super) message: String,
-}
-
-/// How many faults an error text lists.
-const MOST_PROBLEMS: usize = 4;
-/// How much of a refused expression an error text repeats.
-const SHORTENED: usize = 64;
-
-/// Parses an expression. Macros stay calls.
-pub(super) fn parse(source: &str) -> Result<Parsed, CompileError> {
+/// Parses an expression.
+pub(super) fn parse(source: &str) -> Result<Syntax, CompileError> {
     if source.len() > LONGEST_EXPRESSION {
         return Err(too_large(source, format!("more than {LONGEST_EXPRESSION} bytes")));
     }
-    // The parser descends once per level, as do the check and the evaluation.
-    if levels(source) > DEEPEST {
-        return Err(too_large(source, format!("more than {DEEPEST} levels of operators and brackets")));
-    }
-    let parser = Env::default().with_optional_support(false).parser();
-    match parser.parse_with_source_info(source) {
-        Ok((expression, places)) => Ok(Parsed { expression, places }),
-        Err(errors) => {
-            let problems = errors.errors.into_iter().map(|error| {
-                let (line, column) = error.pos;
-                let number = |value: isize| usize::try_from(value).unwrap_or(0);
-                Problem { offset: offset(source, number(line), number(column)), message: worded(error.msg) }
-            });
-            let reason = report(source, problems.collect());
-            Err(CompileError::Syntax { expression: source.to_owned(), reason })
+    let tokens = tokens(source).map_err(Fault::Problem);
+    let parsed = tokens.and_then(|tokens| {
+        let mut parser = Parser { source, tokens, next: 0, depth: 0 };
+        let syntax = parser.expression()?;
+        match parser.peek().map(|token| &token.kind) {
+            None | Some(TokenKind::End) => Ok(syntax),
+            Some(_) => Err(parser.unexpected("<EOF>")),
         }
-    }
-}
-
-pub(super) fn too_large(source: &str, excess: String) -> CompileError {
-    let mut expression: String = source.chars().take(SHORTENED).collect();
-    if expression.len() < source.len() {
-        expression.push('…');
-    }
-    CompileError::TooLarge { expression, excess }
-}
-
-/// The text of faults with their places, as cel-go writes it.
-pub(super) fn report(source: &str, mut problems: Vec<Problem>) -> String {
-    problems.sort_by_key(|problem| problem.offset);
-    let texts = problems.iter().take(MOST_PROBLEMS).map(|problem| {
-        let before = source.get(..problem.offset).unwrap_or(source);
-        let number = before.matches('\n').count();
-        let line = source.split('\n').nth(number).unwrap_or_default();
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
-        let (row, place) = (number + 1, column + 1);
-        format!("ERROR: <input>:{row}:{place}: {}\n | {line}\n | {}^", problem.message, ".".repeat(column))
     });
-    texts.collect::<Vec<_>>().join("\n")
-}
-
-/// The library's message as cel-go has it: where the expression may end, it names no other tokens.
-fn worded(message: String) -> String {
-    match message.split_once("{<EOF>, ") {
-        Some((before, _)) => format!("{before}<EOF>"),
-        None => message,
-    }
-}
-
-/// The byte at a line and column, both counted from one.
-fn offset(source: &str, line: usize, column: usize) -> usize {
-    let before: usize = source.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let rest = source.get(before..).unwrap_or_default();
-    let within = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
-    before + within
-}
-
-/// A bound on how deep the syntax tree of an expression is: how many operators, selections and brackets can lie around
-/// a part of it. The operands of `&&` and `||` and the items of lists lie beside each other.
-fn levels(source: &str) -> usize {
-    let mut open: Vec<usize> = vec![0];
-    let mut deepest = 0;
-    let mut total = 0_usize;
-    let mut tokens = Tokens { rest: source };
-    while let Some(token) = tokens.next() {
-        let Some(here) = open.last_mut() else { break };
-        match token {
-            "(" | "[" | "{" => {
-                *here += 1;
-                total += 1;
-                open.push(0);
-            }
-            ")" | "]" | "}" => {
-                total -= *here;
-                open.pop();
-                if open.is_empty() {
-                    open.push(0);
-                }
-            }
-            "&&" | "||" | "," => {
-                total -= *here;
-                *here = 0;
-            }
-            _ => {
-                *here += 1;
-                total += 1;
-            }
+    parsed.map_err(|fault| match fault {
+        Fault::TooDeep => too_large(source, format!("more than {DEEPEST} levels of operators and brackets")),
+        Fault::Problem(problem) => {
+            let reason = report(source, vec![problem]);
+            CompileError::Syntax { expression: source.to_owned(), reason }
         }
-        deepest = deepest.max(total);
+    })
+}
+
+struct Parser<'s> {
+    source: &'s str,
+    tokens: Vec<Token<'s>>,
+    next: usize,
+    /// How many expressions lie around the next token.
+    depth: usize,
+}
+
+enum Fault {
+    Problem(Problem),
+    TooDeep,
+}
+
+type Parsed = Result<Syntax, Fault>;
+
+/// The tokens that may begin an operand, as cel-go lists them.
+const OPERAND: &str = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, \
+    BYTES, IDENTIFIER}";
+/// Words that are no names of variables or functions.
+const RESERVED: &[&str] = &[
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "namespace",
+    "package",
+    "return",
+    "var",
+    "void",
+    "while",
+];
+const KEYWORDS: &[&str] = &["false", "in", "null", "true"];
+
+/// The operators of two operands by how tightly they bind, with their names in CEL.
+const BINARY: [&[(&str, &str)]; 3] = [
+    &[
+        ("==", "_==_"),
+        ("!=", "_!=_"),
+        ("<", "_<_"),
+        ("<=", "_<=_"),
+        (">", "_>_"),
+        (">=", "_>=_"),
+        ("in", "@in"),
+    ],
+    &[("+", "_+_"), ("-", "_-_")],
+    &[("*", "_*_"), ("/", "_/_"), ("%", "_%_")],
+];
+
+impl<'s> Parser<'s> {
+    /// `or ? or : expression`
+    fn expression(&mut self) -> Parsed {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(Fault::TooDeep);
+        }
+        let condition = self.logical(Logical::Or)?;
+        let parsed = match self.take("?") {
+            None => condition,
+            Some(token) => {
+                let then = self.logical(Logical::Or)?;
+                self.expect(":")?;
+                let otherwise = self.expression()?;
+                operator("_?_:_", token.start, vec![condition, then, otherwise])?
+            }
+        };
+        self.depth -= 1;
+        Ok(parsed)
     }
-    deepest
-}
 
-/// The operators and brackets of a source outside of strings and comments.
-struct Tokens<'a> {
-    rest: &'a str,
-}
+    fn logical(&mut self, operator: Logical) -> Parsed {
+        let operand = |parser: &mut Self| match operator {
+            Logical::Or => parser.logical(Logical::And),
+            Logical::And => parser.binary(0),
+        };
+        let sign = match operator {
+            Logical::Or => "||",
+            Logical::And => "&&",
+        };
+        let first = operand(self)?;
+        let Some(token) = self.take(sign) else { return Ok(first) };
+        let mut operands = vec![first, operand(self)?];
+        while self.take(sign).is_some() {
+            operands.push(operand(self)?);
+        }
+        let span = covering(&operands, token.start..token.end);
+        let height = height(&operands);
+        syntax(SyntaxKind::Logical { operator, operands }, token.start, span, height)
+    }
 
-impl<'a> Iterator for Tokens<'a> {
-    type Item = &'a str;
+    fn binary(&mut self, level: usize) -> Parsed {
+        let Some(operators) = BINARY.get(level) else { return self.unary() };
+        let mut left = self.binary(level + 1)?;
+        while let Some((token, name)) = self.take_any(operators) {
+            let right = self.binary(level + 1)?;
+            left = operator(name, token.start, vec![left, right])?;
+        }
+        Ok(left)
+    }
 
-    fn next(&mut self) -> Option<&'a str> {
+    /// Signs in front of an operand. An even number of them has no effect.
+    fn unary(&mut self) -> Parsed {
+        for (sign, name) in [("!", "!_"), ("-", "-_")] {
+            let Some(first) = self.take(sign) else { continue };
+            let mut count = 1;
+            while self.take(sign).is_some() {
+                count += 1;
+            }
+            // A number keeps the last sign, because the least integer has no positive counterpart.
+            let is_number = matches!(
+                self.peek().map(|t| &t.kind),
+                Some(TokenKind::Integer { .. } | TokenKind::Double(_))
+            );
+            let negative = sign == "-" && is_number;
+            count -= usize::from(negative);
+            let mut operand = self.member(negative)?;
+            operand.span.start = if negative { first.start } else { operand.span.start };
+            operand.bracketed.start = operand.bracketed.start.min(operand.span.start);
+            if count % 2 == 0 {
+                return Ok(operand);
+            }
+            return operator(name, first.start, vec![operand]);
+        }
+        self.member(false)
+    }
+
+    /// An operand with selections, indexes and calls behind it.
+    fn member(&mut self, negative: bool) -> Parsed {
+        let mut operand = self.primary(negative)?;
         loop {
-            let first = self.rest.chars().next()?;
-            if first == '"' || first == '\'' {
-                self.rest = behind_string(self.rest, false);
-            } else if self.rest.starts_with("//") {
-                self.rest = self.rest.split_once('\n').map_or("", |(_, rest)| rest);
-            } else if first.is_alphanumeric() || first == '_' {
-                let end =
-                    self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
-                let (word, rest) = self.rest.split_at_checked(end)?;
-                self.rest = rest;
-                if rest.starts_with(['"', '\'']) && word.len() <= 2 {
-                    self.rest = behind_string(rest, word.contains(['r', 'R']));
-                } else if word == "in" {
-                    return Some(word);
+            let start = operand.bracketed.start;
+            operand = if let Some(dot) = self.take(".") {
+                if let Some(optional) = self.take("?") {
+                    return Err(problem(optional.start, "unsupported syntax '.?'"));
                 }
-            } else if first.is_whitespace() {
-                self.rest = self.rest.trim_start();
+                let (field, end) = self.field()?;
+                if let Some(open) = self.take("(") {
+                    let arguments = self.arguments()?;
+                    let height = height(&arguments).max(operand.height);
+                    let kind = SyntaxKind::Call { name: field, target: Some(Box::new(operand)), arguments };
+                    syntax(kind, open.start, start..self.behind(), height)?
+                } else {
+                    let height = operand.height;
+                    let kind = SyntaxKind::Field { operand: Box::new(operand), field };
+                    syntax(kind, dot.start, start..end, height)?
+                }
+            } else if let Some(open) = self.take("[") {
+                if let Some(optional) = self.take("?") {
+                    return Err(problem(optional.start, "unsupported syntax '[?'"));
+                }
+                let index = self.expression()?;
+                self.expect("]")?;
+                let height = index.height.max(operand.height);
+                let kind = SyntaxKind::Call {
+                    name: "_[_]".to_owned(),
+                    target: None,
+                    arguments: vec![operand, index],
+                };
+                syntax(kind, open.start, start..self.behind(), height)?
+            } else if self.peek().is_some_and(|token| token.kind == TokenKind::Sign("{")) {
+                let Some(name) = operand.qualified_name() else { return Ok(operand) };
+                self.next += 1;
+                self.message(name, operand.token, start)?
             } else {
-                let operator = ["&&", "||", "==", "!=", "<=", ">="];
-                let two = operator.into_iter().find(|operator| self.rest.starts_with(operator));
-                let (token, rest) = self.rest.split_at_checked(two.map_or(first.len_utf8(), str::len))?;
-                self.rest = rest;
-                return Some(token);
+                return Ok(operand);
+            };
+        }
+    }
+
+    fn primary(&mut self, negative: bool) -> Parsed {
+        let Some(Token { kind, start, end }) = self.peek() else { return Err(self.unexpected(OPERAND)) };
+        let (start, span) = (*start, *start..*end);
+        let constant = match kind {
+            TokenKind::Sign("(") => return self.bracketed(start),
+            TokenKind::Sign("[") => return self.list(start),
+            TokenKind::Sign("{") => return self.map(start),
+            TokenKind::Sign(".") | TokenKind::Word(_) => return self.name(),
+            TokenKind::Integer { text, unsigned } => match integer_value(text, *unsigned, negative) {
+                // Unsigned numbers have no sign.
+                Some(Constant::Uint(_)) if negative => return Err(self.unexpected(OPERAND)),
+                Some(constant) => constant,
+                None => {
+                    let kind = if *unsigned { "uint" } else { "int" };
+                    return Err(problem(start, &format!("invalid {kind} literal")));
+                }
+            },
+            TokenKind::Double(text) => match text.parse::<f64>() {
+                Ok(value) if value.is_finite() => Constant::Double(if negative { -value } else { value }),
+                _ => return Err(problem(start, "invalid double literal")),
+            },
+            TokenKind::String(text) => Constant::String(text.as_str().into()),
+            TokenKind::Bytes(bytes) => Constant::Bytes(bytes.as_slice().into()),
+            TokenKind::Sign(_) | TokenKind::End => return Err(self.unexpected(OPERAND)),
+        };
+        self.next += 1;
+        syntax(SyntaxKind::Literal(constant), start, span, 0)
+    }
+
+    /// A name, a keyword that is a value, or the call of a function.
+    fn name(&mut self) -> Parsed {
+        let dot = self.take(".");
+        let Some(&Token { kind: TokenKind::Word(word), start, end }) = self.peek() else {
+            return Err(self.unexpected("IDENTIFIER"));
+        };
+        let begin = dot.as_ref().map_or(start, |dot| dot.start);
+        let keyword = match word {
+            "true" => Some(Constant::Bool(true)),
+            "false" => Some(Constant::Bool(false)),
+            "null" => Some(Constant::Null),
+            _ => None,
+        };
+        if word == "in" || dot.is_some() && keyword.is_some() {
+            return Err(self.unexpected(OPERAND));
+        }
+        self.next += 1;
+        if let Some(constant) = keyword {
+            return syntax(SyntaxKind::Literal(constant), start, start..end, 0);
+        }
+        if RESERVED.contains(&word) {
+            return Err(problem(start, &format!("reserved identifier: {word}")));
+        }
+        let name = word.to_owned();
+        if let Some(open) = self.take("(") {
+            let arguments = self.arguments()?;
+            let height = height(&arguments);
+            let kind = SyntaxKind::Call { name, target: None, arguments };
+            return syntax(kind, open.start, begin..self.behind(), height);
+        }
+        syntax(SyntaxKind::Name { name, absolute: dot.is_some() }, start, begin..end, 0)
+    }
+
+    fn bracketed(&mut self, start: usize) -> Parsed {
+        self.next += 1;
+        let mut inside = self.expression()?;
+        self.expect(")")?;
+        inside.bracketed = start..self.behind();
+        Ok(inside)
+    }
+
+    fn list(&mut self, start: usize) -> Parsed {
+        self.next += 1;
+        let mut items = Vec::new();
+        self.lone_comma("]");
+        while self.take("]").is_none() {
+            if let Some(optional) = self.take("?") {
+                return Err(problem(optional.start, "unsupported syntax '?'"));
+            }
+            items.push(self.expression()?);
+            if self.take(",").is_none() {
+                self.expect("]")?;
+                break;
+            }
+        }
+        let height = height(&items);
+        syntax(SyntaxKind::List(items), start, start..self.behind(), height)
+    }
+
+    /// Passes the comma of `[,]` and `{,}`, which the grammar permits.
+    fn lone_comma(&mut self, closing: &'static str) {
+        let is = |place: usize, sign| self.tokens.get(place).is_some_and(|t| t.kind == TokenKind::Sign(sign));
+        if is(self.next, ",") && is(self.next + 1, closing) {
+            self.next += 1;
+        }
+    }
+
+    fn map(&mut self, start: usize) -> Parsed {
+        self.next += 1;
+        let mut entries = Vec::new();
+        let mut height = 0;
+        self.lone_comma("}");
+        while self.take("}").is_none() {
+            if let Some(optional) = self.take("?") {
+                return Err(problem(optional.start, "unsupported syntax '?'"));
+            }
+            let key = self.expression()?;
+            self.expect(":")?;
+            let value = self.expression()?;
+            height = height.max(key.height).max(value.height);
+            entries.push((key, value));
+            if self.take(",").is_none() {
+                self.expect("}")?;
+                break;
+            }
+        }
+        syntax(SyntaxKind::Map(entries), start, start..self.behind(), height)
+    }
+
+    /// A message with its fields. There are no types of messages, so that the check refuses it by its name.
+    fn message(&mut self, name: String, token: usize, start: usize) -> Parsed {
+        while self.take("}").is_none() {
+            self.field()?;
+            self.expect(":")?;
+            self.expression()?;
+            if self.take(",").is_none() {
+                self.expect("}")?;
+                break;
+            }
+        }
+        syntax(SyntaxKind::Message { name }, token, start..self.behind(), 0)
+    }
+
+    /// The name of a field, and the byte behind it.
+    fn field(&mut self) -> Result<(String, usize), Fault> {
+        match self.peek() {
+            Some(Token { kind: TokenKind::Word(word), end, .. }) if !KEYWORDS.contains(word) => {
+                let field = ((*word).to_owned(), *end);
+                self.next += 1;
+                Ok(field)
+            }
+            _ => Err(self.unexpected("IDENTIFIER")),
+        }
+    }
+
+    /// The arguments of a call, behind its opening bracket.
+    fn arguments(&mut self) -> Result<Vec<Syntax>, Fault> {
+        let mut arguments = Vec::new();
+        if self.take(")").is_some() {
+            return Ok(arguments);
+        }
+        loop {
+            arguments.push(self.expression()?);
+            if self.take(",").is_none() {
+                self.expect(")")?;
+                return Ok(arguments);
             }
         }
     }
+
+    fn peek(&self) -> Option<&Token<'s>> {
+        self.tokens.get(self.next)
+    }
+
+    /// Takes the next token if it is this sign or word. Gives its place.
+    fn take(&mut self, sign: &str) -> Option<Range<usize>> {
+        let token = self.peek()?;
+        let is_it = match &token.kind {
+            TokenKind::Sign(found) | TokenKind::Word(found) => *found == sign,
+            _ => false,
+        };
+        let place = token.start..token.end;
+        is_it.then(|| {
+            self.next += 1;
+            place
+        })
+    }
+
+    fn take_any(&mut self, operators: &[(&str, &'static str)]) -> Option<(Range<usize>, &'static str)> {
+        operators.iter().find_map(|(sign, name)| Some((self.take(sign)?, *name)))
+    }
+
+    fn expect(&mut self, sign: &str) -> Result<(), Fault> {
+        match self.take(sign) {
+            Some(_) => Ok(()),
+            None => Err(self.unexpected(&format!("'{sign}'"))),
+        }
+    }
+
+    /// The byte behind the last token that was taken.
+    fn behind(&self) -> usize {
+        self.next.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.end)
+    }
+
+    fn unexpected(&self, expected: &str) -> Fault {
+        let (start, end) = self.peek().map_or((self.source.len(), self.source.len()), |t| (t.start, t.end));
+        let found = self.source.get(start..end).filter(|found| !found.is_empty()).unwrap_or("<EOF>");
+        problem(start, &format!("Syntax error: mismatched input '{found}' expecting {expected}"))
+    }
 }
 
-/// The text behind the string at the start of the text.
-fn behind_string(text: &str, raw: bool) -> &str {
-    let triple = ["\"\"\"", "'''"].into_iter().find(|quote| text.starts_with(quote));
-    let quote = triple.or_else(|| text.get(..1)).unwrap_or_default();
-    let mut rest = text.get(quote.len()..).unwrap_or_default();
-    while !rest.is_empty() && !rest.starts_with(quote) {
-        let mut letters = rest.chars();
-        if letters.next() == Some('\\') && !raw {
-            letters.next();
-        }
-        rest = letters.as_str();
+/// An operator with its operands.
+fn operator(name: &str, token: usize, operands: Vec<Syntax>) -> Parsed {
+    let span = covering(&operands, token..token);
+    let height = height(&operands);
+    syntax(SyntaxKind::Call { name: name.to_owned(), target: None, arguments: operands }, token, span, height)
+}
+
+/// A part; too deep if there are too many inside each other, because the tree is walked and dropped by recursion.
+fn syntax(kind: SyntaxKind, token: usize, span: Range<usize>, inside: usize) -> Parsed {
+    if inside >= DEEPEST {
+        return Err(Fault::TooDeep);
     }
-    rest.get(quote.len()..).unwrap_or_default()
+    Ok(Syntax { kind, token, bracketed: span.clone(), span, height: inside + 1 })
+}
+
+fn problem(offset: usize, message: &str) -> Fault {
+    Fault::Problem(Problem { offset, message: message.to_owned() })
+}
+
+/// The text from the first part to the last, and a token.
+fn covering(parts: &[Syntax], token: Range<usize>) -> Range<usize> {
+    parts
+        .iter()
+        .fold(token, |span, part| span.start.min(part.bracketed.start)..span.end.max(part.bracketed.end))
+}
+
+fn height(parts: &[Syntax]) -> usize {
+    parts.iter().map(|part| part.height).max().unwrap_or(0)
 }

@@ -30,8 +30,8 @@ pub struct ComparedSecret {
 impl Program {
     /// Checks an expression: grammar, names, the types of literals, and the bounds of `limits`.
     pub fn compile(source: &str, vocabulary: Vocabulary) -> Result<Self, CompileError> {
-        let parsed = parse::parse(source)?;
-        let root = check::check(source, &parsed, vocabulary)?;
+        let syntax = parse::parse(source)?;
+        let root = check::check(source, syntax, vocabulary)?;
         Ok(Self { source: source.into(), root })
     }
 
@@ -42,7 +42,7 @@ impl Program {
 
     /// The value for an event, as JSON in the form of Tekton's overlays. Reads Secrets through `secrets` only.
     pub fn evaluate(&self, input: &Variables<'_>, secrets: &dyn SecretLookup) -> Result<Json, EvaluateError> {
-        let mut evaluation = self.begin(input, secrets)?;
+        let mut evaluation = Self::begin(input, secrets)?;
         let value = evaluation.value(&self.root).map_err(|fault| self.failed(fault))?;
         encode(evaluation.context(), &value).map_err(|fault| match fault {
             Fault::Message(reason) => EvaluateError::Encoding { reason },
@@ -52,7 +52,7 @@ impl Program {
 
     /// Whether an event passes the filter: only if its value is `true`. A value that is not a boolean does not pass.
     pub fn is_true(&self, input: &Variables<'_>, secrets: &dyn SecretLookup) -> Result<bool, EvaluateError> {
-        let value = self.begin(input, secrets)?.value(&self.root).map_err(|fault| self.failed(fault))?;
+        let value = Self::begin(input, secrets)?.value(&self.root).map_err(|fault| self.failed(fault))?;
         Ok(matches!(value, Value::Bool(true)))
     }
 
@@ -83,8 +83,8 @@ impl Program {
         &self.root
     }
 
+    /// Begins an evaluation; refuses a body that is no object.
     pub(super) fn begin<'a>(
-        &self,
         input: &Variables<'a>,
         secrets: &'a dyn SecretLookup,
     ) -> Result<Evaluation<'a>, EvaluateError> {

@@ -18,7 +18,7 @@ pub(super) enum Type {
     Timestamp,
     Duration,
     /// The type of types.
-    Type,
+    Meta,
     List(Arc<Type>),
     Map(Arc<(Type, Type)>),
     /// Any one type, the same wherever the letter stands in a signature.
@@ -48,10 +48,9 @@ impl Type {
     /// Whether a value of type `other` may stand where this type is expected.
     pub(super) fn accepts(&self, other: &Type) -> bool {
         match (self, other) {
-            (Self::Dyn, _) | (_, Self::Dyn) => true,
+            (Self::Dyn, _) | (_, Self::Dyn) | (Self::Timestamp | Self::Duration, Self::Null) => true,
             (Self::List(left), Self::List(right)) => left.accepts(right),
             (Self::Map(left), Self::Map(right)) => left.0.accepts(&right.0) && left.1.accepts(&right.1),
-            (Self::Timestamp | Self::Duration, Self::Null) => true,
             (left, right) => left == right,
         }
     }
@@ -150,7 +149,7 @@ fn read_type(text: &str) -> Option<(Type, &str)> {
         "bytes" => Type::Bytes,
         "timestamp" => Type::Timestamp,
         "duration" => Type::Duration,
-        "type" => Type::Type,
+        "type" => Type::Meta,
         "list" => {
             let (element, rest) = read_type(rest.strip_prefix('(')?)?;
             return Some((Type::list(element), rest.strip_prefix(')')?));
@@ -182,7 +181,7 @@ impl fmt::Display for Type {
             Self::Bytes => "bytes",
             Self::Timestamp => "timestamp",
             Self::Duration => "duration",
-            Self::Type => "type",
+            Self::Meta => "type",
             Self::List(element) => return write!(f, "list({element})"),
             Self::Map(entry) => return write!(f, "map({}, {})", entry.0, entry.1),
             Self::Parameter(letter) => return write!(f, "{letter}"),

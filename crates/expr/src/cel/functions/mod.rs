@@ -8,7 +8,16 @@ use super::context::{Context, Outcome};
 use super::types::{Signature, Type};
 use super::value::Value;
 
+mod conversions;
+mod format;
+mod lists;
+mod math;
 mod operators;
+mod strings;
+mod tekton;
+mod time;
+
+pub(super) use lists::sorted_by_keys;
 
 /// The work of a function. It pays for it from the context.
 pub(super) type Operation = for<'a> fn(&mut Context<'a>, &[Value<'a>]) -> Outcome<'a>;
@@ -16,7 +25,6 @@ pub(super) type Operation = for<'a> fn(&mut Context<'a>, &[Value<'a>]) -> Outcom
 /// A function of the library. Functions of one name and style share the work; it looks at the values that it is given.
 pub(super) struct Function {
     pub(super) name: &'static str,
-    pub(super) style: Style,
     pub(super) operation: Operation,
     signatures: Vec<Signature>,
 }
@@ -47,7 +55,15 @@ const fn member(name: &'static str, operation: Operation, signatures: &'static [
 }
 
 /// All tables.
-const TABLES: &[&[Row]] = &[operators::TABLE];
+const TABLES: &[&[Row]] = &[
+    operators::TABLE,
+    conversions::TABLE,
+    time::TABLE,
+    strings::TABLE,
+    lists::TABLE,
+    math::TABLE,
+    tekton::TABLE,
+];
 
 type Functions = HashMap<&'static str, Function>;
 
@@ -57,9 +73,9 @@ static MEMBERS: LazyLock<Functions> = LazyLock::new(|| functions(Style::Member))
 fn functions(style: Style) -> Functions {
     let rows = TABLES.iter().copied().flatten().filter(|row| row.style == style);
     let functions = rows.map(|row| {
-        let Row { name, style, operation, signatures } = *row;
+        let Row { name, operation, signatures, .. } = *row;
         let signatures = signatures.iter().filter_map(|text| Signature::read(text)).collect();
-        (name, Function { name, style, operation, signatures })
+        (name, Function { name, operation, signatures })
     });
     functions.collect()
 }

@@ -5,7 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{NoSecrets, Program, SecretError, SecretLookup, Variables, Vocabulary};
 use crate::Headers;
 
+mod any_text;
+mod bounds;
+mod explanations;
 mod filters;
+mod library;
+mod overlays;
+mod peer;
 
 /// An event that the tables of this module share.
 struct Event {
