@@ -1,11 +1,26 @@
 use trigger_core::Limit;
 
+use crate::cel;
 use crate::jsonpath::{Budget, LARGEST_RESULT, LONGEST_PATH, MOST_VALUES};
 use crate::params::{LARGEST_VALUE, LARGEST_VALUES, MOST_EXPRESSIONS, MOST_PARAMS};
 use crate::template::LARGEST_OBJECT;
 
+const INVALID: &str = "the expression is invalid";
+const UNEVALUATED: &str = "the evaluation fails, and the event does not pass";
+
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
+    Limit::bytes("CEL expression", cel::LONGEST_EXPRESSION, INVALID),
+    Limit::count("levels of operators and brackets in a CEL expression", cel::DEEPEST, INVALID),
+    Limit::count("parts of a CEL expression", cel::MOST_NODES, INVALID),
+    Limit::count("macros inside each other in a CEL expression", cel::DEEPEST_ITERATION, INVALID),
+    Limit::bytes("regular expression in CEL", cel::LONGEST_PATTERN, UNEVALUATED),
+    Limit::bytes("compiled regular expression in CEL", cel::LARGEST_PATTERN, UNEVALUATED),
+    Limit::count("steps of an evaluation of CEL", cel::MOST_STEPS, UNEVALUATED),
+    Limit::bytes("strings, lists and maps that an evaluation of CEL makes", cel::MOST_MADE, UNEVALUATED),
+    Limit::bytes("key of an overlay", cel::LONGEST_KEY, UNEVALUATED),
+    Limit::count("levels in the key of an overlay", cel::DEEPEST_KEY, UNEVALUATED),
+    Limit::count("place in a list in the key of an overlay", cel::LARGEST_PLACE, UNEVALUATED),
     Limit::count("parameters of a trigger's bindings, and of a template", MOST_PARAMS, "the trigger fails"),
     Limit::count("expressions in the value of a parameter", MOST_EXPRESSIONS, "the trigger fails"),
     Limit::bytes("path in an expression", LONGEST_PATH, "the trigger fails, defaults or not"),

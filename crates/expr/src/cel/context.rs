@@ -9,6 +9,8 @@ use super::{SecretError, SecretLookup};
 pub(super) enum Fault {
     /// No function takes values of these types.
     NoSuchOverload,
+    /// A map does not have the key.
+    NoSuchKey(String),
     /// Any other reason, as Tekton words it.
     Message(String),
     Secret(SecretError),
@@ -35,10 +37,15 @@ impl Fault {
         Self::Message(text.into())
     }
 
+    pub(super) fn too_much_made() -> Self {
+        Self::Unbounded("it makes strings and lists that are too large; take less of the event")
+    }
+
     /// The reason in Tekton's words.
     pub(super) fn text(&self) -> String {
         match self {
             Self::NoSuchOverload => "no such overload".to_owned(),
+            Self::NoSuchKey(key) => format!("no such key: {key}"),
             Self::Message(text) => text.clone(),
             Self::Secret(error) => error.to_string(),
             Self::Unbounded(reason) => (*reason).to_owned(),
@@ -77,9 +84,13 @@ impl<'a> Context<'a> {
     /// Pays for a string of this size, before it is made.
     pub(super) fn make(&mut self, bytes: usize) -> Result<(), Fault> {
         self.read(bytes)?;
-        let reason = "it makes strings and lists that are too large; take less of the event";
-        self.made = self.made.checked_sub(bytes).ok_or(Fault::Unbounded(reason))?;
+        self.made = self.made.checked_sub(bytes).ok_or_else(Fault::too_much_made)?;
         Ok(())
+    }
+
+    /// How many bytes may still be made.
+    pub(super) fn made_left(&self) -> usize {
+        self.made
     }
 
     /// Pays for a list or map of this many elements, before it is made.
@@ -88,8 +99,7 @@ impl<'a> Context<'a> {
         self.make(count.saturating_mul(size_of::<Value<'_>>()))
     }
 
-    /// How many steps are left, of those that an evaluation may take.
-    #[cfg(test)]
+    /// How many steps may still be taken.
     pub(super) fn steps_left(&self) -> usize {
         self.steps
     }

@@ -4,8 +4,9 @@ use data_encoding::BASE64;
 use serde_json::{Map as JsonMap, Number, Value as Json};
 
 use super::context::{Context, Fault};
-use super::number::{json_text as number_text, seconds_text};
+use super::number::seconds_text;
 use super::value::{Key, Map, Value};
+use crate::go_json::{JsonText, JsonTextError};
 
 /// The largest integer that every reader of JSON keeps.
 const LARGEST_SAFE: u64 = (1 << 53) - 1;
@@ -81,70 +82,16 @@ fn unsupported(value: &Value<'_>) -> Fault {
     Fault::message(format!("a value of type '{}' cannot be an extension", value.type_name()))
 }
 
-/// The text of a list or map, as Go's library writes it: sorted keys, and `<`, `>` and `&` escaped.
+/// The text of a list or map, as Go's library writes it.
 pub(super) fn json_text<'a>(context: &mut Context<'a>, value: &Value<'a>) -> Result<String, Fault> {
     let json = nested(context, value)?;
-    let mut text = String::new();
-    write(&json, &mut text);
+    let mut text = JsonText::new(context.made_left());
+    let written = text.value(&json);
+    written.map_err(|error| match error {
+        JsonTextError::TooLong => Fault::too_much_made(),
+        JsonTextError::TooDeep => Fault::message("the value has too many levels of lists and maps"),
+    })?;
+    let text = text.finish();
     context.make(text.len())?;
     Ok(text)
-}
-
-fn write(json: &Json, text: &mut String) {
-    match json {
-        Json::Null => text.push_str("null"),
-        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-        Json::Number(number) => match number.as_i64() {
-            Some(integer) => text.push_str(&integer.to_string()),
-            None => text.push_str(&number_text(number.as_f64().unwrap_or_default())),
-        },
-        Json::String(value) => write_string(value, text),
-        Json::Array(items) => {
-            text.push('[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
-                }
-                write(item, text);
-            }
-            text.push(']');
-        }
-        Json::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_by_key(|(name, _)| *name);
-            text.push('{');
-            for (place, (name, value)) in fields.into_iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
-                }
-                write_string(name, text);
-                text.push(':');
-                write(value, text);
-            }
-            text.push('}');
-        }
-    }
-}
-
-fn write_string(value: &str, text: &mut String) {
-    text.push('"');
-    for letter in value.chars() {
-        match letter {
-            '"' | '\\' => {
-                text.push('\\');
-                text.push(letter);
-            }
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                let escape = format!("\\u{:04x}", u32::from(letter));
-                text.push_str(&escape);
-            }
-            other => text.push(other),
-        }
-    }
-    text.push('"');
 }

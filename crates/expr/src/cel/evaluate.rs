@@ -9,6 +9,7 @@ use super::context::{Context, Fault, Outcome};
 use super::functions::{Function, sorted_by_keys};
 use super::node::{Constant, Iteration, IterationKind, Node, Operand, Part, PatternFunction, Variable};
 use super::pattern::Pattern;
+use super::privacy::{HIDDEN, is_private};
 use super::value::{Key, List, Map, Text, Value};
 use super::{SecretLookup, Variables};
 
@@ -84,7 +85,7 @@ impl<'a> Evaluation<'a> {
             Value::Map(map) => map.field(field),
             _ => None,
         };
-        found.ok_or_else(|| Fault::message(format!("no such key: {field}")))
+        found.ok_or_else(|| Fault::NoSuchKey(field.to_owned()))
     }
 
     fn has(&mut self, operand: &'a Node, field: &str) -> Outcome<'a> {
@@ -141,7 +142,10 @@ impl<'a> Evaluation<'a> {
             }
             [first, second] => {
                 let values = [self.value(&first.node)?, self.value(&second.node)?];
-                operation(&mut self.context, &values)
+                operation(&mut self.context, &values).map_err(|fault| match fault {
+                    Fault::NoSuchKey(_) if is_private(&second.node) => Fault::NoSuchKey(HIDDEN.to_owned()),
+                    fault => fault,
+                })
             }
             more => {
                 let values: Result<Vec<_>, _> = more.iter().map(|part| self.value(&part.node)).collect();

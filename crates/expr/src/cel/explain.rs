@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::Range;
 
 use super::context::Outcome;
-use super::node::{Constant, Node, Part, Variable};
+use super::node::{Node, Part};
 use super::number::{go_text, seconds_text};
+use super::privacy::{HIDDEN, is_private};
 use super::value::Value;
 use super::{Program, SecretLookup, Variables};
 
@@ -48,11 +49,6 @@ const MOST_OPERANDS: usize = 16;
 const LONGEST_TEXT: usize = 120;
 /// How many characters of a value are shown.
 const LONGEST_VALUE: usize = 80;
-/// Stands for a value that may be a secret.
-const HIDDEN: &str = "(hidden)";
-/// Words in the name of a field or header that holds a secret.
-const PRIVATE_WORDS: &[&str] =
-    &["auth", "cookie", "credential", "key", "passw", "private", "secret", "signature", "token"];
 
 impl Program {
     /// The operands of the filter for an event, in the order of the source, at most 16. To be called for a filter that
@@ -123,28 +119,6 @@ fn compared(node: &Node) -> Vec<&Part> {
         varies
     };
     parts.into_iter().filter(varies).collect()
-}
-
-/// Whether a value may be a secret: it is compared with a Secret, or it stands under a name that says so, or it is a header
-/// whose name is not known.
-fn is_private(node: &Node) -> bool {
-    let (mut is_private, mut reads_header, mut names_header) = (false, false, false);
-    node.walk(&mut |node| match node {
-        Node::Field { field, .. } => is_private |= says_private(field),
-        Node::Constant(Constant::String(text)) => {
-            names_header = true;
-            is_private |= says_private(text);
-        }
-        Node::Call { function, .. } => is_private |= function.name == "compareSecret",
-        Node::Variable(Variable::Header) => reads_header = true,
-        _ => {}
-    });
-    is_private || reads_header && !names_header
-}
-
-fn says_private(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    PRIVATE_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// The text of a value, shortened.

@@ -5,7 +5,6 @@
 //! - [`Operand`]: a part of a filter with what it evaluated to, for decisions.
 //! - [`set_overlay`]: writes a result where an overlay's key says.
 //! - [`CompileError`], [`EvaluateError`]: errors in Tekton's words, with the [`Code`] of the answer.
-//! - [`LIMITS`]: the bounds of expressions and evaluations.
 //!
 //! The way of an expression: `lexer`, `parse`, `check`, `evaluate`. Types, functions and texts follow cel-go, and each
 //! step of an evaluation is paid for from a budget.
@@ -25,6 +24,7 @@ mod number;
 mod overlay_key;
 mod parse;
 mod pattern;
+mod privacy;
 mod problem;
 mod program;
 mod syntax;
@@ -38,7 +38,10 @@ mod yaml;
 
 pub use error::{Code, CompileError, EvaluateError, SecretError};
 pub use explain::{Finding, Operand, Seen};
-pub use limits::LIMITS;
+pub(crate) use limits::{
+    DEEPEST, DEEPEST_ITERATION, DEEPEST_KEY, LARGEST_PATTERN, LARGEST_PLACE, LONGEST_EXPRESSION, LONGEST_KEY,
+    LONGEST_PATTERN, MOST_MADE, MOST_NODES, MOST_STEPS,
+};
 pub use overlay_key::{OverlayKeyError, set_overlay};
 pub use program::{ComparedSecret, Program};
 pub use variables::{NoSecrets, SecretLookup, Variables, Vocabulary};

@@ -12,6 +12,8 @@ pub(super) struct Problem {
 
 /// How many faults an error text lists.
 const MOST_PROBLEMS: usize = 4;
+/// The longest line of the source that an error text repeats.
+const LONGEST_LINE: usize = 256;
 /// How many characters of a refused expression an error text repeats.
 const SHORTENED: usize = 64;
 
@@ -33,7 +35,11 @@ pub(super) fn report(source: &str, mut problems: Vec<Problem>) -> String {
         let line = source.split('\n').nth(number).unwrap_or_default();
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
         let (row, place) = (number + 1, column + 1);
-        format!("ERROR: <input>:{row}:{place}: {}\n | {line}\n | {}^", problem.message, ".".repeat(column))
+        let text = format!("ERROR: <input>:{row}:{place}: {}", problem.message);
+        if line.len() > LONGEST_LINE {
+            return text;
+        }
+        format!("{text}\n | {line}\n | {}^", ".".repeat(column))
     });
     texts.collect::<Vec<_>>().join("\n")
 }

@@ -264,7 +264,7 @@ fn no_such_key(key: &Value<'_>) -> Fault {
         Value::Bool(key) => key.to_string(),
         other => format!("of type {}", other.type_name()),
     };
-    Fault::message(format!("no such key: {key}"))
+    Fault::NoSuchKey(key)
 }
 
 fn size<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {

@@ -137,7 +137,8 @@ fn replace<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a
     };
     context.read(text.len())?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let count = text.matches(&**old).take(most).count();
+    let payable = context.steps_left().saturating_add(1);
+    let count = text.matches(&**old).take(most.min(payable)).count();
     context.step(count)?;
     context.make(text.len().saturating_add(count.saturating_mul(new.len())))?;
     Ok(Value::made(text.replacen(&**old, new, most)))
@@ -173,13 +174,11 @@ fn split<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> 
 }
 
 /// The bytes at which separators begin.
-fn separations(text: &str, separator: &str) -> Box<dyn Iterator<Item = usize>> {
-    let places: Vec<usize> = if separator.is_empty() {
-        text.char_indices().map(|(at, letter)| at + letter.len_utf8()).collect()
-    } else {
-        text.match_indices(separator).map(|(at, _)| at).collect()
-    };
-    Box::new(places.into_iter())
+fn separations<'t>(text: &'t str, separator: &'t str) -> Box<dyn Iterator<Item = usize> + 't> {
+    if separator.is_empty() {
+        return Box::new(text.char_indices().map(|(at, letter)| at + letter.len_utf8()));
+    }
+    Box::new(text.match_indices(separator).map(|(at, _)| at))
 }
 
 fn substring<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {

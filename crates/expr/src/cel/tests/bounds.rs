@@ -158,7 +158,7 @@ fn expressions_that_are_large_or_deep_are_refused() {
         let refused = Program::compile(&source, Vocabulary::Interceptor).unwrap_err().to_string();
         let reason = refused.contains("is too large: more than") || refused.contains("Syntax error");
         assert!(reason, "{source:.60} {refused:.200}");
-        assert!(refused.len() < 40_000, "{}", refused.len());
+        assert!(refused.len() < 6_000, "{}", refused.len());
     }
 }
 

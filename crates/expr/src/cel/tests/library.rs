@@ -361,6 +361,8 @@ fn secrets_are_compared_and_never_shown() {
             }
         }
     }
+    let hidden = "{'a': 1}[header['X-Token'][0]]";
+    assert_failures(&[(hidden, "failed to evaluate: no such key: (hidden)")]);
     let needed = evaluated("'x'.compareSecret('token', 'hook')").unwrap_err();
     assert!(needed.contains("the key \"token\" of the Secret \"hook\" has to be read first"), "{needed}");
 }
