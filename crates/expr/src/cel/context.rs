@@ -28,7 +28,7 @@ pub(super) struct Context<'a> {
 }
 
 /// How many bytes of the event or of a string cost one step.
-const BYTES_OF_A_STEP: usize = 64;
+const BYTES_OF_A_STEP: usize = 32;
 /// How many steps a search in a sorted map or list costs, or the share of an element in sorting.
 const STEPS_OF_A_SEARCH: usize = 8;
 
@@ -99,7 +99,7 @@ impl<'a> Context<'a> {
         self.make(count.saturating_mul(size_of::<Value<'_>>()))
     }
 
-    /// How many steps may still be taken.
+    /// How many steps are left, of those that an evaluation may take.
     pub(super) fn steps_left(&self) -> usize {
         self.steps
     }

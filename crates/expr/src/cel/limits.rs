@@ -8,14 +8,14 @@ pub(crate) const DEEPEST: usize = 64;
 pub(crate) const MOST_NODES: usize = 1000;
 /// How deep `all`, `exists`, `map`, `filter` and the like may be nested.
 pub(crate) const DEEPEST_ITERATION: usize = 4;
-/// How many steps an evaluation may take. A part that is evaluated is one, and so are 64 bytes that are looked at.
-pub(crate) const MOST_STEPS: usize = 500_000;
+/// How many steps an evaluation may take. A part that is evaluated is one, and so are 32 bytes that are looked at.
+pub(crate) const MOST_STEPS: usize = 1_000_000;
 /// How many bytes of strings, lists and maps an evaluation may make, in total.
 pub(crate) const MOST_MADE: usize = 4 << 20;
 /// The longest regular expression.
 pub(crate) const LONGEST_PATTERN: usize = 1 << 10;
 /// The size of a compiled regular expression.
-pub(crate) const LARGEST_PATTERN: usize = 64 << 10;
+pub(crate) const LARGEST_PATTERN: usize = 256 << 10;
 /// The longest key of an overlay.
 pub(crate) const LONGEST_KEY: usize = 1 << 10;
 /// How many levels of objects and lists the key of an overlay may name.

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::context::Fault;
 use super::encode::encode;
 use super::evaluate::Evaluation;
+use super::limits::MOST_STEPS;
 use super::node::{Constant, Node};
 use super::value::Value;
 use super::{CompileError, EvaluateError, SecretLookup, Variables, Vocabulary, check, parse};
@@ -52,8 +53,22 @@ impl Program {
 
     /// Whether an event passes the filter: only if its value is `true`. A value that is not a boolean does not pass.
     pub fn is_true(&self, input: &Variables<'_>, secrets: &dyn SecretLookup) -> Result<bool, EvaluateError> {
-        let value = Self::begin(input, secrets)?.value(&self.root).map_err(|fault| self.failed(fault))?;
-        Ok(matches!(value, Value::Bool(true)))
+        self.is_true_in_steps(input, secrets).0
+    }
+
+    /// The same, with the number of steps that the evaluation took: for callers that evaluate many filters.
+    pub fn is_true_in_steps(
+        &self,
+        input: &Variables<'_>,
+        secrets: &dyn SecretLookup,
+    ) -> (Result<bool, EvaluateError>, usize) {
+        let mut evaluation = match Self::begin(input, secrets) {
+            Ok(evaluation) => evaluation,
+            Err(error) => return (Err(error), 0),
+        };
+        let value = evaluation.value(&self.root).map_err(|fault| self.failed(fault));
+        let is_true = value.map(|value| matches!(value, Value::Bool(true)));
+        (is_true, MOST_STEPS.saturating_sub(evaluation.context().steps_left()))
     }
 
     /// The message of the answer, code 9, to an event that does not pass the filter.

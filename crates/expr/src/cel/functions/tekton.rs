@@ -88,11 +88,15 @@ fn parse_json<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome
 
 fn parse_yaml<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let [Value::String(text)] = arguments else { return Err(Fault::NoSuchOverload) };
+    context.step(YAML_STEPS.0.saturating_add(text.len().saturating_mul(YAML_STEPS.1)))?;
     pay_for_parsing(context, text)?;
     let json = super::super::yaml::parse(text)
         .map_err(|reason| Fault::message(format!("failed to parse as YAML in parseYAML: {reason}")))?;
     object(context, &json, "parseYAML")
 }
+
+/// The steps that YAML costs more than JSON, in any case and per byte.
+const YAML_STEPS: (usize, usize) = (200, 6);
 
 /// Parsing takes more than looking, and the result more memory than the text.
 fn pay_for_parsing(context: &mut Context<'_>, text: &str) -> Result<(), Fault> {

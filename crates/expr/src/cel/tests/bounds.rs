@@ -121,7 +121,7 @@ fn ordinary_filters_over_large_events_are_within_it() {
         ("body.numbers.exists(n, n == 49999)", json!(true)),
         ("body.words.filter(w, w.endsWith('9.rs')).size()", json!(2000)),
         ("'src/directory/file-19999.rs' in body.words", json!(true)),
-        ("body.words.exists(w, w.matches('^src/.*-19999[.]rs$'))", json!(true)),
+        ("body.words.exists(w, w.matches('-19999[.]rs$'))", json!(true)),
         ("body.text.contains('b') || body.text.size() == 1048576", json!(true)),
         ("body.lists.all(l, l.exists(n, n == 1.0))", json!(true)),
         ("body.words.map(w, w.split('/')[2]).size()", json!(20_000)),
