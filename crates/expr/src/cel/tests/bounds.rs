@@ -88,6 +88,7 @@ fn evaluations_end_within_their_budget() {
         "body.numbers.all(n, body.pattern.matches(body.pattern))",
         "body.text.translate('a', 'aaaaaaaaaaaaaaaa').size()",
         "body.mixed.translate('(a)(b)', '$1$2$1$2$1$2$1$2').size()",
+        "body.mixed.substring(0, 20000).translate('[ab]*x|b', '-').size()",
         "body.text.translate('(a+)', '$1$1$1$1$1$1$1$1$1$1$1$1$1$1').size()",
         "strings.quote(body.quotes + body.quotes).size()",
         "base64.encode(bytes(body.text + body.text + body.text)).size()",
