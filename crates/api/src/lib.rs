@@ -11,12 +11,16 @@
 //! - A cluster is only asked for `shipwright.io/v1beta1`. `v1alpha1` is read from files: upstream's conversion to
 //!   it fails for Builds with Image or Pipeline rules.
 //! - Tekton's types read leniently. A field that a newer Tekton writes differently is left out; the object stays
-//!   readable.
+//!   readable. Those of Tekton Triggers read as Tekton reads them, which is strict about types.
 #![forbid(unsafe_code)]
 
 pub mod annotations;
 pub mod crds;
+mod limits;
 pub mod manifest;
 mod resource;
 pub mod shipwright;
 pub mod tekton;
+pub mod triggers;
+
+pub use limits::LIMITS;

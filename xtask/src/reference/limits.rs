@@ -13,6 +13,7 @@ const LISTS: &[(&str, &str, &[Limit])] = &[
     ("core", "Names and credentials", trigger_core::LIMITS),
     ("providers", "Deliveries of Git providers", trigger_providers::LIMITS),
     ("registries", "Registries", trigger_registries::LIMITS),
+    ("api", "Objects of Tekton Triggers", trigger_api::LIMITS),
     ("egress", "Requests that the program sends", trigger_egress::LIMITS),
     ("rules", "Objects and their rules", trigger_rules::LIMITS),
     ("images", "Images that are followed", trigger_images::LIMITS),

@@ -1,0 +1,50 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Map, Value, json};
+
+use super::{DecodeError, Decoder};
+
+/// The fields of metadata whose values are read as they are.
+const PLAIN: &[&str] = &[
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// Entries of the maps of an object's metadata. Kubernetes bounds them by their size.
+const MOST_ENTRIES: usize = 16 << 10;
+
+/// Reads `metadata`. Keys of labels and annotations are left alone.
+pub(in crate::triggers) fn metadata(value: Value, decoder: &mut Decoder) -> Result<ObjectMeta, DecodeError> {
+    let mut fields = decoder.fields(value)?;
+    let mut canonical = Map::new();
+    for name in ["labels", "annotations"] {
+        let map = fields.map(decoder, name, MOST_ENTRIES)?;
+        if !map.is_empty() {
+            canonical.insert(name.to_owned(), json!(map));
+        }
+    }
+    for name in PLAIN {
+        let value = fields.take(name);
+        if !value.is_null() {
+            canonical.insert((*name).to_owned(), value);
+        }
+    }
+    for name in ["name", "namespace", "generateName", "uid"] {
+        if let Some(value) = canonical.get(name) {
+            decoder.at(name, |decoder| decoder.text(value.clone()))?;
+        }
+    }
+    // Managed fields are large, and unread.
+    fields.take("managedFields");
+    fields.other(decoder);
+    serde_json::from_value(Value::Object(canonical)).map_err(|error| decoder.form_error(error))
+}

@@ -1,0 +1,152 @@
+//! The interceptors that `v1alpha1` writes as fields of their own: `github`, `gitlab`, `bitbucket` and `cel`.
+//!
+//! Tekton's admission rewrites them to a reference with params. Objects that it has not seen still have them.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::decode::{Decode, DecodeError, Decoder, Fields};
+use super::{InterceptorParam, InterceptorRef, TriggerInterceptor};
+use crate::limits::MOST_LEGACY_ENTRIES;
+
+/// The fields, in the order in which the first one counts.
+const FIELDS: [&str; 4] = ["bitbucket", "cel", "github", "gitlab"];
+
+/// The fields that an interceptor has, each with its params.
+pub(super) struct LegacyFields(Vec<(&'static str, Vec<InterceptorParam>)>);
+
+/// Takes these fields out of those of an interceptor.
+pub(super) fn take(fields: &mut Fields, decoder: &mut Decoder) -> Result<LegacyFields, DecodeError> {
+    let mut found = Vec::new();
+    for field in FIELDS {
+        let params = if field == "cel" {
+            fields.optional_object::<Expressions>(decoder, field)?.map(Expressions::into_params)
+        } else {
+            fields.optional_object::<Provider>(decoder, field)?.map(Provider::into_params)
+        };
+        if let Some(params) = params {
+            decoder.note_legacy(field);
+            found.push((field, params));
+        }
+    }
+    Ok(LegacyFields(found))
+}
+
+impl LegacyFields {
+    /// Rewrites the first field to a reference, unless there is one already.
+    pub(super) fn apply_to(self, interceptor: &mut TriggerInterceptor) {
+        let Some((field, params)) = self.0.into_iter().next() else { return };
+        if interceptor.reference.is_none() {
+            interceptor.reference = Some(InterceptorRef::cluster(field));
+            interceptor.params = params;
+        }
+    }
+}
+
+fn param(name: &str, value: impl Serialize) -> InterceptorParam {
+    // Texts and lists of texts always have a JSON form.
+    InterceptorParam { name: name.to_owned(), value: json!(value), other: Map::new() }
+}
+
+/// The interceptor of a Git provider.
+struct Provider {
+    secret_ref: Option<SecretRef>,
+    event_types: Option<Vec<String>>,
+}
+
+impl Provider {
+    fn into_params(self) -> Vec<InterceptorParam> {
+        vec![param("secretRef", self.secret_ref), param("eventTypes", self.event_types)]
+    }
+}
+
+impl Decode for Provider {
+    fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
+        let mut fields = decoder.fields(value)?;
+        let provider = Self {
+            secret_ref: fields.optional_object(decoder, "secretRef")?,
+            event_types: fields.optional_object::<Texts>(decoder, "eventTypes")?.map(|Texts(texts)| texts),
+        };
+        fields.other(decoder);
+        Ok(provider)
+    }
+}
+
+struct Texts(Vec<String>);
+
+impl Decode for Texts {
+    fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
+        let text = |entry, decoder: &mut Decoder| Ok(decoder.text(entry)?.unwrap_or_default());
+        decoder.list(value, MOST_LEGACY_ENTRIES, text).map(Self)
+    }
+}
+
+/// The place of a Secret's value.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretRef {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    secret_key: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    secret_name: String,
+}
+
+impl Decode for SecretRef {
+    fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
+        let mut fields = decoder.fields(value)?;
+        let reference = Self {
+            secret_key: fields.text(decoder, "secretKey")?,
+            secret_name: fields.text(decoder, "secretName")?,
+        };
+        fields.other(decoder);
+        Ok(reference)
+    }
+}
+
+/// The interceptor of expressions.
+struct Expressions {
+    filter: String,
+    overlays: Option<Vec<Overlay>>,
+}
+
+impl Expressions {
+    fn into_params(self) -> Vec<InterceptorParam> {
+        vec![param("filter", self.filter), param("overlays", self.overlays)]
+    }
+}
+
+impl Decode for Expressions {
+    fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
+        let mut fields = decoder.fields(value)?;
+        let expressions = Self {
+            filter: fields.text(decoder, "filter")?,
+            overlays: fields.read(decoder, "overlays", |value, decoder| {
+                if value.is_null() {
+                    return Ok(None);
+                }
+                decoder.list(value, MOST_LEGACY_ENTRIES, Overlay::decode).map(Some)
+            })?,
+        };
+        fields.other(decoder);
+        Ok(expressions)
+    }
+}
+
+/// A value that is added to an event.
+#[derive(Serialize)]
+struct Overlay {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    key: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    expression: String,
+}
+
+impl Decode for Overlay {
+    fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
+        let mut fields = decoder.fields(value)?;
+        let overlay =
+            Self { key: fields.text(decoder, "key")?, expression: fields.text(decoder, "expression")? };
+        fields.other(decoder);
+        Ok(overlay)
+    }
+}
