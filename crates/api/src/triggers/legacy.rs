@@ -6,41 +6,33 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::decode::{Decode, DecodeError, Decoder, Fields};
-use super::{InterceptorParam, InterceptorRef, TriggerInterceptor};
+use super::{InterceptorParam, InterceptorRef};
 use crate::limits::MOST_LEGACY_ENTRIES;
 
 /// The fields, in the order in which the first one counts.
 const FIELDS: [&str; 4] = ["bitbucket", "cel", "github", "gitlab"];
 
-/// The fields that an interceptor has, each with its params.
-pub(super) struct LegacyFields(Vec<(&'static str, Vec<InterceptorParam>)>);
-
-/// Takes these fields out of those of an interceptor.
-pub(super) fn take(fields: &mut Fields, decoder: &mut Decoder) -> Result<LegacyFields, DecodeError> {
-    let mut found = Vec::new();
+/// Takes these fields out of those of an interceptor, and rewrites the first one unless there is a reference.
+pub(super) fn take(
+    fields: &mut Fields,
+    decoder: &mut Decoder,
+    has_reference: bool,
+) -> Result<Option<(InterceptorRef, Vec<InterceptorParam>)>, DecodeError> {
+    let mut rewritten = None;
     for field in FIELDS {
         let params = if field == "cel" {
             fields.optional_object::<Expressions>(decoder, field)?.map(Expressions::into_params)
         } else {
             fields.optional_object::<Provider>(decoder, field)?.map(Provider::into_params)
         };
-        if let Some(params) = params {
-            decoder.note_legacy(field);
-            found.push((field, params));
+        let Some(params) = params else { continue };
+        let is_rewritten = !has_reference && rewritten.is_none();
+        decoder.note_legacy(field, is_rewritten);
+        if is_rewritten {
+            rewritten = Some((InterceptorRef::cluster(field), params));
         }
     }
-    Ok(LegacyFields(found))
-}
-
-impl LegacyFields {
-    /// Rewrites the first field to a reference, unless there is one already.
-    pub(super) fn apply_to(self, interceptor: &mut TriggerInterceptor) {
-        let Some((field, params)) = self.0.into_iter().next() else { return };
-        if interceptor.reference.is_none() {
-            interceptor.reference = Some(InterceptorRef::cluster(field));
-            interceptor.params = params;
-        }
-    }
+    Ok(rewritten)
 }
 
 fn param(name: &str, value: impl Serialize) -> InterceptorParam {

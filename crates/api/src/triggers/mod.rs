@@ -4,6 +4,7 @@
 //!   [`Interceptor`], [`ClusterInterceptor`]. [`Kind`] names them.
 //! - `decode`: they read as Tekton reads them, after its admission: keys without regard to case, `v1alpha1`'s own
 //!   forms of interceptors rewritten, kinds of references filled in.
+//! - `validation`: they are checked as Tekton's admission checks them, with its messages.
 //!
 //! Source: <https://tekton.dev/docs/triggers/>.
 
@@ -19,6 +20,7 @@ mod trigger;
 mod trigger_binding;
 mod trigger_interceptor;
 mod trigger_template;
+mod validation;
 
 pub use decode::DecodeError;
 pub use event_listener::{EventListener, EventListenerSpec, TriggerGroup};
@@ -32,6 +34,7 @@ pub use trigger_interceptor::{
     WebhookInterceptor,
 };
 pub use trigger_template::{ParamSpec, TriggerTemplate, TriggerTemplateSpec};
+pub use validation::{FieldError, FieldErrors, validate};
 
 /// The API group.
 pub const GROUP: &str = "triggers.tekton.dev";

@@ -43,9 +43,12 @@ impl Decode for TriggerInterceptor {
             webhook: fields.optional_object(decoder, "webhook")?,
             other: Map::new(),
         };
-        let legacy = legacy::take(&mut fields, decoder)?;
+        let has_reference = interceptor.reference.is_some();
+        if let Some((reference, params)) = legacy::take(&mut fields, decoder, has_reference)? {
+            interceptor.reference = Some(reference);
+            interceptor.params = params;
+        }
         interceptor.other = fields.other(decoder);
-        legacy.apply_to(&mut interceptor);
         Ok(interceptor)
     }
 }

@@ -37,12 +37,13 @@ impl Decoder {
 
     /// Notes that the entry of a list is `null`.
     pub(in crate::triggers) fn note_null(&mut self) {
-        self.notes.nulls.push(self.path.clone());
+        self.notes.nulls.insert(self.path.clone());
     }
 
-    /// Notes a field of `v1alpha1` that was rewritten.
-    pub(in crate::triggers) fn note_legacy(&mut self, field: &'static str) {
-        self.notes.legacy.push(LegacyField { interceptor: self.path.clone(), field });
+    /// Notes a field of an interceptor that only `v1alpha1` has.
+    pub(in crate::triggers) fn note_legacy(&mut self, name: &'static str, is_rewritten: bool) {
+        let fields = self.notes.legacy.entry(self.path.clone()).or_default();
+        fields.push(LegacyField { name, is_rewritten });
     }
 
     /// An error about the value that reading stands at.

@@ -22,7 +22,7 @@ const PLAIN: &[&str] = &[
 /// Entries of the maps of an object's metadata. Kubernetes bounds them by their size.
 const MOST_ENTRIES: usize = 16 << 10;
 
-/// Reads `metadata`. Keys of labels and annotations are left alone.
+/// Reads `metadata`. Keys of labels and annotations are left alone; fields that have no meaning here are left out.
 pub(in crate::triggers) fn metadata(value: Value, decoder: &mut Decoder) -> Result<ObjectMeta, DecodeError> {
     let mut fields = decoder.fields(value)?;
     let mut canonical = Map::new();
@@ -43,8 +43,6 @@ pub(in crate::triggers) fn metadata(value: Value, decoder: &mut Decoder) -> Resu
             decoder.at(name, |decoder| decoder.text(value.clone()))?;
         }
     }
-    // Managed fields are large, and unread.
-    fields.take("managedFields");
-    fields.other(decoder);
+    // What else there is, such as the large managed fields, is for the API server to judge.
     serde_json::from_value(Value::Object(canonical)).map_err(|error| decoder.form_error(error))
 }

@@ -12,6 +12,8 @@ mod fields;
 mod json_size;
 mod metadata;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 pub use decode_error::DecodeError;
 pub(super) use fields::{Decode, Decoder, Fields};
 pub(super) use metadata::metadata;
@@ -22,16 +24,16 @@ pub(super) struct Notes {
     /// Fields that no type names.
     pub(super) unknown: Vec<String>,
     /// Entries of lists that are `null`, where the entry is an object of its own.
-    pub(super) nulls: Vec<String>,
-    /// Fields of `v1alpha1` that were rewritten.
-    pub(super) legacy: Vec<LegacyField>,
+    pub(super) nulls: BTreeSet<String>,
+    /// Fields that only `v1alpha1` has, by the path of their interceptor.
+    pub(super) legacy: BTreeMap<String, Vec<LegacyField>>,
 }
 
-/// A field of an interceptor of `v1alpha1` that was rewritten to a reference and params.
+/// A field of an interceptor that only `v1alpha1` has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LegacyField {
-    /// The path of the interceptor.
-    pub(super) interceptor: String,
     /// `github`, `gitlab`, `bitbucket` or `cel`.
-    pub(super) field: &'static str,
+    pub(super) name: &'static str,
+    /// Whether it was rewritten to a reference with params. Otherwise it counts for nothing.
+    pub(super) is_rewritten: bool,
 }

@@ -6,12 +6,12 @@ use crate::triggers::{
     TriggerInterceptor, TriggerSpecBinding, TriggerTemplate,
 };
 
-fn listener(spec: Value) -> EventListener {
-    EventListener::try_from(json!({"metadata": {"name": "l"}, "spec": spec})).unwrap()
+fn listener(spec: impl Into<Value>) -> EventListener {
+    EventListener::try_from(json!({"metadata": {"name": "l"}, "spec": spec.into()})).unwrap()
 }
 
-fn listener_error(spec: Value) -> String {
-    EventListener::try_from(json!({"metadata": {"name": "l"}, "spec": spec})).unwrap_err().to_string()
+fn listener_error(spec: impl Into<Value>) -> String {
+    EventListener::try_from(json!({"metadata": {"name": "l"}, "spec": spec.into()})).unwrap_err().to_string()
 }
 
 /// In the spelling in which it is written.

@@ -2,3 +2,4 @@
 
 mod decoding;
 mod legacy;
+mod validation;

@@ -1,0 +1,53 @@
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use trigger_core::is_dns_subdomain;
+
+use super::Report;
+
+/// The longest name of an object, and the longest value of a label, in bytes.
+const LONGEST: usize = 63;
+
+/// Checks the name of an object; true if there is nothing to say. The API server makes up a name for an object that
+/// has only the beginning of one.
+pub(super) fn check_metadata(metadata: &ObjectMeta, report: &mut Report) -> bool {
+    let name = metadata.name.as_deref().unwrap_or_default();
+    if name.is_empty() && metadata.generate_name.is_some() {
+        return true;
+    }
+    let message = if !is_dns_subdomain(name) {
+        format!("invalid resource name {name:?}: must be a valid DNS label")
+    } else if name.len() > LONGEST {
+        "Invalid resource name: length must be no more than 63 characters".to_owned()
+    } else {
+        return true;
+    };
+    report.plain(message, "metadata.name");
+    false
+}
+
+/// Whether a text can be the value of a label, which may be empty.
+pub(super) fn is_label_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_end = |byte: &u8| byte.is_ascii_alphanumeric();
+    let is_inner = |byte: &u8| is_end(byte) || matches!(byte, b'-' | b'_' | b'.');
+    bytes.len() <= LONGEST
+        && bytes.first().is_none_or(is_end)
+        && bytes.last().is_none_or(is_end)
+        && bytes.iter().all(is_inner)
+}
+
+/// The name of a header as Go writes it: `X-Github-Event`. A name that no header can have stays as it is.
+pub(super) fn canonical_header_name(name: &str) -> Cow<'_, str> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.bytes().all(is_token) {
+        return Cow::Borrowed(name);
+    }
+    let mut begins_word = true;
+    let canonical = name.chars().map(|letter| {
+        let cased = if begins_word { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };
+        begins_word = letter == '-';
+        cased
+    });
+    Cow::Owned(canonical.collect())
+}
