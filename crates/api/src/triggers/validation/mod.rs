@@ -76,10 +76,14 @@ fn check<T: Decode + Validate>(object: Value, is_alpha: bool) -> Result<FieldErr
     let checked = T::decode(object, &mut decoder)?;
     let context = Context { is_alpha, notes: decoder.into_notes() };
     let mut report = Report::default();
-    context.notes.unknown.iter().for_each(|path| report.unknown(path));
+    for path in &context.notes.unknown {
+        report.unknown(path);
+    }
     if !is_alpha {
         for (interceptor, fields) in &context.notes.legacy {
-            fields.iter().for_each(|field| report.unknown(&format!("{interceptor}.{}", field.name)));
+            for field in fields {
+                report.unknown(&format!("{interceptor}.{}", field.name));
+            }
         }
     }
     checked.validate(&context, &mut report);

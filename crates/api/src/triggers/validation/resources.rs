@@ -26,7 +26,9 @@ pub(super) fn check_resources(resources: &Value, context: &Context, report: &mut
         }
         Err(error) => report.push(FieldError::from(&error)),
     }
-    decoder.into_notes().unknown.iter().for_each(|path| report.unknown(path));
+    for path in &decoder.into_notes().unknown {
+        report.unknown(path);
+    }
     ControlFlow::Continue(())
 }
 
