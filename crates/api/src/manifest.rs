@@ -34,6 +34,11 @@ pub enum ManifestError {
 /// The objects of a manifest, in order. Empty documents are passed over; `List`s are unfolded; Builds of
 /// `v1alpha1` come out as `v1beta1`.
 pub fn parse(text: &str) -> Result<Vec<Value>, ManifestError> {
+    parse_each(text)?.into_iter().collect()
+}
+
+/// The same, where a document that cannot be used keeps no other from being read.
+pub fn parse_each(text: &str) -> Result<Vec<Result<Value, ManifestError>>, ManifestError> {
     let documents: Vec<Value> =
         serde_saphyr::from_multiple(text).map_err(|source| ManifestError::Yaml(Box::new(source)))?;
     let mut objects = Vec::new();
@@ -46,9 +51,7 @@ pub fn parse(text: &str) -> Result<Vec<Value>, ManifestError> {
             Some(Value::Array(items)) if is_kind(&document, "List") => items.clone(),
             _ => vec![document],
         };
-        for item in items {
-            objects.push(checked(item, number)?);
-        }
+        objects.extend(items.into_iter().map(|item| checked(item, number)));
     }
     Ok(objects)
 }
@@ -102,6 +105,14 @@ mod tests {
             [("Namespace".into(), "v1".into()), ("Build".into(), "shipwright.io/v1beta1".into())]
         );
         assert_eq!(objects[1]["spec"]["source"]["git"]["url"], "https://h/o/r");
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_used_keeps_no_other_from_being_read() {
+        let text = "kind: Build\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n";
+        let objects = parse_each(text).unwrap();
+        assert!(matches!(objects[0], Err(ManifestError::NotAnObject { number: 1, .. })));
+        assert_eq!(objects[1].as_ref().unwrap()["kind"], "Namespace");
     }
 
     #[test]

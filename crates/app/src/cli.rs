@@ -40,7 +40,7 @@ pub enum Command {
     Send(Box<send::Args>),
     /// Show which rules an event would fire and why the others would not, without sending it.
     Explain(Box<explain::Args>),
-    /// List the errors and likely mistakes in the rules of Builds.
+    /// List the errors and likely mistakes in the rules of Builds, and in objects of Tekton Triggers.
     Validate(validate::Args),
     /// List, inspect and replay deliveries.
     Deliveries(Box<deliveries::Args>),

@@ -39,13 +39,8 @@ pub(crate) fn objects(folder: Option<&Path>, registry: Option<&str>) -> anyhow::
         }
         objects.extend(manifest::parse(&text).with_context(|| format!("cannot load {name}"))?);
     }
-    for object in &mut objects {
-        if object["metadata"]["namespace"].is_null() && object["kind"] != "Namespace" {
-            object["metadata"]["namespace"] = "default".into();
-        }
-    }
     let (mut ordered, others): (Vec<_>, Vec<_>) =
-        objects.into_iter().partition(|object| object["kind"] == "Namespace");
+        objects.into_iter().map(with_namespace).partition(|object| object["kind"] == "Namespace");
     let declared: BTreeSet<String> = ordered.iter().filter_map(|object| text(object, "name")).collect();
     let used: BTreeSet<String> = others.iter().filter_map(|object| text(object, "namespace")).collect();
     ordered.extend(
@@ -55,6 +50,14 @@ pub(crate) fn objects(folder: Option<&Path>, registry: Option<&str>) -> anyhow::
     );
     ordered.extend(others);
     Ok(ordered)
+}
+
+/// The object in the namespace `default`, if it names none.
+pub(crate) fn with_namespace(mut object: Value) -> Value {
+    if object["metadata"]["namespace"].is_null() && object["kind"] != "Namespace" {
+        object["metadata"]["namespace"] = "default".into();
+    }
+    object
 }
 
 /// The Builds in a folder.
@@ -74,9 +77,16 @@ pub(crate) struct ManifestSecrets(HashMap<ObjectKey, Arc<SecretData>>);
 
 /// The Secrets in a folder.
 pub(crate) fn secrets(folder: &Path) -> anyhow::Result<ManifestSecrets> {
-    let secrets = objects(Some(folder), None)?.into_iter().filter(|object| object["kind"] == "Secret");
-    let key = |object: &Value| Some(ObjectKey::new(text(object, "namespace")?, text(object, "name")?));
-    Ok(ManifestSecrets(secrets.filter_map(|object| Some((key(&object)?, Arc::new(data(&object))))).collect()))
+    Ok(ManifestSecrets::of(&objects(Some(folder), None)?))
+}
+
+impl ManifestSecrets {
+    /// Those among these objects.
+    pub(crate) fn of<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Self {
+        let secrets = objects.into_iter().filter(|object| object["kind"] == "Secret");
+        let key = |object: &Value| Some(ObjectKey::new(text(object, "namespace")?, text(object, "name")?));
+        Self(secrets.filter_map(|object| Some((key(object)?, Arc::new(data(object))))).collect())
+    }
 }
 
 /// The data of a Secret, as the API server makes it of `data` and `stringData`.
@@ -105,6 +115,27 @@ fn text(object: &Value, field: &str) -> Option<String> {
     object["metadata"][field].as_str().map(ToOwned::to_owned)
 }
 
+/// The texts of these files and of those in these folders, each with the name of its file. `-` is the standard input.
+pub(crate) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut texts = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            let text = std::io::read_to_string(std::io::stdin()).context("cannot read the standard input")?;
+            texts.push(("the standard input".to_owned(), text));
+        } else if path.is_dir() {
+            texts.extend(files(path)?);
+        } else {
+            texts.push(read(path)?);
+        }
+    }
+    Ok(texts)
+}
+
+fn read(path: &Path) -> anyhow::Result<(String, String)> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((path.display().to_string(), text))
+}
+
 fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let entries =
         std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
@@ -116,14 +147,7 @@ fn files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     if paths.is_empty() {
         bail!("the folder {} contains no .yaml, .yml or .json file", folder.display());
     }
-    paths
-        .into_iter()
-        .map(|path| {
-            let text =
-                std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            Ok((path.display().to_string(), text))
-        })
-        .collect()
+    paths.iter().map(|path| read(path)).collect()
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ pub enum ClientError {
     /// Builds cannot be listed: why, with the remedy.
     #[error("{0}")]
     Builds(String),
+    /// Objects of Tekton Triggers cannot be listed: why, with the remedy.
+    #[error("{0}")]
+    TektonTriggers(String),
 }
 
 /// Connects to the API server of `kubeconfig` (the text of one), or else of the environment: `KUBECONFIG`,

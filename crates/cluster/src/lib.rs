@@ -74,7 +74,7 @@ pub use client::{ClientError, Connection, connect};
 pub use conditions::ConditionWriter;
 pub use connector::is_loopback;
 pub use event_recorder::{EventRecorder, ObjectEvent};
-pub use feeds::{BuildWatch, Scope, list_builds, watch_builds};
+pub use feeds::{BuildWatch, Scope, list_builds, list_tekton_triggers, watch_builds};
 pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;
 pub use leader::{LeaseElector, LeasePlace, LeasePlaceError, STEP_DOWN_GRACE};

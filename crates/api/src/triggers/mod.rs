@@ -4,7 +4,8 @@
 //!   [`Interceptor`], [`ClusterInterceptor`]. [`Kind`] names them.
 //! - `decode`: they read as Tekton reads them, after its admission: keys without regard to case, `v1alpha1`'s own
 //!   forms of interceptors rewritten, kinds of references filled in.
-//! - `validation`: they are checked as Tekton's admission checks them, with its messages.
+//! - `validation`: they are checked as Tekton's admission checks them, with its messages. `references`: the
+//!   objects that one refers to.
 //!
 //! Source: <https://tekton.dev/docs/triggers/>.
 
@@ -15,6 +16,7 @@ mod interceptor;
 mod kind;
 mod legacy;
 mod object;
+mod references;
 mod selector;
 mod trigger;
 mod trigger_binding;
@@ -26,6 +28,7 @@ pub use decode::DecodeError;
 pub use event_listener::{EventListener, EventListenerSpec, TriggerGroup};
 pub use interceptor::{ClientConfig, ClusterInterceptor, Interceptor, InterceptorSpec, ServiceReference};
 pub use kind::Kind;
+pub use references::{Reference, references};
 pub use selector::{NamespaceSelector, TriggerSelector};
 pub use trigger::{EventListenerTrigger, Trigger, TriggerSpec, TriggerSpecBinding, TriggerSpecTemplate};
 pub use trigger_binding::{ClusterTriggerBinding, Param, TriggerBinding, TriggerBindingSpec};

@@ -1,7 +1,8 @@
 //! The binary as a person runs it.
 //!
 //! - `demo`: the command `dev`.
-//! - `explain`: `explain` and `validate`.
+//! - `explain`: `explain` and `validate`, of Builds.
+//! - `validate`: files, and objects of Tekton Triggers.
 //! - `options`: flags, variables of the environment, errors, and the commands that take files.
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
 mod demo;
 mod explain;
 mod options;
+mod validate;
 
 use std::path::Path;
 use std::process::{Command, Output};

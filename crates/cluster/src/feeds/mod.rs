@@ -5,7 +5,9 @@
 mod build;
 mod coverage;
 mod scope;
+mod tekton_triggers;
 
 pub use self::build::{BuildWatch, list_builds, watch_builds};
 pub(crate) use self::coverage::{SET_ASIDE_AFTER, STALE_AFTER};
 pub use self::scope::Scope;
+pub use self::tekton_triggers::list_tekton_triggers;

@@ -2,4 +2,5 @@
 
 mod decoding;
 mod legacy;
+mod references;
 mod validation;

@@ -1,0 +1,89 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use trigger_api::triggers::{FieldError, Kind, Reference, references, validate};
+
+use crate::render_decisions::{Note, NoteKind};
+
+/// An object of Tekton Triggers, as its manifest.
+pub(super) struct TektonObject {
+    pub(super) kind: Kind,
+    pub(super) manifest: Value,
+}
+
+impl TektonObject {
+    /// The object of a manifest; `None` if it is of another kind.
+    pub(super) fn of(manifest: Value) -> Option<Self> {
+        let text = |field: &str| manifest.get(field).and_then(Value::as_str);
+        let kind = Kind::of(text("apiVersion")?, text("kind")?)?;
+        Some(Self { kind, manifest })
+    }
+
+    /// Namespace, if it is in one, and name.
+    pub(super) fn name(&self) -> String {
+        let (namespace, name) = (self.namespace(), self.field("name"));
+        namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        Some(self.field("namespace")).filter(|_| self.kind.is_namespaced())
+    }
+
+    fn field(&self, name: &str) -> &str {
+        self.manifest["metadata"][name].as_str().unwrap_or_default()
+    }
+}
+
+/// The objects that exist, as far as that is known.
+#[derive(Default)]
+pub(super) struct KnownObjects {
+    /// The kinds of which every object is known, at least in these namespaces.
+    pub(super) kinds: BTreeSet<Kind>,
+    /// The namespaces; none for all.
+    pub(super) namespaces: BTreeSet<String>,
+    /// Kind, namespace and name of each.
+    objects: BTreeSet<(Kind, Option<String>, String)>,
+}
+
+impl KnownObjects {
+    /// Adds an object.
+    pub(super) fn add(&mut self, object: &TektonObject) {
+        let namespace = object.namespace().map(ToOwned::to_owned);
+        self.objects.insert((object.kind, namespace, object.field("name").to_owned()));
+    }
+
+    /// Whether it is sure that there is no object of this reference.
+    fn lacks(&self, reference: &Reference) -> bool {
+        let Reference { kind, namespace, name, .. } = reference;
+        let is_listed = match namespace {
+            Some(namespace) => self.namespaces.is_empty() || self.namespaces.contains(namespace),
+            None => self.namespaces.is_empty() || !kind.is_namespaced(),
+        };
+        let is_it = |(other, place, same): &(Kind, Option<String>, String)| {
+            other == kind && same == name && (namespace.is_none() || place == namespace)
+        };
+        is_listed && self.kinds.contains(kind) && !self.objects.iter().any(is_it)
+    }
+}
+
+/// What there is to say about an object.
+pub(super) fn notes(object: &TektonObject, known: &KnownObjects) -> Vec<Note> {
+    let errors = validate(object.manifest.clone()).unwrap_or_default();
+    let mut notes: Vec<_> = errors.iter().map(error_note).collect();
+    let absent = references(&object.manifest).into_iter().filter(|reference| known.lacks(reference));
+    notes.extend(absent.map(|reference| hint(&reference)));
+    notes
+}
+
+fn error_note(error: &FieldError) -> Note {
+    // The details stand in a line of their own.
+    let text = error.to_string().trim_end_matches([':', ' ']).replace('\n', "; ");
+    Note { kind: NoteKind::Error, text }
+}
+
+fn hint(reference: &Reference) -> Note {
+    let Reference { path, kind, namespace, name } = reference;
+    let place =
+        namespace.as_ref().map(|namespace| format!(" in the namespace {namespace}")).unwrap_or_default();
+    Note { kind: NoteKind::Hint, text: format!("{path}: there is no {} `{name}`{place}", kind.name()) }
+}
