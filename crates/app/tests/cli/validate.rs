@@ -32,7 +32,7 @@ spec:
   source: {type: Git, git: {url: 'https://github.com/acme/app'}}
   trigger:
     triggerSecret: hook
-    when: [{name: n, type: GitHub, github: {events: [push], branches: [main]}}]
+    when: [{name: push, type: GitHub, github: {events: [push], branches: [main]}}]
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -74,7 +74,7 @@ fn a_folder_is_checked_with_its_references() {
         &found,
         &[
             &format!("Build team-a/app in {file}"),
-            "  error   rule when[0] \"n\": the event `push` is unknown, write `Push`",
+            "  error   rule when[0] \"push\": the event `push` is unknown, write `Push`",
             &format!("EventListener team-a/web in {file}"),
             "1 Builds with rules, 1 with errors, 0 with hints.",
             "2 objects of Tekton Triggers, 1 with errors, 1 with hints.",
@@ -157,7 +157,7 @@ spec: {}
         &[
             &file,
             "  error   document 1 is no Kubernetes object: `apiVersion` is missing",
-            &format!("Build odd in {file}"),
+            &format!("Build default/odd in {file}"),
             &format!("{}/no.yaml", path(&folder)),
             &format!("EventListener default/l in {file}"),
             "  error   must be a string, not the boolean false: spec.triggers[0].name",

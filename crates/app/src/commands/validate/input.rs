@@ -90,13 +90,11 @@ impl Input {
 
     fn add(&mut self, object: Value, file: String) {
         if object["kind"] == "Build" {
-            let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+            let place = format!("Build {}/{} in {file}", text("namespace"), text("name"));
             match serde_json::from_value(object) {
                 Ok(build) => self.builds.push(Located { object: build, file: Some(file) }),
-                Err(error) => {
-                    let place = format!("Build {name} in {file}");
-                    self.unreadable.push(Unreadable::new(&place, error));
-                }
+                Err(error) => self.unreadable.push(Unreadable::new(&place, error)),
             }
         } else if let Some(object) = TektonObject::of(object) {
             self.add_tekton_object(object, Some(file));
