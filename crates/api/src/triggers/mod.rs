@@ -9,12 +9,12 @@
 //!
 //! Source: <https://tekton.dev/docs/triggers/>.
 
+mod core_interceptors;
 mod decode;
 mod event_listener;
 mod interceptor;
 
 mod kind;
-mod legacy;
 mod object;
 mod references;
 mod selector;

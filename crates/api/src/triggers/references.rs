@@ -1,9 +1,11 @@
 use serde_json::Value;
 
-use super::{EventListener, InterceptorRef, Kind, Trigger, TriggerInterceptor, TriggerSpec};
+use super::{
+    EventListener, InterceptorRef, Kind, Trigger, TriggerInterceptor, TriggerSpec, core_interceptors,
+};
 
-/// Interceptors that need no object: those that Tekton brings, and that of this program.
-const BUILT_IN: [&str; 6] = ["bitbucket", "cel", "git", "github", "gitlab", "slack"];
+/// The interceptor of this program. Like those that Tekton brings, it needs no object.
+const OWN: &str = "git";
 
 /// An object that another one refers to by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +101,7 @@ impl Found<'_> {
             let path = format!("{at}.interceptors[{index}].ref");
             if reference.kind == InterceptorRef::NAMESPACED {
                 self.add(path, Kind::Interceptor, &reference.name);
-            } else if !BUILT_IN.contains(&reference.name.as_str()) {
+            } else if reference.name != OWN && !core_interceptors::NAMES.contains(&reference.name.as_str()) {
                 self.add(path, Kind::ClusterInterceptor, &reference.name);
             }
         }

@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::decode::{Decode, DecodeError, Decoder};
-use super::{Kind, legacy};
+use super::{Kind, core_interceptors};
 use crate::limits::{LARGEST_INTERCEPTOR_PARAMS, MOST_HEADERS, MOST_INTERCEPTOR_PARAMS};
 
 /// An interceptor of a trigger or a group: a reference with params, or a webhook, which counts before a reference.
@@ -44,7 +44,9 @@ impl Decode for TriggerInterceptor {
             other: Map::new(),
         };
         let has_reference = interceptor.reference.is_some();
-        if let Some((reference, params)) = legacy::take(&mut fields, decoder, has_reference)? {
+        if let Some((reference, params)) =
+            core_interceptors::take_legacy(&mut fields, decoder, has_reference)?
+        {
             interceptor.reference = Some(reference);
             interceptor.params = params;
         }

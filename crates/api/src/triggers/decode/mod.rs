@@ -32,7 +32,7 @@ pub(super) struct Notes {
 /// A field of an interceptor that only `v1alpha1` has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LegacyField {
-    /// `github`, `gitlab`, `bitbucket` or `cel`.
+    /// The name of the field, such as `cel`.
     pub(super) name: &'static str,
     /// Whether it was rewritten to a reference with params. Otherwise it counts for nothing.
     pub(super) is_rewritten: bool,

@@ -1,5 +1,6 @@
 use super::names::canonical_header_name;
 use super::{Context, Report};
+use crate::triggers::core_interceptors::EXCLUSIVE_FIELDS;
 use crate::triggers::{HeaderValue, ObjectReference, TriggerInterceptor, WebhookInterceptor};
 
 /// Reports that an entry of a list is `null`; `what` is its name in the singular.
@@ -22,9 +23,8 @@ pub(super) fn check_interceptor(
     let legacy = context.notes.legacy.get(at).into_iter().flatten();
     let left = legacy.filter(|field| !field.is_rewritten && field.name != "cel").count();
     if context.is_alpha && left + usize::from(interceptor.webhook.is_some()) > 1 {
-        let [webhook, github, gitlab] =
-            ["webhook", "github", "gitlab"].map(|field| format!("{at}.interceptor.{field}"));
-        report.multiple_of(&[&webhook, &github, &gitlab]);
+        let paths = EXCLUSIVE_FIELDS.map(|field| format!("{at}.interceptor.{field}"));
+        report.multiple_of(&paths.each_ref().map(String::as_str));
     }
 }
 

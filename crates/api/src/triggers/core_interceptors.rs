@@ -1,6 +1,6 @@
-//! The interceptors that `v1alpha1` writes as fields of their own: `github`, `gitlab`, `bitbucket` and `cel`.
+//! The interceptors that Tekton brings, and the fields of their own that `v1alpha1` has for four of them.
 //!
-//! Tekton's admission rewrites them to a reference with params. Objects that it has not seen still have them.
+//! Tekton's admission rewrites these fields to a reference with params. Objects that it has not seen still have them.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,11 +9,16 @@ use super::decode::{Decode, DecodeError, Decoder, Fields};
 use super::{InterceptorParam, InterceptorRef};
 use crate::limits::MOST_LEGACY_ENTRIES;
 
-/// The fields, in the order in which the first one counts.
+/// The names of the interceptors.
+pub(super) const NAMES: [&str; 5] = ["bitbucket", "cel", "github", "gitlab", "slack"];
+/// The fields of an interceptor that Tekton names where more than one is set. It counts that of Bitbucket too.
+pub(super) const EXCLUSIVE_FIELDS: [&str; 3] = ["webhook", "github", "gitlab"];
+
+/// The fields of `v1alpha1`, in the order in which the first one counts.
 const FIELDS: [&str; 4] = ["bitbucket", "cel", "github", "gitlab"];
 
 /// Takes these fields out of those of an interceptor, and rewrites the first one unless there is a reference.
-pub(super) fn take(
+pub(super) fn take_legacy(
     fields: &mut Fields,
     decoder: &mut Decoder,
     has_reference: bool,
