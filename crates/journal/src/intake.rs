@@ -35,6 +35,16 @@ pub trait Intake: Send + Sync + 'static {
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
 
+    /// The same as [`Self::append`], and a settled delivery that has started nothing becomes pending again, too. It has
+    /// started nothing if every attempt was recorded without a launch, and no replay was requested. Its facts and
+    /// decisions stay until the next attempt ends.
+    ///
+    /// Atomic: of many calls for one delivery, one returns [`AppendOutcome::Reopened`].
+    fn append_to_decide_again(
+        &self,
+        delivery: Verified<Delivery>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
+
     /// Whether the journal accepts writes now. Writes a few bytes, as durably as a delivery.
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 
@@ -51,7 +61,7 @@ pub enum AppendOutcome {
     InProgress,
     /// The same delivery was settled before. Nothing will run.
     Settled,
-    /// The same delivery had failed. It is pending again.
+    /// The same delivery had failed, or had started nothing. It is pending again.
     Reopened,
     /// The same delivery had failed, and stays so: [`Intake::append_if_unknown`].
     Failed,

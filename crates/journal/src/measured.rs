@@ -77,6 +77,13 @@ impl Intake for Measured {
         self.appended(Instant::now(), self.inner.append_if_unknown(delivery, decided))
     }
 
+    fn append_to_decide_again(
+        &self,
+        delivery: Verified<Delivery>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.appended(Instant::now(), self.inner.append_to_decide_again(delivery))
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.counted(Call::Note, self.inner.check())
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use trigger_core::{Delivery, Facts, Replay, Verification, Verified};
 
 use crate::body::StoredBody;
+use crate::reopening::Reopens;
 use crate::space_request::SpaceRequest;
 use crate::stored_record::{StoredDecision, StoredLaunch};
 use crate::{
@@ -28,8 +29,8 @@ pub(crate) struct NewDelivery {
     pub(crate) decisions: Option<String>,
     /// The facts that they rest on.
     pub(crate) facts: Option<String>,
-    /// Whether the delivery becomes pending again if it had failed.
-    pub(crate) reopens: bool,
+    /// When the delivery becomes pending again if it is known.
+    pub(crate) reopens: Reopens,
 }
 
 /// The facts of a claimed delivery in their stored form.
@@ -62,6 +63,8 @@ pub(crate) struct AttemptResult {
     pub(crate) error: Option<String>,
     pub(crate) decisions: String,
     pub(crate) launches: String,
+    /// Whether no attempt that is recorded has started a run, this one included.
+    pub(crate) is_idle: bool,
 }
 
 impl NewDelivery {
@@ -78,7 +81,7 @@ impl NewDelivery {
             decisions = Some(encode_decisions(decided.decisions)?);
             facts = encode_facts(&decided.facts)?;
         }
-        let reopens = true;
+        let reopens = Reopens::Failed;
         Ok(Self {
             delivery,
             repository,
@@ -95,7 +98,12 @@ impl NewDelivery {
 
     /// The same, which leaves a delivery that had failed as it is.
     pub(crate) fn if_unknown(self) -> Self {
-        Self { reopens: false, ..self }
+        Self { reopens: Reopens::Nothing, ..self }
+    }
+
+    /// The same, which makes a settled delivery pending, too, if it has started nothing.
+    pub(crate) fn reopening_idle(self) -> Self {
+        Self { reopens: Reopens::FailedOrIdle, ..self }
     }
 
     pub(crate) fn body_bytes(&self) -> usize {
@@ -170,8 +178,9 @@ impl NewVerification {
 impl AttemptResult {
     pub(crate) fn new(token: ClaimToken, settlement: Settlement) -> Result<Self, JournalError> {
         let Settlement { decisions, launches, error } = settlement;
+        let is_idle = launches.is_empty();
         let (decisions, launches) = (encode_decisions(decisions)?, encode_launches(launches)?);
-        Ok(Self { token, error, decisions, launches })
+        Ok(Self { token, error, decisions, launches, is_idle })
     }
 }
 

@@ -37,6 +37,10 @@ impl Intake for KeepsNothing {
         answer(AppendOutcome::New)
     }
 
+    fn append_to_decide_again(&self, _: Verified<Delivery>) -> Answer<'_, AppendOutcome> {
+        answer(AppendOutcome::New)
+    }
+
     fn check(&self) -> Answer<'_, ()> {
         answer(())
     }

@@ -8,9 +8,9 @@ use super::row::column;
 use super::session::Session;
 use super::{Store, text};
 use crate::new_delivery::NewDelivery;
-use crate::reopening::{FailedRow, Reopening};
+use crate::reopening::{KnownRow, LaunchHistory, Reopening, Reopens};
 use crate::timestamp::to_nanoseconds;
-use crate::{AppendOutcome, JournalError};
+use crate::{AppendOutcome, JournalError, State};
 
 /// How often an append is repeated because the row disappeared, or was no longer failed. Other replicas have to prune
 /// or reopen it in between, so a second time is already rare.
@@ -44,12 +44,13 @@ const INSERT: &str = "\
     ) \
     SELECT id FROM new";
 
-/// Returns a failed delivery that arrived again to the queue, as [`Reopening`] says, unless another replica has changed
-/// its verification since it was read. The body is stored again, because it may have been pruned. The result of the last
+/// Returns a delivery that arrived again to the queue, as [`Reopening`] says, unless another replica has changed its state
+/// or its verification since it was read. The body is stored again, because it may have been pruned. The result of the last
 /// attempt stays until the next one ends, and so do the facts.
 const REOPEN: &str = "\
     WITH known AS ( \
       UPDATE deliveries SET state = 'pending', ready_at = clock(), due = NULL, settled_at = NULL, \
+        idle_attempts = CASE WHEN state = 'settled' THEN attempts ELSE idle_attempts END, \
         received_at = $2, proof = $9, tenant = $10, tier = 0, size = $11, length = $16, \
         event = CASE WHEN $15 THEN $3 ELSE event END, \
         repository = CASE WHEN $15 THEN $4 ELSE repository END, \
@@ -57,7 +58,7 @@ const REOPEN: &str = "\
         path = CASE WHEN $15 THEN $6 ELSE path END, \
         provider_id = CASE WHEN $15 THEN $7 ELSE provider_id END, \
         headers = CASE WHEN $15 THEN $8 ELSE headers END \
-      WHERE id = $1 AND state = 'failed' AND proof = $14 RETURNING seq, id \
+      WHERE id = $1 AND state = $17 AND proof = $14 RETURNING seq, id \
     ), kept AS ( \
       INSERT INTO bodies (delivery, encoding, bytes) SELECT seq, $12, $13 FROM known \
       ON CONFLICT (delivery) DO UPDATE SET encoding = excluded.encoding, bytes = excluded.bytes \
@@ -67,6 +68,14 @@ const REOPEN: &str = "\
 const STATES: &str = "SELECT id, state FROM deliveries WHERE id = ANY($1)";
 
 const FAILED: &str = "SELECT proof, headers, tier FROM deliveries WHERE id = $1 AND state = 'failed'";
+
+/// Reads a settled delivery, and locks it until the transaction ends: a replay locks it, too.
+const SETTLED: &str = "\
+    SELECT proof, headers, tier, launches, attempts, idle_attempts FROM deliveries \
+    WHERE id = $1 AND state = 'settled' FOR NO KEY UPDATE";
+
+/// A statement of its own after [`SETTLED`], so that it sees a replay that was waited for.
+const HAS_REPLAY: &str = "SELECT EXISTS (SELECT FROM deliveries WHERE replay_of = $1) AS has_replay";
 
 impl Operation for NewDelivery {
     type Answer = AppendOutcome;
@@ -106,7 +115,7 @@ impl Operation for NewDelivery {
     }
 }
 
-/// Inserts the deliveries that are not known, and reopens those that had failed and may be reopened.
+/// Inserts the deliveries that are not known, and reopens those that have failed or started nothing and may be reopened.
 async fn append_all(store: &Store, session: Session, operations: &[&NewDelivery]) -> Answers<AppendOutcome> {
     if operations.is_empty() {
         session.keep();
@@ -137,9 +146,12 @@ async fn append_all(store: &Store, session: Session, operations: &[&NewDelivery]
             continue;
         }
         let answer = match states.remove(operation.id().as_str()).as_deref() {
+            Some("settled") if operation.reopens == Reopens::FailedOrIdle => {
+                reopen_idle(store, &session, operation).await
+            }
             Some("settled") => Ok(AppendOutcome::Settled),
             Some("pending" | "claimed") => Ok(AppendOutcome::InProgress),
-            Some("failed") if !operation.reopens => Ok(AppendOutcome::Failed),
+            Some("failed") if operation.reopens == Reopens::Nothing => Ok(AppendOutcome::Failed),
             _ => reopen_or_insert(store, &session, operation).await,
         };
         answers.push(answer);
@@ -157,10 +169,10 @@ async fn reopen_or_insert(
     new: &NewDelivery,
 ) -> Result<AppendOutcome, JournalError> {
     for _ in 0..MOST_TRIES {
-        if new.reopens
+        if new.reopens != Reopens::Nothing
             && let Some(stored) = failed_row(session, new).await?
         {
-            let reopened = reopen(session, new, &stored).await;
+            let reopened = reopen(session, new, State::Failed, &stored).await;
             if reopened.as_ref().map_or(true, |known| !known.is_empty()) {
                 store.wakeups.announce();
             }
@@ -171,7 +183,7 @@ async fn reopen_or_insert(
         match states(session, &[new]).await?.remove(new.id().as_str()).as_deref() {
             Some("settled") => return Ok(AppendOutcome::Settled),
             Some("pending" | "claimed") => return Ok(AppendOutcome::InProgress),
-            Some(_) if !new.reopens => return Ok(AppendOutcome::Failed),
+            Some(_) if new.reopens == Reopens::Nothing => return Ok(AppendOutcome::Failed),
             Some(_) => {}
             None => {
                 if !insert(session, &[new]).await?.is_empty() {
@@ -182,6 +194,45 @@ async fn reopen_or_insert(
         }
     }
     Err(JournalError::unavailable_because("other replicas keep changing the delivery"))
+}
+
+/// Reopens a settled delivery that has started nothing. In a transaction, so that no replay is made in between.
+async fn reopen_idle(
+    store: &Store,
+    session: &Session,
+    new: &NewDelivery,
+) -> Result<AppendOutcome, JournalError> {
+    // The session is discarded after an error, and its transaction with it.
+    session.batch_execute("BEGIN").await?;
+    let reopened = match idle_row(session, new).await? {
+        Some(stored) => reopen(session, new, State::Settled, &stored).await?,
+        None => Vec::new(),
+    };
+    let committed = session.batch_execute("COMMIT").await;
+    if reopened.is_empty() {
+        committed?;
+        // Another replica may have reopened it.
+        return reopen_or_insert(store, session, new).await;
+    }
+    store.wakeups.announce();
+    committed?;
+    Ok(AppendOutcome::Reopened)
+}
+
+/// A settled delivery that has started nothing.
+async fn idle_row(session: &Session, new: &NewDelivery) -> Result<Option<KnownRow>, JournalError> {
+    let id = new.id().as_str();
+    let rows = session.query(SETTLED, &[&id]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let stored = known_row(row)?;
+    let history = LaunchHistory {
+        tier: stored.tier,
+        launches: column(row, "launches")?,
+        attempts: column::<i32>(row, "attempts")?.into(),
+        idle_attempts: column::<i32>(row, "idle_attempts")?.into(),
+        has_replay: column(&session.query_one(HAS_REPLAY, &[&id]).await?, "has_replay")?,
+    };
+    Ok(history.is_idle().then_some(stored))
 }
 
 async fn insert(session: &Session, deliveries: &[&NewDelivery]) -> Result<Vec<Row>, tokio_postgres::Error> {
@@ -221,14 +272,23 @@ async fn insert(session: &Session, deliveries: &[&NewDelivery]) -> Result<Vec<Ro
         .await
 }
 
-async fn failed_row(session: &Session, new: &NewDelivery) -> Result<Option<FailedRow>, JournalError> {
+async fn failed_row(session: &Session, new: &NewDelivery) -> Result<Option<KnownRow>, JournalError> {
     let rows = session.query(FAILED, &[&new.id().as_str()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let tier = u8::try_from(column::<i16>(row, "tier")?).unwrap_or(u8::MAX);
-    Ok(Some(FailedRow { verification: column(row, "proof")?, headers: column(row, "headers")?, tier }))
+    rows.first().map(known_row).transpose()
 }
 
-async fn reopen(session: &Session, new: &NewDelivery, stored: &FailedRow) -> Result<Vec<Row>, JournalError> {
+fn known_row(row: &Row) -> Result<KnownRow, JournalError> {
+    let tier = u8::try_from(column::<i16>(row, "tier")?).unwrap_or(u8::MAX);
+    Ok(KnownRow { verification: column(row, "proof")?, headers: column(row, "headers")?, tier })
+}
+
+/// Makes a delivery pending that is in this state. The id, unless another replica has changed it.
+async fn reopen(
+    session: &Session,
+    new: &NewDelivery,
+    from: State,
+    stored: &KnownRow,
+) -> Result<Vec<Row>, JournalError> {
     let delivery = &new.delivery;
     let reopening = Reopening::of(new, stored)?;
     let reopened = session
@@ -251,6 +311,7 @@ async fn reopen(session: &Session, new: &NewDelivery, stored: &FailedRow) -> Res
                 &stored.verification,
                 &reopening.replaces_request,
                 &new.length(),
+                &from.name(),
             ],
         )
         .await?;

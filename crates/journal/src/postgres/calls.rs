@@ -59,6 +59,17 @@ impl Intake for PostgresJournal {
         .boxed()
     }
 
+    fn append_to_decide_again(
+        &self,
+        delivery: Verified<Delivery>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        async move {
+            let new = NewDelivery::new(delivery, None)?.reopening_idle();
+            Box::pin(self.store.sessions.call(self.appends.submit(new))).await
+        }
+        .boxed()
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.store.sessions.serve(statements::write_heartbeat(&self.store))
     }

@@ -14,13 +14,14 @@ const LOCK: i64 = 0x7368_6970_7472_6967;
 const PROGRAM: &str = "shipwright-trigger";
 
 /// The steps from an empty schema to the current one. The version of a schema is the number of its steps.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// Why the schema of a database cannot be used.

@@ -26,15 +26,17 @@ pub(super) struct AttemptEnd {
 const END: &str = "\
     WITH ending AS ( \
       SELECT * FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], \
-          $7::text[], $8::text[]) \
-        AS e (id, attempt, state, due, delay, fault, decisions, launches) \
+          $7::text[], $8::text[], $9::boolean[]) \
+        AS e (id, attempt, state, due, delay, fault, decisions, launches, is_idle) \
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     held AS MATERIALIZED ( \
-      SELECT d.seq, e.state, e.due, e.delay, e.fault, e.decisions, e.launches \
+      SELECT d.seq, e.state, e.due, e.delay, e.fault, e.decisions, e.launches, e.is_idle \
       FROM deliveries d JOIN ending e ON d.id = e.id \
       WHERE d.state = 'claimed' AND d.attempts = e.attempt ORDER BY d.id FOR UPDATE OF d \
     ) \
     UPDATE deliveries d SET state = h.state, fault = h.fault, decisions = h.decisions, launches = h.launches, \
+      idle_attempts = CASE WHEN h.is_idle AND d.attempts <= d.idle_attempts + 1 THEN d.attempts \
+        ELSE d.idle_attempts END, \
       settled_at = CASE WHEN h.state <> 'pending' THEN (SELECT now FROM moment) END, \
       due = CASE WHEN h.state = 'pending' THEN h.due END, \
       ready_at = CASE \
@@ -111,6 +113,7 @@ impl Operation for AttemptEnd {
         let column_of = |of: fn(&Self) -> &str| operations.iter().map(|end| of(end)).collect::<Vec<_>>();
         let number = |of: fn(&Self) -> i64| operations.iter().map(|end| of(end)).collect::<Vec<_>>();
         let attempts: Vec<_> = operations.iter().map(|end| attempt(&end.result.token)).collect();
+        let idle: Vec<_> = operations.iter().map(|end| end.result.is_idle).collect();
         let errors: Vec<_> = operations.iter().map(|end| end.result.error.as_deref().map(text)).collect();
         let ended = session
             .query(
@@ -124,6 +127,7 @@ impl Operation for AttemptEnd {
                     &errors,
                     &column_of(|end| &end.result.decisions),
                     &column_of(|end| &end.result.launches),
+                    &idle,
                 ],
             )
             .await;

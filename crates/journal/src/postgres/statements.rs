@@ -19,11 +19,11 @@ const FIND: &str = concat!(
      FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq WHERE d.id = $1"
 );
 
-/// Copies a settled or failed delivery, under another id. All parts see one snapshot, so a body that is pruned
-/// meanwhile is copied nevertheless.
+/// Copies a settled or failed delivery, under another id. All parts see one snapshot. The original is locked, so that it is
+/// not decided again at the same moment.
 const REPLAY: &str = "\
     WITH old AS MATERIALIZED ( \
-      SELECT seq, state, tier FROM deliveries WHERE id = $1 AND tier < 2 \
+      SELECT seq, state, tier FROM deliveries WHERE id = $1 AND tier < 2 FOR NO KEY UPDATE \
     ), moment AS MATERIALIZED (SELECT clock() AS now), \
     new AS ( \
       INSERT INTO deliveries (id, state, ready_at, received_at, event, repository, source, path, \

@@ -3,11 +3,11 @@ use rusqlite::{Connection, named_params};
 
 use crate::body::StoredBody;
 use crate::new_delivery::NewDelivery;
-use crate::reopening::{FailedRow, Reopening};
+use crate::reopening::{KnownRow, LaunchHistory, Reopening, Reopens};
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, State};
 
-/// Inserts the delivery if its id is unknown; reopens it if it had failed and may be reopened.
+/// Inserts the delivery if its id is unknown; reopens it if it has failed or started nothing, and may be reopened.
 pub(super) fn append(
     store: &Connection,
     new: &NewDelivery,
@@ -50,24 +50,47 @@ pub(super) fn append(
     let (sequence, state, stored) = store
         .prepare_cached("SELECT seq, state, proof, headers, tier FROM deliveries WHERE id = :id")?
         .query_row(named_params! { ":id": delivery.id.as_str() }, |row| {
-            let stored = FailedRow { verification: row.get(2)?, headers: row.get(3)?, tier: row.get(4)? };
+            let stored = KnownRow { verification: row.get(2)?, headers: row.get(3)?, tier: row.get(4)? };
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, stored))
         })?;
-    match state.as_str() {
-        "failed" if !new.reopens => Ok(AppendOutcome::Failed),
-        "failed" => reopen(store, sequence, new, &stored, now).map(|()| AppendOutcome::Reopened),
-        "settled" => Ok(AppendOutcome::Settled),
+    match (state.as_str(), new.reopens) {
+        ("failed", Reopens::Nothing) => Ok(AppendOutcome::Failed),
+        ("failed", Reopens::Failed | Reopens::FailedOrIdle) => {
+            reopen(store, sequence, new, &stored, now).map(|()| AppendOutcome::Reopened)
+        }
+        ("settled", Reopens::FailedOrIdle) if launch_history(store, sequence)?.is_idle() => {
+            reopen(store, sequence, new, &stored, now).map(|()| AppendOutcome::Reopened)
+        }
+        ("settled", _) => Ok(AppendOutcome::Settled),
         _ => Ok(AppendOutcome::InProgress),
     }
 }
 
-/// Returns a failed delivery that arrived again to the queue, as [`Reopening`] says. The body is stored again, because it
+fn launch_history(store: &Connection, sequence: i64) -> rusqlite::Result<LaunchHistory> {
+    store
+        .prepare_cached(
+            "SELECT tier, launches, attempts, idle_attempts, \
+               EXISTS (SELECT 1 FROM deliveries r WHERE r.replay_of = d.id) \
+             FROM deliveries d WHERE seq = :seq",
+        )?
+        .query_row(named_params! { ":seq": sequence }, |row| {
+            Ok(LaunchHistory {
+                tier: row.get(0)?,
+                launches: row.get(1)?,
+                attempts: row.get(2)?,
+                idle_attempts: row.get(3)?,
+                has_replay: row.get(4)?,
+            })
+        })
+}
+
+/// Returns a delivery that arrived again to the queue, as [`Reopening`] says. The body is stored again, because it
 /// may have been pruned. The result of the last attempt stays until the next one ends, and so do the facts.
 fn reopen(
     store: &Connection,
     sequence: i64,
     new: &NewDelivery,
-    stored: &FailedRow,
+    stored: &KnownRow,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let delivery = &new.delivery;
@@ -91,7 +114,8 @@ fn reopen(
     }
     store
         .prepare_cached(
-            "UPDATE deliveries SET state = 'pending', ready_at = :now, settled_at = NULL, \
+            "UPDATE deliveries SET ready_at = :now, settled_at = NULL, \
+               idle_attempts = iif(state = 'settled', attempts, idle_attempts), state = 'pending', \
                received_at = :received_at, proof = :proof, tenant = :tenant, tier = 0, size = :size \
              WHERE seq = :seq",
         )?

@@ -68,6 +68,13 @@ impl Intake for SqliteJournal {
         self.append_new(NewDelivery::new(delivery, decided).map(NewDelivery::if_unknown))
     }
 
+    fn append_to_decide_again(
+        &self,
+        delivery: Verified<Delivery>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.append_new(NewDelivery::new(delivery, None).map(NewDelivery::reopening_idle))
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         let check = self.write(0, |context| {
             statements::write_heartbeat(context.store, context.now)?;

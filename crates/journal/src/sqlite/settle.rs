@@ -42,7 +42,8 @@ pub(super) fn settle(store: &Connection, result: &AttemptResult, now: Timestamp)
     let changed = store
         .prepare_cached(
             "UPDATE deliveries SET state = :state, ready_at = NULL, settled_at = :now, fault = :error, \
-               decisions = :decisions, launches = :launches \
+               decisions = :decisions, launches = :launches, \
+               idle_attempts = iif(:is_idle AND attempts <= idle_attempts + 1, attempts, idle_attempts) \
              WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
         )?
         .execute(named_params! {
@@ -53,6 +54,7 @@ pub(super) fn settle(store: &Connection, result: &AttemptResult, now: Timestamp)
             ":error": result.error,
             ":decisions": result.decisions,
             ":launches": result.launches,
+            ":is_idle": result.is_idle,
         })?;
     Ok(changed == 1)
 }
@@ -71,7 +73,8 @@ pub(super) fn release(
     let changed = store
         .prepare_cached(
             "UPDATE deliveries SET state = 'pending', ready_at = :due, fault = :error, \
-               decisions = :decisions, launches = :launches \
+               decisions = :decisions, launches = :launches, \
+               idle_attempts = iif(:is_idle AND attempts <= idle_attempts + 1, attempts, idle_attempts) \
              WHERE id = :id AND state = 'claimed' AND attempts = :attempt",
         )?
         .execute(named_params! {
@@ -81,6 +84,7 @@ pub(super) fn release(
             ":error": result.error,
             ":decisions": result.decisions,
             ":launches": result.launches,
+            ":is_idle": result.is_idle,
         })?;
     Ok(changed == 1)
 }

@@ -136,6 +136,13 @@ impl Intake for SuicidalJournal {
         self.appended(|| self.inner.append_if_unknown(delivery, decided))
     }
 
+    fn append_to_decide_again(
+        &self,
+        delivery: Verified<Delivery>,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.appended(|| self.inner.append_to_decide_again(delivery))
+    }
+
     fn check(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         self.inner.check()
     }

@@ -5,6 +5,7 @@ pub(crate) mod appending;
 pub(crate) mod arriving;
 pub(crate) mod claiming;
 pub(crate) mod clocks;
+pub(crate) mod deciding_again;
 pub(crate) mod entries;
 pub(crate) mod facts;
 pub(crate) mod fairness;
@@ -122,6 +123,18 @@ macro_rules! suite {
                 keys_count,
                 a_replay_needs_room_and_its_original_makes_none,
                 shares_list_the_largest_tenants_first,
+            ]);
+            $crate::contract::tests!($new, deciding_again: [
+                a_settled_delivery_that_started_nothing_is_reopened_as_often_as_it_is_wanted,
+                of_many_calls_one_reopens,
+                a_failed_delivery_and_an_unknown_one_are_queued,
+                a_delivery_that_started_a_run_is_never_reopened,
+                a_delivery_with_an_attempt_that_was_not_recorded_is_not_reopened,
+                a_delivery_that_was_released_without_a_run_is_reopened,
+                a_replayed_delivery_is_not_reopened,
+                of_a_replay_and_a_reopening_at_once_one_happens,
+                a_delivery_without_its_body_is_reopened_and_a_key_is_not,
+                a_delivery_decided_again_is_decided_for_all_its_keys,
             ]);
             $crate::contract::tests!($new, rejecting: [
                 rejections_are_retained_newest_first,

@@ -6,14 +6,14 @@ use futures::future::join_all;
 use tokio::task::JoinSet;
 use trigger_core::ObjectKey;
 use trigger_journal::{
-    AppendOutcome, ClaimRequest, History as _, Intake as _, Journal as _, PostgresJournal, Query, Queue as _,
-    Retention, Settlement,
+    AppendOutcome, ClaimRequest, Decided, History as _, Intake as _, Journal as _, PostgresJournal, Query,
+    Queue as _, Retention, Settlement,
 };
 
 use super::{database, long_timeouts, open};
 use crate::contract::quotas::large;
 use crate::contract::{LONG, append, claim_all, claim_one};
-use crate::delivery::{push, verified_by};
+use crate::delivery::{push, skipped, verified, verified_by};
 
 #[tokio::test]
 async fn replicas_that_append_for_one_tenant_exceed_its_quota_by_little() {
@@ -52,6 +52,25 @@ async fn of_fifty_calls_to_two_replicas_one_is_new() {
     let others = answers.iter().filter(|answer| **answer == AppendOutcome::InProgress).count();
     assert_eq!((new, others), (1, 49));
     claim_one(&*journals[0]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_calls_to_two_replicas_one_decides_a_delivery_again() {
+    let Some(journals) = two().await else { return };
+    for number in 0..20 {
+        let sent = push(&number.to_string(), 0);
+        let decided = Some(Decided { decisions: vec![skipped("r")], ..Decided::default() });
+        journals[0].append_decided(verified(sent.clone()), decided).await.unwrap();
+        let calls = (0..8).map(|call| {
+            let (journal, sent) = (Arc::clone(&journals[call % 2]), sent.clone());
+            tokio::spawn(async move { journal.append_to_decide_again(verified(sent)).await.unwrap() })
+        });
+        let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        let reopened = answers.iter().filter(|answer| **answer == AppendOutcome::Reopened).count();
+        let others = answers.iter().filter(|answer| **answer == AppendOutcome::InProgress).count();
+        assert_eq!((reopened, others), (1, 7), "{answers:?}");
+        claim_one(&*journals[0]).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
