@@ -49,7 +49,7 @@ mod traces;
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};
 pub use options::{
-    AdminAuth, AdminOptions, HookPath, ImageOptions, LeaseOptions, ProgramOptions, RegistryHook,
+    AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, ProgramOptions, RegistryHook,
     RegistryHookOptions, RetentionOptions, WorkOptions,
 };
 pub use program::Program;

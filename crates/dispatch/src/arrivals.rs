@@ -23,13 +23,24 @@ use trigger_core::{
 use trigger_journal::{
     AppendOutcome, CheckRecord, Decided, DecisionRecord, Journal, JournalError, OutcomeRecord, Record, State,
 };
-use trigger_rules::Predicate;
+use trigger_rules::{Predicate, SAME_PUSH};
 
 use crate::record;
 
 /// How many further deliveries one namespace gets of one delivery. Each stands for one more hook at the provider that
 /// sends the same event with another key; two are a mistake already.
 pub(crate) const MOST_FURTHER: usize = 8;
+
+/// Which settled deliveries are decided again when their provider sends them again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DecideAgain {
+    /// None.
+    #[default]
+    Never,
+    /// Those that have started nothing. The sender has to have every key of the known delivery, and no rule was skipped
+    /// because another delivery had started a run for the same push.
+    NothingStarted,
+}
 
 /// The result of storing an arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +62,13 @@ pub struct Stored {
 ///
 /// A delivery that had failed is retried for the tenants whose keys verify this arrival. A further key is stored if the
 /// known delivery was not decided yet, or if its decisions show a rule that was skipped because this very Secret had
-/// not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again.
+/// not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again, unless
+/// `decide_again` lets deliveries that have started nothing do so.
 pub async fn store_arrival(
     journal: &dyn Journal,
     arrival: Arrival,
     decided: Option<Decided>,
+    decide_again: DecideAgain,
 ) -> Result<Stored, JournalError> {
     let Arrival { delivery, waiting } = arrival;
     let id = delivery.value().id.clone();
@@ -90,7 +103,7 @@ pub async fn store_arrival(
             stored.note(id.clone(), outcome);
         }
     }
-    let further = store_known(journal, &delivery, &known).await?;
+    let further = store_known(journal, &delivery, &known, decide_again).await?;
     stored.started_nothing =
         stored.waiting == 0 && further.is_empty() && has_started_nothing(&known, &delivery);
     for (id, outcome) in further {
@@ -102,11 +115,26 @@ pub async fn store_arrival(
 /// Whether every rule of a known delivery was skipped at its first attempt, and no replay was requested since. An earlier
 /// attempt could have started a run without having recorded it.
 fn has_started_nothing(known: &Record, delivery: &Verified<Delivery>) -> bool {
+    known.attempts <= 1 && is_idle(known, delivery)
+}
+
+impl DecideAgain {
+    /// Whether a known delivery is decided again. The journal knows whether an earlier attempt could have started a run.
+    fn concerns(self, known: &Record, delivery: &Verified<Delivery>) -> bool {
+        let is_same_push = |decision: &DecisionRecord| matches!(&decision.outcome, OutcomeRecord::Skipped { reason, .. } if reason == SAME_PUSH.name());
+        match self {
+            Self::Never => false,
+            Self::NothingStarted => is_idle(known, delivery) && !known.decisions.iter().any(is_same_push),
+        }
+    }
+}
+
+/// Whether every rule of a known delivery was skipped at its last attempt, and no replay was requested since.
+fn is_idle(known: &Record, delivery: &Verified<Delivery>) -> bool {
     let is_skipped = |decision: &DecisionRecord| matches!(decision.outcome, OutcomeRecord::Skipped { .. });
     let has_all_keys =
         known.verification.keys.iter().all(|key| delivery.verification().is_by_secret(&key.secret));
     known.state == State::Settled
-        && known.attempts <= 1
         && known.launches.is_empty()
         && known.replays.is_empty()
         && known.verification.waiting.is_none()
@@ -145,7 +173,7 @@ pub(crate) async fn store_resumed(
             secrets.retain(|secret| !known.verification.is_by_secret(secret));
             goes_on_as.extend((secrets.len() < count).then(|| id.clone()));
         }
-        let further = Further { journal, delivery, namespace: &namespace };
+        let further = Further { journal, delivery, namespace: &namespace, decide_again: DecideAgain::Never };
         // When it was stored, these Secrets were due.
         let (stored, _) = further.store(secrets, |_| true).await?;
         goes_on_as.extend(stored.into_iter().map(|(id, _)| id));
@@ -170,11 +198,12 @@ pub(crate) async fn store_without_key(
     Ok(id)
 }
 
-/// Stores what is new in an arrival of a known delivery, and reopens what had failed.
+/// Stores what is new in an arrival of a known delivery, and reopens what had failed or is to be decided again.
 async fn store_known(
     journal: &dyn Journal,
     delivery: &Verified<Delivery>,
     known: &Record,
+    decide_again: DecideAgain,
 ) -> Result<Vec<(DeliveryId, AppendOutcome)>, JournalError> {
     let mut outcomes = Vec::new();
     let mut own = HashSet::new();
@@ -182,20 +211,23 @@ async fn store_known(
         let is_known = |secret: &ObjectKey| known.verification.is_by_secret(secret);
         let (theirs, others): (Vec<_>, Vec<_>) = secrets.into_iter().partition(is_known);
         own.extend(theirs);
-        let further = Further { journal, delivery, namespace: &namespace };
+        let further = Further { journal, delivery, namespace: &namespace, decide_again };
         let (stored, left) = further.store(others, |secret| is_due(known, secret)).await?;
         outcomes.extend(stored);
-        // Another Secret of a tenant whose delivery has failed: it may have been renamed since.
+        // Another Secret of a tenant whose delivery is reopened: it may have been renamed since.
         if known.verification.keys.iter().any(|key| key.secret.namespace == namespace) {
             own.extend(left);
         }
     }
-    if known.state == State::Failed
+    let is_decided_again = decide_again.concerns(known, delivery);
+    if (known.state == State::Failed || is_decided_again)
         && let Some(again) = delivery.clone().with_keys_of(|secret| own.contains(secret))
     {
         let elsewhere = without_key_elsewhere(journal, delivery, known).await?;
         let again = again.without_secrets(|secret| elsewhere.contains(secret));
-        outcomes.push((known.delivery.id.clone(), journal.append(again).await?));
+        let append =
+            if is_decided_again { journal.append_to_decide_again(again) } else { journal.append(again) };
+        outcomes.push((known.delivery.id.clone(), append.await?));
     }
     Ok(outcomes)
 }
@@ -221,6 +253,7 @@ struct Further<'a> {
     journal: &'a dyn Journal,
     delivery: &'a Verified<Delivery>,
     namespace: &'a Arc<str>,
+    decide_again: DecideAgain,
 }
 
 type Outcomes = Vec<(DeliveryId, AppendOutcome)>;
@@ -276,18 +309,22 @@ impl Further<'_> {
     }
 
     /// The outcome for the Secrets that `record` holds, of which `narrowed` is this arrival. It is retried if it had
-    /// failed.
+    /// failed, and may be decided again.
     async fn found(
         &self,
         record: &Record,
         narrowed: Option<Verified<Delivery>>,
     ) -> Result<Option<(DeliveryId, AppendOutcome)>, JournalError> {
         let Some(narrowed) = narrowed else { return Ok(None) };
-        let outcome = match record.state {
-            State::Failed => self.journal.append(narrowed).await?,
-            state => found_in(state),
+        let id = record.delivery.id.clone();
+        let append = match record.state {
+            State::Failed => self.journal.append(narrowed),
+            _ if self.decide_again.concerns(record, &narrowed) => {
+                self.journal.append_to_decide_again(narrowed)
+            }
+            state => return Ok(Some((id, found_in(state)))),
         };
-        Ok(Some((record.delivery.id.clone(), outcome)))
+        Ok(Some((id, append.await?)))
     }
 }
 

@@ -328,7 +328,7 @@ impl Dispatcher {
                 within: launch.min(SECRETS_WITHIN),
                 unsigned: self.settings.allow_unsigned.into(),
             };
-            let resumed = self.abort.run_until_cancelled(resume(claimed, waiting, tools)).await;
+            let resumed = self.abort.run_until_cancelled(Box::pin(resume(claimed, waiting, tools))).await;
             let ended = || Attempt { retryable: Some("the program ends".to_owned()), ..Attempt::default() };
             return resumed.unwrap_or_else(ended);
         }

@@ -51,7 +51,7 @@ mod waiting;
 mod webhook_key;
 mod why;
 
-pub use arrivals::{Stored, store_arrival};
+pub use arrivals::{DecideAgain, Stored, store_arrival};
 pub use dispatcher::{Dispatcher, DispatcherParts, Settings};
 pub use facts::{FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};

@@ -11,7 +11,7 @@ use trigger_core::{
     Arrival, Credential, Delivery, DeliveryId, ObjectKey, Ordinal, ResourceRef, Unsigned, Verified, Verifier,
     WaitingSecret, narrowed_id, narrowed_id_of_secret,
 };
-use trigger_dispatch::{Stored, store_arrival};
+use trigger_dispatch::{DecideAgain, Stored, store_arrival};
 use trigger_journal::{
     AppendOutcome, CheckRecord, ClaimRequest, DecisionRecord, History, Intake, OutcomeRecord, Queue, Record,
     Settlement, SqliteJournal, sqlite,
@@ -79,9 +79,12 @@ impl Scene {
     }
 
     async fn arrive(&self, secrets: &[&str]) -> Stored {
-        store_arrival(&self.journal, Arrival { delivery: by(secrets), waiting: Vec::new() }, None)
-            .await
-            .unwrap()
+        self.arrive_with(secrets, DecideAgain::Never).await
+    }
+
+    async fn arrive_with(&self, secrets: &[&str], decide_again: DecideAgain) -> Stored {
+        let arrival = Arrival { delivery: by(secrets), waiting: Vec::new() };
+        store_arrival(&self.journal, arrival, None, decide_again).await.unwrap()
     }
 
     /// Settles what is claimable with these decisions, or fails it.
@@ -280,7 +283,9 @@ async fn a_waiting_delivery_is_stored_for_secrets_that_have_not_had_their_turn()
         verifier.finish_with_waiting(Unsigned::No).unwrap()
     };
     let scene = Scene::new();
-    let arrive = async |unread: &[&str]| store_arrival(&scene.journal, arrival(unread), None).await.unwrap();
+    let arrive = async |unread: &[&str]| {
+        store_arrival(&scene.journal, arrival(unread), None, DecideAgain::Never).await.unwrap()
+    };
     let stored = arrive(&["team-b/hook", "team-c/hook"]).await;
     assert_eq!((stored.id, stored.outcome, stored.waiting), (received(), AppendOutcome::New, 2));
     assert_eq!(arrive(&["team-b/hook"]).await.waiting, 0, "a redelivery waits once");
@@ -292,4 +297,61 @@ async fn a_waiting_delivery_is_stored_for_secrets_that_have_not_had_their_turn()
     // Secrets of Builds that were made since.
     let stored = arrive(&["team-b/later", "team-d/hook"]).await;
     assert_eq!((stored.outcome, stored.waiting), (AppendOutcome::Settled, 0));
+}
+
+/// A decision on a rule that was skipped for this reason, with a Secret that had verified the delivery.
+fn skipped(reason: &str) -> DecisionRecord {
+    let outcome = OutcomeRecord::Skipped { reason: reason.to_owned(), message: String::new() };
+    DecisionRecord { outcome, ..decision("team-a/hook", true) }
+}
+
+#[tokio::test]
+async fn a_delivery_that_started_nothing_is_decided_again_if_that_is_wanted() {
+    let scene = Scene::new();
+    let again = async || scene.arrive_with(&["team-a/hook"], DecideAgain::NothingStarted).await;
+    assert_eq!(again().await.outcome, AppendOutcome::New);
+    for _ in 0..2 {
+        assert_eq!(again().await.outcome, AppendOutcome::InProgress);
+        assert_eq!(scene.settle(&[skipped("branch-not-listed")], None).await, 1);
+        assert_eq!(scene.arrive(&["team-a/hook"]).await.outcome, AppendOutcome::Settled);
+        let stored = again().await;
+        assert_eq!((stored.outcome, stored.is_first), (AppendOutcome::Reopened, false));
+        assert!(!stored.started_nothing, "it is decided again");
+    }
+    assert_eq!(scene.settle(&[decision("team-a/hook", true)], None).await, 1);
+    assert_eq!(again().await.outcome, AppendOutcome::Settled, "a rule fired");
+}
+
+#[tokio::test]
+async fn a_push_that_another_delivery_built_is_not_decided_again() {
+    let scene = Scene::new();
+    scene.arrive(&["team-a/hook"]).await;
+    scene.settle(&[skipped("branch-not-listed"), skipped("same-push")], None).await;
+    let stored = scene.arrive_with(&["team-a/hook"], DecideAgain::NothingStarted).await;
+    assert_eq!(stored.outcome, AppendOutcome::Settled);
+    assert_eq!(scene.settle(&[], None).await, 0);
+}
+
+#[tokio::test]
+async fn a_sender_without_every_key_has_nothing_decided_again() {
+    let scene = Scene::new();
+    scene.arrive(&["team-a/hook", "team-b/hook"]).await;
+    scene.settle(&[skipped("branch-not-listed")], None).await;
+    let again =
+        async |secrets: &[&str]| scene.arrive_with(secrets, DecideAgain::NothingStarted).await.outcome;
+    assert_eq!(again(&["team-a/hook"]).await, AppendOutcome::Settled);
+    assert_eq!(again(&["team-b/hook", "team-a/hook"]).await, AppendOutcome::Reopened);
+    assert_eq!(scene.settle(&[], None).await, 1);
+}
+
+#[tokio::test]
+async fn a_further_delivery_is_decided_again_for_its_own_keys() {
+    let scene = Scene::new();
+    scene.arrive(&["team-a/hook"]).await;
+    scene.arrive(&["team-b/hook"]).await;
+    scene.settle(&[skipped("branch-not-listed")], None).await;
+    let stored = scene.arrive_with(&["team-b/hook"], DecideAgain::NothingStarted).await;
+    assert_eq!((stored.id, stored.outcome), (further("team-b", 0), AppendOutcome::Reopened));
+    assert_eq!(scene.find(&received()).await.unwrap().state, trigger_journal::State::Settled);
+    assert_eq!(scene.settle(&[], None).await, 1);
 }

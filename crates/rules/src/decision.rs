@@ -7,7 +7,7 @@ use crate::reason::{Predicate, Reason, TARGET_DELETED};
 use crate::text::cut;
 
 /// The reason of rules that match a push which another delivery has built.
-pub(crate) const SAME_PUSH: Reason =
+pub const SAME_PUSH: Reason =
     Reason::new("same-push", "already built for the same push, delivery {found}: another hook sent it too");
 
 /// The reason of rules whose repository has another address now.

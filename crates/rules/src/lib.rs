@@ -49,7 +49,7 @@ pub use auth::{Auth, KeyBinding, SecretOrigin};
 pub use budget::DecisionBudget;
 pub use candidates::WebhookCandidates;
 pub use decide::{Decided, Deciding, decide};
-pub use decision::{Check, Decision, Outcome};
+pub use decision::{Check, Decision, Outcome, SAME_PUSH};
 pub use inventory::{Applied, Inventory};
 pub use limits::LIMITS;
 pub use owners::Source;

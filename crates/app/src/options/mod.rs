@@ -1,6 +1,7 @@
 //! Groups of flags that `serve` and `dev` share, one file per group; `serve` puts them together.
 
 mod admin;
+mod decide_again;
 mod hook_path;
 mod images;
 mod lease;
@@ -11,6 +12,7 @@ mod serve;
 mod work;
 
 pub use self::admin::{AdminAuth, AdminOptions};
+pub use self::decide_again::DecideAgain;
 pub use self::hook_path::HookPath;
 pub(crate) use self::hook_path::{default_provider, provider_by_name};
 pub use self::images::ImageOptions;

@@ -11,8 +11,8 @@ use trigger_runtime::Leadership;
 use trigger_server::{Authenticator, Ingest, IngestSettings, Limits};
 
 use super::{
-    AdminAuth, AdminOptions, HookPath, ImageOptions, LeaseOptions, RegistryHookOptions, RetentionOptions,
-    WorkOptions, namespace_name,
+    AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, RegistryHookOptions,
+    RetentionOptions, WorkOptions, namespace_name,
 };
 
 /// The configuration of the program: the flags of `serve`, and the base on which `dev` builds its own.
@@ -95,6 +95,12 @@ pub struct ProgramOptions {
     /// Anyone who reaches the webhook port can then start these Builds.
     #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_ALLOW_UNSIGNED")]
     pub allow_unsigned: bool,
+    /// Which settled deliveries are decided again, by the current rules, when their provider sends them again.
+    ///
+    /// With `nothing-started`, Redeliver at the provider is enough after a rule was mended. It is off by default because
+    /// a sender with a captured request could then have an old event decided again.
+    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_DECIDE_AGAIN", default_value = "never", value_name = "WHICH")]
+    pub decide_again: DecideAgain,
     /// Maximum size of a request body in MiB. The default is the largest payload that a provider sends.
     #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_body: u16,
@@ -157,6 +163,7 @@ impl ProgramOptions {
             hook_paths: HookPath::defaults(),
             registries: RegistryHookOptions::default(),
             allow_unsigned: false,
+            decide_again: DecideAgain::default(),
             max_body: MAX_BODY,
             max_bodies: MAX_BODIES,
             max_connections: MAX_CONNECTIONS,
@@ -238,6 +245,7 @@ impl ProgramOptions {
             bodies_in_flight: usize::from(self.max_bodies.max(self.max_body)) * MIB,
             body: Duration::from_secs(self.body_timeout),
             allow_unsigned: self.allow_unsigned,
+            decide_again: self.decide_again.into(),
             ..IngestSettings::default()
         }
     }

@@ -24,6 +24,7 @@ mod bad_input;
 mod changes;
 mod conditions;
 mod custom_tasks;
+mod deciding_again;
 mod deliveries_cli;
 mod delivery;
 mod door;

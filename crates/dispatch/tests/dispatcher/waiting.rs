@@ -7,7 +7,7 @@ use trigger_core::{
     Credential, Delivery, DeliveryId, KeyForm, ObjectKey, Unsigned, Verified, Verifier, WaitingSecret,
     narrowed_id, sign,
 };
-use trigger_dispatch::store_arrival;
+use trigger_dispatch::{DecideAgain, store_arrival};
 use trigger_journal::{AppendOutcome, History, Intake, Record, ReplayOutcome, ReplayRequest, State};
 use trigger_rules::Coverage;
 
@@ -183,7 +183,7 @@ async fn a_delivery_that_arrives_again_runs_for_a_namespace_that_had_no_part_in_
         let mut verifier = Verifier::new(delivery, Credential::hmac_sha256(tag).into());
         assert!(verifier.try_key(&ObjectKey::new(namespace, "hook"), "github-token", KEY));
         let arrival = verifier.finish_with_waiting(Unsigned::No).unwrap();
-        store_arrival(world.journal.as_ref(), arrival, None).await.unwrap();
+        store_arrival(world.journal.as_ref(), arrival, None, DecideAgain::Never).await.unwrap();
         let further = world.journal.find(&narrowed_id(&id, namespace, 0)).await.unwrap();
         assert_eq!(usize::from(further.is_some()), runs, "{namespace}");
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use trigger_dispatch::KeyWarnings;
+use trigger_dispatch::{DecideAgain, KeyWarnings};
 use trigger_images::ImageNotifier;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
@@ -62,6 +62,8 @@ pub struct IngestSettings {
     pub store: Duration,
     /// Whether rules without any secret accept deliveries without a signature.
     pub allow_unsigned: bool,
+    /// Which settled deliveries are decided again when their provider sends them again.
+    pub decide_again: DecideAgain,
 }
 
 impl IngestSettings {
@@ -72,6 +74,7 @@ impl IngestSettings {
         body: Duration::from_secs(30),
         store: Duration::from_secs(5),
         allow_unsigned: false,
+        decide_again: DecideAgain::Never,
     };
 }
 

@@ -268,7 +268,7 @@ impl Route for ProviderRoute {
                 .unzip();
             let rules = counts.as_ref().map(DecisionCounts::rules);
             let span = info_span!(target: "trigger_trace", "append", decided = rules);
-            let stored = store_arrival(self.parts.journal.as_ref(), arrival, decided);
+            let stored = store_arrival(self.parts.journal.as_ref(), arrival, decided, self.settings.decide_again);
             let Stored { id, outcome, is_first, waiting, started_nothing } = self.in_time(stored.instrument(span)).await?;
             // One of several arrivals begins the trace.
             Span::current().record("delivery", field::display(&id)).record("first", is_first);
