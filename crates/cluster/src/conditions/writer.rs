@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 use trigger_api::shipwright::BuildRun;
 use trigger_core::ObjectKey;
 use trigger_journal::Journal;
-use trigger_runtime::{error_chain, restart_on_panic};
+use trigger_runtime::restart_on_panic;
 
 use super::launched::{self, Launched};
 use super::owed::{Outcome, OwedConditions, OwedRun};
@@ -24,6 +24,7 @@ use crate::client::Connection;
 use crate::feeds::Scope;
 use crate::metrics::Watched;
 use crate::runs::build_runs;
+use crate::sentence::words;
 use crate::triggered_condition::{Addition, add_condition};
 use crate::watch::{WatchHealth, events};
 
@@ -214,7 +215,7 @@ async fn add(writer: &ConditionWriter, key: &ObjectKey, owed: &OwedRun) -> Outco
             (Outcome::Done, "refused")
         }
         Err(error) => {
-            debug!(run = %key, error = error_chain(&error), "the condition of the run cannot be set yet");
+            debug!(run = %key, error = words(&error), "the condition of the run cannot be set yet");
             (Outcome::Retry, "retryable")
         }
     };

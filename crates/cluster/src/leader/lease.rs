@@ -15,6 +15,7 @@ use crate::MANAGER;
 use crate::api_server_error::{is_absent, is_status};
 use crate::patch::patch_parameters;
 use crate::read::get_opt;
+use crate::sentence::words;
 
 /// The timeout of a request. A leader has time for two.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
@@ -36,8 +37,8 @@ pub(super) enum LeaseError {
     #[error("there is no such Lease")]
     Absent,
     /// The API server refuses the request, or cannot be reached.
-    #[error("the Lease cannot be read or written")]
-    Api(#[source] Box<kube::Error>),
+    #[error("{}", words(.0))]
+    Api(Box<kube::Error>),
     /// The API server has not answered in time.
     #[error("the API server does not answer")]
     Slow,
@@ -137,10 +138,33 @@ fn seen(lease: Lease) -> Seen {
 
 #[cfg(test)]
 mod tests {
+    use trigger_runtime::error_chain;
+
     use super::*;
 
     fn read(spec: &Value) -> Seen {
         seen(serde_json::from_value(json!({"metadata": {"resourceVersion": "7"}, "spec": spec})).unwrap())
+    }
+
+    #[test]
+    fn an_error_of_the_api_server_is_told_in_its_own_words_once() {
+        let status = |code, message: &str| {
+            let status = kube::core::Status::failure(message, "Reason").with_code(code);
+            LeaseError::Api(Box::new(kube::Error::Api(status.boxed())))
+        };
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let unreachable = LeaseError::Api(Box::new(kube::Error::Service(refused.into())));
+        for (error, expected) in [
+            (status(403, "leases is forbidden: no"), "leases is forbidden: no"),
+            (status(500, ""), "the API server answered 500"),
+            (
+                unreachable,
+                "the API server cannot be reached: connection refused; check that it runs, and that the kubeconfig \
+                 has its address",
+            ),
+        ] {
+            assert_eq!(error_chain(&error), expected);
+        }
     }
 
     #[test]

@@ -11,12 +11,12 @@ use tracing::{info, warn};
 use trigger_api::annotations::{LABEL_BUILD_NAME, LABEL_LIMITED};
 use trigger_api::shipwright::{Build, BuildRun};
 use trigger_core::ObjectKey;
-use trigger_runtime::error_chain;
 
 use super::limits::{EndedRun, Limits};
 use crate::api_server_error::is_status;
 use crate::metrics::Watch;
 use crate::patch::patch_parameters;
+use crate::sentence::words;
 use crate::watch::{LIST_PAGE, WatchHealth, labelled_events};
 
 /// How often the Builds are looked at of which a run has ended. Runs that end together are counted once.
@@ -24,9 +24,9 @@ const COUNT: Duration = Duration::from_secs(1);
 /// How long nothing is counted after the API server has failed.
 const PAUSE: Duration = Duration::from_secs(30);
 /// Builds that are looked at in one [`COUNT`], each with two requests and one for each run beyond its limits.
-const AT_A_TIME: usize = 8;
+pub(crate) const BUILDS_AT_A_TIME: usize = 8;
 /// Runs of one Build that expire in one [`COUNT`]. The rest follows in the next one.
-const EXPIRE_AT_MOST: usize = 50;
+pub(crate) const EXPIRE_AT_MOST: usize = 50;
 
 /// The pinned runs of one namespace, or of all, whose Builds have limits.
 pub(super) struct PinnedRuns {
@@ -114,7 +114,7 @@ impl PinnedRuns {
         if self.paused_until > Instant::now() {
             return;
         }
-        for _ in 0..AT_A_TIME {
+        for _ in 0..BUILDS_AT_A_TIME {
             let Some(build) = self.due.pop_first() else { return };
             match self.count_for(&build).await {
                 Ok(is_done) => {
@@ -124,10 +124,10 @@ impl PinnedRuns {
                 }
                 // The namespace is not ours any more, or goes away.
                 Err(error) if is_status(&error, 403) || is_status(&error, 404) => {
-                    warn!(build = %build, error = error_chain(&error), "the limits of retention cannot be kept");
+                    warn!(build = %build, error = words(&error), "the limits of retention cannot be kept");
                 }
                 Err(error) => {
-                    warn!(build = %build, error = error_chain(&error), pause = ?PAUSE, "the limits of retention wait");
+                    warn!(build = %build, error = words(&error), pause = ?PAUSE, "the limits of retention wait");
                     self.due.insert(build);
                     self.paused_until = Instant::now() + PAUSE;
                     return;

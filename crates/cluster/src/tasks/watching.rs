@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use trigger_api::annotations;
-use trigger_runtime::{Backoff, ExpiringMap, error_chain};
+use trigger_runtime::{Backoff, ExpiringMap};
 
 use super::kind::TaskObject;
 use super::reconcile_error::ReconcileError;
 use super::watched::WatchedRuns;
 use super::worker::Worker;
 use crate::runs::build_runs;
+use crate::sentence::{Remedies, of_watch, sentence};
 use crate::watch::{Failure, config, is_served};
 
 /// Tasks that are worked on at the same time.
@@ -33,6 +34,16 @@ const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Dur
 /// The pauses of the watches of the controller. Each retry begins with an event, which kube takes for progress and resets
 /// the pause; so only a watch that has worked for a while is retried at once.
 const WATCH_RETRY: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(15) };
+/// What to do about a watch that fails. The reason does not say whether it is the watch on tasks or the one on BuildRuns.
+const REMEDIES: Remedies<'_> = Remedies {
+    forbidden: "bind the ClusterRole `shipwright-trigger`",
+    absent: "custom tasks of this kind or BuildRuns are not installed",
+};
+/// What to do if it cannot be found out whether the kind is served.
+const TO_DISCOVER: Remedies<'_> = Remedies {
+    forbidden: "bind the ClusterRole `system:discovery`",
+    absent: "the API server has no discovery",
+};
 /// How long a watch works until its failures are forgotten.
 const STABLE: Duration = Duration::from_secs(30);
 
@@ -128,7 +139,7 @@ async fn watch_part<K: TaskObject>(
             match result {
                 Ok(_) => {}
                 Err(Error::QueueError(error)) => {
-                    let (reason, now) = (error_chain(&error), Instant::now());
+                    let (reason, now) = (why_unwatched(&error), Instant::now());
                     if Failure::of(&error).is_routine() {
                         debug!(kind = K::KIND.name(), reason, "a watch for custom tasks starts again");
                         return std::future::ready(());
@@ -146,6 +157,10 @@ async fn watch_part<K: TaskObject>(
         .await;
 }
 
+fn why_unwatched(error: &watcher::Error) -> String {
+    of_watch(error, REMEDIES)
+}
+
 /// Returns when the cluster serves the kind, according to the discovery API (ClusterRole `system:discovery`).
 async fn served<K: TaskObject>(client: &Client) {
     let (version, plural) = (K::api_version(&()), K::plural(&()));
@@ -154,7 +169,7 @@ async fn served<K: TaskObject>(client: &Client) {
         let reason = match is_served(client, &version, &plural).await {
             Ok(true) => return,
             Ok(false) => String::new(),
-            Err(error) => error_chain(&error),
+            Err(error) => sentence(&error, TO_DISCOVER),
         };
         if logged.as_ref() != Some(&reason) {
             // Another version of Tekton is installed, or none: nothing is wrong.
@@ -209,7 +224,6 @@ mod tests {
 
     use super::*;
 
-    /// The lines C4, C7 and C8: a BuildRun leads back to its task, and one that has none leads nowhere.
     #[tokio::test(start_paused = true)]
     async fn pauses_of_watches_grow_until_one_has_worked_for_a_while() {
         use kube::runtime::utils::Backoff as _;
@@ -226,6 +240,26 @@ mod tests {
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
         tokio::time::advance(STABLE).await;
         assert_eq!(backoff.next(), Some(WATCH_RETRY.first));
+    }
+
+    #[test]
+    fn the_reason_why_tasks_cannot_be_watched_is_one_sentence() {
+        let status = |code, message: &str| {
+            let status = kube::core::Status::failure(message, "Reason").with_code(code);
+            watcher::Error::InitialListFailed(kube::Error::Api(status.boxed()))
+        };
+        let forbidden = "customruns.tekton.dev is forbidden: User \"a\" cannot list resource \"customruns\" in API \
+                         group \"tekton.dev\" at the cluster scope";
+        for (error, expected) in [
+            (
+                status(403, forbidden),
+                "the user a may not list customruns.tekton.dev in all namespaces; bind the ClusterRole `shipwright-trigger`",
+            ),
+            (status(404, "page not found"), REMEDIES.absent),
+            (status(503, "etcd is away"), "the API server answered 503: etcd is away"),
+        ] {
+            assert_eq!(why_unwatched(&error), expected);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tracing::{debug, info};
 use trigger_api::shipwright::{self, Build};
 use trigger_core::ObjectKey;
 use trigger_journal::ConditionRecord;
-use trigger_runtime::{ExpiringMap, error_chain};
+use trigger_runtime::ExpiringMap;
 use trigger_tasks::{
     BuildChoice, CancelCause, Creation, NamedBuild, ObservedRun, StatusWrite, Step, Task, step,
 };
@@ -26,6 +26,7 @@ use crate::names;
 use crate::patch::{create, patch_parameters};
 use crate::read::get_opt;
 use crate::runs::build_runs;
+use crate::sentence::words;
 use crate::triggered_condition::{Addition, QUIET, add_condition};
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
@@ -221,7 +222,7 @@ impl Worker {
                 None
             }
             Err(error) => {
-                debug!(run = %look.key, error = error_chain(&error), "the condition cannot be set yet");
+                debug!(run = %look.key, error = words(&error), "the condition cannot be set yet");
                 Some(QUIET)
             }
         }
