@@ -2,11 +2,11 @@
 //!
 //! Memory is reserved before it is used, from one of three shares. The first [`SMALL_BODY`] bytes of every body have a
 //! share of their own: ordinary deliveries fit into it, so large bodies leave room for them. The rest of a large body is
-//! received into chunks of the second. Once it is complete, it gets one buffer, together with the memory of all copies
+//! received into chunks of the second; where they are used up, the oldest body gets those of the youngest. Once it is complete, it gets one buffer, together with the memory of all copies
 //! that will be made of it, from the third. Copies of small bodies are made by few threads at a time, or are as short as
 //! the body.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,13 +16,11 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::IngestSettings;
+use super::chunks::{CHUNK, Chunk, Chunks, Place};
 use super::response::{HookResponse, UnavailableReason};
 
 /// The largest body that is counted as small, in bytes. Providers describe an ordinary push in 10 to 30 KiB.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
-
-/// The rest of a large body is received into chunks of so many bytes.
-const CHUNK: usize = 64 * 1024;
 
 /// The size of a large body in one buffer with its copies, in times of its length: itself, and the three copies that
 /// exist at one time while it is stored. These are the compressed one, the parameter of the statement and the record of
@@ -55,6 +53,8 @@ struct Received {
     head: Vec<u8>,
     share: Share,
     rest: Vec<Chunk>,
+    /// Its place among the large bodies that arrive, once it is one.
+    place: Option<Place>,
 }
 
 /// An amount of memory that requests share.
@@ -69,26 +69,7 @@ struct Share {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The chunks of all large bodies. They are used again, since the allocator returns freed memory to the system a moment
-/// later only: strangers could have many times the budget freed in that moment.
-struct Chunks {
-    most: usize,
-    state: Mutex<ChunksState>,
-}
-
-#[derive(Default)]
-struct ChunksState {
-    used: usize,
-    free: Vec<Vec<u8>>,
-}
-
-/// A chunk in use.
-struct Chunk {
-    bytes: Vec<u8>,
-    chunks: Arc<Chunks>,
-}
-
-const NO_MEMORY: HookResponse = HookResponse::Unavailable(UnavailableReason::NoMemory);
+pub(super) const NO_MEMORY: HookResponse = HookResponse::Unavailable(UnavailableReason::NoMemory);
 
 impl BodyBudget {
     pub(super) fn new(settings: &IngestSettings) -> Self {
@@ -98,7 +79,7 @@ impl BodyBudget {
             largest: settings.largest_body,
             within: settings.body,
             small: Memory::new(half),
-            chunks: Arc::new(Chunks { most: chunks, state: Mutex::default() }),
+            chunks: Chunks::new(chunks),
             work: Memory::new(settings.largest_body.saturating_mul(WORK)),
         }
     }
@@ -122,9 +103,10 @@ impl BodyBudget {
     }
 
     async fn receive(&self, largest: usize, mut body: Body) -> Result<Received, HookResponse> {
-        let mut received = Received { head: Vec::new(), share: self.small.share(), rest: Vec::new() };
+        let mut received =
+            Received { head: Vec::new(), share: self.small.share(), rest: Vec::new(), place: None };
         let mut length = 0;
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = received.until_evicted(body.frame()).await? {
             // The client went away; the answer is not read.
             let frame = frame.map_err(|_| HookResponse::Malformed)?;
             let Ok(data) = frame.into_data() else { continue };
@@ -133,7 +115,7 @@ impl BodyBudget {
                 return Err(HookResponse::TooLarge);
             }
             received.share.grow(length.min(SMALL_BODY))?;
-            received.extend(&data, &self.chunks)?;
+            received.extend(&data, &self.chunks).await?;
         }
         Ok(received)
     }
@@ -141,18 +123,19 @@ impl BodyBudget {
     /// Puts a large body into one buffer. Waits for the memory of the buffer and of all later copies at once: requests
     /// that held a part of it and waited for more could block each other.
     async fn assemble(&self, received: Received) -> Result<BudgetedBody, HookResponse> {
-        let Received { head, share, rest } = received;
+        // It has arrived: its chunks are soon free, and no other body gets them before.
+        let Received { head, share, rest, place: _ } = received;
         if rest.is_empty() {
             return Ok(BudgetedBody { bytes: head.into(), _share: share });
         }
-        let length = head.len() + rest.iter().map(|chunk| chunk.bytes.len()).sum::<usize>();
+        let length = head.len() + rest.iter().map(|chunk| chunk.bytes().len()).sum::<usize>();
         let work = self.work.wait_for(WORK.saturating_mul(length)).await?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| NO_MEMORY)?;
         bytes.extend_from_slice(&head);
         // Each chunk is free as soon as it is copied.
         for chunk in rest {
-            bytes.extend_from_slice(&chunk.bytes);
+            bytes.extend_from_slice(chunk.bytes());
         }
         Ok(BudgetedBody { bytes: bytes.into(), _share: work })
     }
@@ -165,17 +148,26 @@ impl BudgetedBody {
 }
 
 impl Received {
-    fn extend(&mut self, data: &[u8], chunks: &Arc<Chunks>) -> Result<(), HookResponse> {
+    /// Waits for the next part of the body, unless an older body gets the chunks of this one meanwhile.
+    async fn until_evicted<T>(&self, part: impl Future<Output = T>) -> Result<T, HookResponse> {
+        let Some(place) = &self.place else { return Ok(part.await) };
+        tokio::select! {
+            biased;
+            () = place.evicted() => Err(NO_MEMORY),
+            part = part => Ok(part),
+        }
+    }
+
+    async fn extend(&mut self, data: &[u8], chunks: &Arc<Chunks>) -> Result<(), HookResponse> {
         let (to_head, mut rest) = data.split_at(data.len().min(SMALL_BODY - self.head.len()));
         self.head.extend_from_slice(to_head);
         while !rest.is_empty() {
-            if self.rest.last().is_none_or(|chunk| chunk.bytes.len() == CHUNK) {
-                self.rest.push(chunks.take()?);
+            if self.rest.last().is_none_or(Chunk::is_full) {
+                let place = self.place.get_or_insert_with(|| chunks.place());
+                self.rest.push(place.chunk().await.ok_or(NO_MEMORY)?);
             }
             let Some(chunk) = self.rest.last_mut() else { continue };
-            let (to_chunk, after) = rest.split_at(rest.len().min(CHUNK - chunk.bytes.len()));
-            chunk.bytes.extend_from_slice(to_chunk);
-            rest = after;
+            rest = chunk.fill(rest);
         }
         Ok(())
     }
@@ -216,37 +208,6 @@ impl Share {
             none => *none = Some(permit),
         }
         Ok(())
-    }
-}
-
-impl Chunks {
-    /// An empty chunk.
-    fn take(self: &Arc<Self>) -> Result<Chunk, HookResponse> {
-        let mut state = self.lock();
-        if state.used >= self.most {
-            return Err(NO_MEMORY);
-        }
-        state.used += 1;
-        let bytes = state.free.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK));
-        Ok(Chunk { bytes, chunks: Arc::clone(self) })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ChunksState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Chunk {
-    fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        let mut state = self.chunks.lock();
-        state.used -= 1;
-        state.free.push(bytes);
-        // Large bodies are rare.
-        if state.used == 0 {
-            state.free = Vec::new();
-        }
     }
 }
 
@@ -302,7 +263,7 @@ mod tests {
         assert!(large.as_mut().now_or_never().is_none());
         assert_eq!(read(&budget, 200 << 10).await.err(), Some(NO_MEMORY));
         assert!(read(&budget, SMALL_BODY).await.is_ok());
-        assert_eq!(budget.chunks.lock().used, 31, "the body but its first 64 KiB");
+        assert_eq!(budget.chunks.used(), 31, "the body but its first 64 KiB");
     }
 
     #[tokio::test]
@@ -314,8 +275,7 @@ mod tests {
             assert!(half.as_mut().now_or_never().is_none());
             drop(half);
             assert!(read(&budget, MIB).await.is_ok());
-            let state = budget.chunks.lock();
-            assert_eq!((state.used, state.free.len()), (0, 0));
+            assert_eq!((budget.chunks.used(), budget.chunks.spare()), (0, 0));
         }
         let rooms =
             [&budget.small, &budget.work].map(|memory| memory.room.available_permits() == memory.units);
@@ -332,5 +292,59 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(held);
         assert!(waiting.await.is_ok());
+    }
+
+    /// A body that arrives piece by piece, each after the others had their turn, and asks `look` in between.
+    fn beside_others(size: usize, look: impl Fn() + Send + 'static) -> Body {
+        let pieces = bytes(size).chunks(10_000).map(Bytes::copy_from_slice).collect::<Vec<_>>();
+        let pieces = stream::iter(pieces).then(move |piece| {
+            look();
+            async move {
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(piece)
+            }
+        });
+        Body::from_stream(pieces)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_large_bodies_at_once_the_oldest_are_read_within_the_budget() {
+        let budget = Arc::new(budget(MIB, 2 * MIB));
+        let most = MIB / CHUNK;
+        let bodies = (0..50).map(|_| {
+            let (budget, chunks) = (Arc::clone(&budget), Arc::clone(&budget.chunks));
+            async move {
+                let body = beside_others(MIB, move || assert!(chunks.used() <= most));
+                let read = budget.read(usize::MAX, &HeaderMap::new(), body).await;
+                read.map(|body| assert!(body.bytes() == bytes(MIB)))
+            }
+        });
+        let answers = futures::future::join_all(bodies).await;
+        assert!(answers.iter().any(Result::is_ok), "the oldest: {answers:?}");
+        assert!(answers.iter().all(|answer| answer.is_ok() || *answer == Err(NO_MEMORY)), "{answers:?}");
+        assert_eq!((budget.chunks.used(), budget.chunks.spare()), (0, 0));
+        assert!(read(&budget, MIB).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_dawdles_gives_way_to_an_older_one_and_to_no_younger() {
+        let budget = budget(2 * MIB, 4 * MIB);
+        let none = HeaderMap::new();
+        let (sender, pieces) = futures::channel::mpsc::unbounded();
+        let mut oldest = std::pin::pin!(budget.read(usize::MAX, &none, Body::from_stream(pieces)));
+        let send =
+            |size: usize| sender.unbounded_send(Ok::<_, Infallible>(Bytes::from(bytes(size)))).unwrap();
+        send(MIB);
+        assert!(oldest.as_mut().now_or_never().is_none());
+        let mut younger = std::pin::pin!(budget.read(usize::MAX, &none, body(MIB, true)));
+        assert!(younger.as_mut().now_or_never().is_none());
+        assert_eq!(read(&budget, MIB).await.err(), Some(NO_MEMORY), "the youngest has to go");
+        assert!(younger.as_mut().now_or_never().is_none(), "and not one that came before");
+
+        send(MIB);
+        sender.close_channel();
+        assert!(oldest.as_mut().now_or_never().is_none(), "it waits for the chunks of the younger one");
+        assert_eq!(younger.await.err(), Some(NO_MEMORY));
+        assert_eq!(oldest.await.ok().unwrap().bytes().len(), 2 * MIB);
     }
 }

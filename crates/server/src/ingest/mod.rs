@@ -4,10 +4,12 @@
 //! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
 //! - `routes/`: webhooks of providers, push notifications of registries.
 //! - `verification`: reads the Secrets of the candidate rules in turns, and tries their keys.
-//! - `body`: reads bodies within their bounds, and counts the memory of bodies and their copies. `failure_limiter`: keeps strangers from spending our API server.
+//! - `body`: reads bodies within their bounds, and counts the memory of bodies and their copies. `chunks`: the memory of
+//!   large ones, which the oldest gets first. `failure_limiter`: keeps strangers from spending our API server.
 //! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
 
 mod body;
+mod chunks;
 mod failure_limiter;
 mod metrics;
 mod pipeline;
@@ -43,6 +45,7 @@ use self::response::{HookResponse, MessageKind};
 pub(crate) use self::routes::LARGEST_NOTIFICATION;
 pub use self::routes::RegistryHook;
 use self::routes::{ProviderRoute, RegistryRoute, RegistryShared};
+pub(crate) use self::table::MAX_LISTED;
 pub use self::table::RouteTable;
 pub(crate) use self::verification::{MOST_WAITING, READ_WITHIN};
 use crate::recent_failure::RecentFailure;

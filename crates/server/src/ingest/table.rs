@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use super::pipeline::AnyRoute;
 
 /// The paths that a response lists: those of all providers and of all formats of notifications.
-const MAX_LISTED: usize = 16;
+pub(crate) const MAX_LISTED: usize = 16;
 
 /// Which route answers under which path. Routes come and go while requests are served; clones share the table.
 #[derive(Clone, Default)]
