@@ -7,7 +7,8 @@
 //! - `low_priority_runtime`: the threads of the dispatcher and of the admin API, with a lower priority than the intake.
 //!   Providers give up on an answer after seconds; a run that starts a moment later harms nothing.
 //! - `leader_tasks`: starts and stops the work that one replica does for all.
-//! - `render_decisions`: decisions for people. `sanitize`: text of strangers, made safe to print.
+//! - `render_decisions`: decisions for people. `sanitize`: text of strangers, made safe to print. `wrap`: lines as wide
+//!   as the terminal.
 //! - `environment`: variables that look like options and are none.
 //! - `traces`: spans of deliveries to an OpenTelemetry collector. `panics`: panics are counted and logged with
 //!   their place, without their message, which may quote a payload.
@@ -45,6 +46,7 @@ mod traces;
 #[cfg(not(feature = "otel"))]
 #[path = "traces/off.rs"]
 mod traces;
+mod wrap;
 
 pub use cli::{Cli, Command, run};
 pub use logging::{LogOptions, start_logging};

@@ -5,6 +5,7 @@ use owo_colors::OwoColorize;
 use trigger_server::wire;
 
 use crate::sanitize::escape_for_terminal;
+use crate::wrap;
 
 /// A decision, ready to print.
 pub(crate) struct RenderedDecision<'a> {
@@ -91,7 +92,7 @@ impl Note {
             NoteKind::Error => "error  ".red().to_string(),
             NoteKind::Hint => "hint   ".yellow().to_string(),
         };
-        println!("  {word} {}", escape_for_terminal(&self.text));
+        wrap::print(2, 10, &format!("{word} {}", escape_for_terminal(&self.text)));
     }
 }
 
@@ -176,9 +177,11 @@ pub(crate) fn print_decisions<'a>(decisions: impl IntoIterator<Item = RenderedDe
             notes.iter().for_each(Note::print);
             last = Some(group);
         }
-        println!("  {} \"{}\": {}", verdict.word(), escape_for_terminal(rule), escape_for_terminal(&reason));
+        let (word, rule) = (verdict.word(), escape_for_terminal(rule));
+        wrap::print(2, 10, &format!("{word} \"{rule}\": {}", escape_for_terminal(&reason)));
         if further > 0 {
-            println!("            {}", format!("and {further} further rules for the same reason").dimmed());
+            let text = format!("and {further} further rules for the same reason");
+            wrap::print(12, 12, &text.dimmed().to_string());
         }
         print_checks(checks);
     }
@@ -195,7 +198,8 @@ fn print_checks(mut checks: Vec<wire::Check>) {
             true => format!("✓ {predicate:<width$} expected {expected}, found {found}"),
             false => format!("✗ {predicate:<width$} expected {expected}, found {found}"),
         };
-        println!("            {}", line.dimmed());
+        // The mark, the predicate and the spaces after them.
+        wrap::print(12, 12 + 2 + width + 1, &line.dimmed().to_string());
     }
 }
 

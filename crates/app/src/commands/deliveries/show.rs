@@ -17,6 +17,7 @@ use super::rows::{is_throttled, state};
 use crate::admin_client::{Client, Notation, age, rfc3339, short};
 use crate::render_decisions::{RenderedDecision, Verdict, names, print_decisions};
 use crate::sanitize::escape_for_terminal;
+use crate::wrap;
 
 /// Flags of `deliveries show`.
 #[derive(Debug, clap::Args)]
@@ -117,7 +118,7 @@ fn print_delivery(delivery: &DeliveryDetail) {
     if let Some(error) = &delivery.error {
         let label =
             if is_throttled { "throttled  ".yellow().to_string() } else { "error      ".red().to_string() };
-        println!("  {label}{}", escape_for_terminal(error));
+        wrap::print(2, 13, &format!("{label}{}", escape_for_terminal(error)));
     }
     print_decisions(delivery.decisions.iter().map(|decision| {
         let mut rendered = RenderedDecision::from_wire(decision, Some(&delivery.launches));
@@ -136,13 +137,11 @@ fn print_delivery(delivery: &DeliveryDetail) {
     delivery.launches.iter().for_each(print_launch);
     if has_started_nothing(delivery) {
         let command = format!("shipwright-trigger deliveries replay {}", delivery.id);
-        println!(
-            "It started nothing, and a redelivery changes that as little. To decide it again: {}",
-            command.bold()
-        );
+        let text = "It started nothing. To have the rules of today decide it";
+        wrap::print(0, 0, &format!("{text}: {}", command.bold()));
     }
     if delivery.hidden {
-        println!("{}", HIDDEN.dimmed());
+        wrap::print(0, 0, &HIDDEN.dimmed().to_string());
     }
 }
 
@@ -229,7 +228,7 @@ fn print_launch(launch: &Launch) {
     };
     let run = launch.run.object_name();
     let kind = escape_for_terminal(&launch.run.kind);
-    println!("{kind} {}  {mark}{}", run.bold(), escape_for_terminal(&detail));
+    wrap::print(0, 2, &format!("{kind} {}  {mark}{}", run.bold(), escape_for_terminal(&detail)));
 }
 
 fn print_rejection(rejection: &Rejection) {
@@ -253,13 +252,14 @@ fn print_rejection(rejection: &Rejection) {
     }
     for tried in &rejection.tried {
         println!("Secret {}", tried.secret.bold());
-        println!("  {} {}", "not verified:".yellow(), escape_for_terminal(&tried.finding));
+        let finding = escape_for_terminal(&tried.finding);
+        wrap::print(2, 4, &format!("{} {finding}", "not verified:".yellow()));
     }
     if rejection.hidden {
-        println!("{}", HIDDEN.dimmed());
+        wrap::print(0, 0, &HIDDEN.dimmed().to_string());
     }
 }
 
 fn line(label: &str, text: &str) {
-    println!("  {label:<11}{}", escape_for_terminal(text));
+    wrap::print(2, 13, &format!("{label:<11}{}", escape_for_terminal(text)));
 }

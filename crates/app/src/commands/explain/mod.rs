@@ -28,6 +28,7 @@ use super::build_source::{BuildSource, key_note};
 use super::event_args::{Composed, EventArgs, SampleCommand};
 use crate::options::namespace_name;
 use crate::render_decisions::{Note, RenderedDecision, Verdict, print_decisions, skipped};
+use crate::wrap;
 
 /// The exit status if no rule fires, so that scripts can tell it from an error.
 const NOTHING_FIRES: u8 = 3;
@@ -255,7 +256,8 @@ fn print_no_rule(event: &Event, rules: &RuleSet) {
         Event::PipelineRun(event) => {
             let pipeline = event.pipeline.as_deref().map(|name| format!(" of the Pipeline {name}"));
             let (pipeline, namespace) = (pipeline.unwrap_or_default(), &event.run.namespace);
-            return println!("No rule waits for PipelineRuns{pipeline} in the namespace {namespace}.");
+            let text = format!("No rule waits for PipelineRuns{pipeline} in the namespace {namespace}.");
+            return wrap::print(0, 0, &text);
         }
         Event::Image(event) => {
             let images = event.changes.iter().map(|change| &change.image);
@@ -263,7 +265,7 @@ fn print_no_rule(event: &Event, rules: &RuleSet) {
         }
     };
     match event.repository.names.first() {
-        Some(name) => println!("No Build with rules uses the repository {name}."),
+        Some(name) => wrap::print(0, 0, &format!("No Build with rules uses the repository {name}.")),
         None => println!("The event names no repository."),
     }
     let mut used: Vec<&RepoId> = rules.owners().filter_map(|rules| rules.repository.as_ref()).collect();
