@@ -5,7 +5,7 @@ use clap::Command;
 /// The prefix of all variables of the program.
 const PREFIX: &str = "SHIPWRIGHT_TRIGGER_";
 /// Variables that are reported. More are a mistake of another kind, and the first ones show it.
-const MAX_REPORTED: usize = 10;
+pub(crate) const MAX_REPORTED: usize = 10;
 /// From this similarity on, of 1, a name is suggested: `LISTN` for `LISTEN`, but not `LISTEN` for `COLOUR`.
 const NEAR: f64 = 0.8;
 

@@ -28,6 +28,7 @@ mod commands;
 mod dev;
 mod environment;
 mod leader_tasks;
+mod limits;
 mod listeners;
 mod logging;
 mod low_priority_runtime;
@@ -49,6 +50,7 @@ mod traces;
 mod wrap;
 
 pub use cli::{Cli, Command, run};
+pub use limits::LIMITS;
 pub use logging::{LogOptions, start_logging};
 pub use options::{
     AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, ProgramOptions, RegistryHook,

@@ -3,6 +3,7 @@ use trigger_core::Limit;
 use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOUNT};
 use crate::conditions::{MAX_OWED, MAX_OWED_OF_NAMESPACE};
 use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
+use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
 use crate::tasks::MAX_WATCHED_RUNS;
 use crate::watch::LIST_PAGE;
 
@@ -33,6 +34,16 @@ pub const LIMITS: &[Limit] = &[
         "BuildRuns of custom tasks under way, remembered",
         MAX_WATCHED_RUNS,
         "the others are read from the API server",
+    ),
+    Limit::count(
+        "Builds whose pinned runs are counted against their retention in one second",
+        BUILDS_AT_A_TIME,
+        "counted in the next second",
+    ),
+    Limit::count(
+        "pinned runs of a Build that expire in one second",
+        EXPIRE_AT_MOST,
+        "they expire in the next second",
     ),
     Limit::count("access reviews at a time", CONCURRENT_REVIEWS, "they wait"),
     Limit::count(

@@ -6,6 +6,7 @@ use crate::facts::{MOST_FACTS, MOST_ROUNDS};
 use crate::render_turns::{MOST_LARGE, MOST_LARGE_OF_NAMESPACE};
 use crate::same_push::{MAX_PUSHES, MAX_TARGETS};
 use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
+use crate::why::{LONGEST_REASON, MAX_REASONS};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
@@ -46,4 +47,10 @@ pub const LIMITS: &[Limit] = &[
         "runs wait for their turn",
     ),
     Limit::count("rounds of questions of a delivery", MOST_ROUNDS, "the rules that ask on are not decided"),
+    Limit::count(
+        "reasons in the log line of a delivery that started nothing",
+        MAX_REASONS,
+        "the others are counted; `deliveries show` has all",
+    ),
+    Limit::count("characters of one of these reasons", LONGEST_REASON, "the rest is left out"),
 ];

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use trigger_journal::{DecisionRecord, OutcomeRecord};
 
 /// The reasons in a log line. A delivery can have thousands of rules, and a person reads the nearest ones.
-const MAX_REASONS: usize = 3;
+pub(crate) const MAX_REASONS: usize = 3;
 /// The characters of one reason. Names of rules and branches are written by tenants and senders.
-const MAX_REASON: usize = 200;
+pub(crate) const LONGEST_REASON: usize = 200;
 
 /// The reasons for which the rules were skipped: those of the rules that came nearest to firing first, equal ones with
 /// the number of their rules.
@@ -53,10 +53,10 @@ impl Reason<'_> {
             rules => format!(" ({rules} rules)"),
         };
         let text = format!("{} \"{rule}\": {message}", owner.key);
-        if text.chars().count() <= MAX_REASON {
+        if text.chars().count() <= LONGEST_REASON {
             return text + &further;
         }
-        let start: String = text.chars().take(MAX_REASON).collect();
+        let start: String = text.chars().take(LONGEST_REASON).collect();
         format!("{start}…{further}")
     }
 }
@@ -106,7 +106,7 @@ mod tests {
         let decisions: Vec<_> =
             (0..1000).map(|number| skipped("web", &format!("{number}{}", "é".repeat(5000)), 1)).collect();
         let text = why(&decisions);
-        assert!(text.chars().count() < MAX_REASONS * (MAX_REASON + 30) + 50, "{}", text.len());
+        assert!(text.chars().count() < MAX_REASONS * (LONGEST_REASON + 30) + 50, "{}", text.len());
         assert!(text.ends_with("and 997 other reasons"), "{text}");
     }
 }

@@ -6,7 +6,8 @@ use crate::admin::{
     TURN_TIMEOUT,
 };
 use crate::ingest::{
-    IngestSettings, LARGEST_NOTIFICATION, MAX_WAITING, MOST_WAITING, READ_WITHIN, SMALL_BODY, WORK,
+    IngestSettings, LARGEST_NOTIFICATION, MAX_LISTED, MAX_WAITING, MOST_WAITING, READ_WITHIN, SMALL_BODY,
+    WORK,
 };
 use crate::listener::{Limits, MAX_HEAD, MAX_HEADERS};
 
@@ -19,8 +20,12 @@ pub const LIMITS: &[Limit] = &[
     Limit::bytes("request line and headers together", MAX_HEAD, "431 or 414"),
     Limit::bytes("body of a delivery", INGEST.largest_body, "413").set_by("--max-body"),
     Limit::bytes("body of a notification of a registry", LARGEST_NOTIFICATION, "413"),
-    Limit::bytes("all bodies that are being received", INGEST.bodies_in_flight, "503 with Retry-After")
-        .set_by("--max-bodies"),
+    Limit::bytes(
+        "all bodies that are being received",
+        INGEST.bodies_in_flight,
+        "503 with Retry-After; of large bodies for the youngest",
+    )
+    .set_by("--max-bodies"),
     Limit::bytes(
         "the part of a body that counts in the half for small ones",
         SMALL_BODY,
@@ -34,6 +39,7 @@ pub const LIMITS: &[Limit] = &[
     .set_by("--max-body"),
     Limit::time("time for a body", INGEST.body, "408").set_by("--body-timeout"),
     Limit::time("time to store a delivery", INGEST.store, "503 with Retry-After"),
+    Limit::count("paths in the answer to a request for a path that is not served", MAX_LISTED, "left out"),
     Limit::count("requests that wait because of wrong keys", MAX_WAITING, "429 with Retry-After"),
     Limit::count(
         "connections of a port",

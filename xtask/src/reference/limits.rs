@@ -19,6 +19,7 @@ const LISTS: &[(&str, &str, &[Limit])] = &[
     ("images", "Images that are followed", trigger_images::LIMITS),
     ("dispatch", "Attempts at a delivery", trigger_dispatch::LIMITS),
     ("journal", "The journal", trigger_journal::LIMITS),
+    ("app", "Messages of the command line", shipwright_trigger::LIMITS),
 ];
 
 pub(super) fn page() -> String {

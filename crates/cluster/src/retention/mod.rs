@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use trigger_runtime::restart_on_panic;
 
 use self::pinned_runs::PinnedRuns;
+pub(crate) use self::pinned_runs::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
 use crate::client::Connection;
 use crate::feeds::Scope;
 use crate::metrics::Watched;
