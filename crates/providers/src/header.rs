@@ -29,6 +29,13 @@ pub(crate) fn delivery<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str
     single(headers, name).ok()??.to_str().ok().filter(|text| is_delivery_id(text))
 }
 
+/// The address of a server in a header, if there is one of HTTP or HTTPS, without a query.
+pub(crate) fn address<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let text = single(headers, name).ok()??.to_str().ok().filter(|text| text.len() <= LONGEST_VALUE)?;
+    let (scheme, rest) = text.split_once("://")?;
+    (["http", "https"].contains(&scheme) && !rest.contains(['?', '#', '@'])).then_some(text)
+}
+
 /// Whether a text can be the id of a delivery.
 pub(crate) fn is_delivery_id(text: &str) -> bool {
     (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())

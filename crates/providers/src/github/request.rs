@@ -33,7 +33,7 @@ pub(super) fn take_apart<'a>(
         Form::Json(json) => Cow::Borrowed(std::str::from_utf8(json).map_err(|_| PayloadError::NotText)?),
         Form::Field(value) => Cow::Owned(decode(value)?),
     };
-    Ok(RequestPayload { event, delivery: delivery(headers, DELIVERY), json })
+    Ok(RequestPayload { event, delivery: delivery(headers, DELIVERY), server: None, json })
 }
 
 fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Form<'a>, PayloadError> {

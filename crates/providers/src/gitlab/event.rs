@@ -6,13 +6,15 @@ use trigger_core::{Commit, GitEvent, GitEventKind, GitRef, PushMark, RepoId, Rep
 
 use super::kind::{Kind, MERGE_REQUEST_HOOK, PUSH_HOOK, SYSTEM_HOOK, TAG_PUSH_HOOK, kind};
 use super::merge_request::{self, UserBody};
+use super::moved::Paths;
 use super::repository::ProjectBody;
-use crate::PayloadError;
 use crate::header::is_name;
 use crate::json::{self, Text, login, parse};
+use crate::{PayloadError, RequestPayload};
 
-/// Reads the payload of an event whose header is `header`.
-pub(super) fn read(header: &str, json: &str) -> Result<GitEvent, PayloadError> {
+/// Reads the payload of an event.
+pub(super) fn read(payload: &RequestPayload<'_>) -> Result<GitEvent, PayloadError> {
+    let (header, json) = (payload.event, payload.json.as_ref());
     match header {
         PUSH_HOOK | TAG_PUSH_HOOK => push(header, &parse(json)?),
         MERGE_REQUEST_HOOK => merge_request::read(header, &parse(json)?),
@@ -21,15 +23,19 @@ pub(super) fn read(header: &str, json: &str) -> Result<GitEvent, PayloadError> {
             match body.kind(header)? {
                 Kind::Push | Kind::TagPush => push(header, &parse(json)?),
                 Kind::MergeRequest => merge_request::read(header, &parse(json)?),
-                Kind::Other => Ok(body.event(header)),
+                Kind::Other => Ok(body.event(header, payload.server)),
             }
         }
     }
 }
 
 /// The names of the project, by which rules are found. Empty if the event is not about one.
-pub(super) fn names(header: &str, json: &str) -> Result<Vec<RepoId>, PayloadError> {
-    let body: SelectorBody<'_> = parse(json)?;
+pub(super) fn names(payload: &RequestPayload<'_>) -> Result<Vec<RepoId>, PayloadError> {
+    let header = payload.event;
+    let body: SelectorBody<'_> = parse(&payload.json)?;
+    if let Some(moved) = body.paths().moved(header, payload.server) {
+        return Ok(moved.names());
+    }
     let kind = kind(header, body.object_kind.as_ref(), body.event_name.as_ref())?;
     let names = body.project.map(|project| project.names()).unwrap_or_default();
     if names.is_empty() && kind != Kind::Other { Err(PayloadError::NoRepository) } else { Ok(names) }
@@ -43,6 +49,10 @@ struct SelectorBody<'a> {
     event_name: Option<Text<'a>>,
     #[serde(borrow)]
     project: Option<ProjectBody<'a>>,
+    #[serde(borrow)]
+    path_with_namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    old_path_with_namespace: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +65,10 @@ struct OtherBody<'a> {
     project: Option<ProjectBody<'a>>,
     #[serde(borrow)]
     user: Option<UserBody<'a>>,
+    #[serde(borrow)]
+    path_with_namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    old_path_with_namespace: Option<Text<'a>>,
 }
 
 /// <https://docs.gitlab.com/user/project/integrations/webhook_events/#push-events> and `#tag-events` there. Every field
@@ -87,12 +101,33 @@ impl PushBody<'_> {
     }
 }
 
+impl SelectorBody<'_> {
+    fn paths(&self) -> Paths<'_> {
+        Paths {
+            event: self.event_name.as_ref(),
+            now: self.path_with_namespace.as_ref(),
+            before: self.old_path_with_namespace.as_ref(),
+        }
+    }
+}
+
 impl OtherBody<'_> {
+    fn paths(&self) -> Paths<'_> {
+        Paths {
+            event: self.event_name.as_ref(),
+            now: self.path_with_namespace.as_ref(),
+            before: self.old_path_with_namespace.as_ref(),
+        }
+    }
+
     fn kind(&self, header: &str) -> Result<Kind, PayloadError> {
         kind(header, self.object_kind.as_ref(), self.event_name.as_ref())
     }
 
-    fn event(&self, header: &str) -> GitEvent {
+    fn event(&self, header: &str, server: Option<&str>) -> GitEvent {
+        if let Some(moved) = self.paths().moved(header, server) {
+            return moved.into_event();
+        }
         let repository = self.project.as_ref().map(ProjectBody::to_repository);
         let repository = repository.unwrap_or(Repository { names: Vec::new(), default_branch: None });
         let sender = self.user.as_ref().and_then(UserBody::login);

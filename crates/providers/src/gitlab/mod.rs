@@ -1,7 +1,7 @@
 //! GitLab, on gitlab.com and on servers of one's own: hooks of projects, of groups, and system hooks.
 //!
 //! `request.rs` takes the request apart, `credential.rs` reads the token or the signature, `kind.rs`,
-//! `event.rs`, `merge_request.rs` and `repository.rs` read the JSON. `compose.rs` writes requests, for trying a set-up
+//! `event.rs`, `merge_request.rs`, `moved.rs` and `repository.rs` read the JSON. `compose.rs` writes requests, for trying a set-up
 //! out. Hosts are taken from the payload, so a self-managed server works like gitlab.com.
 //!
 //! The header names the event, and so does the body. Both have to agree: only the body can be signed. As with every
@@ -27,6 +27,7 @@ mod event;
 mod fixtures;
 mod kind;
 mod merge_request;
+mod moved;
 mod repository;
 mod request;
 #[cfg(test)]
@@ -48,6 +49,8 @@ pub struct GitLab;
 const TITLE: &str = "GitLab";
 const CONTENT_TYPE: &str = "content-type";
 const EVENT: &str = "x-gitlab-event";
+/// The address of the server, from GitLab 15.5 on.
+const INSTANCE: &str = "x-gitlab-instance";
 
 /// The id of a delivery, which resending keeps. `webhook-id` counts first: it is the one that a signature covers, so a
 /// captured request cannot be sent again under another. `Idempotency-Key` is the same id in an unsigned request, from
@@ -56,7 +59,7 @@ const IDS: [&str; 3] = [credential::ID, "idempotency-key", "x-gitlab-event-uuid"
 
 /// Beside the headers that are read, those by which people find the hook and the server.
 const KEPT_HEADERS: [&str; 8] =
-    [CONTENT_TYPE, EVENT, IDS[0], IDS[1], IDS[2], "x-gitlab-webhook-uuid", "x-gitlab-instance", "user-agent"];
+    [CONTENT_TYPE, EVENT, IDS[0], IDS[1], IDS[2], "x-gitlab-webhook-uuid", INSTANCE, "user-agent"];
 
 impl Provider for GitLab {
     fn name(&self) -> &'static str {
@@ -86,7 +89,7 @@ impl Provider for GitLab {
     }
 
     fn selector(&self, payload: &RequestPayload<'_>) -> Result<Selector, PayloadError> {
-        event::names(payload.event, &payload.json).map(|names| Selector { names, is_ping: false })
+        event::names(payload).map(|names| Selector { names, is_ping: false })
     }
 
     fn credentials(&self, headers: &HeaderMap, now: Timestamp) -> Result<Credentials, CredentialError> {
@@ -94,7 +97,7 @@ impl Provider for GitLab {
     }
 
     fn events(&self, payload: &RequestPayload<'_>) -> Result<Events, PayloadError> {
-        event::read(payload.event, &payload.json).map(|event| Event::Git(event).into())
+        event::read(payload).map(|event| Event::Git(event).into())
     }
 
     fn event_names(&self) -> &'static [EventNames] {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 
-use super::{EVENT, IDS};
-use crate::header::{are_names, delivery, event, media_type};
+use super::{EVENT, IDS, INSTANCE};
+use crate::header::{address, are_names, delivery, event, media_type};
 use crate::{PayloadError, RequestPayload};
 
 /// Takes a request apart.
@@ -19,5 +19,5 @@ pub(super) fn take_apart<'a>(
     }
     let json = std::str::from_utf8(body).map_err(|_| PayloadError::NotText)?;
     let delivery = IDS.iter().find_map(|name| delivery(headers, name));
-    Ok(RequestPayload { event, delivery, json: Cow::Borrowed(json) })
+    Ok(RequestPayload { event, delivery, server: address(headers, INSTANCE), json: Cow::Borrowed(json) })
 }

@@ -109,6 +109,48 @@ fn other_events_are_kept_and_start_nothing() {
 }
 
 #[test]
+fn a_project_that_moved_is_found_by_the_address_that_it_had() {
+    let transferred = edited(
+        fixtures::PROJECT_RENAME,
+        &[("project_rename", "project_transfer"), ("acme/apps/shop", "Other/shop")],
+    );
+    let other = edited(fixtures::PROJECT_RENAME, &[("project_rename", "project_update")]);
+    let odd = edited(fixtures::PROJECT_RENAME, &[("acme/apps/web", "../web")]);
+    let server = "https://gl.acme.example";
+    let web = "gl.acme.example/acme/apps/web";
+    for (header, server, json, expected) in [
+        ("System Hook", server, fixtures::PROJECT_RENAME, Some((web, "gl.acme.example/acme/apps/shop"))),
+        ("System Hook", "https://gl.acme.example/", &transferred, Some((web, "gl.acme.example/other/shop"))),
+        (
+            "System Hook",
+            "http://acme.example:8080/git",
+            &transferred,
+            Some(("acme.example:8080/git/acme/apps/web", "acme.example:8080/git/other/shop")),
+        ),
+        ("System Hook", "", fixtures::PROJECT_RENAME, None),
+        ("System Hook", "https://a@b.example", fixtures::PROJECT_RENAME, None),
+        ("System Hook", server, &odd, None),
+        ("System Hook", server, &other, None),
+        ("Project Hook", server, fixtures::PROJECT_RENAME, None),
+    ] {
+        let mut headers = headers(header);
+        headers.insert("x-gitlab-instance", server.parse().unwrap());
+        let event = testing::read(&GitLab, &headers, json).unwrap();
+        let names: Vec<_> = event.repository.names.iter().map(|name| name.as_str()).collect();
+        let kept = GitLab.keep(&headers);
+        assert!(kept.iter().any(|(name, _)| name == "x-gitlab-instance"), "the dispatcher reads it again");
+        match expected {
+            Some((before, now)) => {
+                assert_eq!(names, [before, now], "{server} {json}");
+                assert!(matches!(&event.kind, GitEventKind::Moved { to } if to.as_str() == now), "{event:?}");
+            }
+            None => assert!(names.is_empty() && event.kind.name() != "RepositoryMoved", "{event:?}"),
+        }
+        assert_eq!(testing::select(&GitLab, &headers, json).unwrap().names, event.repository.names);
+    }
+}
+
+#[test]
 fn header_and_body_name_the_same_event() {
     for (header, json) in [
         ("Push Hook", fixtures::TAG),
