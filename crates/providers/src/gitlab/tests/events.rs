@@ -136,7 +136,7 @@ fn a_project_that_moved_is_found_by_the_address_that_it_had() {
         let mut headers = headers(header);
         headers.insert("x-gitlab-instance", server.parse().unwrap());
         let event = testing::read(&GitLab, &headers, json).unwrap();
-        let names: Vec<_> = event.repository.names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<_> = event.repository.names.iter().map(RepoId::as_str).collect();
         let kept = GitLab.keep(&headers);
         assert!(kept.iter().any(|(name, _)| name == "x-gitlab-instance"), "the dispatcher reads it again");
         match expected {
