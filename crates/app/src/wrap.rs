@@ -25,7 +25,9 @@ static COLUMNS: LazyLock<Option<usize>> = LazyLock::new(|| {
 /// Prints a text, which may have colours. Its first line is indented by `first` columns; on a terminal, further lines by
 /// `others`.
 pub(crate) fn print(first: usize, others: usize, text: &str) {
-    lines(*COLUMNS, first, others, text).iter().for_each(|line| println!("{line}"));
+    for line in lines(*COLUMNS, first, others, text) {
+        println!("{line}");
+    }
 }
 
 fn lines(columns: Option<usize>, first: usize, others: usize, text: &str) -> Vec<String> {
