@@ -3,7 +3,6 @@ use std::sync::Arc;
 use trigger_core::{Delivery, Facts, Replay, Verification, Verified};
 
 use crate::body::StoredBody;
-use crate::reopening::Reopens;
 use crate::space_request::SpaceRequest;
 use crate::stored_record::{StoredDecision, StoredLaunch};
 use crate::{
@@ -13,6 +12,17 @@ use crate::{
 
 /// The bytes that a row takes beside its long columns, with its indexes. The schemas count the same.
 const ROW_BYTES: usize = 512;
+
+/// Which known deliveries become pending again when they arrive again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reopens {
+    /// None.
+    Nothing,
+    /// Those that have failed.
+    Failed,
+    /// Those that have failed, and those that are settled and have started nothing: see [`crate::reopening::LaunchHistory`].
+    FailedOrIdle,
+}
 
 /// A delivery in its stored form. The caller encodes it, which spares the thread that writes for many callers.
 #[derive(Debug)]

@@ -7,17 +7,6 @@ use crate::row::tier;
 use crate::stored_record::StoredLaunch;
 use crate::{JournalError, format, tenant};
 
-/// Which known deliveries become pending again when they arrive again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reopens {
-    /// None.
-    Nothing,
-    /// Those that have failed.
-    Failed,
-    /// Those that have failed, and those that are settled and have started nothing: see [`LaunchHistory`].
-    FailedOrIdle,
-}
-
 /// The stored columns of a delivery that its next arrival is compared with.
 #[derive(Debug)]
 pub(crate) struct KnownRow {

@@ -10,7 +10,7 @@ pub struct RequestPayload<'a> {
     pub event: &'a str,
     /// The sender's id of the delivery, if it is at most 128 visible ASCII characters.
     pub delivery: Option<&'a str>,
-    /// The address of the sender's server, if a header gives it, such as `https://gitlab.example`. Not covered by any
+    /// The address of the sender's server, if a header gives it, such as `https://git.example`. Not covered by any
     /// signature.
     pub server: Option<&'a str>,
     /// The JSON, taken out of the form if the body is one. Not parsed yet.

@@ -99,7 +99,7 @@ pub struct ProgramOptions {
     ///
     /// With `nothing-started`, Redeliver at the provider is enough after a rule was mended. It is off by default because
     /// a sender with a captured request could then have an old event decided again.
-    #[arg(long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_DECIDE_AGAIN", default_value = "never", value_name = "WHICH")]
+    #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_DECIDE_AGAIN", default_value = "never", value_name = "WHICH")]
     pub decide_again: DecideAgain,
     /// Maximum size of a request body in MiB. The default is the largest payload that a provider sends.
     #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODY", default_value_t = MAX_BODY, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -7,8 +7,8 @@ use super::group_commit::{Answers, Operation};
 use super::row::column;
 use super::session::Session;
 use super::{Store, text};
-use crate::new_delivery::NewDelivery;
-use crate::reopening::{KnownRow, LaunchHistory, Reopening, Reopens};
+use crate::new_delivery::{NewDelivery, Reopens};
+use crate::reopening::{KnownRow, LaunchHistory, Reopening};
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, JournalError, State};
 

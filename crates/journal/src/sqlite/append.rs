@@ -2,8 +2,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::body::StoredBody;
-use crate::new_delivery::NewDelivery;
-use crate::reopening::{KnownRow, LaunchHistory, Reopening, Reopens};
+use crate::new_delivery::{NewDelivery, Reopens};
+use crate::reopening::{KnownRow, LaunchHistory, Reopening};
 use crate::timestamp::to_nanoseconds;
 use crate::{AppendOutcome, State};
 
