@@ -5,7 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{Branch, Commit, CommitRef, FactValue, Facts, ImageEvent, Need, ObjectKey, RepoId, Tag};
+use crate::{
+    Branch, ChangedFiles, Commit, CommitRef, FactValue, Facts, ImageEvent, Labels, Need, ObjectKey, RepoId,
+    Tag,
+};
 
 /// The provider-neutral meaning of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct GitEvent {
     pub kind: GitEventKind,
     /// What tells a push of a branch or tag from others of the same commit to the same ref.
     pub push: Option<PushMark>,
+    /// The files that it changes.
+    pub changed_files: ChangedFiles,
 }
 
 /// What tells a push from others of the same commit to the same ref.
@@ -64,7 +69,7 @@ pub enum GitEventKind {
     Tag {
         /// The tag.
         tag: Tag,
-        /// The commit (or annotated tag object) it points at now.
+        /// The commit it points at now, also through an annotated tag; the object of a tag of something else.
         commit: CommitRef,
     },
     /// A branch was deleted. There is nothing left to build.
@@ -108,6 +113,8 @@ pub struct PullRequest {
     pub commit: CommitRef,
     /// Where the change comes from.
     pub origin: Origin,
+    /// The labels it carries; `None` if the payload does not say, or says too many.
+    pub labels: Option<Labels>,
 }
 
 /// What happened to a pull request.
@@ -123,7 +130,7 @@ pub enum PullRequestAction {
     ReadyForReview,
     /// It wants to be merged into another branch than before.
     BaseChanged,
-    /// Anything that leaves the code as it was (closed, labelled, …), by the provider's name.
+    /// Anything that leaves the code as it was, by one of [`PullRequestAction::NAMES`], or by the provider's own name.
     Other(String),
 }
 
@@ -222,6 +229,33 @@ impl Event {
 }
 
 impl PullRequestAction {
+    /// Names that mean the same for every provider. The first five are those of actions that change code.
+    pub const NAMES: &'static [&'static str] = &[
+        "opened",
+        "synchronize",
+        "reopened",
+        "ready_for_review",
+        "base_changed",
+        "closed",
+        "merged",
+        "edited",
+        "labeled",
+        "unlabeled",
+        "converted_to_draft",
+    ];
+
+    /// The name: one of [`PullRequestAction::NAMES`], or the provider's own.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Opened => "opened",
+            Self::Synchronize => "synchronize",
+            Self::Reopened => "reopened",
+            Self::ReadyForReview => "ready_for_review",
+            Self::BaseChanged => "base_changed",
+            Self::Other(name) => name,
+        }
+    }
+
     /// Whether there may be new code to build.
     pub fn changes_code(&self) -> bool {
         !matches!(self, Self::Other(_))
@@ -230,14 +264,7 @@ impl PullRequestAction {
 
 impl fmt::Display for PullRequestAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Opened => "opened",
-            Self::Synchronize => "synchronize",
-            Self::Reopened => "reopened",
-            Self::ReadyForReview => "ready_for_review",
-            Self::BaseChanged => "base changed",
-            Self::Other(name) => name,
-        })
+        f.write_str(self.name())
     }
 }
 

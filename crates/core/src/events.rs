@@ -93,11 +93,17 @@ impl From<Event> for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GitEvent, GitEventKind, Repository};
+    use crate::{ChangedFiles, GitEvent, GitEventKind, Repository};
 
     fn event() -> Event {
         let repository = Repository { names: Vec::new(), default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind: GitEventKind::Ping, push: None })
+        Event::Git(GitEvent {
+            repository,
+            sender: None,
+            kind: GitEventKind::Ping,
+            push: None,
+            changed_files: ChangedFiles::NOT_LISTED,
+        })
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The domain types that every other crate speaks.
 //!
 //! - [`Event`], [`Events`]: the provider-neutral meaning of a delivery. Each event has an [`Ordinal`] within it.
+//! - [`ChangedFiles`]: the files that an event changes, or why they are not known.
 //! - [`Delivery`]: the bytes that reached us, under a [`DeliveryId`] that follows from its [`DeliveryKey`].
 //! - [`RepoId`], [`ImageRef`], [`Branch`], [`Commit`]: one name for every spelling of a repository, an image, a
 //!   ref.
@@ -20,6 +21,7 @@
 //! - A repository's name finds rules and proves nothing. The key of a rule does.
 #![forbid(unsafe_code)]
 
+mod changed_files;
 mod credential;
 mod delivery;
 mod dns_name;
@@ -29,6 +31,7 @@ mod fact;
 mod git;
 mod header;
 mod image;
+mod labels;
 mod limit;
 mod limits;
 mod object_key;
@@ -42,6 +45,7 @@ mod verification;
 mod verifier;
 mod waiting;
 
+pub use changed_files::{ChangedFiles, FileList, FileListError};
 pub use credential::{Credential, CredentialError, Credentials, Hmac, KeyForm, sign};
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
 pub use dns_name::{is_dns_label, is_dns_subdomain};
@@ -56,6 +60,7 @@ pub use header::{RepeatedHeader, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };
+pub use labels::Labels;
 pub use limit::{Limit, Unit};
 pub use limits::LIMITS;
 pub use object_key::ObjectKey;

@@ -2,7 +2,7 @@ use crate::credential::MOST_CREDENTIALS;
 use crate::dns_name::LONGEST_SUBDOMAIN;
 use crate::git::LONGEST_NAME;
 use crate::limit::Limit;
-use crate::{Events, RepoId, Verification};
+use crate::{Events, FileList, Labels, RepoId, Verification};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
@@ -19,6 +19,19 @@ pub const LIMITS: &[Limit] = &[
         "an arrival after it starts nothing in the others",
     ),
     Limit::bytes("name of a branch, tag or commit", LONGEST_NAME, "the name is invalid"),
+    Limit::count(
+        "changed files of an event",
+        FileList::MOST,
+        "they count as unknown: `paths` let the event pass",
+    ),
+    Limit::bytes("path of a changed file", FileList::LONGEST, "the files of the event count as unknown"),
+    Limit::bytes("paths of the changed files of an event", FileList::LARGEST, "the files count as unknown"),
+    Limit::count(
+        "labels of a pull request",
+        Labels::MOST,
+        "they count as unknown: `labels` let the event pass",
+    ),
+    Limit::bytes("label of a pull request", Labels::LONGEST, "its labels count as unknown"),
     Limit::bytes("address of a repository", RepoId::LONGEST, "the address is invalid"),
     Limit::bytes("name of an object that a field refers to", LONGEST_SUBDOMAIN, "the name is invalid"),
 ];

@@ -386,8 +386,8 @@ impl Attempt {
 mod tests {
     use trigger_api::shipwright::Build;
     use trigger_core::{
-        AbbreviatedCommit, Branch, Commit, Event, GitEvent, GitEventKind, Need, Ordinal, RepoId, Repository,
-        Verification,
+        AbbreviatedCommit, Branch, ChangedFiles, Commit, Event, GitEvent, GitEventKind, Need, Ordinal,
+        RepoId, Repository, Verification,
     };
     use trigger_journal::ClaimToken;
     use trigger_targets::build_run::{BuildTemplate, PullRequestOutput, RevisionPolicy};
@@ -399,7 +399,13 @@ mod tests {
         let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
         let names = vec![RepoId::parse("https://git.example.com/acme/web").unwrap()];
         let repository = Repository { names, default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind, push: None })
+        Event::Git(GitEvent {
+            repository,
+            sender: None,
+            kind,
+            push: None,
+            changed_files: ChangedFiles::NOT_LISTED,
+        })
     }
 
     fn fired(rule: &str) -> Decision {

@@ -102,8 +102,8 @@ mod tests {
 
     use trigger_api::shipwright::Build;
     use trigger_core::{
-        AbbreviatedCommit, Branch, Commit, CommitRef, Event, GitEvent, GitEventKind, KeyRef, KnownHosts,
-        ObjectKey, RepoId, Repository,
+        AbbreviatedCommit, Branch, ChangedFiles, Commit, CommitRef, Event, GitEvent, GitEventKind, KeyRef,
+        KnownHosts, ObjectKey, RepoId, Repository,
     };
     use trigger_rules::{Inventory, Outcome};
 
@@ -135,7 +135,13 @@ mod tests {
         let commit = CommitRef::Abbreviated(AbbreviatedCommit::parse(&SHA[..12]).unwrap());
         let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
         let repository = Repository { names, default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind, push: None })
+        Event::Git(GitEvent {
+            repository,
+            sender: None,
+            kind,
+            push: None,
+            changed_files: ChangedFiles::NOT_LISTED,
+        })
     }
 
     async fn outcomes(events: Vec<Event>, facts: &mut Facts, source: &dyn FactSource) -> Vec<String> {

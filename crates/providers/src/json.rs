@@ -1,6 +1,7 @@
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::Error as _;
+use serde::de::{DeserializeSeed, Error as _, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use trigger_core::Commit;
@@ -52,6 +53,29 @@ pub(crate) fn number(field: Option<&RawValue>) -> Option<i64> {
 /// The commit in a field that may be missing or hold anything.
 pub(crate) fn commit(field: Option<&RawValue>) -> Option<Commit> {
     Commit::parse(field?.get().strip_prefix('"')?.strip_suffix('"')?).ok()
+}
+
+/// The place of an object's field among these names; `None` for another field. The name is not copied.
+pub(crate) struct FieldAmong<'n>(pub(crate) &'n [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for FieldAmong<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldAmong<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().position(|field| *field == name))
+    }
 }
 
 /// Reads a payload, which is always an object. (`serde` would also fill a struct from an array.)

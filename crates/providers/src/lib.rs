@@ -14,6 +14,8 @@
 //! | `registry` | the table [`ALL`], [`known_hosts`] and [`parse_repository`] |
 //! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
 //! | `header`, `json` | bounded reading, the same for every provider |
+//! | `labels` | the labels of a pull request |
+//! | `pushed_commits` | the files of a push, from the commits of a payload |
 //! | `event_name`, `event_spelling` | [`rule_event_name`] and the spellings that people use |
 //! | `error` | [`PayloadError`] |
 //! | `sample` | [`Sample`]: events to compose, for trying a set-up out |
@@ -34,8 +36,10 @@ mod github;
 mod gitlab;
 mod header;
 mod json;
+mod labels;
 mod limits;
 mod provider;
+mod pushed_commits;
 mod registry;
 mod request;
 mod sample;

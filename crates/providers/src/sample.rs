@@ -30,13 +30,15 @@ pub enum SampleKind {
         full_ref: String,
         /// The full id of the commit.
         commit: String,
+        /// The files that the commit changes. Without any, the branch is new and the files are not known.
+        files: Vec<String>,
     },
     /// Something happens to a pull request.
     PullRequest {
         /// Its number.
         number: u64,
-        /// The action: `opened`, `synchronize`, `reopened`, `ready_for_review`, `closed` or `labeled`, which every
-        /// provider composes in its own words; or the provider's own name of another.
+        /// The action: `opened`, `synchronize`, `reopened`, `ready_for_review`, `closed`, `merged`, `labeled` or
+        /// `unlabeled`, which every provider composes in its own words; or the provider's own name of another.
         action: String,
         /// The branch it is for.
         base: String,
@@ -46,6 +48,8 @@ pub enum SampleKind {
         commit: String,
         /// The repository it comes from, if that is another one.
         fork: Option<RepoId>,
+        /// Its labels.
+        labels: Vec<String>,
     },
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
 use jiff::Timestamp;
-use trigger_core::{Event, GitEvent, GitEventKind, Origin, PullRequestAction, RepoId};
+use trigger_core::{ChangedFiles, Event, GitEvent, GitEventKind, Labels, Origin, PullRequestAction, RepoId};
 use trigger_providers::{ALL, Provider, Sample, SampleError, SampleKind, Selector};
 
 const COMMIT: &str = "5f00cfffe0307177686c0bec53a2f218fc96c9c7";
@@ -21,7 +21,7 @@ fn sample(kind: SampleKind) -> Sample {
 }
 
 fn push(full_ref: &str, commit: &str) -> Sample {
-    sample(SampleKind::Push { full_ref: full_ref.to_owned(), commit: commit.to_owned() })
+    sample(SampleKind::Push { full_ref: full_ref.to_owned(), commit: commit.to_owned(), files: Vec::new() })
 }
 
 fn pull_request(action: &str, fork: Option<&str>) -> Sample {
@@ -32,6 +32,7 @@ fn pull_request(action: &str, fork: Option<&str>) -> Sample {
         head: "feature".to_owned(),
         commit: COMMIT.to_owned(),
         fork: fork.map(|fork| RepoId::parse(fork).unwrap()),
+        labels: Vec::new(),
     })
 }
 
@@ -94,6 +95,8 @@ fn every_provider_reads_the_pull_requests_it_composes() {
             ("ready_for_review", PullRequestAction::ReadyForReview),
             ("closed", PullRequestAction::Other("closed".to_owned())),
             ("labeled", PullRequestAction::Other("labeled".to_owned())),
+            ("unlabeled", PullRequestAction::Other("unlabeled".to_owned())),
+            ("merged", PullRequestAction::Other("merged".to_owned())),
         ] {
             for fork in [None, Some("git.example.com:8443/ada/web")] {
                 let event = received(*provider, &pull_request(action, fork));
@@ -107,6 +110,31 @@ fn every_provider_reads_the_pull_requests_it_composes() {
                 assert_eq!(pull_request.origin, origin, "{}", provider.title());
             }
         }
+    }
+}
+
+#[test]
+fn every_provider_reads_the_files_and_labels_it_composes() {
+    for provider in ALL {
+        let full_ref = "refs/heads/main".to_owned();
+        for files in [vec![], vec!["docs/a b.md".to_owned(), "web/ü.go".to_owned()]] {
+            let kind = SampleKind::Push {
+                full_ref: full_ref.clone(),
+                commit: COMMIT.to_owned(),
+                files: files.clone(),
+            };
+            match received(*provider, &sample(kind)).changed_files {
+                ChangedFiles::Known(found) => assert_eq!(found.iter().collect::<Vec<_>>(), files),
+                ChangedFiles::Unknown(why) => assert!(files.is_empty(), "{why}"),
+            }
+        }
+        let mut labeled = pull_request("labeled", None);
+        let SampleKind::PullRequest { labels, .. } = &mut labeled.kind else { panic!("{labeled:?}") };
+        labels.push("ready".to_owned());
+        let GitEventKind::PullRequest(found) = received(*provider, &labeled).kind else {
+            panic!("{labeled:?}")
+        };
+        assert_eq!(found.labels, Labels::new(["ready"]), "{}", provider.title());
     }
 }
 

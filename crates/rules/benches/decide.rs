@@ -8,8 +8,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use trigger_api::shipwright::Build;
 use trigger_core::{
-    Branch, Commit, Event, Facts, GitEvent, GitEventKind, KeyRef, KnownHosts, ObjectKey, RepoId, Repository,
-    Verification,
+    Branch, ChangedFiles, Commit, Event, Facts, GitEvent, GitEventKind, KeyRef, KnownHosts, ObjectKey,
+    RepoId, Repository, Verification,
 };
 use trigger_rules::{DecisionInput, Inventory, decide};
 
@@ -40,6 +40,7 @@ fn push(number: usize) -> Option<Event> {
         sender: None,
         kind: GitEventKind::Push { branch, commit: commit.into() },
         push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
     }))
 }
 

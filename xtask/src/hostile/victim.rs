@@ -90,6 +90,7 @@ pub(super) fn signed(number: u64, key: &[u8], branch: &str) -> anyhow::Result<Ve
         kind: SampleKind::Push {
             full_ref: format!("refs/heads/{branch}"),
             commit: format!("{:040x}", number + 1),
+            files: Vec::new(),
         },
     };
     let request = provider.compose(&sample)?;

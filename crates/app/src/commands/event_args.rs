@@ -39,6 +39,10 @@ pub(crate) enum SampleCommand {
         /// The branch, or a full ref such as `refs/tags/v1`.
         #[arg(long = "ref", default_value = "main", value_name = "REF")]
         reference: String,
+        /// A file that the push changes, by its path from the root of the repository. May be repeated. Without any, the
+        /// branch is new, and rules cannot know the files.
+        #[arg(long = "changed-file", value_name = "PATH")]
+        files: Vec<String>,
         #[command(flatten)]
         repository: RepositoryArgs,
     },
@@ -48,7 +52,8 @@ pub(crate) enum SampleCommand {
         /// The number of the pull request.
         #[arg(long, default_value_t = 1)]
         number: u64,
-        /// The action, by the provider's name: opened, synchronize, reopened, ready_for_review, closed, …
+        /// The action, by the provider's name: opened, synchronize, reopened, ready_for_review, closed, merged,
+        /// labeled, unlabeled, …
         #[arg(long, default_value = "opened")]
         action: String,
         /// The target branch.
@@ -60,6 +65,9 @@ pub(crate) enum SampleCommand {
         /// The source repository, if the pull request comes from a fork.
         #[arg(long, value_name = "URL")]
         fork: Option<String>,
+        /// A label of the pull request. May be repeated.
+        #[arg(long = "label", value_name = "NAME")]
+        labels: Vec<String>,
         #[command(flatten)]
         repository: RepositoryArgs,
     },
@@ -112,16 +120,16 @@ impl SampleCommand {
     fn into_sample(self) -> anyhow::Result<Sample> {
         let (args, kind) = match self {
             Self::Ping { repository } => (repository, SampleKind::Ping),
-            Self::Push { reference, repository } => {
+            Self::Push { reference, files, repository } => {
                 let is_full = reference.starts_with("refs/");
                 let full_ref = if is_full { reference } else { format!("refs/heads/{reference}") };
                 let commit = repository.commit()?;
-                (repository, SampleKind::Push { full_ref, commit })
+                (repository, SampleKind::Push { full_ref, commit, files })
             }
-            Self::PullRequest { number, action, base, head, fork, repository } => {
+            Self::PullRequest { number, action, base, head, fork, labels, repository } => {
                 let fork = fork.as_deref().map(parse_repository).transpose()?;
                 let commit = repository.commit()?;
-                (repository, SampleKind::PullRequest { number, action, base, head, commit, fork })
+                (repository, SampleKind::PullRequest { number, action, base, head, commit, fork, labels })
             }
         };
         Ok(Sample {

@@ -61,7 +61,8 @@ impl WebhookDemo {
 
         let commit = fresh_commit()?.to_string();
         let (title, kind) = if event == "Push" {
-            let kind = SampleKind::Push { full_ref: format!("refs/heads/{branch}"), commit };
+            let kind =
+                SampleKind::Push { full_ref: format!("refs/heads/{branch}"), commit, files: Vec::new() };
             (format!("A push to {branch} of {repository}"), kind)
         } else {
             let kind = SampleKind::PullRequest {
@@ -71,6 +72,7 @@ impl WebhookDemo {
                 head: "feature".to_owned(),
                 commit,
                 fork: None,
+                labels: Vec::new(),
             };
             (format!("A pull request for {branch} of {repository}"), kind)
         };

@@ -162,7 +162,11 @@ fn push(repository: &str, commit: &str) -> Sample {
         repository: RepoId::parse(repository).unwrap(),
         default_branch: "main".to_owned(),
         sender: "ada".to_owned(),
-        kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit.to_owned() },
+        kind: SampleKind::Push {
+            full_ref: "refs/heads/main".to_owned(),
+            commit: commit.to_owned(),
+            files: Vec::new(),
+        },
     }
 }
 

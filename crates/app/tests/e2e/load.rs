@@ -133,7 +133,11 @@ async fn send(
                 repository: repository.clone(),
                 default_branch: "main".to_owned(),
                 sender: "ada".to_owned(),
-                kind: SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit.clone() },
+                kind: SampleKind::Push {
+                    full_ref: "refs/heads/main".to_owned(),
+                    commit: commit.clone(),
+                    files: Vec::new(),
+                },
             },
         );
         loop {

@@ -144,7 +144,11 @@ impl Serving {
             repository: RepoId::parse(repository).unwrap(),
             default_branch: "main".to_owned(),
             sender: "ada".to_owned(),
-            kind: SampleKind::Push { full_ref: format!("refs/heads/{branch}"), commit: SHA.to_owned() },
+            kind: SampleKind::Push {
+                full_ref: format!("refs/heads/{branch}"),
+                commit: SHA.to_owned(),
+                files: Vec::new(),
+            },
         };
         let request = compose(played(), &sample);
         let headers = sign(played(), request.event, "id", &request.body, Some(key));

@@ -56,6 +56,7 @@ async fn a_fork_is_built_only_where_the_build_allows_it() {
         head: "feature".to_owned(),
         commit: SHA.to_owned(),
         fork: Some(RepoId::parse(&repository_of(world.provider, "mallory/web")).unwrap()),
+        labels: Vec::new(),
     });
     let record = world.deliver(&from_fork).await;
     assert_eq!(

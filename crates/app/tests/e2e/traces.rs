@@ -118,7 +118,11 @@ impl Serving {
 
     /// Posts a push, signed; returns the delivery's id.
     async fn push(&self) -> String {
-        let kind = SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: SHA.to_owned() };
+        let kind = SampleKind::Push {
+            full_ref: "refs/heads/main".to_owned(),
+            commit: SHA.to_owned(),
+            files: Vec::new(),
+        };
         let repository = RepoId::parse(&repository()).unwrap();
         let sample = Sample { repository, default_branch: "main".to_owned(), sender: "ada".to_owned(), kind };
         let request = compose(played(), &sample);

@@ -225,8 +225,11 @@ fn build(namespace: &str, name: &str) -> Build {
 
 fn push(commit: char) -> Delivery {
     let repository = RepoId::parse("https://github.com/acme/web").unwrap();
-    let kind =
-        SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit.to_string().repeat(40) };
+    let kind = SampleKind::Push {
+        full_ref: "refs/heads/main".to_owned(),
+        commit: commit.to_string().repeat(40),
+        files: Vec::new(),
+    };
     let sender = "ada".to_owned();
     let sample = Sample { repository: repository.clone(), default_branch: "main".to_owned(), sender, kind };
     let request = GitHub.compose(&sample).unwrap();

@@ -17,13 +17,19 @@ pub(super) fn compose(sample: &Sample) -> SampleRequest {
             "ping",
             json!({"zen": "A hook that answers is a good hook.", "repository": repository, "sender": sender}),
         ),
-        SampleKind::Push { full_ref, commit } => ("push", push(full_ref, commit, &repository, &sender)),
-        SampleKind::PullRequest { number, action, base, head, commit, fork } => {
+        SampleKind::Push { full_ref, commit, files } => {
+            ("push", push(full_ref, commit, files, &repository, &sender))
+        }
+        SampleKind::PullRequest { number, action, base, head, commit, fork, labels } => {
             let from = fork.as_ref().map(|fork| self::repository(fork, &sample.default_branch));
             let from = from.as_ref().unwrap_or(&repository);
+            let labels: Vec<_> = labels.iter().map(|label| json!({"name": label})).collect();
+            let (action, is_merged) = if action == "merged" { ("closed", true) } else { (&**action, false) };
             let pull_request = json!({
                 "number": number,
                 "state": "open",
+                "merged": is_merged,
+                "labels": labels,
                 "draft": false,
                 "head": {"ref": head, "sha": commit, "repo": from},
                 "base": {"ref": base, "sha": NO_COMMIT, "repo": repository},
@@ -46,14 +52,15 @@ pub(super) fn sign(event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>)
     signed
 }
 
-fn push(full_ref: &str, commit: &str, repository: &Value, sender: &Value) -> Value {
+fn push(full_ref: &str, commit: &str, files: &[String], repository: &Value, sender: &Value) -> Value {
     let is_deleted = commit == NO_COMMIT;
-    let head_commit = (!is_deleted).then(
-        || json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"}}),
-    );
+    let head_commit = (!is_deleted).then(|| {
+        json!({"id": commit, "message": "a change to try things out", "author": {"name": "nobody"},
+            "added": [], "modified": files, "removed": []})
+    });
     json!({
         "ref": full_ref,
-        "before": if is_deleted { OLD_COMMIT } else { NO_COMMIT },
+        "before": if is_deleted || !files.is_empty() { OLD_COMMIT } else { NO_COMMIT },
         "after": commit,
         "created": false,
         "deleted": is_deleted,

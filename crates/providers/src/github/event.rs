@@ -3,18 +3,25 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use trigger_core::{
-    Branch, Commit, GitEvent, GitEventKind, GitRef, Origin, PullRequest, PullRequestAction, PushMark,
-    Repository,
+    Branch, ChangedFiles, Commit, GitEvent, GitEventKind, GitRef, Origin, PullRequest, PullRequestAction,
+    PushMark, Repository,
 };
 
 use super::repository::RepositoryBody;
 use crate::header::is_name;
-use crate::json::{self, Text, login, parse};
+use crate::json::{self, Text, login, number, parse};
+use crate::labels::labels;
+use crate::pushed_commits::{CommitFields, PushedCommits};
 use crate::{EventNames, PayloadError};
 
 pub(super) const PING: &str = "ping";
 const PUSH: &str = "push";
 const PULL_REQUEST: &str = "pull_request";
+
+/// A push lists no more commits.
+const MOST_COMMITS: usize = 2048;
+
+const COMMIT_FIELDS: CommitFields = CommitFields { id: "id", files: ["added", "modified", "removed"] };
 
 /// Tags arrive as pushes.
 pub(super) const NAMES: &[EventNames] = &[
@@ -46,8 +53,8 @@ struct OtherBody<'a> {
     sender: Option<SenderBody<'a>>,
 }
 
-/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#push>. `head_commit` is of no use: it is null
-/// for deletions, and `after` is the commit in all other cases.
+/// <https://docs.github.com/en/webhooks/webhook-events-and-payloads#push>. `after` is the commit, or the object
+/// of an annotated tag; then `head_commit` is the commit.
 #[derive(Deserialize)]
 struct PushBody<'a> {
     #[serde(borrow, rename = "ref")]
@@ -57,7 +64,19 @@ struct PushBody<'a> {
     before: Option<&'a RawValue>,
     #[serde(borrow)]
     after: Option<Text<'a>>,
+    created: Option<bool>,
     deleted: Option<bool>,
+    forced: Option<bool>,
+    #[serde(borrow)]
+    head_commit: Option<&'a RawValue>,
+    /// Any JSON: a list that cannot be read leaves the changed files unknown.
+    #[serde(borrow)]
+    commits: Option<&'a RawValue>,
+    /// The number of all commits. GitHub leaves both out; servers in its place send them.
+    #[serde(borrow)]
+    size: Option<&'a RawValue>,
+    #[serde(borrow)]
+    distinct_size: Option<&'a RawValue>,
     #[serde(borrow)]
     repository: Option<RepositoryBody<'a>>,
     #[serde(borrow)]
@@ -86,6 +105,16 @@ struct PullRequestObject<'a> {
     head: Side<'a>,
     #[serde(borrow)]
     base: Side<'a>,
+    merged: Option<bool>,
+    /// Any JSON: labels that cannot be read are unknown.
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct HeadCommit<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +155,13 @@ pub(super) struct SenderBody<'a> {
 fn other(body: &OtherBody<'_>, kind: GitEventKind) -> GitEvent {
     let repository = body.repository.as_ref().map(RepositoryBody::to_repository);
     let repository = repository.unwrap_or(Repository { names: Vec::new(), default_branch: None });
-    GitEvent { repository, sender: sender(body.sender.as_ref()), kind, push: None }
+    GitEvent {
+        repository,
+        sender: sender(body.sender.as_ref()),
+        kind,
+        push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
+    }
 }
 
 fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
@@ -137,17 +172,57 @@ fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
         GitRef::Branch(branch) if deleted => GitEventKind::BranchDeleted { branch },
         GitRef::Branch(branch) => GitEventKind::Push { branch, commit: commit.into() },
         GitRef::Tag(tag) if deleted => GitEventKind::TagDeleted { tag },
-        GitRef::Tag(tag) => GitEventKind::Tag { tag, commit: commit.into() },
+        GitRef::Tag(tag) => {
+            let commit = tagged_commit(body).unwrap_or(commit);
+            GitEventKind::Tag { tag, commit: commit.into() }
+        }
         GitRef::Other(_) => GitEventKind::Other { name: PUSH.to_owned() },
     };
     let (object, repository) = required(body.repository.as_ref())?;
     let push = Some(PushMark { before: json::commit(body.before), at: object.pushed_at() });
-    Ok(GitEvent { repository, sender: sender(body.sender.as_ref()), kind, push })
+    let changed_files = match &kind {
+        GitEventKind::Push { commit, .. } => changed_files(body, commit.as_str()),
+        _ => ChangedFiles::NOT_LISTED,
+    };
+    Ok(GitEvent { repository, sender: sender(body.sender.as_ref()), kind, push, changed_files })
+}
+
+/// The commit of an annotated tag, whose object is another.
+fn tagged_commit(body: &PushBody<'_>) -> Option<Commit> {
+    let head: HeadCommit<'_> = serde_json::from_str(body.head_commit?.get()).ok()?;
+    Commit::parse(&head.id.0).ok()
+}
+
+/// The files of a push, if the payload lists all commits between the former and the present one.
+fn changed_files(body: &PushBody<'_>, after: &str) -> ChangedFiles {
+    if body.forced == Some(true) {
+        return ChangedFiles::unknown("the push was forced, and dropped commits are not listed");
+    }
+    match json::commit(body.before) {
+        None => return ChangedFiles::unknown("the payload names no commit before the push"),
+        Some(before) if before.is_zero() || body.created == Some(true) => {
+            return ChangedFiles::unknown("the branch is new");
+        }
+        Some(_) => {}
+    }
+    let Some(commits) = PushedCommits::read(body.commits, &COMMIT_FIELDS, after) else {
+        return ChangedFiles::unknown("the payload has no list of commits");
+    };
+    if commits.count >= MOST_COMMITS {
+        return ChangedFiles::unknown(format!("the payload may list the first {MOST_COMMITS} commits only"));
+    }
+    let sizes = [body.size, body.distinct_size].into_iter().filter_map(number);
+    if let Some(all) =
+        sizes.max().and_then(|all| usize::try_from(all).ok()).filter(|all| *all > commits.count)
+    {
+        return ChangedFiles::unknown(format!("the payload lists {} of {all} commits", commits.count));
+    }
+    commits.changed_files()
 }
 
 fn pull_request(body: &PullRequestBody<'_>) -> Result<GitEvent, PayloadError> {
     let (here, repository) = required(body.repository.as_ref())?;
-    let PullRequestObject { number, head, base } = &body.pull_request;
+    let PullRequestObject { number, head, base, labels: listed, .. } = &body.pull_request;
     let kind = GitEventKind::PullRequest(PullRequest {
         number: *number,
         action: action(body)?,
@@ -155,8 +230,15 @@ fn pull_request(body: &PullRequestBody<'_>) -> Result<GitEvent, PayloadError> {
         head: Branch::parse(&head.branch.0).map_err(|_| PayloadError::Field("pull_request.head.ref"))?,
         commit: Commit::parse(&head.sha.0).map_err(|_| PayloadError::Field("pull_request.head.sha"))?.into(),
         origin: origin(here, head.repo.as_ref()),
+        labels: labels(*listed, "name"),
     });
-    Ok(GitEvent { repository, sender: sender(body.sender.as_ref()), kind, push: None })
+    Ok(GitEvent {
+        repository,
+        sender: sender(body.sender.as_ref()),
+        kind,
+        push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
+    })
 }
 
 fn action(body: &PullRequestBody<'_>) -> Result<PullRequestAction, PayloadError> {
@@ -166,6 +248,7 @@ fn action(body: &PullRequestBody<'_>) -> Result<PullRequestAction, PayloadError>
         "reopened" => PullRequestAction::Reopened,
         "ready_for_review" => PullRequestAction::ReadyForReview,
         "edited" if base_changed(body.changes.as_ref()) => PullRequestAction::BaseChanged,
+        "closed" if body.pull_request.merged == Some(true) => PullRequestAction::Other("merged".to_owned()),
         name if is_name(name) => PullRequestAction::Other(name.to_owned()),
         _ => return Err(PayloadError::Field("action")),
     })

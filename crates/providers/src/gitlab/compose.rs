@@ -19,8 +19,10 @@ pub(super) fn compose(sample: &Sample) -> Result<SampleRequest, SampleError> {
     let project = project(&sample.repository, PROJECT, &sample.default_branch);
     let (event, payload) = match &sample.kind {
         SampleKind::Ping => return Err(SampleError::NoPing(TITLE)),
-        SampleKind::Push { full_ref, commit } => push(full_ref, commit, &project, &sample.sender)?,
-        SampleKind::PullRequest { number, action, base, head, commit, fork } => {
+        SampleKind::Push { full_ref, commit, files } => {
+            push(full_ref, commit, files, &project, &sample.sender)?
+        }
+        SampleKind::PullRequest { number, action, base, head, commit, fork, labels } => {
             let fork = fork.as_ref().map(|fork| self::project(fork, FORK, &sample.default_branch));
             let (own_action, changes) = own_action(action);
             let attributes = json!({
@@ -41,7 +43,7 @@ pub(super) fn compose(sample: &Sample) -> Result<SampleRequest, SampleError> {
                 "user": {"username": sample.sender},
                 "project": project,
                 "object_attributes": attributes,
-                "labels": [],
+                "labels": labels.iter().map(|label| json!({"title": label})).collect::<Vec<_>>(),
                 "changes": changes,
             });
             (MERGE_REQUEST_HOOK, payload)
@@ -60,6 +62,7 @@ fn own_action(action: &str) -> (&str, Value) {
         "synchronize" => ("update", json!({})),
         "ready_for_review" => ("update", json!({"draft": {"previous": true, "current": false}})),
         "labeled" => ("update", json!({"labels": {"previous": [], "current": [{"title": "ready"}]}})),
+        "unlabeled" => ("update", json!({"labels": {"previous": [{"title": "ready"}], "current": []}})),
         "edited" => ("update", json!({"title": {"previous": "A change", "current": "Another change"}})),
         own => (own, json!({})),
     }
@@ -100,6 +103,7 @@ pub(super) fn sign(
 fn push(
     full_ref: &str,
     commit: &str,
+    files: &[String],
     project: &Value,
     sender: &str,
 ) -> Result<(&'static str, Value), SampleError> {
@@ -111,18 +115,23 @@ fn push(
         return Err(SampleError::Ref(TITLE));
     };
     let is_deleted = commit == NO_COMMIT;
+    let commits = if files.is_empty() {
+        Vec::new()
+    } else {
+        vec![json!({"id": commit, "added": [], "modified": files, "removed": []})]
+    };
     let payload = json!({
         "object_kind": kind,
         "event_name": kind,
         "ref": full_ref,
-        "before": if is_deleted { OLD_COMMIT } else { NO_COMMIT },
+        "before": if is_deleted || !files.is_empty() { OLD_COMMIT } else { NO_COMMIT },
         "after": commit,
         "checkout_sha": (!is_deleted).then_some(commit),
         "user_username": sender,
         "project_id": PROJECT,
         "project": project,
-        "commits": [],
-        "total_commits_count": 0,
+        "commits": commits,
+        "total_commits_count": commits.len(),
     });
     Ok((event, payload))
 }

@@ -2,15 +2,17 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use trigger_core::{Commit, GitEvent, GitEventKind, GitRef, PushMark, RepoId, Repository};
+use trigger_core::{ChangedFiles, Commit, GitEvent, GitEventKind, GitRef, PushMark, RepoId, Repository};
 
 use super::kind::{Kind, MERGE_REQUEST_HOOK, PUSH_HOOK, SYSTEM_HOOK, TAG_PUSH_HOOK, kind};
 use super::merge_request::{self, UserBody};
 use super::moved::Paths;
 use super::repository::ProjectBody;
 use crate::header::is_name;
-use crate::json::{self, Text, login, parse};
-use crate::{PayloadError, RequestPayload};
+use crate::json::{self, Text, login, number, parse};
+use crate::pushed_commits::{CommitFields, PushedCommits};
+
+const COMMIT_FIELDS: CommitFields = CommitFields { id: "id", files: ["added", "modified", "removed"] };
 
 /// Reads the payload of an event.
 pub(super) fn read(payload: &RequestPayload<'_>) -> Result<GitEvent, PayloadError> {
@@ -87,6 +89,11 @@ struct PushBody<'a> {
     checkout_sha: Option<Text<'a>>,
     #[serde(borrow)]
     user_username: Option<Text<'a>>,
+    /// Any JSON: a list that cannot be read leaves the changed files unknown. It has the last 20 commits.
+    #[serde(borrow)]
+    commits: Option<&'a RawValue>,
+    #[serde(borrow)]
+    total_commits_count: Option<&'a RawValue>,
     #[serde(borrow)]
     project: Option<ProjectBody<'a>>,
 }
@@ -133,7 +140,13 @@ impl OtherBody<'_> {
         let sender = self.user.as_ref().and_then(UserBody::login);
         let own = self.event_name.as_ref().or(self.object_kind.as_ref()).map(|text| text.0.as_ref());
         let name = own.filter(|name| header == SYSTEM_HOOK && is_name(name)).unwrap_or(header);
-        GitEvent { repository, sender, kind: GitEventKind::Other { name: name.to_owned() }, push: None }
+        GitEvent {
+            repository,
+            sender,
+            kind: GitEventKind::Other { name: name.to_owned() },
+            push: None,
+            changed_files: ChangedFiles::NOT_LISTED,
+        }
     }
 }
 
@@ -145,7 +158,30 @@ fn push(header: &str, body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
     };
     let sender = body.user_username.as_ref().and_then(|name| login(&name.0));
     let push = Some(PushMark { before: json::commit(body.before), at: None });
-    Ok(GitEvent { repository: ProjectBody::required(body.project.as_ref())?, sender, kind, push })
+    let changed_files = match &kind {
+        GitEventKind::Push { commit, .. } => changed_files(body, commit.as_str()),
+        _ => ChangedFiles::NOT_LISTED,
+    };
+    let repository = ProjectBody::required(body.project.as_ref())?;
+    Ok(GitEvent { repository, sender, kind, push, changed_files })
+}
+
+/// The files of a push, if the payload lists all of its commits. It does not say whether commits were dropped.
+fn changed_files(body: &PushBody<'_>, after: &str) -> ChangedFiles {
+    match json::commit(body.before) {
+        None => return ChangedFiles::unknown("the payload names no commit before the push"),
+        Some(before) if before.is_zero() => return ChangedFiles::unknown("the branch is new"),
+        Some(_) => {}
+    }
+    let commits = PushedCommits::read(body.commits, &COMMIT_FIELDS, after);
+    let all = number(body.total_commits_count).and_then(|all| usize::try_from(all).ok());
+    let (Some(commits), Some(all)) = (commits, all) else {
+        return ChangedFiles::unknown("the payload has no list of commits");
+    };
+    if all > commits.count {
+        return ChangedFiles::unknown(format!("the payload lists {} of {all} commits", commits.count));
+    }
+    commits.changed_files()
 }
 
 fn moved_branch(header: &str, body: &PushBody<'_>) -> Result<GitEventKind, PayloadError> {

@@ -3,16 +3,23 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use trigger_core::{Branch, Commit, GitEvent, GitEventKind, Origin, PullRequest, PullRequestAction};
+use serde_json::value::RawValue;
+use trigger_core::{
+    Branch, ChangedFiles, Commit, GitEvent, GitEventKind, Origin, PullRequest, PullRequestAction,
+};
 
 use super::kind::{MERGE_REQUEST_HOOK, kind};
 use super::repository::ProjectBody;
 use crate::PayloadError;
 use crate::header::is_name;
 use crate::json::{Text, login};
+use crate::labels::labels;
 
 /// The action of an event that names none, such as the sample of older versions.
 const NO_ACTION: &str = "unnamed";
+
+/// The field of a label that holds its name.
+const LABEL: &str = "title";
 
 /// The beginnings of a title that make a draft of a merge request, in any case of letters. `WIP` was the word before
 /// GitLab 14.
@@ -31,6 +38,9 @@ pub(super) struct MergeRequestBody<'a> {
     project: Option<ProjectBody<'a>>,
     #[serde(borrow)]
     user: Option<UserBody<'a>>,
+    /// Any JSON: labels that cannot be read are unknown.
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -67,13 +77,24 @@ struct Changes<'a> {
     draft: Option<Change<bool>>,
     #[serde(borrow)]
     title: Option<Change<Text<'a>>>,
-    labels: Option<IgnoredAny>,
+    /// The labels before and after, as lists or, with templates of old versions, anything.
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Change<T> {
     previous: Option<T>,
     current: Option<T>,
+}
+
+/// The labels before and after an `update`.
+#[derive(Deserialize)]
+struct LabelChange<'a> {
+    #[serde(borrow)]
+    previous: Option<&'a RawValue>,
+    #[serde(borrow)]
+    current: Option<&'a RawValue>,
 }
 
 /// The person who caused an event.
@@ -98,7 +119,13 @@ pub(super) fn read(header: &str, body: &MergeRequestBody<'_>) -> Result<GitEvent
         None => GitEventKind::Other { name: MERGE_REQUEST_HOOK.to_owned() },
     };
     let sender = body.user.as_ref().and_then(UserBody::login);
-    Ok(GitEvent { repository: ProjectBody::required(body.project.as_ref())?, sender, kind, push: None })
+    Ok(GitEvent {
+        repository: ProjectBody::required(body.project.as_ref())?,
+        sender,
+        kind,
+        push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
+    })
 }
 
 fn pull_request(
@@ -120,6 +147,7 @@ fn pull_request(
             .map_err(|_| PayloadError::Field(COMMIT))?
             .into(),
         origin: origin(attributes),
+        labels: labels(body.labels, LABEL),
     })
 }
 
@@ -150,7 +178,11 @@ fn update(attributes: &Attributes<'_>, changes: Option<&Changes<'_>>) -> PullReq
     match changes {
         Some(changes) if changes.target_branch.is_some() => PullRequestAction::BaseChanged,
         Some(changes) if changes.make_ready() => PullRequestAction::ReadyForReview,
-        Some(changes) if changes.labels.is_some() => PullRequestAction::Other("labeled".to_owned()),
+        Some(changes) if changes.make_draft() => PullRequestAction::Other("converted_to_draft".to_owned()),
+        Some(changes) if changes.labels.is_some() => {
+            let action = if changes.only_remove_labels() { "unlabeled" } else { "labeled" };
+            PullRequestAction::Other(action.to_owned())
+        }
         _ => PullRequestAction::Other("edited".to_owned()),
     }
 }
@@ -158,13 +190,34 @@ fn update(attributes: &Attributes<'_>, changes: Option<&Changes<'_>>) -> PullReq
 impl Changes<'_> {
     /// Whether the merge request is a draft no longer: by `draft`, else by the title, as versions before it tell.
     fn make_ready(&self) -> bool {
+        self.draft_before_and_after() == (Some(true), Some(false))
+    }
+
+    /// Whether the merge request is a draft now and was none before.
+    fn make_draft(&self) -> bool {
+        self.draft_before_and_after() == (Some(false), Some(true))
+    }
+
+    fn draft_before_and_after(&self) -> (Option<bool>, Option<bool>) {
         if let Some(draft) = &self.draft {
-            return draft.previous == Some(true) && draft.current == Some(false);
+            return (draft.previous, draft.current);
         }
         let is_draft = |title: Option<&Text<'_>>| title.map(|title| is_draft(&title.0));
-        self.title.as_ref().is_some_and(|title| {
-            is_draft(title.previous.as_ref()) == Some(true) && is_draft(title.current.as_ref()) == Some(false)
+        let title = self.title.as_ref();
+        title.map_or((None, None), |title| {
+            (is_draft(title.previous.as_ref()), is_draft(title.current.as_ref()))
         })
+    }
+
+    /// Whether every label of now was there before. In doubt a label was added.
+    fn only_remove_labels(&self) -> bool {
+        let change: Option<LabelChange<'_>> =
+            self.labels.and_then(|labels| serde_json::from_str(labels.get()).ok());
+        let Some(LabelChange { previous, current }) = change else { return false };
+        let (Some(before), Some(now)) = (labels(previous, LABEL), labels(current, LABEL)) else {
+            return false;
+        };
+        now.iter().all(|label| before.contains(label))
     }
 }
 

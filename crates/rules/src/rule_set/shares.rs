@@ -153,7 +153,9 @@ impl OwnerRules {
 mod tests {
     use serde_json::{Value, json};
     use trigger_api::shipwright::Build;
-    use trigger_core::{Branch, Commit, GitEvent, GitEventKind, KnownHosts, ObjectKey, Repository};
+    use trigger_core::{
+        Branch, ChangedFiles, Commit, GitEvent, GitEventKind, KnownHosts, ObjectKey, Repository,
+    };
 
     use super::*;
     use crate::decide::testing::verified_by;
@@ -178,7 +180,13 @@ mod tests {
         let commit = Commit::parse(&"a".repeat(40)).unwrap();
         let kind = GitEventKind::Push { branch: Branch::parse("b0").unwrap(), commit: commit.into() };
         let repository = Repository { names: vec![RepoId::parse(URL).unwrap()], default_branch: None };
-        Event::Git(GitEvent { repository, sender: None, kind, push: None })
+        Event::Git(GitEvent {
+            repository,
+            sender: None,
+            kind,
+            push: None,
+            changed_files: ChangedFiles::NOT_LISTED,
+        })
     }
 
     fn reasons(inventory: &Inventory, build: &Build) -> Vec<&'static str> {

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use trigger_api::annotations;
 use trigger_api::shipwright::Build;
 use trigger_core::{
-    Branch, Cause, Commit, DeliveryId, Digest, Event, GitEvent, GitEventKind, ImageChange, ImageEvent,
-    ImageRef, ImageSource, ObjectKey, Ordinal, Origin, PipelineRunEvent, PullRequest, PullRequestAction,
-    RepoId, Repository, RunClass, Target,
+    Branch, Cause, ChangedFiles, Commit, DeliveryId, Digest, Event, GitEvent, GitEventKind, ImageChange,
+    ImageEvent, ImageRef, ImageSource, ObjectKey, Ordinal, Origin, PipelineRunEvent, PullRequest,
+    PullRequestAction, RepoId, Repository, RunClass, Target,
 };
 
 use super::{BuildTemplate, PullRequestOutput, RevisionPolicy};
@@ -38,7 +38,13 @@ fn git(kind: GitEventKind) -> Event {
         names: vec![RepoId::parse("https://github.com/acme/web").unwrap()],
         default_branch: Some(Branch::parse("main").unwrap()),
     };
-    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind, push: None })
+    Event::Git(GitEvent {
+        repository,
+        sender: Some("ada".to_owned()),
+        kind,
+        push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
+    })
 }
 
 fn push(branch: &str) -> Event {

@@ -75,6 +75,7 @@ fn push(repository: &str, number: u64) -> anyhow::Result<String> {
         kind: SampleKind::Push {
             full_ref: "refs/heads/main".to_owned(),
             commit: format!("{:040x}", number + 1),
+            files: Vec::new(),
         },
     };
     Ok(String::from_utf8(ALL[0].compose(&sample)?.body)?)

@@ -101,7 +101,11 @@ impl Drop for Served {
 
 /// A push of the commit with this number.
 fn push(number: usize) -> Vec<u8> {
-    let kind = SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: format!("{number:040x}") };
+    let kind = SampleKind::Push {
+        full_ref: "refs/heads/main".to_owned(),
+        commit: format!("{number:040x}"),
+        files: Vec::new(),
+    };
     let repository = RepoId::parse(&repository()).unwrap();
     compose(
         played(),

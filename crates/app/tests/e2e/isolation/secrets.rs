@@ -413,7 +413,11 @@ async fn many_secrets_that_hang_delay_no_other_tenant() {
         .await;
     break_team_b(&world, Fault::delay(Duration::from_mins(1)));
     for number in 0..10 {
-        let kind = SampleKind::Push { full_ref: "refs/heads/main".to_owned(), commit: commit(number) };
+        let kind = SampleKind::Push {
+            full_ref: "refs/heads/main".to_owned(),
+            commit: commit(number),
+            files: Vec::new(),
+        };
         let asked = Instant::now();
         let answer = world.send(&world.sample(kind)).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");

@@ -93,6 +93,7 @@ async fn nobody_writes_lines_of_their_own_into_the_log() {
             kind: SampleKind::Push {
                 full_ref: format!("refs/heads/{branch}"),
                 commit: crate::world::SHA.to_owned(),
+                files: Vec::new(),
             },
         };
         let http = reqwest::Client::new();

@@ -76,6 +76,7 @@ async fn send(http: reqwest::Client, endpoints: Endpoints, number: usize, sent: 
             kind: SampleKind::Push {
                 full_ref: "refs/heads/main".to_owned(),
                 commit: format!("{:040x}", number + 1),
+                files: Vec::new(),
             },
         },
     );

@@ -30,7 +30,11 @@ impl World {
     }
 
     pub fn push(&self, reference: &str, commit: &str) -> Sample {
-        self.sample(SampleKind::Push { full_ref: reference.to_owned(), commit: commit.to_owned() })
+        self.sample(SampleKind::Push {
+            full_ref: reference.to_owned(),
+            commit: commit.to_owned(),
+            files: Vec::new(),
+        })
     }
 
     pub fn push_main(&self) -> Sample {
@@ -45,6 +49,7 @@ impl World {
             head: head.to_owned(),
             commit: SHA.to_owned(),
             fork: None,
+            labels: Vec::new(),
         })
     }
 

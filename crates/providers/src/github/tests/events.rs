@@ -1,6 +1,6 @@
 use trigger_core::{
-    Branch, Commit, CommitRef, GitEventKind, Origin, PullRequest, PullRequestAction, PushMark, Repository,
-    Tag,
+    Branch, ChangedFiles, Commit, CommitRef, FileList, GitEventKind, Labels, Origin, PullRequest,
+    PullRequestAction, PushMark, Repository, Tag,
 };
 
 use super::*;
@@ -63,6 +63,75 @@ fn a_repository_that_moved_is_found_by_the_address_that_it_had() {
     }
 }
 
+fn files(paths: impl IntoIterator<Item = String>) -> ChangedFiles {
+    let mut files = FileList::default();
+    for path in paths {
+        files.insert(&path).unwrap();
+    }
+    ChangedFiles::Known(files)
+}
+
+#[test]
+fn the_files_of_a_push_are_known_if_all_its_commits_are_listed() {
+    let json = push("refs/heads/main", 2);
+    let both = ["src/cart/item_1.rs", "src/cart/item_2.rs"].map(ToOwned::to_owned);
+    assert_eq!(read("push", &json).unwrap().changed_files, files(both.clone()));
+    let size = |size: &str| edited(&json, &[(r#""base_ref":null"#, &format!(r#""base_ref":null,{size}"#))]);
+    assert_eq!(read("push", &size(r#""size":2,"distinct_size":1"#)).unwrap().changed_files, files(both));
+    let before = r#""before":"6d0e30fa5337d301203f72682e1eaafb973330c1","#;
+    let zeros = format!(r#""before":"{ZERO}","#);
+    for (json, why) in [
+        (edited(&json, &[(r#""forced":false"#, r#""forced":true"#)]), "the push was forced"),
+        (edited(&json, &[(r#""created":false"#, r#""created":true"#)]), "the branch is new"),
+        (edited(&json, &[(before, &zeros)]), "the branch is new"),
+        (edited(&json, &[(before, "")]), "no commit before the push"),
+        (edited(&json, &[(r#""commits":"#, r#""others":"#)]), "no list of commits"),
+        (edited(&json, &[(r#""commits":"#, r#""commits":7,"others":"#)]), "no list of commits"),
+        (size(r#""size":40"#), "lists 2 of 40 commits"),
+        (size(r#""distinct_size":3"#), "lists 2 of 3 commits"),
+        (push("refs/heads/main", 2048), "the first 2048 commits only"),
+        (push("refs/heads/main", 0), "lists no commits"),
+    ] {
+        let event = read("push", &json).unwrap();
+        let ChangedFiles::Unknown(found) = &event.changed_files else { panic!("{why}: {event:?}") };
+        assert!(found.contains(why), "{found}");
+        assert!(matches!(event.kind, GitEventKind::Push { .. }), "it is a push all the same");
+    }
+    let event = read("pull_request", fixtures::PULL_REQUEST).unwrap();
+    assert_eq!(event.changed_files, ChangedFiles::NOT_LISTED);
+}
+
+#[test]
+fn an_annotated_tag_stands_for_its_commit() {
+    let json = push("refs/tags/v1", 1);
+    let object = "82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
+    let moved = (&*format!(r#""after":"{AFTER}""#), &*format!(r#""after":"{object}""#));
+    let kind = read("push", &edited(&json, &[moved])).unwrap().kind;
+    assert_eq!(kind, GitEventKind::Tag { tag: tag("v1"), commit: after() });
+    // A tag of a file has no commit.
+    let (start, _) = json.split_once(r#""head_commit":"#).unwrap();
+    for head in ["null", r#"{"id":"x"}"#, "7"] {
+        let json = edited(&format!(r#"{start}"head_commit":{head}}}"#), &[moved]);
+        let commit = Commit::parse(object).unwrap().into();
+        assert_eq!(read("push", &json).unwrap().kind, GitEventKind::Tag { tag: tag("v1"), commit }, "{head}");
+    }
+}
+
+#[test]
+fn labels_are_read_and_a_merge_is_told_from_a_refusal() {
+    let labels = (r#""labels": []"#, r#""labels": [{"id": 1, "name": "ready"}, {"name": "size: m"}]"#);
+    let json = edited(fixtures::PULL_REQUEST, &[labels]);
+    assert_eq!(pull_request(&json).labels, Labels::new(["ready", "size: m"]));
+    let json = edited(fixtures::PULL_REQUEST, &[(r#""labels": []"#, r#""labels": 7"#)]);
+    assert_eq!(pull_request(&json).labels, None);
+    let closed = (r#""action": "opened""#, r#""action": "closed""#);
+    for (merged, expected) in [("true", "merged"), ("false", "closed"), ("null", "closed")] {
+        let merged = format!(r#""merged": {merged}"#);
+        let json = edited(fixtures::PULL_REQUEST, &[closed, (r#""merged": false"#, &merged)]);
+        assert_eq!(pull_request(&json).action.name(), expected);
+    }
+}
+
 #[test]
 fn a_push_is_read() {
     let json = push("refs/heads/feature/a", 20);
@@ -75,6 +144,7 @@ fn a_push_is_read() {
             before: Commit::parse("6d0e30fa5337d301203f72682e1eaafb973330c1").ok(),
             at: Some(1_790_000_000),
         }),
+        changed_files: files((1..=20).map(|number| format!("src/cart/item_{number}.rs"))),
     };
     assert_eq!(read("push", &json), Ok(expected));
 }
@@ -116,6 +186,7 @@ fn a_pull_request_is_read() {
         head: branch("feature/cart"),
         commit: Commit::parse("a1b2c3d4e5f60718293a4b5c6d7e8f9001122334").unwrap().into(),
         origin: Origin::SameRepository,
+        labels: Labels::new([]),
     };
     let event = read("pull_request", fixtures::PULL_REQUEST).unwrap();
     assert_eq!(event.kind, GitEventKind::PullRequest(expected));

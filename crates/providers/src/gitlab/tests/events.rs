@@ -1,4 +1,4 @@
-use trigger_core::{GitEventKind, Repository, Tag};
+use trigger_core::{ChangedFiles, FileList, GitEventKind, Repository, Tag};
 
 use super::*;
 
@@ -8,6 +8,33 @@ const TAG_OBJECT: &str = "82b3d5ae55f7080f1e6022629cdb57bfae7cccc7";
 
 fn tag(name: &str) -> Tag {
     Tag::parse(name).unwrap()
+}
+
+fn files(paths: &[&str]) -> ChangedFiles {
+    let mut files = FileList::default();
+    for path in paths {
+        files.insert(path).unwrap();
+    }
+    ChangedFiles::Known(files)
+}
+
+#[test]
+fn the_files_of_a_push_are_known_if_all_its_commits_are_listed() {
+    let before = r#""before": "6d0e30fa5337d301203f72682e1eaafb973330c1","#;
+    let zeros = format!(r#""before": "{ZERO}","#);
+    for (edit, why) in [
+        ((r#""total_commits_count": 1"#, r#""total_commits_count": 45"#), "lists 1 of 45 commits"),
+        ((r#""total_commits_count": 1"#, r#""total_commits_count": null"#), "no list of commits"),
+        ((r#""total_commits_count": 1,"#, ""), "no list of commits"),
+        ((r#""commits": ["#, r#""others": ["#), "no list of commits"),
+        ((before, &*zeros), "the branch is new"),
+        ((before, ""), "no commit before the push"),
+        ((r#""removed": []"#, r#""gone": []"#), "lists no files"),
+    ] {
+        let event = read("Push Hook", &edited(fixtures::PUSH, &[edit])).unwrap();
+        let ChangedFiles::Unknown(found) = &event.changed_files else { panic!("{why}: {event:?}") };
+        assert!(found.contains(why), "{found}");
+    }
 }
 
 #[test]
@@ -20,6 +47,7 @@ fn a_push_is_read() {
             before: trigger_core::Commit::parse("6d0e30fa5337d301203f72682e1eaafb973330c1").ok(),
             at: None,
         }),
+        changed_files: files(&["src/cart.rs"]),
     };
     assert_eq!(read("Push Hook", fixtures::PUSH), Ok(expected.clone()));
     assert_eq!(read("System Hook", fixtures::PUSH), Ok(expected));

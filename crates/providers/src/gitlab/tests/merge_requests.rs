@@ -1,4 +1,4 @@
-use trigger_core::{GitEventKind, Origin, PullRequest, PullRequestAction, Repository};
+use trigger_core::{GitEventKind, Labels, Origin, PullRequest, PullRequestAction, Repository};
 
 use super::*;
 
@@ -21,6 +21,7 @@ fn a_merge_request_is_read() {
         head: branch("feature/cart"),
         commit: commit(HEAD),
         origin: Origin::SameRepository,
+        labels: Labels::new([]),
     };
     for header in [HOOK, "System Hook"] {
         let event = read(header, fixtures::MERGE_REQUEST).unwrap();
@@ -28,6 +29,22 @@ fn a_merge_request_is_read() {
         assert_eq!(event.repository, Repository { names: vec![web()], default_branch: Some(branch("main")) });
         assert_eq!(event.sender.as_deref(), Some("dave"));
     }
+}
+
+#[test]
+fn labels_are_read() {
+    let labels = (
+        "  \"labels\": [],\n  \"changes\"",
+        "  \"labels\": [{\"id\": 1, \"title\": \"size: m\"}],\n  \"changes\"",
+    );
+    assert_eq!(pull_request(&edited(fixtures::MERGE_REQUEST, &[labels])).labels, Labels::new(["size: m"]));
+}
+
+/// The `changes` of an update from some labels to others.
+fn change(before: &[&str], now: &[&str]) -> String {
+    let list =
+        |labels: &[&str]| labels.iter().map(|label| serde_json::json!({"title": label})).collect::<Vec<_>>();
+    serde_json::json!({"labels": {"previous": list(before), "current": list(now)}}).to_string()
 }
 
 /// The action of a merge request whose `action` field is `action` (and what follows it), with these `changes`.
@@ -74,6 +91,15 @@ fn the_first_change_that_leads_to_a_build_is_the_meaning_of_an_update() {
         (update, format!("{{{ready}, {title}, {labels}}}"), PullRequestAction::ReadyForReview),
         (update, format!("{{{title}, {labels}}}"), PullRequestAction::ReadyForReview),
         (update, format!("{{{labels}}}"), other("labeled")),
+        (update, change(&[], &["ready"]), other("labeled")),
+        (update, change(&["old"], &["ready"]), other("labeled")),
+        (update, change(&["old", "ready"], &["ready"]), other("unlabeled")),
+        (update, r#"{"labels": 7}"#.to_owned(), other("labeled")),
+        (
+            update,
+            r#"{"draft": {"previous": false, "current": true}}"#.to_owned(),
+            other("converted_to_draft"),
+        ),
         (update, "{}".to_owned(), other("edited")),
         (update, "null".to_owned(), other("edited")),
         (update, r#"{"target_branch": null, "draft": null, "labels": null}"#.to_owned(), other("edited")),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use trigger_api::shipwright::Build;
 use trigger_core::{
-    Branch, Commit, Event, GitEvent, GitEventKind, KnownHosts, ObjectKey, RepoId, Repository, Unsigned,
-    Verification,
+    Branch, ChangedFiles, Commit, Event, GitEvent, GitEventKind, KnownHosts, ObjectKey, RepoId, Repository,
+    Unsigned, Verification,
 };
 
 use crate::decide::testing::{decide, verified_by};
@@ -47,7 +47,13 @@ fn push(branch: &str) -> Event {
     let commit = Commit::parse(&"a".repeat(40)).unwrap();
     let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit: commit.into() };
     let repository = Repository { names: vec![RepoId::parse(URL).unwrap()], default_branch: None };
-    Event::Git(GitEvent { repository, sender: None, kind, push: None })
+    Event::Git(GitEvent {
+        repository,
+        sender: None,
+        kind,
+        push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
+    })
 }
 
 fn fired(inventory: &Inventory, verification: &Verification) -> usize {

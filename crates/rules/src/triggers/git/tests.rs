@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use trigger_api::annotations;
 use trigger_api::shipwright::Build;
 use trigger_core::{
-    AbbreviatedCommit, Branch, Commit, CommitRef, Event, Fact, FactValue, Facts, GitEvent, GitEventKind,
-    KnownHosts, Need, ObjectKey, Origin, PullRequest, PullRequestAction, RepoId, Repository, Tag, Unsigned,
-    Verification,
+    AbbreviatedCommit, Branch, ChangedFiles, Commit, CommitRef, Event, Fact, FactValue, Facts, GitEvent,
+    GitEventKind, KnownHosts, Need, ObjectKey, Origin, PullRequest, PullRequestAction, RepoId, Repository,
+    Tag, Unsigned, Verification,
 };
 
 use crate::decide::testing::{decide, verified_by};
@@ -57,7 +57,13 @@ fn event(kind: GitEventKind) -> Event {
     let names = vec![RepoId::parse("https://github.com/acme/web").unwrap()];
     let default_branch = Some(Branch::parse("trunk").unwrap());
     let repository = Repository { names, default_branch };
-    Event::Git(GitEvent { repository, sender: Some("ada".to_owned()), kind, push: None })
+    Event::Git(GitEvent {
+        repository,
+        sender: Some("ada".to_owned()),
+        kind,
+        push: None,
+        changed_files: ChangedFiles::NOT_LISTED,
+    })
 }
 
 fn push(branch: &str) -> Event {
