@@ -69,6 +69,17 @@ pub const BUILD_RUN_NAMES: &str = "triggers.shipwright.io/buildrun-names";
 pub const REVISION: &str = "trigger.shipwright.io/revision";
 /// On a Build: `allow` lets pull requests from forks start it.
 pub const FORKS: &str = "trigger.shipwright.io/forks";
+/// On a Build: the files of which a push has to change one, as patterns, separated by commas or line breaks. The last that
+/// matches a file decides, and `!` excludes.
+pub const PATHS: &str = "trigger.shipwright.io/paths";
+/// On a Build: files that count for nothing, as patterns, likewise.
+pub const PATHS_IGNORE: &str = "trigger.shipwright.io/paths-ignore";
+/// On a Build: the tags for which its rules with the event `Push` fire as well, as patterns, likewise.
+pub const TAGS: &str = "trigger.shipwright.io/tags";
+/// On a Build: labels of which a pull request needs one, separated by commas or line breaks. It may have none behind a `!`.
+pub const LABELS: &str = "trigger.shipwright.io/labels";
+/// On a Build: the actions on pull requests that start it, separated by commas or line breaks, such as `labeled`.
+pub const ACTIONS: &str = "trigger.shipwright.io/actions";
 /// On a Build: what runs do with their image that pull requests start: `skip-chain`, or a reference to push instead, with
 /// `$(number)` and `$(commit)`.
 pub const PULL_REQUEST_OUTPUT: &str = "trigger.shipwright.io/pull-request-output";

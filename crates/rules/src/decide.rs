@@ -8,6 +8,7 @@ use crate::decision::{CheckTrace, Decision, Outcome, Unmatched};
 use crate::reason::{Predicate, RULE_BROKEN};
 use crate::rule_error::RuleError;
 use crate::rule_set::{DecisionInput, Kind, LeftOut, OwnerRules, Rule};
+use crate::work::Work;
 
 /// The decisions on one event.
 #[derive(Debug, Default)]
@@ -36,6 +37,7 @@ pub struct Deciding<'a> {
     input: DecisionInput<'a>,
     left: vec::IntoIter<(Kind, &'a OwnerRules)>,
     decided: Decided,
+    work: Work,
 }
 
 impl<'a> Deciding<'a> {
@@ -47,13 +49,14 @@ impl<'a> Deciding<'a> {
             left.extend(applying.owners.into_iter().map(|owner| (kind, owner)));
             decided.left_out.extend(applying.left_out);
         }
-        Self { input, left: left.into_iter(), decided }
+        Self { input, left: left.into_iter(), decided, work: Work::default() }
     }
 
     /// Decides about the rules of the next owner. False if there is none.
     pub fn step(&mut self) -> bool {
         let Some((kind, owner)) = self.left.next() else { return false };
-        decide_owner(kind, self.input, owner, &mut self.decided);
+        self.work.begin(owner.owner.namespace());
+        decide_owner(kind, self.input, owner, &mut self.work, &mut self.decided);
         true
     }
 
@@ -73,7 +76,13 @@ enum Group<'a> {
     Broken(&'a RuleError),
 }
 
-fn decide_owner(kind: Kind, input: DecisionInput<'_>, owner: &OwnerRules, decided: &mut Decided) {
+fn decide_owner(
+    kind: Kind,
+    input: DecisionInput<'_>,
+    owner: &OwnerRules,
+    work: &mut Work,
+    decided: &mut Decided,
+) {
     let mut fired = Vec::new();
     let mut groups: [Option<(Group<'_>, usize)>; 2] = [None, None];
     for rule in owner.rules.iter().filter(|rule| rule.kind == kind) {
@@ -89,7 +98,7 @@ fn decide_owner(kind: Kind, input: DecisionInput<'_>, owner: &OwnerRules, decide
             continue;
         }
         let mut trace = CheckTrace::default();
-        let outcome = match check(rule, input, owner, &mut trace) {
+        let outcome = match check(rule, input, owner, work, &mut trace) {
             Err(Unmatched::Needs(need)) => {
                 if !decided.needs.contains(&need) {
                     decided.needs.push(need);
@@ -130,6 +139,7 @@ fn check(
     rule: &Rule,
     input: DecisionInput<'_>,
     owner: &OwnerRules,
+    work: &mut Work,
     trace: &mut CheckTrace,
 ) -> Result<Cause, Unmatched> {
     let matcher = match &rule.matcher {
@@ -139,7 +149,7 @@ fn check(
         }
     };
     rule.auth.check(owner.owner.namespace(), input.verification, trace)?;
-    matcher.check(input, owner, trace)?;
+    matcher.check(input, owner, work, trace)?;
     Ok(Cause {
         name: Arc::clone(&rule.name),
         kind: rule.kind.name(),

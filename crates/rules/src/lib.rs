@@ -44,6 +44,7 @@ mod rule_set;
 mod text;
 mod triggers;
 mod weights;
+mod work;
 
 pub use auth::{Auth, KeyBinding, SecretOrigin};
 pub use budget::DecisionBudget;

@@ -9,14 +9,16 @@ use trigger_targets::build_run::LONGEST_OUTPUT;
 pub(crate) const MOST_RULES: usize = 256;
 /// The name of a rule, in bytes: as long as the name of an object. Each decision and run repeats it.
 pub(crate) const LONGEST_RULE_NAME: usize = 253;
-/// Values of all rules of one owner: branches, images, statuses and labels. Each is compared with each event.
+/// Values of all rules of one owner: branches, patterns, images, statuses and labels. Each is compared with each event.
 pub(crate) const MOST_VALUES: usize = 512;
 /// Events of a rule. Two mean anything; the others are kept for messages only.
 pub(crate) const MOST_EVENTS: usize = 16;
 /// Branches of a rule.
 pub(crate) const MOST_BRANCHES: usize = 100;
-/// A branch or a pattern of a rule, in bytes. File systems bound the name of a ref to about as much.
-pub(crate) const LONGEST_BRANCH: usize = 256;
+/// Entries of an annotation that lists patterns, labels or actions.
+pub(crate) const MOST_PATTERNS: usize = 100;
+/// A branch, a pattern or a label of a rule, in bytes. File systems bound the name of a ref to about as much.
+pub(crate) const LONGEST_PATTERN: usize = 256;
 /// Wildcards and classes of a pattern.
 pub(crate) const MOST_WILDCARDS: usize = 16;
 /// The revision of a Build, in bytes: as long as a name in Git.
@@ -34,6 +36,13 @@ pub(crate) const MOST_LABELS: usize = 32;
 pub(crate) const LONGEST_WORD: usize = 317;
 /// The value of an annotation that we read, in bytes. Kubernetes permits 256 KiB for all of an object.
 pub(crate) const LONGEST_ANNOTATION: usize = 1024;
+/// The value of an annotation that lists patterns, labels or actions, in bytes.
+pub(crate) const LONGEST_LIST: usize = 16 << 10;
+/// The steps that comparing the patterns of one owner with the files of an event may take: a character of a path is about
+/// one. That is some ten milliseconds.
+pub(crate) const MOST_STEPS: usize = 1 << 20;
+/// The same for all owners of a namespace together.
+pub(crate) const MOST_STEPS_OF_NAMESPACE: usize = 16 << 20;
 /// The longest interval between two requests for an image that an annotation can set. Times are added to it.
 pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_hours(7 * 24);
 /// The part of an owner that its runs repeat, such as the spec of a Build, in bytes of JSON.
@@ -75,10 +84,30 @@ const DECIDED: &str = "the others are not decided; an Event on each Build says s
 pub const LIMITS: &[Limit] = &[
     Limit::count("rules of a Build", MOST_RULES, "the first ones work"),
     Limit::bytes("name of a rule", LONGEST_RULE_NAME, RULE),
-    Limit::count("branches, images, statuses and labels of a Build's rules", MOST_VALUES, RULE),
+    Limit::count("branches, patterns, images, statuses and labels of a Build's rules", MOST_VALUES, RULE),
     Limit::count("events of a rule", MOST_EVENTS, RULE),
     Limit::count("branches of a rule", MOST_BRANCHES, RULE),
-    Limit::bytes("branch or pattern of a rule", LONGEST_BRANCH, RULE),
+    Limit::count(
+        "patterns, labels or actions in an annotation of a Build",
+        MOST_PATTERNS,
+        "its rules of type GitHub are broken",
+    ),
+    Limit::bytes(
+        "annotation `paths`, `paths-ignore`, `tags`, `labels` or `actions` of a Build",
+        LONGEST_LIST,
+        "its rules of type GitHub are broken",
+    ),
+    Limit::bytes("branch, pattern or label of a rule", LONGEST_PATTERN, RULE),
+    Limit::count(
+        "steps of comparing the patterns of a Build with changed files",
+        MOST_STEPS,
+        "the files count as unknown: the event passes",
+    ),
+    Limit::count(
+        "steps of comparing the patterns of a namespace with the changed files of an event",
+        MOST_STEPS_OF_NAMESPACE,
+        "the files count as unknown for its further Builds",
+    ),
     Limit::count("wildcards of a pattern", MOST_WILDCARDS, RULE),
     Limit::bytes("revision of a Build with rules of type GitHub", LONGEST_REVISION, RULE),
     Limit::count("images of a rule", MOST_IMAGES, "the first ones work"),

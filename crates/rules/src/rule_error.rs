@@ -89,6 +89,21 @@ impl RuleError {
     }
 }
 
+/// Takes what is wrong with each entry of a list, as warnings. If no entry can match, the first is an error of the list.
+pub(crate) fn take_mistakes(
+    found: Vec<Option<RuleError>>,
+    warnings: &mut Vec<RuleError>,
+) -> Result<(), RuleError> {
+    let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
+    let is_useless = found.iter().all(is_never);
+    let mut mistakes = found.into_iter().flatten();
+    if is_useless && let Some(first) = mistakes.next() {
+        return Err(first);
+    }
+    warnings.extend(mistakes);
+    Ok(())
+}
+
 impl OwnerError {
     /// An error about the owner itself.
     pub(crate) fn of_owner(error: RuleError) -> Self {

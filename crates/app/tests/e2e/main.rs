@@ -31,6 +31,7 @@ mod door;
 mod elsewhere;
 mod events;
 mod explain;
+mod filters;
 mod full_disk;
 mod images;
 mod images_cli;

@@ -21,7 +21,7 @@ async fn a_rule_that_cannot_do_what_it_says_is_an_event_on_the_build() {
             "tag",
             rule("n", &["Push"], &["refs/tags/v1"]),
             "TriggerBranchUnlikely",
-            "nothing is built for a tag",
+            "list tags in the annotation",
         ),
         ("negation", rule("n", &["Push"], &["!wip/**"]), "TriggerBranchUnlikely", "excludes nothing"),
         ("status", run(&["succeeded"], json!({"app": "web"})), "TriggerStatusUnlikely", "write `Succeeded`"),

@@ -7,7 +7,7 @@ use super::Rule;
 use super::kind::{IndexKey, Matcher};
 use crate::auth::Auth;
 use crate::limits::MOST_VALUES;
-use crate::rule_error::{OwnerError, OwnerErrors, RuleError};
+use crate::rule_error::{OwnerError, OwnerErrors, RuleError, take_mistakes};
 
 /// A kind of trigger that Builds carry, as entries of `spec.trigger.when`.
 pub(crate) trait BuildTrigger: Send + Sync {
@@ -51,6 +51,10 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) values_left: usize,
     /// Errors in parts of the rule; the rest stays in force.
     pub(crate) warnings: Vec<RuleError>,
+    /// Errors that break several rules. They are reported as errors of the Build, each once.
+    pub(crate) common_errors: Vec<RuleError>,
+    /// What was made for all rules of a kind.
+    pub(crate) made_once: Vec<Box<dyn Any>>,
     /// Errors of the Build as a whole.
     pub(crate) owner_errors: &'a mut OwnerErrors,
 }
@@ -59,22 +63,35 @@ impl BuildContext<'_> {
     /// Takes what is wrong with each entry of a list, as warnings. If no entry can match, the first is an error of the
     /// rule.
     pub(crate) fn take_mistakes(&mut self, found: Vec<Option<RuleError>>) -> Result<(), RuleError> {
-        let is_never = |mistake: &Option<RuleError>| mistake.as_ref().is_some_and(|error| !error.is_hint());
-        let is_useless = found.iter().all(is_never);
-        let mut mistakes = found.into_iter().flatten();
-        if is_useless && let Some(first) = mistakes.next() {
-            return Err(first);
+        take_mistakes(found, &mut self.warnings)
+    }
+
+    /// The value that a kind makes of the Build for all of its rules: `make` is called for the first of them. Its error
+    /// is one of the Build, and so are the warnings that it adds.
+    pub(crate) fn once<T: Clone + 'static>(
+        &mut self,
+        make: impl FnOnce(&Build, &mut Vec<RuleError>) -> Result<T, RuleError>,
+    ) -> Result<T, RuleError> {
+        let known = self.made_once.iter().find_map(|made| made.downcast_ref::<Result<T, RuleError>>());
+        if let Some(known) = known {
+            return known.clone();
         }
-        self.warnings.extend(mistakes);
-        Ok(())
+        let mut warnings = Vec::new();
+        let value = make(self.build, &mut warnings);
+        for warning in warnings {
+            self.owner_errors.push(OwnerError::of_owner(warning));
+        }
+        self.common_errors.extend(value.as_ref().err().cloned());
+        self.made_once.push(Box::new(value.clone()));
+        value
     }
 
     /// Counts the values of a rule towards the bound of all rules.
     pub(crate) fn take_values(&mut self, count: usize) -> Result<(), RuleError> {
         let left = self.values_left.checked_sub(count).ok_or_else(|| {
             let message = format!(
-                "the rules of the Build have more than {MOST_VALUES} branches, images, statuses and labels together; \
-                 move this rule to another Build"
+                "the rules of the Build have more than {MOST_VALUES} branches, patterns, images, statuses and labels \
+                 together; move this rule to another Build"
             );
             RuleError::new("TriggerTooManyValues", message)
         })?;

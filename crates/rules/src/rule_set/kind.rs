@@ -9,6 +9,7 @@ use super::{OwnerRules, RuleSet};
 use crate::decision::{CheckTrace, Unmatched};
 use crate::reason::Reason;
 use crate::rule_error::RuleError;
+use crate::work::Work;
 
 /// A line in the table of kinds: a thin pointer, since there are many rules.
 #[derive(Clone, Copy)]
@@ -116,6 +117,7 @@ pub(crate) trait Matcher: Any + Send + Sync {
         &self,
         input: DecisionInput<'_>,
         owner: &OwnerRules,
+        work: &mut Work,
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched>;
 

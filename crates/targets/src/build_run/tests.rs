@@ -62,6 +62,7 @@ fn pull_request() -> Event {
         head: Branch::parse("feature").unwrap(),
         commit: Commit::parse(SHA).unwrap().into(),
         origin: Origin::SameRepository,
+        labels: None,
     }))
 }
 

@@ -108,6 +108,13 @@ impl World {
         .await;
     }
 
+    /// Gives a Build annotations under `trigger.shipwright.io/`; returns when the program knows them.
+    pub async fn annotate(&self, team: &str, name: &str, annotations: &[(&str, &str)]) {
+        let full: HashMap<_, _> =
+            annotations.iter().map(|(key, value)| (format!("trigger.shipwright.io/{key}"), *value)).collect();
+        self.edit_build(team, name, json!({"metadata": {"annotations": full}})).await;
+    }
+
     /// The rules of a Build as the program knows them.
     pub fn rules_of(&self, team: &str, name: &str) -> Option<Arc<OwnerRules>> {
         let build = BUILD.named(ObjectKey::new(self.namespace(team), name));

@@ -41,6 +41,13 @@ impl World {
         self.push("refs/heads/main", SHA)
     }
 
+    /// A push to `main` that changes files.
+    pub fn push_of(&self, commit: &str, files: &[&str]) -> Sample {
+        let files = files.iter().map(|file| (*file).to_owned()).collect();
+        let full_ref = "refs/heads/main".to_owned();
+        self.sample(SampleKind::Push { full_ref, commit: commit.to_owned(), files })
+    }
+
     pub fn pull_request(&self, action: &str, head: &str, base: &str) -> Sample {
         self.sample(SampleKind::PullRequest {
             number: 7,
@@ -51,6 +58,15 @@ impl World {
             fork: None,
             labels: Vec::new(),
         })
+    }
+
+    /// A change of a pull request for `main` that has labels.
+    pub fn labeled(&self, action: &str, labels: &[&str]) -> Sample {
+        let mut sample = self.pull_request(action, "feature", "main");
+        if let SampleKind::PullRequest { labels: own, .. } = &mut sample.kind {
+            own.extend(labels.iter().map(|label| (*label).to_owned()));
+        }
+        sample
     }
 
     /// The status of the response to a delivery about a repository without rules.

@@ -80,6 +80,8 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         pull_request_output: pull_request_output.as_ref().map(|_| ()).map_err(Clone::clone),
         values_left: MOST_VALUES,
         warnings: Vec::new(),
+        common_errors: Vec::new(),
+        made_once: Vec::new(),
         owner_errors: &mut errors,
     };
     let expected = ("auto, event, build", "auto");
@@ -104,7 +106,8 @@ fn compile(build: &Build, context: CompileContext<'_>) -> Option<OwnerRules> {
         if let Err(error) | Ok(Rule { matcher: Err(error), .. }) = &compiled {
             let error = error.as_ref();
             let of_all = [&size, &context.secret, &context.pull_request_output];
-            let is_of_all = of_all.into_iter().any(|all| all.as_ref().err() == Some(error));
+            let is_of_all = of_all.into_iter().any(|all| all.as_ref().err() == Some(error))
+                || context.common_errors.contains(error);
             found.push(if is_of_all { OwnerError::of_owner(error.clone()) } else { of_rule(error.clone()) });
         }
         if let Ok(rule) = &mut compiled {

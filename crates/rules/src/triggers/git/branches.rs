@@ -2,7 +2,7 @@ use trigger_core::{Branch, Commit};
 
 use super::mistakes;
 use super::pattern::{Pattern, PatternError, is_pattern, matches};
-use crate::limits::{LONGEST_BRANCH, MOST_BRANCHES};
+use crate::limits::{LONGEST_PATTERN, MOST_BRANCHES};
 use crate::rule_error::RuleError;
 use crate::rule_set::BuildContext;
 use crate::text::quoted;
@@ -68,8 +68,8 @@ impl Branches {
 /// Braces are legal in a ref and mean nothing here.
 fn compile(name: &str) -> Result<Box<str>, RuleError> {
     let name = name.strip_prefix("refs/heads/").unwrap_or(name);
-    if name.len() > LONGEST_BRANCH {
-        return Err(RuleError::too_long("TriggerPatternTooLong", "branch or pattern", name, LONGEST_BRANCH));
+    if name.len() > LONGEST_PATTERN {
+        return Err(RuleError::too_long("TriggerPatternTooLong", "branch or pattern", name, LONGEST_PATTERN));
     }
     if is_pattern(name) {
         Pattern::parse(name).map_err(|error| invalid(name, error))?;

@@ -2,71 +2,56 @@
 //!
 //! The type is named after the first provider, but a rule is about any: the hook's path tells which.
 //! An entry fires if its own events and its own branches match. A push is compared by its branch, a pull
-//! request by the branch it wants to be merged into. Tags are not branches.
+//! request by the branch it wants to be merged into. Tags are not branches. Annotations of the Build narrow its entries
+//! down, or let them fire for tags as well.
+//!
+//! - `condition.rs`: the comparison with an event, whoever owns the rule.
+//! - `events.rs`, `branches.rs`, `policy.rs`: the parts that SHIP-0031 knows, and forks.
+//! - `filters.rs`: the lists in annotations. `glob_list.rs`, `paths.rs`, `labels.rs`, `actions.rs`: one of each kind.
+//! - `pattern.rs`: patterns of names. `mistakes/`: texts that do not do what they seem to say.
 
+mod actions;
 mod branches;
+mod condition;
+mod events;
+mod filters;
+mod glob_list;
+mod labels;
 mod mistakes;
+mod paths;
 mod pattern;
 mod policy;
 #[cfg(test)]
 mod tests;
 
-use trigger_api::annotations;
-use trigger_api::shipwright::When;
-use trigger_core::{Branch, Event, FactValue, GitEvent, GitEventKind, Origin, PullRequest, RepoId};
+use std::any::Any;
+use std::sync::Arc;
 
-use self::branches::{Branches, ExpectedBranches};
+use trigger_api::annotations;
+use trigger_api::shipwright::{Build, When};
+use trigger_core::{Event, GitEvent, GitEventKind, RepoId};
+
+use self::branches::Branches;
+use self::condition::{EVENT_NOT_LISTED, GitCondition};
+use self::events::Events;
+use self::filters::{FilterLists, Filters};
 use self::policy::ForkPolicy;
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, REPOSITORY_MOVED, Unmatched};
-use crate::limits::{LONGEST_REVISION, LONGEST_WORD, MOST_EVENTS};
+use crate::limits::LONGEST_REVISION;
 use crate::reason::{Predicate, Reason};
 use crate::rule_error::RuleError;
 use crate::rule_set::{
-    BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, Matcher, OwnerRules, TriggerKind,
+    BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, Matcher, OwnerRules, Rule, TriggerKind,
 };
-use crate::text::{detail, list};
-
-const PUSH: &str = "Push";
-const PULL_REQUEST: &str = "PullRequest";
+use crate::text::detail;
+use crate::work::Work;
 
 /// The reason of errors in an entry, in the words of the Build controller.
 const INVALID: &str = "TriggerInvalidGitHubWebHook";
 
-/// The kind of the event is one the rule names.
-const EVENT: Predicate = Predicate::new("event");
 /// The repository is where the Build looks for it.
 const REPOSITORY: Predicate = Predicate::new("repository");
-/// The ref still exists.
-const REF: Predicate = Predicate::new("ref");
-/// The action on the pull request changes code.
-const ACTION: Predicate = Predicate::new("action");
-/// The change comes from where it is allowed to come from.
-const ORIGIN: Predicate = Predicate::new("origin");
-/// The branch is one the rule names.
-const BRANCH: Predicate = Predicate::new("branch");
-/// The full id of the commit is known.
-const COMMIT: Predicate = Predicate::new("commit");
-
-const EVENT_NOT_LISTED: Reason =
-    Reason::new("event-not-listed", "the event is {found}, the rule is for {expected}");
-const REF_DELETED: Reason =
-    Reason::new("ref-deleted", "the branch {found} was deleted, there is nothing to build");
-const NO_CODE_CHANGED: Reason =
-    Reason::new("no-code-changed", "the pull request was {found}, which leaves its code as it was");
-const FORK_NOT_ALLOWED: Reason =
-    Reason::new("fork-not-allowed", "the change is from a fork ({found}), not allowed");
-const BRANCH_NOT_LISTED: Reason =
-    Reason::new("branch-not-listed", "the branch is {found}, the rule is for {expected}");
-const REVISION_IS_COMMIT: Reason = Reason::new(
-    "revision-is-commit",
-    "the rule names no branch and the Build's revision is the commit {expected}, which the branch {found} cannot \
-     equal",
-);
-const COMMIT_UNKNOWN: Reason = Reason::new(
-    "commit-unknown",
-    "the payload holds only the first digits of the commit, and the full id is not known: {found}",
-);
 
 /// The kind of trigger.
 pub(super) struct Git;
@@ -74,18 +59,7 @@ pub(super) struct Git;
 /// A rule of this kind.
 struct GitMatcher {
     repository: RepoId,
-    events: Events,
-    branches: Branches,
-    /// The branch, tag or commit that the Build would check out by itself; absent for the default branch.
-    revision: Option<Box<str>>,
-    forks: ForkPolicy,
-}
-
-/// The events a rule names. Those that mean something take no memory of their own.
-struct Events {
-    push: bool,
-    pull_request: bool,
-    others: Box<[Box<str>]>,
+    condition: GitCondition,
 }
 
 impl TriggerKind for Git {
@@ -99,15 +73,7 @@ impl TriggerKind for Git {
     }
 
     fn reasons(&self) -> &'static [Reason] {
-        &[
-            EVENT_NOT_LISTED,
-            REF_DELETED,
-            NO_CODE_CHANGED,
-            FORK_NOT_ALLOWED,
-            BRANCH_NOT_LISTED,
-            REVISION_IS_COMMIT,
-            COMMIT_UNKNOWN,
-        ]
+        condition::REASONS
     }
 
     fn lookup(&self, event: &Event) -> Vec<IndexKey> {
@@ -166,13 +132,38 @@ impl BuildTrigger for Git {
         }
         let repository = context.repository.clone()?.clone();
         context.secret.clone()?;
-        context.take_values(github.branches.len())?;
+        let filters = context.once(|build, warnings| {
+            Filters::compile(&FilterLists::of_build(build)?, warnings).map(Arc::new)
+        })?;
+        context.take_values(github.branches.len() + filters.len())?;
         let revision = revision.filter(|revision| !revision.is_empty());
         let branches = Branches::compile(&github.branches, context)?;
         if github.branches.is_empty() {
             context.warnings.extend(revision.and_then(mistakes::in_revision));
         }
-        Ok(Box::new(GitMatcher { repository, events, branches, revision: revision.map(Into::into), forks }))
+        let revision = revision.map(Into::into);
+        Ok(Box::new(GitMatcher {
+            repository,
+            condition: GitCondition { events, branches, revision, forks, filters },
+        }))
+    }
+
+    /// Nothing is kept of the Build as a whole: annotations without effect show among all of its rules.
+    fn summarize(
+        &self,
+        _build: &Build,
+        rules: &[&Rule],
+        errors: &mut Vec<RuleError>,
+    ) -> Option<Box<dyn Any + Send + Sync>> {
+        let matchers = rules.iter().filter_map(|rule| rule.matcher.as_deref().ok());
+        let matchers = matchers.filter_map(|matcher| (matcher as &dyn Any).downcast_ref::<GitMatcher>());
+        let conditions: Vec<_> = matchers.map(|matcher| &matcher.condition).collect();
+        let push = conditions.iter().any(|condition| condition.events.push);
+        let pull_request = conditions.iter().any(|condition| condition.events.pull_request);
+        errors.extend(
+            conditions.first().into_iter().flat_map(|first| first.filters.unused(push, pull_request)),
+        );
+        None
     }
 
     fn auth(&self, context: &BuildContext<'_>) -> Auth {
@@ -197,6 +188,7 @@ impl Matcher for GitMatcher {
         &self,
         input: DecisionInput<'_>,
         _owner: &OwnerRules,
+        work: &mut Work,
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
         let Event::Git(event) = input.event else { return Err(EVENT_NOT_LISTED.into()) };
@@ -204,138 +196,22 @@ impl Matcher for GitMatcher {
             let (expected, is_there) = (self.repository.as_str(), self.repository.is_same_repository(to));
             trace.require(REPOSITORY, is_there, expected, to.as_str(), REPOSITORY_MOVED)?;
         }
-        self.check_event(&event.kind, trace)?;
-        match &event.kind {
-            GitEventKind::BranchDeleted { branch } => {
-                Err(trace.fail(REF, "a branch that exists", branch.as_str(), REF_DELETED))
-            }
-            GitEventKind::PullRequest(pull_request) => {
-                self.check_pull_request(pull_request, trace)?;
-                self.check_branch(&pull_request.base, event, trace)
-            }
-            GitEventKind::Push { branch, .. } => self.check_branch(branch, event, trace),
-            _ => Err(EVENT_NOT_LISTED.into()),
-        }?;
-        check_commit(event, input, trace)
+        self.condition.check(event, input.facts, work, trace)
     }
 
     fn details(&self, event: &Event) -> Vec<(&'static str, String)> {
         let Event::Git(event) = event else { return Vec::new() };
-        vec![
-            (annotations::WHEN_GITHUB_EVENTS, detail(self.events.names())),
-            (annotations::WHEN_GITHUB_BRANCHES, detail(self.expected_branches(event).names())),
-        ]
+        let condition = &self.condition;
+        let mut details = vec![(annotations::WHEN_GITHUB_EVENTS, detail(condition.events.names()))];
+        // A tag was not compared with branches.
+        if !matches!(event.kind, GitEventKind::Tag { .. }) {
+            let branches = detail(condition.expected_branches(event).names());
+            details.push((annotations::WHEN_GITHUB_BRANCHES, branches));
+        }
+        details
     }
 
     fn extent(&self) -> Extent {
-        let events: usize = self.events.others.iter().map(|event| event.len()).sum();
-        let revision = self.revision.as_ref().map_or(0, |revision| revision.len());
-        Extent { values: self.branches.len(), bytes: self.branches.bytes() + events + revision }
-    }
-}
-
-impl GitMatcher {
-    fn check_event(&self, kind: &GitEventKind, trace: &mut CheckTrace) -> Result<(), Unmatched> {
-        // The deletion of a branch is a push too; what is wrong with it is not its kind.
-        let name = match kind {
-            GitEventKind::Push { .. } | GitEventKind::BranchDeleted { .. } => Some(PUSH),
-            GitEventKind::PullRequest(_) => Some(PULL_REQUEST),
-            _ => None,
-        };
-        let listed = match name {
-            Some(PUSH) => self.events.push,
-            Some(_) => self.events.pull_request,
-            None => false,
-        };
-        let found = name.unwrap_or_else(|| kind.name());
-        trace.require(EVENT, listed, list(self.events.names()), found, EVENT_NOT_LISTED)
-    }
-
-    fn check_branch(
-        &self,
-        branch: &Branch,
-        event: &GitEvent,
-        trace: &mut CheckTrace,
-    ) -> Result<(), Unmatched> {
-        let expected = self.expected_branches(event);
-        let reason = match expected {
-            ExpectedBranches::Commit(_) => REVISION_IS_COMMIT,
-            _ => BRANCH_NOT_LISTED,
-        };
-        let listed = expected.contains(branch);
-        trace.require(BRANCH, listed, list(expected.names()), branch.as_str(), reason)
-    }
-
-    fn expected_branches<'a>(&'a self, event: &'a GitEvent) -> ExpectedBranches<'a> {
-        self.branches.expected(self.revision.as_deref(), event.repository.default_branch.as_ref())
-    }
-
-    fn check_pull_request(
-        &self,
-        pull_request: &PullRequest,
-        trace: &mut CheckTrace,
-    ) -> Result<(), Unmatched> {
-        trace.require(
-            ACTION,
-            pull_request.action.changes_code(),
-            "an action that changes code",
-            pull_request.action.to_string(),
-            NO_CODE_CHANGED,
-        )?;
-        let (same, found) = match &pull_request.origin {
-            Origin::SameRepository => (true, "the repository itself".to_owned()),
-            Origin::Fork(Some(fork)) => (false, fork.to_string()),
-            Origin::Fork(None) => (false, "no longer known".to_owned()),
-        };
-        let expected = match self.forks {
-            ForkPolicy::Allow => "the repository or a fork",
-            ForkPolicy::Deny => "the repository itself",
-        };
-        let allowed = same || self.forks == ForkPolicy::Allow;
-        trace.require(ORIGIN, allowed, expected, found, FORK_NOT_ALLOWED)
-    }
-}
-
-/// Only a full id is built: the first digits of one can be ambiguous tomorrow.
-fn check_commit(event: &GitEvent, input: DecisionInput<'_>, trace: &mut CheckTrace) -> Result<(), Unmatched> {
-    let Some(need) = event.need_of_commit() else { return Ok(()) };
-    let digits = event.commit().map_or("", |commit| commit.as_str());
-    let (known, found) = match input.facts.get(&need) {
-        None => return Err(Unmatched::Needs(need)),
-        Some(FactValue::Commit(commit)) => (true, commit.to_string()),
-        Some(FactValue::Unknown(reason)) => (false, format!("{digits}, {reason}")),
-        Some(_) => (false, digits.to_owned()),
-    };
-    trace.require(COMMIT, known, "a full commit id", found, COMMIT_UNKNOWN)
-}
-
-impl Events {
-    /// An event that nothing can be is an error of the rule if there is no other, else of this part of it.
-    fn new(names: &[String], context: &mut BuildContext<'_>) -> Result<Self, RuleError> {
-        if names.len() > MOST_EVENTS {
-            let (reason, subject) = ("TriggerTooManyEvents", "events in `.github.events`");
-            return Err(RuleError::too_many(reason, subject, names.len(), MOST_EVENTS));
-        }
-        if let Some(name) = names.iter().find(|name| name.len() > LONGEST_WORD) {
-            return Err(RuleError::too_long("TriggerEventTooLong", "event", name, LONGEST_WORD));
-        }
-        let has = |event: &str| names.iter().any(|name| name == event);
-        let (push, pull_request) = (has(PUSH), has(PULL_REQUEST));
-        let mut unknown = names.iter().filter_map(|name| mistakes::in_event(name));
-        if !push
-            && !pull_request
-            && let Some(error) = unknown.next()
-        {
-            return Err(error);
-        }
-        context.warnings.extend(unknown);
-        let others = names.iter().filter(|name| *name != PUSH && *name != PULL_REQUEST);
-        Ok(Self { push, pull_request, others: others.map(|name| name.as_str().into()).collect() })
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        let known = [(self.push, PUSH), (self.pull_request, PULL_REQUEST)];
-        let known = known.into_iter().filter_map(|(named, name)| named.then_some(name));
-        known.chain(self.others.iter().map(AsRef::as_ref))
+        self.condition.extent()
     }
 }

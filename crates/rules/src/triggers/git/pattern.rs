@@ -1,17 +1,19 @@
-//! Patterns of branches. A rule keeps the text and parses it for each comparison: a compiled pattern of a general
+//! Patterns of branches, tags and paths. A rule keeps the text and parses it for each comparison: a compiled pattern of a general
 //! library takes 10 KB, and one tenant can write tens of thousands.
 
 use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::limits::{LONGEST_BRANCH, MOST_WILDCARDS};
+use crate::limits::{LONGEST_PATTERN, MOST_WILDCARDS};
+use crate::work::{NoStepsLeft, Work};
 
 /// A pattern for names with `/`.
 ///
 /// - `?` is one character but `/`, and `*` any number of them.
 /// - `[a-z]` is one character of a class, `[!a-z]` or `[^a-z]` one that is not in it.
 /// - `**/` at the start, and `/**/`, is any number of directories, also none. `/**` at the end is everything below.
+///   `**` beside other characters is any number of characters.
 #[derive(Debug)]
 pub(super) struct Pattern(Vec<State>);
 
@@ -37,7 +39,7 @@ enum State {
     Class { negated: bool, ranges: Vec<(char, char)> },
     /// `*`: stays at any character but `/`, and is passed without one.
     Star,
-    /// The end of `/**`: stays at any character, and is passed without one.
+    /// `**` at the end or beside other characters: stays at any character, and is passed without one.
     Rest,
     /// The end of `**/`: stays at any character, and takes `/`.
     Directories,
@@ -46,7 +48,12 @@ enum State {
 }
 
 /// One bit for each state, and one for the end. Each state is made of at least one byte.
-const WORDS: usize = LONGEST_BRANCH / 64 + 1;
+const WORDS: usize = LONGEST_PATTERN / 64 + 1;
+
+/// The characters whose effects are kept. Names rarely have more different ones.
+const MOST_EFFECTS: usize = 96;
+/// How many states one step considers when the effect of a character is computed.
+const STATES_A_STEP: usize = 8;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Bits([u64; WORDS]);
@@ -65,14 +72,59 @@ pub(super) fn is_pattern(text: &str) -> bool {
 
 /// Whether a name matches a text that [`Pattern::parse`] accepts. The time is bounded by the product of the lengths.
 pub(super) fn matches(text: &str, name: &str) -> bool {
+    may_match(text, name) && Pattern::parse(text).is_ok_and(|pattern| pattern.matches(name))
+}
+
+/// Whether a name begins with the literal start of a pattern. Most patterns begin with a literal, and most names with
+/// another one. `a/**` does not match `a`.
+pub(super) fn may_match(text: &str, name: &str) -> bool {
     let literal = text.find(['*', '?', '[']).unwrap_or(text.len());
-    // Most patterns begin with a literal, and most names with another one. `a/**` does not match `a`.
-    let (head, name_head) = (&text.as_bytes()[..literal], name.as_bytes().get(..literal));
-    name_head == Some(head) && Pattern::parse(text).is_ok_and(|pattern| pattern.matches(name))
+    name.as_bytes().get(..literal) == Some(&text.as_bytes()[..literal])
+}
+
+/// A pattern that is compared with many names.
+pub(super) struct Comparison {
+    pattern: Pattern,
+    stars: Bits,
+    forks: Bits,
+    effects: Vec<Effect>,
+}
+
+impl Comparison {
+    pub(super) fn new(pattern: Pattern) -> Self {
+        let (stars, forks) = pattern.passes();
+        Self { pattern, stars, forks, effects: Vec::new() }
+    }
+
+    /// Whether a name matches.
+    pub(super) fn matches(&mut self, name: &str, work: &mut Work) -> Result<bool, NoStepsLeft> {
+        let Self { pattern, stars, forks, effects } = self;
+        let mut now = Bits::EMPTY.with(0).passed(*stars, *forks);
+        let mut steps = 1;
+        for character in name.chars() {
+            steps += 1;
+            let known = effects.iter().position(|effect| effect.character == character);
+            let place = known.unwrap_or_else(|| {
+                steps += pattern.0.len() / STATES_A_STEP;
+                if effects.len() == MOST_EFFECTS {
+                    effects.clear();
+                }
+                effects.push(pattern.effect(character));
+                effects.len() - 1
+            });
+            let Effect { taken, stay, .. } = &effects[place];
+            now = now.and(*taken).next().or(now.and(*stay)).passed(*stars, *forks);
+            if now == Bits::EMPTY {
+                break;
+            }
+        }
+        work.take(steps)?;
+        Ok(now.has(pattern.0.len()))
+    }
 }
 
 impl Pattern {
-    /// Parses a text of at most [`LONGEST_BRANCH`] bytes.
+    /// Parses a text of at most [`LONGEST_PATTERN`] bytes.
     pub(super) fn parse(text: &str) -> Result<Self, PatternError> {
         let mut states = Vec::with_capacity(text.len());
         let (mut characters, mut before, mut wildcards) = (text.chars().peekable(), None, 0);
@@ -89,7 +141,7 @@ impl Pattern {
                         before = Some('/');
                         continue;
                     }
-                    states.push(State::Star);
+                    states.push(State::Rest);
                 }
                 '*' => states.push(State::Star),
                 other => states.push(State::Character(other)),
@@ -102,23 +154,9 @@ impl Pattern {
         if wildcards > MOST_WILDCARDS { Err(PatternError::TooComplex(wildcards)) } else { Ok(Self(states)) }
     }
 
-    fn matches(&self, name: &str) -> bool {
-        let (stars, forks) = self.passes();
-        let mut effects = Vec::<Effect>::new();
-        let mut now = Bits::EMPTY.with(0).passed(stars, forks);
-        for character in name.chars() {
-            let known = effects.iter().position(|effect| effect.character == character);
-            let place = known.unwrap_or_else(|| {
-                effects.push(self.effect(character));
-                effects.len() - 1
-            });
-            let Effect { taken, stay, .. } = &effects[place];
-            now = now.and(*taken).next().or(now.and(*stay)).passed(stars, forks);
-            if now == Bits::EMPTY {
-                return false;
-            }
-        }
-        now.has(self.0.len())
+    /// Whether one name matches.
+    fn matches(self, name: &str) -> bool {
+        Comparison::new(self).matches(name, &mut Work::unbounded()).unwrap_or(false)
     }
 
     /// The states that are passed without a character: to the next one, and to the one after it as well.
@@ -255,10 +293,43 @@ mod tests {
 
     use super::*;
 
-    /// The meaning of a pattern by the library that Git tools use.
+    /// The meaning of a pattern by the library that Git tools use. There, `**` beside other characters is as `*`.
     fn oracle(text: &str, name: &str) -> Option<bool> {
-        let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build().ok()?;
+        let glob = GlobBuilder::new(&with_alternatives(text))
+            .literal_separator(true)
+            .backslash_escape(false)
+            .build()
+            .ok()?;
         Some(glob.compile_matcher().is_match(name))
+    }
+
+    /// The pattern with alternatives in the place of each `**` beside other characters.
+    fn with_alternatives(text: &str) -> String {
+        let (mut found, mut rest) = (String::new(), text);
+        while let Some(character) = rest.chars().next() {
+            let at_boundary = found.is_empty() || found.ends_with('/');
+            let class = class_of(rest);
+            if class > 0 {
+                found.push_str(&rest[..class]);
+                rest = &rest[class..];
+            } else if let Some(after) = rest.strip_prefix("**") {
+                let is_directories = at_boundary && (after.is_empty() || after.starts_with('/'));
+                found.push_str(if is_directories { "**" } else { "{*,*/**/*}" });
+                rest = after;
+            } else {
+                found.push(character);
+                rest = &rest[character.len_utf8()..];
+            }
+        }
+        found
+    }
+
+    /// The length of the class at the start of a text, if there is one.
+    fn class_of(text: &str) -> usize {
+        let Some(inside) = text.strip_prefix('[') else { return 0 };
+        let negation = usize::from(inside.starts_with(['!', '^']));
+        let first = inside[negation..].chars().next().map_or(0, char::len_utf8);
+        inside[negation + first..].find(']').map_or(0, |end| 1 + negation + first + end + 1)
     }
 
     fn pattern() -> impl Strategy<Value = String> {
@@ -292,6 +363,45 @@ mod tests {
     }
 
     #[test]
+    fn two_stars_cross_directories_wherever_they_stand() {
+        for (text, name, expected) in [
+            ("**.js", "web/src/app.js", true),
+            ("**.js", "app.js", true),
+            ("web/**.js", "web/a/b.js", true),
+            ("web**", "web/a/b", true),
+            ("web**", "website", true),
+            ("*.js", "web/app.js", false),
+            ("a**b", "a/x/b", true),
+            ("a**b", "ab", true),
+            ("**/docs/**", "docs/a", true),
+            ("**/docs/**", "web/docs/a", true),
+            ("**/docs/**", "web/docs", false),
+        ] {
+            assert_eq!(matches(text, name), expected, "{text} {name}");
+        }
+    }
+
+    #[test]
+    fn a_comparison_with_many_names_is_paid_for() {
+        let pattern = || Comparison::new(Pattern::parse("**/*a*b*c").unwrap());
+        let mut work = Work::default();
+        work.begin(&"team-a".into());
+        let mut comparison = pattern();
+        // Each character is another one.
+        let names: Vec<String> = (0..20_u32)
+            .map(|name| {
+                (0..100).filter_map(|place| char::from_u32(0x4e00 + (name * 100 + place) % 20_000)).collect()
+            })
+            .collect();
+        let compared =
+            names.iter().take_while(|name| comparison.matches(name, &mut work) == Ok(false)).count();
+        assert_eq!(compared, names.len(), "that is not too much");
+        assert!(comparison.effects.len() <= MOST_EFFECTS);
+        while work.take(1 << 16).is_ok() {}
+        assert_eq!(pattern().matches("abc", &mut work), Err(NoStepsLeft));
+    }
+
+    #[test]
     fn the_longest_patterns_are_compared_and_longer_ones_are_refused() {
         let name = "a".repeat(1024);
         for (text, expected) in [
@@ -300,7 +410,7 @@ mod tests {
             ("*a".repeat(15) + "*b", false),
             ("**/".repeat(8) + "*", true),
         ] {
-            assert!(text.len() <= LONGEST_BRANCH);
+            assert!(text.len() <= LONGEST_PATTERN);
             assert_eq!(matches(&text, &name), expected, "{text}");
         }
         assert_eq!(Pattern::parse(&"*a".repeat(17)).unwrap_err(), PatternError::TooComplex(17));

@@ -35,6 +35,7 @@ use crate::rule_set::{
     RuleSet, TriggerKind,
 };
 use crate::text::quoted;
+use crate::work::Work;
 
 /// The value of `when[].type`.
 const NAME: &str = "Image";
@@ -196,6 +197,7 @@ impl Matcher for ImageMatcher {
         &self,
         input: DecisionInput<'_>,
         owner: &OwnerRules,
+        _work: &mut Work,
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
         let Event::Image(event) = input.event else { return Err(IMAGE_NOT_LISTED.into()) };

@@ -28,6 +28,7 @@ use crate::rule_set::{
     BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, Matcher, OwnerRules, TriggerKind,
 };
 use crate::text::{list, quoted};
+use crate::work::Work;
 
 /// The Pipeline is the one the rule names.
 const PIPELINE: Predicate = Predicate::new("pipeline");
@@ -201,6 +202,7 @@ impl Matcher for PipelineMatcher {
         &self,
         input: DecisionInput<'_>,
         owner: &OwnerRules,
+        _work: &mut Work,
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
         let Event::PipelineRun(event) = input.event else { return Err(PIPELINE_DIFFERS.into()) };

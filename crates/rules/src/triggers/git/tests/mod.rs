@@ -1,5 +1,7 @@
 //! Rules of type `GitHub`: the lines I1 to I5, X5 to X7 and what the scenarios say about branches.
 
+mod filters;
+
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
@@ -79,6 +81,7 @@ fn pull_request(action: PullRequestAction, head: &str, base: &str, origin: Origi
         head: Branch::parse(head).unwrap(),
         commit: Commit::parse(SHA).unwrap().into(),
         origin,
+        labels: None,
     }))
 }
 

@@ -1,35 +1,35 @@
-//! Branches, events and revisions that do not do what they seem to say: regular expressions, tags, negations.
-//!
-//! A text that no branch can equal is an error. One that a branch can equal, and hardly ever does, is a hint: the rule
-//! stays in force.
-
+use trigger_api::annotations;
 use trigger_core::{Branch, Commit};
 
-use super::pattern::{Pattern, is_pattern};
-use super::{PULL_REQUEST, PUSH};
 use crate::rule_error::RuleError;
 use crate::text::quoted;
+use crate::triggers::git::pattern::{Pattern, is_pattern};
 
 /// The reason of a branch that no branch can equal.
 const NEVER: &str = "TriggerBranchNeverMatches";
 /// The reason of a branch that hardly any branch equals.
 const UNLIKELY: &str = "TriggerBranchUnlikely";
-/// The reason of an event that no rule can be for.
-const EVENT: &str = "TriggerUnknownEvent";
+/// The reason of a tag that no tag can equal.
+const TAG_NEVER: &str = "TriggerTagNeverMatches";
+/// The reason of a tag that hardly any tag equals.
+const TAG_UNLIKELY: &str = "TriggerTagUnlikely";
 /// The reason of a revision that stands for no branch, in a rule that names none.
 const REVISION: &str = "TriggerRevisionNoBranch";
 
 /// What patterns are.
-const PATTERNS: &str = "patterns are `*`, `**`, `?` and `[0-9]`, not regular expressions";
+pub(super) const PATTERNS: &str = "patterns are `*`, `**`, `?` and `[0-9]`, not regular expressions";
 
 /// The mistake in an entry of `branches`, without `refs/heads/`. The text is a valid pattern, if it is one.
-pub(super) fn in_branch(text: &str) -> Option<RuleError> {
+pub(in super::super) fn in_branch(text: &str) -> Option<RuleError> {
     if !is_possible(text) {
         let message = format!("no branch can have the name {}{}", quoted(text), remedy(text));
         return Some(RuleError::new(NEVER, message));
     }
     let seems = if text.starts_with("refs/tags/") {
-        "names a tag, and rules are for branches: nothing is built for a tag".to_owned()
+        format!(
+            "names a tag, and `branches` are for branches; list tags in the annotation `{}`",
+            annotations::TAGS
+        )
     } else if text.starts_with("refs/") {
         format!("is compared with names of branches, which are written without `refs/`{}", instead(text))
     } else if text.starts_with('!') {
@@ -47,26 +47,34 @@ pub(super) fn in_branch(text: &str) -> Option<RuleError> {
     Some(RuleError::hint(UNLIKELY, format!("the branch {} {seems}", quoted(text))))
 }
 
-/// The mistake in an entry of `events`.
-pub(super) fn in_event(name: &str) -> Option<RuleError> {
-    if name == PUSH || name == PULL_REQUEST {
-        return None;
+/// The mistake in a pattern of tags, without `!` and `refs/tags/`. The text is a valid pattern, if it is one.
+pub(in super::super) fn in_tag(text: &str) -> Option<RuleError> {
+    if !is_possible(text) {
+        let message = format!("no tag can have the name {}{}", quoted(text), remedy(text));
+        return Some(RuleError::new(TAG_NEVER, message));
     }
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let remedy = match letters.to_ascii_lowercase().as_str() {
-        "push" | "pushes" | "pushevent" | "pushhook" => format!("write `{PUSH}`"),
-        "pullrequest" | "pullrequests" | "pullrequestevent" | "pull" | "pr" | "mergerequest"
-        | "mergerequests" | "mergerequestevent" | "mr" => format!("write `{PULL_REQUEST}`"),
-        "tag" | "tags" | "tagpush" | "create" | "release" => {
-            format!("use `{PUSH}` or `{PULL_REQUEST}`; nothing is built for a tag")
-        }
-        _ => format!("use `{PUSH}` or `{PULL_REQUEST}`"),
+    let seems = if text.starts_with("refs/heads/") {
+        "names a branch, and the annotation is for tags; list branches in `branches`".to_owned()
+    } else if text.starts_with("refs/") {
+        "is compared with names of tags, which are written without `refs/`".to_owned()
+    } else if is_regular_expression(text) {
+        format!("looks like a regular expression; {PATTERNS}{}", instead(text))
+    } else {
+        return braces(text)
+            .map(|seems| RuleError::hint(TAG_UNLIKELY, format!("the tag {} {seems}", quoted(text))));
     };
-    Some(RuleError::new(EVENT, format!("the event {} is unknown, {remedy}", quoted(name))))
+    Some(RuleError::hint(TAG_UNLIKELY, format!("the tag {} {seems}", quoted(text))))
+}
+
+/// What braces in a text mean, of which a comma-joined list may hold one half.
+pub(super) fn braces(text: &str) -> Option<&'static str> {
+    let (open, closed) = (text.matches('{').count(), text.matches('}').count());
+    let is_list = open != closed || open > 0 && text.contains(',');
+    is_list.then_some("has a brace, which stands for itself; list each name")
 }
 
 /// The mistake in the revision of a Build, for a rule that names no branches: it is for the branch of the revision.
-pub(super) fn in_revision(revision: &str) -> Option<RuleError> {
+pub(in super::super) fn in_revision(revision: &str) -> Option<RuleError> {
     let short = revision.strip_prefix("refs/heads/").unwrap_or(revision);
     let what = if Commit::parse(revision).is_ok() {
         "a commit"
@@ -106,7 +114,7 @@ fn is_possible(text: &str) -> bool {
 }
 
 /// Marks of regular expressions in a text that a branch can equal. A dot before `*` after a digit is one of a version.
-fn is_regular_expression(text: &str) -> bool {
+pub(super) fn is_regular_expression(text: &str) -> bool {
     let after_dot = |mark: &str| {
         text.match_indices(mark)
             .any(|(place, _)| !text[..place].ends_with(|before: char| before.is_ascii_digit()))
@@ -204,7 +212,7 @@ mod tests {
     #[test]
     fn a_branch_that_is_likely_meant_otherwise_is_a_hint() {
         for (text, remedy) in [
-            ("refs/tags/v1", "nothing is built for a tag"),
+            ("refs/tags/v1", "list tags in the annotation `trigger.shipwright.io/tags`"),
             ("refs/remotes/origin/main", "without `refs/`; write `main`"),
             ("refs/pull/1/head", "without `refs/`"),
             ("!wip/**", "excludes nothing"),
@@ -253,21 +261,26 @@ mod tests {
     }
 
     #[test]
-    fn an_event_in_other_words_is_an_error_with_the_right_one() {
-        for (name, remedy) in [
-            ("push", "write `Push`"),
-            ("PUSH", "write `Push`"),
-            ("pull_request", "write `PullRequest`"),
-            ("Pull Request", "write `PullRequest`"),
-            ("merge_request", "write `PullRequest`"),
-            ("Tag", "nothing is built for a tag"),
-            ("deployment", "use `Push` or `PullRequest`"),
-            ("", "use `Push` or `PullRequest`"),
+    fn a_tag_that_cannot_be_is_an_error_and_an_unlikely_one_is_a_hint() {
+        for (text, expected) in [
+            ("v 1", Some((TAG_NEVER, false))),
+            ("^v[0-9]+$", Some((TAG_NEVER, false))),
+            ("v1/", Some((TAG_NEVER, false))),
+            ("v[0-9]+.[0-9]+", Some((TAG_UNLIKELY, true))),
+            ("refs/heads/main", Some((TAG_UNLIKELY, true))),
+            ("{v1", Some((TAG_UNLIKELY, true))),
+            ("v*", None),
+            ("v[0-9]*.[0-9]*", None),
+            ("release/**", None),
+            ("v1.0.0-rc.1", None),
         ] {
-            let error = in_event(name).expect(name);
-            assert!(error.reason() == EVENT && error.to_string().contains(remedy), "{name}: {error}");
+            let found = in_tag(text);
+            assert_eq!(
+                found.as_ref().map(|error| (error.reason(), error.is_hint())),
+                expected,
+                "{text}: {found:?}"
+            );
         }
-        assert_eq!((in_event("Push"), in_event("PullRequest")), (None, None));
     }
 
     #[test]

@@ -1,0 +1,111 @@
+use trigger_api::annotations;
+use trigger_api::shipwright::Build;
+
+use super::actions::Actions;
+use super::glob_list::{GlobList, GlobSubject};
+use super::labels::LabelList;
+use super::mistakes;
+use super::paths::Paths;
+use crate::limits::LONGEST_LIST;
+use crate::rule_error::RuleError;
+
+const TAGS: GlobSubject =
+    GlobSubject { noun: "tag", key: annotations::TAGS, prefix: "refs/tags/", mistake: mistakes::in_tag };
+
+/// The lists that narrow a rule down, as they are written: each absent or with at least one entry.
+#[derive(Debug, Default)]
+pub(super) struct FilterLists<'a> {
+    pub(super) tags: Option<Vec<&'a str>>,
+    pub(super) paths: Option<Vec<&'a str>>,
+    pub(super) paths_ignore: Option<Vec<&'a str>>,
+    pub(super) labels: Option<Vec<&'a str>>,
+    pub(super) actions: Option<Vec<&'a str>>,
+}
+
+/// What narrows a rule down, beside its events and branches. Without any, it is as SHIP-0031 has it.
+pub(super) struct Filters {
+    /// The tags that it fires for. Absent: none.
+    pub(super) tags: Option<GlobList>,
+    /// The files of which a push has to change one. Absent: any.
+    pub(super) paths: Option<Paths>,
+    /// The labels of pull requests. Absent: any.
+    pub(super) labels: Option<LabelList>,
+    /// The actions on pull requests.
+    pub(super) actions: Actions,
+}
+
+impl<'a> FilterLists<'a> {
+    /// Those in the annotations of a Build. They hold for each of its rules.
+    pub(super) fn of_build(build: &'a Build) -> Result<Self, RuleError> {
+        Ok(Self {
+            tags: entries(build, annotations::TAGS)?,
+            paths: entries(build, annotations::PATHS)?,
+            paths_ignore: entries(build, annotations::PATHS_IGNORE)?,
+            labels: entries(build, annotations::LABELS)?,
+            actions: entries(build, annotations::ACTIONS)?,
+        })
+    }
+}
+
+/// The entries of an annotation, between commas and line breaks.
+fn entries<'a>(build: &'a Build, key: &str) -> Result<Option<Vec<&'a str>>, RuleError> {
+    let Some(value) = build.annotation(key) else { return Ok(None) };
+    if value.len() > LONGEST_LIST {
+        let subject = format!("annotation `{key}`");
+        return Err(RuleError::too_long("TriggerAnnotationTooLong", &subject, value, LONGEST_LIST));
+    }
+    let found: Vec<_> = value.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    if found.is_empty() {
+        let message = format!("the annotation `{key}` is empty: list what the rules are for, or remove it");
+        return Err(RuleError::new("TriggerAnnotationEmpty", message));
+    }
+    Ok(Some(found))
+}
+
+impl Filters {
+    /// An error in a list is one of all rules that it is for.
+    pub(super) fn compile(lists: &FilterLists<'_>, warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
+        let FilterLists { tags, paths, paths_ignore, labels, actions } = lists;
+        Ok(Self {
+            tags: tags.as_deref().map(|list| GlobList::compile(list, TAGS, warnings)).transpose()?,
+            paths: Paths::compile(paths.as_deref(), paths_ignore.as_deref(), warnings)?,
+            labels: labels.as_deref().map(|list| LabelList::compile(list, warnings)).transpose()?,
+            actions: match actions {
+                Some(names) => Actions::compile(names, warnings)?,
+                None => Actions::DEFAULT,
+            },
+        })
+    }
+
+    /// What has no effect, because no rule names the event that it is about.
+    pub(super) fn unused(&self, push: bool, pull_request: bool) -> impl Iterator<Item = RuleError> {
+        let of_push = [(annotations::TAGS, self.tags.is_some()), (annotations::PATHS, self.paths.is_some())];
+        let of_pull_request =
+            [(annotations::LABELS, self.labels.is_some()), (annotations::ACTIONS, self.actions.are_named())];
+        let of_push = of_push.into_iter().map(move |(key, is_set)| (key, is_set && !push, "Push"));
+        let of_pull_request = of_pull_request
+            .into_iter()
+            .map(move |(key, is_set)| (key, is_set && !pull_request, "PullRequest"));
+        of_push.chain(of_pull_request).filter(|(_, is_unused, _)| *is_unused).map(|(key, _, event)| {
+            let message =
+                format!("the annotation `{key}` has no effect: no rule of the Build names `{event}`");
+            RuleError::hint("TriggerAnnotationUnused", message)
+        })
+    }
+
+    /// How many values are compared with an event.
+    pub(super) fn len(&self) -> usize {
+        self.tags.as_ref().map_or(0, GlobList::len)
+            + self.paths.as_ref().map_or(0, Paths::len)
+            + self.labels.as_ref().map_or(0, LabelList::len)
+            + self.actions.names().count()
+    }
+
+    /// Their memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.tags.as_ref().map_or(0, GlobList::bytes)
+            + self.paths.as_ref().map_or(0, Paths::bytes)
+            + self.labels.as_ref().map_or(0, LabelList::bytes)
+            + self.actions.bytes()
+    }
+}
