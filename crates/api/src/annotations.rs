@@ -80,6 +80,8 @@ pub const TAGS: &str = "trigger.shipwright.io/tags";
 pub const LABELS: &str = "trigger.shipwright.io/labels";
 /// On a Build: the actions on pull requests that start it, separated by commas or line breaks, such as `labeled`.
 pub const ACTIONS: &str = "trigger.shipwright.io/actions";
+/// On a Build: an expression of CEL over `event`, `body` and `header` that has to be true for an event to start it.
+pub const FILTER: &str = "trigger.shipwright.io/filter";
 /// On a Build: what runs do with their image that pull requests start: `skip-chain`, or a reference to push instead, with
 /// `$(number)` and `$(commit)`.
 pub const PULL_REQUEST_OUTPUT: &str = "trigger.shipwright.io/pull-request-output";

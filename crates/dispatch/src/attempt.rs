@@ -23,7 +23,7 @@ use crate::owner_warnings::{MOST_WARNED, OwnerWarnings};
 use crate::record;
 use crate::render_turns::RenderTurns;
 use crate::same_push::{PushTurns, skip_repeated};
-use crate::sources::SourceError;
+use crate::sources::{SourceError, payload_of};
 use crate::time_slice::TimeSlice;
 
 /// How many objects of one delivery are created side by side. A monorepo can have hundreds of Builds; the
@@ -144,7 +144,9 @@ async fn decide(
     let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
     // Answers have the time of one launch, so that most of the attempt is left for what they decide.
     let until = deadlines.of_call();
-    let (decided, added) = decide_with(events, &claimed.verification, facts, tools.rules, tools.facts, until)
+    let payload = payload_of(&claimed.delivery);
+    let (rules, source) = (tools.rules, tools.facts);
+    let (decided, added) = decide_with(events, &claimed.verification, facts, &payload, rules, source, until)
         .instrument(span.clone())
         .await;
     span.record("rules", decided.iter().map(|decided| decided.decisions.len()).sum::<usize>());

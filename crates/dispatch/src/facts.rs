@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::{Events, Fact, FactValue, Facts, Need, Verification};
-use trigger_rules::{Decided, Deciding, DecisionBudget, DecisionInput, RuleSet};
+use trigger_rules::{Decided, Deciding, DecisionBudget, DecisionInput, LazyPayload, RuleSet};
 
 use crate::time_slice::TimeSlice;
 
@@ -39,12 +39,13 @@ pub(crate) async fn decide_all(
     events: &Events,
     verification: &Verification,
     facts: &Facts,
+    payload: &LazyPayload<'_>,
     rules: &RuleSet,
 ) -> Vec<Decided> {
     let mut budget = DecisionBudget::default();
     let (mut all, mut slice) = (Vec::new(), TimeSlice::begin());
     for (_, event) in events.iter() {
-        let mut deciding = Deciding::new(DecisionInput { event, verification, facts, rules });
+        let mut deciding = Deciding::new(DecisionInput { event, verification, facts, payload, rules });
         while deciding.step() {
             slice.give_way().await;
         }
@@ -79,19 +80,20 @@ pub async fn decide_with(
     events: &Events,
     verification: &Verification,
     facts: &mut Facts,
+    payload: &LazyPayload<'_>,
     rules: &RuleSet,
     source: &dyn FactSource,
     deadline: Instant,
 ) -> (Vec<Decided>, bool) {
     let mut added = false;
-    let mut decisions = decide_all(events, verification, facts, rules).await;
+    let mut decisions = decide_all(events, verification, facts, payload, rules).await;
     for _ in 0..MOST_ROUNDS {
         if decisions.iter().all(|decided| decided.needs.is_empty()) {
             break;
         }
         gather(&decisions, facts, source, deadline).await;
         added = true;
-        decisions = decide_all(events, verification, facts, rules).await;
+        decisions = decide_all(events, verification, facts, payload, rules).await;
     }
     (decisions, added)
 }
@@ -165,7 +167,8 @@ mod tests {
         let events = Events::new(events).unwrap();
         let deadline = Instant::now() + Duration::from_mins(1);
         let rules = inventory.current().unwrap();
-        let (decided, _) = decide_with(&events, &verification, facts, &rules, source, deadline).await;
+        let (decided, _) =
+            decide_with(&events, &verification, facts, &LazyPayload::none(), &rules, source, deadline).await;
         let mut found = Vec::new();
         for (place, decided) in decided.iter().enumerate() {
             assert_eq!(decided.needs, [], "every need was answered");
@@ -202,7 +205,8 @@ mod tests {
         let events = Events::new(vec![push("main")]).unwrap();
         // On the one thread of this test.
         let other = tokio::spawn(async {});
-        let decided = decide_all(&events, &verification, &Facts::default(), &rules).await;
+        let decided =
+            decide_all(&events, &verification, &Facts::default(), &LazyPayload::none(), &rules).await;
         assert!(other.is_finished(), "it waits until all rules are decided");
         assert_eq!(decided.len(), 1);
     }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use trigger_core::{Event, Events, Facts, GitEventKind, Verification};
 use trigger_journal::DecisionRecord;
-use trigger_rules::{Outcome, RuleSet};
+use trigger_rules::{LazyPayload, Outcome, RuleSet};
 
 use crate::facts::decide_all;
 use crate::metrics::{AttemptEnd, Metrics};
@@ -24,8 +24,8 @@ pub struct InlineDecision {
 pub struct DecisionCounts(Vec<(&'static str, u64)>);
 
 impl InlineDecision {
-    /// Decides a delivery that is not stored yet. `None` if it starts something, needs facts, deletes a ref or reports a
-    /// repository that moved: that is work for the dispatcher.
+    /// Decides a delivery that is not stored yet. `None` if it starts something, needs facts, has to pass a filter of its
+    /// payload, deletes a ref or reports a repository that moved: that is work for the dispatcher.
     pub async fn decide(events: &Events, verification: &Verification, rules: &RuleSet) -> Option<Self> {
         // What was pushed before a deletion may be pushed once more, which the dispatcher remembers. It warns about
         // repositories that moved.
@@ -41,7 +41,11 @@ impl InlineDecision {
         if is_for_dispatcher {
             return None;
         }
-        let decided = decide_all(events, verification, &Facts::default(), rules).await;
+        let payload = LazyPayload::none();
+        let decided = decide_all(events, verification, &Facts::default(), &payload, rules).await;
+        if payload.was_asked_for() {
+            return None;
+        }
         let starts_nothing = decided.iter().all(|decided| {
             let skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped(_));
             decided.needs.is_empty() && decided.decisions.iter().all(|decision| skipped(&decision.outcome))
@@ -74,5 +78,52 @@ impl DecisionCounts {
         }
         let age = Timestamp::now().duration_since(received_at);
         metrics.attempted(AttemptEnd::Settled, age.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trigger_api::shipwright::Build;
+    use trigger_core::{
+        Branch, ChangedFiles, Commit, GitEvent, KeyRef, KnownHosts, ObjectKey, RepoId, Repository,
+    };
+    use trigger_rules::Inventory;
+
+    use super::*;
+
+    const URL: &str = "https://git.example.com/acme/web";
+
+    async fn is_decided(filter: &str) -> bool {
+        let build: Build = serde_json::from_value(json!({
+            "metadata": {"namespace": "team-a", "name": "web", "uid": "uid",
+                "annotations": {"trigger.shipwright.io/filter": filter}},
+            "spec": {
+                "source": {"type": "Git", "git": {"url": URL}},
+                "trigger": {"triggerSecret": "hook", "when": [
+                    {"name": "push", "type": "GitHub", "github": {"events": ["Push"], "branches": ["main"]}},
+                ]},
+            },
+        }))
+        .unwrap();
+        let inventory = Inventory::new(KnownHosts::NONE);
+        inventory.apply(&build);
+        inventory.mark_synced();
+        let commit = Commit::parse(&"a".repeat(40)).unwrap().into();
+        let kind = GitEventKind::Push { branch: Branch::parse("main").unwrap(), commit };
+        let repository = Repository { names: vec![RepoId::parse(URL).unwrap()], default_branch: None };
+        let changed_files = ChangedFiles::NOT_LISTED;
+        let push = GitEvent { repository, sender: None, kind, push: None, changed_files };
+        let keys = vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")];
+        let verification = Verification { keys, ..Verification::default() };
+        let events = Event::Git(push).into();
+        InlineDecision::decide(&events, &verification, &inventory.current().unwrap()).await.is_some()
+    }
+
+    #[tokio::test]
+    async fn a_filter_over_the_payload_is_left_to_the_dispatcher() {
+        assert!(is_decided("event.branch == 'dev'").await, "it starts nothing");
+        assert!(!is_decided("event.branch == 'main'").await, "it starts something");
+        assert!(!is_decided("body.size == 1").await, "nothing is read while a sender waits");
     }
 }

@@ -62,5 +62,5 @@ pub use metrics::Metrics;
 pub use owner_warnings::OwnerWarnings;
 pub use preview::preview;
 pub use pruner::run_pruner;
-pub use sources::PipelineRunChange;
+pub use sources::{PipelineRunChange, webhook_payload};
 pub use webhook_key::{Absent, KeyChecks, KeyStatus, KeyWarnings, key_status};

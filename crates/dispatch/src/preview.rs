@@ -5,7 +5,7 @@ use trigger_runtime::error_chain;
 
 use crate::facts::decide_all;
 use crate::record;
-use crate::sources::events_of;
+use crate::sources::{events_of, payload_of};
 
 /// The decisions that today's rules would make on a delivery, with the facts that are stored with it. Nothing is
 /// launched and no service is asked. The runs that would start are without names: those follow from the id that the
@@ -19,5 +19,7 @@ pub async fn preview(
     rules: &RuleSet,
 ) -> Result<Vec<DecisionRecord>, String> {
     let events = events_of(delivery).map_err(|error| error_chain(&error))?;
-    Ok(record::decisions(&decide_all(&events, verification, facts, rules).await, &[]))
+    let payload = payload_of(delivery);
+    let decided = decide_all(&events, verification, facts, &payload, rules).await;
+    Ok(record::decisions(&decided, &[]))
 }

@@ -1,7 +1,16 @@
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use trigger_core::single;
 
 use crate::PayloadError;
+
+/// The headers of a request, of those that were kept of it: see [`Provider::keep`](crate::Provider::keep).
+pub fn header_map(kept: &[(String, String)]) -> HeaderMap {
+    let header = |(name, value): &(String, String)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_str(value).ok()?))
+    };
+    kept.iter().filter_map(header).collect()
+}
 
 /// The longest header value that is read or kept, in bytes. Providers stay under 200.
 pub(crate) const LONGEST_VALUE: usize = 1024;

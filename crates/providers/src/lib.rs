@@ -51,6 +51,7 @@ pub use event_name::{own_event_name, own_event_names, rule_event_name, rule_even
 pub use event_spelling::EventNames;
 pub use github::GitHub;
 pub use gitlab::GitLab;
+pub use header::header_map;
 pub use limits::LIMITS;
 pub use provider::Provider;
 pub use registry::{ALL, by_name, key_entries, known_hosts, parse_repository};

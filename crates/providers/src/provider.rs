@@ -1,8 +1,8 @@
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use jiff::Timestamp;
 use trigger_core::{CredentialError, Credentials, Delivery, Events, KnownHosts, single};
 
-use crate::header::LONGEST_VALUE;
+use crate::header::{LONGEST_VALUE, header_map};
 use crate::{
     DeliveryIdentity, EventNames, PayloadError, RequestPayload, Sample, SampleError, SampleRequest, Selector,
 };
@@ -82,14 +82,6 @@ pub trait Provider: Send + Sync + 'static {
     /// [`payload`](Self::payload) and [`events`](Self::events) make of its kept headers and body what they made of the
     /// request.
     fn read(&self, delivery: &Delivery) -> Result<Events, PayloadError> {
-        let headers: HeaderMap = delivery
-            .headers
-            .iter()
-            .filter_map(|(name, value)| {
-                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-                Some((name, HeaderValue::from_str(value).ok()?))
-            })
-            .collect();
-        self.events(&self.payload(&headers, &delivery.body)?)
+        self.events(&self.payload(&header_map(&delivery.headers), &delivery.body)?)
     }
 }

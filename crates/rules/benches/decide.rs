@@ -11,7 +11,7 @@ use trigger_core::{
     Branch, ChangedFiles, Commit, Event, Facts, GitEvent, GitEventKind, KeyRef, KnownHosts, ObjectKey,
     RepoId, Repository, Verification,
 };
-use trigger_rules::{DecisionInput, Inventory, decide};
+use trigger_rules::{DecisionInput, Inventory, LazyPayload, decide};
 
 fn build(number: usize) -> Build {
     let when = json!([
@@ -55,9 +55,14 @@ fn against(criterion: &mut Criterion) {
         let secret = ObjectKey::new(format!("team-{}", (builds / 2) % 50), "hook");
         let keys = vec![KeyRef::new(secret, "webhook-secret")];
         let verification = Verification { keys, ..Verification::default() };
-        let facts = Facts::default();
-        let input =
-            DecisionInput { event: &event, verification: &verification, facts: &facts, rules: &rules };
+        let (facts, payload) = (Facts::default(), LazyPayload::none());
+        let input = DecisionInput {
+            event: &event,
+            verification: &verification,
+            facts: &facts,
+            payload: &payload,
+            rules: &rules,
+        };
         criterion.bench_function(&format!("decide/{builds}_builds"), |bencher| {
             bencher.iter(|| decide(black_box(input)));
         });

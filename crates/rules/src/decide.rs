@@ -163,12 +163,14 @@ pub(crate) mod testing {
     use trigger_core::{Event, Facts, KeyRef, ObjectKey, Verification};
 
     use super::*;
+    use crate::payload::LazyPayload;
     use crate::rule_set::RuleSet;
 
     /// The decisions on an event about which everything is known.
     pub(crate) fn decide(event: &Event, verification: &Verification, rules: &RuleSet) -> Vec<Decision> {
-        let facts = Facts::default();
-        let decided = super::decide(DecisionInput { event, verification, facts: &facts, rules });
+        let (facts, payload) = (Facts::default(), LazyPayload::none());
+        let input = DecisionInput { event, verification, facts: &facts, payload: &payload, rules };
+        let decided = super::decide(input);
         assert_eq!(decided.needs, [], "the event says it all");
         decided.decisions
     }

@@ -43,6 +43,8 @@ pub(crate) const LONGEST_LIST: usize = 16 << 10;
 pub(crate) const MOST_STEPS: usize = 1 << 20;
 /// The same for all owners of a namespace together.
 pub(crate) const MOST_STEPS_OF_NAMESPACE: usize = 16 << 20;
+/// The memory that the payload of a delivery may take for filters, in bytes: that of the largest push of GitHub.
+pub(crate) const LARGEST_PAYLOAD: usize = 8 << 20;
 /// The longest interval between two requests for an image that an annotation can set. Times are added to it.
 pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_hours(7 * 24);
 /// The part of an owner that its runs repeat, such as the spec of a Build, in bytes of JSON.
@@ -98,6 +100,7 @@ pub const LIMITS: &[Limit] = &[
         "its rules of type GitHub are broken",
     ),
     Limit::bytes("branch, pattern or label of a rule", LONGEST_PATTERN, RULE),
+    Limit::bytes("payload of a delivery that a filter reads, in memory", LARGEST_PAYLOAD, "the filter fails"),
     Limit::count(
         "steps of comparing the patterns of a Build with changed files",
         MOST_STEPS,

@@ -1,14 +1,19 @@
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::limits::{MOST_STEPS, MOST_STEPS_OF_NAMESPACE};
 
-/// The steps that decisions on one event may still take for comparisons that can be long: patterns with changed files.
-/// One step takes some nanoseconds. Neither an owner nor a namespace may take the time of all.
+/// The work on one event that its rules share: the steps that are left for comparisons that can be long, such as patterns
+/// with changed files, and what filters see of the event. One step takes some nanoseconds. Neither an owner nor a namespace
+/// may take the time of all.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     namespace: Option<Arc<str>>,
     of_namespace: usize,
     of_owner: usize,
+    /// The event in the words of filters.
+    described: Option<Value>,
 }
 
 /// The owner or the namespace has taken all its steps.
@@ -18,13 +23,13 @@ pub(crate) struct NoStepsLeft;
 impl Work {
     /// For one comparison that has a bound of its own.
     pub(crate) fn unbounded() -> Self {
-        Self { namespace: None, of_namespace: usize::MAX, of_owner: usize::MAX }
+        Self { of_namespace: usize::MAX, of_owner: usize::MAX, ..Self::default() }
     }
 
     /// With few steps for each of three owners of a namespace.
     #[cfg(test)]
     pub(crate) fn of_three(namespace: &str, steps: usize) -> Self {
-        Self { namespace: Some(namespace.into()), of_namespace: 3 * steps, of_owner: steps }
+        Self { namespace: Some(namespace.into()), of_namespace: 3 * steps, of_owner: steps, described: None }
     }
 
     /// Begins with the next owner. The owners of a namespace are adjacent.
@@ -47,6 +52,13 @@ impl Work {
         }
         self.of_owner = 0;
         Err(NoStepsLeft)
+    }
+}
+
+impl Work {
+    /// The event in the words of filters, made by the first that asks.
+    pub(crate) fn described(&mut self, describe: impl FnOnce() -> Value) -> &Value {
+        self.described.get_or_insert_with(describe)
     }
 }
 

@@ -88,6 +88,8 @@ const SHORT: &[&str] = &[
     "allow",
     "event",
     "trigger.shipwright.io/forks",
+    "**/*[!a-z]?**.md, !**, a/**",
+    "event.changed_files.all(f, f.matches('(a+)+$'))",
 ];
 
 /// Pieces that make long texts when repeated.

@@ -1,8 +1,11 @@
-//! The annotations that narrow the rules of a Build down: changed files, tags, labels, actions.
+//! The annotations that narrow the rules of a Build down: changed files, tags, labels, actions, expressions.
+
+use std::process::Command;
 
 use reqwest::StatusCode;
 use serde_json::json;
 use trigger_journal::{CheckRecord, OutcomeRecord, Record};
+use trigger_providers::Sample;
 
 use crate::world::{SHA, World, annotation, decisions, for_every_provider, rule};
 
@@ -132,4 +135,67 @@ async fn explain_compares_the_files_that_it_is_told() {
         assert!(text.contains(verdict), "{text}");
     }
     world.nothing_started().await;
+}
+
+for_every_provider!(a_filter_sees_the_event_and_the_payload);
+async fn a_filter_sees_the_event_and_the_payload() {
+    let world = World::new().await;
+    for (name, filter) in [
+        ("failing", "body.not_there.at_all == 1"),
+        ("web", "body.ref == 'refs/heads/main' && event.sender != 'renovate' && size(header) > 0"),
+    ] {
+        world.build("team-a", name, json!([rule("push", &["Push"], &["**"])])).await;
+        world.annotate("team-a", name, &[("filter", filter)]).await;
+    }
+    let record = world.deliver(&world.push_main()).await;
+    assert_eq!(decisions(&record), ["failing/push: filter-failed", "web/push: fired"]);
+    let failed = check(&record, "failing", "filter");
+    assert!(!failed.passed && failed.found.contains("no such key: not_there"), "{failed:?}");
+    assert_eq!(failed.expected, "body.not_there.at_all == 1");
+
+    let by_robot = Sample { sender: "renovate".to_owned(), ..world.push("refs/heads/main", &"b".repeat(40)) };
+    for sample in [by_robot, world.push("refs/heads/dev", SHA)] {
+        let record = world.deliver(&sample).await;
+        assert_eq!(decisions(&record), ["failing/push: filter-failed", "web/push: filter-false"]);
+    }
+    assert_eq!(world.run_counts().await, (1, 0));
+
+    world.annotate("team-a", "failing", &[("filter", "body.ref = 'x'")]).await;
+    let notes = world.events("team-a", "failing", "TriggerInvalidFilter").await;
+    assert!(notes[0].contains("at line 1, column 10: "), "{notes:?}");
+}
+
+/// What docs/rules.md says about the example.
+#[test]
+fn the_example_of_a_monorepo_builds_what_a_push_changes() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
+        let output = command.args(arguments).args(["--manifests", examples]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (status, text) = run(&["validate"]);
+    assert_eq!(status, Some(0), "{text}");
+    for (file, fires) in [
+        ("services/web/app.js", &["shop-web"][..]),
+        ("go.mod", &["shop-api", "shop-web"]),
+        ("services/api/docs/index.html", &[]),
+        ("services/api/README.md", &[]),
+    ] {
+        let push = ["explain", "push", "--repo", "https://github.com/acme/shop", "--changed-file", file];
+        let (status, text) = run(&push);
+        assert_eq!(status, Some(if fires.is_empty() { 3 } else { 0 }), "{file}: {text}");
+        assert_eq!(text.matches("fires   \"push to main\"").count(), fires.len(), "{file}: {text}");
+    }
+    let repository = ["--repo", "https://github.com/acme/shop"];
+    for (arguments, fires) in [
+        (&["push", "--ref", "refs/tags/v1.0"][..], 2),
+        (&["push", "--ref", "refs/tags/v1.0-rc1"], 0),
+        (&["pull-request", "--action", "labeled", "--label", "ready"], 1),
+        (&["pull-request", "--action", "labeled"], 0),
+        (&["pull-request", "--action", "labeled", "--label", "ready", "--sender", "renovate[bot]"], 0),
+    ] {
+        let (_, text) = run(&[&["explain"][..], arguments, &repository].concat());
+        assert_eq!(text.matches("fires   ").count(), fires, "{arguments:?}: {text}");
+    }
 }

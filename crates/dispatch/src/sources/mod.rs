@@ -7,8 +7,10 @@ mod provider;
 
 use trigger_core::{Delivery, Events};
 use trigger_providers::PayloadError;
+use trigger_rules::{LazyPayload, Payload};
 
 pub use self::pipeline_run::PipelineRunChange;
+pub use self::provider::webhook_payload;
 
 /// Every source of deliveries. Adding one is a file and a line here.
 static SOURCES: &[&dyn Source] = &[&provider::Providers, &pipeline_run::PipelineRuns, &image::Images];
@@ -21,6 +23,12 @@ trait Source: Send + Sync {
 
     /// The events of a delivery as the journal keeps it; `None` for a delivery from another source.
     fn events(&self, delivery: &Delivery) -> Option<Result<Events, SourceError>>;
+
+    /// The payload of a delivery of this source, for filters; `None` if it has none that they can read. An error is the
+    /// reason in a sentence.
+    fn payload(&self, _delivery: &Delivery) -> Option<Result<Payload, String>> {
+        None
+    }
 }
 
 /// Why the events of a delivery cannot be read.
@@ -44,6 +52,14 @@ pub(crate) enum SourceError {
 pub(crate) fn events_of(delivery: &Delivery) -> Result<Events, SourceError> {
     let unknown = || Err(SourceError::UnknownSource(delivery.source.to_string()));
     SOURCES.iter().find_map(|source| source.events(delivery)).unwrap_or_else(unknown)
+}
+
+/// The payload of a delivery as the journal keeps it, for filters.
+pub(crate) fn payload_of(delivery: &Delivery) -> LazyPayload<'_> {
+    let absent = || Err("the delivery has no payload that filters can read".to_owned());
+    LazyPayload::new(move || {
+        SOURCES.iter().find_map(|source| source.payload(delivery)).unwrap_or_else(absent)
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use trigger_core::{Event, Facts, RepoId, ResourceRef, Verification};
 use super::build_trigger::BuildTrigger;
 use super::{OwnerRules, RuleSet};
 use crate::decision::{CheckTrace, Unmatched};
+use crate::payload::LazyPayload;
 use crate::reason::Reason;
 use crate::rule_error::RuleError;
 use crate::work::Work;
@@ -56,6 +57,8 @@ pub struct DecisionInput<'a> {
     pub verification: &'a Verification,
     /// The facts gathered about the delivery so far.
     pub facts: &'a Facts,
+    /// The payload of the delivery, for filters.
+    pub payload: &'a LazyPayload<'a>,
     /// All rules.
     pub rules: &'a RuleSet,
 }

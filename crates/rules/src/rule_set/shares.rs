@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::decide::testing::verified_by;
-    use crate::{DecisionInput, Inventory, Outcome, decide};
+    use crate::{DecisionInput, Inventory, LazyPayload, Outcome, decide};
 
     const URL: &str = "https://git.example.com/acme/web";
 
@@ -214,6 +214,7 @@ mod tests {
             event: &event,
             verification: &verification,
             facts: &facts,
+            payload: &LazyPayload::none(),
             rules: &rules,
         });
         assert_eq!(decided.decisions.len(), 1001);
@@ -232,8 +233,13 @@ mod tests {
         let (event, rules) = (push(), inventory.current().unwrap());
         let facts = trigger_core::Facts::default();
         let stranger = verified_by(ObjectKey::new("team-a", "hook"));
-        let decided =
-            decide(DecisionInput { event: &event, verification: &stranger, facts: &facts, rules: &rules });
+        let decided = decide(DecisionInput {
+            event: &event,
+            verification: &stranger,
+            facts: &facts,
+            payload: &LazyPayload::none(),
+            rules: &rules,
+        });
         // The attack: rules of a stranger about a repository. Each of its Builds is one small decision.
         assert_eq!(decided.decisions.len(), 16);
         assert!(decided.decisions.iter().all(|decision| decision.further == 255));

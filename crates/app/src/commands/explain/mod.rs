@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anstream::println;
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use http::HeaderMap;
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use tokio::time::Instant;
@@ -17,9 +18,9 @@ use trigger_core::{
     Event, Events, Facts, ImageChange, KeyRef, ObjectKey, Ordinal, RepoId, ResourceRef, Unsigned,
     Verification,
 };
-use trigger_dispatch::{KeyStatus, NoCredentials, decide_with, key_status};
+use trigger_dispatch::{KeyStatus, NoCredentials, decide_with, key_status, webhook_payload};
 use trigger_providers::{key_entries, known_hosts};
-use trigger_rules::{Decision, Inventory, LeftOut, Outcome, Predicate, RuleSet};
+use trigger_rules::{Decision, Inventory, LazyPayload, LeftOut, Outcome, Payload, Predicate, RuleSet};
 use trigger_server::wire;
 
 use self::errors::RuleErrors;
@@ -91,9 +92,12 @@ enum Input {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { subject, event, object, manifests, namespaces, allow_unsigned } = args;
     let mut entries = key_entries();
+    let mut payload = LazyPayload::none();
     let mut webhook = |composed: Composed| {
         entries = composed.provider.secret_entries();
-        parse(composed).map(Input::Webhook)
+        let events = parse(&composed)?;
+        payload = LazyPayload::new(move || composed.payload());
+        anyhow::Ok(Input::Webhook(events))
     };
     let input = match (&object, subject) {
         (Some(_), Some(_)) => {
@@ -112,7 +116,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let events = input.events(&rules);
     let mut decisions = Vec::new();
     for (ordinal, event) in &events {
-        let decided = decide_offline(event.clone(), &rules).await;
+        let decided = decide_offline(event.clone(), &payload, &rules).await;
         decisions.extend(decided.into_iter().map(|decision| (*ordinal, decision)));
     }
     let mut keys = HashMap::new();
@@ -169,10 +173,20 @@ impl Input {
     }
 }
 
-fn parse(composed: Composed) -> anyhow::Result<Events> {
-    let Composed { provider, event, body } = composed;
-    let headers = provider.sign(&event, "explain", &body, None, Timestamp::now());
-    let payload = provider.payload(&headers, &body);
+impl Composed {
+    fn headers(&self) -> HeaderMap {
+        self.provider.sign(&self.event, "explain", &self.body, None, Timestamp::now())
+    }
+
+    /// The payload, as a filter sees it.
+    fn payload(&self) -> Result<Payload, String> {
+        webhook_payload(self.provider, &self.provider.keep(&self.headers()), &self.body)
+    }
+}
+
+fn parse(composed: &Composed) -> anyhow::Result<Events> {
+    let (provider, headers) = (composed.provider, composed.headers());
+    let payload = provider.payload(&headers, &composed.body);
     payload
         .and_then(|payload| provider.events(&payload))
         .with_context(|| format!("the payload is not a webhook of {}", provider.title()))
@@ -180,12 +194,12 @@ fn parse(composed: Composed) -> anyhow::Result<Events> {
 
 /// The decisions on an event, as the dispatcher makes them without credentials for the provider: no service is asked,
 /// and facts that a rule needs are unknown.
-async fn decide_offline(event: Event, rules: &RuleSet) -> Vec<Decision> {
+async fn decide_offline(event: Event, payload: &LazyPayload<'_>, rules: &RuleSet) -> Vec<Decision> {
     let (verification, mut facts) = (assumed(&event, rules), Facts::default());
     // Every answer is ready at once, so the deadline is never reached.
     let deadline = Instant::now();
     let (decided, _) =
-        decide_with(&event.into(), &verification, &mut facts, rules, &NoCredentials, deadline).await;
+        decide_with(&event.into(), &verification, &mut facts, payload, rules, &NoCredentials, deadline).await;
     for LeftOut { namespace, rules } in decided.iter().flat_map(|decided| &decided.left_out) {
         anstream::eprintln!(
             "{} {rules} further rules of the namespace {namespace}: it has too many for one delivery",

@@ -6,9 +6,11 @@ use trigger_core::{Branch, FactValue, Facts, GitEvent, GitEventKind, Origin, Pul
 
 use super::branches::{Branches, ExpectedBranches};
 use super::events::{Events, PULL_REQUEST, PUSH};
+use super::filter::Filtered;
 use super::filters::Filters;
 use super::policy::ForkPolicy;
 use crate::decision::{CheckTrace, Unmatched};
+use crate::payload::LazyPayload;
 use crate::reason::{Predicate, Reason};
 use crate::rule_set::Extent;
 use crate::text::list;
@@ -30,6 +32,8 @@ const BRANCH: Predicate = Predicate::new("branch");
 const TAG: Predicate = Predicate::new("tag");
 /// A changed file is one the rule is about.
 const PATHS: Predicate = Predicate::new("paths");
+/// The filter is true.
+const FILTER: Predicate = Predicate::new("filter");
 /// The full id of the commit is known.
 const COMMIT: Predicate = Predicate::new("commit");
 
@@ -57,6 +61,8 @@ const TAG_NOT_LISTED: Reason =
     Reason::new("tag-not-listed", "the tag is {found}, the rule is for {expected}");
 const PATHS_NOT_LISTED: Reason =
     Reason::new("paths-not-listed", "the changed files are {found}, the rule is for {expected}");
+const FILTER_FALSE: Reason = Reason::new("filter-false", "the filter is not true: {found}");
+const FILTER_FAILED: Reason = Reason::new("filter-failed", "the filter failed: {found}");
 const COMMIT_UNKNOWN: Reason = Reason::new(
     "commit-unknown",
     "the payload holds only the first digits of the commit, and the full id is not known: {found}",
@@ -74,8 +80,21 @@ pub(super) const REASONS: &[Reason] = &[
     REVISION_IS_COMMIT,
     TAG_NOT_LISTED,
     PATHS_NOT_LISTED,
+    FILTER_FALSE,
+    FILTER_FAILED,
     COMMIT_UNKNOWN,
 ];
+
+/// The input of a comparison.
+#[derive(Clone, Copy)]
+pub(super) struct GitInput<'a> {
+    /// The event.
+    pub(super) event: &'a GitEvent,
+    /// The facts that are known about its delivery.
+    pub(super) facts: &'a Facts,
+    /// The payload of the delivery, for a filter.
+    pub(super) payload: &'a LazyPayload<'a>,
+}
 
 /// The condition of a rule on an event of a repository.
 pub(super) struct GitCondition {
@@ -92,11 +111,11 @@ impl GitCondition {
     /// Compares the condition with an event, predicate by predicate; the first that fails ends it.
     pub(super) fn check(
         &self,
-        event: &GitEvent,
-        facts: &Facts,
+        input: GitInput<'_>,
         work: &mut Work,
         trace: &mut CheckTrace,
     ) -> Result<(), Unmatched> {
+        let GitInput { event, facts, payload } = input;
         self.check_event(&event.kind, trace)?;
         match &event.kind {
             GitEventKind::BranchDeleted { branch } => {
@@ -114,6 +133,7 @@ impl GitCondition {
             _ => Err(EVENT_NOT_LISTED.into()),
         }?;
         self.check_paths(event, work, trace)?;
+        self.check_filter(event, payload, work, trace)?;
         check_commit(event, facts, trace)
     }
 
@@ -203,6 +223,22 @@ impl GitCondition {
         let Some(paths) = &self.filters.paths else { return Ok(()) };
         let compared = paths.compare(&event.changed_files, work);
         trace.require(PATHS, compared.passed, compared.expected, compared.found, PATHS_NOT_LISTED)
+    }
+
+    fn check_filter(
+        &self,
+        event: &GitEvent,
+        payload: &LazyPayload<'_>,
+        work: &mut Work,
+        trace: &mut CheckTrace,
+    ) -> Result<(), Unmatched> {
+        let Some(filter) = &self.filters.filter else { return Ok(()) };
+        let (passed, found, reason) = match filter.evaluate(event, payload, work) {
+            Filtered::True => (true, "true".to_owned(), FILTER_FALSE),
+            Filtered::False(found) => (false, found, FILTER_FALSE),
+            Filtered::Failed(found) => (false, found, FILTER_FAILED),
+        };
+        trace.require(FILTER, passed, filter.source(), found, reason)
     }
 
     /// How much it compares, and how much memory it takes.

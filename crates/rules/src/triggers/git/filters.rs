@@ -2,6 +2,7 @@ use trigger_api::annotations;
 use trigger_api::shipwright::Build;
 
 use super::actions::Actions;
+use super::filter::Filter;
 use super::glob_list::{GlobList, GlobSubject};
 use super::labels::LabelList;
 use super::mistakes;
@@ -12,14 +13,16 @@ use crate::rule_error::RuleError;
 const TAGS: GlobSubject =
     GlobSubject { noun: "tag", key: annotations::TAGS, prefix: "refs/tags/", mistake: mistakes::in_tag };
 
-/// The lists that narrow a rule down, as they are written: each absent or with at least one entry.
+/// What narrows a rule down, as it is written. A list is absent or has at least one entry.
 #[derive(Debug, Default)]
-pub(super) struct FilterLists<'a> {
+pub(super) struct FilterTexts<'a> {
     pub(super) tags: Option<Vec<&'a str>>,
     pub(super) paths: Option<Vec<&'a str>>,
     pub(super) paths_ignore: Option<Vec<&'a str>>,
     pub(super) labels: Option<Vec<&'a str>>,
     pub(super) actions: Option<Vec<&'a str>>,
+    /// An expression of CEL.
+    pub(super) filter: Option<&'a str>,
 }
 
 /// What narrows a rule down, beside its events and branches. Without any, it is as SHIP-0031 has it.
@@ -32,9 +35,11 @@ pub(super) struct Filters {
     pub(super) labels: Option<LabelList>,
     /// The actions on pull requests.
     pub(super) actions: Actions,
+    /// The expression that has to be true. Absent: every event passes.
+    pub(super) filter: Option<Filter>,
 }
 
-impl<'a> FilterLists<'a> {
+impl<'a> FilterTexts<'a> {
     /// Those in the annotations of a Build. They hold for each of its rules.
     pub(super) fn of_build(build: &'a Build) -> Result<Self, RuleError> {
         Ok(Self {
@@ -43,6 +48,7 @@ impl<'a> FilterLists<'a> {
             paths_ignore: entries(build, annotations::PATHS_IGNORE)?,
             labels: entries(build, annotations::LABELS)?,
             actions: entries(build, annotations::ACTIONS)?,
+            filter: build.annotation(annotations::FILTER),
         })
     }
 }
@@ -64,8 +70,8 @@ fn entries<'a>(build: &'a Build, key: &str) -> Result<Option<Vec<&'a str>>, Rule
 
 impl Filters {
     /// An error in a list is one of all rules that it is for.
-    pub(super) fn compile(lists: &FilterLists<'_>, warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
-        let FilterLists { tags, paths, paths_ignore, labels, actions } = lists;
+    pub(super) fn compile(lists: &FilterTexts<'_>, warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
+        let FilterTexts { tags, paths, paths_ignore, labels, actions, filter } = lists;
         Ok(Self {
             tags: tags.as_deref().map(|list| GlobList::compile(list, TAGS, warnings)).transpose()?,
             paths: Paths::compile(paths.as_deref(), paths_ignore.as_deref(), warnings)?,
@@ -74,6 +80,7 @@ impl Filters {
                 Some(names) => Actions::compile(names, warnings)?,
                 None => Actions::DEFAULT,
             },
+            filter: filter.map(Filter::compile).transpose()?,
         })
     }
 
@@ -99,6 +106,7 @@ impl Filters {
             + self.paths.as_ref().map_or(0, Paths::len)
             + self.labels.as_ref().map_or(0, LabelList::len)
             + self.actions.names().count()
+            + usize::from(self.filter.is_some())
     }
 
     /// Their memory.
@@ -107,5 +115,6 @@ impl Filters {
             + self.paths.as_ref().map_or(0, Paths::bytes)
             + self.labels.as_ref().map_or(0, LabelList::bytes)
             + self.actions.bytes()
+            + self.filter.as_ref().map_or(0, Filter::bytes)
     }
 }

@@ -7,13 +7,16 @@
 //!
 //! - `condition.rs`: the comparison with an event, whoever owns the rule.
 //! - `events.rs`, `branches.rs`, `policy.rs`: the parts that SHIP-0031 knows, and forks.
-//! - `filters.rs`: the lists in annotations. `glob_list.rs`, `paths.rs`, `labels.rs`, `actions.rs`: one of each kind.
+//! - `filters.rs`: the annotations. `filter.rs`, `described.rs`: expressions of CEL, and the event as they see it.
+//!   `glob_list.rs`, `paths.rs`, `labels.rs`, `actions.rs`: one of each kind.
 //! - `pattern.rs`: patterns of names. `mistakes/`: texts that do not do what they seem to say.
 
 mod actions;
 mod branches;
 mod condition;
+mod described;
 mod events;
+mod filter;
 mod filters;
 mod glob_list;
 mod labels;
@@ -32,9 +35,9 @@ use trigger_api::shipwright::{Build, When};
 use trigger_core::{Event, GitEvent, GitEventKind, RepoId};
 
 use self::branches::Branches;
-use self::condition::{EVENT_NOT_LISTED, GitCondition};
+use self::condition::{EVENT_NOT_LISTED, GitCondition, GitInput};
 use self::events::Events;
-use self::filters::{FilterLists, Filters};
+use self::filters::{FilterTexts, Filters};
 use self::policy::ForkPolicy;
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, REPOSITORY_MOVED, Unmatched};
@@ -133,7 +136,7 @@ impl BuildTrigger for Git {
         let repository = context.repository.clone()?.clone();
         context.secret.clone()?;
         let filters = context.once(|build, warnings| {
-            Filters::compile(&FilterLists::of_build(build)?, warnings).map(Arc::new)
+            Filters::compile(&FilterTexts::of_build(build)?, warnings).map(Arc::new)
         })?;
         context.take_values(github.branches.len() + filters.len())?;
         let revision = revision.filter(|revision| !revision.is_empty());
@@ -196,7 +199,7 @@ impl Matcher for GitMatcher {
             let (expected, is_there) = (self.repository.as_str(), self.repository.is_same_repository(to));
             trace.require(REPOSITORY, is_there, expected, to.as_str(), REPOSITORY_MOVED)?;
         }
-        self.condition.check(event, input.facts, work, trace)
+        self.condition.check(GitInput { event, facts: input.facts, payload: input.payload }, work, trace)
     }
 
     fn details(&self, event: &Event) -> Vec<(&'static str, String)> {

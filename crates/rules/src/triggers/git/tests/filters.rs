@@ -7,18 +7,18 @@ use super::*;
 const PUSH_OR_PULL_REQUEST: &[(&[&str], &[&str])] = &[(&["Push", "PullRequest"], &["main"])];
 
 /// A Build whose one rule is for pushes and pull requests, with annotations.
-fn annotated(annotations: &[(&str, &str)]) -> Build {
+pub(super) fn annotated(annotations: &[(&str, &str)]) -> Build {
     annotate(with_rules(None, PUSH_OR_PULL_REQUEST), annotations)
 }
 
-fn annotate(mut build: Build, annotations: &[(&str, &str)]) -> Build {
+pub(super) fn annotate(mut build: Build, annotations: &[(&str, &str)]) -> Build {
     let full =
         annotations.iter().map(|(key, value)| (format!("trigger.shipwright.io/{key}"), (*value).to_owned()));
     build.metadata.annotations = Some(full.collect());
     build
 }
 
-fn push_of(files: &[&str]) -> Event {
+pub(super) fn push_of(files: &[&str]) -> Event {
     let Event::Git(mut push) = push("main") else { unreachable!("it is of Git") };
     let mut list = FileList::default();
     for file in files {
@@ -28,11 +28,11 @@ fn push_of(files: &[&str]) -> Event {
     Event::Git(push)
 }
 
-fn tag(name: &str) -> Event {
+pub(super) fn tag(name: &str) -> Event {
     event(GitEventKind::Tag { tag: Tag::parse(name).unwrap(), commit: Commit::parse(SHA).unwrap().into() })
 }
 
-fn labeled(action: &str, labels: &[&str]) -> Event {
+pub(super) fn labeled(action: &str, labels: &[&str]) -> Event {
     let action = PullRequestAction::Other(action.to_owned());
     let mut event = pull_request(action, "feature", "main", Origin::SameRepository);
     if let Event::Git(GitEvent { kind: GitEventKind::PullRequest(pull_request), .. }) = &mut event {
@@ -49,7 +49,7 @@ fn explained(build: Build, event: &Event) -> (String, String, String) {
     (decision.message(), check.expected.clone(), check.found.clone())
 }
 
-fn errors(build: &Build) -> Vec<(String, bool)> {
+pub(super) fn errors(build: &Build) -> Vec<(String, bool)> {
     let errors = Inventory::new(KnownHosts::NONE).apply(build).errors;
     errors.iter().map(|error| (error.to_string(), error.error.is_hint())).collect()
 }

@@ -1,5 +1,6 @@
 //! Rules of type `GitHub`: the lines I1 to I5, X5 to X7 and what the scenarios say about branches.
 
+mod expressions;
 mod filters;
 
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ use trigger_core::{
 use crate::decide::testing::{decide, verified_by};
 use trigger_targets::build_run::BUILD;
 
-use crate::{Decision, DecisionInput, Inventory, Outcome};
+use crate::{Decision, DecisionInput, Inventory, LazyPayload, Outcome};
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const URL: &str = "https://github.com/acme/web.git";
@@ -474,7 +475,14 @@ fn an_abbreviated_commit_is_asked_for_before_anything_fires() {
     let need = Need::FullCommit { repository, abbreviated };
     let verification = signed();
     let decided = |facts: &Facts| {
-        crate::decide(DecisionInput { event: &event, verification: &verification, facts, rules: &rules })
+        let payload = LazyPayload::none();
+        crate::decide(DecisionInput {
+            event: &event,
+            verification: &verification,
+            facts,
+            payload: &payload,
+            rules: &rules,
+        })
     };
 
     let first = decided(&Facts::default());

@@ -1,0 +1,115 @@
+use serde_json::{Map, Value};
+use trigger_api::annotations;
+use trigger_core::GitEvent;
+use trigger_expr::Headers;
+use trigger_expr::cel::{CompileError, EvaluateError, NoSecrets, Program, Variables, Vocabulary};
+
+use super::described::described;
+use crate::limits::LONGEST_CHECK;
+use crate::payload::LazyPayload;
+use crate::rule_error::RuleError;
+use crate::text::cut;
+use crate::work::Work;
+
+/// The memory of a compiled expression for each byte of its source, at most.
+const BYTES_OF_A_PROGRAM: usize = 64;
+
+/// An expression of CEL that an event has to make true.
+pub(super) struct Filter {
+    program: Program,
+    /// Whether it can name the payload. Most filters need the event only.
+    reads_payload: bool,
+}
+
+/// The result of a filter for an event.
+pub(super) enum Filtered {
+    /// It is true.
+    True,
+    /// It is not true: its operands with their values.
+    False(String),
+    /// It has no value, for this reason.
+    Failed(String),
+}
+
+impl Filter {
+    pub(super) fn compile(source: &str) -> Result<Self, RuleError> {
+        let key = annotations::FILTER;
+        if source.trim().is_empty() {
+            let message =
+                format!("the annotation `{key}` is empty: write an expression of CEL, or remove it");
+            return Err(RuleError::new("TriggerAnnotationEmpty", message));
+        }
+        let invalid = |reason: &str| {
+            RuleError::new(
+                "TriggerInvalidFilter",
+                format!("the annotation `{key}` cannot be understood: {reason}"),
+            )
+        };
+        let program =
+            Program::compile(source, Vocabulary::Build).map_err(|error| invalid(&in_a_line(&error)))?;
+        if let Some(secret) = program.secrets().first() {
+            let reason = format!(
+                "it compares with the Secret {:?}, and the filter of a Build reads none; the Build's own key verifies \
+                 each delivery",
+                secret.name
+            );
+            return Err(invalid(&reason));
+        }
+        let reads_payload = ["body", "header"].iter().any(|variable| source.contains(variable));
+        Ok(Self { program, reads_payload })
+    }
+
+    /// Evaluates the filter for an event.
+    pub(super) fn evaluate(&self, event: &GitEvent, payload: &LazyPayload<'_>, work: &mut Work) -> Filtered {
+        let event = work.described(|| described(event));
+        let (no_header, no_extensions) = (Headers::new(), Map::new());
+        let (body, header) = if self.reads_payload {
+            match payload.get() {
+                Ok(payload) => (&payload.body, &payload.header),
+                Err(reason) => return Filtered::Failed(reason.to_owned()),
+            }
+        } else {
+            (&Value::Null, &no_header)
+        };
+        let variables = Variables { body, header, extensions: &no_extensions, request_url: "", event };
+        match self.program.is_true(&variables, &NoSecrets) {
+            Ok(true) => Filtered::True,
+            Ok(false) => Filtered::False("false".to_owned()),
+            Err(error) => Filtered::Failed(reason(&error)),
+        }
+    }
+
+    /// The expression, as a check shows it.
+    pub(super) fn source(&self) -> String {
+        cut(self.program.source().split_whitespace().collect::<Vec<_>>().join(" "), LONGEST_CHECK)
+    }
+
+    /// Its memory.
+    pub(super) fn bytes(&self) -> usize {
+        BYTES_OF_A_PROGRAM * self.program.source().len()
+    }
+}
+
+/// The first mistake in an expression, with its place. CEL shows the expression below it, for a terminal.
+fn in_a_line(error: &CompileError) -> String {
+    let (CompileError::Syntax { reason, .. } | CompileError::Check { reason, .. }) = error else {
+        return error.to_string();
+    };
+    let first = reason.lines().next().unwrap_or_default();
+    let first = first.strip_suffix(" (in container '')").unwrap_or(first);
+    let placed = first.strip_prefix("ERROR: <input>:").and_then(|rest| {
+        let (line, rest) = rest.split_once(':')?;
+        let (column, mistake) = rest.split_once(": ")?;
+        Some(format!("at line {line}, column {column}: {mistake}"))
+    });
+    placed.unwrap_or_else(|| first.to_owned())
+}
+
+/// Without the expression, which stands beside it.
+fn reason(error: &EvaluateError) -> String {
+    match error {
+        EvaluateError::Failed { reason, .. } => reason.clone(),
+        EvaluateError::Unbounded { reason, .. } => (*reason).to_owned(),
+        other => other.to_string(),
+    }
+}
