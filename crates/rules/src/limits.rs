@@ -38,6 +38,8 @@ pub(crate) const LONGEST_WORD: usize = 317;
 pub(crate) const LONGEST_ANNOTATION: usize = 1024;
 /// The value of an annotation that lists patterns, labels or actions, in bytes.
 pub(crate) const LONGEST_LIST: usize = 16 << 10;
+/// The steps that a step of CEL counts for.
+pub(crate) const STEPS_OF_CEL: usize = 8;
 /// The steps that comparing the patterns of one owner with the files of an event may take: a character of a path is about
 /// one. That is some ten milliseconds.
 pub(crate) const MOST_STEPS: usize = 1 << 20;
@@ -107,9 +109,9 @@ pub const LIMITS: &[Limit] = &[
         "the files count as unknown: the event passes",
     ),
     Limit::count(
-        "steps of comparing the patterns of a namespace with the changed files of an event",
+        "the same steps for all Builds of a namespace, with its filters: each of their steps counts for eight",
         MOST_STEPS_OF_NAMESPACE,
-        "the files count as unknown for its further Builds",
+        "the files count as unknown for its further Builds, and their filters fail",
     ),
     Limit::count("wildcards of a pattern", MOST_WILDCARDS, RULE),
     Limit::bytes("revision of a Build with rules of type GitHub", LONGEST_REVISION, RULE),

@@ -13,7 +13,7 @@ pub(crate) struct Work {
     of_namespace: usize,
     of_owner: usize,
     /// The event in the words of filters.
-    described: Option<Value>,
+    described: Option<Arc<Value>>,
 }
 
 /// The owner or the namespace has taken all its steps.
@@ -56,9 +56,19 @@ impl Work {
 }
 
 impl Work {
+    /// Takes steps of the namespace only, which were made already.
+    pub(crate) fn spend(&mut self, steps: usize) {
+        self.of_namespace = self.of_namespace.saturating_sub(steps);
+    }
+
+    /// Whether the namespace has a step left.
+    pub(crate) fn is_left(&self) -> bool {
+        self.of_namespace > 0
+    }
+
     /// The event in the words of filters, made by the first that asks.
-    pub(crate) fn described(&mut self, describe: impl FnOnce() -> Value) -> &Value {
-        self.described.get_or_insert_with(describe)
+    pub(crate) fn described(&mut self, describe: impl FnOnce() -> Value) -> Arc<Value> {
+        Arc::clone(self.described.get_or_insert_with(|| Arc::new(describe())))
     }
 }
 
@@ -83,5 +93,10 @@ mod tests {
         assert_eq!(work.take(1), Ok(()));
         assert_eq!(work.take(MOST_STEPS), Err(NoStepsLeft));
         assert_eq!(work.take(1), Err(NoStepsLeft), "an excess ends the work of an owner");
+        assert!(work.is_left());
+        work.spend(MOST_STEPS_OF_NAMESPACE);
+        assert!(!work.is_left());
+        work.begin(&first);
+        assert!(work.is_left());
     }
 }

@@ -16,6 +16,8 @@ const LISTS: &[(&str, &str, &[Limit])] = &[
     ("api", "Objects of Tekton Triggers", trigger_api::LIMITS),
     ("egress", "Requests that the program sends", trigger_egress::LIMITS),
     ("rules", "Objects and their rules", trigger_rules::LIMITS),
+    ("expr", "Expressions in parameters and templates", trigger_expr::LIMITS),
+    ("expr", "Filters and overlays in CEL", trigger_expr::cel::LIMITS),
     ("images", "Images that are followed", trigger_images::LIMITS),
     ("dispatch", "Attempts at a delivery", trigger_dispatch::LIMITS),
     ("journal", "The journal", trigger_journal::LIMITS),

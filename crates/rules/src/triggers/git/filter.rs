@@ -2,10 +2,12 @@ use serde_json::{Map, Value};
 use trigger_api::annotations;
 use trigger_core::GitEvent;
 use trigger_expr::Headers;
-use trigger_expr::cel::{CompileError, EvaluateError, NoSecrets, Program, Variables, Vocabulary};
+use trigger_expr::cel::{
+    CompileError, EvaluateError, Finding, NoSecrets, Operand, Program, Seen, Variables, Vocabulary,
+};
 
 use super::described::described;
-use crate::limits::LONGEST_CHECK;
+use crate::limits::{LONGEST_CHECK, STEPS_OF_CEL};
 use crate::payload::LazyPayload;
 use crate::rule_error::RuleError;
 use crate::text::cut;
@@ -61,6 +63,9 @@ impl Filter {
 
     /// Evaluates the filter for an event.
     pub(super) fn evaluate(&self, event: &GitEvent, payload: &LazyPayload<'_>, work: &mut Work) -> Filtered {
+        if !work.is_left() {
+            return Filtered::Failed("the rules of the namespace take too long for one event".to_owned());
+        }
         let event = work.described(|| described(event));
         let (no_header, no_extensions) = (Headers::new(), Map::new());
         let (body, header) = if self.reads_payload {
@@ -71,12 +76,29 @@ impl Filter {
         } else {
             (&Value::Null, &no_header)
         };
-        let variables = Variables { body, header, extensions: &no_extensions, request_url: "", event };
-        match self.program.is_true(&variables, &NoSecrets) {
+        let variables =
+            Variables { body, header, extensions: &no_extensions, request_url: "", event: &event };
+        let (is_true, steps) = self.program.is_true_in_steps(&variables, &NoSecrets);
+        work.spend(STEPS_OF_CEL * steps);
+        let mut explained = || {
+            // It is evaluated once more for that.
+            work.spend(STEPS_OF_CEL * steps);
+            self.explained(&variables)
+        };
+        match is_true {
             Ok(true) => Filtered::True,
-            Ok(false) => Filtered::False("false".to_owned()),
-            Err(error) => Filtered::Failed(reason(&error)),
+            Ok(false) => Filtered::False(explained().unwrap_or_else(|| "false".to_owned())),
+            Err(EvaluateError::Failed { reason, .. }) => Filtered::Failed(explained().unwrap_or(reason)),
+            Err(EvaluateError::Unbounded { reason, .. }) => Filtered::Failed(reason.to_owned()),
+            Err(error) => Filtered::Failed(error.to_string()),
         }
+    }
+
+    /// The operands that are not true, with the values that they saw.
+    fn explained(&self, variables: &Variables<'_>) -> Option<String> {
+        let operands = self.program.explain(variables, &NoSecrets);
+        let operands: Vec<_> = operands.iter().filter_map(explained).collect();
+        (!operands.is_empty()).then(|| operands.join("; "))
     }
 
     /// The expression, as a check shows it.
@@ -105,11 +127,19 @@ fn in_a_line(error: &CompileError) -> String {
     placed.unwrap_or_else(|| first.to_owned())
 }
 
-/// Without the expression, which stands beside it.
-fn reason(error: &EvaluateError) -> String {
-    match error {
-        EvaluateError::Failed { reason, .. } => reason.clone(),
-        EvaluateError::Unbounded { reason, .. } => (*reason).to_owned(),
-        other => other.to_string(),
-    }
+/// An operand that is not true, such as `event.branch == "main" is false (event.branch is "dev")`.
+fn explained(operand: &Operand) -> Option<String> {
+    let Operand { text, finding, seen } = operand;
+    let finding = match finding {
+        Finding::True => return None,
+        Finding::False => "is false".to_owned(),
+        Finding::Other(value) => format!("is {value}, and no boolean"),
+        Finding::Failed(reason) => return Some(format!("{text} fails: {reason}")),
+    };
+    let seen: Vec<_> = seen.iter().map(|Seen { text, value }| format!("{text} is {value}")).collect();
+    Some(if seen.is_empty() {
+        format!("{text} {finding}")
+    } else {
+        format!("{text} {finding} ({})", seen.join(", "))
+    })
 }

@@ -1,6 +1,6 @@
 //! The annotation `filter`: an expression of CEL that an event has to make true.
 
-use super::filters::{annotate, annotated, errors, labeled, push_of, tag};
+use super::filters::{annotate, annotated, errors, explained, labeled, push_of, tag};
 use super::*;
 use crate::Payload;
 
@@ -69,6 +69,45 @@ fn a_filter_that_fails_skips_its_own_build_only() {
     let found = decided(&[failing, other], &push("main"), &payload());
     assert_eq!((&*found[0].0, &*found[1].0), ("fired rule 0", "filter-failed"));
     assert!(found[1].1.contains("no such key"), "{found:?}");
+}
+
+#[test]
+fn the_decision_shows_the_operands_that_are_not_true() {
+    for (filter, expected) in [
+        (
+            "event.branch == 'main' && event.sender != 'ada' && body.size > 2",
+            "event.sender != 'ada' is false (event.sender is \"ada\"); body.size > 2 is false (body.size is 2)",
+        ),
+        ("event.tag", "event.tag is \"\", and no boolean"),
+        (
+            "event.kind == 'Push' && body.missing.field == 1",
+            "body.missing.field == 1 fails: no such key: missing",
+        ),
+    ] {
+        let found = decided(&[annotated(&[("filter", filter)])], &push("main"), &payload());
+        assert_eq!(found[0].1, expected, "{filter}");
+    }
+    let (message, expected, _) = explained(annotated(&[("filter", "event.kind\n  == 'Tag'")]), &push("main"));
+    assert_eq!(expected, "event.kind == 'Tag'");
+    let operand = r#"event.kind == 'Tag' is false (event.kind is "Push")"#;
+    assert_eq!(message, format!("the filter is not true: {operand}"));
+}
+
+#[test]
+fn filters_of_a_namespace_end_with_its_steps() {
+    let build = |number: usize| {
+        let spec = annotated(&[]).spec;
+        let build = named(&format!("b{number:03}"), &serde_json::to_value(spec).unwrap());
+        let pairs = "event.changed_files.all(a, event.changed_files.all(b, a != b || a == b))";
+        annotate(build, &[("filter", pairs)])
+    };
+    let builds: Vec<_> = (0..24).map(build).collect();
+    let files: Vec<_> = (0..160).map(|number| number.to_string()).collect();
+    let files: Vec<_> = files.iter().map(String::as_str).collect();
+    let found = decided(&builds, &push_of(&files), &payload());
+    let fired = found.iter().filter(|(outcome, _)| outcome == "fired rule 0").count();
+    assert!((1..24).contains(&fired), "{found:?}");
+    assert!(found[fired].1.contains("take too long"), "{found:?}");
 }
 
 #[test]

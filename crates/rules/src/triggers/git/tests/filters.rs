@@ -42,7 +42,7 @@ pub(super) fn labeled(action: &str, labels: &[&str]) -> Event {
 }
 
 /// The message of the one decision, and its last check: what it expected and found.
-fn explained(build: Build, event: &Event) -> (String, String, String) {
+pub(super) fn explained(build: Build, event: &Event) -> (String, String, String) {
     let decisions = decide(event, &signed(), &inventory(&[build]).current().unwrap());
     let [decision] = decisions.as_slice() else { panic!("{decisions:#?}") };
     let check = decision.checks.last().unwrap();
