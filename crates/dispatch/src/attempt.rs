@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
@@ -10,7 +11,7 @@ use trigger_core::{Cause, Delivery, Events, Facts, ResourceRef};
 use trigger_journal::{
     ClaimedDelivery, ConditionRecord, DecisionRecord, JournalError, LaunchRecord, Notebook, Queue,
 };
-use trigger_rules::{Decided, Decision, Outcome, RuleSet};
+use trigger_rules::{Decided, Decision, LazyPayload, Outcome, RuleSet};
 use trigger_runtime::error_chain;
 use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
 
@@ -29,6 +30,9 @@ use crate::time_slice::TimeSlice;
 /// How many objects of one delivery are created side by side. A monorepo can have hundreds of Builds; the
 /// API server has others to serve.
 const SIDE_BY_SIDE: usize = 16;
+
+/// How many payloads are read for filters at the same time: each may take some MiB.
+pub(crate) const PAYLOADS_AT_ONCE: usize = 2;
 
 /// When an attempt and its calls end.
 #[derive(Debug, Clone)]
@@ -55,6 +59,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) queue: &'a dyn Queue,
     pub(crate) notebook: &'a dyn Notebook,
     pub(crate) push_turns: &'a PushTurns,
+    pub(crate) payload_turns: &'a Semaphore,
     pub(crate) facts: &'a dyn FactSource,
     pub(crate) launcher: &'a dyn Launcher,
     pub(crate) warnings: &'a dyn OwnerWarnings,
@@ -81,9 +86,12 @@ pub(crate) struct Attempt {
 /// Decides every event of a delivery and launches what fires, save what an earlier attempt has launched: a run that
 /// has ended since may have been cleaned up, and would then be made a second time. An earlier launch stays on record,
 /// also if its rule is gone by now.
+///
+/// The delivery with its body is held until everything is decided, and then released.
 pub(crate) async fn attempt(
     claimed: &ClaimedDelivery,
     events: Result<Events, SourceError>,
+    (stored, release): (Delivery, impl FnOnce()),
     tools: Tools<'_>,
     deadlines: Deadlines,
 ) -> Attempt {
@@ -95,7 +103,10 @@ pub(crate) async fn attempt(
         Err(error) => return ended_early(None, Some(error_chain(&error))),
     };
     let mut facts = claimed.facts.clone();
-    let mut decided = match decide(claimed, &events, &mut facts, tools, &deadlines).await {
+    let decided = decide(claimed, &stored, &events, &mut facts, tools, &deadlines).await;
+    drop(stored);
+    release();
+    let mut decided = match decided {
         Ok(decided) => decided,
         Err(error) => return ended_early(Some(error_chain(&error)), None),
     };
@@ -133,9 +144,11 @@ pub(crate) async fn attempt(
     attempt
 }
 
-/// Decides, and stores the facts that were gathered for it before anything is launched with them.
+/// Decides, and stores the facts that were gathered for it before anything is launched with them. The payload is read only
+/// if a filter asks for it.
 async fn decide(
     claimed: &ClaimedDelivery,
+    stored: &Delivery,
     events: &Events,
     facts: &mut Facts,
     tools: Tools<'_>,
@@ -144,11 +157,19 @@ async fn decide(
     let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
     // Answers have the time of one launch, so that most of the attempt is left for what they decide.
     let until = deadlines.of_call();
-    let payload = payload_of(&claimed.delivery);
-    let (rules, source) = (tools.rules, tools.facts);
-    let (decided, added) = decide_with(events, &claimed.verification, facts, &payload, rules, source, until)
-        .instrument(span.clone())
-        .await;
+    let decide = async {
+        let (verification, rules, source) = (&claimed.verification, tools.rules, tools.facts);
+        let none = LazyPayload::none();
+        let (decided, added) = decide_with(events, verification, facts, &none, rules, source, until).await;
+        if !none.was_asked_for() {
+            return (decided, added);
+        }
+        let _turn = tools.payload_turns.acquire().await;
+        let payload = payload_of(stored);
+        let (decided, more) = decide_with(events, verification, facts, &payload, rules, source, until).await;
+        (decided, added || more)
+    };
+    let (decided, added) = decide.instrument(span.clone()).await;
     span.record("rules", decided.iter().map(|decided| decided.decisions.len()).sum::<usize>());
     if added {
         tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;

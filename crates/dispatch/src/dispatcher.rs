@@ -15,7 +15,7 @@ use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Sett
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::{Backoff, Secrets, error_chain};
 
-use crate::attempt::{Attempt, Deadlines, Tools, attempt};
+use crate::attempt::{Attempt, Deadlines, PAYLOADS_AT_ONCE, Tools, attempt};
 use crate::facts::FactSource;
 use crate::launcher::Launcher;
 use crate::metrics::{AttemptEnd, Metrics};
@@ -44,6 +44,7 @@ pub struct Dispatcher {
     limiter: NamespaceLimiter,
     turns: RenderTurns,
     push_turns: PushTurns,
+    payload_turns: Semaphore,
     under_way: Arc<UnderWay>,
     /// Cancelled when attempts have to end: what they have done is kept, and the rest is given back.
     abort: CancellationToken,
@@ -174,6 +175,7 @@ impl Dispatcher {
             limiter,
             turns: RenderTurns::default(),
             push_turns: PushTurns::default(),
+            payload_turns: Semaphore::new(PAYLOADS_AT_ONCE),
             under_way: Arc::default(),
             abort: CancellationToken::new(),
         }
@@ -333,15 +335,16 @@ impl Dispatcher {
             return resumed.unwrap_or_else(ended);
         }
         let events = events_of(&claimed.delivery);
-        // An attempt may take long, and needs no more than the events.
+        // An attempt may take long. Beside the events it needs the body only for filters, which it evaluates first.
+        let stored = claimed.delivery.clone();
         drop(std::mem::take(&mut claimed.delivery.body));
-        held.release_body();
         let deadlines = Deadlines { attempt: Instant::now() + whole, launch, abort: self.abort.clone() };
         let tools = Tools {
             rules,
             queue: self.journal.as_ref(),
             notebook: self.journal.as_ref(),
             push_turns: &self.push_turns,
+            payload_turns: &self.payload_turns,
             facts: self.facts.as_ref(),
             launcher: self.launcher.as_ref(),
             warnings: self.warnings.as_ref(),
@@ -349,7 +352,7 @@ impl Dispatcher {
             turns: &self.turns,
             metrics: &self.metrics,
         };
-        attempt(claimed, events, tools, deadlines).await
+        attempt(claimed, events, (stored, || held.release_body()), tools, deadlines).await
     }
 
     /// Tries a delivery again that rules may act on which are not known yet, and records whose rules had no part in the

@@ -148,7 +148,7 @@ async fn a_filter_sees_the_event_and_the_payload() {
         world.annotate("team-a", name, &[("filter", filter)]).await;
     }
     let record = world.deliver(&world.push_main()).await;
-    assert_eq!(decisions(&record), ["failing/push: filter-failed", "web/push: fired"]);
+    assert_eq!(decisions(&record), ["failing/push: filter-failed", "web/push: fired"], "{record:?}");
     let failed = check(&record, "failing", "filter");
     assert!(!failed.passed && failed.found.contains("no such key: not_there"), "{failed:?}");
     assert_eq!(failed.expected, "body.not_there.at_all == 1");

@@ -75,6 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "core",
             "egress",
+            "expr",
             "images",
             "journal",
             "providers",

@@ -55,6 +55,7 @@ fn an_event_has_to_make_the_filter_true() {
         ("event.tag.matches('^v[0-9]+$')", &tag("v1"), "fired rule 0"),
         ("!body.head_commit.message.contains('[skip ci]')", &push, "filter-false"),
         ("header['X-Github-Event'][0] == 'push'", &push, "fired rule 0"),
+        ("size(header) > 0 && event.sender != 'renovate'", &push, "fired rule 0"),
         ("body.absent == 1", &push, "filter-failed"),
         ("'text'", &push, "filter-false"),
     ] {
