@@ -7,7 +7,7 @@ mod provider;
 
 use trigger_core::{Delivery, Events};
 use trigger_providers::PayloadError;
-use trigger_rules::{LazyPayload, Payload};
+use trigger_rules::LazyPayload;
 
 pub use self::pipeline_run::PipelineRunChange;
 pub use self::provider::webhook_payload;
@@ -24,9 +24,8 @@ trait Source: Send + Sync {
     /// The events of a delivery as the journal keeps it; `None` for a delivery from another source.
     fn events(&self, delivery: &Delivery) -> Option<Result<Events, SourceError>>;
 
-    /// The payload of a delivery of this source, for filters; `None` if it has none that they can read. An error is the
-    /// reason in a sentence.
-    fn payload(&self, _delivery: &Delivery) -> Option<Result<Payload, String>> {
+    /// The payload of a delivery of this source, for filters; `None` if it has none that they can read.
+    fn payload<'a>(&self, _delivery: &'a Delivery) -> Option<LazyPayload<'a>> {
         None
     }
 }
@@ -56,10 +55,7 @@ pub(crate) fn events_of(delivery: &Delivery) -> Result<Events, SourceError> {
 
 /// The payload of a delivery as the journal keeps it, for filters.
 pub(crate) fn payload_of(delivery: &Delivery) -> LazyPayload<'_> {
-    let absent = || Err("the delivery has no payload that filters can read".to_owned());
-    LazyPayload::new(move || {
-        SOURCES.iter().find_map(|source| source.payload(delivery)).unwrap_or_else(absent)
-    })
+    SOURCES.iter().find_map(|source| source.payload(delivery)).unwrap_or_else(LazyPayload::none)
 }
 
 #[cfg(test)]

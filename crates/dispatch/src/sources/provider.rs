@@ -1,6 +1,6 @@
 use trigger_core::{Delivery, Events};
 use trigger_providers::{Provider, by_name, header_map};
-use trigger_rules::Payload;
+use trigger_rules::{LazyPayload, Payload};
 
 use super::{Source, SourceError};
 
@@ -18,9 +18,9 @@ impl Source for Providers {
         Some(provider.read(delivery).map_err(SourceError::from))
     }
 
-    fn payload(&self, delivery: &Delivery) -> Option<Result<Payload, String>> {
+    fn payload<'a>(&self, delivery: &'a Delivery) -> Option<LazyPayload<'a>> {
         let provider = by_name(&delivery.source)?;
-        Some(webhook_payload(provider, &delivery.headers, &delivery.body))
+        Some(LazyPayload::new(move || webhook_payload(provider, &delivery.headers, &delivery.body)))
     }
 }
 

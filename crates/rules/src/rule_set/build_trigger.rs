@@ -7,7 +7,7 @@ use super::Rule;
 use super::kind::{IndexKey, Matcher};
 use crate::auth::Auth;
 use crate::limits::MOST_VALUES;
-use crate::rule_error::{OwnerError, OwnerErrors, RuleError, take_mistakes};
+use crate::rule_error::{OwnerError, OwnerErrors, RuleError};
 
 /// A kind of trigger that Builds carry, as entries of `spec.trigger.when`.
 pub(crate) trait BuildTrigger: Send + Sync {
@@ -60,21 +60,15 @@ pub(crate) struct BuildContext<'a> {
 }
 
 impl BuildContext<'_> {
-    /// Takes what is wrong with each entry of a list, as warnings. If no entry can match, the first is an error of the
-    /// rule.
-    pub(crate) fn take_mistakes(&mut self, found: Vec<Option<RuleError>>) -> Result<(), RuleError> {
-        take_mistakes(found, &mut self.warnings)
-    }
-
-    /// The value that a kind makes of the Build for all of its rules: `make` is called for the first of them. Its error
-    /// is one of the Build, and so are the warnings that it adds.
+    /// The value that a kind makes of the Build for all of its rules, and whether it is new: `make` is called for the
+    /// first of them. Its error is one of the Build, and so are the warnings that it adds.
     pub(crate) fn once<T: Clone + 'static>(
         &mut self,
         make: impl FnOnce(&Build, &mut Vec<RuleError>) -> Result<T, RuleError>,
-    ) -> Result<T, RuleError> {
+    ) -> Result<(T, bool), RuleError> {
         let known = self.made_once.iter().find_map(|made| made.downcast_ref::<Result<T, RuleError>>());
         if let Some(known) = known {
-            return known.clone();
+            return known.clone().map(|value| (value, false));
         }
         let mut warnings = Vec::new();
         let value = make(self.build, &mut warnings);
@@ -83,7 +77,7 @@ impl BuildContext<'_> {
         }
         self.common_errors.extend(value.as_ref().err().cloned());
         self.made_once.push(Box::new(value.clone()));
-        value
+        value.map(|value| (value, true))
     }
 
     /// Counts the values of a rule towards the bound of all rules.

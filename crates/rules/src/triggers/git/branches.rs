@@ -3,8 +3,7 @@ use trigger_core::{Branch, Commit};
 use super::mistakes;
 use super::pattern::{Pattern, PatternError, is_pattern, matches};
 use crate::limits::{LONGEST_PATTERN, MOST_BRANCHES};
-use crate::rule_error::RuleError;
-use crate::rule_set::BuildContext;
+use crate::rule_error::{RuleError, take_mistakes};
 use crate::text::quoted;
 
 /// What Shipwright's documentation falls back to when nothing else is known.
@@ -28,13 +27,13 @@ pub(super) enum ExpectedBranches<'a> {
 
 impl Branches {
     /// An entry that no branch can match is an error of the rule if there is no other, else of this part of it.
-    pub(super) fn compile(names: &[String], context: &mut BuildContext<'_>) -> Result<Self, RuleError> {
+    pub(super) fn compile(names: &[String], warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
         if names.len() > MOST_BRANCHES {
             let (reason, subject) = ("TriggerTooManyBranches", "branches in `.github.branches`");
             return Err(RuleError::too_many(reason, subject, names.len(), MOST_BRANCHES));
         }
         let branches = names.iter().map(|name| compile(name)).collect::<Result<Box<[_]>, _>>()?;
-        context.take_mistakes(branches.iter().map(|name| mistakes::in_branch(name)).collect())?;
+        take_mistakes(branches.iter().map(|name| mistakes::in_branch(name)).collect(), warnings)?;
         Ok(Self(branches))
     }
 

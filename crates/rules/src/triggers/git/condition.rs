@@ -6,7 +6,7 @@ use trigger_core::{Branch, FactValue, Facts, GitEvent, GitEventKind, Origin, Pul
 
 use super::branches::{Branches, ExpectedBranches};
 use super::events::{Events, PULL_REQUEST, PUSH};
-use super::filter::Filtered;
+use super::filter_expression::Filtered;
 use super::filters::Filters;
 use super::policy::ForkPolicy;
 use crate::decision::{CheckTrace, Unmatched};
@@ -105,6 +105,8 @@ pub(super) struct GitCondition {
     pub(super) forks: ForkPolicy,
     /// Shared with the other rules of the owner.
     pub(super) filters: Arc<Filters>,
+    /// Whether it is the first of those rules: the memory of the filters counts once.
+    pub(super) is_first: bool,
 }
 
 impl GitCondition {
@@ -244,9 +246,10 @@ impl GitCondition {
     /// How much it compares, and how much memory it takes.
     pub(super) fn extent(&self) -> Extent {
         let revision = self.revision.as_ref().map_or(0, |revision| revision.len());
+        let filters = if self.is_first { self.filters.bytes() } else { 0 };
         Extent {
             values: self.branches.len() + self.filters.len(),
-            bytes: self.branches.bytes() + self.filters.bytes() + self.events.bytes() + revision,
+            bytes: self.branches.bytes() + filters + self.events.bytes() + revision,
         }
     }
 }

@@ -1,7 +1,6 @@
 use super::mistakes;
 use crate::limits::{LONGEST_WORD, MOST_EVENTS};
 use crate::rule_error::RuleError;
-use crate::rule_set::BuildContext;
 
 pub(super) const PUSH: &str = "Push";
 pub(super) const PULL_REQUEST: &str = "PullRequest";
@@ -15,7 +14,7 @@ pub(super) struct Events {
 
 impl Events {
     /// An event that nothing can be is an error of the rule if there is no other, else of this part of it.
-    pub(super) fn new(names: &[String], context: &mut BuildContext<'_>) -> Result<Self, RuleError> {
+    pub(super) fn new(names: &[String], warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
         if names.len() > MOST_EVENTS {
             let (reason, subject) = ("TriggerTooManyEvents", "events in `.github.events`");
             return Err(RuleError::too_many(reason, subject, names.len(), MOST_EVENTS));
@@ -32,7 +31,7 @@ impl Events {
         {
             return Err(error);
         }
-        context.warnings.extend(unknown);
+        warnings.extend(unknown);
         let others = names.iter().filter(|name| *name != PUSH && *name != PULL_REQUEST);
         Ok(Self { push, pull_request, others: others.map(|name| name.as_str().into()).collect() })
     }

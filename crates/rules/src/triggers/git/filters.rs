@@ -2,7 +2,7 @@ use trigger_api::annotations;
 use trigger_api::shipwright::Build;
 
 use super::actions::Actions;
-use super::filter::Filter;
+use super::filter_expression::FilterExpression;
 use super::glob_list::{GlobList, GlobSubject};
 use super::labels::LabelList;
 use super::mistakes;
@@ -36,7 +36,7 @@ pub(super) struct Filters {
     /// The actions on pull requests.
     pub(super) actions: Actions,
     /// The expression that has to be true. Absent: every event passes.
-    pub(super) filter: Option<Filter>,
+    pub(super) filter: Option<FilterExpression>,
 }
 
 impl<'a> FilterTexts<'a> {
@@ -80,7 +80,7 @@ impl Filters {
                 Some(names) => Actions::compile(names, warnings)?,
                 None => Actions::DEFAULT,
             },
-            filter: filter.map(Filter::compile).transpose()?,
+            filter: filter.map(FilterExpression::compile).transpose()?,
         })
     }
 
@@ -115,6 +115,6 @@ impl Filters {
             + self.paths.as_ref().map_or(0, Paths::bytes)
             + self.labels.as_ref().map_or(0, LabelList::bytes)
             + self.actions.bytes()
-            + self.filter.as_ref().map_or(0, Filter::bytes)
+            + self.filter.as_ref().map_or(0, FilterExpression::bytes)
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! - `condition.rs`: the comparison with an event, whoever owns the rule.
 //! - `events.rs`, `branches.rs`, `policy.rs`: the parts that SHIP-0031 knows, and forks.
-//! - `filters.rs`: the annotations. `filter.rs`, `described.rs`: expressions of CEL, and the event as they see it.
+//! - `filters.rs`: the annotations. `filter_expression.rs`, `described.rs`: CEL, and the event as it sees it.
 //!   `glob_list.rs`, `paths.rs`, `labels.rs`, `actions.rs`: one of each kind.
 //! - `pattern.rs`: patterns of names. `mistakes/`: texts that do not do what they seem to say.
 
@@ -16,7 +16,7 @@ mod branches;
 mod condition;
 mod described;
 mod events;
-mod filter;
+mod filter_expression;
 mod filters;
 mod glob_list;
 mod labels;
@@ -118,7 +118,7 @@ impl BuildTrigger for Git {
             let message = "type GitHub is missing `.github.events`, use Push or PullRequest";
             return Err(RuleError::new(INVALID, message));
         }
-        let mut events = Events::new(&github.events, context)?;
+        let mut events = Events::new(&github.events, &mut context.warnings)?;
         if let Err(error) = &context.pull_request_output
             && std::mem::take(&mut events.pull_request)
             && !events.push
@@ -135,19 +135,19 @@ impl BuildTrigger for Git {
         }
         let repository = context.repository.clone()?.clone();
         context.secret.clone()?;
-        let filters = context.once(|build, warnings| {
+        let (filters, is_first) = context.once(|build, warnings| {
             Filters::compile(&FilterTexts::of_build(build)?, warnings).map(Arc::new)
         })?;
         context.take_values(github.branches.len() + filters.len())?;
         let revision = revision.filter(|revision| !revision.is_empty());
-        let branches = Branches::compile(&github.branches, context)?;
+        let branches = Branches::compile(&github.branches, &mut context.warnings)?;
         if github.branches.is_empty() {
             context.warnings.extend(revision.and_then(mistakes::in_revision));
         }
         let revision = revision.map(Into::into);
         Ok(Box::new(GitMatcher {
             repository,
-            condition: GitCondition { events, branches, revision, forks, filters },
+            condition: GitCondition { events, branches, revision, forks, filters, is_first },
         }))
     }
 

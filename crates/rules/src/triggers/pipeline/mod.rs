@@ -23,7 +23,7 @@ use crate::auth::Auth;
 use crate::decision::{CheckTrace, Unmatched};
 use crate::limits::{LONGEST_WORD, MOST_LABELS, MOST_STATUSES};
 use crate::reason::{Predicate, Reason};
-use crate::rule_error::RuleError;
+use crate::rule_error::{RuleError, take_mistakes};
 use crate::rule_set::{
     BuildContext, BuildTrigger, DecisionInput, Extent, IndexKey, Matcher, OwnerRules, TriggerKind,
 };
@@ -136,7 +136,8 @@ impl BuildTrigger for Pipeline {
             return Err(error);
         }
         let statuses = object_ref.status.iter();
-        context.take_mistakes(statuses.map(|status| mistakes::in_status(status)).collect())?;
+        let found = statuses.map(|status| mistakes::in_status(status)).collect();
+        take_mistakes(found, &mut context.warnings)?;
         let metadata = &context.build.metadata;
         Ok(Box::new(PipelineMatcher {
             namespace: metadata.namespace.as_deref().unwrap_or_default().into(),

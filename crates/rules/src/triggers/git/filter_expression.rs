@@ -17,7 +17,7 @@ use crate::work::Work;
 const BYTES_OF_A_PROGRAM: usize = 64;
 
 /// An expression of CEL that an event has to make true.
-pub(super) struct Filter {
+pub(super) struct FilterExpression {
     program: Program,
     /// Whether it can name the payload. Most filters need the event only.
     reads_payload: bool,
@@ -33,7 +33,7 @@ pub(super) enum Filtered {
     Failed(String),
 }
 
-impl Filter {
+impl FilterExpression {
     pub(super) fn compile(source: &str) -> Result<Self, RuleError> {
         let key = annotations::FILTER;
         if source.trim().is_empty() {
