@@ -133,6 +133,7 @@ fn an_expression_that_is_not_valid_is_an_error_of_the_build_with_its_place() {
         ("extensions.x == 1", "undeclared reference to 'extensions'"),
         ("", "is empty"),
         (&long, "too large"),
+        ("event.tag.matches('a+') && ".repeat(9).trim_end_matches(" && "), "at most 8 are allowed"),
         ("body.token.compareSecret('key', 'name')", "reads none"),
     ] {
         let two: &[(&[&str], &[&str])] = &[(&["Push"], &["main"]), (&["Push"], &["dev"])];
