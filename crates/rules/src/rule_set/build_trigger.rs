@@ -60,15 +60,15 @@ pub(crate) struct BuildContext<'a> {
 }
 
 impl BuildContext<'_> {
-    /// The value that a kind makes of the Build for all of its rules, and whether it is new: `make` is called for the
-    /// first of them. Its error is one of the Build, and so are the warnings that it adds.
+    /// The value that a kind makes of the Build for all of its rules: `make` is called for the first of them. Its error
+    /// is one of the Build, and so are the warnings that it adds.
     pub(crate) fn once<T: Clone + 'static>(
         &mut self,
         make: impl FnOnce(&Build, &mut Vec<RuleError>) -> Result<T, RuleError>,
-    ) -> Result<(T, bool), RuleError> {
+    ) -> Result<T, RuleError> {
         let known = self.made_once.iter().find_map(|made| made.downcast_ref::<Result<T, RuleError>>());
         if let Some(known) = known {
-            return known.clone().map(|value| (value, false));
+            return known.clone();
         }
         let mut warnings = Vec::new();
         let value = make(self.build, &mut warnings);
@@ -77,7 +77,7 @@ impl BuildContext<'_> {
         }
         self.common_errors.extend(value.as_ref().err().cloned());
         self.made_once.push(Box::new(value.clone()));
-        value.map(|value| (value, true))
+        value
     }
 
     /// Counts the values of a rule towards the bound of all rules.

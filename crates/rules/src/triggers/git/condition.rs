@@ -103,10 +103,9 @@ pub(super) struct GitCondition {
     /// The branch, tag or commit that the owner would check out by itself; absent for the default branch.
     pub(super) revision: Option<Box<str>>,
     pub(super) forks: ForkPolicy,
-    /// Shared with the other rules of the owner.
+    /// Shared with the other rules of the owner. Its memory counts for each of them, which is too much rather than too
+    /// little.
     pub(super) filters: Arc<Filters>,
-    /// Whether it is the first of those rules: the memory of the filters counts once.
-    pub(super) is_first: bool,
 }
 
 impl GitCondition {
@@ -246,10 +245,9 @@ impl GitCondition {
     /// How much it compares, and how much memory it takes.
     pub(super) fn extent(&self) -> Extent {
         let revision = self.revision.as_ref().map_or(0, |revision| revision.len());
-        let filters = if self.is_first { self.filters.bytes() } else { 0 };
         Extent {
             values: self.branches.len() + self.filters.len(),
-            bytes: self.branches.bytes() + filters + self.events.bytes() + revision,
+            bytes: self.branches.bytes() + self.filters.bytes() + self.events.bytes() + revision,
         }
     }
 }

@@ -135,7 +135,7 @@ impl BuildTrigger for Git {
         }
         let repository = context.repository.clone()?.clone();
         context.secret.clone()?;
-        let (filters, is_first) = context.once(|build, warnings| {
+        let filters = context.once(|build, warnings| {
             Filters::compile(&FilterTexts::of_build(build)?, warnings).map(Arc::new)
         })?;
         context.take_values(github.branches.len() + filters.len())?;
@@ -147,7 +147,7 @@ impl BuildTrigger for Git {
         let revision = revision.map(Into::into);
         Ok(Box::new(GitMatcher {
             repository,
-            condition: GitCondition { events, branches, revision, forks, filters, is_first },
+            condition: GitCondition { events, branches, revision, forks, filters },
         }))
     }
 
