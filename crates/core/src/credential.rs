@@ -12,14 +12,30 @@ pub enum Credential {
     Token([u8; 32]),
 }
 
-/// HMAC-SHA-256 tags over a text that ends with the body. One of them has to be right: a sender that rotates its keys
-/// sends a tag for each.
+/// HMAC tags over a text that ends with the body. One of them has to be right: a sender that rotates its keys sends a
+/// tag for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hmac {
-    pub(crate) tags: Vec<[u8; 32]>,
+    pub(crate) algorithm: HmacAlgorithm,
+    /// Each as long as the tags of the algorithm.
+    pub(crate) tags: Vec<Box<[u8]>>,
     /// The prefix of the body in the signed text: nothing, or `id.timestamp.`.
     pub(crate) prefix: Box<[u8]>,
     pub(crate) key: KeyForm,
+}
+
+/// The hash function of an HMAC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HmacAlgorithm {
+    /// SHA-1, with tags of 20 bytes. Its known weaknesses do not break an HMAC, but no hook of a provider is accepted with
+    /// it: only listeners, whose senders have always been allowed to use it.
+    Sha1,
+    /// SHA-256, with tags of 32 bytes.
+    #[default]
+    Sha256,
+    /// SHA-512, with tags of 64 bytes.
+    Sha512,
 }
 
 /// The encoding of a key's text.
@@ -64,7 +80,11 @@ pub enum CredentialError {
 impl Credential {
     /// An HMAC-SHA-256 tag over the body, made with the key's own bytes.
     pub fn hmac_sha256(tag: [u8; 32]) -> Self {
-        Self::Hmac(Hmac { tags: vec![tag], prefix: Box::default(), key: KeyForm::Raw })
+        Self::hmac(HmacAlgorithm::Sha256, tag.into())
+    }
+
+    fn hmac(algorithm: HmacAlgorithm, tag: Box<[u8]>) -> Self {
+        Self::Hmac(Hmac { algorithm, tags: vec![tag], prefix: Box::default(), key: KeyForm::Raw })
     }
 
     /// HMAC-SHA-256 tags over `prefix` and the body, made with keys of the form `key`: at least one, and no more than
@@ -77,18 +97,25 @@ impl Credential {
         match tags.len() {
             0 => Err(CredentialError::Missing),
             count if count > MOST_CREDENTIALS => Err(CredentialError::Repeated),
-            _ => Ok(Self::Hmac(Hmac { tags, prefix: prefix.into(), key })),
+            _ => {
+                let tags = tags.into_iter().map(Into::into).collect();
+                Ok(Self::Hmac(Hmac { algorithm: HmacAlgorithm::Sha256, tags, prefix: prefix.into(), key }))
+            }
         }
     }
 
     /// The same, from the tag as 64 hexadecimal digits of either case: they are decoded before they are compared.
     pub fn hmac_sha256_from_hex(digits: &[u8]) -> Result<Self, CredentialError> {
-        let mut tag = [0; 32];
-        if digits.len() != 2 * tag.len() {
+        Self::hmac_from_hex(HmacAlgorithm::Sha256, digits)
+    }
+
+    /// An HMAC tag over the body, made with the key's own bytes, as hexadecimal digits of either case.
+    pub fn hmac_from_hex(algorithm: HmacAlgorithm, digits: &[u8]) -> Result<Self, CredentialError> {
+        if digits.len() != 2 * algorithm.tag_length() {
             return Err(CredentialError::Malformed);
         }
-        HEXLOWER_PERMISSIVE.decode_mut(digits, &mut tag).map_err(|_| CredentialError::Malformed)?;
-        Ok(Self::hmac_sha256(tag))
+        let tag = HEXLOWER_PERMISSIVE.decode(digits).map_err(|_| CredentialError::Malformed)?;
+        Ok(Self::hmac(algorithm, tag.into()))
     }
 
     /// A token, which is the key itself.
@@ -112,23 +139,44 @@ impl Credential {
 /// The HMAC-SHA-256 tag over `prefix` and `body`, for a sender that has `key` in the form `form`. `None` if the key is
 /// not of that form.
 pub fn sign(key: &[u8], form: KeyForm, prefix: &[u8], body: &[u8]) -> Option<[u8; 32]> {
-    form.bytes(key).map(|key| tag(&key, prefix, body))
+    let signed = form.bytes(key).map(|key| tag(HmacAlgorithm::Sha256, &key, prefix, body))?;
+    let mut tag = [0; 32];
+    tag.copy_from_slice(signed.as_ref());
+    Some(tag)
 }
 
-pub(crate) fn tag(key: &[u8], prefix: &[u8], body: &[u8]) -> [u8; 32] {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+pub(crate) fn tag(algorithm: HmacAlgorithm, key: &[u8], prefix: &[u8], body: &[u8]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm.function(), key));
     context.update(prefix);
     context.update(body);
-    let mut tag = [0; 32];
-    tag.copy_from_slice(context.sign().as_ref());
-    tag
+    context.sign()
+}
+
+impl HmacAlgorithm {
+    /// The length of its tags, in bytes.
+    pub fn tag_length(self) -> usize {
+        self.function().digest_algorithm().output_len()
+    }
+
+    fn function(self) -> hmac::Algorithm {
+        match self {
+            Self::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            Self::Sha256 => hmac::HMAC_SHA256,
+            Self::Sha512 => hmac::HMAC_SHA512,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Hmac {
     /// Reads the body once, however many tags there are. Every tag is compared: the time must not tell which is right.
     fn verify(&self, key: &[u8], body: &[u8]) -> bool {
-        let expected = tag(key, &self.prefix, body);
-        let is_right = |tag: &[u8; 32]| constant_time::verify_slices_are_equal(&expected, tag).is_ok();
+        let expected = tag(self.algorithm, key, &self.prefix, body);
+        let is_right = |tag: &[u8]| constant_time::verify_slices_are_equal(expected.as_ref(), tag).is_ok();
         self.tags.iter().fold(false, |verified, tag| is_right(tag) | verified)
     }
 }
@@ -230,6 +278,31 @@ mod tests {
         let tag = sign(b"It's a Secret to Everybody", KeyForm::Raw, b"", b"Hello, World!").unwrap();
         let expected = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
         assert_eq!(data_encoding::HEXLOWER.encode(&tag), expected);
+    }
+
+    #[test]
+    fn an_hmac_is_compared_with_the_algorithm_that_it_names() {
+        // Made with the module `hmac` of Python.
+        let sha1 = "de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9";
+        let sha256 = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8";
+        let sha512 = "b42af09057bac1e2d41708e48a902e09b5ff7f12ab428a4fe86653c73dd248fb82f948a549f7b791a5b41915ee4d1ec3\
+                      935357e4e2317250d0372afa2ebeeb3a";
+        let text = b"The quick brown fox jumps over the lazy dog";
+        let algorithms = [HmacAlgorithm::Sha1, HmacAlgorithm::Sha256, HmacAlgorithm::Sha512];
+        for (place, digits) in [sha1, sha256, sha512].into_iter().enumerate() {
+            for (other, algorithm) in algorithms.into_iter().enumerate() {
+                let credential = Credential::hmac_from_hex(algorithm, digits.as_bytes());
+                assert_eq!(credential.is_ok(), place == other, "{digits} {algorithm:?}");
+                let holds = |key: &[u8], body: &[u8]| {
+                    credential.as_ref().is_ok_and(|one| one.is_verified_by(key, body))
+                };
+                assert_eq!(holds(b"key", text), place == other, "{digits} {algorithm:?}");
+                assert!(!holds(b"key", b"") && !holds(b"other", text) && !holds(b"", text));
+            }
+        }
+        let not_hex = "g".repeat(40);
+        let malformed = Credential::hmac_from_hex(HmacAlgorithm::Sha1, not_hex.as_bytes());
+        assert_eq!(malformed, Err(CredentialError::Malformed));
     }
 
     #[test]

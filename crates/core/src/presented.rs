@@ -6,7 +6,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
 use crate::DeliveryId;
-use crate::credential::{Credential, Credentials, KeyForm, sha256, tag};
+use crate::credential::{Credential, Credentials, HmacAlgorithm, KeyForm, sha256, tag};
 
 /// The credentials of a request as they are stored while the Secret that could verify them cannot be read: of each
 /// token and each tag the SHA-256 only, together with the id of the delivery.
@@ -23,8 +23,17 @@ pub struct Presented {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum PresentedCredential {
-    Token { digest: Sum },
-    Hmac { digests: Vec<Sum>, prefix: Prefix, key: KeyForm },
+    Token {
+        digest: Sum,
+    },
+    Hmac {
+        /// A version that does not know the field takes SHA-256, which then verifies nothing.
+        #[serde(default, skip_serializing_if = "HmacAlgorithm::is_default")]
+        algorithm: HmacAlgorithm,
+        digests: Vec<Sum>,
+        prefix: Prefix,
+        key: KeyForm,
+    },
 }
 
 /// A SHA-256, as 64 hexadecimal digits in JSON.
@@ -84,6 +93,7 @@ impl PresentedCredential {
         match credential {
             Credential::Token(token) => Self::Token { digest: Sum::of(delivery, "token", token) },
             Credential::Hmac(hmac) => Self::Hmac {
+                algorithm: hmac.algorithm,
                 digests: hmac.tags.iter().map(|tag| Sum::of(delivery, "hmac", tag)).collect(),
                 prefix: Prefix(hmac.prefix.clone()),
                 key: hmac.key,
@@ -94,9 +104,9 @@ impl PresentedCredential {
     fn is_verified_by(&self, delivery: &DeliveryId, key: &[u8], body: &[u8]) -> bool {
         match self {
             Self::Token { digest } => !key.is_empty() && digest.is(&Sum::of(delivery, "token", &sha256(key))),
-            Self::Hmac { digests, prefix, key: form } => {
+            Self::Hmac { algorithm, digests, prefix, key: form } => {
                 let Some(key) = form.bytes(key) else { return false };
-                let expected = Sum::of(delivery, "hmac", &tag(&key, &prefix.0, body));
+                let expected = Sum::of(delivery, "hmac", tag(*algorithm, &key, &prefix.0, body).as_ref());
                 digests.iter().fold(false, |verified, digest| digest.is(&expected) | verified)
             }
         }
@@ -104,9 +114,9 @@ impl PresentedCredential {
 }
 
 impl Sum {
-    fn of(delivery: &DeliveryId, kind: &str, value: &[u8; 32]) -> Self {
+    fn of(delivery: &DeliveryId, kind: &str, value: &[u8]) -> Self {
         let mut context = Context::new(&SHA256);
-        // The id and the value have one length, so the parts cannot run into each other.
+        // The id has one length and the value is the last part, so the parts cannot run into each other.
         for part in [kind.as_bytes(), b"\0", delivery.as_str().as_bytes(), value] {
             context.update(part);
         }
@@ -166,6 +176,8 @@ mod tests {
     const BODY: &[u8] = b"{\"ref\":\"refs/heads/main\"}";
     const STANDARD_KEY: &[u8] = b"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
+    const SHA1: &str = "261ae77c26df0df7f8d6863181c4259905a52c58";
+
     fn id(name: &str) -> DeliveryId {
         DeliveryId::derive(&[name.as_bytes()])
     }
@@ -181,6 +193,8 @@ mod tests {
             (hmac(b"key", KeyForm::Raw, b""), b"key".as_slice()),
             (hmac(STANDARD_KEY, KeyForm::WebhookSecret, b"id.1700000000."), STANDARD_KEY),
             (Credential::token(b"key").into(), b"key"),
+            // HMAC-SHA-1, made with the module `hmac` of Python.
+            (Credential::hmac_from_hex(HmacAlgorithm::Sha1, SHA1.as_bytes()).unwrap().into(), b"key"),
         ] {
             let presented = credentials.digest(&id("a"));
             let stored = serde_json::to_string(&presented).unwrap();
