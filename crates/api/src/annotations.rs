@@ -96,6 +96,13 @@ pub const SUSPEND_IMAGES: &str = "trigger.shipwright.io/suspend-images";
 /// comma-joined, beside those that the Build names for pulling and pushing.
 pub const IMAGE_SECRETS: &str = "trigger.shipwright.io/image-secrets";
 
+/// On a Trigger or an EventListener: how long its interceptors outside this program may take, such as `10s` or
+/// `5s,lint=30s`.
+pub const INTERCEPTOR_TIMEOUT: &str = "trigger.shipwright.io/interceptor-timeout";
+/// On a Trigger or an EventListener: how often a failed call of these interceptors is tried again, such as `1` or
+/// `lint=0`.
+pub const INTERCEPTOR_RETRIES: &str = "trigger.shipwright.io/interceptor-retries";
+
 /// Label of the Build project on a BuildRun: the name of its Build. Retention limits select by it.
 pub const LABEL_BUILD_NAME: &str = "build.shipwright.io/name";
 /// Label of the Build project on a PipelineRun that carries a BuildRun out: the name of the BuildRun.

@@ -104,18 +104,25 @@ impl Credential {
         }
     }
 
-    /// The same, from the tag as 64 hexadecimal digits of either case: they are decoded before they are compared.
+    /// The same with one tag, as hexadecimal digits of either case.
+    pub fn hmac_sha256_with_prefix_from_hex(
+        digits: &[u8],
+        prefix: &[u8],
+        key: KeyForm,
+    ) -> Result<Self, CredentialError> {
+        let tag = tag_from_hex(HmacAlgorithm::Sha256, digits)?;
+        Ok(Self::Hmac(Hmac { algorithm: HmacAlgorithm::Sha256, tags: vec![tag], prefix: prefix.into(), key }))
+    }
+
+    /// An HMAC-SHA-256 tag over the body, made with the key's own bytes, as 64 hexadecimal digits of either case: they
+    /// are decoded before they are compared.
     pub fn hmac_sha256_from_hex(digits: &[u8]) -> Result<Self, CredentialError> {
         Self::hmac_from_hex(HmacAlgorithm::Sha256, digits)
     }
 
     /// An HMAC tag over the body, made with the key's own bytes, as hexadecimal digits of either case.
     pub fn hmac_from_hex(algorithm: HmacAlgorithm, digits: &[u8]) -> Result<Self, CredentialError> {
-        if digits.len() != 2 * algorithm.tag_length() {
-            return Err(CredentialError::Malformed);
-        }
-        let tag = HEXLOWER_PERMISSIVE.decode(digits).map_err(|_| CredentialError::Malformed)?;
-        Ok(Self::hmac(algorithm, tag.into()))
+        tag_from_hex(algorithm, digits).map(|tag| Self::hmac(algorithm, tag))
     }
 
     /// A token, which is the key itself.
@@ -134,6 +141,13 @@ impl Credential {
             }
         }
     }
+}
+
+fn tag_from_hex(algorithm: HmacAlgorithm, digits: &[u8]) -> Result<Box<[u8]>, CredentialError> {
+    if digits.len() != 2 * algorithm.tag_length() {
+        return Err(CredentialError::Malformed);
+    }
+    HEXLOWER_PERMISSIVE.decode(digits).map(Into::into).map_err(|_| CredentialError::Malformed)
 }
 
 /// The HMAC-SHA-256 tag over `prefix` and `body`, for a sender that has `key` in the form `form`. `None` if the key is

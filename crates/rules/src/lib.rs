@@ -34,6 +34,7 @@ mod budget;
 mod candidates;
 mod decide;
 mod decision;
+pub mod interceptors;
 mod interner;
 mod inventory;
 mod limits;

@@ -81,7 +81,44 @@ pub(crate) const MOST_COMPARED: usize = 8192;
 /// Secrets of a namespace that are read to verify a delivery for one repository.
 pub(crate) const MOST_SECRETS: usize = 64;
 
+/// Interceptors of a trigger or group. Each may ask another server about each event.
+pub(crate) const MOST_INTERCEPTORS: usize = 32;
+/// The parameters of an interceptor, in bytes of JSON: each call of another server repeats them.
+pub(crate) const LARGEST_PARAMS: usize = 128 << 10;
+/// Items of a list among the parameters.
+pub(crate) const MOST_PARAM_ITEMS: usize = 256;
+/// An item of such a list, or the value of a webhook's header, in bytes.
+pub(crate) const LONGEST_PARAM_ITEM: usize = 1024;
+/// What all interceptors of a chain add to an event, in bytes of JSON.
+pub(crate) const LARGEST_EXTENSIONS: usize = 1 << 20;
+/// The answer of an interceptor, in bytes. It is stored with the delivery.
+pub(crate) const LARGEST_ANSWER: usize = 1 << 20;
+/// The answer of a legacy webhook, in bytes: it takes the place of the body.
+pub(crate) const LARGEST_WEBHOOK_ANSWER: usize = 4 << 20;
+/// Headers of a legacy webhook, and values of one of them.
+pub(crate) const MOST_WEBHOOK_HEADERS: usize = 32;
+/// The URL of an interceptor, in bytes.
+pub(crate) const LONGEST_CALL_URL: usize = 2048;
+/// The certificate authorities of an interceptor, in bytes of PEM.
+pub(crate) const LARGEST_CA_BUNDLE: usize = 64 << 10;
+/// The longest time for a call of an interceptor that an annotation can set.
+pub(crate) const LONGEST_CALL: Duration = Duration::from_mins(1);
+/// How often a call may be tried again: a failing server must not be asked for ever.
+pub(crate) const MOST_CALL_RETRIES: u8 = 5;
+/// How far the timestamp of Slack's signature may be from the clock here, both ways: Slack's recommendation.
+pub(crate) const SLACK_CLOCK_SKEW: Duration = Duration::from_mins(5);
+/// Filters and overlays of all interceptors of a chain. Each may take some 50 ms for an event.
+pub(crate) const MOST_EXPRESSIONS: usize = 64;
+/// Comparisons with Secrets in one expression: each is a question, after which the expression is evaluated again.
+pub(crate) const MOST_COMPARED_SECRETS: usize = 8;
+/// Keys of extensions in the record of an interceptor.
+pub(crate) const MOST_RECORDED_KEYS: usize = 32;
+/// The file `OWNERS` of a repository, in bytes.
+pub(crate) const LARGEST_OWNERS_FILE: usize = 64 << 10;
+
 const RULE: &str = "the rule is broken";
+const TRIGGER: &str = "the trigger is disabled";
+const STOPS: &str = "the event stops at the interceptor";
 const DECIDED: &str = "the others are not decided; an Event on each Build says so";
 
 /// The bounds of this crate.
@@ -158,4 +195,33 @@ pub const LIMITS: &[Limit] = &[
         MOST_SECRETS,
         "the others are not read",
     ),
+    Limit::count("interceptors of a trigger", MOST_INTERCEPTORS, TRIGGER),
+    Limit::bytes("parameters of an interceptor", LARGEST_PARAMS, TRIGGER),
+    Limit::count("items of a list in an interceptor's parameters", MOST_PARAM_ITEMS, TRIGGER),
+    Limit::bytes("item of such a list, or value of a webhook's header", LONGEST_PARAM_ITEM, TRIGGER),
+    Limit::bytes("extensions that interceptors add to an event", LARGEST_EXTENSIONS, STOPS),
+    Limit::bytes("answer of an interceptor", LARGEST_ANSWER, STOPS),
+    Limit::bytes("answer of a legacy webhook interceptor", LARGEST_WEBHOOK_ANSWER, STOPS),
+    Limit::count("headers of a legacy webhook interceptor", MOST_WEBHOOK_HEADERS, TRIGGER),
+    Limit::bytes("URL of an interceptor", LONGEST_CALL_URL, TRIGGER),
+    Limit::bytes("`caBundle` of an interceptor", LARGEST_CA_BUNDLE, TRIGGER),
+    Limit::time(
+        "call of an interceptor that an annotation sets",
+        LONGEST_CALL,
+        "the annotation has no effect",
+    ),
+    Limit::count(
+        "retries of an interceptor that an annotation sets",
+        MOST_CALL_RETRIES as usize,
+        "the annotation has no effect",
+    ),
+    Limit::count("filters and overlays of a trigger's interceptors", MOST_EXPRESSIONS, TRIGGER),
+    Limit::count("comparisons with Secrets in a CEL expression", MOST_COMPARED_SECRETS, STOPS),
+    Limit::count(
+        "keys of extensions in the record of an interceptor",
+        MOST_RECORDED_KEYS,
+        "the others are left out",
+    ),
+    Limit::time("age of a signature of Slack", SLACK_CLOCK_SKEW, STOPS),
+    Limit::bytes("file `OWNERS` of a repository", LARGEST_OWNERS_FILE, STOPS),
 ];

@@ -96,14 +96,16 @@ fn all_sources() -> Vec<Source> {
     sources
 }
 
-/// The folder of a provider and the file with the names of Tekton's interceptors, and the lines that may name the
-/// provider elsewhere: those of the table and of its crate's list of modules.
-const GITLAB: [&str; 2] = ["crates/providers/src/gitlab", "crates/api/src/triggers/core_interceptors.rs"];
-const LINES_THAT_NAME_GITLAB: [(&str, &str); 4] = [
+/// The folder of a provider and the file of Tekton's interceptor for it, and the lines that may name it elsewhere: those
+/// of the tables and of their lists of modules.
+const GITLAB: [&str; 2] = ["crates/providers/src/gitlab", "crates/rules/src/interceptors/kinds/gitlab.rs"];
+const LINES_THAT_NAME_GITLAB: [(&str, &str); 6] = [
     ("crates/providers/src/lib.rs", "mod gitlab;"),
     ("crates/providers/src/lib.rs", "pub use gitlab::GitLab;"),
     ("crates/providers/src/registry.rs", "use crate::gitlab::GitLab;"),
     ("crates/providers/src/registry.rs", "&GitLab,"),
+    ("crates/rules/src/interceptors/kinds/mod.rs", "mod gitlab;"),
+    ("crates/rules/src/interceptors/kinds/mod.rs", "&gitlab::GitLab,"),
 ];
 
 #[test]

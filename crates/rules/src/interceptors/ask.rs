@@ -1,0 +1,133 @@
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use trigger_core::{Credential, KeyRef};
+
+use super::answer::SecretAnswer;
+use super::wire::WireRequest;
+
+/// A question that a chain has to have answered before it goes on. The caller stores the answer under the key, as a fact
+/// of the delivery, and calls the chain again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The key of the answer.
+    pub key: AskKey,
+    /// The question.
+    pub question: Question,
+}
+
+/// Names a question of a chain about one event. Two questions with one key have one answer: the key follows from the
+/// configuration of the interceptor, and everything else follows from the delivery.
+///
+/// It holds nothing that a sender presented.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AskKey {
+    /// The trigger or group, as interceptors see it in `context.trigger_id`.
+    pub trigger: String,
+    /// The place of the interceptor in the chain, from 0.
+    pub place: usize,
+    /// The subject, such as `secret hook/token`.
+    pub subject: String,
+}
+
+/// Something that only the cluster or another server knows.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Question {
+    /// Whether a key in a Secret verifies what a sender presents.
+    Secret(SecretCheck),
+    /// The answer of an interceptor outside this process.
+    Call(Box<WireRequest>),
+    /// The files that a pull request changes, of all pages of the provider's list.
+    ChangedFiles(PullRequestFiles),
+    /// What a repository or its organization says about a person.
+    Membership(Membership),
+}
+
+/// The check of a presented credential with one key. The key's value stays with the caller: only the verdict is an answer.
+#[derive(Clone, PartialEq)]
+pub struct SecretCheck {
+    /// The Secret and its entry. The value counts as it is, with a line break at its end.
+    pub key: KeyRef,
+    credential: Credential,
+    signed: Bytes,
+}
+
+/// Access to the API of a Git provider on behalf of a trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgeAccess {
+    /// The name of the provider, as the table of providers has it.
+    pub provider: &'static str,
+    /// The host of a server of one's own, with its port; absent for the public service. It comes from the trigger or from
+    /// a payload that a Secret has verified.
+    pub host: Option<String>,
+    /// The Secret and entry with the access token.
+    pub token: Option<KeyRef>,
+    /// The owner of the repository: one segment of a path.
+    pub owner: String,
+    /// The name of the repository: one segment of a path.
+    pub repository: String,
+}
+
+/// The question for the files of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestFiles {
+    /// The repository and the access to it.
+    pub access: ForgeAccess,
+    /// The number of the pull request.
+    pub number: u64,
+}
+
+/// The question whether a person may start something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The repository and the access to it.
+    pub access: ForgeAccess,
+    /// Where the person is looked up.
+    pub list: MemberList,
+    /// The login name, as the payload has it. Lists are compared with regard to case.
+    pub login: String,
+}
+
+/// A list of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberList {
+    /// The public members of the organization that owns the repository, of all pages. An owner that is no organization has
+    /// none.
+    Organization,
+    /// The collaborators of the repository, of all pages.
+    Collaborators,
+    /// The text of the file `OWNERS` at the root of the default branch. The answer is the file itself.
+    OwnersFile,
+}
+
+impl SecretCheck {
+    /// The check whether `key` verifies `credential`, which covers `signed`.
+    pub(super) fn new(key: KeyRef, credential: Credential, signed: Bytes) -> Self {
+        Self { key, credential, signed }
+    }
+
+    /// Compares in constant time with the value of the entry.
+    pub fn compare(&self, value: &[u8]) -> SecretAnswer {
+        let verified = self.credential.is_verified_by(value, &self.signed);
+        if verified { SecretAnswer::Verified } else { SecretAnswer::Refused }
+    }
+}
+
+/// Without what was presented and what it covers.
+impl fmt::Debug for SecretCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretCheck").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl MemberList {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Organization => "organization-member",
+            Self::Collaborators => "collaborator",
+            Self::OwnersFile => "owners-file",
+        }
+    }
+}

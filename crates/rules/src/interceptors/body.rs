@@ -1,0 +1,193 @@
+//! The body of an event: its exact bytes, and the JSON in them as Go reads it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+/// The body that interceptors and bindings see. Its JSON is read once, and clones share it.
+#[derive(Clone)]
+pub struct Body {
+    bytes: Bytes,
+    value: Arc<OnceLock<Result<Value, BodyError>>>,
+}
+
+/// The body is no JSON, or not the JSON that is needed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BodyError(String);
+
+impl Body {
+    /// The body with these bytes.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self { bytes: bytes.into(), value: Arc::default() }
+    }
+
+    /// The exact bytes, which signatures cover.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The body as text, with U+FFFD for each byte that is no UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        go_text(&self.bytes)
+    }
+
+    /// The JSON value; `null` for an empty body.
+    pub fn value(&self) -> Result<&Value, &BodyError> {
+        static EMPTY: Value = Value::Null;
+        if self.bytes.is_empty() {
+            return Ok(&EMPTY);
+        }
+        let read = || read_json(&self.text()).map_err(|error| BodyError(error.to_string()));
+        self.value.get_or_init(read).as_ref()
+    }
+
+    /// The JSON object; `None` for an empty body and for `null`. The error has the words of Go's decoder for the other
+    /// values.
+    pub(super) fn object(&self) -> Result<Option<&Map<String, Value>>, BodyError> {
+        let found = match self.value().map_err(Clone::clone)? {
+            Value::Object(object) => return Ok(Some(object)),
+            Value::Null => return Ok(None),
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            Value::Bool(_) => "bool",
+        };
+        Err(BodyError(format!(
+            "json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+        )))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::new(Bytes::new())
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+/// Without the content, which may hold secrets.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("length", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+/// The text of a Go string with these bytes once it has been JSON: U+FFFD stands for each byte that is no UTF-8.
+pub(super) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Cow::Owned(text)
+}
+
+/// Reads JSON. Go accepts an escaped half of a surrogate pair, and takes it as U+FFFD.
+pub(super) fn read_json(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| match without_lone_surrogates(text) {
+        Some(text) => serde_json::from_str(&text),
+        None => Err(error),
+    })
+}
+
+/// The text with U+FFFD in place of halves of surrogate pairs; `None` if there is none.
+fn without_lone_surrogates(text: &str) -> Option<String> {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        let all_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        all_hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
+    };
+    let mut replaced: Option<String> = None;
+    let (mut at, mut copied) = (0, 0);
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += found;
+        match (unit(at), unit(at + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => at += 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                let replaced = replaced.get_or_insert_default();
+                replaced.push_str(text.get(copied..at)?);
+                replaced.push_str("\\ufffd");
+                at += 6;
+                copied = at;
+            }
+            // The backslash escapes the character behind it, which may be a backslash.
+            _ => at += 1 + text.get(at + 1..)?.chars().next()?.len_utf8(),
+        }
+    }
+    let mut replaced = replaced?;
+    replaced.push_str(text.get(copied..)?);
+    Some(replaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_as_go_reads_it() {
+        for (bytes, expected) in [
+            (b"".as_slice(), Some(json!(null))),
+            (b"null", Some(json!(null))),
+            (b" \n{} \n", Some(json!({}))),
+            (b"{\"s\":\"a\xff\xfeb\"}", Some(json!({"s": "a\u{fffd}\u{fffd}b"}))),
+            (b"{\"s\":\"\xe2\x82\"}", Some(json!({"s": "\u{fffd}\u{fffd}"}))),
+            (br#"{"s":"\ud83d\ude00"}"#, Some(json!({"s": "\u{1f600}"}))),
+            (br#"{"s":"\ud83d"}"#, Some(json!({"s": "\u{fffd}"}))),
+            (br#"{"s":"\ud83dx\ude00"}"#, Some(json!({"s": "\u{fffd}x\u{fffd}"}))),
+            (br#"{"s":"\ud83d\ud83d\ude00"}"#, Some(json!({"s": "\u{fffd}\u{1f600}"}))),
+            (br#"{"s":"\\ud83d\ud83d"}"#, Some(json!({"s": "\\ud83d\u{fffd}"}))),
+            (br#"{"s":"\u0000"}"#, Some(json!({"s": "\u{0}"}))),
+            (br#"{"a":1,"a":2}"#, Some(json!({"a": 2}))),
+            (br#"{"s":"\ud83"}"#, None),
+            (br#"{"s":"\ud83d\"#, None),
+            (br#"{"s":"\ud83d\u"#, None),
+            (b"{} {}", None),
+            (b"just text", None),
+            (b"1e400", None),
+            (b"\xef\xbb\xbf{}", None),
+        ] {
+            let body = Body::new(bytes);
+            assert_eq!(body.value().ok().cloned(), expected, "{:?}", body.text());
+            assert_eq!(body.bytes(), bytes);
+        }
+    }
+
+    #[test]
+    fn only_an_object_or_null_is_an_object() {
+        for (text, expected) in [
+            ("", Ok(None)),
+            ("null", Ok(None)),
+            ("{}", Ok(Some(Map::new()))),
+            ("[]", Err("json: cannot unmarshal array into Go value of type map[string]interface {}")),
+            ("\"s\"", Err("json: cannot unmarshal string into Go value of type map[string]interface {}")),
+            ("5", Err("json: cannot unmarshal number into Go value of type map[string]interface {}")),
+            ("true", Err("json: cannot unmarshal bool into Go value of type map[string]interface {}")),
+            ("nope", Err("expected ident at line 1 column 2")),
+        ] {
+            let found = Body::new(text);
+            let found = found.object().map(Option::<&_>::cloned).map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(ToOwned::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_content_is_never_printed() {
+        let body = Body::new("[".repeat(1 << 20));
+        assert!(body.value().is_err());
+        assert_eq!(format!("{:?}", Body::new("token")), "Body { length: 5, .. }");
+    }
+}

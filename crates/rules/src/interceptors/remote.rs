@@ -1,0 +1,107 @@
+//! Interceptors behind a ClusterInterceptor or Interceptor object: a POST request of the wire contract each.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use trigger_core::Digest;
+use trigger_expr::Headers;
+
+use super::answer::Answer;
+use super::ask::Question;
+use super::interceptor::{Halt, Interceptor, Passage, Run};
+use super::settings::CallSettings;
+use super::wire::{Address, Envelope, Redirects, Verdict, WireRequest, WireResponse};
+use crate::limits::LARGEST_ANSWER;
+
+/// Tekton's listener waits so long for the head of the answer. Here it is the time for all of it.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An interceptor that another server carries out.
+#[derive(Debug)]
+pub(super) struct Remote {
+    address: Address,
+    params: Map<String, Value>,
+    timeout: Duration,
+    retries: u8,
+    subject: String,
+}
+
+impl Remote {
+    pub(super) fn new(
+        name: &str,
+        address: &Address,
+        params: &Map<String, Value>,
+        settings: &CallSettings,
+    ) -> Self {
+        Self {
+            address: address.clone(),
+            params: params.clone(),
+            timeout: settings.timeout(name, TIMEOUT),
+            retries: settings.retries(name),
+            subject: subject("call", address, &Value::Object(params.clone()).to_string()),
+        }
+    }
+
+    fn request(&self, run: &Run<'_>) -> WireRequest {
+        let envelope = Envelope::new(run.state, run.trigger, &self.params);
+        let mut headers = Headers::new();
+        headers.append("Content-Type", "application/json".to_owned());
+        WireRequest {
+            address: self.address.clone(),
+            headers,
+            body: Bytes::from(envelope.to_json().unwrap_or_default()),
+            timeout: self.timeout,
+            retries: self.retries,
+            redirects: Redirects::SendBodyAgain,
+            largest_answer: LARGEST_ANSWER,
+        }
+    }
+}
+
+impl Interceptor for Remote {
+    fn intercept(&self, run: &Run<'_>) -> Result<Passage, Halt> {
+        let response = ask_response(run, &self.subject, || self.request(run))?;
+        if response.status != 200 {
+            return Err(Halt::fail(format!("interceptor response was not 200: {}", response.body)));
+        }
+        bounded(response, LARGEST_ANSWER)?;
+        let verdict = Verdict::from_json(&response.body).map_err(|error| Halt::fail(error.to_string()))?;
+        if !verdict.goes_on {
+            return Err(Halt::stop(verdict.code, verdict.message));
+        }
+        Ok(Passage { extensions: verdict.extensions, ..Passage::default() })
+    }
+
+    fn most_asks(&self) -> usize {
+        1
+    }
+}
+
+/// The subject of a call. It changes with the address and the configuration of the interceptor, so that an answer is
+/// never taken for that of another one.
+pub(super) fn subject(verb: &str, address: &Address, configuration: &str) -> String {
+    let digest = Digest::of(format!("{}\n{configuration}", address.url()).as_bytes());
+    format!("{verb} {}", digest.short())
+}
+
+/// The response to a request.
+pub(super) fn ask_response<'a>(
+    run: &Run<'a>,
+    subject: &str,
+    request: impl FnOnce() -> WireRequest,
+) -> Result<&'a WireResponse, Halt> {
+    match run.ask(subject, || Question::Call(Box::new(request())))? {
+        Answer::Response(response) => Ok(response),
+        _ => Err(Halt::mismatched(subject)),
+    }
+}
+
+/// Refuses a body that is larger than what the request asked for.
+pub(super) fn bounded(response: &WireResponse, most: usize) -> Result<(), Halt> {
+    // A byte that is no UTF-8 has become a character of three bytes.
+    if response.body.chars().count() <= most && response.body.len() <= 3 * most {
+        return Ok(());
+    }
+    Err(Halt::fail(format!("the answer of the interceptor has more than {most} bytes; answer with less")))
+}

@@ -1,0 +1,88 @@
+//! Questions and their keys.
+
+use serde_json::json;
+
+use super::*;
+
+fn first_ask(interceptors: &Value, headers: &[(&str, &str)]) -> Ask {
+    let chain = compile(interceptors).unwrap();
+    match chain.advance(chain.begin(event(headers, r#"{"number":7}"#)), &Answers::default()) {
+        Step::Asks(ask, _) => *ask,
+        other => panic!("{}", describe(&other)),
+    }
+}
+
+#[test]
+fn a_key_follows_from_the_configuration_and_not_from_what_is_presented() {
+    let remote =
+        |url: &str, params: Value| json!([{"ref": {"name": "lint", "address": url}, "params": params}]);
+    let key = |chain: &Value, headers: &[(&str, &str)]| first_ask(chain, headers).key;
+    let plain = key(&remote("http://lint.test/", json!({})), &[]);
+    assert_eq!(plain, key(&remote("http://lint.test/", json!({})), &[("X-Token", "t0ken")]));
+    assert_ne!(plain, key(&remote("http://other.test/", json!({})), &[]));
+    assert_ne!(plain, key(&remote("http://lint.test/", json!({"level": 2})), &[]));
+    assert_eq!((plain.place, &*plain.trigger), (0, "namespaces/team-a/triggers/push"));
+    let webhook = |value: &str| json!([{"webhook": {"url": "http://lint.test/", "header": [{"name": "X", "value": value}]}}]);
+    assert_ne!(key(&webhook("1"), &[]), key(&webhook("2"), &[]));
+    let gitlab = json!([{"ref": {"name": "gitlab"}, "params": {"secretRef": {"secretName": "hook", "secretKey": "token"}}}]);
+    let (one, two) =
+        (first_ask(&gitlab, &[("X-Gitlab-Token", "one")]), first_ask(&gitlab, &[("X-Gitlab-Token", "two")]));
+    assert_eq!(one.key, two.key);
+    assert_eq!(one.key.subject, "secret hook/token");
+}
+
+#[test]
+fn a_question_shows_neither_credential_nor_body() {
+    let gitlab = json!([{"ref": {"name": "gitlab"}, "params": {"secretRef": {"secretName": "hook", "secretKey": "token"}}}]);
+    let webhook = json!([{"webhook": {"url": "http://lint.test/"}}]);
+    for chain in [gitlab, webhook] {
+        let ask = first_ask(&chain, &[("X-Gitlab-Token", "t0ken")]);
+        let shown = format!("{ask:?}");
+        assert!(!shown.contains("t0ken") && !shown.contains("number"), "{shown}");
+    }
+    let response = WireResponse::new(200, "OK", Headers::new(), b"secret");
+    assert!(!format!("{response:?}").contains("secret"));
+    let state = event(&[("X-Gitlab-Token", "t0ken")], "secret");
+    let shown = format!("{state:?}");
+    assert!(!shown.contains("t0ken") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn an_answer_of_another_kind_fails_the_chain() {
+    let chains = [
+        json!([{"ref": {"name": "gitlab"}, "params": {"secretRef": {"secretName": "hook", "secretKey": "token"}}}]),
+        json!([{"ref": {"name": "lint", "address": "http://lint.test/"}}]),
+        json!([{"webhook": {"url": "http://lint.test/"}}]),
+    ];
+    for chain in chains {
+        let compiled = compile(&chain).unwrap();
+        let state = || event(&[("X-Gitlab-Token", "t")], "{}");
+        let Step::Asks(ask, course) = compiled.advance(compiled.begin(state()), &Answers::default()) else {
+            panic!("it asks")
+        };
+        let mut answers = Answers::default();
+        answers.add(ask.key, Answer::Member(true));
+        let found = describe(&compiled.advance(course, &answers));
+        assert!(found.starts_with("failed the stored answer to"), "{found}");
+    }
+}
+
+#[test]
+fn every_interceptor_leaves_a_record() {
+    let chain = json!([
+        {"name": "first", "ref": {"name": "cel"}, "params": {"overlays": [{"key": "a.b", "expression": "1"}]}},
+        {"ref": {"name": "gitlab"}, "params": {"eventTypes": ["Push Hook"]}},
+        {"webhook": {"url": "http://never.test/"}},
+    ]);
+    let step = World::default().take(&compile(&chain).unwrap(), event(&[], "{}"));
+    let Step::Stopped(course) = step else { panic!("it stops") };
+    let passed = RecordedVerdict::Passed { extensions: vec!["a".to_owned()] };
+    let stopped = RecordedVerdict::Stopped {
+        code: Some(Code::FAILED_PRECONDITION),
+        message: "event type  is not allowed".to_owned(),
+        operands: Vec::new(),
+    };
+    let expected = [("first", passed), ("gitlab", stopped)];
+    let found = course.records().iter().map(|record| (&*record.interceptor, record.verdict.clone()));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+}
