@@ -41,7 +41,10 @@ impl Body {
         if self.bytes.is_empty() {
             return Ok(&EMPTY);
         }
-        let read = || read_json(&self.text()).map_err(|error| BodyError(error.to_string()));
+        let read = || {
+            let text = self.text();
+            read_json(&text).map_err(|error| BodyError(go_error(&text, &error)))
+        };
         self.value.get_or_init(read).as_ref()
     }
 
@@ -100,6 +103,18 @@ pub(super) fn read_json(text: &str) -> Result<Value, serde_json::Error> {
         Some(text) => serde_json::from_str(&text),
         None => Err(error),
     })
+}
+
+/// The error in the words of Go's decoder where it is one of the usual ones: the text begins or ends like no JSON.
+fn go_error(text: &str, error: &serde_json::Error) -> String {
+    let begins = |first: char| matches!(first, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n');
+    match text.trim_ascii_start().chars().next() {
+        Some(first) if !begins(first) => {
+            format!("invalid character {first:?} looking for beginning of value")
+        }
+        _ if error.is_eof() => "unexpected end of JSON input".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// The text with U+FFFD in place of halves of surrogate pairs; `None` if there is none.
@@ -177,6 +192,11 @@ mod tests {
             ("5", Err("json: cannot unmarshal number into Go value of type map[string]interface {}")),
             ("true", Err("json: cannot unmarshal bool into Go value of type map[string]interface {}")),
             ("nope", Err("expected ident at line 1 column 2")),
+            ("payload=x", Err("invalid character 'p' looking for beginning of value")),
+            (" \n<xml>", Err("invalid character '<' looking for beginning of value")),
+            (" ", Err("unexpected end of JSON input")),
+            ("{\"a\":", Err("unexpected end of JSON input")),
+            ("{\"a\":1,}", Err("trailing comma at line 1 column 8")),
         ] {
             let found = Body::new(text);
             let found = found.object().map(Option::<&_>::cloned).map_err(|error| error.to_string());

@@ -280,7 +280,7 @@ fn slack_takes_fields_and_verifies_the_form_as_it_was_received() {
         (
             vec![("X-Slack-Signature", "v0=x"), form],
             "command=x",
-            "3 failed to unmarshl slack payload: expected value at line 1 column 1",
+            "3 failed to unmarshl slack payload: invalid character 'c' looking for beginning of value",
         ),
         (
             vec![("X-Slack-Signature", "v0=x"), form],
