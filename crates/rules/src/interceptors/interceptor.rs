@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use trigger_expr::Headers;
+use trigger_expr::cel::Operand;
 
 use super::answer::{Answer, Answers, SecretAnswer};
 use super::ask::{Ask, AskKey, Question, SecretCheck};
@@ -11,7 +12,6 @@ use super::authentication::Authentication;
 use super::body::Body;
 use super::compile_error::CompileFault;
 use super::params::Params;
-use super::record::RecordedOperand;
 use super::state::State;
 use super::status::Code;
 use super::trigger_id::TriggerId;
@@ -59,7 +59,7 @@ pub(super) struct Passage {
 /// Why an interceptor does not let the event pass, or not yet.
 #[derive(Debug)]
 pub(super) enum Halt {
-    Stop { code: Option<Code>, message: String, operands: Vec<RecordedOperand> },
+    Stop { code: Option<Code>, message: String, operands: Vec<Operand> },
     Fail { message: String },
     Ask(Box<Ask>),
 }
@@ -87,11 +87,7 @@ impl Halt {
     }
 
     /// The event stops; with the operands of a filter.
-    pub(super) fn stop_with(
-        code: Option<Code>,
-        message: impl Into<String>,
-        operands: Vec<RecordedOperand>,
-    ) -> Self {
+    pub(super) fn stop_with(code: Option<Code>, message: impl Into<String>, operands: Vec<Operand>) -> Self {
         Self::Stop { code, message: cut(message.into(), LONGEST_ERROR), operands }
     }
 

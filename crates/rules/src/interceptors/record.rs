@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use trigger_expr::cel::Operand;
+
 use super::ask::Ask;
 use super::state::State;
 use super::status::Code;
@@ -51,22 +53,13 @@ pub enum RecordedVerdict {
         /// Why, in the words of Tekton's interceptor or of the interceptor itself. A long text is cut.
         message: String,
         /// The operands of a filter that is not true, with their values.
-        operands: Vec<RecordedOperand>,
+        operands: Vec<Operand>,
     },
     /// The interceptor could not decide, so the event stops.
     Failed {
         /// Why. A long text is cut.
         message: String,
     },
-}
-
-/// A part of a filter, such as one side of `&&`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordedOperand {
-    /// Its source text; a long one is cut.
-    pub expression: String,
-    /// Its value, or the error; a long one is cut.
-    pub found: String,
 }
 
 impl Course {

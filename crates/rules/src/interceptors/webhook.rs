@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::overlay_shim::set_overlay;
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use trigger_core::is_dns_label;
+use trigger_expr::cel::set_overlay;
 
 use super::body::Body;
 use super::compile_error::CompileFault;
@@ -158,30 +158,24 @@ fn body_with_extensions(state: &State) -> Result<Bytes, Halt> {
     if extensions.is_empty() {
         return Ok(body.bytes().clone());
     }
-    let failed = |error: String| Halt::fail(format!("could not merge extensions with body: {error}"));
-    let object = body.object().map_err(|error| failed(error.to_string()))?.cloned().unwrap_or_default();
-    let has_extensions = object.contains_key("extensions");
-    // A dot in the key of an extension nests, as in the key of an overlay.
-    let mut merged = if has_extensions { object } else { serde_json::Map::new() };
+    let failed =
+        |error: &dyn std::fmt::Display| Halt::fail(format!("could not merge extensions with body: {error}"));
+    let object = body.object().map_err(|error| failed(&error))?;
+    let own = object.and_then(|object| object.get("extensions"));
+    let mut merged = own.and_then(Value::as_object).cloned().unwrap_or_default();
     for (key, value) in extensions {
-        set_overlay(&mut merged, &format!("extensions.{key}"), value.clone())
-            .map_err(|error| failed(error.to_string()))?;
+        // A dot in a key nests, as in the key of an overlay.
+        set_overlay(&mut merged, key, value.clone()).map_err(|error| failed(&error))?;
     }
+    let json = |value: &Map<String, Value>| go_json(value).ok_or_else(|| failed(&"a value is no JSON"));
     let text = body.text();
-    let text = text.trim_ascii_end();
-    let json = |value: &serde_json::Map<String, Value>| {
-        go_json(value).ok_or_else(|| failed("a value is no JSON".to_owned()))
-    };
-    let Some(open) = text.strip_suffix('}').filter(|_| !has_extensions) else {
-        return json(&merged).map(Bytes::from);
-    };
-    let Some(added) = merged.get("extensions") else { return Ok(body.bytes().clone()) };
-    let added = go_json(added).ok_or_else(|| failed("a value is no JSON".to_owned()))?;
-    let comma =
-        if open.trim_ascii_end().ends_with('{') && body.object().is_ok_and(is_empty) { "" } else { "," };
-    Ok(Bytes::from(format!("{open}{comma}\"extensions\":{added}}}")))
-}
-
-fn is_empty(object: Option<&serde_json::Map<String, Value>>) -> bool {
-    object.is_none_or(serde_json::Map::is_empty)
+    let open = text.trim_ascii_end().strip_suffix('}');
+    let is_empty = object.is_none_or(Map::is_empty);
+    if let (Some(open), None) = (open, own) {
+        let comma = if is_empty { "" } else { "," };
+        return Ok(Bytes::from(format!("{open}{comma}\"extensions\":{}}}", json(&merged)?)));
+    }
+    let mut object = object.cloned().unwrap_or_default();
+    object.insert("extensions".to_owned(), Value::Object(merged));
+    json(&object).map(Bytes::from)
 }

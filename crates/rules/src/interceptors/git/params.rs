@@ -134,11 +134,11 @@ fn secret(params: Params<'_>, namespace: &str) -> Result<Option<GitSecret>, Para
 fn events(params: Params<'_>) -> Result<Option<Box<[GitEventName]>>, ParamsError> {
     const NAME: &str = "events";
     let Some(names) = entries(params, NAME)? else { return Ok(None) };
-    let read = |name: &Box<str>| {
+    let read = |name: &str| {
         let known = GitEventName::ALL.into_iter().find(|event| event.name().eq_ignore_ascii_case(name));
         known.ok_or_else(|| params.wrong_value(NAME, name, "`Push`, `Tag` or `PullRequest` is expected"))
     };
-    names.iter().map(read).collect::<Result<_, _>>().map(Some)
+    names.iter().map(|name| read(name)).collect::<Result<_, _>>().map(Some)
 }
 
 /// A list that restricts something. An empty one would let nothing pass, which is a mistake.

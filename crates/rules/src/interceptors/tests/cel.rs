@@ -84,3 +84,105 @@ fn overlays_become_extensions_and_do_not_see_each_other() {
     let found = result(&cel(&json!({"overlays": [overlay("a", "null")]})), &[], "{}", &mut World::default());
     assert!(found.starts_with("13 failed to convert overlay result to type"), "{found}");
 }
+
+#[test]
+fn secrets_are_compared_by_questions() {
+    let world = || World {
+        secrets: [("team-a/hook/token", b"s3cret".as_slice()), ("team-b/other/token", b"s3cret".as_slice())]
+            .into(),
+        ..World::default()
+    };
+    let missing = |key: &str, name: &str, reason: &str, filter: &str| {
+        format!(
+            "3 error evaluating cel expression: expression {filter:?} failed to evaluate: failed to find secret \
+             'v1beta1.SecretRef{{SecretKey:{key:?}, SecretName:{name:?}}}' in compareSecret: {reason}"
+        )
+    };
+    let no = |filter: &str| format!("9 expression {filter} did not return true");
+    for (filter, expected, asked) in [
+        ("body.tok.compareSecret('token', 'hook')", Ok(()), 1),
+        ("header.canonical('x-token').compareSecret('token', 'hook')", Ok(()), 1),
+        ("'wrong'.compareSecret('token', 'hook')", Err(None), 1),
+        // The namespace is always that of the trigger.
+        ("body.tok.compareSecret('token', 'hook', 'team-b')", Ok(()), 1),
+        (
+            "body.tok.compareSecret('token', 'other', 'team-b')",
+            Err(Some(("token", "other", "secrets \"other\" not found"))),
+            1,
+        ),
+        (
+            "body.tok.compareSecret('none', 'hook')",
+            Err(Some(("none", "hook", "cannot find none key in secret team-a/hook"))),
+            1,
+        ),
+        (
+            "body.tok.compareSecret('', 'hook')",
+            Err(Some(("", "hook", "cannot find  key in secret team-a/hook"))),
+            0,
+        ),
+        (
+            "body.tok.compareSecret('k', 'No Name')",
+            Err(Some(("k", "No Name", "secrets \"No Name\" not found"))),
+            0,
+        ),
+        ("body.n == 2 && body.tok.compareSecret('token', 'hook')", Err(None), 0),
+        ("'a'.compareSecret('token', 'hook') || body.tok.compareSecret('token', 'hook')", Ok(()), 2),
+        ("body.all.exists(x, x.compareSecret('token', 'hook'))", Ok(()), 3),
+    ] {
+        let mut world = world();
+        let body = r#"{"tok":"s3cret","n":1,"all":["a","b","s3cret"]}"#;
+        let found = result(&cel(&json!({"filter": filter})), &[("X-Token", "s3cret")], body, &mut world);
+        let expected = match expected {
+            Ok(()) => "passed".to_owned(),
+            Err(None) => no(filter),
+            Err(Some((key, name, reason))) => missing(key, name, reason, filter),
+        };
+        assert_eq!((found, world.asked.len()), (expected, asked), "{filter}");
+    }
+    let many = json!({"tok": "x", "all": vec!["x"; 20]}).to_string();
+    let filter = "body.all.exists(x, x.compareSecret('token', 'hook'))";
+    let mut world = world();
+    let found = result(&cel(&json!({"filter": filter})), &[], &many, &mut world);
+    assert!(found.ends_with("at most 8 comparisons are allowed in an expression"), "{found}");
+    assert_eq!(world.asked.len(), 8);
+}
+
+#[test]
+fn a_secret_of_an_overlay_has_a_question_of_its_own() {
+    let params = json!({
+        "filter": "body.tok.compareSecret('token', 'hook')",
+        "overlays": [{"key": "ok", "expression": "'other'.compareSecret('token', 'hook')"}],
+    });
+    let mut world = World::with_secret();
+    let found = result(&cel(&params), &[], r#"{"tok":"s3cret"}"#, &mut world);
+    assert_eq!(found, r#"passed {"ok":false}"#);
+    let subjects: Vec<_> = world.asked.iter().map(|ask| ask.key.subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        ["compare 0 in filter: secret hook/token", "compare 0 in overlay 0: secret hook/token"]
+    );
+}
+
+#[test]
+fn a_filter_that_is_not_true_is_explained_without_further_questions() {
+    let operands = |filter: &str| {
+        let chain = compile(&cel(&json!({"filter": filter}))).unwrap();
+        let step = World::with_secret().take(&chain, event(&[], r#"{"ref":"refs/heads/dev","tok":"t0ken"}"#));
+        let Step::Stopped(course) = step else { panic!("{}", describe(&step)) };
+        let RecordedVerdict::Stopped { operands, .. } = course.records()[0].verdict.clone() else {
+            panic!("it stops")
+        };
+        assert!(!format!("{operands:?}").contains("t0ken"), "{operands:?}");
+        operands
+            .into_iter()
+            .map(|operand| (operand.text, format!("{:?}", operand.finding)))
+            .collect::<Vec<_>>()
+    };
+    let found = operands("body.ref == 'refs/heads/main' && body.tok.compareSecret('token', 'hook')");
+    assert_eq!(found[0], ("body.ref == 'refs/heads/main'".to_owned(), "False".to_owned()));
+    // What was compared is known, in whatever order it is looked at.
+    let found = operands("body.tok.compareSecret('token', 'hook') || body.ref == 'x'");
+    assert_eq!(found[0], ("body.tok.compareSecret('token', 'hook')".to_owned(), "False".to_owned()));
+    let found = operands("body.missing == 'x' && true");
+    assert!(found[0].1.starts_with("Failed("), "{found:?}");
+}
