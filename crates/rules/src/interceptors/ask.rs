@@ -27,7 +27,7 @@ pub struct AskKey {
     pub trigger: String,
     /// The place of the interceptor in the chain, from 0.
     pub place: usize,
-    /// The subject, such as `secret hook/token`.
+    /// The subject, such as `github secret hook/token`.
     pub subject: String,
 }
 

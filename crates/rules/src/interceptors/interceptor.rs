@@ -103,27 +103,47 @@ impl<'a> Run<'a> {
         self.state.headers().first(name).unwrap_or_default()
     }
 
+    fn key(&self, subject: &str) -> AskKey {
+        AskKey { trigger: self.trigger.to_string(), place: self.place, subject: subject.to_owned() }
+    }
+
+    /// The answer under a key, if the question was asked. The chain fails if there is no answer after all retries.
+    fn known(&self, key: &AskKey) -> Result<Option<&'a Answer>, Halt> {
+        match self.answers.get(key) {
+            Some(Answer::Unknown(reason)) => Err(Halt::fail(reason.clone())),
+            answer => Ok(answer),
+        }
+    }
+
     /// The answer to a question. Without one, the chain asks it.
     pub(super) fn ask(&self, subject: &str, question: impl FnOnce() -> Question) -> Result<&'a Answer, Halt> {
-        let key =
-            AskKey { trigger: self.trigger.to_string(), place: self.place, subject: subject.to_owned() };
-        match self.answers.get(&key) {
-            Some(Answer::Unknown(reason)) => Err(Halt::fail(reason.clone())),
+        let key = self.key(subject);
+        match self.known(&key)? {
             Some(answer) => Ok(answer),
             None => Err(Halt::Ask(Box::new(Ask { key, question: question() }))),
         }
     }
 
-    /// The verdict of a check with a Secret.
+    /// The verdict of a check with a Secret, if it was asked for.
+    pub(super) fn known_secret(&self, subject: &str) -> Result<Option<SecretAnswer>, Halt> {
+        match self.known(&self.key(subject))? {
+            None => Ok(None),
+            Some(Answer::Secret(verdict)) => Ok(Some(*verdict)),
+            Some(_) => Err(Halt::mismatched(subject)),
+        }
+    }
+
+    /// The verdict of a check with a Secret. Without one, the chain asks for it.
     pub(super) fn ask_secret(
         &self,
         subject: &str,
         check: impl FnOnce() -> SecretCheck,
     ) -> Result<SecretAnswer, Halt> {
-        match self.ask(subject, || Question::Secret(check()))? {
-            Answer::Secret(verdict) => Ok(*verdict),
-            _ => Err(Halt::mismatched(subject)),
+        if let Some(verdict) = self.known_secret(subject)? {
+            return Ok(verdict);
         }
+        let (key, question) = (self.key(subject), Question::Secret(check()));
+        Err(Halt::Ask(Box::new(Ask { key, question })))
     }
 }
 

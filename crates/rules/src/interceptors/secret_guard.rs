@@ -57,20 +57,35 @@ impl SecretGuard {
             let message = format!("{kind} interceptor secretRef.secretKey is empty");
             return Err(Halt::stop(Code::FAILED_PRECONDITION, message));
         };
-        let request = run.state.request();
-        let credential = scheme.credential(run.state.headers(), request.at).map_err(|error| match error {
-            PresentedError::Missing(_) => Halt::stop(words.missing, error.to_string()),
-            _ => Halt::stop(words.refused, format!("{}{error}", words.prefix)),
-        })?;
-        let signed = if *scheme == Scheme::Slack { &request.body } else { run.state.body() };
-        let check = || SecretCheck::new(key.clone(), credential, signed.bytes().clone());
-        match run.ask_secret(&subject(key), check)? {
+        match self.verdict(run, key, *scheme)? {
             SecretAnswer::Verified => Ok(()),
             SecretAnswer::Refused => {
                 Err(Halt::stop(words.refused, format!("{}{}", words.prefix, words.refusal)))
             }
             missing => Err(Halt::stop(Code::FAILED_PRECONDITION, unknown_secret(missing, key))),
         }
+    }
+
+    /// The verdict that is stored, or the question for it. With a stored one, the headers are not read: a delivery is kept
+    /// without the credentials that its sender presented.
+    fn verdict(&self, run: &Run<'_>, key: &KeyRef, scheme: Scheme) -> Result<SecretAnswer, Halt> {
+        let (subject, words) = (self.subject(key), &self.words);
+        if let Some(verdict) = run.known_secret(&subject)? {
+            return Ok(verdict);
+        }
+        let request = run.state.request();
+        let credential = scheme.credential(run.state.headers(), request.at).map_err(|error| match error {
+            PresentedError::Missing(_) => Halt::stop(words.missing, error.to_string()),
+            _ => Halt::stop(words.refused, format!("{}{error}", words.prefix)),
+        })?;
+        let signed = if scheme == Scheme::Slack { &request.body } else { run.state.body() };
+        let check = || SecretCheck::new(key.clone(), credential, signed.bytes().clone());
+        run.ask_secret(&subject, check)
+    }
+
+    /// The subject of the question. It changes with the kind of interceptor: a verdict on a token is none on a signature.
+    fn subject(&self, key: &KeyRef) -> String {
+        format!("{} secret {}/{}", self.kind, key.secret.name, key.entry)
     }
 
     /// The authentication by this guard.
@@ -81,11 +96,6 @@ impl SecretGuard {
             Some(Self { demand: Some(demand), .. }) => Authentication::Secret(demand),
         }
     }
-}
-
-/// The subject of the question about an entry.
-fn subject(key: &KeyRef) -> String {
-    format!("secret {}/{}", key.secret.name, key.entry)
 }
 
 /// Why the value of an entry is not known, in Tekton's words.

@@ -28,7 +28,7 @@ fn a_key_follows_from_the_configuration_and_not_from_what_is_presented() {
     let (one, two) =
         (first_ask(&gitlab, &[("X-Gitlab-Token", "one")]), first_ask(&gitlab, &[("X-Gitlab-Token", "two")]));
     assert_eq!(one.key, two.key);
-    assert_eq!(one.key.subject, "secret hook/token");
+    assert_eq!(one.key.subject, "gitlab secret hook/token");
 }
 
 #[test]
@@ -45,6 +45,26 @@ fn a_question_shows_neither_credential_nor_body() {
     let state = event(&[("X-Gitlab-Token", "t0ken")], "secret");
     let shown = format!("{state:?}");
     assert!(!shown.contains("t0ken") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn a_stored_verdict_stands_for_credentials_that_are_not_kept() {
+    for (kind, event) in
+        [("github", "X-GitHub-Event"), ("gitlab", "X-Gitlab-Event"), ("bitbucket", "X-Event-Key")]
+    {
+        let secret_ref = json!({"secretName": "hook", "secretKey": "token"});
+        let chain =
+            json!([{"ref": {"name": kind}, "params": {"secretRef": secret_ref, "eventTypes": ["push"]}}]);
+        let chain = compile(&chain).unwrap();
+        let key =
+            AskKey { trigger: trigger().to_string(), place: 0, subject: format!("{kind} secret hook/token") };
+        for (verdict, passes) in [(SecretAnswer::Verified, true), (SecretAnswer::Refused, false)] {
+            let mut answers = Answers::default();
+            answers.add(key.clone(), Answer::Secret(verdict));
+            let step = chain.advance(chain.begin(super::event(&[(event, "push")], "{}")), &answers);
+            assert_eq!(matches!(step, Step::Passed(_)), passes, "{kind} {verdict:?}");
+        }
+    }
 }
 
 #[test]

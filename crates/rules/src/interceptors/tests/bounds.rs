@@ -86,6 +86,19 @@ fn answers_extensions_and_messages_are_bounded() {
         found,
         "failed the extensions of the chain have more than 1048576 bytes as JSON; add less to them"
     );
+    // Characters of several bytes count as such, and a byte that is no UTF-8 as one.
+    let padding = |length: usize, character: &str| {
+        character.repeat((length - start.len() - end.len()) / character.len())
+    };
+    let umlauts = format!("{start}{}{end}", padding(LARGEST_ANSWER + 10, "ü"));
+    let found = result(&json!([remote()]), &[], "{}", &mut World::with_server(URL, &umlauts));
+    assert_eq!(found, "failed the answer of the interceptor has more than 1048576 bytes; answer with less");
+    let mut bytes = start.as_bytes().to_vec();
+    bytes.extend(vec![0xff; LARGEST_ANSWER / 4]);
+    bytes.extend(end.as_bytes());
+    let answer = WireResponse::new(200, "OK", Headers::new(), &bytes);
+    let mut world = World { servers: [(URL, answer)].into(), ..World::default() };
+    assert!(result(&json!([remote()]), &[], "{}", &mut world).starts_with("passed"));
     let webhook = json!([{"webhook": {"url": URL}}]);
     for (length, expected) in [
         (LARGEST_WEBHOOK_ANSWER, "passed"),
