@@ -41,7 +41,7 @@ pub enum Question {
     Call(Box<WireRequest>),
     /// The files that a pull request changes, of all pages of the provider's list.
     ChangedFiles(PullRequestFiles),
-    /// What a repository or its organization says about a person.
+    /// Whether a repository or its organization lists a person.
     Membership(Membership),
 }
 

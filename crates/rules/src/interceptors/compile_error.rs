@@ -73,7 +73,7 @@ pub enum CompileFault {
     Header {
         /// Its name, cut.
         name: String,
-        /// What is expected.
+        /// The expected form.
         expected: &'static str,
     },
     /// The webhook has too many headers.

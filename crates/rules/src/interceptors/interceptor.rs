@@ -46,11 +46,11 @@ pub(super) trait Interceptor: fmt::Debug + Send + Sync {
     }
 }
 
-/// What an interceptor adds to the event that it lets pass.
+/// The additions of an interceptor to the event that it lets pass.
 #[derive(Debug, Default)]
 pub(super) struct Passage {
     pub(super) extensions: Map<String, Value>,
-    /// What stands in the place of body and headers from now on.
+    /// The new body and headers, in place of those that the event has.
     pub(super) replaced: Option<(Body, Headers)>,
     /// Whether a signature has verified the body.
     pub(super) body_is_verified: bool,

@@ -14,8 +14,8 @@
 //! # Invariants
 //!
 //! - Pure: no I/O, no clock. The same event and answers give the same progress, so a replay asks nothing.
-//! - No value of a Secret enters a chain: a check with a Secret is a question whose answer is a verdict. What a sender
-//!   presents is in the headers only, never in keys, answers and records.
+//! - No value of a Secret enters a chain: a check with a Secret is a question whose answer is a verdict. A
+//!   presented credential is in the headers only, never in keys, answers and records.
 //! - A chain that cannot work is an error when it is compiled, which disables its trigger alone.
 //! - No input panics, and every chain ends: interceptors, questions, parameters, extensions and answers are bounded.
 //!

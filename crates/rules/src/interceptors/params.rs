@@ -61,7 +61,7 @@ pub enum ParamsError {
         name: String,
         /// The value, cut.
         found: String,
-        /// What is expected, and the remedy.
+        /// The expected form, and the remedy.
         expected: String,
     },
 }

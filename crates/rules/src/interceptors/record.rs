@@ -27,7 +27,8 @@ pub enum Step {
     Asks(Box<Ask>, Course),
 }
 
-/// What one interceptor decided about an event. It holds no Secret and nothing that a sender presents as a credential.
+/// The decision of one interceptor about an event, with its place. It holds no Secret, and nothing that a sender
+/// presents as a credential.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// Its place in the chain, from 0.

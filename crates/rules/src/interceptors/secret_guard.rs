@@ -17,7 +17,7 @@ pub(super) struct SecretGuard {
     words: GuardWords,
 }
 
-/// What an interceptor says if a check fails.
+/// The words of an interceptor for checks that fail.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GuardWords {
     /// The code if a header is missing.

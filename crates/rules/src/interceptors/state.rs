@@ -8,7 +8,7 @@ use trigger_expr::{EventInput, Headers};
 use super::body::{Body, BodyError};
 use super::form;
 
-/// A request as it was received. It is the same for all triggers of a listener, whatever interceptors make of it.
+/// A request as it was received. It is the same for all triggers of a listener, and no interceptor changes it.
 #[derive(Debug, Clone)]
 pub struct ReceivedRequest {
     /// The body.

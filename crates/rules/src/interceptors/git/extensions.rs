@@ -10,12 +10,14 @@ const EXTENSION_IMAGE_TAG: &str = "webhooks-tekton-image-tag";
 /// Digits of a commit in the name of an image.
 const IMAGE_TAG_DIGITS: usize = 7;
 
-/// What the interceptor adds to an event: `git`, with the event in the same words for all providers, and the two keys of
-/// the webhooks extension.
+/// The extensions that the interceptor adds to an event: `git`, with the event in the same words for all providers, and
+/// the two keys of the webhooks extension.
 ///
-/// Each field of `git` is there for every event, and a field that an event does not have is an empty string: a binding
-/// must not fail because of it. `repository` is the name `host/path`, and `url` its address over HTTPS. The keys of the extension follow its rules: the branch is the part behind the last
-/// slash, and the image is called by the tag, or by the first seven digits of the commit.
+/// Each field of `git` is there for every event: a binding must not fail because of it. A field that an event does not
+/// have is an empty string. `repository` is the name `host/path`, and `url` its address over HTTPS.
+///
+/// The keys of the webhooks extension follow its rules. The branch is the part behind the last slash. The image is called
+/// by the tag, or by the first seven digits of the commit.
 pub fn extensions(event: &GitEvent) -> Map<String, Value> {
     let fields = Fields::of(event);
     let commit = event.commit().map_or("", |commit| commit.as_str());

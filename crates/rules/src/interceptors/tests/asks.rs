@@ -65,6 +65,16 @@ fn a_stored_verdict_stands_for_credentials_that_are_not_kept() {
             assert_eq!(matches!(step, Step::Passed(_)), passes, "{kind} {verdict:?}");
         }
     }
+    let secret_ref = json!({"secretName": "hook", "secretKey": "token"});
+    let params = json!({"secretRef": secret_ref, "requestedFields": ["a"]});
+    let chain = compile(&json!([{"ref": {"name": "slack"}, "params": params}])).unwrap();
+    let form = || super::event(&[("Content-Type", "application/x-www-form-urlencoded")], "a=1&b=2");
+    assert_eq!(describe(&World::with_secret().take(&chain, form())), "3 no X-Slack-Signature header set");
+    let mut answers = Answers::default();
+    let subject = "slack secret hook/token".to_owned();
+    let key = AskKey { trigger: trigger().to_string(), place: 0, subject };
+    answers.add(key, Answer::Secret(SecretAnswer::Verified));
+    assert_eq!(describe(&chain.advance(chain.begin(form()), &answers)), r#"passed {"a":["1"]}"#);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What intake knows of a chain before any event.
+//! The knowledge of intake about a chain before any event.
 
 use jiff::Timestamp;
 use serde_json::json;

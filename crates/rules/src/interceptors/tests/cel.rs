@@ -180,7 +180,7 @@ fn a_filter_that_is_not_true_is_explained_without_further_questions() {
     };
     let found = operands("body.ref == 'refs/heads/main' && body.tok.compareSecret('token', 'hook')");
     assert_eq!(found[0], ("body.ref == 'refs/heads/main'".to_owned(), "False".to_owned()));
-    // What was compared is known, in whatever order it is looked at.
+    // The comparisons are known, in any order.
     let found = operands("body.tok.compareSecret('token', 'hook') || body.ref == 'x'");
     assert_eq!(found[0], ("body.tok.compareSecret('token', 'hook')".to_owned(), "False".to_owned()));
     let found = operands("body.missing == 'x' && true");

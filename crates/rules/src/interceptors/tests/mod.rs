@@ -109,7 +109,7 @@ fn compile_for(
     Chain::compile(trigger, &declarations, settings)
 }
 
-/// What is outside a chain, and what it was asked.
+/// The world outside a chain, and the questions that it was asked.
 #[derive(Default)]
 struct World {
     /// The values of entries, by `namespace/name/entry`.

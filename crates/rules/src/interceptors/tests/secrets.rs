@@ -308,7 +308,7 @@ fn secrets_are_used_as_they_are_and_missing_ones_are_named() {
     assert_eq!(found, "passed");
     let found = result(&hook, &[("X-Hub-Signature-256", &good)], BODY, &mut World::default());
     assert_eq!(found, "9 error getting secret: secrets \"hook\" not found");
-    // An empty value verifies nothing, whatever is signed with it.
+    // An empty value verifies nothing, not even its own signature.
     let mut empty = World { secrets: [("team-a/hook/token", b"".as_slice())].into(), ..World::default() };
     let by_nothing = "sha256=d95196b9c70492bad3a1324769d62b6c5fb1c635ea6ac79058c2e1695a9e8b9b";
     let found = result(&hook, &[("X-Hub-Signature-256", by_nothing)], BODY, &mut empty);

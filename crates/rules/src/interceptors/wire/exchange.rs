@@ -26,7 +26,7 @@ pub struct WireRequest {
     pub timeout: Duration,
     /// How often it is tried again.
     pub retries: u8,
-    /// What to do with a redirect.
+    /// The way to follow redirects.
     pub redirects: Redirects,
     /// The largest body of an answer, in bytes. Of a larger one, the caller reads one byte more than that and no further.
     pub largest_answer: usize,

@@ -1,4 +1,4 @@
-//! What is sent to interceptors outside this process, and what they answer.
+//! Requests to interceptors outside this process, and their answers.
 //!
 //! - `envelope`: the JSON of an interceptor request.
 //! - `verdict`: the JSON of an interceptor's answer.

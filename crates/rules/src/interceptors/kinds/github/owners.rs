@@ -39,10 +39,10 @@ struct OwnersFile {
     reviewers: Option<Vec<String>>,
 }
 
-/// What a payload says about who asks for something.
+/// The person behind an event, and the comment.
 struct Request<'a> {
     sender: &'a str,
-    /// The text of a comment; absent for a pull request, whatever its payload holds.
+    /// The text of a comment; absent for a pull request, even if its payload holds one.
     comment: Option<&'a str>,
 }
 
