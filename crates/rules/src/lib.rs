@@ -38,6 +38,7 @@ pub mod interceptors;
 mod interner;
 mod inventory;
 mod limits;
+pub mod listeners;
 mod owners;
 mod payload;
 mod reason;

@@ -80,6 +80,8 @@ pub(crate) const MOST_OWNERS: usize = 1000;
 pub(crate) const MOST_COMPARED: usize = 8192;
 /// Secrets of a namespace that are read to verify a delivery for one repository.
 pub(crate) const MOST_SECRETS: usize = 64;
+/// Objects and lists inside each other in a payload to a listener: our JSON parser reads as many.
+pub(crate) const DEEPEST_PAYLOAD: usize = 127;
 
 /// Interceptors of a trigger or group. Each may ask another server about each event.
 pub(crate) const MOST_INTERCEPTORS: usize = 32;
@@ -195,33 +197,9 @@ pub const LIMITS: &[Limit] = &[
         MOST_SECRETS,
         "the others are not read",
     ),
-    Limit::count("interceptors of a trigger", MOST_INTERCEPTORS, TRIGGER),
-    Limit::bytes("parameters of an interceptor", LARGEST_PARAMS, TRIGGER),
-    Limit::count("items of a list in an interceptor's parameters", MOST_PARAM_ITEMS, TRIGGER),
-    Limit::bytes("item of such a list, or value of a webhook's header", LONGEST_PARAM_ITEM, TRIGGER),
-    Limit::bytes("extensions that interceptors add to an event", LARGEST_EXTENSIONS, STOPS),
-    Limit::bytes("answer of an interceptor", LARGEST_ANSWER, STOPS),
-    Limit::bytes("answer of a legacy webhook interceptor", LARGEST_WEBHOOK_ANSWER, STOPS),
-    Limit::count("headers of a legacy webhook interceptor", MOST_WEBHOOK_HEADERS, TRIGGER),
-    Limit::bytes("URL of an interceptor", LONGEST_CALL_URL, TRIGGER),
-    Limit::bytes("`caBundle` of an interceptor", LARGEST_CA_BUNDLE, TRIGGER),
-    Limit::time(
-        "call of an interceptor that an annotation sets",
-        LONGEST_CALL,
-        "the annotation has no effect",
-    ),
     Limit::count(
-        "retries of an interceptor that an annotation sets",
-        MOST_CALL_RETRIES as usize,
-        "the annotation has no effect",
+        "objects and lists inside each other in a payload to a listener",
+        DEEPEST_PAYLOAD,
+        "400, or its triggers do not run if the listener does not check payloads",
     ),
-    Limit::count("filters and overlays of a trigger's interceptors", MOST_EXPRESSIONS, TRIGGER),
-    Limit::count("comparisons with Secrets in a CEL expression", MOST_COMPARED_SECRETS, STOPS),
-    Limit::count(
-        "keys of extensions in the record of an interceptor",
-        MOST_RECORDED_KEYS,
-        "the others are left out",
-    ),
-    Limit::time("age of a signature of Slack", SLACK_CLOCK_SKEW, STOPS),
-    Limit::bytes("file `OWNERS` of a repository", LARGEST_OWNERS_FILE, STOPS),
 ];
