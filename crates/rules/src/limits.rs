@@ -82,6 +82,17 @@ pub(crate) const MOST_COMPARED: usize = 8192;
 pub(crate) const MOST_SECRETS: usize = 64;
 /// Objects and lists inside each other in a payload to a listener: our JSON parser reads as many.
 pub(crate) const DEEPEST_PAYLOAD: usize = 127;
+/// Objects of Tekton Triggers in a namespace: a listener of 1,000 triggers has twice as many of their bindings and
+/// templates.
+pub(crate) const MOST_LISTENER_OBJECTS: usize = 8192;
+/// The JSON of these objects, in bytes.
+pub(crate) const LARGEST_LISTENER_OBJECTS: usize = 32 << 20;
+/// Triggers that the listeners of a namespace select, in total. Each is a place in memory.
+pub(crate) const MOST_SELECTED: usize = 32 << 10;
+/// Params that the bindings of a trigger give values.
+pub(crate) const MOST_BOUND_PARAMS: usize = 1024;
+/// Names and values of these params, in bytes. They are resolved for each event.
+pub(crate) const LARGEST_BINDINGS: usize = 256 << 10;
 
 /// Interceptors of a trigger or group. Each may ask another server about each event.
 pub(crate) const MOST_INTERCEPTORS: usize = 32;
@@ -202,4 +213,35 @@ pub const LIMITS: &[Limit] = &[
         DEEPEST_PAYLOAD,
         "400, or its triggers do not run if the listener does not check payloads",
     ),
+    Limit::count("interceptors of a trigger", MOST_INTERCEPTORS, TRIGGER),
+    Limit::bytes("parameters of an interceptor", LARGEST_PARAMS, TRIGGER),
+    Limit::count("items of a list in an interceptor's parameters", MOST_PARAM_ITEMS, TRIGGER),
+    Limit::bytes("item of such a list, or value of a webhook's header", LONGEST_PARAM_ITEM, TRIGGER),
+    Limit::bytes("extensions that interceptors add to an event", LARGEST_EXTENSIONS, STOPS),
+    Limit::bytes("answer of an interceptor", LARGEST_ANSWER, STOPS),
+    Limit::bytes("answer of a legacy webhook interceptor", LARGEST_WEBHOOK_ANSWER, STOPS),
+    Limit::count("headers of a legacy webhook interceptor", MOST_WEBHOOK_HEADERS, TRIGGER),
+    Limit::bytes("URL of an interceptor", LONGEST_CALL_URL, TRIGGER),
+    Limit::bytes("`caBundle` of an interceptor", LARGEST_CA_BUNDLE, TRIGGER),
+    Limit::time("call of an interceptor that an annotation sets", LONGEST_CALL, "the annotation has no effect"),
+    Limit::count(
+        "retries of an interceptor that an annotation sets",
+        MOST_CALL_RETRIES as usize,
+        "the annotation has no effect",
+    ),
+    Limit::time("age of a signature of Slack", SLACK_CLOCK_SKEW, STOPS),
+    Limit::bytes("file `OWNERS` of a repository", LARGEST_OWNERS_FILE, STOPS),
+    Limit::count("objects of Tekton Triggers in a namespace", MOST_LISTENER_OBJECTS, "further ones are not read"),
+    Limit::bytes(
+        "objects of Tekton Triggers of a namespace together",
+        LARGEST_LISTENER_OBJECTS,
+        "further ones are not read",
+    ),
+    Limit::count(
+        "Triggers that the listeners of a namespace select together",
+        MOST_SELECTED,
+        "the others do not run; the listener says so",
+    ),
+    Limit::count("params that the bindings of a trigger give values", MOST_BOUND_PARAMS, "the trigger is broken"),
+    Limit::bytes("params of the bindings of a trigger together", LARGEST_BINDINGS, "the trigger is broken"),
 ];

@@ -1,5 +1,45 @@
-//! Tekton's listeners.
+//! The listeners of Tekton: objects of seven kinds, compiled into what an event can start.
+//!
+//! - [`ListenerInventory`]: mutable, fed by apply, delete and retain. [`ListenerSet`]: an immutable snapshot, cheap to
+//!   copy. [`Listener`]: its settings, triggers and groups.
+//! - `catalog`: the objects themselves; each is decoded alone. `compile`: triggers made of them. `writer`: only what
+//!   refers to a changed object is compiled again.
+//! - `selection`: the Triggers that a listener or a group selects. `demand`, `trigger_index`: triggers found by what their
+//!   first interceptor demands, so that those that cannot match cost an event nothing.
+//! - [`ListenerError`]: what is broken, with the object that a person has to change. It goes away when what was missing
+//!   appears.
+//! - `answer`: what senders are told.
+//!
+//! # Namespaces
+//!
+//! Of a trigger in the namespace T that a listener in the namespace E runs:
+//!
+//! | thing | namespace |
+//! |---|---|
+//! | TriggerBinding, TriggerTemplate, Secrets of interceptors, Services of webhooks, service account | T |
+//! | NamespacedInterceptor | T, else E |
+//! | interceptors of a group, with their Secrets and Services | E |
+//! | a Trigger that an entry refers to | E |
 
 mod answer;
+mod catalog;
+mod compile;
+mod demand;
+mod error;
+mod inventory;
+mod listener;
+mod listener_set;
+mod object;
+mod selection;
+mod trigger;
+mod trigger_index;
+mod writer;
 
 pub use self::answer::{Answer, Answering, Arrival, Examined};
+pub use self::error::ListenerError;
+pub use self::inventory::{ListenerInventory, ObjectErrors};
+pub use self::listener::{Listener, ListenerGroup};
+pub use self::listener_set::ListenerSet;
+pub use self::object::ListenerObject;
+pub use self::trigger::{Blueprint, ListenerTrigger, Template};
+pub use self::trigger_index::TriggerPlace;

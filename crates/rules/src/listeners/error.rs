@@ -1,0 +1,53 @@
+use std::fmt;
+
+use super::ListenerObject;
+use crate::rule_error::RuleError;
+
+/// An error in a listener, with the object that a person has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ListenerError {
+    /// The EventListener or the Trigger whose triggers it breaks; the object itself if it cannot be read.
+    pub object: ListenerObject,
+    /// The part of the object, such as `spec.triggers[2]`; empty if it is about the object as a whole.
+    pub path: String,
+    /// The error.
+    #[source]
+    pub error: RuleError,
+}
+
+impl fmt::Display for ListenerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        self.error.fmt(f)
+    }
+}
+
+/// A reference to an object that does not exist. `words` are Tekton's.
+pub(super) fn missing(words: impl fmt::Display, object: &ListenerObject) -> RuleError {
+    let (not_found, kind) = (object.not_found(), object.kind.name());
+    let place = match object.kind.is_namespaced() {
+        true => format!(" in the namespace {}", object.key.namespace),
+        false => String::new(),
+    };
+    let message = format!("{words}: {not_found}; create the {kind}{place}, or correct its name");
+    RuleError::new("TriggerMissingReference", message)
+}
+
+/// An object that is not in the form of its kind.
+pub(super) fn unreadable(error: impl fmt::Display) -> RuleError {
+    RuleError::new("TriggerUnreadableObject", format!("the object cannot be read: {error}"))
+}
+
+/// A selector that is not valid.
+pub(super) fn selector(error: impl fmt::Display) -> RuleError {
+    RuleError::new("TriggerInvalidSelector", format!("the label selector is invalid: {error}; it selects nothing"))
+}
+
+/// The program panicked.
+pub(super) fn panicked() -> RuleError {
+    let message = "the program panicked while it read the object, which is a bug: please report it with this object; the \
+                   object counts for nothing until it is changed";
+    RuleError::new("TriggerCompilerPanicked", message)
+}

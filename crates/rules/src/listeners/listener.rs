@@ -1,0 +1,163 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use imbl::Vector;
+use trigger_api::triggers::{EventListener, Kind};
+use trigger_core::ObjectKey;
+use trigger_expr::Headers;
+
+use super::answer::Answering;
+use super::error::{ListenerError, missing};
+use super::trigger::ListenerTrigger;
+use super::trigger_index::{TriggerIndex, TriggerPlace};
+use super::ListenerObject;
+use crate::interceptors::Chain;
+use crate::limits::{MOST_ERRORS, MOST_SELECTED};
+use crate::rule_error::RuleError;
+
+/// An EventListener with everything that its events run. A copy shares everything.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its namespace and name.
+    pub key: ObjectKey,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// Whether a payload has to be a JSON object or `null`.
+    pub validates_payload: bool,
+    /// The service account as which objects are created, unless a trigger has one of its own.
+    pub service_account: ObjectKey,
+    /// Where CloudEvents about its events are sent.
+    pub cloud_event_uri: Option<Arc<str>>,
+    /// Those that run without a group.
+    pub(super) triggers: TriggerIndex,
+    /// The groups, in order.
+    pub(super) groups: Vector<Arc<ListenerGroup>>,
+    /// The Triggers that entries refer to and that do not exist.
+    pub(super) absent: Arc<BTreeSet<Arc<str>>>,
+    /// Errors in the listener itself.
+    pub(super) errors: Arc<[ListenerError]>,
+    /// Whether Triggers were left out because the listeners of the namespace select too many.
+    pub(super) leaves_out: bool,
+}
+
+/// Interceptors in common, and the triggers behind them.
+#[derive(Debug, Clone)]
+pub struct ListenerGroup {
+    /// Its name, which may be empty.
+    pub name: Arc<str>,
+    /// The namespace of its Secrets and webhooks: that of the listener.
+    pub namespace: Arc<str>,
+    /// The interceptors, or why there is no way to call them.
+    pub chain: Result<Arc<Chain>, RuleError>,
+    pub(super) triggers: TriggerIndex,
+}
+
+impl Listener {
+    /// A listener without its triggers.
+    pub(super) fn new(key: &ObjectKey, object: &EventListener) -> Self {
+        let spec = &object.spec;
+        let pods = spec.resources.as_ref().and_then(|resources| {
+            resources.pointer("/kubernetesResource/spec/template/spec/serviceAccountName")?.as_str()
+        });
+        let account = pods.filter(|name| !name.is_empty()).or(spec.service_account_name.as_deref());
+        Self {
+            key: key.clone(),
+            uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
+            validates_payload: object.validates_payload(),
+            service_account: ObjectKey::new(Arc::clone(&key.namespace), account.unwrap_or("default")),
+            cloud_event_uri: spec.cloud_event_uri.as_deref().map(Arc::from),
+            triggers: TriggerIndex::default(),
+            groups: Vector::new(),
+            absent: Arc::default(),
+            errors: Arc::default(),
+            leaves_out: false,
+        }
+    }
+
+    /// The facts that its answers show.
+    pub fn answering(&self) -> Answering<'_> {
+        Answering { listener: &self.key, uid: &self.uid, validates_payload: self.validates_payload }
+    }
+
+    /// The triggers whose first interceptor a request could pass, in order. All others are [`Self::excluded`].
+    pub fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.candidates(headers)
+    }
+
+    /// The triggers whose first interceptor stops the request by the type of its event, in order. This looks at every
+    /// trigger and is for people who ask why one did not run.
+    pub fn excluded(&self, headers: &Headers) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
+    }
+
+    /// All triggers without a group, in order.
+    pub fn triggers(&self) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.iter()
+    }
+
+    /// The groups, in order.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<ListenerGroup>> {
+        self.groups.iter()
+    }
+
+    /// What keeps parts of it from working: its own errors, and those of its entries. The errors of Triggers are theirs.
+    pub fn errors(&self) -> Vec<ListenerError> {
+        let object = ListenerObject { kind: Kind::EventListener, key: self.key.clone() };
+        let error = |path: String, error| ListenerError { object: object.clone(), path, error };
+        let mut errors = self.errors.to_vec();
+        for name in self.absent.iter() {
+            let trigger = ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
+            let words = format!("Error getting Trigger {name} in Namespace {}", self.key.namespace);
+            errors.push(error("spec.triggers".to_owned(), missing(words, &trigger)));
+        }
+        if self.leaves_out {
+            let message = format!(
+                "the listeners of the namespace select more than {MOST_SELECTED} Triggers together; the others do not run: \
+                 narrow the selectors"
+            );
+            errors.push(error(String::new(), RuleError::new("TriggerTooManySelected", message)));
+        }
+        for (place, group) in self.groups.iter().enumerate() {
+            if let Err(broken) = &group.chain {
+                errors.push(error(format!("spec.triggerGroups[{place}]"), broken.clone()));
+            }
+        }
+        let entries = self.triggers.iter().take_while(|(place, _)| matches!(place, TriggerPlace::Entry(_)));
+        for (_, entry) in entries {
+            errors.extend(entry.errors().map(|broken| error(entry.path.clone(), broken.clone())));
+        }
+        bounded(errors)
+    }
+}
+
+impl ListenerGroup {
+    /// The triggers whose first interceptor a request could pass, in order. The headers are those behind the group's
+    /// interceptors.
+    pub fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.candidates(headers)
+    }
+
+    /// The triggers whose first interceptor stops the request by the type of its event, in order.
+    pub fn excluded(&self, headers: &Headers) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
+    }
+
+    /// All of its triggers, in order.
+    pub fn triggers(&self) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.iter()
+    }
+}
+
+/// The first errors, and one that counts the others.
+pub(super) fn bounded(mut errors: Vec<ListenerError>) -> Vec<ListenerError> {
+    let further = errors.len().saturating_sub(MOST_ERRORS);
+    if further > 0 {
+        errors.truncate(MOST_ERRORS);
+        if let Some(first) = errors.first() {
+            let message = format!("{further} further errors are left out; correct these first");
+            let (object, error) = (first.object.clone(), RuleError::new("TriggerTooManyErrors", message));
+            errors.push(ListenerError { object, path: String::new(), error });
+        }
+    }
+    errors
+}

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+use trigger_api::triggers::TriggerTemplateSpec;
+use trigger_core::ObjectKey;
+
+
+use super::ListenerObject;
+use super::demand::Demand;
+use crate::interceptors::Chain;
+use crate::rule_error::RuleError;
+
+/// A trigger that can be run: an entry of a listener, or a Trigger.
+#[derive(Debug)]
+pub struct ListenerTrigger {
+    /// The object that holds it: the EventListener or the Trigger.
+    pub object: ListenerObject,
+    /// The part of that object, such as `spec.triggers[2]`; empty for a Trigger.
+    pub path: String,
+    /// Its name, which may be empty for an entry.
+    pub name: Arc<str>,
+    /// Its namespace: bindings, template, Secrets and objects without a namespace are there.
+    pub namespace: Arc<str>,
+    /// The service account of its own. Without one, that of the listener counts.
+    pub service_account: Option<ObjectKey>,
+    /// The interceptors, or why there is no way to call them.
+    pub chain: Result<Arc<Chain>, RuleError>,
+    /// What it creates, or why it cannot.
+    pub blueprint: Result<Arc<Blueprint>, RuleError>,
+    /// Errors in annotations, which count as absent.
+    pub(super) hints: Box<[RuleError]>,
+    /// What its first interceptor demands.
+    pub(super) demand: Demand,
+}
+
+/// The bindings and the template of a trigger.
+#[derive(Debug)]
+pub struct Blueprint {
+    /// The parameters of each binding, in order. Triggers share those of one object.
+    bindings: Vec<Arc<[Param]>>,
+    /// The template.
+    pub template: Arc<Template>,
+}
+
+/// A parameter with its value, in which expressions stand.
+#[derive(Debug, Clone)]
+pub struct Param { pub name: String, pub value: String }
+/// A parameter that a template declares.
+#[derive(Debug, Clone)]
+pub struct ParamSpec { pub name: String, pub default: Option<String> }
+
+/// The template of a trigger.
+#[derive(Debug)]
+pub struct Template {
+    /// The parameters that it declares.
+    pub params: Vec<ParamSpec>,
+    /// The objects to create, in order.
+    pub resource_templates: Vec<Value>,
+    /// Whether quotes in values are escaped once more.
+    pub old_escape: bool,
+}
+
+impl ListenerTrigger {
+    /// The errors that keep it from running, and those in its annotations.
+    pub fn errors(&self) -> impl Iterator<Item = &RuleError> {
+        self.chain.as_ref().err().into_iter().chain(self.blueprint.as_ref().err()).chain(&self.hints)
+    }
+}
+
+impl Template {
+    pub(super) fn new(spec: TriggerTemplateSpec, old_escape: bool) -> Self {
+        let params = spec.params.into_iter().map(|param| ParamSpec { name: param.name, default: param.default });
+        Self { params: params.collect(), resource_templates: spec.resource_templates, old_escape }
+    }
+}
+
+impl Blueprint {
+    pub(super) fn new(bindings: Vec<Arc<[Param]>>, template: Arc<Template>) -> Self {
+        Self { bindings, template }
+    }
+}

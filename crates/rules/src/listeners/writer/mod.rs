@@ -1,0 +1,214 @@
+//! The state behind the snapshots of listeners.
+
+mod compiling;
+mod placing;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use serde_json::Value;
+use trigger_api::triggers::{EventListener, Kind};
+use trigger_core::ObjectKey;
+
+use super::catalog::Catalog;
+use super::error::{ListenerError, panicked};
+use super::inventory::ObjectErrors;
+use super::listener::{Listener, bounded};
+use super::selection::Selection;
+use super::trigger::ListenerTrigger;
+use super::trigger_index::TriggerPlace;
+use super::{ListenerObject, ListenerSet};
+use crate::rule_error::RuleError;
+
+/// The state behind the snapshots. A change costs what refers to the changed object, and no more.
+#[derive(Default)]
+pub(super) struct Writer {
+    catalog: Catalog,
+    listeners: BTreeMap<ObjectKey, State>,
+    /// The Triggers, compiled; and those that a listener of another namespace sees with other interceptors.
+    triggers: BTreeMap<(ObjectKey, Variant), Arc<ListenerTrigger>>,
+    /// What refers to an object.
+    users: HashMap<ListenerObject, BTreeSet<User>>,
+    /// The objects that each of these refers to.
+    uses: HashMap<User, Box<[ListenerObject]>>,
+    /// The listeners that hold a Trigger.
+    holders: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// The listeners that could select Triggers of a namespace.
+    reach: HashMap<Arc<str>, BTreeSet<ObjectKey>>,
+    /// The listeners that could select Triggers of any namespace.
+    reach_all: BTreeSet<ObjectKey>,
+    /// How many Triggers the listeners of a namespace hold.
+    held: HashMap<Arc<str>, usize>,
+    /// The namespaces whose listeners hold fewer Triggers than before.
+    freed: BTreeSet<Arc<str>>,
+    /// The errors of objects that cannot be read.
+    unreadable: HashMap<ListenerObject, RuleError>,
+    snapshot: ListenerSet,
+    /// The listeners that are others than those in the snapshot.
+    changed: BTreeSet<ObjectKey>,
+    /// The objects whose errors may be others than those in the snapshot.
+    touched: BTreeSet<ListenerObject>,
+}
+
+/// The namespace of the listeners for which a Trigger was compiled; `None` for those of its own namespace, and for all if
+/// it has no namespaced interceptors.
+type Variant = Option<Arc<str>>;
+
+/// What refers to an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum User {
+    Trigger(ObjectKey, Variant),
+    Entry(ObjectKey, u32),
+    Group(ObjectKey, u32),
+}
+
+/// A listener with what selects its triggers.
+struct State {
+    object: Arc<EventListener>,
+    /// The Triggers that entries refer to.
+    referred: BTreeSet<Arc<str>>,
+    selection: Selection,
+    groups: Vec<Selection>,
+    listener: Listener,
+}
+
+impl Writer {
+    pub(super) fn snapshot(&self) -> &ListenerSet {
+        &self.snapshot
+    }
+
+    /// Takes an object as it is now.
+    pub(super) fn apply(&mut self, id: &ListenerObject, object: Value) {
+        // A panic while an object is decoded is an error of this object.
+        let put = catch_unwind(AssertUnwindSafe(|| self.catalog.put(id, object)));
+        match put.unwrap_or_else(|_| Err(panicked())) {
+            Ok(()) => self.unreadable.remove(id),
+            Err(error) => self.unreadable.insert(id.clone(), error),
+        };
+        self.update(id);
+    }
+
+    /// Forgets an object.
+    pub(super) fn delete(&mut self, id: &ListenerObject) {
+        self.catalog.remove(id);
+        self.unreadable.remove(id);
+        self.update(id);
+    }
+
+    /// Forgets the objects of a kind that are not among those listed.
+    pub(super) fn retain(&mut self, kind: Kind, namespace: Option<&str>, listed: &HashSet<ObjectKey>) {
+        let known = self.catalog.ids().chain(self.unreadable.keys());
+        let gone: BTreeSet<_> = known
+            .filter(|id| id.kind == kind && namespace.is_none_or(|namespace| *namespace == *id.key.namespace))
+            .filter(|id| !listed.contains(&id.key))
+            .cloned()
+            .collect();
+        for id in &gone {
+            self.delete(id);
+        }
+    }
+
+    /// Brings the snapshot up to date, and returns the objects whose errors changed.
+    pub(super) fn publish(&mut self) -> Vec<ObjectErrors> {
+        self.refill();
+        for key in std::mem::take(&mut self.changed) {
+            self.touched.insert(ListenerObject { kind: Kind::EventListener, key: key.clone() });
+            match self.listeners.get(&key) {
+                Some(state) => self.snapshot.listeners.insert(key, Arc::new(state.listener.clone())),
+                None => self.snapshot.listeners.remove(&key),
+            };
+        }
+        let mut changed = Vec::new();
+        for object in std::mem::take(&mut self.touched) {
+            let errors: Arc<[_]> = self.errors_of(&object).into();
+            if self.snapshot.errors_of(&object) == &*errors {
+                continue;
+            }
+            if errors.is_empty() {
+                self.snapshot.errors.remove(&object);
+            } else {
+                self.snapshot.errors.insert(object.clone(), Arc::clone(&errors));
+            }
+            changed.push(ObjectErrors { object, errors });
+        }
+        changed
+    }
+
+    fn errors_of(&self, object: &ListenerObject) -> Vec<ListenerError> {
+        if let Some(error) = self.unreadable.get(object) {
+            return vec![ListenerError { object: object.clone(), path: String::new(), error: error.clone() }];
+        }
+        match object.kind {
+            Kind::EventListener => self.listeners.get(&object.key).map_or(Vec::new(), |state| state.listener.errors()),
+            Kind::Trigger => {
+                let mut errors: Vec<ListenerError> = Vec::new();
+                for trigger in self.variants_in_use(&object.key) {
+                    for error in trigger.errors() {
+                        let path = String::new();
+                        let error = ListenerError { object: object.clone(), path, error: error.clone() };
+                        if !errors.contains(&error) {
+                            errors.push(error);
+                        }
+                    }
+                }
+                bounded(errors)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Compiles what an object is, and what refers to it.
+    fn update(&mut self, id: &ListenerObject) {
+        self.touched.insert(id.clone());
+        match id.kind {
+            Kind::EventListener => self.update_listener(&id.key),
+            Kind::Trigger => self.update_trigger(&id.key),
+            _ => {
+                let keeps_chain = !matches!(id.kind, Kind::ClusterInterceptor | Kind::Interceptor);
+                for user in self.users.get(id).cloned().unwrap_or_default() {
+                    self.update_user(&user, keeps_chain);
+                }
+            }
+        }
+    }
+
+    fn update_user(&mut self, user: &User, keeps_chain: bool) {
+        match user {
+            User::Trigger(key, variant) => {
+                let Some(trigger) = self.catalog.trigger(key).cloned() else { return };
+                let id = (key.clone(), variant.clone());
+                let earlier = self.triggers.get(&id).filter(|_| keeps_chain);
+                let chain = earlier.map(|earlier| earlier.chain.clone());
+                let compiled = self.compile_trigger(key, &trigger, variant.as_ref(), chain);
+                self.triggers.insert(id, compiled);
+                self.touched.insert(ListenerObject { kind: Kind::Trigger, key: key.clone() });
+                for listener in self.holders.get(key).cloned().unwrap_or_default() {
+                    self.place(&listener, key);
+                }
+            }
+            User::Entry(listener, index) => {
+                let Some(state) = self.listeners.get(listener) else { return };
+                let place = TriggerPlace::Entry(*index);
+                let earlier = state.listener.triggers.get(&place).filter(|_| keeps_chain);
+                let chain = earlier.map(|earlier| earlier.chain.clone());
+                let object = Arc::clone(&state.object);
+                let compiled = self.compile_entry(listener, &object, *index, chain);
+                if let (Some(compiled), Some(state)) = (compiled, self.listeners.get_mut(listener)) {
+                    state.listener.triggers.insert(&place, compiled);
+                    self.changed.insert(listener.clone());
+                }
+            }
+            User::Group(listener, index) => {
+                let Some(state) = self.listeners.get(listener) else { return };
+                let object = Arc::clone(&state.object);
+                let chain = self.compile_group(listener, &object, *index);
+                let Some(state) = self.listeners.get_mut(listener) else { return };
+                if let Some(group) = state.listener.groups.get_mut(*index as usize) {
+                    Arc::make_mut(group).chain = chain;
+                    self.changed.insert(listener.clone());
+                }
+            }
+        }
+    }
+}
