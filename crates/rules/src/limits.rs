@@ -89,9 +89,7 @@ pub(crate) const MOST_LISTENER_OBJECTS: usize = 8192;
 pub(crate) const LARGEST_LISTENER_OBJECTS: usize = 32 << 20;
 /// Triggers that the listeners of a namespace select, in total. Each is a place in memory.
 pub(crate) const MOST_SELECTED: usize = 32 << 10;
-/// Params that the bindings of a trigger give values.
-pub(crate) const MOST_BOUND_PARAMS: usize = 1024;
-/// Names and values of these params, in bytes. They are resolved for each event.
+/// Names and values of all params of a trigger's bindings, in bytes. They are resolved for each event.
 pub(crate) const LARGEST_BINDINGS: usize = 256 << 10;
 
 /// Interceptors of a trigger or group. Each may ask another server about each event.
@@ -223,7 +221,11 @@ pub const LIMITS: &[Limit] = &[
     Limit::count("headers of a legacy webhook interceptor", MOST_WEBHOOK_HEADERS, TRIGGER),
     Limit::bytes("URL of an interceptor", LONGEST_CALL_URL, TRIGGER),
     Limit::bytes("`caBundle` of an interceptor", LARGEST_CA_BUNDLE, TRIGGER),
-    Limit::time("call of an interceptor that an annotation sets", LONGEST_CALL, "the annotation has no effect"),
+    Limit::time(
+        "call of an interceptor that an annotation sets",
+        LONGEST_CALL,
+        "the annotation has no effect",
+    ),
     Limit::count(
         "retries of an interceptor that an annotation sets",
         MOST_CALL_RETRIES as usize,
@@ -231,7 +233,11 @@ pub const LIMITS: &[Limit] = &[
     ),
     Limit::time("age of a signature of Slack", SLACK_CLOCK_SKEW, STOPS),
     Limit::bytes("file `OWNERS` of a repository", LARGEST_OWNERS_FILE, STOPS),
-    Limit::count("objects of Tekton Triggers in a namespace", MOST_LISTENER_OBJECTS, "further ones are not read"),
+    Limit::count(
+        "objects of Tekton Triggers in a namespace",
+        MOST_LISTENER_OBJECTS,
+        "further ones are not read",
+    ),
     Limit::bytes(
         "objects of Tekton Triggers of a namespace together",
         LARGEST_LISTENER_OBJECTS,
@@ -242,6 +248,5 @@ pub const LIMITS: &[Limit] = &[
         MOST_SELECTED,
         "the others do not run; the listener says so",
     ),
-    Limit::count("params that the bindings of a trigger give values", MOST_BOUND_PARAMS, "the trigger is broken"),
-    Limit::bytes("params of the bindings of a trigger together", LARGEST_BINDINGS, "the trigger is broken"),
+    Limit::bytes("params of the bindings of a trigger together", LARGEST_BINDINGS, TRIGGER),
 ];

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use trigger_api::triggers::{
-    ClientConfig, ClusterInterceptor, ClusterTriggerBinding, DecodeError, EventListener, Interceptor, Kind, Trigger,
-    TriggerBinding, TriggerTemplate,
+    ClientConfig, ClusterInterceptor, ClusterTriggerBinding, DecodeError, EventListener, Interceptor, Kind,
+    Trigger, TriggerBinding, TriggerTemplate,
 };
 use trigger_core::ObjectKey;
+use trigger_expr::params::Param;
 
 use super::ListenerObject;
 use super::error::unreadable;
-use super::trigger::{Param, Template};
+use super::trigger::Template;
 use crate::interceptors::{Address, AddressError};
 use crate::limits::{LARGEST_LISTENER_OBJECTS, MOST_LISTENER_OBJECTS};
 use crate::rule_error::RuleError;
@@ -119,12 +120,16 @@ impl Catalog {
     }
 
     /// The Triggers of a namespace, or all, that can be read.
-    pub(super) fn triggers(&self, namespace: Option<&Arc<str>>) -> impl Iterator<Item = (&ObjectKey, &Arc<Trigger>)> {
+    pub(super) fn triggers(
+        &self,
+        namespace: Option<&Arc<str>>,
+    ) -> impl Iterator<Item = (&ObjectKey, &Arc<Trigger>)> {
         let first = ListenerObject::new(Kind::Trigger, namespace.cloned().unwrap_or_default(), "");
         let namespace = namespace.cloned();
         let from = self.objects.range((Bound::Included(first), Bound::Unbounded));
         from.take_while(move |(id, _)| {
-            id.kind == Kind::Trigger && namespace.as_ref().is_none_or(|namespace| *namespace == id.key.namespace)
+            id.kind == Kind::Trigger
+                && namespace.as_ref().is_none_or(|namespace| *namespace == id.key.namespace)
         })
         .filter_map(|(id, stored)| match &stored.object {
             Ok(Object::Trigger(trigger)) => Some((&id.key, trigger)),
@@ -141,7 +146,9 @@ fn decode(kind: Kind, object: Value) -> Result<Object, DecodeError> {
         Kind::EventListener => Object::EventListener(Arc::new(EventListener::try_from(object)?)),
         Kind::Trigger => Object::Trigger(Arc::new(Trigger::try_from(object)?)),
         Kind::TriggerBinding => Object::Binding(params(TriggerBinding::try_from(object)?.spec.params)),
-        Kind::ClusterTriggerBinding => Object::Binding(params(ClusterTriggerBinding::try_from(object)?.spec.params)),
+        Kind::ClusterTriggerBinding => {
+            Object::Binding(params(ClusterTriggerBinding::try_from(object)?.spec.params))
+        }
         Kind::TriggerTemplate => {
             let template = TriggerTemplate::try_from(object)?;
             let old_escape = template.escapes_quotes();

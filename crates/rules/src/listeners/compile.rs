@@ -1,6 +1,6 @@
 //! Makes triggers that can be run of objects, and finds the objects that they refer to.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -8,18 +8,21 @@ use trigger_api::triggers::{
     HeaderValue, InterceptorRef, Kind, TriggerInterceptor, TriggerSpec, TriggerSpecBinding,
 };
 use trigger_core::ObjectKey;
+use trigger_expr::jsonpath::ParseError;
+use trigger_expr::params::{Bindings, Param, ParamsError};
 
 use super::ListenerObject;
 use super::catalog::{Catalog, InterceptorAddress, Object};
 use super::demand::Demand;
 use super::error::missing;
-use super::trigger::{Blueprint, ListenerTrigger, Param, Template};
+use super::trigger::{Blueprint, ListenerTrigger, Template};
 use crate::interceptors::{
-    Address, CallSettings, Chain, ChainScope, Declaration, Reference, ServiceRef, TriggerId, WebhookDeclaration,
-    core_names,
+    Address, CallSettings, Chain, ChainScope, Declaration, Reference, ServiceRef, TriggerId,
+    WebhookDeclaration, core_names,
 };
-use crate::limits::{LARGEST_BINDINGS, MOST_BOUND_PARAMS};
+use crate::limits::{LARGEST_BINDINGS, MOST_ERRORS};
 use crate::rule_error::RuleError;
+use crate::text::quoted;
 
 /// A trigger's source: where it stands and in whose listener.
 #[derive(Clone, Copy)]
@@ -45,9 +48,11 @@ impl Source<'_> {
 
     /// The objects that its trigger refers to, and that would count if they existed.
     pub(super) fn references(&self) -> Vec<ListenerObject> {
-        let bindings = self.spec.bindings.iter().filter_map(|binding| binding_reference(binding, self.namespace()));
+        let bindings =
+            self.spec.bindings.iter().filter_map(|binding| binding_reference(binding, self.namespace()));
         let template = self.spec.template.as_ref().and_then(|template| template.reference.as_deref());
-        let template = template.map(|name| ListenerObject::new(Kind::TriggerTemplate, self.namespace().clone(), name));
+        let template =
+            template.map(|name| ListenerObject::new(Kind::TriggerTemplate, self.namespace().clone(), name));
         let interceptors = interceptor_references(&self.spec.interceptors, self.namespace(), self.listener);
         bindings.chain(template).chain(interceptors).collect()
     }
@@ -59,7 +64,7 @@ impl Source<'_> {
         chain: Option<Result<Arc<Chain>, RuleError>>,
     ) -> ListenerTrigger {
         let namespace = self.namespace();
-        let (settings, hints) = settings(self.annotations);
+        let (settings, mut hints) = settings(self.annotations);
         let chain = chain.unwrap_or_else(|| {
             let (scope, name) = (ChainScope::Trigger, self.name.into());
             let id = TriggerId { scope, namespace: Arc::clone(namespace), name };
@@ -67,13 +72,15 @@ impl Source<'_> {
         });
         let is_core = |name: &str| !leads_elsewhere(catalog, name);
         let account = self.spec.service_account_name.as_deref();
+        let blueprint = self.blueprint(catalog).map(Arc::new);
+        hints.extend(blueprint.iter().flat_map(|blueprint| useless_expressions(blueprint)));
         ListenerTrigger {
             object: self.object.clone(),
             path: self.path.to_owned(),
             name: self.name.into(),
             namespace: Arc::clone(namespace),
             service_account: account.map(|name| ObjectKey::new(Arc::clone(namespace), name)),
-            blueprint: self.blueprint(catalog).map(Arc::new),
+            blueprint,
             demand: if chain.is_ok() { Demand::of(&self.spec.interceptors, is_core) } else { Demand::Any },
             chain,
             hints: hints.into(),
@@ -96,7 +103,7 @@ impl Source<'_> {
     }
 
     fn blueprint(&self, catalog: &Catalog) -> Result<Blueprint, RuleError> {
-        let bindings = self.bindings(catalog)?;
+        let (bindings, bytes) = self.bindings(catalog)?;
         let Some(template) = &self.spec.template else {
             let message = "the trigger has neither a template nor a triggerRef: add one of them";
             return Err(RuleError::new("TriggerWithoutTemplate", message));
@@ -112,48 +119,63 @@ impl Source<'_> {
                 }
             }
         };
-        Ok(Blueprint::new(bindings, template))
+        Ok(Blueprint { bindings, bytes, template })
     }
 
-    /// The parameters of the bindings, each name once.
-    fn bindings(&self, catalog: &Catalog) -> Result<Vec<Arc<[Param]>>, RuleError> {
-        let mut found: Vec<Arc<[Param]>> = Vec::new();
+    /// The parameters of all bindings, and their bytes.
+    fn bindings(&self, catalog: &Catalog) -> Result<(Bindings, usize), RuleError> {
+        let mut params: Vec<Param> = Vec::new();
+        let mut bytes = 0;
         for binding in &self.spec.bindings {
-            if let Some(object) = binding_reference(binding, self.namespace()) {
-                let Some(Object::Binding(params)) = catalog.get(&object) else {
+            let own;
+            let found: &[Param] = if let Some(object) = binding_reference(binding, self.namespace()) {
+                let Some(Object::Binding(found)) = catalog.get(&object) else {
                     let kind = object.kind.name();
-                    let words = format_args!("failed to resolve bindings: error getting {kind} {}", object.key.name);
+                    let words =
+                        format_args!("failed to resolve bindings: error getting {kind} {}", object.key.name);
                     return Err(missing(words, &object));
                 };
-                found.push(Arc::clone(params));
+                found
             } else if let Some(value) = &binding.value {
-                found.push(Arc::new([Param { name: binding.name.clone(), value: value.clone() }]));
+                own = [Param { name: binding.name.clone(), value: value.clone() }];
+                &own
             } else {
                 let message = "invalid binding: it needs a ref, or a name and a value";
                 return Err(RuleError::new("TriggerInvalidBinding", message));
+            };
+            bytes += found.iter().map(|param| param.name.len() + param.value.len()).sum::<usize>();
+            if bytes > LARGEST_BINDINGS {
+                let most = LARGEST_BINDINGS >> 10;
+                let message =
+                    format!("the bindings of the trigger have more than {most} KiB: bind fewer params");
+                return Err(RuleError::new("TriggerTooManyParams", message));
             }
+            params.extend_from_slice(found);
         }
-        let mut names = HashSet::new();
-        let mut bytes = 0;
-        for Param { name, value } in found.iter().flat_map(|params| params.iter()) {
-            if !names.insert(name.as_str()) {
-                let message = format!("duplicate param name: {name}; remove all but one of its bindings");
-                return Err(RuleError::new("TriggerDuplicateParam", message));
-            }
-            bytes += name.len() + value.len();
-        }
-        if names.len() > MOST_BOUND_PARAMS || bytes > LARGEST_BINDINGS {
-            let message = format!(
-                "the bindings of the trigger have {} params of {} KiB, at most {MOST_BOUND_PARAMS} of {} KiB are permitted: \
-                 bind fewer",
-                names.len(),
-                bytes.div_ceil(1 << 10),
-                LARGEST_BINDINGS >> 10
-            );
-            return Err(RuleError::new("TriggerTooManyParams", message));
-        }
-        Ok(found)
+        let bindings = Bindings::compile(&params).map_err(|error| match error {
+            ParamsError::Duplicate(_) => RuleError::new(
+                "TriggerDuplicateParam",
+                format!("{error}; remove all of its bindings but one"),
+            ),
+            error => RuleError::new("TriggerInvalidBinding", error.to_string()),
+        })?;
+        Ok((bindings, bytes))
     }
+}
+
+/// Expressions that can have no value, in params without a default.
+fn useless_expressions(blueprint: &Blueprint) -> Vec<RuleError> {
+    let params = &blueprint.template.params;
+    let has_default = |name| params.iter().any(|param| param.name == name && param.default.is_some());
+    let faults = blueprint.bindings.faults().filter(|(name, _)| !has_default(*name));
+    let hint = |(name, error): (&str, &ParseError)| {
+        let message = format!(
+            "no event can run the trigger: an expression of the param {} is wrong: {error}",
+            quoted(name)
+        );
+        RuleError::hint("TriggerInvalidExpression", message)
+    };
+    faults.take(MOST_ERRORS).map(hint).collect()
 }
 
 fn binding_reference(binding: &TriggerSpecBinding, namespace: &Arc<str>) -> Option<ListenerObject> {
@@ -218,7 +240,8 @@ impl<'a> Parts<'a> {
         namespace: &Arc<str>,
         listener: &Arc<str>,
     ) -> Result<Self, RuleError> {
-        let params = interceptor.params.iter().map(|param| (param.name.clone(), param.value.clone())).collect();
+        let params =
+            interceptor.params.iter().map(|param| (param.name.clone(), param.value.clone())).collect();
         let webhook = interceptor.webhook.as_ref();
         let headers = webhook.into_iter().flat_map(|webhook| &webhook.header).map(|header| {
             let value = match &header.value {
@@ -228,7 +251,8 @@ impl<'a> Parts<'a> {
             (header.name.as_str(), value)
         });
         let reference = interceptor.reference.as_ref().filter(|_| webhook.is_none());
-        let address = reference.map(|reference| address_of(reference, catalog, namespace, listener)).transpose()?;
+        let address =
+            reference.map(|reference| address_of(reference, catalog, namespace, listener)).transpose()?;
         Ok(Self { params, address: address.flatten(), headers: headers.collect() })
     }
 
@@ -257,7 +281,12 @@ fn declaration<'a>(
         }),
         headers,
     });
-    Declaration { name: interceptor.name.as_deref().unwrap_or_default(), reference, params: &parts.params, webhook }
+    Declaration {
+        name: interceptor.name.as_deref().unwrap_or_default(),
+        reference,
+        params: &parts.params,
+        webhook,
+    }
 }
 
 /// Where an interceptor is; `None` for one that works in process.
@@ -277,7 +306,8 @@ fn address_of(
         Some(Object::Interceptor(InterceptorAddress::Core)) => Ok(None),
         Some(Object::Interceptor(InterceptorAddress::Remote(address))) => Ok(Some(address.clone())),
         Some(Object::Interceptor(InterceptorAddress::Absent)) => {
-            let message = format!("{words}: interceptor URL was nil; set clientConfig.url or clientConfig.service");
+            let message =
+                format!("{words}: interceptor URL was nil; set clientConfig.url or clientConfig.service");
             Err(RuleError::new("TriggerInvalidInterceptor", message))
         }
         Some(Object::Interceptor(InterceptorAddress::Invalid(error))) => {

@@ -42,7 +42,10 @@ pub(super) fn unreadable(error: impl fmt::Display) -> RuleError {
 
 /// A selector that is not valid.
 pub(super) fn selector(error: impl fmt::Display) -> RuleError {
-    RuleError::new("TriggerInvalidSelector", format!("the label selector is invalid: {error}; it selects nothing"))
+    RuleError::new(
+        "TriggerInvalidSelector",
+        format!("the label selector is invalid: {error}; it selects nothing"),
+    )
 }
 
 /// The program panicked.

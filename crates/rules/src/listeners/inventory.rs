@@ -51,7 +51,12 @@ impl ListenerInventory {
 
     /// Forgets every object of a kind in `namespace` (or anywhere, if absent) that is not among `listed`: after a fresh
     /// list has been applied, what it did not hold is gone.
-    pub fn retain(&self, kind: Kind, namespace: Option<&str>, listed: &HashSet<ObjectKey>) -> Vec<ObjectErrors> {
+    pub fn retain(
+        &self,
+        kind: Kind,
+        namespace: Option<&str>,
+        listed: &HashSet<ObjectKey>,
+    ) -> Vec<ObjectErrors> {
         self.write(|writer| writer.retain(kind, namespace, listed))
     }
 
@@ -60,6 +65,12 @@ impl ListenerInventory {
         let mut guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         guard.1 = true;
         self.published.store(Some(Arc::new(guard.0.snapshot().clone())));
+    }
+
+    /// Whether nothing is remembered.
+    #[cfg(test)]
+    pub(super) fn is_spotless(&self) -> bool {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).0.is_spotless()
     }
 
     fn write(&self, change: impl FnOnce(&mut Writer)) -> Vec<ObjectErrors> {

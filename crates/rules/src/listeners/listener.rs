@@ -6,11 +6,11 @@ use trigger_api::triggers::{EventListener, Kind};
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
+use super::ListenerObject;
 use super::answer::Answering;
 use super::error::{ListenerError, missing};
 use super::trigger::ListenerTrigger;
 use super::trigger_index::{TriggerIndex, TriggerPlace};
-use super::ListenerObject;
 use crate::interceptors::Chain;
 use crate::limits::{MOST_ERRORS, MOST_SELECTED};
 use crate::rule_error::RuleError;
@@ -86,7 +86,10 @@ impl Listener {
 
     /// The triggers whose first interceptor stops the request by the type of its event, in order. This looks at every
     /// trigger and is for people who ask why one did not run.
-    pub fn excluded(&self, headers: &Headers) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+    pub fn excluded(
+        &self,
+        headers: &Headers,
+    ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
     }
 
@@ -106,7 +109,8 @@ impl Listener {
         let error = |path: String, error| ListenerError { object: object.clone(), path, error };
         let mut errors = self.errors.to_vec();
         for name in self.absent.iter() {
-            let trigger = ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
+            let trigger =
+                ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
             let words = format!("Error getting Trigger {name} in Namespace {}", self.key.namespace);
             errors.push(error("spec.triggers".to_owned(), missing(words, &trigger)));
         }
@@ -138,7 +142,10 @@ impl ListenerGroup {
     }
 
     /// The triggers whose first interceptor stops the request by the type of its event, in order.
-    pub fn excluded(&self, headers: &Headers) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+    pub fn excluded(
+        &self,
+        headers: &Headers,
+    ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
     }
 

@@ -31,6 +31,8 @@ mod listener;
 mod listener_set;
 mod object;
 mod selection;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod trigger_index;
 mod writer;

@@ -98,7 +98,8 @@ impl Requirement {
             }
             (other, _) => {
                 let other = crate::text::quoted(other);
-                let message = format!("{other} is none of the operators `In`, `NotIn`, `Exists`, `DoesNotExist`");
+                let message =
+                    format!("{other} is none of the operators `In`, `NotIn`, `Exists`, `DoesNotExist`");
                 return Err(super::error::selector(message));
             }
         };

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use trigger_api::triggers::TriggerTemplateSpec;
 use trigger_core::ObjectKey;
-
+use trigger_expr::EventInput;
+use trigger_expr::params::{Bindings, ParamSpec, ParamsError, Resolved};
 
 use super::ListenerObject;
 use super::demand::Demand;
@@ -36,18 +37,13 @@ pub struct ListenerTrigger {
 /// The bindings and the template of a trigger.
 #[derive(Debug)]
 pub struct Blueprint {
-    /// The parameters of each binding, in order. Triggers share those of one object.
-    bindings: Vec<Arc<[Param]>>,
+    /// The parameters of all bindings.
+    pub(super) bindings: Bindings,
+    /// The bytes of these.
+    pub(super) bytes: usize,
     /// The template.
     pub template: Arc<Template>,
 }
-
-/// A parameter with its value, in which expressions stand.
-#[derive(Debug, Clone)]
-pub struct Param { pub name: String, pub value: String }
-/// A parameter that a template declares.
-#[derive(Debug, Clone)]
-pub struct ParamSpec { pub name: String, pub default: Option<String> }
 
 /// The template of a trigger.
 #[derive(Debug)]
@@ -69,13 +65,15 @@ impl ListenerTrigger {
 
 impl Template {
     pub(super) fn new(spec: TriggerTemplateSpec, old_escape: bool) -> Self {
-        let params = spec.params.into_iter().map(|param| ParamSpec { name: param.name, default: param.default });
+        let params =
+            spec.params.into_iter().map(|param| ParamSpec { name: param.name, default: param.default });
         Self { params: params.collect(), resource_templates: spec.resource_templates, old_escape }
     }
 }
 
 impl Blueprint {
-    pub(super) fn new(bindings: Vec<Arc<[Param]>>, template: Arc<Template>) -> Self {
-        Self { bindings, template }
+    /// The parameters for an event that has passed the interceptors.
+    pub fn resolve(&self, input: &EventInput<'_>) -> Result<Vec<Resolved>, ParamsError> {
+        self.bindings.resolve(&self.template.params, input)
     }
 }

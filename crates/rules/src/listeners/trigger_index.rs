@@ -71,11 +71,6 @@ impl TriggerIndex {
         self.triggers.iter()
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.triggers.len()
-    }
-
     /// Those whose first interceptor a request could pass, in order. The cost follows from their number, not from that of
     /// all.
     pub(super) fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {

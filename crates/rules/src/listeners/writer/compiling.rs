@@ -4,8 +4,9 @@ use std::sync::Arc;
 use trigger_api::triggers::{EventListener, Kind, Trigger};
 use trigger_core::ObjectKey;
 
-use super::{User, Writer};
-use crate::interceptors::{CallSettings, Chain, ChainScope, TriggerId};
+use super::{Use, User, Writer};
+use crate::interceptors::{Chain, ChainScope, TriggerId};
+use crate::limits::{ALLOWANCE, LARGEST_EXCESS};
 use crate::listeners::ListenerObject;
 use crate::listeners::compile::{Source, compile_chain, interceptor_references, settings};
 use crate::listeners::error::panicked;
@@ -45,7 +46,8 @@ impl Writer {
         let path = format!("spec.triggers[{index}]");
         let name = spec.name.as_deref().unwrap_or_default();
         let annotations = listener.metadata.annotations.as_ref();
-        let source = Source { object: &object, path: &path, name, spec, annotations, listener: &key.namespace };
+        let source =
+            Source { object: &object, path: &path, name, spec, annotations, listener: &key.namespace };
         Some(self.compile(User::Entry(key.clone(), index), source, chain))
     }
 
@@ -69,9 +71,36 @@ impl Writer {
 
     /// A panic while a trigger is compiled is an error of this trigger.
     fn compile(&mut self, user: User, source: Source<'_>, chain: Option<Compiled>) -> Arc<ListenerTrigger> {
-        self.register(user, source.references());
+        self.register(user.clone(), source.references());
         let compiled = catch_unwind(AssertUnwindSafe(|| source.compile(&self.catalog, chain)));
-        Arc::new(compiled.unwrap_or_else(|_| source.broken(&panicked())))
+        let mut trigger = compiled.unwrap_or_else(|_| source.broken(&panicked()));
+        let bytes = trigger.blueprint.as_ref().map_or(0, |blueprint| blueprint.bytes);
+        if let Err(error) = self.take_excess(&user, source.listener, bytes.saturating_sub(ALLOWANCE)) {
+            trigger.blueprint = Err(error);
+        }
+        Arc::new(trigger)
+    }
+
+    /// Counts the memory of a trigger's parameters, unless the namespace has no room for them.
+    fn take_excess(&mut self, user: &User, namespace: &Arc<str>, excess: usize) -> Result<(), RuleError> {
+        if excess == 0 {
+            return Ok(());
+        }
+        let taken = self.excess.entry(Arc::clone(namespace)).or_default();
+        if *taken + excess > LARGEST_EXCESS {
+            let message = format!(
+                "the params of triggers with large bindings take {} MiB of memory in the namespace, and this trigger needs \
+                 {} KiB more; make them smaller, then change this trigger",
+                *taken >> 20,
+                excess.div_ceil(1 << 10)
+            );
+            return Err(RuleError::new("TriggerNamespaceTooLarge", message));
+        }
+        *taken += excess;
+        if let Some(used) = self.uses.get_mut(user) {
+            used.excess = Some((Arc::clone(namespace), excess));
+        }
+        Ok(())
     }
 
     /// Notes the objects that something refers to.
@@ -80,16 +109,24 @@ impl Writer {
         for object in &references {
             self.users.entry(object.clone()).or_default().insert(user.clone());
         }
-        self.uses.insert(user, references.into());
+        self.uses.insert(user, Use { references: references.into(), excess: None });
     }
 
     /// Forgets the objects that something refers to.
     pub(super) fn unregister(&mut self, user: &User) {
-        for object in self.uses.remove(user).unwrap_or_default() {
+        let Use { references, excess } = self.uses.remove(user).unwrap_or_default();
+        for object in references {
             let Some(users) = self.users.get_mut(&object) else { continue };
             users.remove(user);
             if users.is_empty() {
                 self.users.remove(&object);
+            }
+        }
+        let Some((namespace, excess)) = excess else { return };
+        if let Some(taken) = self.excess.get_mut(&namespace) {
+            *taken = taken.saturating_sub(excess);
+            if *taken == 0 {
+                self.excess.remove(&namespace);
             }
         }
     }

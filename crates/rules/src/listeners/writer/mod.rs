@@ -31,7 +31,11 @@ pub(super) struct Writer {
     /// What refers to an object.
     users: HashMap<ListenerObject, BTreeSet<User>>,
     /// The objects that each of these refers to.
-    uses: HashMap<User, Box<[ListenerObject]>>,
+    uses: HashMap<User, Use>,
+    /// The memory that the parameters of triggers take for the listeners of a namespace, beyond [`ALLOWANCE`] each.
+    ///
+    /// [`ALLOWANCE`]: crate::limits::ALLOWANCE
+    excess: HashMap<Arc<str>, usize>,
     /// The listeners that hold a Trigger.
     holders: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
     /// The listeners that could select Triggers of a namespace.
@@ -63,6 +67,14 @@ enum User {
     Group(ObjectKey, u32),
 }
 
+/// The objects that something refers to, and the memory that it takes.
+#[derive(Default)]
+struct Use {
+    references: Box<[ListenerObject]>,
+    /// The namespace that pays, and the bytes beyond the allowance.
+    excess: Option<(Arc<str>, usize)>,
+}
+
 /// A listener with what selects its triggers.
 struct State {
     object: Arc<EventListener>,
@@ -76,6 +88,25 @@ struct State {
 impl Writer {
     pub(super) fn snapshot(&self) -> &ListenerSet {
         &self.snapshot
+    }
+
+    /// Whether nothing is remembered.
+    #[cfg(test)]
+    pub(super) fn is_spotless(&self) -> bool {
+        let Self {
+            catalog, listeners, triggers, users, uses, excess, holders, reach, reach_all, held, ..
+        } = self;
+        catalog.ids().next().is_none()
+            && listeners.is_empty()
+            && triggers.is_empty()
+            && users.is_empty()
+            && uses.is_empty()
+            && excess.is_empty()
+            && holders.is_empty()
+            && reach.is_empty()
+            && reach_all.is_empty()
+            && held.is_empty()
+            && self.unreadable.is_empty()
     }
 
     /// Takes an object as it is now.
@@ -140,7 +171,9 @@ impl Writer {
             return vec![ListenerError { object: object.clone(), path: String::new(), error: error.clone() }];
         }
         match object.kind {
-            Kind::EventListener => self.listeners.get(&object.key).map_or(Vec::new(), |state| state.listener.errors()),
+            Kind::EventListener => {
+                self.listeners.get(&object.key).map_or(Vec::new(), |state| state.listener.errors())
+            }
             Kind::Trigger => {
                 let mut errors: Vec<ListenerError> = Vec::new();
                 for trigger in self.variants_in_use(&object.key) {

@@ -137,19 +137,25 @@ impl Writer {
         if !is_wanted && !is_referred && !self.is_held_by(key, listener) {
             return;
         }
-        let compiled =
-            trigger.filter(|_| is_wanted).map(|trigger| self.compiled_for(key, &trigger, &listener.namespace));
+        let compiled = trigger
+            .filter(|_| is_wanted)
+            .map(|trigger| self.compiled_for(key, &trigger, &listener.namespace));
         self.changed.insert(listener.clone());
         let Some(state) = self.listeners.get_mut(listener) else { return };
         if is_referred && state.listener.absent.contains(&key.name) == is_wanted {
             let absent = Arc::make_mut(&mut state.listener.absent);
-            if is_wanted { absent.remove(&key.name) } else { absent.insert(Arc::clone(&key.name)) };
+            if is_wanted {
+                absent.remove(&key.name)
+            } else {
+                absent.insert(Arc::clone(&key.name))
+            };
         }
         let held = self.held.entry(Arc::clone(&listener.namespace)).or_default();
         let (place, before, mut is_held) = (TriggerPlace::Object(key.clone()), *held, false);
         for (index, is_wanted) in wanted.into_iter().enumerate() {
             let group = index.checked_sub(1).and_then(|group| state.listener.groups.get_mut(group));
-            let triggers = group.map_or(&mut state.listener.triggers, |group| &mut Arc::make_mut(group).triggers);
+            let triggers =
+                group.map_or(&mut state.listener.triggers, |group| &mut Arc::make_mut(group).triggers);
             if triggers.remove(&place).is_some() {
                 *held = held.saturating_sub(1);
             }
@@ -170,7 +176,12 @@ impl Writer {
     }
 
     /// A Trigger as the listeners of a namespace see it.
-    fn compiled_for(&mut self, key: &ObjectKey, trigger: &Trigger, namespace: &Arc<str>) -> Arc<ListenerTrigger> {
+    fn compiled_for(
+        &mut self,
+        key: &ObjectKey,
+        trigger: &Trigger,
+        namespace: &Arc<str>,
+    ) -> Arc<ListenerTrigger> {
         let is_foreign = key.namespace != *namespace;
         let variant = Some(namespace).filter(|_| is_foreign && has_namespaced(&trigger.spec.interceptors));
         let id = (key.clone(), variant.cloned());
@@ -219,7 +230,8 @@ impl Writer {
                 continue;
             }
             let first = ObjectKey::new(Arc::clone(&namespace), "");
-            let of_namespace = self.listeners.range(first..).take_while(|(key, _)| key.namespace == namespace);
+            let of_namespace =
+                self.listeners.range(first..).take_while(|(key, _)| key.namespace == namespace);
             let short = of_namespace.filter(|(_, state)| state.listener.leaves_out);
             for key in short.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
                 self.update_listener(&key);
