@@ -33,6 +33,8 @@ pub(super) struct Source<'a> {
     pub(super) path: &'a str,
     /// Its name.
     pub(super) name: &'a str,
+    /// How many entries of its name stand before it in its listener.
+    pub(super) namesakes: u32,
     /// Its content.
     pub(super) spec: &'a TriggerSpec,
     /// The annotations of the object.
@@ -78,6 +80,7 @@ impl Source<'_> {
             object: self.object.clone(),
             path: self.path.to_owned(),
             name: self.name.into(),
+            namesakes: self.namesakes,
             namespace: Arc::clone(namespace),
             service_account: account.map(|name| ObjectKey::new(Arc::clone(namespace), name)),
             blueprint,
@@ -93,6 +96,7 @@ impl Source<'_> {
             object: self.object.clone(),
             path: self.path.to_owned(),
             name: self.name.into(),
+            namesakes: self.namesakes,
             namespace: Arc::clone(self.namespace()),
             service_account: None,
             chain: Err(error.clone()),

@@ -45,6 +45,8 @@ pub struct Listener {
 pub struct ListenerGroup {
     /// Its name, which may be empty.
     pub name: Arc<str>,
+    /// How many groups of its name stand before it in its listener.
+    pub namesakes: u32,
     /// The namespace of its Secrets and webhooks: that of the listener.
     pub namespace: Arc<str>,
     /// The interceptors, or why there is no way to call them.

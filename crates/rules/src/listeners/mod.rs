@@ -8,6 +8,7 @@
 //!   first interceptor demands, so that those that cannot match cost an event nothing.
 //! - [`ListenerError`]: what is broken, with the object that a person has to change. It goes away when what was missing
 //!   appears.
+//! - `decide`: the decisions of a listener on an event, with the questions that have to be answered first.
 //! - `answer`: what senders are told.
 //!
 //! # Namespaces
@@ -24,6 +25,7 @@
 mod answer;
 mod catalog;
 mod compile;
+mod decide;
 mod demand;
 mod error;
 mod inventory;
@@ -38,6 +40,9 @@ mod trigger_index;
 mod writer;
 
 pub use self::answer::{Answer, Answering, Arrival, Examined};
+pub use self::decide::{
+    GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, RunId, TriggerDecision, TriggerOutcome,
+};
 pub use self::error::ListenerError;
 pub use self::inventory::{ListenerInventory, ObjectErrors};
 pub use self::listener::{Listener, ListenerGroup};

@@ -20,6 +20,8 @@ pub struct ListenerTrigger {
     pub path: String,
     /// Its name, which may be empty for an entry.
     pub name: Arc<str>,
+    /// How many entries of its name stand before it in its listener.
+    pub namesakes: u32,
     /// Its namespace: bindings, template, Secrets and objects without a namespace are there.
     pub namespace: Arc<str>,
     /// The service account of its own. Without one, that of the listener counts.

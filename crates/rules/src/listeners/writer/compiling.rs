@@ -28,8 +28,15 @@ impl Writer {
         let object = ListenerObject { kind: Kind::Trigger, key: key.clone() };
         let listener = variant.unwrap_or(&key.namespace);
         let annotations = trigger.metadata.annotations.as_ref();
-        let source =
-            Source { object: &object, path: "", name: &key.name, spec: &trigger.spec, annotations, listener };
+        let source = Source {
+            object: &object,
+            path: "",
+            name: &key.name,
+            namesakes: 0,
+            spec: &trigger.spec,
+            annotations,
+            listener,
+        };
         self.compile(User::Trigger(key.clone(), variant.cloned()), source, chain)
     }
 
@@ -45,9 +52,19 @@ impl Writer {
         let object = ListenerObject { kind: Kind::EventListener, key: key.clone() };
         let path = format!("spec.triggers[{index}]");
         let name = spec.name.as_deref().unwrap_or_default();
+        let before = listener.spec.triggers.iter().take(index as usize);
+        let namesakes = before.filter(|entry| entry.trigger_ref.is_none() && entry.name == spec.name).count();
+        let namesakes = u32::try_from(namesakes).unwrap_or(u32::MAX);
         let annotations = listener.metadata.annotations.as_ref();
-        let source =
-            Source { object: &object, path: &path, name, spec, annotations, listener: &key.namespace };
+        let source = Source {
+            object: &object,
+            path: &path,
+            name,
+            namesakes,
+            spec,
+            annotations,
+            listener: &key.namespace,
+        };
         Some(self.compile(User::Entry(key.clone(), index), source, chain))
     }
 

@@ -64,7 +64,11 @@ impl Writer {
             state.groups.push(selected(selection, path));
             let chain = self.compile_group(&id.key, object, index);
             let (name, namespace) = (group.name.as_str().into(), Arc::clone(namespace));
-            let group = ListenerGroup { name, namespace, chain, triggers: TriggerIndex::default() };
+            let before = spec.trigger_groups.iter().take(index as usize);
+            let namesakes = before.filter(|other| other.name == group.name).count();
+            let namesakes = u32::try_from(namesakes).unwrap_or(u32::MAX);
+            let group =
+                ListenerGroup { name, namesakes, namespace, chain, triggers: TriggerIndex::default() };
             state.listener.groups.push_back(Arc::new(group));
         }
         state.listener.errors = errors.into();

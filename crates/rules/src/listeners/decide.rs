@@ -1,0 +1,230 @@
+//! The decisions of a listener on an event: its triggers, each with what its interceptors say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use trigger_expr::params::Resolved;
+
+use super::listener::{Listener, ListenerGroup};
+use super::trigger::ListenerTrigger;
+use super::trigger_index::TriggerPlace;
+use crate::interceptors::{Answers, Ask, Chain, Record, State, Step};
+use crate::rule_error::RuleError;
+
+/// Names one run of a trigger, or of the interceptors of a group, among all of a listener. It does not change when other
+/// entries of the listener do: what was stored under it stays valid.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+/// The answers to the questions of interceptors that are known so far, by run. Two runs can ask the same of other events:
+/// a Trigger in two groups sees the extensions of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ListenerAnswers(BTreeMap<RunId, Answers>);
+
+/// The decisions on one event, as far as the answers reach.
+#[derive(Debug, Default)]
+pub struct ListenerDecided {
+    /// The groups, in order, and then their triggers and those without a group. Triggers of a group that an event does not
+    /// pass have no decisions.
+    pub groups: Vec<GroupDecision>,
+    /// One decision for each trigger that the event could pass, without those that need answers.
+    pub triggers: Vec<TriggerDecision>,
+    /// The questions to answer first. While there are any, other triggers may be started already: they do not depend on
+    /// each other.
+    pub needs: Vec<(RunId, Ask)>,
+}
+
+/// The decision of the interceptors of a group.
+#[derive(Debug, Clone)]
+pub struct GroupDecision {
+    /// Which.
+    pub run: RunId,
+    /// The group.
+    pub group: Arc<ListenerGroup>,
+    /// The records of its interceptors.
+    pub records: Vec<Record>,
+    /// The decision.
+    pub outcome: GroupOutcome,
+}
+
+/// What the interceptors of a group decide.
+#[derive(Debug, Clone)]
+pub enum GroupOutcome {
+    /// Its triggers see the event.
+    Passed,
+    /// The last record says why they do not.
+    Stopped,
+    /// The interceptors cannot be called.
+    Broken(RuleError),
+}
+
+/// The decision on one trigger.
+#[derive(Debug, Clone)]
+pub struct TriggerDecision {
+    /// Which run of it.
+    pub run: RunId,
+    /// The trigger.
+    pub trigger: Arc<ListenerTrigger>,
+    /// The records of its interceptors.
+    pub records: Vec<Record>,
+    /// The decision.
+    pub outcome: TriggerOutcome,
+}
+
+/// What is decided about a trigger.
+#[derive(Debug, Clone)]
+pub enum TriggerOutcome {
+    /// It fires. Its objects are rendered with these parameters.
+    Fired(Vec<Resolved>),
+    /// An interceptor does not let the event pass, or cannot decide. The last record says why.
+    Stopped,
+    /// Its parameters have no values for this event.
+    Unresolved(String),
+    /// It cannot run at all.
+    Broken(RuleError),
+}
+
+impl RunId {
+    /// The run of a trigger, behind those of a group if it is one of its triggers.
+    fn of_trigger(group: Option<&Self>, place: &TriggerPlace, trigger: &ListenerTrigger) -> Self {
+        let own = match place {
+            TriggerPlace::Entry(_) => format!("entry/{}/{}", trigger.name, trigger.namesakes),
+            TriggerPlace::Object(key) => format!("trigger/{key}"),
+        };
+        Self(group.map_or(own.clone(), |Self(group)| format!("{group}/{own}")))
+    }
+
+    /// The run of the interceptors of a group.
+    fn of_group(group: &ListenerGroup) -> Self {
+        Self(format!("group/{}/{}", group.name, group.namesakes))
+    }
+
+    /// Its text, such as `trigger/team-a/release`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ListenerAnswers {
+    /// Adds an answer to a question. The first one stands.
+    pub fn add(&mut self, run: &RunId, ask: &Ask, answer: crate::interceptors::Answer) {
+        self.0.entry(run.clone()).or_default().add(ask.key.clone(), answer);
+    }
+
+    /// The answers of a run.
+    fn of(&self, run: &RunId) -> &Answers {
+        static NONE: std::sync::LazyLock<Answers> = std::sync::LazyLock::new(Answers::default);
+        self.0.get(run).unwrap_or(&NONE)
+    }
+}
+
+impl Listener {
+    /// Decides about every trigger whose first interceptor the event could pass. Those of a group see the event behind the
+    /// interceptors of the group.
+    pub fn decide(&self, event: &State, answers: &ListenerAnswers) -> ListenerDecided {
+        let mut decided = ListenerDecided::default();
+        for (place, trigger) in self.candidates(event.headers()) {
+            decided.add(RunId::of_trigger(None, place, trigger), trigger, event, answers);
+        }
+        for group in self.groups() {
+            let run = RunId::of_group(group);
+            let Some(passed) = decided.pass_group(&run, group, event, answers) else { continue };
+            for (place, trigger) in group.candidates(passed.headers()) {
+                decided.add(RunId::of_trigger(Some(&run), place, trigger), trigger, &passed, answers);
+            }
+        }
+        decided
+    }
+
+    /// Decides about triggers without a group whose first interceptor stops the event, for people who ask why they did not
+    /// run: the first `most` of them. None of them asks anything.
+    pub fn decide_excluded(&self, event: &State, most: usize) -> Vec<TriggerDecision> {
+        let mut decided = ListenerDecided::default();
+        let answers = ListenerAnswers::default();
+        for (place, trigger) in self.excluded(event.headers()).take(most) {
+            decided.add(RunId::of_trigger(None, place, trigger), trigger, event, &answers);
+        }
+        decided.triggers
+    }
+}
+
+impl ListenerDecided {
+    /// Takes the event through the interceptors of a group. `None` if it does not pass them yet.
+    fn pass_group(
+        &mut self,
+        run: &RunId,
+        group: &Arc<ListenerGroup>,
+        event: &State,
+        answers: &ListenerAnswers,
+    ) -> Option<State> {
+        let (records, outcome, passed) = match &group.chain {
+            Err(error) => (Vec::new(), GroupOutcome::Broken(error.clone()), None),
+            Ok(chain) => match self.advance(run, chain, event, answers)? {
+                (records, Some(passed)) => (records, GroupOutcome::Passed, Some(passed)),
+                (records, None) => (records, GroupOutcome::Stopped, None),
+            },
+        };
+        self.groups.push(GroupDecision { run: run.clone(), group: Arc::clone(group), records, outcome });
+        passed
+    }
+
+    fn add(&mut self, run: RunId, trigger: &Arc<ListenerTrigger>, event: &State, answers: &ListenerAnswers) {
+        let (records, outcome) = match &trigger.chain {
+            Err(error) => (Vec::new(), TriggerOutcome::Broken(error.clone())),
+            Ok(chain) => match self.advance(&run, chain, event, answers) {
+                None => return,
+                Some((records, None)) => (records, TriggerOutcome::Stopped),
+                Some((records, Some(passed))) => (records, resolve(trigger, &passed)),
+            },
+        };
+        self.triggers.push(TriggerDecision { run, trigger: Arc::clone(trigger), records, outcome });
+    }
+
+    /// The records of a chain, and the event if it has passed. `None` if an answer is needed first.
+    fn advance(
+        &mut self,
+        run: &RunId,
+        chain: &Chain,
+        event: &State,
+        answers: &ListenerAnswers,
+    ) -> Option<(Vec<Record>, Option<State>)> {
+        let progress = chain.advance(event.clone(), answers.of(run));
+        match progress.step {
+            Step::Passed(state) => Some((progress.records, Some(state))),
+            Step::Stopped | Step::Failed => Some((progress.records, None)),
+            Step::Asks(ask) => {
+                self.needs.push((run.clone(), *ask));
+                None
+            }
+        }
+    }
+}
+
+/// The parameters of a trigger whose interceptors an event has passed. As with Tekton, only then it counts what is missing.
+fn resolve(trigger: &ListenerTrigger, passed: &State) -> TriggerOutcome {
+    let blueprint = match &trigger.blueprint {
+        Ok(blueprint) => blueprint,
+        Err(error) => return TriggerOutcome::Broken(error.clone()),
+    };
+    let resolved = match passed.event_input() {
+        Ok(input) => blueprint.resolve(&input).map_err(|error| text_of(&error)),
+        Err(error) => {
+            Err(format!("failed to ApplyEventValuesToParams: failed to unmarshal event body: {error}"))
+        }
+    };
+    resolved.map_or_else(TriggerOutcome::Unresolved, TriggerOutcome::Fired)
+}
+
+/// An error with its sources.
+fn text_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    crate::text::cut(text, crate::limits::LONGEST_ERROR)
+}
