@@ -191,15 +191,16 @@ impl ListenerDecided {
         event: &State,
         answers: &ListenerAnswers,
     ) -> Option<(Vec<Record>, Option<State>)> {
-        let progress = chain.advance(event.clone(), answers.of(run));
-        match progress.step {
-            Step::Passed(state) => Some((progress.records, Some(state))),
-            Step::Stopped | Step::Failed => Some((progress.records, None)),
-            Step::Asks(ask) => {
+        let (course, has_passed) = match chain.advance(chain.begin(event.clone()), answers.of(run)) {
+            Step::Passed(course) => (course, true),
+            Step::Stopped(course) | Step::Failed(course) => (course, false),
+            Step::Asks(ask, _) => {
                 self.needs.push((run.clone(), *ask));
-                None
+                return None;
             }
-        }
+        };
+        let (state, records) = course.into_parts();
+        Some((records, has_passed.then_some(state)))
     }
 }
 
