@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use trigger_core::ObjectKey;
 use trigger_expr::params::Param;
 
 use super::ListenerObject;
-use super::error::unreadable;
+use super::error::{missing, unreadable};
 use super::trigger::Template;
 use crate::interceptors::{Address, AddressError};
 use crate::limits::{LARGEST_LISTENER_OBJECTS, MOST_LISTENER_OBJECTS};
@@ -109,6 +110,12 @@ impl Catalog {
     /// An object that can be read.
     pub(super) fn get(&self, id: &ListenerObject) -> Option<&Object> {
         self.objects.get(id)?.object.as_ref().ok()
+    }
+
+    /// The error of a reference to an object that does not exist, or cannot be read. `words` are Tekton's.
+    pub(super) fn missing(&self, words: impl fmt::Display, id: &ListenerObject) -> RuleError {
+        let is_unreadable = self.objects.get(id).is_some_and(|stored| stored.object.is_err());
+        missing(words, id, is_unreadable)
     }
 
     /// A Trigger that can be read.

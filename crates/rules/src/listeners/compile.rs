@@ -14,7 +14,6 @@ use trigger_expr::params::{Bindings, Param, ParamsError};
 use super::ListenerObject;
 use super::catalog::{Catalog, InterceptorAddress, Object};
 use super::demand::Demand;
-use super::error::missing;
 use super::trigger::{Blueprint, ListenerTrigger, Template};
 use crate::interceptors::{
     Address, CallSettings, Chain, ChainScope, Declaration, Reference, ServiceRef, TriggerId,
@@ -119,7 +118,7 @@ impl Source<'_> {
                 let object = ListenerObject::new(Kind::TriggerTemplate, Arc::clone(self.namespace()), name);
                 match catalog.get(&object) {
                     Some(Object::Template(template)) => Arc::clone(template),
-                    _ => return Err(missing(format_args!("error getting TriggerTemplate {name}"), &object)),
+                    _ => return Err(catalog.missing(format_args!("error getting TriggerTemplate {name}"), &object)),
                 }
             }
         };
@@ -137,7 +136,7 @@ impl Source<'_> {
                     let kind = object.kind.name();
                     let words =
                         format_args!("failed to resolve bindings: error getting {kind} {}", object.key.name);
-                    return Err(missing(words, &object));
+                    return Err(catalog.missing(words, &object));
                 };
                 found
             } else if let Some(value) = &binding.value {
@@ -318,7 +317,7 @@ fn address_of(
             Err(RuleError::new("TriggerInvalidInterceptor", format!("{words}: {error}")))
         }
         _ if !is_namespaced && core_names().any(|core| core == name) => Ok(None),
-        _ => Err(missing(words, &object)),
+        _ => Err(catalog.missing(words, &object)),
     }
 }
 

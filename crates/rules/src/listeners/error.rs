@@ -24,14 +24,17 @@ impl fmt::Display for ListenerError {
     }
 }
 
-/// A reference to an object that does not exist. `words` are Tekton's.
-pub(super) fn missing(words: impl fmt::Display, object: &ListenerObject) -> RuleError {
-    let (not_found, kind) = (object.not_found(), object.kind.name());
-    let place = match object.kind.is_namespaced() {
-        true => format!(" in the namespace {}", object.key.namespace),
-        false => String::new(),
+/// A reference to an object that does not exist, or that cannot be read. `words` are Tekton's.
+pub(super) fn missing(words: impl fmt::Display, object: &ListenerObject, is_unreadable: bool) -> RuleError {
+    let kind = object.kind.name();
+    let message = if is_unreadable {
+        format!("{words}: the {object} cannot be read; correct the {kind}")
+    } else if object.kind.is_namespaced() {
+        let (not_found, namespace) = (object.not_found(), &object.key.namespace);
+        format!("{words}: {not_found}; create the {kind} in the namespace {namespace}, or correct its name")
+    } else {
+        format!("{words}: {}; create the {kind}, or correct its name", object.not_found())
     };
-    let message = format!("{words}: {not_found}; create the {kind}{place}, or correct its name");
     RuleError::new("TriggerMissingReference", message)
 }
 

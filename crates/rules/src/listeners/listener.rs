@@ -114,7 +114,7 @@ impl Listener {
             let trigger =
                 ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
             let words = format!("Error getting Trigger {name} in Namespace {}", self.key.namespace);
-            errors.push(error("spec.triggers".to_owned(), missing(words, &trigger)));
+            errors.push(error("spec.triggers".to_owned(), missing(words, &trigger, false)));
         }
         if self.leaves_out {
             let message = format!(

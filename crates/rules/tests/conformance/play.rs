@@ -141,7 +141,7 @@ fn create(
     let TriggerOutcome::Fired(params) = &decision.outcome else { return Vec::new() };
     let trigger = &decision.trigger;
     let template = &trigger.blueprint.as_ref().unwrap().template;
-    let uid = format!("{number:08x}-2222-4222-8222-{place:012x}");
+    let uid = format!("{number:08x}{UID_MARK}{place:012x}");
     let renderer = Renderer::new(params, &uid, template.old_escape);
     let account = trigger.service_account.as_ref().unwrap_or(&listener.service_account);
     let mut created = Vec::new();
@@ -224,6 +224,9 @@ pub(crate) fn sorted(values: &[Value]) -> Vec<Value> {
     sorted
 }
 
+/// The middle of every unique id that is made here. Payloads hold others.
+const UID_MARK: &str = "-2222-4222-8222-";
+
 /// Placeholders for unique ids, numbered as they appear in a record.
 #[derive(Default)]
 struct Uids(BTreeMap<String, usize>);
@@ -254,10 +257,11 @@ impl Uids {
 
 fn is_uid(text: &str) -> bool {
     let dashes = [8, 13, 18, 23];
-    text.bytes().enumerate().all(|(place, byte)| match dashes.contains(&place) {
+    let is_of_form = |(place, byte): (usize, u8)| match dashes.contains(&place) {
         true => byte == b'-',
         false => byte.is_ascii_hexdigit(),
-    })
+    };
+    text.contains(UID_MARK) && text.bytes().enumerate().all(is_of_form)
 }
 
 /// Validation refuses an object with this message.

@@ -120,7 +120,8 @@ fn an_object_that_cannot_be_read_is_an_error_of_its_own_and_counts_as_absent() {
         *errors,
         ["the object cannot be read: spec.params[0].name must be a string, not the number 7"]
     );
-    assert!(changed["Trigger depot/bound"][0].contains("\"fields\" not found"), "{changed:?}");
+    let words = "the TriggerBinding depot/fields cannot be read; correct the TriggerBinding";
+    assert!(changed["Trigger depot/bound"][0].ends_with(words), "{changed:?}");
     assert_eq!(changed.len(), 2);
     assert_eq!(
         fixture.runs(),
