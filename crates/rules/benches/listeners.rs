@@ -32,7 +32,7 @@ fn binding(value: &str) -> Value {
 
 fn inventory(triggers: usize) -> ListenerInventory {
     let inventory = ListenerInventory::default();
-    let mut apply = |(kind, object)| {
+    let apply = |(kind, object)| {
         inventory.apply(kind, object);
     };
     apply(object(Kind::EventListener, "front", &json!({"labelSelector": {}})));

@@ -5,6 +5,7 @@
 //!   object changes.
 //! - `triggers/`: a folder per trigger kind, listed in `KINDS`: `git` (type `GitHub`), `pipeline` (with the guards
 //!   against loops), `image` (with the cycles of Builds; [`image`] is its public interface).
+//! - [`listeners`]: the inventory of Tekton's listeners, with the decisions of their triggers and the answers to senders.
 //! - [`decide`]: one [`Decision`] for each rule that could have fired: fired, or skipped with the first predicate
 //!   that failed. If a rule cannot be decided from the event and the facts so far, it returns a
 //!   [`trigger_core::Need`].

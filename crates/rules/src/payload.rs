@@ -10,7 +10,7 @@ const UNEXPECTED_END: &str = "unexpected end of JSON input";
 
 /// Checks that a payload is a JSON object or `null`. The error is the message of Go's decoder.
 pub(crate) fn check_object(payload: &[u8]) -> Result<(), String> {
-    let mut scanner = Scanner { payload, at: 0, open: Vec::new(), too_large: None };
+    let mut scanner = Scanner::new(payload);
     scanner.skip_space();
     let first = scanner.peek();
     scanner.scan()?;
@@ -22,6 +22,13 @@ pub(crate) fn check_object(payload: &[u8]) -> Result<(), String> {
         _ => return scanner.too_large.map_or(Ok(()), Err),
     };
     Err(format!("json: cannot unmarshal {found} into Go value of type {OBJECT}"))
+}
+
+/// Checks that a payload is JSON. The error is the message of Go's decoder.
+pub(crate) fn check_json(payload: &[u8]) -> Result<(), String> {
+    let mut scanner = Scanner::new(payload);
+    scanner.scan()?;
+    scanner.too_large.map_or(Ok(()), Err)
 }
 
 /// Reads JSON without building anything.
@@ -53,7 +60,11 @@ enum Expected {
     CommaOrEnd,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
+    fn new(payload: &'a [u8]) -> Self {
+        Self { payload, at: 0, open: Vec::new(), too_large: None }
+    }
+
     fn scan(&mut self) -> Result<(), String> {
         let mut expected = Expected::Value;
         loop {

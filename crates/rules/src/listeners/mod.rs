@@ -2,14 +2,18 @@
 //!
 //! - [`ListenerInventory`]: mutable, fed by apply, delete and retain. [`ListenerSet`]: an immutable snapshot, cheap to
 //!   copy. [`Listener`]: its settings, triggers and groups.
-//! - `catalog`: the objects themselves; each is decoded alone. `compile`: triggers made of them. `writer`: only what
-//!   refers to a changed object is compiled again.
+//! - `catalog`: the objects themselves; each is decoded alone. `compile`, `compile_chain`: triggers made of them.
+//!   `writer`: only what refers to a changed object is compiled again.
 //! - `selection`: the Triggers that a listener or a group selects. `demand`, `trigger_index`: triggers found by what their
 //!   first interceptor demands, so that those that cannot match cost an event nothing.
 //! - [`ListenerError`]: what is broken, with the object that a person has to change. It goes away when what was missing
 //!   appears.
 //! - `decide`: the decisions of a listener on an event, with the questions that have to be answered first.
 //! - `answer`: what senders are told.
+//!
+//! A listener may select Triggers of other namespaces. Tekton leaves it to the rights of the listener's service account
+//! whether it can. Here the caller must ask for these rights before it runs a trigger whose namespace is not that of its
+//! listener.
 //!
 //! # Namespaces
 //!
@@ -25,6 +29,7 @@
 mod answer;
 mod catalog;
 mod compile;
+mod compile_chain;
 mod decide;
 mod demand;
 mod error;

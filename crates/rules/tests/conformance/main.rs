@@ -67,10 +67,20 @@ fn differences(expected: &Exchange, played: &Played, is_ours: bool) -> Vec<Strin
     };
     compare("created", play::sorted_by_trigger(created).into(), played.created.clone().into());
     let interceptors = ours.and_then(|ours| ours.interceptors.as_ref()).unwrap_or(&expected.interceptors);
-    compare("interceptors", play::sorted(interceptors).into(), played.interceptors.clone().into());
+    let interceptors: Vec<_> = interceptors.iter().cloned().map(as_kept).collect();
+    compare("interceptors", play::sorted(&interceptors).into(), played.interceptors.clone().into());
     let calls = ours.and_then(|ours| ours.calls.as_ref()).unwrap_or(&expected.calls);
     compare("calls", play::sorted(calls).into(), played.calls.clone().into());
     found
+}
+
+/// An entry with as many keys of extensions as a decision keeps.
+fn as_kept(mut entry: Value) -> Value {
+    const MOST_KEYS: usize = 32;
+    if let Some(keys) = entry.get_mut("extensions").and_then(Value::as_array_mut) {
+        keys.truncate(MOST_KEYS);
+    }
+    entry
 }
 
 #[test]
@@ -97,7 +107,10 @@ fn what_differs_says_why_and_does_differ() {
         for (place, (exchange, played)) in record.exchanges.iter().zip(&played).enumerate() {
             if exchange.here.is_some() {
                 let differences = differences(exchange, played, false);
-                assert!(!differences.is_empty(), "{name}, exchange {place} is what Tekton does: remove `here`");
+                assert!(
+                    !differences.is_empty(),
+                    "{name}, exchange {place} is what Tekton does: remove `here`"
+                );
             }
         }
     }
@@ -108,7 +121,8 @@ fn a_record_that_is_not_what_happens_is_found() {
     let records = records();
     let all = records.iter().flat_map(|named| named.record.exchanges.iter());
     assert!(all.filter(|exchange| !exchange.created.is_empty()).count() > 100, "records create objects");
-    let Named { record, .. } = records.into_iter().find(|named| named.name.contains("every-namespace")).unwrap();
+    let Named { record, .. } =
+        records.into_iter().find(|named| named.name.contains("every-namespace")).unwrap();
     let played = play::play(&record);
     let mut wrong = record.exchanges.into_iter().next().unwrap();
     wrong.created.pop();

@@ -30,7 +30,8 @@ fn section() -> String {
         let _ = write!(text, "\n### {subject}\n\n| record | Tekton's listener | here |\n|---|---|---|\n");
         for (name, Named { record, .. }) in records {
             let statement = record.statement.replace('|', "\\|");
-            let unvalidated = if record.unvalidated { " (objects stored without Tekton's admission)" } else { "" };
+            let unvalidated =
+                if record.unvalidated { " (objects stored without Tekton's admission)" } else { "" };
             let here = record.differs.as_deref().unwrap_or("the same");
             let _ = writeln!(text, "| {name} | {statement}{unvalidated} | {here} |");
         }
@@ -48,5 +49,8 @@ fn the_page_is_made_of_the_records() {
         std::fs::write(PAGE, format!("{}\n\n{section}", before.trim_end())).unwrap();
         return;
     }
-    assert!(found == section, "run this test with WRITE_CONFORMANCE_PAGE=1, which writes that part of the page");
+    assert!(
+        found == section,
+        "run this test with WRITE_CONFORMANCE_PAGE=1, which writes that part of the page"
+    );
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use trigger_api::triggers::Kind;
 use trigger_core::ObjectKey;
 use trigger_expr::template::Renderer;
-use trigger_rules::interceptors::{Body, Record as InterceptorRecord, RecordedVerdict, ReceivedRequest, State, core_names};
+use trigger_rules::interceptors::{
+    Body, ReceivedRequest, Record as InterceptorRecord, RecordedVerdict, State, core_names,
+};
 use trigger_rules::listeners::{
     Answer, Arrival, Examined, GroupOutcome, Listener, ListenerAnswers, TriggerDecision, TriggerOutcome,
 };
@@ -28,7 +30,10 @@ pub(crate) struct Played {
 pub(crate) fn play(record: &Record) -> Vec<Played> {
     let world = World::new(record);
     let mut uids = Uids::default();
-    (1..).zip(&record.exchanges).map(|(number, exchange)| one(record, &world, exchange, number, &mut uids)).collect()
+    (1..)
+        .zip(&record.exchanges)
+        .map(|(number, exchange)| one(record, &world, exchange, number, &mut uids))
+        .collect()
 }
 
 fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uids: &mut Uids) -> Played {
@@ -46,7 +51,9 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     let event_id = format!("{number:08x}-1111-4111-8111-111111111111");
     let answering = listener.answering();
     let request_url = match answering.examine(Arrival { target, headers: &headers, body: &payload }, "") {
-        Examined::Answered(answer) => return Played { answer: describe(&answer, &event_id), ..Played::default() },
+        Examined::Answered(answer) => {
+            return Played { answer: describe(&answer, &event_id), ..Played::default() };
+        }
         Examined::Event { request_url } => request_url,
     };
     let answer = describe(&answering.accepted(&headers, &event_id), &event_id);
@@ -70,7 +77,9 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     let mut interceptors = Vec::new();
     for group in &decided.groups {
         assert!(!matches!(group.outcome, GroupOutcome::Broken(_)), "{:?}", group.outcome);
-        interceptors.extend(group.records.iter().filter_map(|found| entry(&format!("group {}", group.group.name), found)));
+        interceptors.extend(
+            group.records.iter().filter_map(|found| entry(&format!("group {}", group.group.name), found)),
+        );
     }
     let excluded = listener.decide_excluded(&event, usize::MAX);
     for decision in decided.triggers.iter().chain(&excluded) {
@@ -80,7 +89,8 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
         }
     }
     let fired = decided.triggers.iter().enumerate();
-    let created = fired.flat_map(|(place, decision)| create(record, listener, decision, &event_id, (number, place)));
+    let created =
+        fired.flat_map(|(place, decision)| create(record, listener, decision, &event_id, (number, place)));
     let created: Vec<_> = sorted_by_trigger(&created.collect::<Vec<_>>());
     let created = created.into_iter().map(|object| uids.replace(object)).collect();
     let calls = calls.into_iter().map(|call| with_placeholder(&call, &event_id)).collect::<Vec<_>>();
@@ -99,7 +109,10 @@ fn describe(answer: &Answer, event_id: &str) -> Value {
         200 => "probe".into(),
         202 => {
             assert_eq!(json!([body["eventListener"], body["namespace"]]), names);
-            assert_eq!(json!([body["eventListenerUID"], body["eventID"]]), json!(["uid-of-the-object", event_id]));
+            assert_eq!(
+                json!([body["eventListenerUID"], body["eventID"]]),
+                json!(["uid-of-the-object", event_id])
+            );
             if header("Ce-Id").is_some() { "accepted as CloudEvent".into() } else { "accepted".into() }
         }
         307 => json!({"redirected": header("Location")}),

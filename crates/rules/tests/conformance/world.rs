@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use trigger_api::triggers::Kind;
 use trigger_core::{KeyRef, ObjectKey};
-use trigger_rules::interceptors::{
-    Answer, MemberList, Question, SecretAnswer, WireRequest, WireResponse,
-};
+use trigger_rules::interceptors::{Answer, MemberList, Question, SecretAnswer, WireRequest, WireResponse};
 use trigger_rules::listeners::{ListenerInventory, ListenerObject};
 
 use crate::record::{Record, Server};
@@ -38,7 +36,8 @@ impl<'a> World<'a> {
             }
             object.remove(kind.name());
             object.insert("metadata".to_owned(), metadata);
-            let refusal = record.refused.iter().find(|refused| identity(refused) == (kind.name(), namespace, name));
+            let refusal =
+                record.refused.iter().find(|refused| identity(refused) == (kind.name(), namespace, name));
             if let Some(refusal) = refusal {
                 crate::play::check_refusal(kind, Value::Object(object), refusal["message"].as_str().unwrap());
                 continue;
@@ -52,10 +51,10 @@ impl<'a> World<'a> {
     /// Answers a question of an interceptor. Requests to servers are noted.
     pub(crate) fn answer(&self, question: &Question, calls: &mut Vec<Value>) -> Answer {
         match question {
-            Question::Secret(check) => Answer::Secret(self.secret(&check.key).map_or_else(
-                |missing| missing,
-                |value| check.compare(value.as_bytes()),
-            )),
+            Question::Secret(check) => Answer::Secret(
+                self.secret(&check.key)
+                    .map_or_else(|missing| missing, |value| check.compare(value.as_bytes())),
+            ),
             Question::Call(request) => self.call(request, calls),
             Question::ChangedFiles(files) => match self.token(files.access.token.as_ref()) {
                 Err(missing) => Answer::Secret(missing),
@@ -66,7 +65,8 @@ impl<'a> World<'a> {
                     return Answer::Secret(missing);
                 }
                 let forge = self.record.forge.as_ref().unwrap();
-                let is_in = |list: Option<&Vec<String>>| list.is_some_and(|list| list.contains(&membership.login));
+                let is_in =
+                    |list: Option<&Vec<String>>| list.is_some_and(|list| list.contains(&membership.login));
                 match membership.list {
                     MemberList::Organization => Answer::Member(is_in(forge.members.as_ref())),
                     MemberList::Collaborators => Answer::Member(is_in(Some(&forge.collaborators))),
@@ -98,14 +98,15 @@ impl<'a> World<'a> {
         if !headers.is_empty() {
             call["headers"] = Value::Object(headers);
         }
-        calls.push(call);
         let Some(server) = self.record.servers.iter().find(|server| server.serves(rest)) else {
+            calls.push(call);
             let body = b"404 page not found\n";
             return Answer::Response(WireResponse::new(404, "Not Found", trigger_expr::Headers::new(), body));
         };
         if server.tls != (scheme == "https") {
             return Answer::Unknown("the server speaks another protocol".to_owned());
         }
+        calls.push(call);
         if server.seconds > request.timeout.as_secs_f64() {
             return Answer::Unknown("no answer in time".to_owned());
         }

@@ -1,6 +1,7 @@
 mod bounds;
 mod candidates;
 mod changes;
+mod deciding;
 mod selecting;
 
 use std::collections::BTreeMap;

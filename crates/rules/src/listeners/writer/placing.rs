@@ -8,7 +8,7 @@ use super::{State, User, Writer};
 use crate::limits::MOST_SELECTED;
 use crate::listeners::ListenerObject;
 use crate::listeners::catalog::Object;
-use crate::listeners::compile::has_namespaced;
+use crate::listeners::compile_chain::has_namespaced;
 use crate::listeners::error::ListenerError;
 use crate::listeners::listener::{Listener, ListenerGroup};
 use crate::listeners::selection::{Namespaces, Selection};

@@ -1,0 +1,1 @@
+pub(super) use trigger_expr::cel::set_overlay;
