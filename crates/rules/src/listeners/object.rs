@@ -33,9 +33,7 @@ impl ListenerObject {
 
 impl fmt::Display for ListenerObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind.is_namespaced() {
-            true => write!(f, "{} {}", self.kind.name(), self.key),
-            false => write!(f, "{} {}", self.kind.name(), self.key.name),
-        }
+        let (kind, key) = (self.kind.name(), &self.key);
+        if self.kind.is_namespaced() { write!(f, "{kind} {key}") } else { write!(f, "{kind} {}", key.name) }
     }
 }

@@ -270,9 +270,9 @@ impl Uids {
 
 fn is_uid(text: &str) -> bool {
     let dashes = [8, 13, 18, 23];
-    let is_of_form = |(place, byte): (usize, u8)| match dashes.contains(&place) {
-        true => byte == b'-',
-        false => byte.is_ascii_hexdigit(),
+    let is_of_form = |(place, byte): (usize, u8)| match byte {
+        b'-' => dashes.contains(&place),
+        digit => digit.is_ascii_hexdigit() && !dashes.contains(&place),
     };
     text.contains(UID_MARK) && text.bytes().enumerate().all(is_of_form)
 }

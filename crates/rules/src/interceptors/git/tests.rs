@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 use trigger_core::{
-    Branch, Commit, CommitRef, GitEvent, GitEventKind, KnownHosts, Origin, PullRequest, PullRequestAction,
-    RepoId, Repository, Tag,
+    Branch, Commit, CommitRef, GitEvent, GitEventKind, KnownHosts, Origin, PullRequest, PullRequestAction, RepoId,
+    Repository, Tag,
 };
 
 use super::*;
@@ -146,12 +146,7 @@ fn events_are_described_in_the_same_words() {
             "old",
             "",
         ),
-        (
-            GitEventKind::Ping,
-            json!({"event": "Ping", "ref": "", "branch": "", "url": format!("https://{acme}")}),
-            "",
-            "",
-        ),
+        (GitEventKind::Ping, json!({"event": "Ping", "ref": "", "branch": "", "url": format!("https://{acme}")}), "", ""),
     ] {
         let found = extensions(&event(kind.clone()));
         let git = found["git"].as_object().unwrap();

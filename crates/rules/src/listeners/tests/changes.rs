@@ -285,10 +285,8 @@ fn universe() -> impl Strategy<Value = (Kind, Value)> {
                 let kind = if is_template { Kind::TriggerTemplate } else { Kind::TriggerBinding };
                 object(kind, namespace, name, spec)
             }),
-        1 => (namespace, config, any::<bool>()).prop_map(|(namespace, spec, is_cluster)| match is_cluster {
-            true => object(Kind::ClusterInterceptor, "", "scanner", spec),
-            false => object(Kind::Interceptor, namespace, "rules", spec),
-        }),
+        1 => config.clone().prop_map(|spec| object(Kind::ClusterInterceptor, "", "scanner", spec)),
+        1 => (namespace, config).prop_map(|(namespace, spec)| object(Kind::Interceptor, namespace, "rules", spec)),
     ]
 }
 
