@@ -31,6 +31,8 @@ pub(super) struct Source<'a> {
     pub(super) namesakes: u32,
     /// Its content.
     pub(super) spec: &'a TriggerSpec,
+    /// `metadata.uid` of the object.
+    pub(super) uid: &'a str,
     /// The annotations of the object.
     pub(super) annotations: Option<&'a BTreeMap<String, String>>,
     /// The namespace of the listener, where namespaced interceptors are looked for too.
@@ -72,6 +74,7 @@ impl Source<'_> {
         hints.extend(blueprint.iter().flat_map(|blueprint| useless_expressions(blueprint)));
         ListenerTrigger {
             object: self.object.clone(),
+            uid: self.uid.into(),
             path: self.path.to_owned(),
             name: self.name.into(),
             namesakes: self.namesakes,
@@ -88,6 +91,7 @@ impl Source<'_> {
     pub(super) fn broken(&self, error: &RuleError) -> ListenerTrigger {
         ListenerTrigger {
             object: self.object.clone(),
+            uid: self.uid.into(),
             path: self.path.to_owned(),
             name: self.name.into(),
             namesakes: self.namesakes,

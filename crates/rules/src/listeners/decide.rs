@@ -66,6 +66,8 @@ pub enum GroupOutcome {
 pub struct TriggerDecision {
     /// Which run of it.
     pub run: RunId,
+    /// Which one it is of the runs of triggers with its name and object. The names of its objects follow from it.
+    pub occurrence: u32,
     /// The trigger.
     pub trigger: Arc<ListenerTrigger>,
     /// The records of its interceptors.
@@ -102,6 +104,17 @@ impl RunId {
         Self(format!("group/{}/{}", group.name, group.namesakes))
     }
 
+    /// The number of a group among those that select one Trigger. It tells their runs apart, and does not change with other
+    /// groups.
+    fn occurrence_of_group(&self) -> u32 {
+        // FNV-1a. The highest bit tells it from the number of an entry.
+        let hash = self
+            .0
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        hash | 1 << 31
+    }
+
     /// Its text, such as `trigger/team-a/release`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -127,13 +140,13 @@ impl Listener {
     pub fn decide(&self, event: &State, answers: &ListenerAnswers) -> ListenerDecided {
         let mut decided = ListenerDecided::default();
         for (place, trigger) in self.candidates(event.headers()) {
-            decided.add(RunId::of_trigger(None, place, trigger), trigger, event, answers);
+            decided.add(None, place, trigger, event, answers);
         }
         for group in self.groups() {
             let run = RunId::of_group(group);
             let Some(passed) = decided.pass_group(&run, group, event, answers) else { continue };
             for (place, trigger) in group.candidates(passed.headers()) {
-                decided.add(RunId::of_trigger(Some(&run), place, trigger), trigger, &passed, answers);
+                decided.add(Some(&run), place, trigger, &passed, answers);
             }
         }
         decided
@@ -145,7 +158,7 @@ impl Listener {
         let mut decided = ListenerDecided::default();
         let answers = ListenerAnswers::default();
         for (place, trigger) in self.excluded(event.headers()).take(most) {
-            decided.add(RunId::of_trigger(None, place, trigger), trigger, event, &answers);
+            decided.add(None, place, trigger, event, &answers);
         }
         decided.triggers
     }
@@ -171,7 +184,15 @@ impl ListenerDecided {
         passed
     }
 
-    fn add(&mut self, run: RunId, trigger: &Arc<ListenerTrigger>, event: &State, answers: &ListenerAnswers) {
+    fn add(
+        &mut self,
+        group: Option<&RunId>,
+        place: &TriggerPlace,
+        trigger: &Arc<ListenerTrigger>,
+        event: &State,
+        answers: &ListenerAnswers,
+    ) {
+        let run = RunId::of_trigger(group, place, trigger);
         let (records, outcome) = match &trigger.chain {
             Err(error) => (Vec::new(), TriggerOutcome::Broken(error.clone())),
             Ok(chain) => match self.advance(&run, chain, event, answers) {
@@ -180,7 +201,9 @@ impl ListenerDecided {
                 Some((records, Some(passed))) => (records, resolve(trigger, &passed)),
             },
         };
-        self.triggers.push(TriggerDecision { run, trigger: Arc::clone(trigger), records, outcome });
+        let occurrence = group.map_or(trigger.namesakes, RunId::occurrence_of_group);
+        let trigger = Arc::clone(trigger);
+        self.triggers.push(TriggerDecision { run, occurrence, trigger, records, outcome });
     }
 
     /// The records of a chain, and the event if it has passed. `None` if an answer is needed first.

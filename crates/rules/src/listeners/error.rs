@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use super::ListenerObject;
 use crate::rule_error::RuleError;
@@ -13,6 +14,15 @@ pub struct ListenerError {
     /// The error.
     #[source]
     pub error: RuleError,
+}
+
+/// The errors of an object, after they have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectErrors {
+    /// The EventListener or the Trigger; any other object only if it cannot be read.
+    pub object: ListenerObject,
+    /// All of its errors as they are now. None if it works again.
+    pub errors: Arc<[ListenerError]>,
 }
 
 impl fmt::Display for ListenerError {

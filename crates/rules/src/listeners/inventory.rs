@@ -6,7 +6,7 @@ use serde_json::Value;
 use trigger_api::triggers::Kind;
 use trigger_core::ObjectKey;
 
-use super::error::ListenerError;
+use super::error::ObjectErrors;
 use super::writer::Writer;
 use super::{ListenerObject, ListenerSet};
 
@@ -18,15 +18,6 @@ use super::{ListenerObject, ListenerSet};
 pub struct ListenerInventory {
     published: ArcSwapOption<ListenerSet>,
     writer: Mutex<(Writer, bool)>,
-}
-
-/// The errors of an object, after they have changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectErrors {
-    /// The EventListener or the Trigger; any other object only if it cannot be read.
-    pub object: ListenerObject,
-    /// All of its errors as they are now. None if it works again.
-    pub errors: Arc<[ListenerError]>,
 }
 
 impl ListenerInventory {

@@ -48,8 +48,8 @@ pub use self::answer::{Answer, Answering, Arrival, Examined};
 pub use self::decide::{
     GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, RunId, TriggerDecision, TriggerOutcome,
 };
-pub use self::error::ListenerError;
-pub use self::inventory::{ListenerInventory, ObjectErrors};
+pub use self::error::{ListenerError, ObjectErrors};
+pub use self::inventory::ListenerInventory;
 pub use self::listener::{Listener, ListenerGroup};
 pub use self::listener_set::ListenerSet;
 pub use self::object::ListenerObject;

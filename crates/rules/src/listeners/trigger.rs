@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use trigger_api::triggers::TriggerTemplateSpec;
+use trigger_api::triggers::{TriggerTemplateSpec, VERSION};
 use trigger_core::ObjectKey;
 use trigger_expr::EventInput;
 use trigger_expr::params::{Bindings, ParamSpec, ParamsError, Resolved};
+use trigger_targets::Subject;
 
 use super::ListenerObject;
 use super::demand::Demand;
@@ -16,6 +17,8 @@ use crate::rule_error::RuleError;
 pub struct ListenerTrigger {
     /// The object that holds it: the EventListener or the Trigger.
     pub object: ListenerObject,
+    /// `metadata.uid` of that object.
+    pub uid: Arc<str>,
     /// The part of that object, such as `spec.triggers[2]`; empty for a Trigger.
     pub path: String,
     /// Its name, which may be empty for an entry.
@@ -53,12 +56,17 @@ pub struct Template {
     /// The parameters that it declares.
     pub params: Vec<ParamSpec>,
     /// The objects to create, in order.
-    pub resource_templates: Vec<Value>,
+    pub resource_templates: Arc<[Value]>,
     /// Whether quotes in values are escaped once more.
     pub old_escape: bool,
 }
 
 impl ListenerTrigger {
+    /// The object that holds it, for Kubernetes Events and as the owner of its objects' names.
+    pub fn subject(&self) -> Subject {
+        Subject { resource: self.object.resource(), version: VERSION.into(), uid: self.uid.to_string() }
+    }
+
     /// The errors that keep it from running, and those in its annotations.
     pub fn errors(&self) -> impl Iterator<Item = &RuleError> {
         self.chain.as_ref().err().into_iter().chain(self.blueprint.as_ref().err()).chain(&self.hints)
@@ -69,7 +77,7 @@ impl Template {
     pub(super) fn new(spec: TriggerTemplateSpec, old_escape: bool) -> Self {
         let params =
             spec.params.into_iter().map(|param| ParamSpec { name: param.name, default: param.default });
-        Self { params: params.collect(), resource_templates: spec.resource_templates, old_escape }
+        Self { params: params.collect(), resource_templates: spec.resource_templates.into(), old_escape }
     }
 }
 

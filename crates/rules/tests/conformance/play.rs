@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trigger_api::triggers::Kind;
-use trigger_core::ObjectKey;
-use trigger_expr::template::Renderer;
+use trigger_api::triggers::{Kind, LABEL_EVENT_ID, LABEL_EVENT_LISTENER, LABEL_TRIGGER};
+use trigger_core::{DeliveryId, ObjectKey, Ordinal, event_id};
 use trigger_rules::interceptors::{
     Body, ReceivedRequest, Record as InterceptorRecord, RecordedVerdict, State, core_names,
 };
 use trigger_rules::listeners::{
-    Answer, Arrival, Examined, GroupOutcome, Listener, ListenerAnswers, TriggerDecision, TriggerOutcome,
+    Answer, Arrival, Examined, GroupOutcome, Listener, ListenerAnswers, ListenerTrigger, TriggerDecision,
+    TriggerOutcome,
 };
+use trigger_targets::Existing;
+use trigger_targets::template::{FiredTrigger, plans};
 
 use crate::record::{Exchange, Record};
 use crate::world::{World, front};
@@ -48,7 +50,8 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     if !exchange.chunked && (method == "POST" || !payload.is_empty()) {
         headers.insert("Content-Length", vec![payload.len().to_string()]);
     }
-    let event_id = format!("{number:08x}-1111-4111-8111-111111111111");
+    let delivery = DeliveryId::derive(&[b"exchange", &number.to_be_bytes()]);
+    let event_id = event_id(&delivery, Ordinal::FIRST);
     let answering = listener.answering();
     let request_url = match answering.examine(Arrival { target, headers: &headers, body: &payload }, "") {
         Examined::Answered(answer) => {
@@ -88,11 +91,10 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
             interceptors.push(json!({"trigger": &*decision.trigger.name, "broken": broken.to_string()}));
         }
     }
-    let fired = decided.triggers.iter().enumerate();
-    let created =
-        fired.flat_map(|(place, decision)| create(record, listener, decision, &event_id, (number, place)));
+    let created = decided.triggers.iter().flat_map(|decision| create(record, listener, decision, &delivery));
     let created: Vec<_> = sorted_by_trigger(&created.collect::<Vec<_>>());
-    let created = created.into_iter().map(|object| uids.replace(object)).collect();
+    let sent = format!("{:?} {}", record.objects, exchange.body);
+    let created = created.into_iter().map(|object| uids.replace(&object, &sent)).collect();
     let calls = calls.into_iter().map(|call| with_placeholder(&call, &event_id)).collect::<Vec<_>>();
     Played { answer, created, interceptors: sorted(&interceptors), calls: sorted(&calls) }
 }
@@ -148,26 +150,41 @@ fn create(
     record: &Record,
     listener: &Listener,
     decision: &TriggerDecision,
-    event_id: &str,
-    (number, place): (u32, usize),
+    delivery: &DeliveryId,
 ) -> Vec<Value> {
     let TriggerOutcome::Fired(params) = &decision.outcome else { return Vec::new() };
     let trigger = &decision.trigger;
     let template = &trigger.blueprint.as_ref().unwrap().template;
-    let uid = format!("{number:08x}{UID_MARK}{place:012x}");
-    let renderer = Renderer::new(params, &uid, template.old_escape);
     let account = trigger.service_account.as_ref().unwrap_or(&listener.service_account);
+    let plans = plans(&FiredTrigger {
+        delivery,
+        ordinal: Ordinal::FIRST,
+        replay: None,
+        listener: &listener.key,
+        owner: &trigger.subject(),
+        trigger: &ObjectKey::new(trigger.namespace.clone(), trigger.name.clone()),
+        occurrence: decision.occurrence,
+        run_as: account,
+        annotations: &[],
+        params: params.clone().into(),
+        resource_templates: template.resource_templates.clone(),
+        old_escape: template.old_escape,
+    });
     let mut created = Vec::new();
-    for resource in &template.resource_templates {
-        let Ok(object) = renderer.render(resource) else { break };
-        let object = with_placeholder(&object, event_id);
-        let Some(object) = stored(object, trigger, account, listener) else { break };
+    for plan in plans.unwrap_or_default() {
+        assert_eq!(plan.run_as.as_ref(), Some(account));
+        let object = plan.manifest.object().unwrap();
+        let event_id = event_id(delivery, Ordinal::FIRST);
+        let labels = &object["metadata"]["labels"];
+        let own = [LABEL_EVENT_LISTENER, LABEL_TRIGGER, LABEL_EVENT_ID].map(|label| &labels[label]);
+        assert_eq!(json!(own), json!([&*listener.key.name, &*trigger.name, event_id]));
+        let is_fixed = !matches!(plan.existing, Existing::Created);
+        let object = stored(with_placeholder(&object, &event_id), trigger, account, listener, is_fixed);
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         let refused = record.refusals.iter().any(|refusal| {
-            let text = |field: &str| object[field].as_str().unwrap_or("v1");
             is(&refusal.account, &account.to_string())
                 && is(&refusal.trigger, &trigger.name)
-                && is(&refusal.api_version, text("apiVersion"))
+                && is(&refusal.api_version, object["apiVersion"].as_str().unwrap_or("v1"))
                 && refusal.kind.as_ref().is_none_or(|kind| object.get(kind).is_some())
         });
         if refused {
@@ -178,43 +195,42 @@ fn create(
     created
 }
 
-/// A rendered object in the form of records. `None` if it could not be sent.
+/// A rendered object in the form of records: without what every object gets.
 fn stored(
     mut object: Value,
-    trigger: &trigger_rules::listeners::ListenerTrigger,
+    trigger: &ListenerTrigger,
     account: &ObjectKey,
     listener: &Listener,
-) -> Option<Value> {
+    is_fixed: bool,
+) -> Value {
     let metadata = object["metadata"].take();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let namespace = metadata["namespace"].as_str().unwrap_or(&trigger.namespace).to_owned();
-    let name = match metadata["name"].as_str() {
-        Some(name) if !name.is_empty() => name.to_owned(),
-        _ => format!("{}*", text(&metadata["generateName"])),
-    };
+    let base = text(&metadata["generateName"]);
+    let name = if is_fixed { text(&metadata["name"]) } else { format!("{base}*") };
     let mut stored = json!({"trigger": &*trigger.name});
     if *account != listener.service_account {
         stored["as"] = account.to_string().into();
     }
-    let kind = text(&object["kind"]);
-    stored[kind.as_str()] = format!("{namespace}/{name}").into();
+    stored[text(&object["kind"]).as_str()] = format!("{namespace}/{name}").into();
     if object["apiVersion"] != "v1" {
         stored["apiVersion"] = object["apiVersion"].clone();
     }
+    let is_ours =
+        |key: &str| key.starts_with("triggers.tekton.dev/") || key.starts_with("trigger.shipwright.io/");
     for field in ["labels", "annotations"] {
-        if let Some(values) = metadata[field].as_object().filter(|values| !values.is_empty()) {
-            if field == "labels" && values.values().any(|value| !value.is_string()) {
-                return None;
-            }
-            stored[field] = Value::Object(values.clone());
+        let mut values = metadata[field].as_object().cloned().unwrap_or_default();
+        values.retain(|key, _| !is_ours(key));
+        if !values.is_empty() {
+            stored[field] = Value::Object(values);
         }
     }
-    for (field, value) in object.as_object()? {
+    for (field, value) in object.as_object().unwrap() {
         if !["apiVersion", "kind", "metadata"].contains(&field.as_str()) {
             stored[field.as_str()] = value.clone();
         }
     }
-    Some(stored)
+    stored
 }
 
 /// The value with a placeholder for the id of its event.
@@ -237,20 +253,18 @@ pub(crate) fn sorted(values: &[Value]) -> Vec<Value> {
     sorted
 }
 
-/// The middle of every unique id that is made here. Payloads hold others.
-const UID_MARK: &str = "-2222-4222-8222-";
-
 /// Placeholders for unique ids, numbered as they appear in a record.
 #[derive(Default)]
 struct Uids(BTreeMap<String, usize>);
 
 impl Uids {
-    fn replace(&mut self, object: Value) -> Value {
+    /// `sent` are the objects and the payload, which may hold other ids.
+    fn replace(&mut self, object: &Value, sent: &str) -> Value {
         const LENGTH: usize = 36;
         let text = object.to_string();
         let (mut replaced, mut rest) = (String::new(), text.as_str());
         while !rest.is_empty() {
-            match rest.get(..LENGTH).filter(|text| is_uid(text)) {
+            match rest.get(..LENGTH).filter(|text| is_uid(text) && !sent.contains(*text)) {
                 Some(uid) => {
                     let next = self.0.len() + 1;
                     let number = *self.0.entry(uid.to_owned()).or_insert(next);
@@ -274,7 +288,7 @@ fn is_uid(text: &str) -> bool {
         b'-' => dashes.contains(&place),
         digit => digit.is_ascii_hexdigit() && !dashes.contains(&place),
     };
-    text.contains(UID_MARK) && text.bytes().enumerate().all(is_of_form)
+    text.bytes().enumerate().all(is_of_form)
 }
 
 /// Validation refuses an object with this message.

@@ -145,7 +145,7 @@ impl Members {
         let text = serde_json::Value::from(value).to_string();
         let text = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
         let text = text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-        self.0.push_str(&format!("\"{name}\":{text}"));
+        self.0.extend(["\"", name, "\":", &text]);
     }
 
     fn finish(mut self) -> Vec<u8> {

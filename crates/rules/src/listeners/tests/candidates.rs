@@ -3,11 +3,11 @@ use trigger_expr::Headers;
 
 use super::*;
 
-fn entry(name: &str, interceptors: Value) -> Value {
+fn entry(name: &str, interceptors: &Value) -> Value {
     json!({"name": name, "template": {"spec": {}}, "interceptors": interceptors})
 }
 
-fn typed(interceptor: &str, types: Value) -> Value {
+fn typed(interceptor: &str, types: &Value) -> Value {
     json!([{"ref": {"name": interceptor}, "params": [{"name": "eventTypes", "value": types}]}])
 }
 
@@ -19,29 +19,29 @@ fn names<'a>(
 
 #[test]
 fn triggers_are_found_by_what_their_first_interceptor_demands() {
-    let mut lower_case = typed("github", json!(["push"]));
+    let mut lower_case = typed("github", &json!(["push"]));
     lower_case[0]["params"][0]["name"] = json!("eventtypes");
-    let mut not_first = typed("github", json!(["push"]));
+    let mut not_first = typed("github", &json!(["push"]));
     not_first.as_array_mut().unwrap().insert(0, json!({"webhook": {"url": "http://relay.example/"}}));
     let entries = [
-        entry("any", json!([])),
-        entry("push", typed("github", json!(["push", "pull_request"]))),
-        entry("lower-case", lower_case),
-        entry("not-first", not_first),
-        entry("no-types", json!([{"ref": {"name": "github"}}])),
-        entry("null-types", typed("github", json!(null))),
-        entry("none", typed("github", json!([]))),
-        entry("empty-type", typed("github", json!([""]))),
-        entry("gitlab", typed("gitlab", json!(["Push Hook"]))),
-        entry("bitbucket", typed("bitbucket", json!(["repo:push"]))),
-        entry("wrong-types", typed("github", json!("push"))),
+        entry("any", &json!([])),
+        entry("push", &typed("github", &json!(["push", "pull_request"]))),
+        entry("lower-case", &lower_case),
+        entry("not-first", &not_first),
+        entry("no-types", &json!([{"ref": {"name": "github"}}])),
+        entry("null-types", &typed("github", &json!(null))),
+        entry("none", &typed("github", &json!([]))),
+        entry("empty-type", &typed("github", &json!([""]))),
+        entry("gitlab", &typed("gitlab", &json!(["Push Hook"]))),
+        entry("bitbucket", &typed("bitbucket", &json!(["repo:push"]))),
+        entry("wrong-types", &typed("github", &json!("push"))),
     ];
     let group = json!({"triggerSelector": {"labelSelector": {}}});
     let of_group = object(
         Kind::Trigger,
         "depot",
         "grouped",
-        json!({"template": {"spec": {}}, "interceptors": typed("github", json!(["push"]))}),
+        json!({"template": {"spec": {}}, "interceptors": typed("github", &json!(["push"]))}),
     );
     let fixture = Fixture::new([front(json!({"triggers": entries, "triggerGroups": [group]})), of_group]);
     let listener = fixture.listener("depot", "front");
@@ -76,7 +76,7 @@ fn triggers_are_found_by_what_their_first_interceptor_demands() {
 
 #[test]
 fn an_interceptor_of_ones_own_under_a_core_name_demands_nothing() {
-    let trigger = entry("push", typed("github", json!(["push"])));
+    let trigger = entry("push", &typed("github", &json!(["push"])));
     let fixture = Fixture::new([front(json!({"triggers": [trigger]}))]);
     let headers = Headers::new();
     assert_eq!(names(fixture.listener("depot", "front").candidates(&headers)), [""; 0]);

@@ -56,7 +56,14 @@ fn each_run_has_an_id_that_other_entries_do_not_change() {
         "group//0/trigger/depot/shared",
     ];
     let entries = ["entry/a/0", "entry/b/0", "entry/a/1", "entry//0"];
-    assert_eq!(ids(&decide(&fixture)), [&entries[..], &shared[..]].concat());
+    let decided = decide(&fixture);
+    assert_eq!(ids(&decided), [&entries[..], &shared[..]].concat());
+    let objects = decided
+        .triggers
+        .iter()
+        .map(|decision| (decision.trigger.subject(), decision.trigger.name.clone(), decision.occurrence));
+    let objects: std::collections::HashSet<_> = objects.collect();
+    assert_eq!(objects.len(), decided.triggers.len(), "no two runs have objects of one name");
     fixture.apply(spec(json!([{"triggerRef": "shared"}, entry("new"), entry("b")])));
     assert_eq!(ids(&decide(&fixture)), [&["entry/new/0", "entry/b/0"][..], &shared[..]].concat());
 }

@@ -61,6 +61,7 @@ fn texts(changed: Vec<ObjectErrors>) -> BTreeMap<String, Vec<String>> {
     changed.into_iter().map(text).collect()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a spec is written in place")]
 fn object(kind: Kind, namespace: &str, name: &str, spec: Value) -> (Kind, Value) {
     (kind, json!({"metadata": {"namespace": namespace, "name": name, "uid": "u"}, "spec": spec}))
 }

@@ -29,16 +29,18 @@ impl Writer {
         let object = ListenerObject { kind: Kind::Trigger, key: key.clone() };
         let listener = variant.unwrap_or(&key.namespace);
         let annotations = trigger.metadata.annotations.as_ref();
+        let uid = trigger.metadata.uid.as_deref().unwrap_or_default();
         let source = Source {
             object: &object,
             path: "",
             name: &key.name,
             namesakes: 0,
             spec: &trigger.spec,
+            uid,
             annotations,
             listener,
         };
-        self.compile(User::Trigger(key.clone(), variant.cloned()), source, chain)
+        self.compile(&User::Trigger(key.clone(), variant.cloned()), source, chain)
     }
 
     /// Compiles the entry of a listener at a place. `None` if it refers to a Trigger.
@@ -57,16 +59,18 @@ impl Writer {
         let namesakes = before.filter(|entry| entry.trigger_ref.is_none() && entry.name == spec.name).count();
         let namesakes = u32::try_from(namesakes).unwrap_or(u32::MAX);
         let annotations = listener.metadata.annotations.as_ref();
+        let uid = listener.metadata.uid.as_deref().unwrap_or_default();
         let source = Source {
             object: &object,
             path: &path,
             name,
             namesakes,
             spec,
+            uid,
             annotations,
             listener: &key.namespace,
         };
-        Some(self.compile(User::Entry(key.clone(), index), source, chain))
+        Some(self.compile(&User::Entry(key.clone(), index), source, chain))
     }
 
     /// Compiles the interceptors of a group.
@@ -88,12 +92,12 @@ impl Writer {
     }
 
     /// A panic while a trigger is compiled is an error of this trigger.
-    fn compile(&mut self, user: User, source: Source<'_>, chain: Option<Compiled>) -> Arc<ListenerTrigger> {
+    fn compile(&mut self, user: &User, source: Source<'_>, chain: Option<Compiled>) -> Arc<ListenerTrigger> {
         self.register(user.clone(), source.references());
         let compiled = catch_unwind(AssertUnwindSafe(|| source.compile(&self.catalog, chain)));
         let mut trigger = compiled.unwrap_or_else(|_| source.broken(&panicked()));
         let bytes = trigger.blueprint.as_ref().map_or(0, |blueprint| blueprint.bytes);
-        if let Err(error) = self.take_excess(&user, source.listener, bytes.saturating_sub(ALLOWANCE)) {
+        if let Err(error) = self.take_excess(user, source.listener, bytes.saturating_sub(ALLOWANCE)) {
             trigger.blueprint = Err(error);
         }
         Arc::new(trigger)

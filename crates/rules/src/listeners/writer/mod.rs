@@ -12,8 +12,7 @@ use trigger_api::triggers::{EventListener, Kind};
 use trigger_core::ObjectKey;
 
 use super::catalog::Catalog;
-use super::error::{ListenerError, panicked};
-use super::inventory::ObjectErrors;
+use super::error::{ListenerError, ObjectErrors, panicked};
 use super::listener::{Listener, bounded};
 use super::selection::Selection;
 use super::trigger::ListenerTrigger;

@@ -103,7 +103,7 @@ impl Writer {
             };
             match &selection.namespaces {
                 Namespaces::All => take(None),
-                Namespaces::Named(names) => names.iter().for_each(|name| take(Some(name))),
+                Namespaces::Named(chosen) => chosen.iter().for_each(|namespace| take(Some(namespace))),
             }
         }
         keys
