@@ -93,7 +93,8 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     }
     let created = decided.triggers.iter().flat_map(|decision| create(record, listener, decision, &delivery));
     let created: Vec<_> = sorted_by_trigger(&created.collect::<Vec<_>>());
-    let sent = format!("{:?} {}", record.objects, exchange.body);
+    let headers = serde_json::to_string(&exchange.headers.read()).unwrap();
+    let sent = format!("{:?} {headers} {}", record.objects, exchange.body);
     let created = created.into_iter().map(|object| uids.replace(&object, &sent)).collect();
     let calls = calls.into_iter().map(|call| with_placeholder(&call, &event_id)).collect::<Vec<_>>();
     Played { answer, created, interceptors: sorted(&interceptors), calls: sorted(&calls) }
@@ -258,7 +259,7 @@ pub(crate) fn sorted(values: &[Value]) -> Vec<Value> {
 struct Uids(BTreeMap<String, usize>);
 
 impl Uids {
-    /// `sent` are the objects and the payload, which may hold other ids.
+    /// `sent` are the objects and the request, which may hold other ids.
     fn replace(&mut self, object: &Value, sent: &str) -> Value {
         const LENGTH: usize = 36;
         let text = object.to_string();
