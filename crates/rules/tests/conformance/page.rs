@@ -17,8 +17,9 @@ fn section() -> String {
         "{HEADING}\nTekton's own listener (v0.37) was given objects and requests, and what it did was recorded: {} records \
          with {exchanges} requests, of which two follow from its source. `every_record_is_played_as_it_says` plays each \
          through the parts of this program: the inventory of listeners, interceptors, parameters, templates and answers. \
-         {differing} differ on purpose. What the API server refuses is part of a record. The records are in \
-         `crates/rules/tests/conformance/records`; this part of the page is made of them.\n",
+         {differing} differ on purpose. What the API server refuses is part of a record; a delivery that is known already \
+         does not come so far. The records are in `crates/rules/tests/conformance/records`; this part of the page is made \
+         of them.\n",
         records.len(),
     );
     let mut subjects: BTreeMap<&str, Vec<(&str, &Named)>> = BTreeMap::new();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use trigger_api::triggers::{Kind, LABEL_EVENT_ID, LABEL_EVENT_LISTENER, LABEL_TRIGGER};
 use trigger_core::{DeliveryId, ObjectKey, Ordinal, event_id};
 use trigger_rules::interceptors::{
-    Body, ReceivedRequest, Record as InterceptorRecord, RecordedVerdict, State, core_names,
+    Body, Code, ReceivedRequest, Record as InterceptorRecord, RecordedVerdict, State, core_names,
 };
 use trigger_rules::listeners::{
     Answer, Arrival, Examined, GroupOutcome, Listener, ListenerAnswers, ListenerTrigger, TriggerDecision,
@@ -94,8 +94,8 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     let created = decided.triggers.iter().flat_map(|decision| create(record, listener, decision, &delivery));
     let created: Vec<_> = sorted_by_trigger(&created.collect::<Vec<_>>());
     let headers = serde_json::to_string(&exchange.headers.read()).unwrap();
-    let sent = format!("{:?} {headers} {}", record.objects, exchange.body);
-    let created = created.into_iter().map(|object| uids.replace(&object, &sent)).collect();
+    let request = format!("{:?} {headers} {}", record.objects, exchange.body);
+    let created = created.into_iter().map(|object| uids.replace(&object, &request)).collect();
     let calls = calls.into_iter().map(|call| with_placeholder(&call, &event_id)).collect::<Vec<_>>();
     Played { answer, created, interceptors: sorted(&interceptors), calls: sorted(&calls) }
 }
@@ -138,7 +138,7 @@ fn entry(trigger: &str, found: &InterceptorRecord) -> Option<Value> {
         RecordedVerdict::Passed { extensions } if extensions.is_empty() => return None,
         RecordedVerdict::Passed { extensions } => entry["extensions"] = json!(extensions),
         RecordedVerdict::Stopped { code, message, .. } => {
-            entry["code"] = json!(code.map(|code| code.number()));
+            entry["code"] = json!(code.map(Code::number));
             entry["message"] = json!(message);
         }
         RecordedVerdict::Failed { message } => entry["failed"] = json!(message),
@@ -259,24 +259,22 @@ pub(crate) fn sorted(values: &[Value]) -> Vec<Value> {
 struct Uids(BTreeMap<String, usize>);
 
 impl Uids {
-    /// `sent` are the objects and the request, which may hold other ids.
-    fn replace(&mut self, object: &Value, sent: &str) -> Value {
+    /// `known` are the objects and the request, which may hold other ids.
+    fn replace(&mut self, object: &Value, known: &str) -> Value {
         const LENGTH: usize = 36;
         let text = object.to_string();
         let (mut replaced, mut rest) = (String::new(), text.as_str());
         while !rest.is_empty() {
-            match rest.get(..LENGTH).filter(|text| is_uid(text) && !sent.contains(*text)) {
-                Some(uid) => {
-                    let next = self.0.len() + 1;
-                    let number = *self.0.entry(uid.to_owned()).or_insert(next);
-                    replaced.push_str(&format!("<uid{number}>"));
-                    rest = &rest[LENGTH..];
-                }
-                None => {
-                    let first = rest.chars().next().unwrap();
-                    replaced.push(first);
-                    rest = &rest[first.len_utf8()..];
-                }
+            let uid = rest.get(..LENGTH).filter(|text| is_uid(text) && !known.contains(*text));
+            if let Some(uid) = uid {
+                let next = self.0.len() + 1;
+                let number = self.0.entry(uid.to_owned()).or_insert(next).to_string();
+                replaced.extend(["<uid", &number, ">"]);
+                rest = &rest[LENGTH..];
+            } else {
+                let first = rest.chars().next().unwrap();
+                replaced.push(first);
+                rest = &rest[first.len_utf8()..];
             }
         }
         serde_json::from_str(&replaced).unwrap()
