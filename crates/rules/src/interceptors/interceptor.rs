@@ -23,6 +23,11 @@ pub(super) trait CoreKind: Send + Sync {
     /// The name of its ClusterInterceptor, which is also the name of its file or folder.
     fn name(&self) -> &'static str;
 
+    /// The header that its parameter `eventTypes` is compared with before anything is asked, if it has this parameter.
+    fn event_header(&self) -> Option<&'static str> {
+        None
+    }
+
     /// An interceptor of this kind with these parameters, whose Secrets are in `namespace`.
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault>;
 }

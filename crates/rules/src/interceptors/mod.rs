@@ -74,3 +74,8 @@ pub use wire::{Address, AddressError, Redirects, WireRequest, WireResponse};
 pub fn core_names() -> impl Iterator<Item = &'static str> {
     kinds::KINDS.iter().map(|kind| kind.name())
 }
+
+/// The interceptors whose parameter `eventTypes` is compared with a header, each with that header.
+pub(crate) fn event_headers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    kinds::KINDS.iter().filter_map(|kind| Some((kind.name(), kind.event_header()?)))
+}

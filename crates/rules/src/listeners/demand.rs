@@ -3,9 +3,8 @@
 use trigger_api::triggers::{InterceptorRef, TriggerInterceptor};
 use trigger_expr::Headers;
 
-/// The core interceptors that compare the type of an event, each with the header that holds it.
-const TYPED: [(&str, &str); 3] =
-    [("bitbucket", "X-Event-Key"), ("github", "X-Github-Event"), ("gitlab", "X-Gitlab-Event")];
+use crate::interceptors::event_headers;
+
 /// Triggers with more types of event are looked at for every event: they would fill the index.
 const MOST_TYPES: usize = 64;
 
@@ -34,7 +33,7 @@ impl Demand {
         if reference.kind == InterceptorRef::NAMESPACED || !is_core(&reference.name) {
             return None;
         }
-        let (_, header) = TYPED.into_iter().find(|(name, _)| *name == reference.name)?;
+        let (_, header) = event_headers().find(|(name, _)| *name == reference.name)?;
         let mut params = first.params.iter().filter(|param| param.name.eq_ignore_ascii_case("eventTypes"));
         let (Some(param), None) = (params.next(), params.next()) else { return None };
         let types = param.value.as_array().filter(|types| types.len() <= MOST_TYPES)?;
@@ -55,6 +54,6 @@ impl Demand {
 
     /// The headers that demands are about.
     pub(super) fn headers() -> impl Iterator<Item = &'static str> {
-        TYPED.into_iter().map(|(_, header)| header)
+        event_headers().map(|(_, header)| header)
     }
 }

@@ -33,6 +33,10 @@ impl CoreKind for GitLab {
         NAME
     }
 
+    fn event_header(&self) -> Option<&'static str> {
+        Some(EVENT)
+    }
+
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault> {
         let scheme = Scheme::Token { header: TOKEN };
         let guard = SecretGuard::compile(NAME, scheme, WORDS, params, namespace)?;

@@ -60,6 +60,10 @@ impl CoreKind for GitHub {
         NAME
     }
 
+    fn event_header(&self) -> Option<&'static str> {
+        Some(EVENT)
+    }
+
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault> {
         let scheme = Scheme::HubSignature { header: SIGNATURE };
         Ok(Box::new(GitHubInterceptor {
