@@ -27,7 +27,7 @@ pub mod template;
 
 pub use plan::{
     Condition, Existing, FollowUp, LimitKey, Manifest, MergeRecords, Plan, RenderError, Request,
-    ResourceType, Subject,
+    ResourceType, Subject, TargetKey,
 };
 pub use resource_template_error::{MOST_RESOURCES, ResourceTemplateError};
 pub use run_name::run_name;

@@ -74,6 +74,30 @@ pub struct Plan {
     pub ordinal: Ordinal,
 }
 
+/// What a plan has in common with the decision that it follows from: the target, or one of several triggers that an object
+/// holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TargetKey<'a> {
+    /// The target; the owner of a trigger.
+    pub resource: &'a ResourceRef,
+    /// Which of its sequences, where it has several: see [`Plan::sequence`].
+    pub sequence: Option<&'a str>,
+}
+
+impl<'a> TargetKey<'a> {
+    /// A target that has one sequence of objects, such as a Build.
+    pub fn whole(resource: &'a ResourceRef) -> Self {
+        Self { resource, sequence: None }
+    }
+}
+
+impl Plan {
+    /// What it is created for.
+    pub fn target_key(&self) -> TargetKey<'_> {
+        TargetKey { resource: &self.subject.resource, sequence: self.sequence.as_deref() }
+    }
+}
+
 /// The meaning of an object that has the name of a plan already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existing {

@@ -75,7 +75,7 @@ pub fn plans(fired: &FiredTrigger<'_>) -> Result<Vec<Plan>, RenderError> {
     }
     let shared = Arc::new(Shared::of(fired));
     let renderer = Renderer::new(&shared.params, &shared.uid, shared.old_escape);
-    let sequence: Arc<str> = format!("{}/{}", fired.trigger, fired.occurrence).into();
+    let sequence = sequence(fired.trigger, fired.occurrence);
     let (mut plans, mut seen) = (Vec::new(), HashSet::new());
     for index in 0..shared.resource_templates.len() {
         let object = shared.object(&renderer, index).map_err(|source| in_template(index, source))?;
@@ -103,6 +103,12 @@ pub fn plans(fired: &FiredTrigger<'_>) -> Result<Vec<Plan>, RenderError> {
         });
     }
     Ok(plans)
+}
+
+/// [`Plan::sequence`] of the objects of a trigger: namespace and name, and which one of the triggers with this name and
+/// owner.
+pub fn sequence(trigger: &ObjectKey, occurrence: u32) -> Arc<str> {
+    format!("{trigger}/{occurrence}").into()
 }
 
 /// What the objects of a trigger have in common.
