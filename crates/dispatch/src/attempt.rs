@@ -130,7 +130,7 @@ pub(crate) async fn attempt(
     if claimed.token.attempt > 1 || !tools.rules.coverage().is_complete() {
         let (launcher, until) = (tools.launcher, deadlines.of_call());
         let lookup = Lookup { launcher, until, abort: &deadlines.abort };
-        let started = existing.iter().map(|plan| &plan.subject.resource).collect();
+        let started = existing.iter().map(|plan| plan.target_key()).collect();
         attempt.retryable = leave_out_deleted(&mut decided, &mut due, &started, lookup).await;
     }
     for (outcome, rules) in record::outcomes(&decided) {
@@ -242,7 +242,7 @@ fn by_target<'a>(plans: &[&'a Plan]) -> Vec<Vec<&'a Plan>> {
     let mut groups: Vec<Vec<&Plan>> = Vec::new();
     let mut places = HashMap::new();
     for plan in plans {
-        let place = *places.entry((plan.ordinal, &plan.subject, &plan.sequence)).or_insert(groups.len());
+        let place = *places.entry((plan.ordinal, plan.target_key())).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(plan),
             None => groups.push(vec![plan]),

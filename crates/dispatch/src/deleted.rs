@@ -4,9 +4,8 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use trigger_core::ResourceRef;
 use trigger_rules::{Decided, Decision, Outcome};
-use trigger_targets::{Plan, Subject};
+use trigger_targets::{Plan, Subject, TargetKey};
 
 use crate::launcher::{LaunchError, Launcher, Retry};
 
@@ -24,13 +23,14 @@ pub(crate) struct Lookup<'a> {
 
 /// Leaves out those of `due` whose target was deleted since the delivery arrived. Its rules may still be known: the watch
 /// on them may be away for as long as the API server. A run of a deleted Build would build what its owner has taken back.
+/// With an EventListener go all triggers that it holds.
 /// The decisions say so, but not those about a target among `started`: its earlier launches stay on record.
 ///
 /// Plans whose target cannot be looked for are left for the next attempt, of which the reason is returned.
 pub(crate) async fn leave_out_deleted(
     decided: &mut [Decided],
     due: &mut Vec<&Plan>,
-    started: &HashSet<&ResourceRef>,
+    started: &HashSet<TargetKey<'_>>,
     lookup: Lookup<'_>,
 ) -> Option<String> {
     let targets: HashSet<_> = due.iter().map(|plan| plan.subject.clone()).collect();
@@ -49,7 +49,7 @@ pub(crate) async fn leave_out_deleted(
         left_out.insert(subject.resource);
     }
     due.retain(|plan| !left_out.contains(&plan.subject.resource));
-    let has_run = |decision: &Decision| started.contains(&decision.target.resource);
+    let has_run = |decision: &Decision| started.contains(&TargetKey::whole(&decision.target.resource));
     decided
         .iter_mut()
         .flat_map(|decided| &mut decided.decisions)
@@ -71,4 +71,62 @@ fn exists(subject: Subject, lookup: Lookup<'_>) -> BoxFuture<'_, (Subject, Resul
         (subject, exists)
     }
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use trigger_core::{ObjectKey, ResourceRef};
+    use trigger_targets::FollowUp;
+
+    use super::*;
+    use crate::launcher::Launched;
+    use crate::plan_fixture::plan_of;
+
+    /// A cluster without the objects called `deleted`. Those called `hidden` cannot be looked for.
+    struct Cluster;
+
+    impl Launcher for Cluster {
+        fn launch<'a>(&'a self, _: &'a Plan) -> BoxFuture<'a, Result<Launched, LaunchError>> {
+            unreachable!("nothing is launched")
+        }
+
+        fn exists<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<bool, LaunchError>> {
+            let name = subject.resource.name();
+            let hidden = LaunchError { message: "no right".to_owned(), retry: Retry::Later };
+            let exists = if **name == *"hidden" { Err(hidden) } else { Ok(**name != *"deleted") };
+            async move { exists }.boxed()
+        }
+
+        fn follow_up<'a>(&'a self, _: &'a [&'a FollowUp]) -> BoxFuture<'a, ()> {
+            unreachable!("nothing is recorded")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deleted_listener_or_trigger_starts_nothing_any_more_and_others_do() {
+        let key = |name: &str| ObjectKey::new("team-a", name);
+        let plan = |kind: &str, owner: &str, sequence: &str| {
+            let owner = ResourceRef::new("triggers.tekton.dev", kind, key(owner));
+            let object = key(&format!("{}-{}", owner.name(), sequence.replace('/', "-")));
+            plan_of(owner, Some(sequence), ResourceRef::new("tekton.dev", "PipelineRun", object), 0)
+        };
+        let plans = [
+            plan("EventListener", "deleted", "team-a/ci/0"),
+            plan("EventListener", "deleted", "team-a/cd/0"),
+            plan("EventListener", "web", "team-a/ci/0"),
+            plan("Trigger", "deleted", "team-a/deleted/0"),
+            plan("Trigger", "release", "team-a/release/0"),
+            plan("Trigger", "hidden", "team-a/hidden/0"),
+        ];
+        let mut due: Vec<_> = plans.iter().collect();
+        let abort = CancellationToken::new();
+        let until = Instant::now() + std::time::Duration::from_secs(9);
+        let lookup = Lookup { launcher: &Cluster, until, abort: &abort };
+        let started = plans.iter().map(Plan::target_key).collect();
+        let unchecked = leave_out_deleted(&mut [], &mut due, &started, lookup).await;
+        let left: Vec<_> = due.iter().map(|plan| plan.subject.resource.to_string()).collect();
+        assert_eq!(left, ["EventListener team-a/web", "Trigger team-a/release"]);
+        let reason = unchecked.unwrap();
+        assert!(reason.contains("Trigger team-a/hidden") && reason.contains("no right"), "{reason}");
+    }
 }

@@ -40,6 +40,8 @@ mod limits;
 mod metrics;
 mod namespace_limiter;
 mod owner_warnings;
+#[cfg(test)]
+mod plan_fixture;
 mod preview;
 mod pruner;
 mod record;

@@ -7,19 +7,31 @@ use tracing::{debug, info};
 use trigger_core::{ObjectKey, Ordinal, ResourceRef};
 use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 use trigger_rules::{Check, Decided, Decision, LeftOut, Outcome};
-use trigger_targets::Plan;
+use trigger_targets::{Plan, TargetKey};
 
-/// The objects to create, by event and target.
-type Runs<'a> = HashMap<(Ordinal, &'a ResourceRef), Vec<&'a ResourceRef>>;
+/// The objects to create, by event and target. Two triggers of one EventListener are two targets.
+struct Runs<'a>(HashMap<(Ordinal, TargetKey<'a>), Vec<&'a ResourceRef>>);
+
+impl<'a> Runs<'a> {
+    fn of(plans: &'a [Plan]) -> Self {
+        let mut runs = HashMap::<_, Vec<_>>::new();
+        for plan in plans {
+            runs.entry((plan.ordinal, plan.target_key())).or_default().push(&plan.resource);
+        }
+        Self(runs)
+    }
+
+    /// Those of a target for an event, in order.
+    fn get(&self, event: Ordinal, target: TargetKey<'_>) -> Vec<ResourceRef> {
+        let runs = self.0.get(&(event, target)).into_iter().flatten();
+        runs.map(|run| ResourceRef::clone(run)).collect()
+    }
+}
 
 /// The decisions on the events of a delivery as records. `plans` are the objects that they create. Rules that were left
 /// out are counted in one record for each namespace.
 pub(crate) fn decisions(decided: &[Decided], plans: &[Plan]) -> Vec<DecisionRecord> {
-    let mut runs = Runs::new();
-    for plan in plans {
-        runs.entry((plan.ordinal, &plan.subject.resource)).or_default().push(&plan.resource);
-    }
-    let (runs, ordinals) = (&runs, (0..).map(Ordinal::new));
+    let (runs, ordinals) = (&Runs::of(plans), (0..).map(Ordinal::new));
     let each = ordinals.zip(decided).flat_map(|(ordinal, decided)| {
         decided.decisions.iter().map(move |decision| record(decision, ordinal, runs))
     });
@@ -108,10 +120,7 @@ fn split(runs: &[ResourceRef], existing: &HashSet<&ResourceRef>) -> (Option<Stri
 
 fn record(decision: &Decision, event: Ordinal, runs: &Runs<'_>) -> DecisionRecord {
     // A target that fired has plans, or rendering has failed and the delivery with it.
-    let runs = || -> Vec<ResourceRef> {
-        let runs = runs.get(&(event, &decision.target.resource)).into_iter().flatten();
-        runs.map(|run| ResourceRef::clone(run)).collect()
-    };
+    let runs = || runs.get(event, TargetKey::whole(&decision.target.resource));
     let outcome = match &decision.outcome {
         Outcome::Fired(_) => OutcomeRecord::Fired { runs: runs() },
         Outcome::AlsoMatched(_) => OutcomeRecord::AlsoMatched { runs: runs() },
@@ -141,9 +150,35 @@ fn check(check: &Check) -> CheckRecord {
 
 #[cfg(test)]
 mod tests {
-    use trigger_targets::build_run::BUILD;
+    use trigger_targets::build_run::{BUILD, BUILD_RUN};
 
     use super::*;
+    use crate::plan_fixture::plan_of;
+
+    #[test]
+    fn triggers_of_one_listener_have_their_own_objects_and_a_build_has_all_of_its_own() {
+        let key = |name: &str| ObjectKey::new("team-a", name);
+        let listener = ResourceRef::new("triggers.tekton.dev", "EventListener", key("web"));
+        let object = |name: &str| ResourceRef::new("tekton.dev", "PipelineRun", key(name));
+        let (build, run) = (BUILD.named(key("web")), BUILD_RUN.named(key("web-1")));
+        let plans = [
+            plan_of(listener.clone(), Some("team-a/ci/0"), object("ci-1"), 0),
+            plan_of(listener.clone(), Some("team-a/cd/0"), object("cd-1"), 0),
+            plan_of(listener.clone(), Some("team-a/ci/0"), object("ci-2"), 0),
+            plan_of(build.clone(), None, run.clone(), 0),
+        ];
+        let runs = Runs::of(&plans);
+        let of = |sequence| TargetKey { resource: &listener, sequence };
+        for (event, target, expected) in [
+            (Ordinal::FIRST, of(Some("team-a/ci/0")), vec![object("ci-1"), object("ci-2")]),
+            (Ordinal::FIRST, of(Some("team-a/cd/0")), vec![object("cd-1")]),
+            (Ordinal::FIRST, of(None), vec![]),
+            (Ordinal::FIRST, TargetKey::whole(&build), vec![run]),
+            (Ordinal::new(1), TargetKey::whole(&build), vec![]),
+        ] {
+            assert_eq!(runs.get(event, target), expected, "{target:?}");
+        }
+    }
 
     #[test]
     fn the_log_tells_runs_that_exist_from_runs_that_do_not() {

@@ -46,42 +46,15 @@ impl RenderTurns {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
-    use serde_json::Value;
-    use trigger_core::{ObjectKey, Ordinal};
+    use trigger_core::ObjectKey;
     use trigger_targets::build_run::{BUILD, BUILD_RUN};
-    use trigger_targets::{Existing, Manifest, RenderError, Subject};
 
     use super::*;
-
-    #[derive(Debug)]
-    struct OfSize(usize);
-
-    impl Manifest for OfSize {
-        fn object(&self) -> Result<Value, RenderError> {
-            Ok(Value::Null)
-        }
-
-        fn template_bytes(&self) -> usize {
-            self.0
-        }
-    }
+    use crate::plan_fixture::plan_of;
 
     fn plan(namespace: &str, template_bytes: usize) -> Plan {
         let key = || ObjectKey::new(namespace, "web");
-        let subject = Subject { resource: BUILD.named(key()), version: "v1".into(), uid: String::new() };
-        Plan {
-            resource: BUILD_RUN.named(key()),
-            version: "v1".into(),
-            manifest: Arc::new(OfSize(template_bytes)),
-            run_as: None,
-            existing: Existing::Created,
-            condition: None,
-            limit: None,
-            follow_up: None,
-            subject,
-            sequence: None,
-            ordinal: Ordinal::FIRST,
-        }
+        plan_of(BUILD.named(key()), None, BUILD_RUN.named(key()), template_bytes)
     }
 
     #[tokio::test]
