@@ -112,6 +112,11 @@ pub(crate) fn is_absent(error: &kube::Error) -> bool {
     status.code == 404 && names_object && !status.message.contains("could not find the requested resource")
 }
 
+/// Whether the API server does not serve the path of a new object. A namespace that does not exist is named.
+pub(crate) fn is_unserved(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 && !status.message.starts_with("namespaces "))
+}
+
 pub(crate) fn already_exists(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
 }

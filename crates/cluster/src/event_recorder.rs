@@ -82,6 +82,13 @@ impl EventRecorder {
         Self { queue, written: Arc::new(LeakyBuckets::new(PER_MINUTE / 60.0)) }
     }
 
+    /// A recorder whose Events are received and not written.
+    #[cfg(test)]
+    pub(crate) fn received() -> (Self, mpsc::Receiver<ObjectEvent>) {
+        let (queue, events) = mpsc::channel(QUEUE_CAPACITY);
+        (Self { queue, written: Arc::new(LeakyBuckets::new(PER_MINUTE / 60.0)) }, events)
+    }
+
     /// Queues an Event, unless its object has had too many.
     pub fn report(&self, report: ObjectEvent) {
         let of = (report.about.uid.clone(), report.reason.clone());
@@ -233,8 +240,9 @@ fn one_line(note: &str) -> String {
 }
 
 fn reference(object: &ResourceRef, version: &str) -> ObjectReference {
+    let slash = if object.group.is_empty() { "" } else { "/" };
     ObjectReference {
-        api_version: Some(format!("{}/{version}", object.group)),
+        api_version: Some(format!("{}{slash}{version}", object.group)),
         kind: Some(object.kind.to_string()),
         namespace: Some(object.namespace().to_string()),
         name: Some(object.name().to_string()),

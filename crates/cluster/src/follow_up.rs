@@ -9,7 +9,7 @@ use trigger_runtime::Backoff;
 use trigger_targets::FollowUp;
 
 use crate::api_server_error::{ApiServerError, is_absent, is_status};
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, ObjectApi};
 use crate::patch::patch_parameters;
 use crate::sentence::words;
 
@@ -41,19 +41,19 @@ pub(crate) async fn write(discovery: &Discovery, records: &[&FollowUp]) {
 }
 
 async fn annotate(discovery: &Discovery, first: &FollowUp, records: &[&FollowUp]) -> Result<(), kube::Error> {
-    let (name, uid) = (first.on.resource.name(), first.on.uid.as_str());
-    let objects = discovery.api(&first.on.resource, &first.on.version).await?;
+    let uid = first.on.uid.as_str();
+    let ObjectApi { api, segment } = discovery.api(&first.on.resource, &first.on.version).await?;
     let values: Vec<&Value> = records.iter().map(|record| &record.record).collect();
     let mut object = Value::clone(&first.seen);
     for tries_left in (0..TRIES).rev() {
         let Some(annotations) = (first.merge)(&object, &values) else { return Ok(()) };
         let version = &object["metadata"]["resourceVersion"];
         let patch = json!({"metadata": {"resourceVersion": version, "annotations": annotations}});
-        match objects.patch_metadata(name, &patch_parameters(), &Patch::Merge(patch)).await {
+        match api.patch_metadata(&segment, &patch_parameters(), &Patch::Merge(patch)).await {
             Err(error) if is_status(&error, 409) && tries_left > 0 => {}
             other => return other.map(drop),
         }
-        let now = objects.get(name).await?;
+        let now = api.get(&segment).await?;
         if now.metadata.uid.as_deref() != Some(uid) {
             // Another object has the name now.
             return Ok(());

@@ -2,7 +2,8 @@
 //!
 //! - `feeds/`: Builds into the inventory; `pipeline_runs/` into the journal, `images/` into the image tracker.
 //! - [`KubeLauncher`] creates objects, whose plural `discovery` finds; `follow_up` annotates what started them.
-//!   `launch_gate` has intake go first.
+//!   `launch_gate` has intake go first. `impersonation` sends requests as a service account, and `missing_right` has the
+//!   remedy for a right that the account or the program lacks.
 //! - `conditions/`: [`ConditionWriter`] gives runs their condition later. `triggered_condition` is the write. [`KubeRuns`] reads how a run stands, [`EventRecorder`] writes
 //!   Events.
 //! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
@@ -17,6 +18,9 @@
 //! - Secrets are read by GET, one at a time, never listed or watched, never kept. Concurrent readers share one
 //!   request.
 //! - Tokens are not kept. Results of reviews are kept under the token's hash for ten seconds.
+//! - An object of a template is created and read with the rights of its service account. Discovery, which gives away
+//!   nothing that is secret, uses the program's own.
+//! - A kind or a name from a template is checked before it is part of a path, and names are percent-encoded there.
 //! - Which answers of the API server may pass is one table (`api_server_error`).
 //! - A watch that fails is retried with pauses that grow to minutes, and soon after it could work (`watch/`). A CRD
 //!   that is absent is waited for so.
@@ -50,18 +54,22 @@ mod event_recorder;
 mod feeds;
 mod follow_up;
 mod images;
+mod impersonation;
 mod launch_gate;
 mod launcher;
 mod leader;
 mod limits;
 mod metrics;
 mod metrics_layer;
+mod missing_right;
 mod names;
 mod patch;
 mod pipeline_runs;
 mod read;
 mod retention;
 mod runs;
+#[cfg(test)]
+mod scripted_api;
 mod secrets;
 mod sentence;
 mod tasks;

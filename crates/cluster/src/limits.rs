@@ -2,6 +2,7 @@ use trigger_core::Limit;
 
 use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOUNT};
 use crate::conditions::{MAX_OWED, MAX_OWED_OF_NAMESPACE};
+use crate::discovery::{ASK_AGAIN, SIDE_BY_SIDE, UNSERVED_PER_SECOND};
 use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
 use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
 use crate::tasks::MAX_WATCHED_RUNS;
@@ -36,14 +37,19 @@ pub const LIMITS: &[Limit] = &[
         "the others are read from the API server",
     ),
     Limit::count(
-        "Builds whose pinned runs are counted against their retention in one second",
-        BUILDS_AT_A_TIME,
-        "counted in the next second",
+        "kinds of objects that are looked up at a time, one of a namespace",
+        SIDE_BY_SIDE,
+        "they wait",
+    ),
+    Limit::time(
+        "time until kinds are looked up again in a group version that did not serve one",
+        ASK_AGAIN,
+        "the objects are created with a later attempt",
     ),
     Limit::count(
-        "pinned runs of a Build that expire in one second",
-        EXPIRE_AT_MOST,
-        "they expire in the next second",
+        "kinds a second that a namespace names and that are not served",
+        UNSERVED_PER_SECOND,
+        "its other unknown kinds wait",
     ),
     Limit::count("access reviews at a time", CONCURRENT_REVIEWS, "they wait"),
     Limit::count(

@@ -1,6 +1,5 @@
 //! Writes to the API server: with our field manager, and without parsing responses that are not needed.
 
-use http::HeaderValue;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::Request;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use trigger_core::ObjectKey;
 
 use crate::MANAGER;
-use crate::names;
+use crate::impersonation;
 
 /// The parameters of every patch.
 pub(crate) fn patch_parameters() -> PatchParams {
@@ -24,19 +23,8 @@ pub(crate) async fn create(
     let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
     let request = Request::new(api.resource_url()).create(&parameters, body);
-    let mut request = request.map_err(kube::Error::BuildRequest)?;
-    if let Some(account) = run_as {
-        names::check(account)?;
-        let user = HeaderValue::from_str(&service_account_user(account));
-        let user = user.map_err(|error| kube::Error::HttpError(error.into()))?;
-        request.headers_mut().insert("impersonate-user", user);
-    }
+    let request = impersonation::run_as(request.map_err(kube::Error::BuildRequest)?, run_as)?;
     api.clone().into_client().request(request).await
-}
-
-/// The user name of a service account.
-fn service_account_user(account: &ObjectKey) -> String {
-    format!("system:serviceaccount:{}:{}", account.namespace, account.name)
 }
 
 /// Like [`Api::patch_status`], but does not read what comes back, which is the whole object.

@@ -11,7 +11,7 @@ use trigger_targets::{RunStatus, status_of, version_of};
 
 use crate::api_server_error::ApiServerError;
 use crate::client::Connection;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, ObjectApi};
 use crate::read::get_opt;
 
 /// The resource of BuildRuns, for objects of any shape.
@@ -54,8 +54,8 @@ impl KubeRuns {
     }
 
     async fn get(&self, run: RunRef<'_>, version: &str) -> Result<Option<DynamicObject>, kube::Error> {
-        let resource = run.resource;
-        get_opt(&self.discovery.api(resource, version).await?, resource.name()).await
+        let ObjectApi { api, segment } = self.discovery.api(run.resource, version).await?;
+        get_opt(&api, &segment).await
     }
 }
 

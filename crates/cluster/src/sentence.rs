@@ -10,6 +10,8 @@ use kube::config::{InferConfigError, KubeconfigError, LoadDataError};
 use kube::core::Status;
 use kube::runtime::watcher;
 
+use crate::missing_right::MissingRight;
+
 /// The remedies of errors whose remedy depends on the kind of object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Remedies<'a> {
@@ -82,23 +84,18 @@ fn answered(status: &Status) -> String {
     text
 }
 
-/// The right that is missing. The API server writes
-/// `R.G is forbidden: User "U" cannot V resource "R" in API group "G" ...`.
+/// The right that is missing.
 fn right(message: &str) -> String {
-    let own = message.split_once(" is forbidden: ").map_or(message, |(_, own)| own);
-    let parse = || {
-        let (user, rest) = own.strip_prefix("User \"")?.split_once("\" cannot ")?;
-        let (verb, rest) = rest.split_once(" resource \"")?;
-        let (resource, rest) = rest.split_once("\" in API group \"")?;
-        let (group, place) = rest.split_once('"')?;
-        let place = match place.trim() {
-            "at the cluster scope" | "in the namespace \"\"" => "in all namespaces".to_owned(),
-            place => place.replace('"', ""),
-        };
-        let dot = if group.is_empty() { "" } else { "." };
-        Some(format!("the user {user} may not {verb} {resource}{dot}{group} {place}"))
-    };
-    parse().unwrap_or_else(|| format!("the API server forbids it: {own}"))
+    match MissingRight::of(message) {
+        Some(right) => {
+            let (user, verb) = (right.user, right.verb);
+            format!("the user {user} may not {verb} {} {}", right.resource(), right.place())
+        }
+        None => {
+            let own = message.split_once(" is forbidden: ").map_or(message, |(_, own)| own);
+            format!("the API server forbids it: {own}")
+        }
+    }
 }
 
 fn unreachable(error: &(dyn Error + 'static)) -> String {

@@ -1,0 +1,66 @@
+//! An API server for tests: a function answers, and the requests are recorded.
+
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+
+/// A request, as far as tests look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    /// The method, such as `POST`.
+    pub(crate) method: String,
+    /// The path, as it was sent.
+    pub(crate) path: String,
+    /// The header `impersonate-user`.
+    pub(crate) run_as: Option<String>,
+}
+
+/// The function, and the requests that it was asked.
+#[derive(Clone)]
+pub(crate) struct ScriptedApi {
+    answer: Arc<dyn Fn(&Recorded) -> (u16, Value) + Send + Sync>,
+    requests: Arc<Mutex<Vec<Recorded>>>,
+}
+
+impl ScriptedApi {
+    /// An API server that answers with status and body.
+    pub(crate) fn new(answer: impl Fn(&Recorded) -> (u16, Value) + Send + Sync + 'static) -> Self {
+        Self { answer: Arc::new(answer), requests: Arc::default() }
+    }
+
+    /// A client of it.
+    pub(crate) fn client(&self) -> Client {
+        let api = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let answer = api.respond(&request);
+            async move { Ok::<_, tower::BoxError>(answer) }
+        });
+        Client::new(service, "default")
+    }
+
+    /// The requests so far.
+    pub(crate) fn requests(&self) -> Vec<Recorded> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// Their paths.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.requests().into_iter().map(|request| request.path).collect()
+    }
+
+    fn respond(&self, request: &Request<Body>) -> Response<Body> {
+        let run_as = request.headers().get("impersonate-user");
+        let recorded = Recorded {
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+            run_as: run_as.map(|user| user.to_str().unwrap().to_owned()),
+        };
+        let (status, body) = (self.answer)(&recorded);
+        self.requests.lock().unwrap().push(recorded);
+        let body = Body::from(serde_json::to_vec(&body).unwrap());
+        Response::builder().status(status).body(body).unwrap()
+    }
+}
