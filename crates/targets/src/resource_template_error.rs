@@ -3,6 +3,9 @@ use trigger_core::ResourceRef;
 /// The most resource templates of a trigger: each is an object on the cluster.
 pub const MOST_RESOURCES: usize = 128;
 
+/// The longest type, namespace or name of an object, in bytes: more than the API server takes for any of them.
+pub(crate) const LONGEST_IDENTITY: usize = 512;
+
 /// Why a resource template gives no object. A trigger with such a template creates nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +31,9 @@ pub enum ResourceTemplateError {
     /// A field of the metadata is no string.
     #[error("{0} has to be text: put the value in quotes")]
     Text(String),
+    /// A part of the identity is longer than [`LONGEST_IDENTITY`]. It would be stored with the delivery.
+    #[error("{0} is longer than {LONGEST_IDENTITY} bytes: shorten the value")]
+    TooLong(&'static str),
     /// The object has no name.
     #[error("metadata.name and metadata.generateName are missing: write one of them")]
     NoName,

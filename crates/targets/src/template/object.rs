@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use trigger_core::{ObjectKey, ResourceRef};
 
 use super::name::derived_name;
-use crate::resource_template_error::ResourceTemplateError;
+use crate::resource_template_error::{LONGEST_IDENTITY, ResourceTemplateError};
 
 /// The type and the name of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,16 @@ impl Identity {
             (None, Some(base)) => derived_name(base, identity),
             (None, None) => return Err(ResourceTemplateError::NoName),
         };
+        for (path, text) in [
+            ("apiVersion", api_version),
+            ("kind", kind),
+            ("metadata.namespace", own_namespace.unwrap_or_default()),
+            ("metadata.name", &name),
+        ] {
+            if text.len() > LONGEST_IDENTITY {
+                return Err(ResourceTemplateError::TooLong(path));
+            }
+        }
         let key = ObjectKey::new(own_namespace.unwrap_or(namespace), name);
         let resource = ResourceRef::new(group, kind, key);
         Ok(Self { resource, version: version.to_owned(), is_fixed: fixed.is_some() })

@@ -281,6 +281,29 @@ fn numbers_and_sizes_are_bounded() {
 }
 
 #[test]
+fn an_event_cannot_make_the_identity_of_an_object_long() {
+    let object = |field: &str| {
+        let mut object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b"}});
+        *object.pointer_mut(field).unwrap() = json!("v$(tt.params.p)");
+        object
+    };
+    for (field, path) in [
+        ("/apiVersion", "apiVersion"),
+        ("/kind", "kind"),
+        ("/metadata/namespace", "metadata.namespace"),
+        ("/metadata/name", "metadata.name"),
+    ] {
+        let mut fixture = fixture(vec![object(field)]);
+        fixture.value = "x".repeat(511);
+        assert!(fixture.plans().is_ok(), "{path}");
+        fixture.value = "x".repeat(512);
+        let expected = format!("{path} is longer than 512 bytes: shorten the value");
+        assert!(fixture.error().ends_with(&expected), "{}", fixture.error());
+    }
+}
+
+#[test]
 fn debug_shows_no_value() {
     let mut fixture = fixture(vec![run(&json!({"generateName": "ci-", "labels": {"a": "$(tt.params.p)"}}))]);
     fixture.value = "hush".to_owned();
