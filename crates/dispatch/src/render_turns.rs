@@ -36,7 +36,9 @@ impl RenderTurns {
         if plan.manifest.template_bytes() < LARGE {
             return None;
         }
-        let of_namespace = self.of_namespaces.acquire(Arc::clone(plan.resource.namespace())).await;
+        // A template may put its object into a namespace of another tenant.
+        let owner = plan.subject.resource.namespace();
+        let of_namespace = self.of_namespaces.acquire(Arc::clone(owner)).await;
         // Nothing closes this semaphore.
         let of_all = Arc::clone(&self.of_all).acquire_owned().await.ok()?;
         Some(RenderTurn([of_namespace, of_all]))
