@@ -65,7 +65,7 @@ pub(crate) struct Discovery {
 struct Shared {
     known: Mutex<HashMap<GroupVersion, Kinds>>,
     missed: ExpiringMap<GroupVersion, ()>,
-    of_namespaces: KeyedSemaphore<Arc<str>>,
+    of_tenants: KeyedSemaphore<Arc<str>>,
     of_all: Semaphore,
 }
 
@@ -74,7 +74,7 @@ impl Discovery {
         let shared = Shared {
             known: Mutex::default(),
             missed: ExpiringMap::new(MAX_MISSED),
-            of_namespaces: KeyedSemaphore::new(1),
+            of_tenants: KeyedSemaphore::new(1),
             of_all: Semaphore::new(SIDE_BY_SIDE),
         };
         Self { client, shared: Arc::new(shared) }
@@ -85,8 +85,19 @@ impl Discovery {
     /// [`kube::Error::Discovery`] if the API server does not serve the kind. Nothing is sent for an object whose names
     /// cannot exist.
     pub(crate) async fn api(&self, object: &ResourceRef, version: &str) -> Result<ObjectApi, kube::Error> {
+        self.api_for(object.namespace(), object, version).await
+    }
+
+    /// The same for an object that comes from the namespace `tenant`. A template may name another one in the object.
+    pub(crate) async fn api_for(
+        &self,
+        tenant: &Arc<str>,
+        object: &ResourceRef,
+        version: &str,
+    ) -> Result<ObjectApi, kube::Error> {
         let segment = names::check_resource(object, version)?;
-        let ServedKind { plural, namespaced } = self.find(object, &group_version(object, version)).await?;
+        let group = group_version(object, version);
+        let ServedKind { plural, namespaced } = self.find(tenant, &group, &object.kind).await?;
         let kind = GroupVersionKind::gvk(&object.group, version, &object.kind);
         let resource = ApiResource::from_gvk_with_plural(&kind, &plural);
         let api = if namespaced {
@@ -103,16 +114,21 @@ impl Discovery {
         self.lock().remove(&group_version(object, version));
     }
 
-    async fn find(&self, object: &ResourceRef, group: &GroupVersion) -> Result<ServedKind, kube::Error> {
-        if let Some(kind) = self.known(group, &object.kind) {
+    async fn find(
+        &self,
+        tenant: &Arc<str>,
+        group: &GroupVersion,
+        kind: &str,
+    ) -> Result<ServedKind, kube::Error> {
+        if let Some(kind) = self.known(group, kind) {
             return Ok(kind);
         }
-        let _turn = self.shared.of_namespaces.acquire(Arc::clone(object.namespace())).await;
-        if let Some(kind) = self.look_up(group, &object.kind).await? {
+        let _turn = self.shared.of_tenants.acquire(Arc::clone(tenant)).await;
+        if let Some(kind) = self.look_up(group, kind).await? {
             return Ok(kind);
         }
         sleep(PAUSE).await;
-        let kind = format!("{} {}", group.api_version(), object.kind);
+        let kind = format!("{} {kind}", group.api_version());
         Err(kube::Error::Discovery(DiscoveryError::MissingKind(kind)))
     }
 
@@ -265,7 +281,8 @@ mod tests {
             let discovery = &discovery;
             async move {
                 let group = format!("g{number}.example");
-                discovery.api(&object(&group, "Any", "team-b"), "v1").await.unwrap_err();
+                let object = object(&group, "Any", "team-a");
+                discovery.api_for(&"team-b".into(), &object, "v1").await.unwrap_err();
             }
         }));
         let began = Instant::now();

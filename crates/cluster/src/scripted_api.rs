@@ -18,10 +18,13 @@ pub(crate) struct Recorded {
     pub(crate) run_as: Option<String>,
 }
 
+/// Gives status and body.
+type Answer = dyn Fn(&Recorded) -> (u16, Value) + Send + Sync;
+
 /// The function, and the requests that it was asked.
 #[derive(Clone)]
 pub(crate) struct ScriptedApi {
-    answer: Arc<dyn Fn(&Recorded) -> (u16, Value) + Send + Sync>,
+    answer: Arc<Answer>,
     requests: Arc<Mutex<Vec<Recorded>>>,
 }
 

@@ -86,15 +86,12 @@ fn answered(status: &Status) -> String {
 
 /// The right that is missing.
 fn right(message: &str) -> String {
-    match MissingRight::of(message) {
-        Some(right) => {
-            let (user, verb) = (right.user, right.verb);
-            format!("the user {user} may not {verb} {} {}", right.resource(), right.place())
-        }
-        None => {
-            let own = message.split_once(" is forbidden: ").map_or(message, |(_, own)| own);
-            format!("the API server forbids it: {own}")
-        }
+    if let Some(right) = MissingRight::of(message) {
+        let (user, verb) = (right.user, right.verb);
+        format!("the user {user} may not {verb} {} {}", right.resource(), right.place())
+    } else {
+        let own = message.split_once(" is forbidden: ").map_or(message, |(_, own)| own);
+        format!("the API server forbids it: {own}")
     }
 }
 

@@ -53,7 +53,8 @@ impl KubeLauncher {
     }
 
     async fn create(&self, plan: &Plan) -> Result<Launched, LaunchError> {
-        let objects = self.discovery.api(&plan.resource, &plan.version).await;
+        let tenant = plan.subject.resource.namespace();
+        let objects = self.discovery.api_for(tenant, &plan.resource, &plan.version).await;
         let objects = objects.map_err(|error| self.failed(plan, &error))?;
         let manifest = plan
             .manifest

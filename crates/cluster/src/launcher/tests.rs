@@ -112,8 +112,8 @@ async fn an_object_is_created_and_read_as_the_account_and_its_kind_found_as_the_
     let api = api(exists(), object(&json!(labels())));
     let (launcher, _) = launcher(&api);
     let name = "system:x";
-    let launched = launcher.launch(&plan("rbac.authorization.k8s.io", "Role", name, fixed())).await;
-    assert_eq!(launched, Ok(Launched { existed: true, uid: Some("u-1".to_owned()) }));
+    let result = launcher.launch(&plan("rbac.authorization.k8s.io", "Role", name, fixed())).await;
+    assert_eq!(result, Ok(Launched { existed: true, uid: Some("u-1".to_owned()) }));
     let roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/team-a/roles";
     let requests = api.requests().into_iter();
     let requests: Vec<_> = requests.map(|request| (request.method, request.path, request.run_as)).collect();
@@ -132,8 +132,8 @@ async fn an_object_is_created_and_read_as_the_account_and_its_kind_found_as_the_
 async fn a_new_object_is_told_on_its_trigger_also_one_without_a_namespace() {
     let api = api((201, object(&json!({})).1), exists());
     let (launcher, mut events) = launcher(&api);
-    let launched = launcher.launch(&plan("", "Namespace", "web", fixed())).await;
-    assert_eq!(launched, Ok(Launched { existed: false, uid: Some("u-1".to_owned()) }));
+    let result = launcher.launch(&plan("", "Namespace", "web", fixed())).await;
+    assert_eq!(result, Ok(Launched { existed: false, uid: Some("u-1".to_owned()) }));
     assert_eq!(api.paths(), ["/api/v1", "/api/v1/namespaces"]);
     let event = events.try_recv().unwrap();
     assert_eq!((event.reason.as_ref(), event.warning), ("NamespaceCreated", false));
@@ -171,8 +171,8 @@ async fn an_object_that_has_the_name_already_counts_only_if_this_event_has_creat
         let api = api(exists(), read.clone());
         let (launcher, _events) = launcher(&api);
         match (launcher.launch(&plan("", "ConfigMap", "web", existing.clone())).await, expected) {
-            (Ok(launched), Ok(uid)) => {
-                assert_eq!(launched, Launched { existed: true, uid: uid.map(ToOwned::to_owned) });
+            (Ok(found), Ok(uid)) => {
+                assert_eq!(found, Launched { existed: true, uid: uid.map(ToOwned::to_owned) });
             }
             (Err(error), Err(retry)) => {
                 assert_eq!(error.retry, retry, "{error}");
