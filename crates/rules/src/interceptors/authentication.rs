@@ -97,6 +97,20 @@ impl Scheme {
         !matches!(self, Self::Token { .. })
     }
 
+    /// Headers that present an invented credential in this form at `at`. It stands for the one that a sender would present,
+    /// where a person asks what would follow if a key verified it.
+    pub fn placeholder(self, at: Timestamp) -> Vec<(&'static str, String)> {
+        let digest = "0".repeat(64);
+        match self {
+            Self::HubSignature { header } => vec![(header, format!("sha256={digest}"))],
+            Self::Token { header } => vec![(header, "placeholder".to_owned())],
+            Self::Slack => vec![
+                (SLACK_SIGNATURE, format!("v0={digest}")),
+                (SLACK_TIMESTAMP, at.as_second().max(0).to_string()),
+            ],
+        }
+    }
+
     pub(super) fn credential(self, headers: &Headers, at: Timestamp) -> Result<Credential, PresentedError> {
         match self {
             Self::HubSignature { header } => hub_signature(present(headers, header)?),

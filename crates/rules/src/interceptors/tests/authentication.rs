@@ -76,5 +76,9 @@ fn a_demand_yields_the_credential_that_intake_verifies() {
         assert!(!credential.is_verified_by(b"other", BODY.as_bytes()), "{kind}");
         let nothing = demand.credential(&Headers::new(), at);
         assert!(matches!(nothing, Err(PresentedError::Missing(_))), "{kind}");
+        let mut invented = Headers::new();
+        demand.scheme.placeholder(at).into_iter().for_each(|(name, value)| invented.append(name, value));
+        let credential = demand.credential(&invented, at).unwrap();
+        assert!(!credential.is_verified_by(b"s3cret", BODY.as_bytes()), "{kind}");
     }
 }
