@@ -80,6 +80,11 @@ impl SecretData {
         keys
     }
 
+    /// Whether there is an entry of this name, with any value.
+    pub fn has_entry(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Registry credentials: the value of a Secret of type `kubernetes.io/dockerconfigjson`, or of the older
     /// `kubernetes.io/dockercfg`.
     pub fn docker_config(&self) -> Option<&[u8]> {
@@ -119,6 +124,7 @@ mod tests {
             [("github-token", b"new\n"), ("github-token", b"new"), ("github-token.previous", b"old")];
         assert_eq!(keys, expected);
         assert!(data.webhook_keys(&names(&["other-token"])).is_empty());
+        assert!(data.has_entry("webhook-secret") && !data.has_entry("other-token"));
         assert_eq!(format!("{data:?}"), "SecretData(..)");
     }
 
