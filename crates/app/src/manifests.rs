@@ -10,7 +10,7 @@ use data_encoding::BASE64;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use trigger_api::manifest;
+use trigger_api::manifest::{self, ManifestError};
 use trigger_api::shipwright::Build;
 use trigger_core::ObjectKey;
 use trigger_runtime::{SecretData, SecretError, Secrets};
@@ -53,7 +53,7 @@ pub(crate) fn objects(folder: Option<&Path>, registry: Option<&str>) -> anyhow::
 }
 
 /// The object in the namespace `default`, if it names none.
-pub(crate) fn with_namespace(mut object: Value) -> Value {
+fn with_namespace(mut object: Value) -> Value {
     if object["metadata"]["namespace"].is_null() && object["kind"] != "Namespace" {
         object["metadata"]["namespace"] = "default".into();
     }
@@ -115,8 +115,23 @@ fn text(object: &Value, field: &str) -> Option<String> {
     object["metadata"][field].as_str().map(ToOwned::to_owned)
 }
 
-/// The texts of these files and of those in these folders, each with the name of its file. `-` is the standard input.
-pub(crate) fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
+/// The objects of these files and of those in these folders, each with the name of its file. One that cannot be read keeps
+/// no other from being read. `-` is the standard input.
+pub(crate) fn each(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, Result<Value, ManifestError>)>> {
+    let mut objects = Vec::new();
+    for (file, text) in texts(paths)? {
+        match manifest::parse_each(&text) {
+            Err(error) => objects.push((file, Err(error))),
+            Ok(found) => {
+                objects.extend(found.into_iter().map(|object| (file.clone(), object.map(with_namespace))));
+            }
+        }
+    }
+    Ok(objects)
+}
+
+/// The texts of these files and of those in these folders, each with the name of its file.
+fn texts(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, String)>> {
     let mut texts = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {

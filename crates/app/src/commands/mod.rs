@@ -13,4 +13,5 @@ pub(crate) mod journal;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod status;
+mod tekton_objects;
 pub(crate) mod validate;

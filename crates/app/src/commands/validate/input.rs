@@ -1,15 +1,14 @@
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anstream::eprintln;
 use serde_json::Value;
-use trigger_api::manifest;
 use trigger_api::shipwright::Build;
 use trigger_api::triggers::Kind;
-use trigger_cluster::{CoalescingSecretReader, Scope, connect, list_builds, list_tekton_triggers};
+use trigger_cluster::{CoalescingSecretReader, Scope, connect, list_builds};
 use trigger_runtime::Secrets;
 
-use super::tekton_triggers::{KnownObjects, TektonObject};
+use super::super::tekton_objects::{TektonObject, TektonObjects};
+use super::tekton_triggers::KnownObjects;
 use crate::manifests::{self, ManifestSecrets};
 use crate::sanitize::escape_for_terminal;
 
@@ -64,17 +63,10 @@ impl Input {
     fn of_paths(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let mut objects = Vec::new();
         let mut unreadable = Vec::new();
-        for (file, text) in manifests::texts(paths)? {
-            match manifest::parse_each(&text) {
+        for (file, object) in manifests::each(paths)? {
+            match object {
                 Err(error) => unreadable.push(Unreadable::new(&file, error)),
-                Ok(found) => {
-                    for object in found {
-                        match object {
-                            Err(error) => unreadable.push(Unreadable::new(&file, error)),
-                            Ok(object) => objects.push((manifests::with_namespace(object), file.clone())),
-                        }
-                    }
-                }
+                Ok(object) => objects.push((object, file)),
             }
         }
         let mut input = Self::with_secrets(ManifestSecrets::of(objects.iter().map(|(object, _)| object)));
@@ -123,23 +115,12 @@ impl Input {
         let mut input = Self::with_secrets(CoalescingSecretReader::new(&connection));
         input.builds = builds.into_iter().map(|object| Located { object, file: None }).collect();
         input.known.namespaces = namespaces.iter().cloned().collect();
-        let mut reasons = BTreeSet::new();
-        for kind in Kind::ALL {
-            match list_tekton_triggers(&connection, &scope, kind).await {
-                // Nothing refers to objects of a kind that is not installed but by mistake of the installation.
-                Ok(None) => {}
-                Ok(Some(objects)) => {
-                    input.known.kinds.insert(kind);
-                    for object in objects.into_iter().filter_map(TektonObject::of) {
-                        input.add_tekton_object(object, None);
-                    }
-                }
-                Err(error) => {
-                    reasons.insert(error.to_string());
-                }
-            }
+        let listed = TektonObjects::list(&connection, &scope).await;
+        input.known.kinds = listed.kinds;
+        for object in listed.objects {
+            input.add_tekton_object(object, None);
         }
-        for reason in reasons {
+        for reason in listed.unreadable {
             eprintln!("not checked: {}", escape_for_terminal(&reason));
         }
         Ok(input)

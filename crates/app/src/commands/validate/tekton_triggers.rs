@@ -1,38 +1,9 @@
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use trigger_api::triggers::{FieldError, Kind, Reference, references, validate};
 
+use super::super::tekton_objects::TektonObject;
 use crate::render_decisions::{Note, NoteKind};
-
-/// An object of Tekton Triggers, as its manifest.
-pub(super) struct TektonObject {
-    pub(super) kind: Kind,
-    pub(super) manifest: Value,
-}
-
-impl TektonObject {
-    /// The object of a manifest; `None` if it is of another kind.
-    pub(super) fn of(manifest: Value) -> Option<Self> {
-        let text = |field: &str| manifest.get(field).and_then(Value::as_str);
-        let kind = Kind::of(text("apiVersion")?, text("kind")?)?;
-        Some(Self { kind, manifest })
-    }
-
-    /// Namespace, if it is in one, and name.
-    pub(super) fn name(&self) -> String {
-        let (namespace, name) = (self.namespace(), self.field("name"));
-        namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
-    }
-
-    fn namespace(&self) -> Option<&str> {
-        Some(self.field("namespace")).filter(|_| self.kind.is_namespaced())
-    }
-
-    fn field(&self, name: &str) -> &str {
-        self.manifest["metadata"][name].as_str().unwrap_or_default()
-    }
-}
 
 /// The objects that exist, as far as that is known.
 #[derive(Default)]
