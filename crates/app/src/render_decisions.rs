@@ -42,6 +42,8 @@ pub(crate) enum Verdict {
     Skipped,
     /// The rule starts nothing, because it is invalid.
     Broken,
+    /// The rule asks another server first, which was not done.
+    Asks,
 }
 
 impl Verdict {
@@ -56,6 +58,7 @@ impl Verdict {
             Self::Matches => "matches".green().to_string(),
             Self::Skipped => "skipped".yellow().to_string(),
             Self::Broken => "broken ".red().to_string(),
+            Self::Asks => "asks   ".yellow().to_string(),
         }
     }
 }
@@ -85,6 +88,11 @@ pub(crate) enum NoteKind {
 impl Note {
     /// Prints the note below the name of its owner.
     pub(crate) fn print(&self) {
+        println!("  {}", self.line());
+    }
+
+    /// The word for its subject, and its text.
+    pub(crate) fn line(&self) -> String {
         let word = match self.kind {
             NoteKind::Key => "key    ".green().to_string(),
             NoteKind::NoKey => "no key ".red().to_string(),
@@ -92,7 +100,7 @@ impl Note {
             NoteKind::Error => "error  ".red().to_string(),
             NoteKind::Hint => "hint   ".yellow().to_string(),
         };
-        wrap::print(2, 10, &format!("{word} {}", escape_for_terminal(&self.text)));
+        format!("{word} {}", escape_for_terminal(&self.text))
     }
 }
 

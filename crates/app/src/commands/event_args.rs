@@ -13,7 +13,7 @@ use crate::sender::fresh_commit;
 #[derive(Debug, Args)]
 pub(crate) struct EventArgs {
     /// Read the payload from this file, or from standard input for `-`, instead of composing an event.
-    #[arg(long, value_name = "FILE", requires = "event")]
+    #[arg(long, value_name = "FILE")]
     payload: Option<PathBuf>,
     /// The event in the file, such as Push or PullRequest. Other spellings and the provider's names are accepted too.
     #[arg(long, value_name = "NAME", requires = "payload")]
@@ -97,6 +97,11 @@ pub(crate) struct RepositoryArgs {
 }
 
 impl EventArgs {
+    /// The file with the payload.
+    pub(crate) fn payload(&self) -> Option<&Path> {
+        self.payload.as_deref()
+    }
+
     /// The event: the composed sample, or the payload in the file.
     pub(crate) fn compose(self, sample: Option<SampleCommand>) -> anyhow::Result<Composed> {
         let provider = provider_by_name(&self.provider)?;

@@ -2,6 +2,7 @@
 //!
 //! - `demo`: the command `dev`.
 //! - `explain`: `explain` and `validate`, of Builds.
+//! - `listener`: `explain --listener`, of Tekton's listeners.
 //! - `validate`: files, and objects of Tekton Triggers.
 //! - `options`: flags, variables of the environment, errors, and the commands that take files.
 #![allow(
@@ -13,6 +14,7 @@
 
 mod demo;
 mod explain;
+mod listener;
 mod options;
 mod validate;
 

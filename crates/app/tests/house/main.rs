@@ -52,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dispatch",
             "core",
             "egress",
+            "expr",
             "images",
             "journal",
             "providers",
@@ -59,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "rules",
             "runtime",
             "server",
+            "targets",
             // With the feature `dev`.
             "devcluster",
             "devregistry",

@@ -1,5 +1,6 @@
 mod errors;
 mod image;
+mod listener;
 mod object;
 
 use std::collections::HashMap;
@@ -46,12 +47,15 @@ Examples:
   shipwright-trigger explain --manifests builds/ --payload push.json --event push
   kubectl get pipelinerun ci-1 -o yaml | shipwright-trigger explain --object -
   shipwright-trigger explain image node:20 --namespace team-a
+  shipwright-trigger explain --manifests tekton/ --listener team-a/web --payload push.json \\
+    --header 'X-GitHub-Event: push'
 
 Nothing is sent and nothing is started. Each Build's own key is assumed to have signed the event, and the Secret \
-is checked to hold one.
+is checked to hold one. So are the keys of a listener's interceptors. Interceptors outside this program and the \
+APIs of providers are not asked: triggers that need them are shown as `asks`.
 
-The exit status is 0 if a rule would fire, 3 if none would, 4 if rules would fire and no Secret holds a key for \
-them, 1 after an error.")]
+The exit status is 0 if a rule or trigger would fire, 3 if none would, 4 if some would fire and no Secret holds a \
+key for them, 1 after an error.")]
 pub struct Args {
     #[command(subcommand)]
     subject: Option<Subject>,
@@ -61,10 +65,12 @@ pub struct Args {
     /// `-`. The object is a PipelineRun of Tekton, an Image of Shipwright, or a BuildRun that has pushed an image.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["payload", "event"])]
     object: Option<PathBuf>,
-    /// Read the Builds from the manifests in this folder. Default: from the cluster.
+    #[command(flatten)]
+    listener: listener::Args,
+    /// Read the Builds, or the objects of Tekton Triggers, from the manifests in this folder. Default: from the cluster.
     #[arg(long, value_name = "DIR", global = true, conflicts_with = "namespaces")]
     manifests: Option<PathBuf>,
-    /// Namespaces whose Builds to read. Repeat the flag or separate values with commas. Default: all namespaces.
+    /// Namespaces whose objects to read. Repeat the flag or separate values with commas. Default: all namespaces.
     #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", global = true, value_parser = namespace_name)]
     namespaces: Vec<String>,
     /// Assume that the server runs with `--allow-unsigned`, so that Builds without a Secret need none.
@@ -90,7 +96,13 @@ enum Input {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { subject, event, object, manifests, namespaces, allow_unsigned } = args;
+    let Args { subject, event, object, listener, manifests, namespaces, allow_unsigned } = args;
+    if listener.is_given() {
+        let Some(payload) = event.payload().filter(|_| subject.is_none()) else {
+            bail!("specify the body of the request to the listener with --payload FILE, and no subcommand");
+        };
+        return listener::run(listener, payload, manifests.as_deref(), &namespaces).await;
+    }
     let mut entries = key_entries();
     let mut payload = LazyPayload::none();
     let mut webhook = |composed: Composed| {
