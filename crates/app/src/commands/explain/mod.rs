@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["payload", "event"])]
     object: Option<PathBuf>,
     #[command(flatten)]
-    listener: listener::Args,
+    listener: listener::ListenerArgs,
     /// Read the Builds, or the objects of Tekton Triggers, from the manifests in this folder. Default: from the cluster.
     #[arg(long, value_name = "DIR", global = true, conflicts_with = "namespaces")]
     manifests: Option<PathBuf>,

@@ -6,7 +6,7 @@ use trigger_expr::Headers;
 
 /// Flags of `explain` about a listener.
 #[derive(Debug, clap::Args)]
-pub(in crate::commands) struct Args {
+pub(in crate::commands) struct ListenerArgs {
     /// Explain a request to this EventListener of Tekton. The payload is its body.
     #[arg(long, value_name = "NAMESPACE/NAME", requires = "payload", conflicts_with_all = ["object", "event", "provider", "allow_unsigned"])]
     listener: Option<Name>,
@@ -36,7 +36,7 @@ struct Name(ObjectKey);
 #[derive(Debug, Clone)]
 struct Header(http::HeaderName, String);
 
-impl Args {
+impl ListenerArgs {
     /// Whether the question is about a listener.
     pub(in crate::commands::explain) fn is_given(&self) -> bool {
         self.listener.is_some()

@@ -24,7 +24,7 @@ use trigger_core::{DeliveryId, ObjectKey, Ordinal, event_id};
 use trigger_rules::interceptors::{Body, ReceivedRequest, State};
 use trigger_rules::listeners::{Answer, Arrival, Examined, Listener, ListenerObject};
 
-pub(super) use self::args::Args;
+pub(super) use self::args::ListenerArgs;
 use self::args::Request;
 use self::course::Course;
 use self::report::Report;
@@ -35,7 +35,7 @@ use crate::sanitize::{escape_for_terminal, escape_lines_for_terminal};
 
 /// Explains a request to a listener: `payload` is its body.
 pub(super) async fn run(
-    args: Args,
+    args: ListenerArgs,
     payload: &Path,
     folder: Option<&Path>,
     namespaces: &[String],
