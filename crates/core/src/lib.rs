@@ -45,6 +45,7 @@ mod verification;
 mod verifier;
 mod waiting;
 
+pub use changed_files::{ChangedFiles, FileList, FileListError};
 pub use credential::{Credential, CredentialError, Credentials, Hmac, HmacAlgorithm, KeyForm, sign};
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
 pub use dns_name::{is_dns_label, is_dns_subdomain};

@@ -42,6 +42,7 @@ mod limits;
 pub mod listeners;
 mod owners;
 mod payload;
+mod payload_check;
 mod reason;
 mod rule_error;
 mod rule_set;

@@ -40,11 +40,13 @@ pub(crate) const LONGEST_ANNOTATION: usize = 1024;
 pub(crate) const LONGEST_LIST: usize = 16 << 10;
 /// The steps that a step of CEL counts for.
 pub(crate) const STEPS_OF_CEL: usize = 8;
+/// Regular expressions in the filter of a Build. Each may take milliseconds to compile.
+pub(crate) const MOST_FILTER_PATTERNS: usize = 8;
 /// The steps that comparing the patterns of one owner with the files of an event may take: a character of a path is about
 /// one. That is some ten milliseconds.
 pub(crate) const MOST_STEPS: usize = 1 << 20;
 /// The same for all owners of a namespace together.
-pub(crate) const MOST_STEPS_OF_NAMESPACE: usize = 16 << 20;
+pub(crate) const MOST_STEPS_OF_NAMESPACE: usize = 32 << 20;
 /// The memory that the payload of a delivery may take for filters, in bytes: that of the largest push of GitHub.
 pub(crate) const LARGEST_PAYLOAD: usize = 8 << 20;
 /// The longest interval between two requests for an image that an annotation can set. Times are added to it.
@@ -150,6 +152,11 @@ pub const LIMITS: &[Limit] = &[
         "its rules of type GitHub are broken",
     ),
     Limit::bytes("branch, pattern or label of a rule", LONGEST_PATTERN, RULE),
+    Limit::count(
+        "regular expressions in the filter of a Build",
+        MOST_FILTER_PATTERNS,
+        "its rules of type GitHub are broken",
+    ),
     Limit::bytes("payload of a delivery that a filter reads, in memory", LARGEST_PAYLOAD, "the filter fails"),
     Limit::count(
         "steps of comparing the patterns of a Build with changed files",
@@ -230,6 +237,13 @@ pub const LIMITS: &[Limit] = &[
         "retries of an interceptor that an annotation sets",
         MOST_CALL_RETRIES as usize,
         "the annotation has no effect",
+    ),
+    Limit::count("filters and overlays of a trigger's interceptors", MOST_EXPRESSIONS, TRIGGER),
+    Limit::count("comparisons with Secrets in a CEL expression", MOST_COMPARED_SECRETS, STOPS),
+    Limit::count(
+        "keys of extensions in the record of an interceptor",
+        MOST_RECORDED_KEYS,
+        "the others are left out",
     ),
     Limit::time("age of a signature of Slack", SLACK_CLOCK_SKEW, STOPS),
     Limit::bytes("file `OWNERS` of a repository", LARGEST_OWNERS_FILE, STOPS),

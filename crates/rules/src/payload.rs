@@ -1,284 +1,144 @@
-//! The check of a JSON payload, with the messages of Go's decoder, which users of Tekton know.
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::limits::{DEEPEST_PAYLOAD, LONGEST_QUOTE};
-use crate::text::cut;
+use serde_json::Value;
+use trigger_expr::Headers;
 
-/// The type that Tekton reads a payload into.
-const OBJECT: &str = "map[string]interface {}";
-/// What is missing if a payload ends too early.
-const UNEXPECTED_END: &str = "unexpected end of JSON input";
+use crate::limits::LARGEST_PAYLOAD;
 
-/// Checks that a payload is a JSON object or `null`. The error is the message of Go's decoder.
-pub(crate) fn check_object(payload: &[u8]) -> Result<(), String> {
-    let mut scanner = Scanner::new(payload);
-    scanner.skip_space();
-    let first = scanner.peek();
-    scanner.scan()?;
-    let found = match first {
-        Some(b'[') => "array",
-        Some(b'"') => "string",
-        Some(b't' | b'f') => "bool",
-        Some(b'-' | b'0'..=b'9') => "number",
-        _ => return scanner.too_large.map_or(Ok(()), Err),
-    };
-    Err(format!("json: cannot unmarshal {found} into Go value of type {OBJECT}"))
+/// The body and the headers of a delivery, as filters see them.
+///
+/// `Debug` shows no content, because payloads and headers may hold secrets.
+pub struct Payload {
+    /// The JSON of the body, taken out of the form if the body is one.
+    pub body: Value,
+    /// The headers that the journal keeps.
+    pub header: Headers,
 }
 
-/// Checks that a payload is JSON. The error is the message of Go's decoder.
-pub(crate) fn check_json(payload: &[u8]) -> Result<(), String> {
-    let mut scanner = Scanner::new(payload);
-    scanner.scan()?;
-    scanner.too_large.map_or(Ok(()), Err)
+/// The payload of a delivery, read when the first filter asks for it: most rules have none.
+pub struct LazyPayload<'a> {
+    read: Reader<'a>,
+    payload: OnceLock<Result<Payload, String>>,
+    asked: AtomicBool,
 }
 
-/// Reads JSON without building anything.
-struct Scanner<'a> {
-    payload: &'a [u8],
-    at: usize,
-    /// The objects and lists that are open.
-    open: Vec<Open>,
-    /// The first number that no `float64` holds.
-    too_large: Option<String>,
+type Reader<'a> = Box<dyn Fn() -> Result<Payload, String> + Send + Sync + 'a>;
+
+/// The bytes that one value of JSON takes in memory, with the room that a list takes while it grows.
+const BYTES_OF_A_VALUE: usize = 64;
+
+impl Payload {
+    /// Parses the JSON of a body. `headers` are those that the journal keeps.
+    ///
+    /// # Errors
+    ///
+    /// It is no JSON, is too deep, or would take more memory than permitted: the reason, in a sentence.
+    pub fn parse(json: &str, headers: &[(String, String)]) -> Result<Self, String> {
+        let needed = json.len() + BYTES_OF_A_VALUE * values(json);
+        if needed > LARGEST_PAYLOAD {
+            return Err(format!(
+                "the payload takes {} MiB of memory to read, at most {} are allowed",
+                needed.div_ceil(1 << 20),
+                LARGEST_PAYLOAD >> 20
+            ));
+        }
+        let mut header = Headers::new();
+        for (name, value) in headers {
+            header.append(name, value.clone());
+        }
+        if json.trim().is_empty() {
+            return Ok(Self { body: Value::Null, header });
+        }
+        let body = serde_json::from_str(json).map_err(|error| {
+            format!("the payload cannot be read, at line {} column {}", error.line(), error.column())
+        })?;
+        Ok(Self { body, header })
+    }
 }
 
-/// An object or a list that is open.
-enum Open {
-    /// An object, with the place of the key that is read.
-    Object { key: (usize, usize) },
-    /// A list, with the place of the item that is read.
-    List { index: usize },
+/// A bound of the number of values in a text of JSON.
+fn values(json: &str) -> usize {
+    let (mut values, mut in_text, mut escaped) = (1, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
-/// What may come next.
-#[derive(Clone, Copy, PartialEq)]
-enum Expected {
-    Value,
-    ValueOrEnd,
-    Key,
-    KeyOrEnd,
-    Colon,
-    CommaOrEnd,
+impl<'a> LazyPayload<'a> {
+    /// The payload that `read` returns. An error is the reason why there is none, in a sentence.
+    pub fn new(read: impl Fn() -> Result<Payload, String> + Send + Sync + 'a) -> Self {
+        Self { read: Box::new(read), payload: OnceLock::new(), asked: AtomicBool::new(false) }
+    }
+
+    /// None: for decisions that cannot wait for filters. If one was asked for it, they do not count.
+    pub fn none() -> Self {
+        Self::new(|| Err("the delivery has no payload that filters can read".to_owned()))
+    }
+
+    /// Whether a filter has asked for the payload.
+    pub fn was_asked_for(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn get(&self) -> Result<&Payload, &str> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.payload.get_or_init(|| (self.read)()).as_ref().map_err(String::as_str)
+    }
 }
 
-impl<'a> Scanner<'a> {
-    fn new(payload: &'a [u8]) -> Self {
-        Self { payload, at: 0, open: Vec::new(), too_large: None }
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LazyPayload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LazyPayload").field("payload", &self.payload.get()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<Value, String> {
+        Payload::parse(json, &[]).map(|payload| payload.body)
     }
 
-    fn scan(&mut self) -> Result<(), String> {
-        let mut expected = Expected::Value;
-        loop {
-            self.skip_space();
-            let Some(byte) = self.peek() else {
-                let is_whole = expected == Expected::CommaOrEnd && self.open.is_empty();
-                return if is_whole { Ok(()) } else { Err(UNEXPECTED_END.to_owned()) };
-            };
-            expected = match (expected, byte) {
-                (Expected::ValueOrEnd, b']') | (Expected::KeyOrEnd, b'}') => self.close(),
-                (Expected::Value | Expected::ValueOrEnd, _) => self.value(byte)?,
-                (Expected::Key | Expected::KeyOrEnd, b'"') => {
-                    let start = self.at + 1;
-                    self.string()?;
-                    if let Some(Open::Object { key }) = self.open.last_mut() {
-                        *key = (start, self.at - 1);
-                    }
-                    Expected::Colon
-                }
-                (Expected::Key | Expected::KeyOrEnd, _) => {
-                    return Err(self.invalid("looking for beginning of object key string"));
-                }
-                (Expected::Colon, b':') => {
-                    self.at += 1;
-                    Expected::Value
-                }
-                (Expected::Colon, _) => return Err(self.invalid("after object key")),
-                (Expected::CommaOrEnd, _) => self.behind_value(byte)?,
-            };
-        }
+    #[test]
+    fn a_payload_is_read_within_a_bound_of_memory() {
+        assert_eq!(parse(r#"{"a":[1,"x,[{"]}"#), Ok(serde_json::json!({"a": [1, "x,[{"]})));
+        assert_eq!(parse(""), Ok(Value::Null));
+        assert_eq!(parse("{").unwrap_err(), "the payload cannot be read, at line 1 column 1");
+        assert!(parse(&"[".repeat(1000)).is_err(), "depth costs no stack");
+        let many = format!("[0{}]", ",0".repeat(LARGEST_PAYLOAD / BYTES_OF_A_VALUE));
+        assert!(parse(&many).unwrap_err().contains("at most 8 are allowed"));
+        let text = format!("[\"{}\"]", ",".repeat(LARGEST_PAYLOAD / 2));
+        assert!(parse(&text).is_ok(), "a text is one value");
+        assert!(parse(&format!("\"{}\"", "a".repeat(LARGEST_PAYLOAD))).is_err());
     }
 
-    fn value(&mut self, first: u8) -> Result<Expected, String> {
-        match first {
-            b'{' => return self.open(Open::Object { key: (0, 0) }, Expected::KeyOrEnd),
-            b'[' => return self.open(Open::List { index: 0 }, Expected::ValueOrEnd),
-            b'"' => self.string()?,
-            b'-' | b'0'..=b'9' => self.number()?,
-            b't' => self.literal("true")?,
-            b'f' => self.literal("false")?,
-            b'n' => self.literal("null")?,
-            _ => return Err(self.invalid("looking for beginning of value")),
-        }
-        Ok(Expected::CommaOrEnd)
-    }
-
-    fn behind_value(&mut self, byte: u8) -> Result<Expected, String> {
-        match (self.open.last_mut(), byte) {
-            (None, _) => Err(self.invalid("after top-level value")),
-            (Some(Open::Object { .. }), b'}') | (Some(Open::List { .. }), b']') => Ok(self.close()),
-            (Some(Open::Object { .. }), b',') => {
-                self.at += 1;
-                Ok(Expected::Key)
-            }
-            (Some(Open::List { index }), b',') => {
-                *index += 1;
-                self.at += 1;
-                Ok(Expected::Value)
-            }
-            (Some(Open::Object { .. }), _) => Err(self.invalid("after object key:value pair")),
-            (Some(Open::List { .. }), _) => Err(self.invalid("after array element")),
-        }
-    }
-
-    fn open(&mut self, open: Open, next: Expected) -> Result<Expected, String> {
-        if self.open.len() >= DEEPEST_PAYLOAD {
-            return Err("exceeded max depth".to_owned());
-        }
-        self.open.push(open);
-        self.at += 1;
-        Ok(next)
-    }
-
-    fn close(&mut self) -> Expected {
-        self.open.pop();
-        self.at += 1;
-        Expected::CommaOrEnd
-    }
-
-    fn string(&mut self) -> Result<(), String> {
-        self.at += 1;
-        loop {
-            match self.peek().ok_or(UNEXPECTED_END)? {
-                b'"' => break,
-                b'\\' => {
-                    self.at += 1;
-                    match self.peek().ok_or(UNEXPECTED_END)? {
-                        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                        b'u' => {
-                            for _ in 0..4 {
-                                self.at += 1;
-                                if !self.peek().ok_or(UNEXPECTED_END)?.is_ascii_hexdigit() {
-                                    return Err(self.invalid("in \\u hexadecimal character escape"));
-                                }
-                            }
-                        }
-                        _ => return Err(self.invalid("in string escape code")),
-                    }
-                }
-                byte if byte < b' ' => return Err(self.invalid("in string literal")),
-                _ => {}
-            }
-            self.at += 1;
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<(), String> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek().ok_or(UNEXPECTED_END)? {
-            b'0' => self.at += 1,
-            b'1'..=b'9' => self.skip_digits(),
-            _ => return Err(self.invalid("in numeric literal")),
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits("after decimal point in numeric literal")?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits("in exponent of numeric literal")?;
-        }
-        let text =
-            self.payload.get(start..self.at).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default();
-        if self.too_large.is_none() && text.parse().is_ok_and(f64::is_infinite) {
-            let text = cut(text.to_owned(), LONGEST_QUOTE);
-            let message = format!(
-                "json: cannot unmarshal number {text} into Go struct field .{} of type float64",
-                self.path()
-            );
-            self.too_large = Some(message);
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self, place: &str) -> Result<(), String> {
-        if !self.peek().ok_or(UNEXPECTED_END)?.is_ascii_digit() {
-            return Err(self.invalid(place));
-        }
-        self.skip_digits();
-        Ok(())
-    }
-
-    fn skip_digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-    }
-
-    fn literal(&mut self, literal: &str) -> Result<(), String> {
-        for expected in literal.bytes() {
-            if self.peek().ok_or(UNEXPECTED_END)? != expected {
-                let place = format!("in literal {literal} (expecting '{}')", char::from(expected));
-                return Err(self.invalid(&place));
-            }
-            self.at += 1;
-        }
-        Ok(())
-    }
-
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
-        }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.payload.get(self.at).copied()
-    }
-
-    /// The place of the value that is read, such as `commits.0.size`.
-    fn path(&self) -> String {
-        let steps = self.open.iter().map(|open| match open {
-            Open::Object { key: (start, end) } => {
-                String::from_utf8_lossy(self.payload.get(*start..*end).unwrap_or_default()).into_owned()
-            }
-            Open::List { index } => index.to_string(),
+    #[test]
+    fn it_is_read_once_and_only_if_a_filter_asks() {
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let lazy = LazyPayload::new(|| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Payload::parse("{}", &[])
         });
-        cut(steps.collect::<Vec<_>>().join("."), LONGEST_QUOTE)
-    }
-
-    /// The message about the character at this place.
-    fn invalid(&self, place: &str) -> String {
-        format!("invalid character {} {place}", quote_rune(self.payload.get(self.at..).unwrap_or_default()))
-    }
-}
-
-/// The first character of a text as Go quotes it, such as `'\n'`.
-fn quote_rune(text: &[u8]) -> String {
-    let valid = text.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
-    let Some(character) = valid else {
-        return format!("'\\x{:02x}'", text.first().copied().unwrap_or_default());
-    };
-    match character {
-        '\'' => "'\\''".to_owned(),
-        '\\' => "'\\\\'".to_owned(),
-        '"' => "'\"'".to_owned(),
-        '\n' => "'\\n'".to_owned(),
-        '\r' => "'\\r'".to_owned(),
-        '\t' => "'\\t'".to_owned(),
-        '\u{7}' => "'\\a'".to_owned(),
-        '\u{8}' => "'\\b'".to_owned(),
-        '\u{b}' => "'\\v'".to_owned(),
-        '\u{c}' => "'\\f'".to_owned(),
-        _ if character.is_ascii_control() => format!("'\\x{:02x}'", u32::from(character)),
-        _ if character.escape_debug().len() == 1 => format!("'{character}'"),
-        _ if u32::from(character) < 0x10000 => format!("'\\u{:04x}'", u32::from(character)),
-        _ => format!("'\\U{:08x}'", u32::from(character)),
+        assert!(!lazy.was_asked_for());
+        assert!(lazy.get().is_ok() && lazy.get().is_ok());
+        assert!(lazy.was_asked_for());
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        assert!(LazyPayload::none().get().is_err());
     }
 }

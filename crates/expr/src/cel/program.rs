@@ -94,6 +94,13 @@ impl Program {
         found
     }
 
+    /// How many regular expressions are compiled with it: each takes time and memory.
+    pub fn patterns(&self) -> usize {
+        let mut count = 0;
+        self.root.walk(&mut |node| count += usize::from(matches!(node, Node::PatternCall { .. })));
+        count
+    }
+
     pub(super) fn root(&self) -> &Node {
         &self.root
     }

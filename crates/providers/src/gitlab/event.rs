@@ -11,6 +11,7 @@ use super::repository::ProjectBody;
 use crate::header::is_name;
 use crate::json::{self, Text, login, number, parse};
 use crate::pushed_commits::{CommitFields, PushedCommits};
+use crate::{PayloadError, RequestPayload};
 
 const COMMIT_FIELDS: CommitFields = CommitFields { id: "id", files: ["added", "modified", "removed"] };
 

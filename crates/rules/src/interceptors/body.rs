@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::payload::check_json;
+use crate::payload_check::check_json;
 
 /// The body that interceptors and bindings see. Its JSON is read once, and clones share it.
 #[derive(Clone)]
@@ -109,18 +109,6 @@ pub(super) fn read_json(text: &str) -> Result<Value, serde_json::Error> {
     })
 }
 
-/// The error in the words of Go's decoder where it is one of the usual ones: the text begins or ends like no JSON.
-fn go_error(text: &str, error: &serde_json::Error) -> String {
-    let begins = |first: char| matches!(first, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n');
-    match text.trim_ascii_start().chars().next() {
-        Some(first) if !begins(first) => {
-            format!("invalid character {first:?} looking for beginning of value")
-        }
-        _ if error.is_eof() => "unexpected end of JSON input".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 /// The text with U+FFFD in place of halves of surrogate pairs; `None` if there is none.
 fn without_lone_surrogates(text: &str) -> Option<String> {
     let unit = |at: usize| {
@@ -196,6 +184,11 @@ mod tests {
             ("5", Err("json: cannot unmarshal number into Go value of type map[string]interface {}")),
             ("true", Err("json: cannot unmarshal bool into Go value of type map[string]interface {}")),
             ("nope", Err("invalid character 'o' in literal null (expecting 'u')")),
+            ("payload=x", Err("invalid character 'p' looking for beginning of value")),
+            (" \n<xml>", Err("invalid character '<' looking for beginning of value")),
+            (" ", Err("unexpected end of JSON input")),
+            ("{\"a\":", Err("unexpected end of JSON input")),
+            ("{\"a\":1,}", Err("invalid character '}' looking for beginning of object key string")),
         ] {
             let found = Body::new(text);
             let found = found.object().map(Option::<&_>::cloned).map_err(|error| error.to_string());

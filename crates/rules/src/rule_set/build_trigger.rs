@@ -53,7 +53,7 @@ pub(crate) struct BuildContext<'a> {
     pub(crate) warnings: Vec<RuleError>,
     /// Errors that break several rules. They are reported as errors of the Build, each once.
     pub(crate) common_errors: Vec<RuleError>,
-    /// What was made for all rules of a kind.
+    /// The values that were made for all rules of a kind.
     pub(crate) made_once: Vec<Box<dyn Any>>,
     /// Errors of the Build as a whole.
     pub(crate) owner_errors: &'a mut OwnerErrors,

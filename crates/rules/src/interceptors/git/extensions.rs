@@ -23,7 +23,8 @@ pub fn extensions(event: &GitEvent) -> Map<String, Value> {
     let commit = event.commit().map_or("", |commit| commit.as_str());
     let short = event.commit().map_or("", |commit| commit.short());
     let name = |repository: Option<&RepoId>| repository.map_or("", RepoId::as_str).to_owned();
-    let url = |repository: Option<&RepoId>| repository.map_or(String::new(), |name| format!("https://{name}"));
+    let url =
+        |repository: Option<&RepoId>| repository.map_or(String::new(), |name| format!("https://{name}"));
     let repository = event.repository.names.first();
     let default_branch = event.repository.default_branch.as_ref();
     let git = json!({

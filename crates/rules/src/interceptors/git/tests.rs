@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 use trigger_core::{
-    Branch, Commit, CommitRef, GitEvent, GitEventKind, KnownHosts, Origin, PullRequest, PullRequestAction, RepoId,
-    Repository, Tag,
+    Branch, ChangedFiles, Commit, CommitRef, GitEvent, GitEventKind, KnownHosts, Origin, PullRequest,
+    PullRequestAction, RepoId, Repository, Tag,
 };
 
 use super::*;
@@ -80,7 +80,8 @@ fn event(kind: GitEventKind) -> GitEvent {
         names: vec![RepoId::parse("https://git.example.com/acme/web").unwrap()],
         default_branch: Some(Branch::parse("main").unwrap()),
     };
-    GitEvent { repository, sender: Some("zoe".to_owned()), kind, push: None }
+    let changed_files = ChangedFiles::unknown("not part of this test");
+    GitEvent { repository, sender: Some("zoe".to_owned()), kind, push: None, changed_files }
 }
 
 fn commit() -> CommitRef {
@@ -98,6 +99,7 @@ fn pull_request(origin: Origin) -> GitEventKind {
         base: branch("main"),
         head: branch("feature/login"),
         commit: commit(),
+        labels: None,
         origin,
     })
 }
@@ -146,7 +148,12 @@ fn events_are_described_in_the_same_words() {
             "old",
             "",
         ),
-        (GitEventKind::Ping, json!({"event": "Ping", "ref": "", "branch": "", "url": format!("https://{acme}")}), "", ""),
+        (
+            GitEventKind::Ping,
+            json!({"event": "Ping", "ref": "", "branch": "", "url": format!("https://{acme}")}),
+            "",
+            "",
+        ),
     ] {
         let found = extensions(&event(kind.clone()));
         let git = found["git"].as_object().unwrap();

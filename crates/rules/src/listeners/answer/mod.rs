@@ -11,7 +11,7 @@ use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
 use self::target::Target;
-use crate::payload::check_object;
+use crate::payload_check::check_object;
 
 /// The type of the CloudEvent that answers a CloudEvent.
 const ACCEPTED: &str = "dev.tekton.event.triggers.accepted.v1";

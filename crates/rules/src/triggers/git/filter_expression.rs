@@ -7,18 +7,21 @@ use trigger_expr::cel::{
 };
 
 use super::described::described;
-use crate::limits::{LONGEST_CHECK, STEPS_OF_CEL};
+use crate::limits::{LONGEST_CHECK, MOST_FILTER_PATTERNS, STEPS_OF_CEL};
 use crate::payload::LazyPayload;
 use crate::rule_error::RuleError;
 use crate::text::cut;
 use crate::work::Work;
 
-/// The memory of a compiled expression for each byte of its source, at most.
-const BYTES_OF_A_PROGRAM: usize = 64;
+/// What the compilation of an expression costs in steps of CEL, for each byte and for each regular expression in it.
+const COMPILATION: (usize, usize) = (20, 2000);
 
-/// An expression of CEL that an event has to make true.
+/// An expression of CEL that an event has to make true. Its text is kept and compiled for each event: compiled regular
+/// expressions take memory, and one tenant can write thousands.
 pub(super) struct FilterExpression {
-    program: Program,
+    source: Box<str>,
+    /// How many regular expressions it holds.
+    patterns: usize,
     /// Whether it can name the payload. Most filters need the event only.
     reads_payload: bool,
 }
@@ -57,8 +60,13 @@ impl FilterExpression {
             );
             return Err(invalid(&reason));
         }
+        let patterns = program.patterns();
+        if patterns > MOST_FILTER_PATTERNS {
+            let (reason, subject) = ("TriggerTooManyPatterns", "regular expressions in a filter");
+            return Err(RuleError::too_many(reason, subject, patterns, MOST_FILTER_PATTERNS));
+        }
         let reads_payload = ["body", "header"].iter().any(|variable| source.contains(variable));
-        Ok(Self { program, reads_payload })
+        Ok(Self { source: source.into(), patterns, reads_payload })
     }
 
     /// Evaluates the filter for an event.
@@ -66,6 +74,12 @@ impl FilterExpression {
         if !work.is_left() {
             return Filtered::Failed("the rules of the namespace take too long for one event".to_owned());
         }
+        let (of_byte, of_pattern) = COMPILATION;
+        work.spend(STEPS_OF_CEL * (of_byte * self.source.len() + of_pattern * self.patterns));
+        let program = match Program::compile(&self.source, Vocabulary::Build) {
+            Ok(program) => program,
+            Err(error) => return Filtered::Failed(in_a_line(&error)),
+        };
         let event = work.described(|| described(event));
         let (no_header, no_extensions) = (Headers::new(), Map::new());
         let (body, header) = if self.reads_payload {
@@ -78,12 +92,12 @@ impl FilterExpression {
         };
         let variables =
             Variables { body, header, extensions: &no_extensions, request_url: "", event: &event };
-        let (is_true, steps) = self.program.is_true_in_steps(&variables, &NoSecrets);
+        let (is_true, steps) = program.is_true_in_steps(&variables, &NoSecrets);
         work.spend(STEPS_OF_CEL * steps);
         let mut explained = || {
             // It is evaluated once more for that.
             work.spend(STEPS_OF_CEL * steps);
-            self.explained(&variables)
+            explain(&program, &variables)
         };
         match is_true {
             Ok(true) => Filtered::True,
@@ -94,21 +108,14 @@ impl FilterExpression {
         }
     }
 
-    /// The operands that are not true, with the values that they saw.
-    fn explained(&self, variables: &Variables<'_>) -> Option<String> {
-        let operands = self.program.explain(variables, &NoSecrets);
-        let operands: Vec<_> = operands.iter().filter_map(explained).collect();
-        (!operands.is_empty()).then(|| operands.join("; "))
-    }
-
     /// The expression, as a check shows it.
     pub(super) fn source(&self) -> String {
-        cut(self.program.source().split_whitespace().collect::<Vec<_>>().join(" "), LONGEST_CHECK)
+        cut(self.source.split_whitespace().collect::<Vec<_>>().join(" "), LONGEST_CHECK)
     }
 
     /// Its memory.
     pub(super) fn bytes(&self) -> usize {
-        BYTES_OF_A_PROGRAM * self.program.source().len()
+        self.source.len()
     }
 }
 
@@ -125,6 +132,13 @@ fn in_a_line(error: &CompileError) -> String {
         Some(format!("at line {line}, column {column}: {mistake}"))
     });
     placed.unwrap_or_else(|| first.to_owned())
+}
+
+/// The operands that are not true, with the values that they saw.
+fn explain(program: &Program, variables: &Variables<'_>) -> Option<String> {
+    let operands = program.explain(variables, &NoSecrets);
+    let operands: Vec<_> = operands.iter().filter_map(explained).collect();
+    (!operands.is_empty()).then(|| operands.join("; "))
 }
 
 /// An operand that is not true, such as `event.branch == "main" is false (event.branch is "dev")`.

@@ -1,3 +1,5 @@
+use std::sync::{Arc, LazyLock};
+
 use trigger_api::annotations;
 use trigger_api::shipwright::Build;
 
@@ -13,7 +15,7 @@ use crate::rule_error::RuleError;
 const TAGS: GlobSubject =
     GlobSubject { noun: "tag", key: annotations::TAGS, prefix: "refs/tags/", mistake: mistakes::in_tag };
 
-/// What narrows a rule down, as it is written. A list is absent or has at least one entry.
+/// The parts that narrow a rule down, as they are written. A list is absent or has at least one entry.
 #[derive(Debug, Default)]
 pub(super) struct FilterTexts<'a> {
     pub(super) tags: Option<Vec<&'a str>>,
@@ -25,7 +27,7 @@ pub(super) struct FilterTexts<'a> {
     pub(super) filter: Option<&'a str>,
 }
 
-/// What narrows a rule down, beside its events and branches. Without any, it is as SHIP-0031 has it.
+/// The parts that narrow a rule down, beside its events and branches. Without any, it is as SHIP-0031 has it.
 pub(super) struct Filters {
     /// The tags that it fires for. Absent: none.
     pub(super) tags: Option<GlobList>,
@@ -51,6 +53,13 @@ impl<'a> FilterTexts<'a> {
             filter: build.annotation(annotations::FILTER),
         })
     }
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        let Self { tags, paths, paths_ignore, labels, actions, filter } = self;
+        let lists = [tags, paths, paths_ignore, labels, actions];
+        lists.iter().all(|list| list.is_none()) && filter.is_none()
+    }
 }
 
 /// The entries of an annotation, between commas and line breaks.
@@ -68,7 +77,19 @@ fn entries<'a>(build: &'a Build, key: &str) -> Result<Option<Vec<&'a str>>, Rule
     Ok(Some(found))
 }
 
+/// Those of a Build without annotations. Nearly all Builds share them, so that they take no memory of their own.
+static NONE: LazyLock<Arc<Filters>> = LazyLock::new(|| {
+    let (tags, paths, labels, actions, filter) = (None, None, None, Actions::DEFAULT, None);
+    Arc::new(Filters { tags, paths, labels, actions, filter })
+});
+
 impl Filters {
+    /// Those in the annotations of a Build.
+    pub(super) fn of_build(build: &Build, warnings: &mut Vec<RuleError>) -> Result<Arc<Self>, RuleError> {
+        let lists = FilterTexts::of_build(build)?;
+        if lists.is_empty() { Ok(Arc::clone(&NONE)) } else { Self::compile(&lists, warnings).map(Arc::new) }
+    }
+
     /// An error in a list is one of all rules that it is for.
     pub(super) fn compile(lists: &FilterTexts<'_>, warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
         let FilterTexts { tags, paths, paths_ignore, labels, actions, filter } = lists;
@@ -84,7 +105,7 @@ impl Filters {
         })
     }
 
-    /// What has no effect, because no rule names the event that it is about.
+    /// A hint for each part without effect, because no rule names the event that it is about.
     pub(super) fn unused(&self, push: bool, pull_request: bool) -> impl Iterator<Item = RuleError> {
         let of_push = [(annotations::TAGS, self.tags.is_some()), (annotations::PATHS, self.paths.is_some())];
         let of_pull_request =
@@ -116,5 +137,16 @@ impl Filters {
             + self.labels.as_ref().map_or(0, LabelList::bytes)
             + self.actions.bytes()
             + self.filter.as_ref().map_or(0, FilterExpression::bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builds_without_filters_share_one_value() {
+        let filters = || Filters::of_build(&Build::default(), &mut Vec::new()).unwrap();
+        assert!(Arc::ptr_eq(&filters(), &filters()));
     }
 }

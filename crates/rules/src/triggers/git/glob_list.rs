@@ -25,7 +25,7 @@ pub(super) struct GlobSubject {
     pub(super) key: &'static str,
     /// The prefix that every name has when it is written in full, if there is one.
     pub(super) prefix: &'static str,
-    /// What is wrong with a pattern.
+    /// The mistake in a pattern.
     pub(super) mistake: fn(&str) -> Option<RuleError>,
 }
 

@@ -5,7 +5,7 @@
 //! request by the branch it wants to be merged into. Tags are not branches. Annotations of the Build narrow its entries
 //! down, or let them fire for tags as well.
 //!
-//! - `condition.rs`: the comparison with an event, whoever owns the rule.
+//! - `condition.rs`: the comparison with an event, for each owner of such rules.
 //! - `events.rs`, `branches.rs`, `policy.rs`: the parts that SHIP-0031 knows, and forks.
 //! - `filters.rs`: the annotations. `filter_expression.rs`, `described.rs`: CEL, and the event as it sees it.
 //!   `glob_list.rs`, `paths.rs`, `labels.rs`, `actions.rs`: one of each kind.
@@ -28,7 +28,6 @@ mod policy;
 mod tests;
 
 use std::any::Any;
-use std::sync::Arc;
 
 use trigger_api::annotations;
 use trigger_api::shipwright::{Build, When};
@@ -37,7 +36,7 @@ use trigger_core::{Event, GitEvent, GitEventKind, RepoId};
 use self::branches::Branches;
 use self::condition::{EVENT_NOT_LISTED, GitCondition, GitInput};
 use self::events::Events;
-use self::filters::{FilterTexts, Filters};
+use self::filters::Filters;
 use self::policy::ForkPolicy;
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, REPOSITORY_MOVED, Unmatched};
@@ -135,9 +134,7 @@ impl BuildTrigger for Git {
         }
         let repository = context.repository.clone()?.clone();
         context.secret.clone()?;
-        let filters = context.once(|build, warnings| {
-            Filters::compile(&FilterTexts::of_build(build)?, warnings).map(Arc::new)
-        })?;
+        let filters = context.once(Filters::of_build)?;
         context.take_values(github.branches.len() + filters.len())?;
         let revision = revision.filter(|revision| !revision.is_empty());
         let branches = Branches::compile(&github.branches, &mut context.warnings)?;

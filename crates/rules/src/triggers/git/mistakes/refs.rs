@@ -66,7 +66,7 @@ pub(in super::super) fn in_tag(text: &str) -> Option<RuleError> {
     Some(RuleError::hint(TAG_UNLIKELY, format!("the tag {} {seems}", quoted(text))))
 }
 
-/// What braces in a text mean, of which a comma-joined list may hold one half.
+/// The meaning of braces in a text, of which a comma-joined list may hold one half.
 pub(super) fn braces(text: &str) -> Option<&'static str> {
     let (open, closed) = (text.matches('{').count(), text.matches('}').count());
     let is_list = open != closed || open > 0 && text.contains(',');

@@ -103,7 +103,7 @@ fn filters_of_a_namespace_end_with_its_steps() {
         annotate(build, &[("filter", pairs)])
     };
     let builds: Vec<_> = (0..24).map(build).collect();
-    let files: Vec<_> = (0..160).map(|number| number.to_string()).collect();
+    let files: Vec<_> = (0..200).map(|number| number.to_string()).collect();
     let files: Vec<_> = files.iter().map(String::as_str).collect();
     let found = decided(&builds, &push_of(&files), &payload());
     let fired = found.iter().filter(|(outcome, _)| outcome == "fired rule 0").count();

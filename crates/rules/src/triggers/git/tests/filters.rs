@@ -147,7 +147,7 @@ fn labels_and_actions_are_of_pull_requests() {
 }
 
 #[test]
-fn a_fork_needs_permission_whatever_the_action_is() {
+fn a_fork_needs_permission_for_every_action() {
     let action = PullRequestAction::Other("labeled".to_owned());
     let event = pull_request(action, "main", "main", Origin::Fork(None));
     check(annotated(&[("actions", "labeled")]), &event, &["fork-not-allowed"]);
