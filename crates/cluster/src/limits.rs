@@ -37,6 +37,16 @@ pub const LIMITS: &[Limit] = &[
         "the others are read from the API server",
     ),
     Limit::count(
+        "Builds whose pinned runs are counted against their retention in one second",
+        BUILDS_AT_A_TIME,
+        "counted in the next second",
+    ),
+    Limit::count(
+        "pinned runs of a Build that expire in one second",
+        EXPIRE_AT_MOST,
+        "they expire in the next second",
+    ),
+    Limit::count(
         "kinds of objects that are looked up at a time, one of a namespace",
         SIDE_BY_SIDE,
         "they wait",
