@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use self::source::Source;
 
 /// Beyond this an image is no longer pulled in a moment. In bytes, of the archive and of what it unpacks to.
-const LARGEST: u64 = 30_000_000;
+const LARGEST: u64 = 36_000_000;
 
 const MEGABYTE: u64 = 1_000_000;
 
