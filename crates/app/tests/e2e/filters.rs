@@ -165,10 +165,10 @@ async fn a_filter_sees_the_event_and_the_payload() {
     assert!(notes[0].contains("at line 1, column 10: "), "{notes:?}");
 }
 
-/// What docs/rules.md says about the example.
+/// The statements of docs/rules.md about the example hold.
 #[test]
 fn the_example_of_a_monorepo_builds_what_a_push_changes() {
-    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/monorepo");
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shipwright-trigger"));
         let output = command.args(arguments).args(["--manifests", examples]).output().unwrap();
