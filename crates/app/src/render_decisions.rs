@@ -88,7 +88,7 @@ pub(crate) enum NoteKind {
 impl Note {
     /// Prints the note below the name of its owner.
     pub(crate) fn print(&self) {
-        println!("  {}", self.line());
+        wrap::print(2, 10, &self.line());
     }
 
     /// The word for its subject, and its text.

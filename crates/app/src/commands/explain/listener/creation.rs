@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use trigger_api::triggers::VERSION;
 use trigger_core::{DeliveryId, ObjectKey, Ordinal};
@@ -31,7 +33,7 @@ pub(super) fn creations(
         run_as: trigger.service_account.as_ref().unwrap_or(&listener.service_account),
         annotations: &[],
         params: params.into(),
-        resource_templates: blueprint.template.resource_templates.as_slice().into(),
+        resource_templates: Arc::clone(&blueprint.template.resource_templates),
         old_escape: blueprint.template.old_escape,
     };
     plans(&fired).context("no object is created")

@@ -311,8 +311,7 @@ fn print_records(records: &[Record], ask: Option<&Ask>) {
         println!("            {}", line.dimmed());
         if let RecordedVerdict::Stopped { operands, .. } = &record.verdict {
             for operand in operands {
-                let line = format!("{} is {}", operand.expression, operand.found);
-                println!("              {}", escape_for_terminal(&line).dimmed());
+                println!("              {}", escape_for_terminal(&operand.to_string()).dimmed());
             }
         }
     }
