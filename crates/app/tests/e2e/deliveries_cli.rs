@@ -80,7 +80,9 @@ async fn a_push_to_the_wrong_branch_is_explained_in_a_line_and_in_full() {
             &format!("  verified   by the Secret {team}/hook"),
             "  attempts   1, finished ",
             &format!("Build {team}/web"),
-            &format!("To decide it again: shipwright-trigger deliveries replay {wrong}"),
+            &format!(
+                "It started nothing. To have the rules of today decide it: shipwright-trigger deliveries replay {wrong}"
+            ),
             "  skipped \"push main\": the branch is dev, the rule is for main",
             "            ✓ event    Push",
             "            ✗ branch   expected main, found dev",

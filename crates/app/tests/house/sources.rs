@@ -96,9 +96,13 @@ fn all_sources() -> Vec<Source> {
     sources
 }
 
-/// The folder of a provider and the file of Tekton's interceptor for it, and the lines that may name it elsewhere: those
-/// of the tables and of their lists of modules.
-const GITLAB: [&str; 2] = ["crates/providers/src/gitlab", "crates/rules/src/interceptors/kinds/gitlab.rs"];
+/// The folder of a provider, the file of Tekton's interceptor for it and the one with the names of all, and the lines that
+/// may name it elsewhere: those of the tables and of their lists of modules.
+const GITLAB: [&str; 3] = [
+    "crates/providers/src/gitlab",
+    "crates/rules/src/interceptors/kinds/gitlab.rs",
+    "crates/api/src/triggers/core_interceptors.rs",
+];
 const LINES_THAT_NAME_GITLAB: [(&str, &str); 6] = [
     ("crates/providers/src/lib.rs", "mod gitlab;"),
     ("crates/providers/src/lib.rs", "pub use gitlab::GitLab;"),

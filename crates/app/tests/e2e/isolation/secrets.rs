@@ -272,6 +272,7 @@ async fn an_unsigned_delivery_waits_for_a_clone_secret_that_cannot_be_read() {
     let request = world.compose(&world.push_main());
     let answer = world.post(request.event, &request.body, None).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    world.settled(&answer.delivery()).await;
     tried(&world).await;
     assert_eq!(world.run_counts().await, (0, 1), "the rules without any Secret do not wait");
     dev(&world).faults().clear();
