@@ -31,7 +31,7 @@ pub enum ResourceTemplateError {
     /// A field of the metadata is no string.
     #[error("{0} has to be text: put the value in quotes")]
     Text(String),
-    /// A part of the identity is longer than [`LONGEST_IDENTITY`]. It would be stored with the delivery.
+    /// A part of the identity is longer than `LONGEST_IDENTITY`. It would be stored with the delivery.
     #[error("{0} is longer than {LONGEST_IDENTITY} bytes: shorten the value")]
     TooLong(&'static str),
     /// The object has no name.
