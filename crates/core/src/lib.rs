@@ -29,6 +29,7 @@ mod event;
 mod events;
 mod fact;
 mod git;
+mod go_duration;
 mod header;
 mod image;
 mod labels;
@@ -56,7 +57,8 @@ pub use event::{
 pub use events::{Events, EventsError, Ordinal};
 pub use fact::{Fact, FactValue, Facts, Need};
 pub use git::{AbbreviatedCommit, Branch, Commit, CommitRef, GitRef, InvalidGitName, Tag};
-pub use header::{RepeatedHeader, single};
+pub use go_duration::go_duration;
+pub use header::{RepeatedHeader, canonical_header_name, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };

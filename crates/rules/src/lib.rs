@@ -35,6 +35,7 @@ mod budget;
 mod candidates;
 mod decide;
 mod decision;
+mod go_json;
 pub mod interceptors;
 mod interner;
 mod inventory;

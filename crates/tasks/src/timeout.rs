@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use trigger_core::go_duration;
 
 /// What Tekton gives a custom task that says nothing about time (`GetTimeout` of its API).
 const UNLESS_SAID: Duration = Duration::from_hours(1);
@@ -26,7 +27,7 @@ impl Timeout {
         let Some(text) = timeout.filter(|text| !text.is_empty()) else {
             return Some(Self::Within(UNLESS_SAID));
         };
-        let duration = go_duration(text)?;
+        let duration = Duration::try_from(go_duration(text)?).ok()?;
         Some(if duration.is_zero() { Self::None } else { Self::Within(duration) })
     }
 
@@ -51,65 +52,6 @@ impl Timeout {
             Self::Within(duration) => begun.checked_add(duration).ok(),
         }
     }
-}
-
-/// The units of Go's durations, in nanoseconds; both ways to write a micro sign.
-const UNITS: [(&str, u64); 8] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("μs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-];
-
-/// A duration as Go reads it (`time.ParseDuration`), which reads the field in Tekton: numbers with a unit each, in any
-/// order and also twice, or `0`. `None` for anything else, for what does not fit 64 bits, and for less than nothing.
-fn go_duration(text: &str) -> Option<Duration> {
-    let (is_negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(Duration::ZERO);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut nanos = 0_u64;
-    while !rest.is_empty() {
-        let (whole, after) = digits(rest);
-        let (fraction, after) = after.strip_prefix('.').map_or(("", after), digits);
-        if whole.is_empty() && fraction.is_empty() {
-            return None;
-        }
-        let end = after.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, next) = after.split_at_checked(end)?;
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
-        nanos = nanos.checked_add(whole.checked_mul(*unit)?)?.checked_add(share(fraction, *unit))?;
-        rest = next;
-    }
-    // Go counts in 63 bits and a sign.
-    let fits = i64::try_from(nanos).is_ok() && (!is_negative || nanos == 0);
-    fits.then(|| Duration::from_nanos(nanos))
-}
-
-fn digits(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at_checked(end).unwrap_or((text, ""))
-}
-
-/// The nanoseconds of a decimal fraction of a unit. Digits that cannot count are left out.
-fn share(fraction: &str, unit: u64) -> u64 {
-    /// A nanosecond is a 3.6 million millionth of an hour: further digits change nothing.
-    const COUNTED: usize = 15;
-    let counted = fraction.get(..COUNTED.min(fraction.len())).unwrap_or_default();
-    let scale = 10_u128.pow(u32::try_from(counted.len()).unwrap_or_default());
-    let value = counted.parse::<u128>().unwrap_or_default() * u128::from(unit) / scale;
-    u64::try_from(value).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl<'s> Parser<'s> {
             None => condition,
             Some(token) => {
                 let then = self.logical(Logical::Or)?;
-                self.expect(":")?;
+                self.require(":")?;
                 let otherwise = self.expression()?;
                 operator("_?_:_", token.start, vec![condition, then, otherwise])?
             }
@@ -189,7 +189,7 @@ impl<'s> Parser<'s> {
                     return Err(problem(optional.start, "unsupported syntax '[?'"));
                 }
                 let index = self.expression()?;
-                self.expect("]")?;
+                self.require("]")?;
                 let height = index.height.max(operand.height);
                 let kind = SyntaxKind::Call {
                     name: "_[_]".to_owned(),
@@ -272,7 +272,7 @@ impl<'s> Parser<'s> {
     fn bracketed(&mut self, start: usize) -> Parsed {
         self.next += 1;
         let mut inside = self.expression()?;
-        self.expect(")")?;
+        self.require(")")?;
         inside.bracketed = start..self.behind();
         Ok(inside)
     }
@@ -287,7 +287,7 @@ impl<'s> Parser<'s> {
             }
             items.push(self.expression()?);
             if self.take(",").is_none() {
-                self.expect("]")?;
+                self.require("]")?;
                 break;
             }
         }
@@ -313,12 +313,12 @@ impl<'s> Parser<'s> {
                 return Err(problem(optional.start, "unsupported syntax '?'"));
             }
             let key = self.expression()?;
-            self.expect(":")?;
+            self.require(":")?;
             let value = self.expression()?;
             height = height.max(key.height).max(value.height);
             entries.push((key, value));
             if self.take(",").is_none() {
-                self.expect("}")?;
+                self.require("}")?;
                 break;
             }
         }
@@ -329,10 +329,10 @@ impl<'s> Parser<'s> {
     fn message(&mut self, name: String, token: usize, start: usize) -> Parsed {
         while self.take("}").is_none() {
             self.field()?;
-            self.expect(":")?;
+            self.require(":")?;
             self.expression()?;
             if self.take(",").is_none() {
-                self.expect("}")?;
+                self.require("}")?;
                 break;
             }
         }
@@ -360,7 +360,7 @@ impl<'s> Parser<'s> {
         loop {
             arguments.push(self.expression()?);
             if self.take(",").is_none() {
-                self.expect(")")?;
+                self.require(")")?;
                 return Ok(arguments);
             }
         }
@@ -388,7 +388,7 @@ impl<'s> Parser<'s> {
         operators.iter().find_map(|(sign, name)| Some((self.take(sign)?, *name)))
     }
 
-    fn expect(&mut self, sign: &str) -> Result<(), Fault> {
+    fn require(&mut self, sign: &str) -> Result<(), Fault> {
         match self.take(sign) {
             Some(_) => Ok(()),
             None => Err(self.unexpected(&format!("'{sign}'"))),

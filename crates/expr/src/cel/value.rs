@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
+use trigger_core::canonical_header_name;
 
 use crate::Headers;
 
@@ -148,7 +149,7 @@ impl<'a> Map<'a> {
         match self {
             Self::Json(fields) => fields.get(name).map(Value::of_json),
             Self::Headers(headers) => {
-                let exact = Headers::canonical_name(name) == name;
+                let exact = canonical_header_name(name) == name;
                 let values = exact.then(|| headers.get(name)).flatten()?;
                 Some(Value::List(List::Strings(values)))
             }

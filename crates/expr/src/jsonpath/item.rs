@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
+use trigger_core::canonical_header_name;
 
 use super::error::EvaluateError;
 use crate::go_json::{JsonText, JsonTextError};
@@ -68,7 +69,7 @@ impl<'a> Item<'a> {
             (Self::Event(event), "context" | "Context") => Some(Self::Context(event)),
             (Self::Context(event), "eventID" | "EventID") => Some(Self::Text(event.event_id)),
             // Another spelling is another key.
-            (Self::Headers(headers), _) if Headers::canonical_name(key) == key => {
+            (Self::Headers(headers), _) if canonical_header_name(key) == key => {
                 headers.get(key).map(Self::Header)
             }
             (Self::Object(fields), _) => fields.get(key).map(Self::from),

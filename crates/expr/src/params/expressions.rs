@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-use crate::Headers;
+use trigger_core::canonical_header_name;
+
 use crate::jsonpath::{ParseError, Path};
 
 /// The most expressions of a value: the value is searched for each of them.
@@ -46,7 +47,7 @@ fn until_unbalanced(text: &str) -> Option<&str> {
 /// The path with the name of a header as Go writes it.
 fn canonical(path: &str) -> Cow<'_, str> {
     match path.strip_prefix("header.") {
-        Some(name) => Cow::Owned(format!("header.{}", Headers::canonical_name(name))),
+        Some(name) => Cow::Owned(format!("header.{}", canonical_header_name(name))),
         None => Cow::Borrowed(path),
     }
 }

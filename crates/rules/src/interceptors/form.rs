@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::body::go_text;
-use super::wire::go_json;
+use crate::go_json::go_json;
 
 pub(super) const HEADER: &str = "Content-Type";
 /// The only value that makes a body a form. With a parameter such as a character set, it is none.

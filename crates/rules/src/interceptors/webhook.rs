@@ -14,7 +14,8 @@ use super::interceptor::{Halt, Interceptor, Passage, Run};
 use super::remote::{ask_response, bounded, subject};
 use super::settings::CallSettings;
 use super::state::State;
-use super::wire::{Address, Redirects, WireRequest, go_json};
+use super::wire::{Address, Redirects, WireRequest};
+use crate::go_json::go_json;
 use crate::limits::{LARGEST_WEBHOOK_ANSWER, LONGEST_PARAM_ITEM, MOST_WEBHOOK_HEADERS};
 use crate::text::quoted;
 

@@ -1,4 +1,5 @@
-use super::names::canonical_header_name;
+use trigger_core::canonical_header_name;
+
 use super::{Context, Report};
 use crate::triggers::core_interceptors::EXCLUSIVE_FIELDS;
 use crate::triggers::{HeaderValue, ObjectReference, TriggerInterceptor, WebhookInterceptor};

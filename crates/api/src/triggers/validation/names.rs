@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use trigger_core::is_dns_subdomain;
 
@@ -35,19 +33,4 @@ pub(super) fn is_label_value(text: &str) -> bool {
         && bytes.first().is_none_or(is_end)
         && bytes.last().is_none_or(is_end)
         && bytes.iter().all(is_inner)
-}
-
-/// The name of a header as Go writes it: `X-Github-Event`. A name that no header can have stays as it is.
-pub(super) fn canonical_header_name(name: &str) -> Cow<'_, str> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.bytes().all(is_token) {
-        return Cow::Borrowed(name);
-    }
-    let mut begins_word = true;
-    let canonical = name.chars().map(|letter| {
-        let cased = if begins_word { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };
-        begins_word = letter == '-';
-        cased
-    });
-    Cow::Owned(canonical.collect())
 }

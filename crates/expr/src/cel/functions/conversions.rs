@@ -1,9 +1,10 @@
 //! Conversions between types, and `type` and `dyn`.
 
 use jiff::{SignedDuration, Timestamp};
+use trigger_core::go_duration;
 
 use super::super::context::{Context, Fault, Outcome};
-use super::super::number::{duration_from_text, go_text, is_cel_time, seconds_text};
+use super::super::number::{go_text, is_cel_time, seconds_text};
 use super::super::value::Value;
 use super::operators::overflow;
 use super::{Row, global};
@@ -142,7 +143,7 @@ fn to_duration<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcom
         [Value::Int(nanoseconds)] => Ok(Value::Duration(SignedDuration::from_nanos(*nanoseconds))),
         [Value::String(text)] => {
             context.read(text.len())?;
-            duration_from_text(text).map(Value::Duration).ok_or_else(|| invalid(text, "duration"))
+            go_duration(text).map(Value::Duration).ok_or_else(|| invalid(text, "duration"))
         }
         _ => Err(Fault::NoSuchOverload),
     }

@@ -6,7 +6,7 @@ use trigger_expr::Headers;
 
 use super::super::state::State;
 use super::super::trigger_id::TriggerId;
-use super::go_json;
+use crate::go_json::go_json;
 
 /// The request to an interceptor: `InterceptorRequest` of Tekton Triggers. Empty parts are left out, as Go leaves them
 /// out.

@@ -7,11 +7,9 @@
 mod address;
 mod envelope;
 mod exchange;
-mod go_json;
 mod verdict;
 
 pub use address::{Address, AddressError};
 pub(super) use envelope::Envelope;
 pub use exchange::{Redirects, WireRequest, WireResponse};
-pub(super) use go_json::go_json;
 pub(super) use verdict::Verdict;

@@ -7,10 +7,12 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use serde::Serialize;
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
 use self::target::Target;
+use crate::go_json::go_json;
 use crate::payload_check::check_object;
 
 /// The type of the CloudEvent that answers a CloudEvent.
@@ -90,12 +92,8 @@ impl Answering<'_> {
     /// The answer to an event that is kept.
     pub fn accepted(&self, headers: &Headers, event_id: &str) -> Answer {
         let ObjectKey { namespace, name } = self.listener;
-        let mut body = Members::default();
-        body.push("eventListener", name);
-        body.push("namespace", namespace);
-        body.push("eventListenerUID", self.uid);
-        body.push("eventID", event_id);
-        let mut answer = Answer { status: 202, headers: vec![json()], body: body.finish() };
+        let body = Accepted { event_listener: name, namespace, uid: self.uid, event_id };
+        let mut answer = Answer { status: 202, headers: vec![json()], body: bytes(&body) };
         if is_cloud_event(headers) {
             answer.headers.extend([
                 ("Ce-Id", event_id.to_owned()),
@@ -112,15 +110,40 @@ impl Answering<'_> {
 
     fn refused(&self, message: &str) -> Answer {
         let ObjectKey { namespace, name } = self.listener;
-        let mut body = Members::default();
-        body.push("eventListener", name);
-        body.push("namespace", namespace);
-        body.push("eventListenerUID", "");
-        body.push("errorMessage", &format!("Invalid event body format : {message}"));
-        let mut body = body.finish();
+        let error = format!("Invalid event body format : {message}");
+        let mut body = bytes(&Refused { event_listener: name, namespace, uid: "", error: &error });
         body.push(b'\n');
         Answer { status: 400, headers: vec![json()], body }
     }
+}
+
+/// The body of an answer to an event that is kept.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    #[serde(rename = "eventListener")]
+    event_listener: &'a str,
+    namespace: &'a str,
+    #[serde(rename = "eventListenerUID")]
+    uid: &'a str,
+    #[serde(rename = "eventID")]
+    event_id: &'a str,
+}
+
+/// The body of an answer to a payload that is not permitted. Tekton leaves the UID empty.
+#[derive(Serialize)]
+struct Refused<'a> {
+    #[serde(rename = "eventListener")]
+    event_listener: &'a str,
+    namespace: &'a str,
+    #[serde(rename = "eventListenerUID")]
+    uid: &'a str,
+    #[serde(rename = "errorMessage")]
+    error: &'a str,
+}
+
+/// The JSON of a body. Texts are always JSON.
+fn bytes(body: &impl Serialize) -> Vec<u8> {
+    go_json(body).unwrap_or_default().into_bytes()
 }
 
 fn json() -> (&'static str, String) {
@@ -133,23 +156,4 @@ fn is_cloud_event(headers: &Headers) -> bool {
     let media = content_type.split(';').next().unwrap_or_default().trim().to_lowercase();
     STRUCTURED.contains(&media.as_str())
         || headers.first("Ce-Specversion").is_some_and(|version| VERSIONS.contains(&version))
-}
-
-/// A JSON object of texts in a fixed order, encoded as Go does for web pages.
-#[derive(Default)]
-struct Members(String);
-
-impl Members {
-    fn push(&mut self, name: &str, value: &str) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        let text = serde_json::Value::from(value).to_string();
-        let text = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-        let text = text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-        self.0.extend(["\"", name, "\":", &text]);
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.0.push('}');
-        self.0.into_bytes()
-    }
 }
