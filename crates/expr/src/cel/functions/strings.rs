@@ -59,7 +59,7 @@ fn char_at<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a
     let start = byte_of(context, text, *index)?;
     let rest = text.get(start..).unwrap_or_default();
     let length = rest.chars().next().map_or(0, char::len_utf8);
-    Ok(slice(text, start, start + length))
+    slice(context, text, start, start + length)
 }
 
 fn index_of<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
@@ -161,15 +161,14 @@ fn split<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> 
     let mut start = 0;
     for end in separations(text, separator).take(most - 1) {
         context.make_elements(1)?;
-        parts.push(slice(text, start, end));
+        parts.push(slice(context, text, start, end)?);
         start = end + separator.len();
     }
     // Go splits between all characters if there is no separator, so that nothing is left behind the last one.
     if !(separator.is_empty() && start == text.len()) {
         context.make_elements(1)?;
-        parts.push(slice(text, start, text.len()));
+        parts.push(slice(context, text, start, text.len())?);
     }
-    context.make(if matches!(text, Text::Made(_)) { text.len() } else { 0 })?;
     Ok(Value::list(parts))
 }
 
@@ -195,14 +194,14 @@ fn substring<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<
         None => text.len(),
     };
     let start = byte_of(context, text, start)?;
-    Ok(slice(text, start, end))
+    slice(context, text, start, end)
 }
 
 fn trim<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
     let [Value::String(text)] = arguments else { return Err(Fault::NoSuchOverload) };
-    context.make(text.len())?;
+    context.read(text.len())?;
     let start = text.len() - text.trim_start().len();
-    Ok(slice(text, start, start + text.trim().len()))
+    slice(context, text, start, start + text.trim().len())
 }
 
 fn quote<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {
@@ -232,11 +231,16 @@ fn quote<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> 
     Ok(Value::made(quoted))
 }
 
-/// A part of a text; without a copy where the text is not one of ours. Both ends lie between characters.
-pub(super) fn slice<'a>(text: &Text<'a>, start: usize, end: usize) -> Value<'a> {
+/// A part of a text; without a copy where the text is not one of ours. A copy is paid for. Both ends lie between
+/// characters.
+pub(super) fn slice<'a>(context: &mut Context<'a>, text: &Text<'a>, start: usize, end: usize) -> Outcome<'a> {
     match text {
-        Text::Borrowed(text) => Value::String(Text::Borrowed(text.get(start..end).unwrap_or_default())),
-        Text::Made(text) => Value::made(text.get(start..end).unwrap_or_default()),
+        Text::Borrowed(text) => Ok(Value::String(Text::Borrowed(text.get(start..end).unwrap_or_default()))),
+        Text::Made(text) => {
+            let part = text.get(start..end).unwrap_or_default();
+            context.make(part.len())?;
+            Ok(Value::made(part))
+        }
     }
 }
 

@@ -60,8 +60,7 @@ fn truncate<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'
     let [Value::String(text), Value::Int(length)] = arguments else { return Err(Fault::NoSuchOverload) };
     let length =
         usize::try_from(*length).map_err(|_| Fault::message("truncate needs a length of at least 0"))?;
-    context.make(length.min(text.len()))?;
-    Ok(slice(text, 0, text.floor_char_boundary(length)))
+    slice(context, text, 0, text.floor_char_boundary(length))
 }
 
 /// Compares with a Secret of the trigger's namespace. As in Tekton, a namespace in the expression has no effect.

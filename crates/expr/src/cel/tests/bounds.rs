@@ -115,6 +115,53 @@ fn described(found: &Result<Value, Fault>) -> String {
 }
 
 #[test]
+fn copies_of_made_texts_end_with_the_memory_and_not_with_the_steps() {
+    let body = large_body();
+    for source in [
+        "[body.text + body.text].map(t, body.numbers.map(n, t.substring(0)))",
+        "[body.text + body.text].map(t, body.numbers.map(n, t.substring(1, 2097152)))",
+        "[body.text + body.text].map(t, body.numbers.map(n, t.trim()))",
+        "[body.text + body.text].map(t, body.numbers.map(n, t.truncate(2097152)))",
+        "[body.text + body.text].map(t, body.numbers.map(n, t.split('b')))",
+    ] {
+        let found = outcome(source, &body, 1);
+        let reason = Fault::too_much_made().text();
+        assert_eq!(found.map_err(|fault| fault.text()).unwrap_err(), reason, "{source}");
+    }
+}
+
+#[test]
+fn a_copy_of_a_made_text_is_paid_for_once() {
+    let place = size_of::<super::super::value::Value<'_>>();
+    for (source, made) in [
+        ("'abcdef'.substring(1)", 0),
+        ("'abcdef'.charAt(1)", 0),
+        ("' bcdef'.trim()", 0),
+        ("'abcdef'.truncate(4)", 0),
+        ("'abcdef'.split('c')", 2 * place),
+        ("('abc' + 'def').substring(1)", 6 + 5),
+        ("('abc' + 'def').substring(1, 3)", 6 + 2),
+        ("('abc' + 'def').charAt(1)", 6 + 1),
+        ("(' bc' + 'def').trim()", 6 + 5),
+        ("('abc' + 'def').truncate(4)", 6 + 4),
+        ("('abc' + 'def').split('c')", 6 + 5 + 2 * place),
+    ] {
+        let program = Program::compile(source, Vocabulary::Interceptor).unwrap();
+        let (header, extensions) = (Headers::new(), Map::new());
+        let variables = Variables {
+            body: &Value::Null,
+            header: &header,
+            extensions: &extensions,
+            request_url: "/",
+            event: &Value::Null,
+        };
+        let mut evaluation = Evaluation::new(variables, &NoSecrets);
+        evaluation.value(program.root()).map_err(|fault| fault.text()).unwrap();
+        assert_eq!(MOST_MADE - evaluation.context().made_left(), made, "{source}");
+    }
+}
+
+#[test]
 fn ordinary_filters_over_large_events_are_within_it() {
     let body = large_body();
     for (source, expected) in [
