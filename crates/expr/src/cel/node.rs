@@ -134,7 +134,7 @@ impl Node {
     }
 
     /// The parts directly inside this one.
-    fn parts(&self) -> Vec<&Node> {
+    pub(super) fn parts(&self) -> Vec<&Node> {
         match self {
             Self::Constant(_) | Self::Variable(_) | Self::Local(_) => Vec::new(),
             Self::Field { operand, .. } | Self::Has { operand, .. } | Self::Not(operand) => vec![operand],

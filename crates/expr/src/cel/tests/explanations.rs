@@ -70,6 +70,41 @@ fn values_that_may_be_secret_are_hidden() {
         ]
     );
     assert_eq!(explained("header['X-Token']"), ["header['X-Token'] is (hidden) and not a boolean"]);
+    for (source, value) in [
+        ("requestURL", "(hidden)"),
+        ("requestURL.lowerAscii()", "(hidden)"),
+        ("[requestURL].map(u, u)", "(hidden)"),
+        ("requestURL.parseURL().rawQuery", "(hidden)"),
+        ("requestURL.parseURL().query.map(k, k)", "(hidden)"),
+        ("requestURL.parseURL().query['x']", "(hidden)"),
+        ("requestURL.parseURL().query.x", "\"1\""),
+        ("requestURL.parseURL().path", "\"/hook\""),
+        ("(requestURL + '&token=y').parseURL().query.token", "(hidden)"),
+        ("(requestURL + 'y').parseURL().path", "(hidden)"),
+        ("header.map(k, header[k][0]).join(',')", "(hidden)"),
+        ("header.map(k, header.canonical(k)).join(',')", "(hidden)"),
+        ("header.map(k, header['X-Twice'][0]).join(',')", "(hidden)"),
+        ("[header].map(h, h['X-Twice'][0])", "(hidden)"),
+        ("header['X-' + 'Twice'][0]", "(hidden)"),
+        ("header['X-Twice'].join(',')", "\"one,two, three\""),
+        ("header.canonical('x-twice')", "\"one\""),
+        ("(header.match('X-Twice', 'one') ? 'a' : 'b')", "\"a\""),
+        ("(header.match('X-Twice', requestURL) ? 'a' : 'b')", "(hidden)"),
+        ("{'authorization': body.ref}.authorization", "(hidden)"),
+        ("{'Proxy-Authorisation': body.ref}.size()", "(hidden)"),
+        ("{'x_auth': body.ref}.x_auth", "(hidden)"),
+        ("{'author_oauth': body.ref}.author_oauth", "(hidden)"),
+        ("{'author_association': body.ref}.author_association", "\"refs/heads/main\""),
+        ("{'coAuthors': body.ref}.coAuthors", "\"refs/heads/main\""),
+        ("{'authoredDate': body.ref}.authoredDate", "\"refs/heads/main\""),
+    ] {
+        let [operand] = &explained(source)[..] else { panic!("one operand") };
+        let found = operand.strip_prefix(&format!("{source} is "));
+        let shown = found.and_then(|found| found.split_once(" and not a boolean"));
+        let Some((shown, seen)) = shown else { panic!("{operand}") };
+        assert_eq!(shown, value, "{source}");
+        assert!(!seen.contains("x=1") && !seen.contains("s3cr3t"), "{operand}");
+    }
     let presented = "body.ref.compareSecret('token', 'hook')";
     assert_eq!(explained(presented), ["body.ref.compareSecret('token', 'hook') is false"]);
 }
