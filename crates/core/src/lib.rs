@@ -32,6 +32,7 @@ mod git;
 mod go_duration;
 mod header;
 mod image;
+mod json_size;
 mod labels;
 mod limit;
 mod limits;
@@ -62,6 +63,7 @@ pub use header::{RepeatedHeader, canonical_header_name, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };
+pub use json_size::json_size;
 pub use labels::Labels;
 pub use limit::{Limit, Unit};
 pub use limits::LIMITS;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use trigger_core::json_size;
 
 use super::answer::Answers;
 use super::authentication::Authentication;
@@ -150,7 +150,7 @@ fn take(state: &mut State, passage: Passage) -> Result<Vec<String>, Halt> {
         state.replace(body, headers);
     }
     state.extend(extensions);
-    if is_extended && json_length(state.extensions()) > LARGEST_EXTENSIONS {
+    if is_extended && json_size(state.extensions()) > LARGEST_EXTENSIONS {
         let message = format!(
             "the extensions of the chain have more than {LARGEST_EXTENSIONS} bytes as JSON; add less to them"
         );
@@ -166,7 +166,7 @@ fn interceptor(
     settings: &CallSettings,
 ) -> Result<Box<dyn Interceptor>, CompileFault> {
     let Declaration { reference, params, webhook, .. } = declaration;
-    let found = json_length(params);
+    let found = json_size(params);
     if found > LARGEST_PARAMS {
         return Err(CompileFault::LargeParams { found });
     }
@@ -188,21 +188,4 @@ fn interceptor(
     }
     let kind = if is_cluster { "ClusterInterceptor" } else { "Interceptor" };
     Err(CompileFault::NotFound { kind, name: quoted(reference.name) })
-}
-
-/// The length of an object as JSON, in bytes.
-fn json_length(object: &Map<String, Value>) -> usize {
-    struct Length(usize);
-    impl std::io::Write for Length {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut length = Length(0);
-    // Nothing in a value fails to be JSON, and counting does not fail either.
-    serde_json::to_writer(&mut length, object).map_or(usize::MAX, |()| length.0)
 }

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
+use trigger_core::json_size;
 
-use super::json_size::json_size;
 use super::{DecodeError, LegacyField, Notes};
 use crate::limits::LONGEST_TEXT;
 
@@ -292,7 +292,7 @@ impl Fields {
         largest: usize,
     ) -> Result<(), DecodeError> {
         let spelled = self.0.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        let size = spelled.map(|(_, value)| json_size(value)).sum();
+        let size = spelled.map(|(_, value)| json_size(value)).fold(0, usize::saturating_add);
         decoder.at(name, |decoder| decoder.check_size(size, largest))
     }
 

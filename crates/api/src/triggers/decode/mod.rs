@@ -9,7 +9,6 @@
 
 mod decode_error;
 mod fields;
-mod json_size;
 mod metadata;
 
 use std::collections::{BTreeMap, BTreeSet};
