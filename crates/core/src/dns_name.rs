@@ -1,6 +1,6 @@
 /// The longest DNS subdomain, in bytes, as RFC 1123 and Kubernetes bound it.
 pub(crate) const LONGEST_SUBDOMAIN: usize = 253;
-/// The longest label of a DNS name, in bytes.
+/// The longest label of a DNS name, and the longest value of a label, in bytes.
 pub(crate) const LONGEST_LABEL: usize = 63;
 
 /// Whether a text can be the name of an object whose names are DNS subdomains (RFC 1123), such as a Secret.
@@ -16,6 +16,17 @@ pub fn is_dns_subdomain(name: &str) -> bool {
 /// Whether a text can be the name of an object whose names are DNS labels (RFC 1123), such as a namespace.
 pub fn is_dns_label(name: &str) -> bool {
     name.len() <= LONGEST_LABEL && is_part(name)
+}
+
+/// Whether a text can be the value of a label of Kubernetes, which may be empty.
+pub fn is_label_value(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_end = |byte: &u8| byte.is_ascii_alphanumeric();
+    let is_inner = |byte: &u8| is_end(byte) || matches!(byte, b'-' | b'_' | b'.');
+    bytes.len() <= LONGEST_LABEL
+        && bytes.first().is_none_or(is_end)
+        && bytes.last().is_none_or(is_end)
+        && bytes.iter().all(is_inner)
 }
 
 /// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
@@ -75,5 +86,16 @@ mod tests {
         assert!(
             !is_dns_label("team.a") && !is_dns_label(&longer) && !is_dns_label("") && !is_dns_label("a/b")
         );
+    }
+
+    #[test]
+    fn a_label_value_begins_and_ends_well() {
+        let (longest, longer) = ("A".repeat(LONGEST_LABEL), "A".repeat(LONGEST_LABEL + 1));
+        for value in ["", "a", "9", "Team-A_b.c", &longest] {
+            assert!(is_label_value(value), "{value:?}");
+        }
+        for value in ["-a", "a-", "_", ".a", "a.", "a b", "a/b", "ä", "aäa", "a\n", &longer] {
+            assert!(!is_label_value(value), "{value:?}");
+        }
     }
 }

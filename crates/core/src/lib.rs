@@ -50,7 +50,7 @@ mod waiting;
 pub use changed_files::{ChangedFiles, FileList, FileListError};
 pub use credential::{Credential, CredentialError, Credentials, Hmac, HmacAlgorithm, KeyForm, sign};
 pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay};
-pub use dns_name::{is_dns_label, is_dns_subdomain};
+pub use dns_name::{is_dns_label, is_dns_subdomain, is_label_value};
 pub use event::{
     Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, PushMark,
     Repository, RunClass,

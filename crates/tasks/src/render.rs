@@ -6,15 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Map, Value};
 use trigger_api::annotations;
 use trigger_api::shipwright::{BuildReference, BuildRunSpec, BuildSpec};
-use trigger_core::ObjectKey;
+use trigger_core::{ObjectKey, is_label_value};
 use trigger_targets::Condition;
 use trigger_targets::build_run::BuildRunDraft;
 
 use crate::build_request::{BuildChoice, BuildRequest, InvalidTask};
 use crate::task::Task;
-
-/// The longest label value.
-const LONGEST_LABEL: usize = 63;
 
 /// A BuildRun to create.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +83,8 @@ impl Task {
     fn labels(&self, build: &BuildChoice) -> BTreeMap<String, String> {
         let mut labels = BTreeMap::from([(annotations::LABEL_CUSTOM_RUN_UID.to_owned(), self.uid.clone())]);
         let mut set = |key: &str, value: &str| {
-            if is_label_value(value) {
+            // The object name of a task can be longer than a label may be.
+            if !value.is_empty() && is_label_value(value) {
                 labels.insert(key.to_owned(), value.to_owned());
             }
         };
@@ -118,17 +116,6 @@ impl Task {
             }
         }
     }
-}
-
-/// The object name of a task can be longer than a label may be.
-fn is_label_value(text: &str) -> bool {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let ends_well = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = text.as_bytes();
-    text.len() <= LONGEST_LABEL
-        && text.bytes().all(is_legal)
-        && ends_well(bytes.first())
-        && ends_well(bytes.last())
 }
 
 fn spec(request: BuildRequest, timeout: Option<String>) -> BuildRunSpec {

@@ -1,5 +1,6 @@
+use trigger_core::is_label_value;
+
 use super::interceptor_use::{check_interceptor, report_null};
-use super::names::is_label_value;
 use super::resources::check_resources;
 use super::trigger::{check_bindings, check_template};
 use super::{Context, Report, Validate};

@@ -3,7 +3,7 @@ use trigger_core::is_dns_subdomain;
 
 use super::Report;
 
-/// The longest name of an object, and the longest value of a label, in bytes.
+/// The longest name of an object, in bytes.
 const LONGEST: usize = 63;
 
 /// Checks the name of an object; true if there is nothing to say. The API server makes up a name for an object that
@@ -22,15 +22,4 @@ pub(super) fn check_metadata(metadata: &ObjectMeta, report: &mut Report) -> bool
     };
     report.plain(message, "metadata.name");
     false
-}
-
-/// Whether a text can be the value of a label, which may be empty.
-pub(super) fn is_label_value(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let is_end = |byte: &u8| byte.is_ascii_alphanumeric();
-    let is_inner = |byte: &u8| is_end(byte) || matches!(byte, b'-' | b'_' | b'.');
-    bytes.len() <= LONGEST
-        && bytes.first().is_none_or(is_end)
-        && bytes.last().is_none_or(is_end)
-        && bytes.iter().all(is_inner)
 }
