@@ -168,7 +168,7 @@ pub(crate) fn tag(algorithm: HmacAlgorithm, key: &[u8], prefix: &[u8], body: &[u
 
 impl HmacAlgorithm {
     /// The length of its tags, in bytes.
-    pub fn tag_length(self) -> usize {
+    fn tag_length(self) -> usize {
         self.function().digest_algorithm().output_len()
     }
 

@@ -18,11 +18,6 @@ pub struct NamespaceSelector {
 }
 
 impl NamespaceSelector {
-    /// Whether it selects all namespaces.
-    pub fn is_all(&self) -> bool {
-        self.match_names == ["*"]
-    }
-
     /// Whether it is as good as absent.
     pub fn is_empty(&self) -> bool {
         self.match_names.is_empty() && self.other.is_empty()

@@ -146,23 +146,9 @@ impl EvaluateError {
     pub fn message(&self) -> String {
         match self {
             Self::Body { .. } | Self::Encoding { .. } => self.to_string(),
-            Self::Failed { .. } | Self::Unbounded { .. } | Self::Secret { .. } => evaluating(self),
+            Self::Failed { .. } | Self::Unbounded { .. } | Self::Secret { .. } => {
+                format!("error evaluating cel expression: {self}")
+            }
         }
     }
-}
-
-impl CompileError {
-    /// The code that the error is answered with.
-    pub fn code(&self) -> Code {
-        Code::InvalidArgument
-    }
-
-    /// The message of the answer.
-    pub fn message(&self) -> String {
-        evaluating(self)
-    }
-}
-
-fn evaluating(error: &impl ToString) -> String {
-    format!("error evaluating cel expression: {}", error.to_string())
 }

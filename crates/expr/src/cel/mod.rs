@@ -4,7 +4,7 @@
 //! - [`Variables`], [`SecretLookup`]: the event and the Secrets that an evaluation sees.
 //! - [`Operand`]: a part of a filter with what it evaluated to, for decisions.
 //! - [`set_overlay`]: writes a result where an overlay's key says.
-//! - [`CompileError`], [`EvaluateError`]: errors in Tekton's words, with the [`Code`] of the answer.
+//! - [`CompileError`], [`EvaluateError`]: errors in Tekton's words; the latter has the [`Code`] of the answer.
 //!
 //! The way of an expression: `lexer`, `parse`, `check`, `evaluate`. Types, functions and texts follow cel-go, and each
 //! step of an evaluation is paid for from a budget.

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::Code;
 use super::limits::{DEEPEST_KEY, LARGEST_PLACE, LONGEST_KEY};
 
 /// A key that names no place in the extensions.
@@ -24,13 +23,6 @@ pub enum OverlayKeyError {
          to {LARGEST_PLACE}"
     )]
     TooLarge,
-}
-
-impl OverlayKeyError {
-    /// The code that the error is answered with.
-    pub fn code(&self) -> Code {
-        Code::Internal
-    }
 }
 
 /// A part of a key, between dots.

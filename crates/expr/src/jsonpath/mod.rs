@@ -75,15 +75,6 @@ impl Path {
     }
 }
 
-impl Found {
-    /// The text of either.
-    pub fn into_text(self) -> String {
-        match self {
-            Self::Content(text) | Self::Json(text) => text,
-        }
-    }
-}
-
 impl Budget {
     /// The most values that the paths of one trigger may visit together.
     pub const MOST_STEPS: usize = 1 << 20;

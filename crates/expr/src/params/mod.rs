@@ -18,13 +18,3 @@ pub use self::bindings::{Bindings, MOST_PARAMS, Param, ParamSpec};
 pub use self::error::{ExpressionError, ParamsError};
 pub use self::expressions::MOST_EXPRESSIONS;
 pub use self::resolved::{LARGEST_VALUE, LARGEST_VALUES, Part, Resolved};
-use crate::EventInput;
-
-/// Resolves the parameters of bindings once. [`Bindings`] reads their expressions once for many events.
-pub fn resolve(
-    bindings: &[Param],
-    declared: &[ParamSpec],
-    input: &EventInput<'_>,
-) -> Result<Vec<Resolved>, ParamsError> {
-    Bindings::compile(bindings)?.resolve(declared, input)
-}

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::expressions::expressions_in;
 use super::*;
-use crate::Headers;
 use crate::jsonpath::{BoundError, LONGEST_PATH, MOST_VALUES};
+use crate::{EventInput, Headers};
 
 fn param(name: &str, value: &str) -> Param {
     Param { name: name.to_owned(), value: value.to_owned() }
@@ -35,7 +35,7 @@ fn resolve_in(
     let extensions = Map::from_iter([("branch".to_owned(), json!("main"))]);
     let input =
         EventInput { body, header: &header, extensions: &extensions, request_url: "/", event_id: "id-1" };
-    resolve(bindings, declared, &input)
+    Bindings::compile(bindings)?.resolve(declared, &input)
 }
 
 /// The value of one parameter, or the error with its source.

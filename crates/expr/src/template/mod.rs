@@ -38,16 +38,6 @@ pub enum RenderError {
     TooDeep,
 }
 
-/// Renders one resource template: see [`Renderer`].
-pub fn render(
-    resource: &Json,
-    params: &[Resolved],
-    uid: &str,
-    old_escape: bool,
-) -> Result<Json, RenderError> {
-    Renderer::new(params, uid, old_escape).render(resource)
-}
-
 /// Renders the resource templates of a trigger.
 pub struct Renderer<'a> {
     values: HashMap<&'a str, Value<'a>>,

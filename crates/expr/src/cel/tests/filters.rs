@@ -62,7 +62,7 @@ fn names_and_types_are_checked_before_any_event() {
     assert_failures(&[
         (
             "undeclared",
-            "error evaluating cel expression: expression \"undeclared\" check failed: ERROR: <input>:1:1: undeclared \
+            "expression \"undeclared\" check failed: ERROR: <input>:1:1: undeclared \
              reference to 'undeclared' (in container '')\n | undeclared\n | ^",
         ),
         ("body.size * 2.0 == 84", "1:17: found no matching overload for '_==_' applied to '(double, int)'"),
@@ -91,7 +91,7 @@ fn a_text_outside_the_grammar_is_refused_with_its_place() {
     assert_failures(&[
         (
             "syntax error here",
-            "error evaluating cel expression: failed to parse expression \"syntax error here\": ERROR: <input>:1:8: \
+            "failed to parse expression \"syntax error here\": ERROR: <input>:1:8: \
              Syntax error: mismatched input 'error' expecting <EOF>\n | syntax error here\n | .......^",
         ),
         ("", "mismatched input '<EOF>'"),

@@ -75,13 +75,13 @@ impl SecretLookup for OneSecret {
     }
 }
 
-/// The value of an expression for the push, or the message of the answer.
+/// The value of an expression for the push, or the message of the error.
 fn evaluated(source: &str) -> Result<Value, String> {
     evaluated_with(source, &NoSecrets)
 }
 
 fn evaluated_with(source: &str, secrets: &dyn SecretLookup) -> Result<Value, String> {
-    let program = Program::compile(source, Vocabulary::Interceptor).map_err(|error| error.message())?;
+    let program = Program::compile(source, Vocabulary::Interceptor).map_err(|error| error.to_string())?;
     program.evaluate(&Event::push().variables(), secrets).map_err(|error| error.message())
 }
 
