@@ -1,5 +1,7 @@
 //! Regular expressions in Go's syntax.
 
+use std::str::Chars;
+
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::context::{Context, Fault, Outcome};
@@ -114,80 +116,112 @@ fn expanded_size(found: &Captures<'_>, matched: usize, replacement: &str) -> usi
     replacement.len().saturating_add(groups.saturating_mul(largest))
 }
 
-/// The pattern in the syntax of our library. In Go `\d`, `\s`, `\w` and `\b` know ASCII only, `[` and `&&` inside a class
-/// are letters, and `\Q` quotes.
+/// The pattern in the syntax of our library. In Go `\d`, `\s`, `\w` and `\b` know ASCII only, and `\Q` quotes.
 fn from_go(pattern: &str) -> String {
     let mut ours = String::with_capacity(pattern.len());
-    let mut in_class = false;
-    let mut at_start = false;
-    let mut rest = pattern;
-    while let Some(letter) = rest.chars().next() {
-        let after = rest.get(letter.len_utf8()..).unwrap_or_default();
-        rest = after;
-        let starts = std::mem::take(&mut at_start);
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
         match letter {
-            '\\' => {
-                let Some(escaped) = after.chars().next() else {
-                    ours.push('\\');
-                    break;
-                };
-                rest = after.get(escaped.len_utf8()..).unwrap_or_default();
-                if escaped == 'Q' {
-                    let (quoted, behind) = rest.split_once("\\E").unwrap_or((rest, ""));
-                    ours.push_str(&regex::escape(quoted));
-                    rest = behind;
-                } else {
-                    escape(&mut ours, escaped, in_class);
-                }
-            }
-            '[' if !in_class => {
-                in_class = true;
-                at_start = true;
-                ours.push('[');
-                if let Some(behind) = rest.strip_prefix('^') {
-                    ours.push('^');
-                    rest = behind;
-                }
-            }
-            '[' if rest.starts_with(':') => {
-                let end = rest.find(":]").map_or(0, |end| end + 2);
-                ours.push('[');
-                ours.push_str(rest.get(..end).unwrap_or_default());
-                rest = rest.get(end..).unwrap_or_default();
-            }
-            ']' if in_class && !starts => {
-                in_class = false;
-                ours.push(']');
-            }
-            '[' | ']' | '&' | '~' if in_class => {
-                ours.push('\\');
-                ours.push(letter);
-            }
+            '\\' => escape(&mut ours, &mut letters),
+            '[' => class(&mut ours, &mut letters),
             _ => ours.push(letter),
         }
     }
     ours
 }
 
-/// An escape of Go, written as one of ours.
-fn escape(ours: &mut String, escaped: char, in_class: bool) {
-    let class = match escaped {
-        'd' | 'D' => "0-9",
-        's' | 'S' => r"\t\n\f\r ",
-        'w' | 'W' => "0-9A-Za-z_",
-        'b' | 'B' if !in_class => {
-            ours.push_str(if escaped == 'b' { r"(?-u:\b)" } else { r"(?-u:\B)" });
-            return;
+/// Adds an escape outside a class. Its `\` has been read.
+fn escape(ours: &mut String, letters: &mut Chars<'_>) {
+    match letters.next() {
+        Some('Q') => {
+            let rest = letters.as_str();
+            let (quoted, behind) = rest.split_once("\\E").unwrap_or((rest, ""));
+            ours.push_str(&regex::escape(quoted));
+            *letters = behind.chars();
         }
-        _ => {
+        Some('b') => ours.push_str(r"(?-u:\b)"),
+        Some('B') => ours.push_str(r"(?-u:\B)"),
+        Some(escaped) => match ascii_class(escaped) {
+            Some(class) => ours.push_str(class),
+            None => ours.extend(['\\', escaped]),
+        },
+        None => ours.push('\\'),
+    }
+}
+
+/// The class that an escape stands for.
+fn ascii_class(escaped: char) -> Option<&'static str> {
+    Some(match escaped {
+        'd' => "[0-9]",
+        'D' => "[^0-9]",
+        's' => r"[\t\n\f\r ]",
+        'S' => r"[^\t\n\f\r ]",
+        'w' => "[0-9A-Za-z_]",
+        'W' => "[^0-9A-Za-z_]",
+        _ => return None,
+    })
+}
+
+/// Adds a class. Its `[` has been read.
+///
+/// In Go `[`, `&&`, `~~` and `--` inside a class are letters. A `-` makes a range if a letter stands before it that ends
+/// no other range, and is a letter else.
+fn class(ours: &mut String, letters: &mut Chars<'_>) {
+    ours.push('[');
+    if letters.as_str().starts_with('^') {
+        ours.extend(letters.next());
+    }
+    let (mut is_start, mut is_behind_letter) = (true, false);
+    while let Some(letter) = letters.next() {
+        let rest = letters.as_str();
+        let escaped = rest.chars().next().filter(|_| letter == '\\');
+        let name = rest.strip_prefix(':').filter(|_| letter == '[').and_then(|name| name.split_once(":]"));
+        if letter == ']' && !is_start {
+            ours.push(']');
+            return;
+        } else if let Some((name, behind)) = name {
+            ours.extend(["[:", name, ":]"]);
+            *letters = behind.chars();
+            is_behind_letter = false;
+        } else if let Some(class) = escaped.and_then(ascii_class) {
+            ours.push_str(class);
+            letters.next();
+            is_behind_letter = false;
+        } else if letter == '-' && is_behind_letter && !rest.starts_with(']') {
+            ours.push('-');
+            if let Some(last) = letters.next() {
+                letter_of_class(ours, last, letters);
+            }
+            is_behind_letter = false;
+        } else {
+            letter_of_class(ours, letter, letters);
+            is_behind_letter = !matches!(escaped, Some('p' | 'P'));
+        }
+        is_start = false;
+    }
+}
+
+/// Adds a letter of a class, which may be the `\` of an escape.
+fn letter_of_class(ours: &mut String, letter: char, letters: &mut Chars<'_>) {
+    match letter {
+        '\\' => {
             ours.push('\\');
+            let Some(escaped) = letters.next() else { return };
             ours.push(escaped);
-            return;
+            let rest = letters.as_str();
+            let argument = match escaped {
+                'x' | 'p' | 'P' if rest.starts_with('{') => {
+                    rest.chars().position(|letter| letter == '}').map_or(0, |place| place + 1)
+                }
+                'x' => 2,
+                'p' | 'P' => 1,
+                _ => 0,
+            };
+            ours.extend(letters.take(argument));
         }
-    };
-    ours.push_str(if escaped.is_ascii_uppercase() { "[^" } else { "[" });
-    ours.push_str(class);
-    ours.push(']');
+        '[' | ']' | '&' | '~' | '-' => ours.extend(['\\', letter]),
+        _ => ours.push(letter),
+    }
 }
 
 #[cfg(test)]
@@ -207,6 +241,22 @@ mod tests {
             (r"^[a&&b]+$", "a&b", "c"),
             (r"^[a~~b]+$", "a~b", "c"),
             (r"^[[:alpha:]_]+$", "a_", "1"),
+            (r"^[[:]+$", "[:", "]"),
+            (r"^[a-c]+$", "abc", "-"),
+            (r"^[a-]+$", "a-", "b"),
+            (r"^[-a]+$", "a-", "b"),
+            (r"^[]-a]+$", "]_a", "-"),
+            (r"^[+--]+$", "+,-", "a"),
+            (r"^[^+--]+$", "./a", ","),
+            (r"^[--/]+$", "-./", "+"),
+            (r"^[---]+$", "-", "a"),
+            (r"^[a-c--/]+$", "b./", "d"),
+            (r"^[\w--/]+$", "a./", "+"),
+            (r"^[\w-z]+$", "a-", "."),
+            (r"^[\pL--/]+$", "ü./", "+"),
+            (r"^[[:digit:]--/]+$", "1./", "+"),
+            (r"^[\x2b-\x{2d}--/]+$", "+,./", "*"),
+            (r"^[\--/]+$", "-./", "+"),
             (r"^\Qa.b\E.$", "a.bc", "axbc"),
             (r"\bmain\b", "on main", "domain"),
             (r"^(?i)MAIN$", "main", "next"),
@@ -229,6 +279,9 @@ mod tests {
             ("a(".to_owned(), "error parsing regexp"),
             ("\\".to_owned(), "error parsing regexp"),
             ("(?=a)".to_owned(), "error parsing regexp"),
+            (r"[\Qa\E]".to_owned(), "error parsing regexp"),
+            (r"[ -\d]".to_owned(), "error parsing regexp"),
+            (r"[a--]".to_owned(), "error parsing regexp"),
             ("a".repeat(LONGEST_PATTERN + 1), "longer than 1024 bytes"),
             ("(a{1000}){1000}".to_owned(), "takes more than 262144 bytes"),
         ] {
