@@ -38,12 +38,9 @@ pub(super) fn equal<'a>(
             if left.len() != right.len() {
                 return Ok(false);
             }
-            context.make_elements(left.len())?;
             context.look_up(2 * left.len())?;
-            for key in left.keys() {
-                let (Some(left), Some(right)) = (left.get(&key), right.get(&key)) else {
-                    return Ok(false);
-                };
+            for (key, left) in left.entries() {
+                let Some(right) = right.get(&key) else { return Ok(false) };
                 if !equal(context, &left, &right)? {
                     return Ok(false);
                 }

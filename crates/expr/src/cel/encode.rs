@@ -55,15 +55,13 @@ fn nested<'a>(context: &mut Context<'a>, value: &Value<'a>) -> Result<Json, Faul
 fn object<'a>(context: &mut Context<'a>, map: &Map<'a>) -> Result<JsonMap<String, Json>, Fault> {
     context.make_elements(2 * map.len())?;
     let mut object = JsonMap::new();
-    for key in map.keys() {
+    for (key, value) in map.entries() {
         let Some(Key::String(name)) = Key::of(&key) else {
             return Err(Fault::message(format!("unsupported key type: {}", key.type_name())));
         };
         context.make(name.len())?;
-        if let Some(value) = map.get(&key) {
-            let value = nested(context, &value)?;
-            object.insert(name.to_string(), value);
-        }
+        let value = nested(context, &value)?;
+        object.insert(name.to_string(), value);
     }
     Ok(object)
 }

@@ -165,7 +165,24 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// The keys in a stable order.
+    /// The entries in the order of their keys.
+    pub(super) fn entries(&self) -> Box<dyn Iterator<Item = (Value<'a>, Value<'a>)> + '_> {
+        let text = |name: &'a str| Value::String(Text::Borrowed(name));
+        match self {
+            Self::Json(fields) => {
+                Box::new(fields.iter().map(move |(name, value)| (text(name), Value::of_json(value))))
+            }
+            Self::Headers(headers) => {
+                let list = |values: &'a [String]| Value::List(List::Strings(values));
+                Box::new(headers.iter().map(move |(name, values)| (text(name), list(values))))
+            }
+            Self::Made(entries) => {
+                Box::new(entries.iter().map(|(key, value)| (key.to_value(), value.clone())))
+            }
+        }
+    }
+
+    /// The keys in their order.
     pub(super) fn keys(&self) -> Vec<Value<'a>> {
         let text = |name: &'a str| Value::String(Text::Borrowed(name));
         match self {

@@ -2,7 +2,7 @@
 
 use super::super::context::{Context, Fault, Outcome};
 use super::super::number::{exponent_text, seconds_text};
-use super::super::value::{Key, Value};
+use super::super::value::Value;
 
 /// The precision of `%f` and `%e` that do not say one.
 const PRECISION: usize = 6;
@@ -134,20 +134,14 @@ impl<'a> Output<'_, 'a> {
                 self.push("]")
             }
             Value::Map(map) => {
-                self.context.make_elements(map.len())?;
-                let mut keys: Vec<_> = map.keys().iter().filter_map(Key::of).collect();
-                keys.sort();
                 self.push("{")?;
-                for (place, key) in keys.iter().enumerate() {
+                for (place, (key, value)) in map.entries().enumerate() {
                     if place > 0 {
                         self.push(", ")?;
                     }
-                    let key = key.to_value();
                     self.value(&key)?;
                     self.push(": ")?;
-                    if let Some(value) = map.get(&key) {
-                        self.value(&value)?;
-                    }
+                    self.value(&value)?;
                 }
                 self.push("}")
             }
