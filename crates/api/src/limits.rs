@@ -23,6 +23,10 @@ pub(crate) const MOST_RESOURCE_TEMPLATES: usize = 64;
 pub(crate) const MOST_LEGACY_ENTRIES: usize = 256;
 /// Namespaces, labels and expressions of a selector.
 pub(crate) const MOST_SELECTED: usize = 256;
+/// Labels or annotations of an object. Kubernetes bounds them by their size.
+pub(crate) const MOST_METADATA_ENTRIES: usize = 16 << 10;
+/// Containers of a listener's pod, which has one, and environment variables of a container.
+pub(crate) const MOST_POD_ENTRIES: usize = 1024;
 /// A text of a field, in bytes.
 pub(crate) const LONGEST_TEXT: usize = 64 << 10;
 /// The params of an interceptor, in bytes of JSON. They are sent with each event.
@@ -46,5 +50,11 @@ pub const LIMITS: &[Limit] = &[
     Limit::count("resource templates of a TriggerTemplate", MOST_RESOURCE_TEMPLATES, UNREADABLE),
     Limit::bytes("resource templates of a TriggerTemplate together", LARGEST_RESOURCE_TEMPLATES, UNREADABLE),
     Limit::count("namespaces, labels or expressions of a selector", MOST_SELECTED, UNREADABLE),
+    Limit::count("labels or annotations of an object of Tekton Triggers", MOST_METADATA_ENTRIES, UNREADABLE),
+    Limit::count(
+        "containers of a listener's pod, and environment variables of a container",
+        MOST_POD_ENTRIES,
+        "the command `validate` reports the field",
+    ),
     Limit::bytes("text of a field of Tekton Triggers", LONGEST_TEXT, UNREADABLE),
 ];

@@ -1,6 +1,7 @@
 use trigger_core::Limit;
 
 use crate::cel;
+use crate::go_json::DEEPEST;
 use crate::jsonpath::{Budget, LARGEST_RESULT, LONGEST_PATH, MOST_VALUES};
 use crate::params::{LARGEST_VALUE, LARGEST_VALUES, MOST_EXPRESSIONS, MOST_PARAMS};
 use crate::template::LARGEST_OBJECT;
@@ -18,6 +19,10 @@ pub const LIMITS: &[Limit] = &[
     Limit::bytes("compiled regular expression in CEL", cel::LARGEST_PATTERN, UNEVALUATED),
     Limit::count("steps of an evaluation of CEL", cel::MOST_STEPS, UNEVALUATED),
     Limit::bytes("strings, lists and maps that an evaluation of CEL makes", cel::MOST_MADE, UNEVALUATED),
+    Limit::count("digits behind the point in `format` of CEL", cel::LARGEST_PRECISION, UNEVALUATED),
+    Limit::count("scalars, lists and maps of YAML in CEL", cel::MOST_YAML_NODES, UNEVALUATED),
+    Limit::count("levels of lists and maps of YAML in CEL", cel::DEEPEST_YAML, UNEVALUATED),
+    Limit::count("aliases of YAML in CEL", cel::MOST_YAML_ALIASES, UNEVALUATED),
     Limit::bytes("key of an overlay", cel::LONGEST_KEY, UNEVALUATED),
     Limit::count("levels in the key of an overlay", cel::DEEPEST_KEY, UNEVALUATED),
     Limit::count("place in a list in the key of an overlay", cel::LARGEST_PLACE, UNEVALUATED),
@@ -31,6 +36,11 @@ pub const LIMITS: &[Limit] = &[
         "the trigger fails, defaults or not",
     ),
     Limit::bytes("result of an expression", LARGEST_RESULT, "the trigger fails, defaults or not"),
+    Limit::count(
+        "levels of lists and objects in `marshalJSON`, the result of an expression and a template",
+        DEEPEST,
+        "the evaluation or the trigger fails",
+    ),
     Limit::bytes("value of a parameter", LARGEST_VALUE, "the trigger fails"),
     Limit::bytes("values of all parameters of a trigger", LARGEST_VALUES, "the trigger fails"),
     Limit::bytes("object that a template renders", LARGEST_OBJECT, "the trigger fails"),

@@ -22,3 +22,11 @@ pub(crate) const LONGEST_KEY: usize = 1 << 10;
 pub(crate) const DEEPEST_KEY: usize = 32;
 /// The largest place in a list that the key of an overlay may name; the places before it become `null`.
 pub(crate) const LARGEST_PLACE: usize = 1000;
+/// The largest precision of a number in `format`, as cel-go bounds it.
+pub(crate) const LARGEST_PRECISION: usize = 100;
+/// How many scalars, lists and maps a text of YAML may have, those of repeated aliases included.
+pub(crate) const MOST_YAML_NODES: usize = 10_000;
+/// How deep lists and maps of YAML may be nested.
+pub(crate) const DEEPEST_YAML: usize = 64;
+/// How many aliases a text of YAML may have.
+pub(crate) const MOST_YAML_ALIASES: usize = 200;

@@ -39,8 +39,9 @@ mod yaml;
 pub use error::{Code, CompileError, EvaluateError, SecretError};
 pub use explain::{Finding, Operand, Seen};
 pub(crate) use limits::{
-    DEEPEST, DEEPEST_ITERATION, DEEPEST_KEY, LARGEST_PATTERN, LARGEST_PLACE, LONGEST_EXPRESSION, LONGEST_KEY,
-    LONGEST_PATTERN, MOST_MADE, MOST_NODES, MOST_STEPS,
+    DEEPEST, DEEPEST_ITERATION, DEEPEST_KEY, DEEPEST_YAML, LARGEST_PATTERN, LARGEST_PLACE, LARGEST_PRECISION,
+    LONGEST_EXPRESSION, LONGEST_KEY, LONGEST_PATTERN, MOST_MADE, MOST_NODES, MOST_STEPS, MOST_YAML_ALIASES,
+    MOST_YAML_NODES,
 };
 pub use overlay_key::{OverlayKeyError, set_overlay};
 pub use program::{ComparedSecret, Program};

@@ -2,6 +2,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value, json};
 
 use super::{DecodeError, Decoder};
+use crate::limits::MOST_METADATA_ENTRIES;
 
 /// The fields of metadata whose values are read as they are.
 const PLAIN: &[&str] = &[
@@ -19,15 +20,12 @@ const PLAIN: &[&str] = &[
     "uid",
 ];
 
-/// Entries of the maps of an object's metadata. Kubernetes bounds them by their size.
-const MOST_ENTRIES: usize = 16 << 10;
-
 /// Reads `metadata`. Keys of labels and annotations are left alone; fields that have no meaning here are left out.
 pub(in crate::triggers) fn metadata(value: Value, decoder: &mut Decoder) -> Result<ObjectMeta, DecodeError> {
     let mut fields = decoder.fields(value)?;
     let mut canonical = Map::new();
     for name in ["labels", "annotations"] {
-        let map = fields.map(decoder, name, MOST_ENTRIES)?;
+        let map = fields.map(decoder, name, MOST_METADATA_ENTRIES)?;
         if !map.is_empty() {
             canonical.insert(name.to_owned(), json!(map));
         }

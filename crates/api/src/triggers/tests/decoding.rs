@@ -1,6 +1,6 @@
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::limits::{LARGEST_RESOURCE_TEMPLATES, LONGEST_TEXT, MOST_TRIGGERS};
+use crate::limits::{LARGEST_RESOURCE_TEMPLATES, LONGEST_TEXT, MOST_METADATA_ENTRIES, MOST_TRIGGERS};
 use crate::triggers::{
     ClientConfig, ClusterInterceptor, EventListener, HeaderValue, Interceptor, Kind, Trigger, TriggerBinding,
     TriggerInterceptor, TriggerSpecBinding, TriggerTemplate,
@@ -293,6 +293,15 @@ fn an_object_that_is_too_large_is_refused() {
     ] {
         let error = listener_error(spec);
         assert!(error.starts_with(path), "{error}");
+    }
+    for field in ["labels", "annotations"] {
+        let binding = |entries: usize| {
+            let map: Map<_, _> = (0..entries).map(|number| (format!("k{number}"), json!(""))).collect();
+            TriggerBinding::try_from(json!({"metadata": {field: map}}))
+        };
+        assert!(binding(MOST_METADATA_ENTRIES).is_ok(), "{field}");
+        let error = binding(MOST_METADATA_ENTRIES + 1).unwrap_err();
+        assert_eq!(error.path(), format!("metadata.{field}"));
     }
     let template = |spec| TriggerTemplate::try_from(json!({"metadata": {}, "spec": spec}));
     let error = template(json!({"params": vec![Value::Null; 257]})).unwrap_err();

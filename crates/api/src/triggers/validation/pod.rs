@@ -1,10 +1,8 @@
 use serde_json::Value;
 
 use super::Report;
+use crate::limits::MOST_POD_ENTRIES;
 use crate::triggers::decode::{Decode, DecodeError, Decoder, Fields};
-
-/// Entries of a list in a pod. A listener's pod has one container.
-const MOST_ENTRIES: usize = 1024;
 
 /// How an unset field looks.
 #[derive(Clone, Copy)]
@@ -195,7 +193,7 @@ impl Container {
 impl Decode for Pod {
     fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
         let mut fields = decoder.fields(value)?;
-        let containers = fields.list(decoder, "containers", MOST_ENTRIES)?;
+        let containers = fields.list(decoder, "containers", MOST_POD_ENTRIES)?;
         let set = set_fields(POD_FIELDS, &mut fields);
         fields.other(decoder);
         Ok(Self { set, containers })
@@ -205,7 +203,7 @@ impl Decode for Pod {
 impl Decode for Container {
     fn decode(value: Value, decoder: &mut Decoder) -> Result<Self, DecodeError> {
         let mut fields = decoder.fields(value)?;
-        let env = fields.list(decoder, "env", MOST_ENTRIES)?;
+        let env = fields.list(decoder, "env", MOST_POD_ENTRIES)?;
         let set = set_fields(CONTAINER_FIELDS, &mut fields);
         fields.other(decoder);
         Ok(Self { set, env })

@@ -1,13 +1,12 @@
 //! `format`, as in cel-go's extension `strings`.
 
 use super::super::context::{Context, Fault, Outcome};
+use super::super::limits::LARGEST_PRECISION;
 use super::super::number::{exponent_text, seconds_text};
 use super::super::value::Value;
 
 /// The precision of `%f` and `%e` that do not say one.
 const PRECISION: usize = 6;
-/// The largest precision, as cel-go bounds it.
-const LARGEST_PRECISION: usize = 100;
 
 /// `'%s-%d'.format([text, number])`
 pub(super) fn format<'a>(context: &mut Context<'a>, arguments: &[Value<'a>]) -> Outcome<'a> {

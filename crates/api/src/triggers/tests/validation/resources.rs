@@ -1,4 +1,5 @@
 use super::{ALPHA, BETA, check};
+use crate::limits::MOST_POD_ENTRIES;
 
 const ENV: &str = "spec.template.spec.containers[0].env";
 
@@ -129,6 +130,26 @@ fn a_pod_may_set_some_fields_only() {
     let custom =
         |part: &str| format!("{{customResource: {{kind: X, spec: {{template: {{spec: {part}}}}}}}}}");
     check_rows(custom, "spec.resources.customResource.spec.template.spec", POD);
+}
+
+#[test]
+fn a_pod_has_no_more_entries_than_its_bound() {
+    let pod = |spec: &str| format!("{{kubernetesResource: {{spec: {{template: {{spec: {spec}}}}}}}}}");
+    let containers = |count: usize| format!("{{containers: [{}]}}", vec!["{}"; count].join(", "));
+    let variables =
+        |count: usize| format!("{{containers: [{{env: [{}]}}]}}", vec!["{name: A}"; count].join(", "));
+    let (most, more) = (MOST_POD_ENTRIES, MOST_POD_ENTRIES + 1);
+    let refused = format!("{more} entries, at most {most} are permitted: @");
+    check_rows(
+        pod,
+        "spec.resources.kubernetesResource.spec.template.spec.containers",
+        &[
+            (BETA, &containers(most), "expected exactly one, got both: @"),
+            (BETA, &containers(more), &refused),
+            (BETA, &variables(most), ""),
+            (BETA, &variables(more), &format!("{refused}[0].env")),
+        ],
+    );
 }
 
 #[test]
