@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use trigger_core::{Credential, KeyRef};
+use trigger_core::{Credential, Digest, KeyRef};
 
 use super::answer::SecretAnswer;
 use super::wire::WireRequest;
@@ -102,6 +102,11 @@ pub enum MemberList {
     OwnersFile,
 }
 
+/// A subject that changes with the configuration behind a question: an answer is never taken for that of another one.
+pub(super) fn configured_subject(words: &str, configuration: &str) -> String {
+    format!("{words} {}", Digest::of(configuration.as_bytes()).short())
+}
+
 impl SecretCheck {
     /// The check whether `key` verifies `credential`, which covers `signed`.
     pub(super) fn new(key: KeyRef, credential: Credential, signed: Bytes) -> Self {
@@ -119,6 +124,15 @@ impl SecretCheck {
 impl fmt::Debug for SecretCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretCheck").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl ForgeAccess {
+    /// The subject of a question with this access. It changes with the host that is asked, and with the token.
+    pub(super) fn subject(&self, words: &str) -> String {
+        let host = self.host.as_deref().unwrap_or_default();
+        let token = self.token.as_ref().map(|key| format!("{}/{}", key.secret, key.entry));
+        configured_subject(words, &format!("{host}\n{}", token.unwrap_or_default()))
     }
 }
 

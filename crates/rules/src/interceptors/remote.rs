@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use trigger_core::Digest;
 use trigger_expr::Headers;
 
 use super::answer::Answer;
-use super::ask::Question;
+use super::ask::{Question, configured_subject};
 use super::interceptor::{Halt, Interceptor, Passage, Run};
 use super::settings::CallSettings;
 use super::wire::{Address, Envelope, Redirects, Verdict, WireRequest, WireResponse};
@@ -78,11 +77,9 @@ impl Interceptor for Remote {
     }
 }
 
-/// The subject of a call. It changes with the address and the configuration of the interceptor, so that an answer is
-/// never taken for that of another one.
+/// The subject of a call. It changes with the address and the configuration of the interceptor.
 pub(super) fn subject(verb: &str, address: &Address, configuration: &str) -> String {
-    let digest = Digest::of(format!("{}\n{configuration}", address.url()).as_bytes());
-    format!("{verb} {}", digest.short())
+    configured_subject(verb, &format!("{}\n{configuration}", address.url()))
 }
 
 /// The response to a request.

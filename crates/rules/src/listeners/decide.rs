@@ -12,8 +12,8 @@ use super::trigger_index::TriggerPlace;
 use crate::interceptors::{Answers, Ask, Chain, Record, State, Step};
 use crate::rule_error::RuleError;
 
-/// Names one run of a trigger, or of the interceptors of a group, among all of a listener. It does not change when other
-/// entries of the listener do: what was stored under it stays valid.
+/// Names one run of a trigger, or of the interceptors of a group, among all of a listener. It does not change with entries
+/// and groups of other names. Those of one name are numbered in their order, so that it changes if one before it does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(String);

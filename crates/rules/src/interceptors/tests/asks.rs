@@ -77,6 +77,55 @@ fn a_stored_verdict_stands_for_credentials_that_are_not_kept() {
     assert_eq!(describe(&chain.advance(chain.begin(form()), &answers)), r#"passed {"a":["1"]}"#);
 }
 
+/// The answers to all questions of a chain about an event that passes.
+fn answers(interceptors: &Value, headers: &[(&str, &str)], body: &str, world: &World) -> Answers {
+    let chain = compile(interceptors).unwrap();
+    let mut answers = Answers::default();
+    let mut step = chain.advance(chain.begin(event(headers, body)), &answers);
+    while let Step::Asks(ask, course) = step {
+        answers.add(ask.key, world.answer(&ask.question));
+        step = chain.advance(course, &answers);
+    }
+    assert!(matches!(step, Step::Passed(_)), "{}", describe(&step));
+    answers
+}
+
+#[test]
+fn a_stored_answer_does_not_outlive_the_configuration_behind_its_question() {
+    let filter = |source: &str| json!([{"ref": {"name": "cel"}, "params": {"filter": source}}]);
+    let overlay = |source: &str| json!([{"ref": {"name": "cel"}, "params": {"overlays": [{"key": "ok", "expression": source}]}}]);
+    let hook = |entry: &str| json!({"secretName": "hook", "secretKey": entry});
+    let files = |entry: &str, host: &str| {
+        let files = json!({"enabled": true, "personalAccessToken": hook(entry)});
+        json!([{"ref": {"name": "github"}, "params": {"addChangedFiles": files, "enterpriseHost": host}}])
+    };
+    let owners = |entry: &str, host: &str| {
+        let owners = json!({"enabled": true, "checkType": "all", "personalAccessToken": hook(entry)});
+        json!([{"ref": {"name": "github"}, "params": {"githubOwners": owners, "enterpriseHost": host}}])
+    };
+    let (good, bad) = ("body.good.compareSecret('token', 'hook')", "body.bad.compareSecret('token', 'hook')");
+    let headers = [("X-GitHub-Event", "pull_request")];
+    let body = r#"{"good":"s3cret","bad":"x","number":7,"repository":{"full_name":"acme/web"},"sender":{"login":"m"}}"#;
+    let world = World { members: [("organization-member", vec!["m"])].into(), ..World::with_secret() };
+    for (before, after) in [
+        (filter(good), filter(bad)),
+        (overlay(good), overlay(bad)),
+        (files("token", "a.test"), files("other", "a.test")),
+        (files("token", "a.test"), files("token", "b.test")),
+        (files("token", "a.test"), files("token", "")),
+        (owners("token", "a.test"), owners("other", "a.test")),
+        (owners("token", "a.test"), owners("token", "b.test")),
+    ] {
+        let answers = answers(&before, &headers, body, &world);
+        assert_eq!(answers.iter().count(), 1, "{before}");
+        for (chain, asks) in [(&before, false), (&after, true)] {
+            let chain = compile(chain).unwrap();
+            let step = chain.advance(chain.begin(event(&headers, body)), &answers);
+            assert_eq!(matches!(step, Step::Asks(..)), asks, "{before} {after}: {}", describe(&step));
+        }
+    }
+}
+
 #[test]
 fn an_answer_of_another_kind_fails_the_chain() {
     let chains = [

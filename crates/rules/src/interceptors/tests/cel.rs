@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::ask::configured_subject;
 use super::*;
 
 fn cel(params: &Value) -> Value {
@@ -149,18 +150,17 @@ fn secrets_are_compared_by_questions() {
 
 #[test]
 fn a_secret_of_an_overlay_has_a_question_of_its_own() {
-    let params = json!({
-        "filter": "body.tok.compareSecret('token', 'hook')",
-        "overlays": [{"key": "ok", "expression": "'other'.compareSecret('token', 'hook')"}],
-    });
+    let (filter, overlay) =
+        ("body.tok.compareSecret('token', 'hook')", "'other'.compareSecret('token', 'hook')");
+    let params = json!({"filter": filter, "overlays": [{"key": "ok", "expression": overlay}]});
     let mut world = World::with_secret();
     let found = result(&cel(&params), &[], r#"{"tok":"s3cret"}"#, &mut world);
     assert_eq!(found, r#"passed {"ok":false}"#);
     let subjects: Vec<_> = world.asked.iter().map(|ask| ask.key.subject.as_str()).collect();
-    assert_eq!(
-        subjects,
-        ["compare 0 in filter: secret hook/token", "compare 0 in overlay 0: secret hook/token"]
-    );
+    let expected = [("filter", filter), ("overlay 0", overlay)].map(|(place, source)| {
+        format!("compare 0 in {}: secret hook/token", configured_subject(place, source))
+    });
+    assert_eq!(subjects, expected);
 }
 
 #[test]

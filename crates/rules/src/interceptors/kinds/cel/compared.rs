@@ -7,7 +7,7 @@ use trigger_core::{Credential, KeyRef, ObjectKey, is_dns_subdomain};
 use trigger_expr::cel::{EvaluateError, SecretError, SecretLookup};
 
 use crate::interceptors::answer::SecretAnswer;
-use crate::interceptors::ask::SecretCheck;
+use crate::interceptors::ask::{SecretCheck, configured_subject};
 use crate::interceptors::interceptor::{Halt, Run};
 use crate::limits::MOST_COMPARED_SECRETS;
 
@@ -15,8 +15,9 @@ use crate::limits::MOST_COMPARED_SECRETS;
 /// evaluation: what is compared follows from the event and the answers before it.
 pub(super) struct ComparedSecrets<'a, 'b> {
     run: &'a Run<'b>,
-    /// The place of the expression, for the keys of the answers.
-    expression: String,
+    /// The place of the expression, and its source. The keys of the answers change with both.
+    place: String,
+    source: &'a str,
     comparisons: RefCell<Vec<Comparison>>,
     /// The first comparison without a verdict: its question, or why there is none.
     open: RefCell<Option<Halt>>,
@@ -35,8 +36,8 @@ struct Comparison {
 pub(super) struct Remembered<'a>(&'a RefCell<Vec<Comparison>>);
 
 impl<'a, 'b> ComparedSecrets<'a, 'b> {
-    pub(super) fn new(run: &'a Run<'b>, expression: String) -> Self {
-        Self { run, expression, comparisons: RefCell::default(), open: RefCell::default() }
+    pub(super) fn new(run: &'a Run<'b>, place: String, source: &'a str) -> Self {
+        Self { run, place, source, comparisons: RefCell::default(), open: RefCell::default() }
     }
 
     /// The question that an evaluation has ended with; `None` for another error.
@@ -69,7 +70,8 @@ impl<'a, 'b> ComparedSecrets<'a, 'b> {
             let reason = format!("at most {MOST_COMPARED_SECRETS} comparisons are allowed in an expression");
             return Err(SecretError::Unreadable { name: owned_name, reason });
         }
-        let subject = format!("compare {place} in {}: secret {name}/{key}", self.expression);
+        let expression = configured_subject(&self.place, self.source);
+        let subject = format!("compare {place} in {expression}: secret {name}/{key}");
         let check = || {
             let key = KeyRef::new(ObjectKey::new(namespace.clone(), name), key);
             SecretCheck::new(key, Credential::token(presented.as_bytes()), Bytes::new())

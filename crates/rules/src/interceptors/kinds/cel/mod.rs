@@ -71,11 +71,11 @@ impl Interceptor for CelInterceptor {
         // Also without an expression, the body has to be an object.
         run.state.body().object().map_err(|error| unreadable(&error))?;
         if let Some(filter) = &self.filter {
-            check(filter, &input, &ComparedSecrets::new(run, "filter".to_owned()))?;
+            check(filter, &input, &ComparedSecrets::new(run, "filter".to_owned(), filter.source()))?;
         }
         let mut extensions = Map::new();
         for (place, Overlay { key, expression }) in self.overlays.iter().enumerate() {
-            let secrets = ComparedSecrets::new(run, format!("overlay {place}"));
+            let secrets = ComparedSecrets::new(run, format!("overlay {place}"), expression.source());
             let value =
                 expression.evaluate(&input, &secrets).map_err(|error| stopped(&secrets, &error, Vec::new))?;
             set(&mut extensions, key, value)?;

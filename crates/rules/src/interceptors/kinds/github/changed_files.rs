@@ -49,9 +49,10 @@ impl ChangedFiles {
             token => token.as_ref().and_then(SecretRef::entry),
         };
         let access = access(repository, host()?, token);
-        match run.ask(SUBJECT, || Question::ChangedFiles(PullRequestFiles { access, number }))? {
+        let subject = access.subject(SUBJECT);
+        match run.ask(&subject, || Question::ChangedFiles(PullRequestFiles { access, number }))? {
             Answer::ChangedFiles(files) => Ok(files.join(",")),
-            other => Err(refused(other, token, SUBJECT, FAILED, "error getting secret")),
+            other => Err(refused(other, token, &subject, FAILED, "error getting secret")),
         }
     }
 }

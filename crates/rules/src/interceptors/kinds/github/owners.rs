@@ -97,9 +97,9 @@ impl Owners {
         }
         let access = access(repository, host()?, token);
         for list in self.lists() {
-            let subject = list.name();
+            let subject = access.subject(list.name());
             let (access, login) = (access.clone(), request.sender.to_owned());
-            match run.ask(subject, || Question::Membership(Membership { access, list, login }))? {
+            match run.ask(&subject, || Question::Membership(Membership { access, list, login }))? {
                 Answer::Member(true) if list != MemberList::OwnersFile => return Ok(()),
                 Answer::Member(false) if list != MemberList::OwnersFile => {}
                 Answer::OwnersFile(file) if list == MemberList::OwnersFile => {
@@ -107,7 +107,7 @@ impl Owners {
                         return Ok(());
                     }
                 }
-                other => return Err(refused(other, token, subject, FAILED, "error getting github token")),
+                other => return Err(refused(other, token, &subject, FAILED, "error getting github token")),
             }
         }
         Err(not_met())
