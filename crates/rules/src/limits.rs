@@ -102,6 +102,8 @@ pub(crate) const LARGEST_PARAMS: usize = 128 << 10;
 pub(crate) const MOST_PARAM_ITEMS: usize = 256;
 /// An item of such a list, or the value of a webhook's header, in bytes.
 pub(crate) const LONGEST_PARAM_ITEM: usize = 1024;
+/// An entry of a Secret that an expression or the interceptor `git` names, in bytes. Kubernetes permits no longer one.
+pub(crate) const LONGEST_SECRET_ENTRY: usize = 253;
 /// What all interceptors of a chain add to an event, in bytes of JSON.
 pub(crate) const LARGEST_EXTENSIONS: usize = 1 << 20;
 /// The answer of an interceptor, in bytes. It is stored with the delivery.
@@ -222,6 +224,11 @@ pub const LIMITS: &[Limit] = &[
     Limit::bytes("parameters of an interceptor", LARGEST_PARAMS, TRIGGER),
     Limit::count("items of a list in an interceptor's parameters", MOST_PARAM_ITEMS, TRIGGER),
     Limit::bytes("item of such a list, or value of a webhook's header", LONGEST_PARAM_ITEM, TRIGGER),
+    Limit::bytes(
+        "entry of a Secret that a CEL expression or the interceptor `git` names",
+        LONGEST_SECRET_ENTRY,
+        "the entry is not found, or the trigger is disabled",
+    ),
     Limit::bytes("extensions that interceptors add to an event", LARGEST_EXTENSIONS, STOPS),
     Limit::bytes("answer of an interceptor", LARGEST_ANSWER, STOPS),
     Limit::bytes("answer of a legacy webhook interceptor", LARGEST_WEBHOOK_ANSWER, STOPS),

@@ -20,7 +20,8 @@ pub struct Ask {
 /// Names a question of a chain about one event. Two questions with one key have one answer: the key follows from the
 /// configuration of the interceptor, and everything else follows from the delivery.
 ///
-/// It holds nothing that a sender presented.
+/// It holds no credential that a sender presented. An expression may take the names of a Secret and of its entry from the
+/// body: the subject holds them only if a Secret and an entry can have them, which bounds their length.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AskKey {
     /// The trigger or group, as interceptors see it in `context.trigger_id`.

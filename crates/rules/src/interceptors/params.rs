@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use trigger_core::{KeyRef, ObjectKey, is_dns_subdomain};
 
-use crate::limits::{LONGEST_PARAM_ITEM, MOST_PARAM_ITEMS};
+use crate::limits::{LONGEST_PARAM_ITEM, LONGEST_SECRET_ENTRY, MOST_PARAM_ITEMS};
 use crate::text::quoted;
 
 /// The fields of an object in an interceptor's parameters.
@@ -174,6 +174,12 @@ impl<'a> Params<'a> {
     }
 }
 
+/// Whether an entry of a Secret can have the name.
+pub(super) fn is_secret_entry(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (1..=LONGEST_SECRET_ENTRY).contains(&name.len()) && name.bytes().all(is_legal)
+}
+
 impl SecretRef {
     /// The entry, if it names one.
     pub(super) fn entry(&self) -> Option<&KeyRef> {
@@ -259,6 +265,17 @@ mod tests {
                 params.secret_ref("secret", "team-a")
             };
             assert_eq!(read().unwrap_err().to_string(), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn only_names_that_an_entry_of_a_secret_can_have_are_entries() {
+        let longest = "a".repeat(LONGEST_SECRET_ENTRY);
+        for name in ["token", "a", "Web_hook.KEY-2", "..data", &longest] {
+            assert!(is_secret_entry(name), "{name:?}");
+        }
+        for name in ["", "a b", "a/b", "é", "a\n", &format!("{longest}a")] {
+            assert!(!is_secret_entry(name), "{name:?}");
         }
     }
 

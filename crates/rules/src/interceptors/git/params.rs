@@ -1,7 +1,8 @@
 use serde_json::{Map, Value};
 use trigger_core::{KnownHosts, ObjectKey, RepoId, is_dns_label, is_dns_subdomain};
 
-use crate::interceptors::params::{Params, ParamsError};
+use crate::interceptors::params::{Params, ParamsError, is_secret_entry};
+use crate::limits::LONGEST_SECRET_ENTRY;
 use crate::text::quoted;
 
 /// The parameters of the interceptor `git`. An absent list restricts nothing.
@@ -121,13 +122,19 @@ fn provider(params: Params<'_>) -> Result<Option<Box<str>>, ParamsError> {
 }
 
 fn secret(params: Params<'_>, namespace: &str) -> Result<Option<GitSecret>, ParamsError> {
+    const ENTRY: &str = "secretKey";
     let Some(fields) = params.object("secretRef", "secretRef.")? else { return Ok(None) };
     let name = fields.text("secretName")?.unwrap_or_default();
     if !is_dns_subdomain(name) {
         let (name, secret) = ("secretRef.secretName".to_owned(), quoted(name));
         return Err(ParamsError::SecretName { name, secret });
     }
-    let entry = fields.text("secretKey")?.filter(|entry| !entry.is_empty());
+    let entry = fields.text(ENTRY)?.filter(|entry| !entry.is_empty());
+    if let Some(entry) = entry.filter(|entry| !is_secret_entry(entry)) {
+        let expected =
+            format!("at most {LONGEST_SECRET_ENTRY} letters, digits, `-`, `_` and `.` are expected");
+        return Err(fields.wrong_value(ENTRY, entry, expected));
+    }
     Ok(Some(GitSecret { secret: ObjectKey::new(namespace, name), entry: entry.map(Into::into) }))
 }
 

@@ -57,6 +57,10 @@ fn a_wrong_parameter_is_named_with_its_remedy() {
              digits, `-` and `.`",
         ),
         (
+            json!({"secretRef": {"secretName": "hook", "secretKey": "no entry"}}),
+            "the parameter `secretRef.secretKey` is `no entry`: at most 253 letters, digits, `-`, `_` and `.` are expected",
+        ),
+        (
             json!({"events": ["Push", "Comment"]}),
             "the parameter `events` is `Comment`: `Push`, `Tag` or `PullRequest` is expected",
         ),
@@ -71,6 +75,9 @@ fn a_wrong_parameter_is_named_with_its_remedy() {
     ] {
         assert_eq!(read(&params), Err(expected.to_owned()), "{params}");
     }
+    let long = json!({"secretRef": {"secretName": "hook", "secretKey": "k".repeat(254)}});
+    let error = read(&long).unwrap_err();
+    assert!(error.starts_with("the parameter `secretRef.secretKey` is `kkk") && error.len() < 300, "{error}");
     let error = read(&json!({"repository": "not an address"})).unwrap_err();
     assert!(error.starts_with("the parameter `repository` is `not an address`: "), "{error}");
 }

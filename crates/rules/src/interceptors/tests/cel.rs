@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::ask::configured_subject;
 use super::*;
+use crate::limits::LONGEST_SECRET_ENTRY;
 
 fn cel(params: &Value) -> Value {
     json!([{"ref": {"name": "cel"}, "params": params}])
@@ -122,6 +123,11 @@ fn secrets_are_compared_by_questions() {
             0,
         ),
         (
+            "body.tok.compareSecret('no entry', 'hook')",
+            Err(Some(("no entry", "hook", "cannot find no entry key in secret team-a/hook"))),
+            0,
+        ),
+        (
             "body.tok.compareSecret('k', 'No Name')",
             Err(Some(("k", "No Name", "secrets \"No Name\" not found"))),
             0,
@@ -146,6 +152,18 @@ fn secrets_are_compared_by_questions() {
     let found = result(&cel(&json!({"filter": filter})), &[], &many, &mut world);
     assert!(found.ends_with("at most 8 comparisons are allowed in an expression"), "{found}");
     assert_eq!(world.asked.len(), 8);
+}
+
+#[test]
+fn an_entry_of_a_secret_that_the_body_names_is_bounded() {
+    let params = json!({"filter": "'s3cret'.compareSecret(body.entry, 'hook')"});
+    for (length, asked) in [(LONGEST_SECRET_ENTRY, 1), (LONGEST_SECRET_ENTRY + 1, 0)] {
+        let mut world = World::with_secret();
+        let body = json!({"entry": "e".repeat(length)}).to_string();
+        let found = result(&cel(&params), &[], &body, &mut world);
+        assert!(found.contains("cannot find eee"), "{found}");
+        assert_eq!(world.asked.len(), asked, "{length}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use trigger_expr::cel::{EvaluateError, SecretError, SecretLookup};
 use crate::interceptors::answer::SecretAnswer;
 use crate::interceptors::ask::{SecretCheck, configured_subject};
 use crate::interceptors::interceptor::{Halt, Run};
+use crate::interceptors::params::is_secret_entry;
 use crate::limits::MOST_COMPARED_SECRETS;
 
 /// The Secrets that one expression compares with. Each comparison is a question of its own, numbered in the order of the
@@ -63,7 +64,7 @@ impl<'a, 'b> ComparedSecrets<'a, 'b> {
         if !is_dns_subdomain(name) {
             return Err(no_secret());
         }
-        if key.is_empty() {
+        if !is_secret_entry(key) {
             return Err(no_key());
         }
         if place >= MOST_COMPARED_SECRETS {
