@@ -39,6 +39,7 @@ mod go_json;
 pub mod interceptors;
 mod interner;
 mod inventory;
+mod json_memory;
 mod limits;
 pub mod listeners;
 mod owners;

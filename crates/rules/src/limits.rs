@@ -82,6 +82,9 @@ pub(crate) const MOST_OWNERS: usize = 1000;
 pub(crate) const MOST_COMPARED: usize = 8192;
 /// Secrets of a namespace that are read to verify a delivery for one repository.
 pub(crate) const MOST_SECRETS: usize = 64;
+/// The memory that the JSON of an event of a listener may take for its interceptors and bindings, in bytes: four times that
+/// of the largest push of GitHub.
+pub(crate) const LARGEST_BODY: usize = 32 << 20;
 /// Objects and lists inside each other in a payload to a listener: our JSON parser reads as many.
 pub(crate) const DEEPEST_PAYLOAD: usize = 127;
 /// Objects of Tekton Triggers in a namespace: a listener of 1,000 triggers has twice as many of their bindings and
@@ -219,6 +222,11 @@ pub const LIMITS: &[Limit] = &[
         "objects and lists inside each other in a payload to a listener",
         DEEPEST_PAYLOAD,
         "400, or its triggers do not run if the listener does not check payloads",
+    ),
+    Limit::bytes(
+        "body that the interceptors and bindings of a trigger read, in memory",
+        LARGEST_BODY,
+        "the trigger does not run; its decision says so",
     ),
     Limit::count("interceptors of a trigger", MOST_INTERCEPTORS, TRIGGER),
     Limit::bytes("parameters of an interceptor", LARGEST_PARAMS, TRIGGER),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use trigger_expr::Headers;
 
+use crate::json_memory::check_memory;
 use crate::limits::LARGEST_PAYLOAD;
 
 /// The body and the headers of a delivery, as filters see them.
@@ -26,9 +27,6 @@ pub struct LazyPayload<'a> {
 
 type Reader<'a> = Box<dyn Fn() -> Result<Payload, String> + Send + Sync + 'a>;
 
-/// The bytes that one value of JSON takes in memory, with the room that a list takes while it grows.
-const BYTES_OF_A_VALUE: usize = 64;
-
 impl Payload {
     /// Parses the JSON of a body. `headers` are those that the journal keeps.
     ///
@@ -36,14 +34,7 @@ impl Payload {
     ///
     /// It is no JSON, is too deep, or would take more memory than permitted: the reason, in a sentence.
     pub fn parse(json: &str, headers: &[(String, String)]) -> Result<Self, String> {
-        let needed = json.len() + BYTES_OF_A_VALUE * values(json);
-        if needed > LARGEST_PAYLOAD {
-            return Err(format!(
-                "the payload takes {} MiB of memory to read, at most {} are allowed",
-                needed.div_ceil(1 << 20),
-                LARGEST_PAYLOAD >> 20
-            ));
-        }
+        check_memory(json, LARGEST_PAYLOAD).map_err(|why| format!("the payload {why}"))?;
         let mut header = Headers::new();
         for (name, value) in headers {
             header.append(name, value.clone());
@@ -56,21 +47,6 @@ impl Payload {
         })?;
         Ok(Self { body, header })
     }
-}
-
-/// A bound of the number of values in a text of JSON.
-fn values(json: &str) -> usize {
-    let (mut values, mut in_text, mut escaped) = (1, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b',' | b'[' | b'{' if !in_text => values += 1,
-            _ => {}
-        }
-    }
-    values
 }
 
 impl<'a> LazyPayload<'a> {
@@ -121,7 +97,7 @@ mod tests {
         assert_eq!(parse(""), Ok(Value::Null));
         assert_eq!(parse("{").unwrap_err(), "the payload cannot be read, at line 1 column 1");
         assert!(parse(&"[".repeat(1000)).is_err(), "depth costs no stack");
-        let many = format!("[0{}]", ",0".repeat(LARGEST_PAYLOAD / BYTES_OF_A_VALUE));
+        let many = format!("[0{}]", ",0".repeat(LARGEST_PAYLOAD / 64));
         assert!(parse(&many).unwrap_err().contains("at most 8 are allowed"));
         let text = format!("[\"{}\"]", ",".repeat(LARGEST_PAYLOAD / 2));
         assert!(parse(&text).is_ok(), "a text is one value");

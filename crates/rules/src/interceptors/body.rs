@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::json_memory::check_memory;
+use crate::limits::LARGEST_BODY;
 use crate::payload_check::check_json;
 
 /// The body that interceptors and bindings see. Its JSON is read once, and clones share it.
@@ -16,7 +18,7 @@ pub struct Body {
     value: Arc<OnceLock<Result<Value, BodyError>>>,
 }
 
-/// The body is no JSON, or not the JSON that is needed.
+/// The body is no JSON, would take too much memory, or is not the JSON that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BodyError(String);
@@ -45,6 +47,8 @@ impl Body {
         }
         let read = || {
             let text = self.text();
+            check_memory(&text, LARGEST_BODY)
+                .map_err(|why| BodyError(format!("the body {why}; send fewer values")))?;
             let words =
                 |error: serde_json::Error| check_json(text.as_bytes()).err().unwrap_or(error.to_string());
             read_json(&text).map_err(|error| BodyError(words(error)))
@@ -197,9 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_read_within_a_bound_of_memory() {
+        let list = |items: usize| Body::new(format!("[0{}]", ",0".repeat(items)));
+        assert!(list(LARGEST_BODY / 64 / 2).value().is_ok());
+        let error = list(LARGEST_BODY / 64).value().unwrap_err().to_string();
+        let expected = "the body takes 34 MiB of memory to read, at most 32 are allowed; send fewer values";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
     fn deep_nesting_is_an_error_and_content_is_never_printed() {
-        let body = Body::new("[".repeat(1 << 20));
-        assert!(body.value().is_err());
+        assert!(Body::new("[".repeat(1 << 20)).value().is_err());
+        let body = Body::new("[".repeat(LARGEST_BODY / 128));
+        assert_eq!(body.value().unwrap_err().to_string(), "exceeded max depth");
         assert_eq!(format!("{:?}", Body::new("token")), "Body { length: 5, .. }");
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::limits::{
-    LARGEST_ANSWER, LARGEST_EXTENSIONS, LARGEST_PARAMS, LARGEST_WEBHOOK_ANSWER, LONGEST_ERROR,
+    LARGEST_ANSWER, LARGEST_BODY, LARGEST_EXTENSIONS, LARGEST_PARAMS, LARGEST_WEBHOOK_ANSWER, LONGEST_ERROR,
     MOST_EXPRESSIONS, MOST_INTERCEPTORS, MOST_WEBHOOK_HEADERS,
 };
 
@@ -116,6 +116,18 @@ fn answers_extensions_and_messages_are_bounded() {
     let gitlab = json!([{"ref": {"name": "gitlab"}, "params": {"eventTypes": []}}]);
     let found = result(&gitlab, &[("X-Gitlab-Event", &name)], "{}", &mut World::default());
     assert!(found.len() <= LONGEST_ERROR + 2, "{}", found.len());
+}
+
+#[test]
+fn a_body_that_takes_too_much_memory_stops_at_what_reads_it() {
+    let body = format!("[0{}]", ",0".repeat(LARGEST_BODY / 64));
+    let cel = json!([{"ref": {"name": "cel"}, "params": {"filter": "true"}}]);
+    let found = result(&cel, &[], &body, &mut World::default());
+    let expected =
+        "3 error making the evaluation context: failed to parse the body as JSON: the body takes 34 MiB";
+    assert!(found.starts_with(expected), "{found}");
+    let gitlab = json!([{"ref": {"name": "gitlab"}}]);
+    assert_eq!(result(&gitlab, &[], &body, &mut World::default()), "passed");
 }
 
 #[test]

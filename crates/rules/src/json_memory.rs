@@ -1,0 +1,46 @@
+//! The memory that JSON takes once it is read: much more than its text if it consists of small values.
+
+/// The bytes that one value takes, with the room that a list takes while it grows.
+const BYTES_OF_A_VALUE: usize = 64;
+
+/// Refuses a text of JSON that would take more than `most` bytes of memory. The error is a part of a sentence about it.
+pub(crate) fn check_memory(json: &str, most: usize) -> Result<(), String> {
+    let needed = json.len().saturating_add(values(json).saturating_mul(BYTES_OF_A_VALUE));
+    if needed <= most {
+        return Ok(());
+    }
+    let (needed, most) = (needed.div_ceil(1 << 20), most >> 20);
+    Err(format!("takes {needed} MiB of memory to read, at most {most} are allowed"))
+}
+
+/// A bound of the number of values in a text of JSON.
+fn values(json: &str) -> usize {
+    let (mut values, mut in_text, mut escaped) = (1, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_counts_and_the_content_of_a_text_does_not() {
+        const MOST: usize = 1 << 20;
+        let list = |items: usize| format!("[0{}]", ",0".repeat(items - 1));
+        let fits = MOST / (BYTES_OF_A_VALUE + 2) - 2;
+        assert_eq!(check_memory(&list(fits), MOST), Ok(()));
+        let refused = "takes 2 MiB of memory to read, at most 1 are allowed";
+        assert_eq!(check_memory(&list(fits + 3), MOST), Err(refused.to_owned()));
+        assert_eq!(check_memory(&format!("[\"{}\"]", "\\\",[{".repeat(MOST / 8)), MOST), Ok(()));
+        assert!(check_memory(&format!("\"{}\"", "a".repeat(MOST)), MOST).is_err());
+    }
+}
