@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::json_memory::check_memory;
 use crate::limits::LARGEST_BODY;
-use crate::payload_check::check_json;
+use crate::payload_check::{check_json, check_object};
 
 /// The body that interceptors and bindings see. Its JSON is read once, and clones share it.
 #[derive(Clone)]
@@ -59,17 +59,11 @@ impl Body {
     /// The JSON object; `None` for an empty body and for `null`. The error has the words of Go's decoder for the other
     /// values.
     pub(super) fn object(&self) -> Result<Option<&Map<String, Value>>, BodyError> {
-        let found = match self.value().map_err(Clone::clone)? {
-            Value::Object(object) => return Ok(Some(object)),
-            Value::Null => return Ok(None),
-            Value::Array(_) => "array",
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "bool",
-        };
-        Err(BodyError(format!(
-            "json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
-        )))
+        match self.value().map_err(Clone::clone)? {
+            Value::Object(object) => Ok(Some(object)),
+            Value::Null => Ok(None),
+            _ => check_object(self.text().as_bytes()).map(|()| None).map_err(BodyError),
+        }
     }
 }
 
