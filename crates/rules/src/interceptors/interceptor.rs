@@ -122,10 +122,19 @@ impl<'a> Run<'a> {
 
     /// The answer to a question. Without one, the chain asks it.
     pub(super) fn ask(&self, subject: &str, question: impl FnOnce() -> Question) -> Result<&'a Answer, Halt> {
+        self.ask_with(subject, || Ok(question()))
+    }
+
+    /// The same for a question that cannot be asked about every event.
+    pub(super) fn ask_with(
+        &self,
+        subject: &str,
+        question: impl FnOnce() -> Result<Question, Halt>,
+    ) -> Result<&'a Answer, Halt> {
         let key = self.key(subject);
         match self.known(&key)? {
             Some(answer) => Ok(answer),
-            None => Err(Halt::Ask(Box::new(Ask { key, question: question() }))),
+            None => Err(Halt::Ask(Box::new(Ask { key, question: question()? }))),
         }
     }
 

@@ -60,7 +60,7 @@ impl Remote {
 
 impl Interceptor for Remote {
     fn intercept(&self, run: &Run<'_>) -> Result<Passage, Halt> {
-        let response = ask_response(run, &self.subject, || self.request(run))?;
+        let response = ask_response(run, &self.subject, || Ok(self.request(run)))?;
         if response.status != 200 {
             return Err(Halt::fail(format!("interceptor response was not 200: {}", response.body)));
         }
@@ -82,13 +82,13 @@ pub(super) fn subject(verb: &str, address: &Address, configuration: &str) -> Str
     configured_subject(verb, &format!("{}\n{configuration}", address.url()))
 }
 
-/// The response to a request.
+/// The response to a request, which is made only if there is none yet.
 pub(super) fn ask_response<'a>(
     run: &Run<'a>,
     subject: &str,
-    request: impl FnOnce() -> WireRequest,
+    request: impl FnOnce() -> Result<WireRequest, Halt>,
 ) -> Result<&'a WireResponse, Halt> {
-    match run.ask(subject, || Question::Call(Box::new(request())))? {
+    match run.ask_with(subject, || Ok(Question::Call(Box::new(request()?))))? {
         Answer::Response(response) => Ok(response),
         _ => Err(Halt::mismatched(subject)),
     }

@@ -104,8 +104,8 @@ impl Webhook {
 
 impl Interceptor for Webhook {
     fn intercept(&self, run: &Run<'_>) -> Result<Passage, Halt> {
-        let body = body_with_extensions(run.state)?;
-        let response = ask_response(run, &self.subject, || self.request(run, body))?;
+        let request = || Ok(self.request(run, body_with_extensions(run.state)?));
+        let response = ask_response(run, &self.subject, request)?;
         if response.status != 200 {
             let (status, reason, body) = (response.status, &response.reason, &response.body);
             let message = format!("request rejected; status: {status} {reason}; message: {body}");

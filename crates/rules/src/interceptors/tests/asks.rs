@@ -127,6 +127,26 @@ fn a_stored_answer_does_not_outlive_the_configuration_behind_its_question() {
 }
 
 #[test]
+fn a_request_with_a_stored_answer_is_not_made_again() {
+    let (lint, hook) = ("http://lint.test/", "http://hook.test/");
+    let interceptors = json!([
+        {"ref": {"name": "lint", "address": lint}},
+        {"webhook": {"url": hook}},
+    ]);
+    let extended = ok(r#"{"continue":true,"extensions":{"a":1}}"#);
+    let world = World { servers: [(lint, extended), (hook, ok("{}"))].into(), ..World::default() };
+    let answers = answers(&interceptors, &[], "{}", &world);
+    // No request can be made of this body.
+    let chain = compile(&interceptors).unwrap();
+    let event = || event(&[], "[]");
+    assert!(matches!(chain.advance(chain.begin(event()), &answers), Step::Passed(_)));
+    let unanswered = describe(
+        &World::with_server(lint, r#"{"continue":true,"extensions":{"a":1}}"#).take(&chain, event()),
+    );
+    assert!(unanswered.starts_with("failed could not merge extensions with body"), "{unanswered}");
+}
+
+#[test]
 fn an_answer_of_another_kind_fails_the_chain() {
     let chains = [
         json!([{"ref": {"name": "gitlab"}, "params": {"secretRef": {"secretName": "hook", "secretKey": "token"}}}]),
