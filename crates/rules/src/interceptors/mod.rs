@@ -40,6 +40,7 @@ mod declaration;
 mod event_types;
 mod form;
 pub mod git;
+mod hook_check;
 mod interceptor;
 mod kinds;
 mod params;

@@ -88,6 +88,11 @@ impl SecretGuard {
         format!("{} secret {}/{}", self.kind, key.secret.name, key.entry)
     }
 
+    /// Whether the credential that it asks for covers the body.
+    pub(super) fn covers_body(&self) -> bool {
+        self.demand.as_ref().is_some_and(|demand| demand.scheme.covers_body())
+    }
+
     /// The authentication by this guard.
     pub(super) fn authentication(guard: Option<&Self>) -> Authentication<'_> {
         match guard {

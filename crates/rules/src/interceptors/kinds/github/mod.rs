@@ -21,26 +21,30 @@ use self::host::Host;
 use self::owners::Owners;
 use crate::interceptors::authentication::{Authentication, Scheme};
 use crate::interceptors::compile_error::CompileFault;
-use crate::interceptors::event_types::EventTypes;
 use crate::interceptors::form;
+use crate::interceptors::hook_check::{Hook, HookCheck};
 use crate::interceptors::interceptor::{CoreKind, Halt, Interceptor, Passage, Run};
 use crate::interceptors::params::Params;
-use crate::interceptors::secret_guard::{GuardWords, SecretGuard};
+use crate::interceptors::secret_guard::GuardWords;
 use crate::interceptors::status::Code;
 
 const NAME: &str = "github";
 const EVENT: &str = "X-Github-Event";
-const SIGNATURE: &str = "X-Hub-Signature-256";
 
 const PULL_REQUEST: &str = "pull_request";
 const PUSH: &str = "push";
 const ISSUE_COMMENT: &str = "issue_comment";
 
-const WORDS: GuardWords = GuardWords {
-    missing: Code::FAILED_PRECONDITION,
-    refused: Code::FAILED_PRECONDITION,
-    refusal: "payload signature check failed",
-    prefix: "",
+const HOOK: Hook = Hook {
+    kind: NAME,
+    event: EVENT,
+    scheme: Scheme::HubSignature { header: "X-Hub-Signature-256" },
+    words: GuardWords {
+        missing: Code::FAILED_PRECONDITION,
+        refused: Code::FAILED_PRECONDITION,
+        refusal: "payload signature check failed",
+        prefix: "",
+    },
 };
 
 /// The kind.
@@ -48,8 +52,7 @@ pub(super) struct GitHub;
 
 #[derive(Debug)]
 struct GitHubInterceptor {
-    events: Option<EventTypes>,
-    guard: Option<SecretGuard>,
+    hook: HookCheck,
     host: Host,
     files: Option<ChangedFiles>,
     owners: Option<Owners>,
@@ -65,10 +68,8 @@ impl CoreKind for GitHub {
     }
 
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault> {
-        let scheme = Scheme::HubSignature { header: SIGNATURE };
         Ok(Box::new(GitHubInterceptor {
-            events: EventTypes::compile(params)?,
-            guard: SecretGuard::compile(NAME, scheme, WORDS, params, namespace)?,
+            hook: HookCheck::compile(HOOK, params, namespace)?,
             host: Host::compile(params)?,
             files: ChangedFiles::compile(params, namespace)?,
             owners: Owners::compile(params, namespace)?,
@@ -83,9 +84,8 @@ impl Interceptor for GitHubInterceptor {
                 "form parameter encoding not supported, please change the hook to send JSON payloads";
             return Err(Halt::stop(Code::INVALID_ARGUMENT, message));
         }
-        self.events.iter().try_for_each(|events| events.check(run, EVENT))?;
-        self.guard.iter().try_for_each(|guard| guard.check(run))?;
-        let body_is_verified = self.guard.is_some();
+        self.hook.check(run)?;
+        let body_is_verified = self.hook.verifies_body();
         let event = run.header(EVENT);
         let host = || self.host.of(run, body_is_verified || run.state.body_is_verified());
         if let Some(owners) = self.owners.as_ref().filter(|_| [PULL_REQUEST, ISSUE_COMMENT].contains(&event))
@@ -100,11 +100,11 @@ impl Interceptor for GitHubInterceptor {
     }
 
     fn authentication(&self) -> Authentication<'_> {
-        SecretGuard::authentication(self.guard.as_ref())
+        self.hook.authentication()
     }
 
     fn most_asks(&self) -> usize {
         let owners = self.owners.as_ref().map_or(0, |_| Owners::MOST_ASKS);
-        usize::from(self.guard.is_some()) + usize::from(self.files.is_some()) + owners
+        self.hook.most_asks() + usize::from(self.files.is_some()) + owners
     }
 }
