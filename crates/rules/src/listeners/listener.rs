@@ -92,7 +92,7 @@ impl Listener {
         &self,
         headers: &Headers,
     ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
+        self.triggers.excluded(headers)
     }
 
     /// All triggers without a group, in order.
@@ -148,7 +148,7 @@ impl ListenerGroup {
         &self,
         headers: &Headers,
     ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
+        self.triggers.excluded(headers)
     }
 
     /// All of its triggers, in order.

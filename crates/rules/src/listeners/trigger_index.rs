@@ -71,6 +71,14 @@ impl TriggerIndex {
         self.triggers.iter()
     }
 
+    /// Those whose first interceptor stops a request by the type of its event, in order. This looks at every trigger.
+    pub(super) fn excluded(
+        &self,
+        headers: &Headers,
+    ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
+    }
+
     /// Those whose first interceptor a request could pass, in order. The cost follows from their number, not from that of
     /// all.
     pub(super) fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
