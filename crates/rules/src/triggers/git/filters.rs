@@ -107,14 +107,13 @@ impl Filters {
 
     /// A hint for each part without effect, because no rule names the event that it is about.
     pub(super) fn unused(&self, push: bool, pull_request: bool) -> impl Iterator<Item = RuleError> {
-        let of_push = [(annotations::TAGS, self.tags.is_some()), (annotations::PATHS, self.paths.is_some())];
-        let of_pull_request =
-            [(annotations::LABELS, self.labels.is_some()), (annotations::ACTIONS, self.actions.are_named())];
-        let of_push = of_push.into_iter().map(move |(key, is_set)| (key, is_set && !push, "Push"));
-        let of_pull_request = of_pull_request
-            .into_iter()
-            .map(move |(key, is_set)| (key, is_set && !pull_request, "PullRequest"));
-        of_push.chain(of_pull_request).filter(|(_, is_unused, _)| *is_unused).map(|(key, _, event)| {
+        let tags = self.tags.iter().map(|_| annotations::TAGS);
+        let of_push = tags.chain(self.paths.iter().flat_map(Paths::keys)).map(|key| (key, "Push"));
+        let labels = self.labels.iter().map(|_| annotations::LABELS);
+        let actions = self.actions.are_named().then_some(annotations::ACTIONS);
+        let of_pull_request = labels.chain(actions).map(|key| (key, "PullRequest"));
+        let unused = of_push.filter(move |_| !push).chain(of_pull_request.filter(move |_| !pull_request));
+        unused.map(|(key, event)| {
             let message =
                 format!("the annotation `{key}` has no effect: no rule of the Build names `{event}`");
             RuleError::hint("TriggerAnnotationUnused", message)

@@ -88,6 +88,12 @@ impl Paths {
         self.lists().map(GlobList::bytes).sum()
     }
 
+    /// The annotations with its lists.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let included = self.included.iter().map(|_| annotations::PATHS);
+        included.chain(self.ignored.iter().map(|_| annotations::PATHS_IGNORE))
+    }
+
     fn lists(&self) -> impl Iterator<Item = &GlobList> {
         [&self.included, &self.ignored].into_iter().flatten()
     }

@@ -212,19 +212,27 @@ fn a_mistake_in_a_part_of_a_list_leaves_the_rest_in_force() {
 fn an_annotation_without_a_rule_that_it_concerns_is_a_hint() {
     for (events, annotation, value, event) in [
         ("PullRequest", "paths", "web/**", "Push"),
+        ("PullRequest", "paths-ignore", "docs/**", "Push"),
         ("PullRequest", "tags", "v*", "Push"),
         ("Push", "labels", "ready", "PullRequest"),
         ("Push", "actions", "opened", "PullRequest"),
     ] {
         let build = annotate(with_rules(None, &[(&[events], &["main"])]), &[(annotation, value)]);
         let found = errors(&build);
-        assert!(
-            found[0].1 && found[0].0.contains(&format!("names `{event}`")) && found.len() == 1,
-            "{found:?}"
-        );
+        let [(text, true)] = &found[..] else { panic!("{found:?}") };
+        let expected = format!("the annotation `trigger.shipwright.io/{annotation}` has no effect");
+        assert!(text.contains(&expected) && text.contains(&format!("names `{event}`")), "{text}");
         let other: &[(&[&str], &[&str])] = &[(&[events], &["main"]), (&[event], &["main"])];
         assert_eq!(errors(&annotate(with_rules(None, other), &[(annotation, value)])), []);
     }
+}
+
+#[test]
+fn each_list_of_paths_without_effect_is_named() {
+    let pull_requests = with_rules(None, &[(&["PullRequest"], &["main"])]);
+    let found = errors(&annotate(pull_requests, &[("paths", "web/**"), ("paths-ignore", "web/docs/**")]));
+    let names = |key: &str| found.iter().filter(|(text, _)| text.contains(&format!("/{key}`"))).count();
+    assert_eq!((found.len(), names("paths"), names("paths-ignore")), (2, 1, 1), "{found:?}");
 }
 
 #[test]
