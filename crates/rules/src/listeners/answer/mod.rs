@@ -7,6 +7,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use serde::Serialize;
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
@@ -23,7 +25,7 @@ const STRUCTURED: [&str; 2] = ["application/cloudevents+json", "application/clou
 const VERSIONS: [&str; 2] = ["0.3", "1.0"];
 
 /// The sender's side of a request to a listener.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Arrival<'a> {
     /// Path and query below the listener's own address, as the request line has them. In absolute form with its origin.
     pub target: &'a str,
@@ -65,6 +67,18 @@ pub enum Examined {
         /// Path and query as interceptors see them; with scheme and host if the request line had them.
         request_url: String,
     },
+}
+
+/// Without the body, which may hold secrets.
+impl fmt::Debug for Arrival<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, headers, body } = self;
+        f.debug_struct("Arrival")
+            .field("target", target)
+            .field("headers", headers)
+            .field("length", &body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answering<'_> {
