@@ -19,17 +19,19 @@
 #![forbid(unsafe_code)]
 
 pub mod build_run;
+mod limits;
 mod plan;
 mod resource_template_error;
 mod run_name;
 mod run_status;
 pub mod template;
 
+pub use limits::{LIMITS, MOST_RESOURCES};
 pub use plan::{
     Condition, Existing, FollowUp, LimitKey, Manifest, MergeRecords, Plan, RenderError, Request,
     ResourceType, Subject, TargetKey,
 };
-pub use resource_template_error::{MOST_RESOURCES, ResourceTemplateError};
+pub use resource_template_error::ResourceTemplateError;
 pub use run_name::run_name;
 pub use run_status::RunStatus;
 use serde_json::Value;

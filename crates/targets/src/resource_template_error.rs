@@ -1,10 +1,6 @@
 use trigger_core::ResourceRef;
 
-/// The most resource templates of a trigger: each is an object on the cluster.
-pub const MOST_RESOURCES: usize = 128;
-
-/// The longest type, namespace or name of an object, in bytes: more than the API server takes for any of them.
-pub(crate) const LONGEST_IDENTITY: usize = 512;
+use crate::limits::{LONGEST_IDENTITY, MOST_RESOURCES};
 
 /// Why a resource template gives no object. A trigger with such a template creates nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

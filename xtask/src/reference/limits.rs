@@ -16,6 +16,7 @@ const LISTS: &[(&str, &str, &[Limit])] = &[
     ("api", "Objects of Tekton Triggers", trigger_api::LIMITS),
     ("egress", "Requests that the program sends", trigger_egress::LIMITS),
     ("rules", "Objects and their rules", trigger_rules::LIMITS),
+    ("targets", "Objects that triggers create", trigger_targets::LIMITS),
     ("expr", "Expressions", trigger_expr::LIMITS),
     ("images", "Images that are followed", trigger_images::LIMITS),
     ("dispatch", "Attempts at a delivery", trigger_dispatch::LIMITS),

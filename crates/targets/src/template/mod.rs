@@ -26,8 +26,9 @@ use trigger_expr::params::Resolved;
 use trigger_expr::template::Renderer;
 
 use self::object::{Identity, complete};
+use crate::limits::MOST_RESOURCES;
 use crate::plan::{Existing, Manifest, Plan, RenderError, Subject};
-use crate::resource_template_error::{MOST_RESOURCES, ResourceTemplateError};
+use crate::resource_template_error::ResourceTemplateError;
 
 /// Label on a created object: the name of the listener.
 const LABEL_EVENT_LISTENER: &str = "triggers.tekton.dev/eventlistener";

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use trigger_core::{ObjectKey, ResourceRef};
 
 use super::name::derived_name;
-use crate::resource_template_error::{LONGEST_IDENTITY, ResourceTemplateError};
+use crate::limits::LONGEST_IDENTITY;
+use crate::resource_template_error::ResourceTemplateError;
 
 /// The type and the name of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
