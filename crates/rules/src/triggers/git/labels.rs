@@ -35,8 +35,14 @@ impl LabelList {
         }
         let (mut wanted, mut excluded) = (Vec::<Box<str>>::new(), Vec::<Box<str>>::new());
         for entry in entries {
-            match entry.strip_prefix('!') {
-                Some(label) => excluded.push(label.trim_start().into()),
+            match entry.strip_prefix('!').map(str::trim_start) {
+                Some("") => {
+                    let message = format!(
+                        "the annotation `{key}` has a `!` without a label: write the label behind it, or remove it"
+                    );
+                    return Err(RuleError::new("TriggerAnnotationEmpty", message));
+                }
+                Some(label) => excluded.push(label.into()),
                 None => wanted.push((*entry).into()),
             }
         }

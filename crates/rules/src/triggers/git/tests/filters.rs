@@ -160,6 +160,8 @@ fn a_mistake_is_one_error_of_the_build_and_breaks_its_rules_of_this_type_only() 
     for (annotation, value, reason) in [
         ("paths", "", "TriggerAnnotationEmpty"),
         ("labels", " ,\n, ", "TriggerAnnotationEmpty"),
+        ("labels", "ready, !", "TriggerAnnotationEmpty"),
+        ("labels", "! ", "TriggerAnnotationEmpty"),
         ("tags", &long, "TriggerAnnotationTooLong"),
         ("paths-ignore", &many, "TriggerTooManyPatterns"),
         ("labels", &many, "TriggerTooManyPatterns"),
