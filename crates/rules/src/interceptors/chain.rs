@@ -62,16 +62,6 @@ impl Chain {
         Ok(Self { trigger, links, begins_with_webhook })
     }
 
-    /// The trigger or group.
-    pub fn trigger(&self) -> &TriggerId {
-        &self.trigger
-    }
-
-    /// Whether there is no interceptor, so that every event passes as it is.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
-    }
-
     /// The largest number of questions about one event. A caller that has answered so many and is asked again may give
     /// up.
     pub fn most_asks(&self) -> usize {

@@ -26,8 +26,6 @@ pub struct Listener {
     pub validates_payload: bool,
     /// The service account as which objects are created, unless a trigger has one of its own.
     pub service_account: ObjectKey,
-    /// Where CloudEvents about its events are sent.
-    pub cloud_event_uri: Option<Arc<str>>,
     /// Those that run without a group.
     pub(super) triggers: TriggerIndex,
     /// The groups, in order.
@@ -67,7 +65,6 @@ impl Listener {
             uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
             validates_payload: object.validates_payload(),
             service_account: ObjectKey::new(Arc::clone(&key.namespace), account.unwrap_or("default")),
-            cloud_event_uri: spec.cloud_event_uri.as_deref().map(Arc::from),
             triggers: TriggerIndex::default(),
             groups: Vector::new(),
             absent: Arc::default(),

@@ -117,5 +117,6 @@ fn an_address_takes_the_place_of_an_interceptor_in_process() {
         assert_eq!(result(&chain, &[], "{}", &mut World::default()), "passed");
     }
     assert!(core_names().any(|name| name == "cel") && core_names().all(|name| name != "lint"));
-    assert!(compile(&json!([])).unwrap().is_empty() && !compile(&own).unwrap().is_empty());
+    // A chain without interceptors lets every event pass as it is.
+    assert_eq!(result(&json!([]), &[], "no JSON", &mut World::default()), "passed");
 }

@@ -121,15 +121,13 @@ fn the_settings_of_a_listener() {
     let plain = fixture.listener("depot", "front");
     assert_eq!((&*plain.uid, plain.validates_payload), ("u", true));
     assert_eq!(plain.service_account.to_string(), "depot/default");
-    assert_eq!(plain.cloud_event_uri, None);
     let pods = json!({"spec": {"template": {"spec": {"serviceAccountName": "pods"}}}});
-    let (kind, mut object) =
-        front(json!({"serviceAccountName": "own", "cloudEventURI": "http://sink.example"}));
+    let (kind, mut object) = front(json!({"serviceAccountName": "own"}));
     object["metadata"]["annotations"] = json!({"tekton.dev/payload-validation": "false"});
     fixture.apply((kind, object.clone()));
     let own = fixture.listener("depot", "front");
     assert_eq!(own.service_account.to_string(), "depot/own");
-    assert_eq!((own.validates_payload, own.cloud_event_uri.as_deref()), (false, Some("http://sink.example")));
+    assert!(!own.validates_payload);
     object["spec"]["resources"] = json!({"kubernetesResource": pods});
     fixture.apply((kind, object));
     assert_eq!(fixture.listener("depot", "front").service_account.to_string(), "depot/pods");
