@@ -15,6 +15,23 @@ use crate::listeners::selection::{Namespaces, Selection};
 use crate::listeners::trigger::ListenerTrigger;
 use crate::listeners::trigger_index::{TriggerIndex, TriggerPlace};
 
+impl State {
+    /// The selectors of its groups, and its own.
+    fn selections(&self) -> impl Iterator<Item = &Selection> {
+        self.groups.iter().chain([&self.selection])
+    }
+
+    /// The namespaces that it names, to select Triggers there or to refer to them. One can come several times.
+    fn reach(&self) -> impl Iterator<Item = &Arc<str>> {
+        let named = self.selections().filter_map(|selection| match &selection.namespaces {
+            Namespaces::All => None,
+            Namespaces::Named(names) => Some(names),
+        });
+        let own = Some(&self.listener.key.namespace).filter(|_| !self.referred.is_empty());
+        named.flatten().chain(own)
+    }
+}
+
 impl Writer {
     /// Makes a listener of an EventListener, with all of its triggers.
     pub(super) fn update_listener(&mut self, key: &ObjectKey) {
@@ -73,19 +90,10 @@ impl Writer {
         }
         state.listener.errors = errors.into();
         let key = &id.key;
-        for selection in state.groups.iter().chain([&state.selection]) {
-            match &selection.namespaces {
-                Namespaces::All => {
-                    self.reach_all.insert(key.clone());
-                }
-                Namespaces::Named(names) => {
-                    for name in names {
-                        self.reach.entry(Arc::clone(name)).or_default().insert(key.clone());
-                    }
-                }
-            }
+        if state.selections().any(|selection| selection.namespaces == Namespaces::All) {
+            self.reach_all.insert(key.clone());
         }
-        if !state.referred.is_empty() {
+        for namespace in state.reach() {
             self.reach.entry(Arc::clone(namespace)).or_default().insert(key.clone());
         }
     }
@@ -95,7 +103,7 @@ impl Writer {
         let Some(state) = self.listeners.get(listener) else { return BTreeSet::new() };
         let named = |name: &Arc<str>| ObjectKey::new(Arc::clone(&listener.namespace), Arc::clone(name));
         let mut keys: BTreeSet<_> = state.referred.iter().map(named).collect();
-        for selection in state.groups.iter().chain([&state.selection]) {
+        for selection in state.selections() {
             let mut take = |namespace| {
                 let selected = self.catalog.triggers(namespace);
                 let selected = selected.filter(|(key, trigger)| selection.selects(&key.namespace, trigger));
@@ -206,10 +214,13 @@ impl Writer {
             self.unregister(&User::Group(key.clone(), index));
         }
         self.reach_all.remove(key);
-        self.reach.retain(|_, listeners| {
+        for namespace in state.reach() {
+            let Some(listeners) = self.reach.get_mut(namespace) else { continue };
             listeners.remove(key);
-            !listeners.is_empty()
-        });
+            if listeners.is_empty() {
+                self.reach.remove(namespace);
+            }
+        }
         let groups = state.listener.groups.iter().map(|group| &group.triggers);
         for triggers in groups.chain([&state.listener.triggers]) {
             for (place, _) in triggers.iter() {
