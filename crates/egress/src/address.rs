@@ -4,6 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+/// Addresses of metadata services outside the link-local networks: Alibaba Cloud, Amazon and Google. They hand out
+/// credentials of the machine.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// The same of Azure, which has an address of the internet.
+const AZURE_METADATA: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
 /// Whether an address is public, or private and in one of `networks`.
 pub(crate) fn is_allowed(networks: &[IpNet], address: IpAddr) -> bool {
     let reached = reached(address);
@@ -14,6 +25,17 @@ pub(crate) fn is_allowed(networks: &[IpNet], address: IpAddr) -> bool {
 /// Whether an address is one of the internet, wherever it is written.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     is_global(reached(address))
+}
+
+/// Whether an address belongs to a private network, as Services and Pods of a cluster have them (RFC 1918, RFC 4193 and
+/// the shared addresses of RFC 6598). Loopback, link-local addresses and metadata services do not.
+pub(crate) fn is_internal(address: IpAddr) -> bool {
+    let reached = reached(address);
+    let is_private = match reached {
+        IpAddr::V4(v4) => v4.is_private() || is_shared(v4),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    };
+    is_private && !METADATA.contains(&reached)
 }
 
 /// The address that is reached: the IPv4 address inside an IPv6 address that embeds one. These are mapped
@@ -46,14 +68,20 @@ fn is_global_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_documentation()
         || address.is_multicast()
-        // In this order: "this network", shared by carriers, for protocols, for benchmarks, and reserved, with
-        // the broadcast address at the end.
+        || is_shared(address)
+        || address == AZURE_METADATA
+        // In this order: "this network", for protocols, for benchmarks, and reserved, with the broadcast address at the
+        // end.
         || a == 0
-        || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
         || (a == 198 && (18..20).contains(&b))
         || a >= 240;
     !special
+}
+
+/// Whether an address is one that carriers share among customers, and some clusters among Pods.
+fn is_shared(address: Ipv4Addr) -> bool {
+    matches!(address.octets(), [100, 64..128, ..])
 }
 
 fn is_global_v6(address: Ipv6Addr) -> bool {
@@ -91,6 +119,7 @@ mod tests {
             "172.31.255.255",
             "192.0.0.8",
             "192.0.2.1",
+            "168.63.129.16",
             "192.168.1.1",
             "198.18.0.1",
             "198.51.100.7",
@@ -129,6 +158,42 @@ mod tests {
         }
         for public in ["::ffff:1.1.1.1", "64:ff9b::1.1.1.1"] {
             assert!(is_allowed(&[], public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn an_internal_address_is_one_of_a_private_network() {
+        for (address, expected) in [
+            ("10.0.0.1", true),
+            ("172.16.0.1", true),
+            ("192.168.1.1", true),
+            ("100.64.0.1", true),
+            ("fd00::1", true),
+            ("fc00::1", true),
+            ("::ffff:10.0.0.1", true),
+            ("64:ff9b::10.0.0.1", true),
+            // Public ones are allowed anyway.
+            ("1.1.1.1", false),
+            ("127.0.0.1", false),
+            ("::1", false),
+            ("::ffff:127.0.0.1", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("169.254.169.254", false),
+            ("169.254.0.1", false),
+            ("::ffff:169.254.169.254", false),
+            ("fe80::1", false),
+            ("100.100.100.200", false),
+            ("::ffff:100.100.100.200", false),
+            ("fd00:ec2::254", false),
+            ("fd20:ce::254", false),
+            ("168.63.129.16", false),
+            ("198.18.0.1", false),
+            ("224.0.0.1", false),
+            ("ff02::1", false),
+            ("255.255.255.255", false),
+        ] {
+            assert_eq!(is_internal(address.parse().unwrap()), expected, "{address}");
         }
     }
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
@@ -13,6 +14,7 @@ use trigger_runtime::error_chain;
 use crate::error::{EgressError, cleaned, innermost};
 use crate::guard::{Forbidden, Guard, UnguardedResolver, is_private_literal};
 use crate::lookups::Lookups;
+use crate::permission::{Permission, Reach};
 use crate::response::HttpResponse;
 use crate::settings::{EgressSettings, EgressSettingsError};
 use crate::tls;
@@ -20,16 +22,21 @@ use crate::tls;
 /// The outbound HTTP client. Clones share its connections.
 ///
 /// It uses the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), as clusters without another
-/// way out need. Two kinds of hosts are accessed directly: those that may have a private address by name, and
-/// private addresses in place of a name. A proxy resolves names itself, so the guard checks only the scheme and
-/// addresses in place of names for it. The operator of the proxy has to block internal addresses.
+/// way out need. Three kinds of hosts are accessed directly: those that may have a private address by name,
+/// private addresses in place of a name, and hosts of the cluster ([`Reach::Cluster`]). A proxy resolves names itself, so
+/// the guard checks only the scheme and addresses in place of names for it. The operator of the proxy has to block internal
+/// addresses.
 #[derive(Clone)]
 pub struct Egress(Arc<Shared>);
 
 struct Shared {
     guard: Guard,
+    lookups: Arc<Lookups>,
     /// For most hosts. The guard resolves their names.
     guarded: Client,
+    /// For requests that may reach private networks. The guard resolves their names too. No other request may use its
+    /// connections, so it is a client of its own.
+    internal: Client,
     /// For hosts that may have any address.
     unguarded: Client,
     /// For requests through a proxy. The environment chose the proxy's own name and address.
@@ -47,15 +54,18 @@ pub struct HttpRequest {
     /// The headers. `User-Agent` and `Host` are added.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Option<Vec<u8>>,
+    pub body: Option<Bytes>,
     /// The longest time for the request with its response body, if shorter than that of the settings.
     pub timeout: Option<Duration>,
+    /// Its freedoms beyond those of the settings.
+    pub permission: Permission,
 }
 
 impl HttpRequest {
     /// A request without headers and body.
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: None, timeout: None }
+        let (headers, permission) = (HeaderMap::new(), Permission::default());
+        Self { method, url, headers, body: None, timeout: None, permission }
     }
 }
 
@@ -69,21 +79,38 @@ impl Egress {
     /// Sets up the client. Sends nothing.
     pub fn new(settings: EgressSettings) -> Result<Self, EgressSettingsError> {
         let EgressSettings { authorities, plain_http, private, timeout } = settings;
-        let guard = Guard::new(private, plain_http);
         let tls = tls::client_config(&authorities)?;
-        let direct = || client_builder(&tls, timeout).no_proxy();
-        let lookups = Arc::new(Lookups::new());
+        Self::with(&tls, Guard::new(private, plain_http), Arc::new(Lookups::new()), timeout)
+    }
+
+    /// The same client for servers whose certificates are checked with these authorities alone, which are PEM. It shares
+    /// the settings and the look-ups of names, and no connection.
+    pub fn trusting(&self, authorities: &[u8]) -> Result<Self, EgressSettingsError> {
+        let Shared { guard, lookups, timeout, .. } = &*self.0;
+        Self::with(&tls::trusting(authorities)?, guard.clone(), Arc::clone(lookups), *timeout)
+    }
+
+    fn with(
+        tls: &ClientConfig,
+        guard: Guard,
+        lookups: Arc<Lookups>,
+        timeout: Duration,
+    ) -> Result<Self, EgressSettingsError> {
+        let direct = || client_builder(tls, timeout).no_proxy();
         let any = || Arc::new(UnguardedResolver(Arc::clone(&lookups)));
+        let guarded = |internal| direct().dns_resolver(Arc::new(guard.resolver(internal, &lookups)));
         let build = |builder: ClientBuilder| {
             builder.build().map_err(|error| EgressSettingsError::Client(innermost(&error).to_string()))
         };
         Ok(Self(Arc::new(Shared {
-            guarded: build(direct().dns_resolver(Arc::new(guard.resolver(&lookups))))?,
+            guarded: build(guarded(false))?,
+            internal: build(guarded(true))?,
             unguarded: build(direct().dns_resolver(any()))?,
-            proxied: build(client_builder(&tls, timeout).dns_resolver(any()))?,
+            proxied: build(client_builder(tls, timeout).dns_resolver(any()))?,
             proxies: Matcher::from_env(),
             timeout,
             guard,
+            lookups,
         })))
     }
 
@@ -95,11 +122,11 @@ impl Egress {
     /// Sends a request, unless the settings forbid it, and waits for the head of the response. Does not follow
     /// redirects.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, EgressError> {
-        let HttpRequest { method, url, headers, body, timeout } = request;
+        let HttpRequest { method, url, headers, body, timeout, permission } = request;
         let host = cleaned(url.host_str().unwrap_or_default());
-        let names_cause = self.0.guard.names_causes(&url);
-        self.0.guard.check(&url).map_err(|error| EgressError::from(&error))?;
-        let mut request = self.client_for(&url).request(method, url).headers(headers);
+        let names_cause = self.0.guard.names_causes(&url, permission);
+        self.0.guard.check(&url, permission).map_err(|error| EgressError::from(&error))?;
+        let mut request = self.client_for(&url, permission.reach).request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -119,13 +146,18 @@ impl Egress {
         }
     }
 
-    fn client_for(&self, url: &Url) -> &Client {
-        let Shared { guard, guarded, unguarded, proxied, proxies, .. } = &*self.0;
+    fn client_for(&self, url: &Url, reach: Reach) -> &Client {
+        let Shared { guard, guarded, internal, unguarded, proxied, proxies, .. } = &*self.0;
         let has_proxy = |uri: Uri| proxies.intercept(&uri).is_some();
         if guard.allows_by_name(url) {
             unguarded
-        } else if !is_private_literal(url) && url.as_str().parse().is_ok_and(has_proxy) {
+        } else if reach != Reach::Cluster
+            && !is_private_literal(url)
+            && url.as_str().parse().is_ok_and(has_proxy)
+        {
             proxied
+        } else if reach.is_internal() {
+            internal
         } else {
             guarded
         }

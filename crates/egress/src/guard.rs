@@ -8,10 +8,11 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tracing::debug;
 
-use crate::address::{is_allowed, is_public};
+use crate::address::{is_allowed, is_internal, is_public};
 use crate::error::{EgressError, EgressErrorKind, causes, cleaned};
 use crate::host_port::HostPort;
 use crate::lookups::Lookups;
+use crate::permission::Permission;
 use crate::settings::PrivateAllowed;
 
 /// The hosts that requests may be sent to, and by which scheme.
@@ -96,18 +97,19 @@ impl Guard {
 
     /// Checks the scheme, and an address in place of a name: the HTTP client resolves names only, so it never
     /// passes such an address to [`GuardedResolver`].
-    pub(crate) fn check(&self, url: &Url) -> Result<(), Forbidden> {
+    pub(crate) fn check(&self, url: &Url, permission: Permission) -> Result<(), Forbidden> {
         let host = || url.host_str().unwrap_or_default().to_owned();
         let good_scheme = match url.scheme() {
             "https" => true,
-            "http" => self.allows_plain_http(url),
+            "http" => permission.plain_http || self.allows_plain_http(url),
             _ => false,
         };
         if !good_scheme {
             return Err(Forbidden::Scheme { host: host() });
         }
+        let allowed = self.allowed_networks(permission.reach.is_internal());
         match literal_address(url) {
-            Some(address) if !self.allows_by_name(url) && !is_allowed(&self.private_networks, address) => {
+            Some(address) if !self.allows_by_name(url) && !allowed.contain(address) => {
                 Err(Forbidden::Literal { host: host() })
             }
             _ => Ok(()),
@@ -115,16 +117,22 @@ impl Guard {
     }
 
     /// Whether a request that failed may name the cause to authors of Builds: not if its host may have a private
-    /// address because of its network. A closed port and a missing host would be told apart.
-    pub(crate) fn names_causes(&self, url: &Url) -> bool {
+    /// address because of its network. A closed port and a missing host would be told apart. A caller who permits internal
+    /// addresses has checked that the author may call this host.
+    pub(crate) fn names_causes(&self, url: &Url, permission: Permission) -> bool {
         self.private_networks.is_empty()
+            || permission.reach.is_internal()
             || self.allows_by_name(url)
             || literal_address(url).is_some_and(is_public)
     }
 
-    /// The resolver for hosts that are not allowed by name.
-    pub(crate) fn resolver(&self, lookups: &Arc<Lookups>) -> GuardedResolver {
-        GuardedResolver { networks: Arc::clone(&self.private_networks), lookups: Arc::clone(lookups) }
+    /// The resolver for hosts that are not allowed by name; with internal addresses for requests that may reach these.
+    pub(crate) fn resolver(&self, internal: bool, lookups: &Arc<Lookups>) -> GuardedResolver {
+        GuardedResolver { allowed: self.allowed_networks(internal), lookups: Arc::clone(lookups) }
+    }
+
+    fn allowed_networks(&self, internal: bool) -> AllowedNetworks {
+        AllowedNetworks { networks: Arc::clone(&self.private_networks), internal }
     }
 }
 
@@ -141,8 +149,16 @@ fn literal_address(url: &Url) -> Option<IpAddr> {
 /// Resolves names to allowed addresses. The HTTP client connects to these and does not resolve again, so a name
 /// that changes its address in between gains nothing.
 pub(crate) struct GuardedResolver {
-    networks: Arc<[IpNet]>,
+    allowed: AllowedNetworks,
     lookups: Arc<Lookups>,
+}
+
+/// The private addresses that may be contacted beside the public ones.
+#[derive(Clone)]
+struct AllowedNetworks {
+    networks: Arc<[IpNet]>,
+    /// Those of private networks too.
+    internal: bool,
 }
 
 /// Resolves names to any addresses.
@@ -150,14 +166,14 @@ pub(crate) struct UnguardedResolver(pub(crate) Arc<Lookups>);
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (networks, lookups) = (Arc::clone(&self.networks), Arc::clone(&self.lookups));
+        let (allowed, lookups) = (self.allowed.clone(), Arc::clone(&self.lookups));
         Box::pin(async move {
             let host = name.as_str();
             let found = lookups.addresses(host).await.map_err(|error| {
                 debug!(host, error = %error, "a name cannot be resolved");
                 Forbidden::Name { host: host.to_owned() }
             })?;
-            let addresses = allowed_of(&networks, host, found.into_iter())?;
+            let addresses = allowed.of(host, found.into_iter())?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
@@ -173,35 +189,51 @@ impl Resolve for UnguardedResolver {
     }
 }
 
-/// The allowed addresses of a host; an error if there is none.
-fn allowed_of(
-    networks: &[IpNet],
-    host: &str,
-    found: impl Iterator<Item = SocketAddr>,
-) -> Result<Vec<SocketAddr>, Forbidden> {
-    let (allowed, others): (Vec<_>, Vec<_>) = found.partition(|found| is_allowed(networks, found.ip()));
-    if allowed.is_empty() {
-        // The operator may know the addresses; the author of the Build, who reads the error, may not.
-        debug!(host, addresses = ?others, "a name has no address that may be contacted");
-        return Err(Forbidden::Name { host: host.to_owned() });
+impl AllowedNetworks {
+    fn contain(&self, address: IpAddr) -> bool {
+        is_allowed(&self.networks, address) || (self.internal && is_internal(address))
     }
-    Ok(allowed)
+
+    /// The allowed addresses of a host; an error if there is none.
+    fn of(&self, host: &str, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
+        let (allowed, others): (Vec<_>, Vec<_>) = found.partition(|found| self.contain(found.ip()));
+        if allowed.is_empty() {
+            // The operator may know the addresses; the author of the Build, who reads the error, may not.
+            debug!(host, addresses = ?others, "a name has no address that may be contacted");
+            return Err(Forbidden::Name { host: host.to_owned() });
+        }
+        Ok(allowed)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::permission::Reach;
+
+    /// May reach what the settings allow.
+    const USUAL: Permission = Permission { plain_http: false, reach: Reach::Public };
 
     #[test]
     fn of_several_addresses_only_the_allowed_ones_are_used() {
-        let check = |found: &[&str]| {
+        let guard = Guard::new(Vec::new(), Vec::new());
+        let check = |internal: bool, found: &[&str]| {
             let found = found.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0));
-            let good = allowed_of(&[], "host", found)?;
-            Ok(good.into_iter().map(|good| good.ip().to_string()).collect::<Vec<_>>())
+            let good = guard.allowed_networks(internal).of("host", found)?;
+            Ok(good.into_iter().map(|good| good.ip().to_string()).collect::<Vec<_>>().join(" "))
         };
-        assert_eq!(check(&["10.0.0.1", "1.1.1.1", "::1"]), Ok(vec!["1.1.1.1".to_owned()]));
-        for none in [&[][..], &["10.0.0.1", "::1"]] {
-            assert_eq!(check(none), Err(Forbidden::Name { host: "host".to_owned() }), "{none:?}");
+        let none = || Err(Forbidden::Name { host: "host".to_owned() });
+        for (found, public, internal) in [
+            (
+                &["10.0.0.1", "1.1.1.1", "::1"][..],
+                Ok("1.1.1.1".to_owned()),
+                Ok("10.0.0.1 1.1.1.1".to_owned()),
+            ),
+            (&["10.0.0.1", "::1"], none(), Ok("10.0.0.1".to_owned())),
+            (&["169.254.169.254", "127.0.0.1", "fd00:ec2::254"], none(), none()),
+            (&[], none(), none()),
+        ] {
+            assert_eq!((check(false, found), check(true, found)), (public, internal), "{found:?}");
         }
     }
 
@@ -227,10 +259,11 @@ mod tests {
         ] {
             let url = Url::parse(url).unwrap();
             assert_eq!(
-                (by_host.names_causes(&url), by_network.names_causes(&url)),
+                (by_host.names_causes(&url, USUAL), by_network.names_causes(&url, USUAL)),
                 (with_host, with_network),
                 "{url}"
             );
+            assert!(by_network.names_causes(&url, Permission { reach: Reach::Cluster, ..USUAL }), "{url}");
         }
     }
 
@@ -261,7 +294,34 @@ mod tests {
             ("ftp://registry.local:5000/", false),
             ("file:///etc/passwd", false),
         ] {
-            assert_eq!(guard.check(&Url::parse(url).unwrap()).is_ok(), good, "{url}");
+            assert_eq!(guard.check(&Url::parse(url).unwrap(), USUAL).is_ok(), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_permission_is_for_its_request_alone() {
+        let guard = Guard::new(Vec::new(), Vec::new());
+        let plain_http = Permission { plain_http: true, ..USUAL };
+        let cluster = Permission { reach: Reach::Cluster, ..USUAL };
+        let internal = Permission { reach: Reach::Internal, ..plain_http };
+        for (url, permission, good) in [
+            ("http://lint.example/", plain_http, true),
+            ("http://lint.example/", cluster, false),
+            ("http://lint.example/", internal, true),
+            ("ftp://lint.example/", internal, false),
+            ("https://10.0.0.1/", USUAL, false),
+            ("https://10.0.0.1/", plain_http, false),
+            ("https://10.0.0.1/", cluster, true),
+            ("https://10.0.0.1/", internal, true),
+            ("https://[fd00::1]/", cluster, true),
+            ("https://169.254.169.254/", cluster, false),
+            ("https://[::ffff:169.254.169.254]/", internal, false),
+            ("https://100.100.100.200/", cluster, false),
+            ("https://127.0.0.1/", cluster, false),
+            ("https://[::1]/", internal, false),
+            ("https://0.0.0.0/", internal, false),
+        ] {
+            assert_eq!(guard.check(&Url::parse(url).unwrap(), permission).is_ok(), good, "{url}");
         }
     }
 }

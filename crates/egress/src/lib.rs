@@ -3,6 +3,7 @@
 //! - [`Egress`]: the client, made from [`EgressSettings`]. Clones share its connections.
 //! - [`HttpRequest`], [`HttpResponse`]: one request, and its response with a body that is read up to a limit.
 //! - [`EgressError`]: the request was refused, or there is no complete response.
+//! - [`Permission`], [`Reach`]: freedoms of one request beyond those of the settings.
 //! - [`on_behalf_of`]: names the tenant for which requests are sent.
 //! - [`PrivateAllowed`], [`HostPort`]: the hosts and networks that the operator allows.
 //! - [`cleaned`]: text of strangers, made fit for an error message.
@@ -30,6 +31,8 @@ mod guard;
 mod host_port;
 mod limits;
 mod lookups;
+mod permission;
+mod pinned;
 mod response;
 mod settings;
 mod tls;
@@ -39,6 +42,7 @@ pub use error::{EgressError, EgressErrorKind, cleaned};
 pub use host_port::{HostPort, HostPortError};
 pub use limits::LIMITS;
 pub use lookups::on_behalf_of;
+pub use permission::{Permission, Reach};
 pub use reqwest::Url;
 pub use response::HttpResponse;
 pub use settings::{EgressSettings, EgressSettingsError, PrivateAllowed, PrivateAllowedError};

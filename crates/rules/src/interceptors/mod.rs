@@ -69,7 +69,7 @@ pub use settings::CallSettings;
 pub use state::{ReceivedRequest, State};
 pub use status::Code;
 pub use trigger_id::{ChainScope, TriggerId};
-pub use wire::{Address, AddressError, Redirects, WireRequest, WireResponse};
+pub use wire::{Address, AddressError, Origin, Redirects, WireRequest, WireResponse};
 
 /// The names of the interceptors that work in process.
 pub fn core_names() -> impl Iterator<Item = &'static str> {

@@ -14,7 +14,7 @@ use super::interceptor::{Halt, Interceptor, Passage, Run};
 use super::remote::{ask_response, bounded, subject};
 use super::settings::CallSettings;
 use super::state::State;
-use super::wire::{Address, Redirects, WireRequest};
+use super::wire::{Address, Origin, Redirects, WireRequest};
 use crate::go_json::go_json;
 use crate::limits::{LARGEST_WEBHOOK_ANSWER, LONGEST_PARAM_ITEM, MOST_WEBHOOK_HEADERS};
 use crate::text::quoted;
@@ -64,7 +64,7 @@ impl Webhook {
             (None, Some(service)) => service_url(service, namespace)?,
             (None, None) => return Err(CompileFault::NoService),
         };
-        let address = Address::new(&url, &[])?;
+        let address = Address::new(&url, &[], Origin::Namespace(namespace.into()))?;
         let found = declaration.headers.len();
         if found > MOST_WEBHOOK_HEADERS {
             return Err(CompileFault::TooManyHeaders { found });

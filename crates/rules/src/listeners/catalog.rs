@@ -14,7 +14,7 @@ use trigger_expr::params::Param;
 use super::ListenerObject;
 use super::error::{missing, unreadable};
 use super::trigger::Template;
-use crate::interceptors::{Address, AddressError};
+use crate::interceptors::{Address, AddressError, Origin};
 use crate::limits::{LARGEST_LISTENER_OBJECTS, MOST_LISTENER_OBJECTS};
 use crate::rule_error::RuleError;
 
@@ -84,7 +84,7 @@ impl Catalog {
             return Err(RuleError::new("TriggerNamespaceTooLarge", message));
         }
         (weight.objects, weight.bytes) = (objects, total);
-        let object = decode(id.kind, object).map_err(unreadable);
+        let object = decode(id.kind, namespace, object).map_err(unreadable);
         let result = object.as_ref().map(|_| ()).map_err(RuleError::clone);
         self.objects.insert(id.clone(), Stored { object, bytes });
         result
@@ -145,7 +145,7 @@ impl Catalog {
     }
 }
 
-fn decode(kind: Kind, object: Value) -> Result<Object, DecodeError> {
+fn decode(kind: Kind, namespace: &Arc<str>, object: Value) -> Result<Object, DecodeError> {
     let params = |params: Vec<trigger_api::triggers::Param>| {
         params.into_iter().map(|param| Param { name: param.name, value: param.value }).collect()
     };
@@ -161,22 +161,26 @@ fn decode(kind: Kind, object: Value) -> Result<Object, DecodeError> {
             let old_escape = template.escapes_quotes();
             Object::Template(Arc::new(Template::new(template.spec, old_escape)))
         }
-        Kind::ClusterInterceptor => address(&ClusterInterceptor::try_from(object)?.spec.client_config),
-        Kind::Interceptor => address(&Interceptor::try_from(object)?.spec.client_config),
+        Kind::ClusterInterceptor => {
+            address(&ClusterInterceptor::try_from(object)?.spec.client_config, Origin::Cluster)
+        }
+        Kind::Interceptor => {
+            let origin = Origin::Namespace(Arc::clone(namespace));
+            address(&Interceptor::try_from(object)?.spec.client_config, origin)
+        }
     })
 }
 
 /// The Service of Tekton's core interceptors.
 const CORE_SERVICE: &str = "tekton-triggers-core-interceptors";
 
-fn address(config: &ClientConfig) -> Object {
+fn address(config: &ClientConfig, origin: Origin) -> Object {
     let leads_to_core = config.service.as_ref().is_some_and(|service| service.name == CORE_SERVICE);
     let ca_bundle = config.ca_bundle.as_ref().map_or(&[][..], |bundle| &bundle.0);
     Object::Interceptor(match config.address() {
         Some(_) if config.url.is_none() && leads_to_core => InterceptorAddress::Core,
-        Some(url) => {
-            Address::new(&url, ca_bundle).map_or_else(InterceptorAddress::Invalid, InterceptorAddress::Remote)
-        }
+        Some(url) => Address::new(&url, ca_bundle, origin)
+            .map_or_else(InterceptorAddress::Invalid, InterceptorAddress::Remote),
         None => InterceptorAddress::Absent,
     })
 }

@@ -67,7 +67,7 @@ fn compile_for(
         .iter()
         .map(|one| {
             let address = one["ref"]["address"].as_str();
-            let address = address.map(|url| Address::new(url, b"").unwrap());
+            let address = address.map(|url| Address::new(url, b"", Origin::Cluster).unwrap());
             (text(&one["ref"], "name"), text(&one["ref"], "kind"), address)
         })
         .collect();

@@ -81,6 +81,7 @@ fn the_address_is_a_url_or_a_service() {
         let found = result(&json!([{"webhook": webhook}]), &[], "{}", &mut world);
         assert_eq!(found, "failed connection refused");
         assert_eq!(&**requests(&world)[0].address.url(), expected, "{webhook}");
+        assert_eq!(*requests(&world)[0].address.origin(), Origin::Namespace("team-a".into()), "{webhook}");
     }
 }
 

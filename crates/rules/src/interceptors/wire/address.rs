@@ -8,6 +8,16 @@ use crate::limits::{LARGEST_CA_BUNDLE, LONGEST_CALL_URL};
 pub struct Address {
     url: Arc<str>,
     ca_bundle: Option<Arc<[u8]>>,
+    origin: Origin,
+}
+
+/// The people who chose an address. It says which private addresses may be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Administrators of the cluster, in a ClusterInterceptor.
+    Cluster,
+    /// Users of a namespace, in an Interceptor or a Trigger of it.
+    Namespace(Arc<str>),
 }
 
 /// No request can be sent to the address.
@@ -38,7 +48,7 @@ pub enum AddressError {
 impl Address {
     /// The address `url`, whose certificate is checked with the CAs of `ca_bundle` (PEM) alone. Without any, those of the
     /// system count.
-    pub fn new(url: &str, ca_bundle: &[u8]) -> Result<Self, AddressError> {
+    pub fn new(url: &str, ca_bundle: &[u8], origin: Origin) -> Result<Self, AddressError> {
         if url.len() > LONGEST_CALL_URL {
             return Err(AddressError::TooLong { found: url.len() });
         }
@@ -59,7 +69,7 @@ impl Address {
             return Err(AddressError::Credentials);
         }
         let ca_bundle = (!ca_bundle.is_empty()).then(|| ca_bundle.into());
-        Ok(Self { url: url.into(), ca_bundle })
+        Ok(Self { url: url.into(), ca_bundle, origin })
     }
 
     /// The URL.
@@ -71,11 +81,19 @@ impl Address {
     pub fn ca_bundle(&self) -> Option<&Arc<[u8]>> {
         self.ca_bundle.as_ref()
     }
+
+    /// The people who chose it.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
 }
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Address")
+            .field("url", &self.url)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,6 +103,7 @@ mod tests {
 
     #[test]
     fn only_urls_of_http_servers_without_credentials_are_addresses() {
+        let address = |url: &str, ca_bundle: &[u8]| Address::new(url, ca_bundle, Origin::Cluster);
         for (url, expected) in [
             ("http://lint.team-a.svc:8081/check?level=2", Ok(())),
             ("https://lint.example.com", Ok(())),
@@ -103,13 +122,13 @@ mod tests {
             ("http://user:password@lint/", Err(AddressError::Credentials)),
             ("http://lint/a@b", Ok(())),
         ] {
-            assert_eq!(Address::new(url, b"").map(|_| ()), expected, "{url}");
+            assert_eq!(address(url, b"").map(|_| ()), expected, "{url}");
         }
         let long = format!("http://{}", "a".repeat(LONGEST_CALL_URL));
-        assert!(matches!(Address::new(&long, b""), Err(AddressError::TooLong { .. })));
+        assert!(matches!(address(&long, b""), Err(AddressError::TooLong { .. })));
         let large = vec![b'a'; LARGEST_CA_BUNDLE + 1];
-        assert!(matches!(Address::new("http://lint", &large), Err(AddressError::LargeBundle { .. })));
-        assert!(Address::new("http://lint", b"").unwrap().ca_bundle().is_none());
-        assert!(Address::new("http://lint", b"PEM").unwrap().ca_bundle().is_some());
+        assert!(matches!(address("http://lint", &large), Err(AddressError::LargeBundle { .. })));
+        assert!(address("http://lint", b"").unwrap().ca_bundle().is_none());
+        assert!(address("http://lint", b"PEM").unwrap().ca_bundle().is_some());
     }
 }

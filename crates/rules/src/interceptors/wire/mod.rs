@@ -9,7 +9,7 @@ mod envelope;
 mod exchange;
 mod verdict;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, Origin};
 pub(super) use envelope::Envelope;
 pub use exchange::{Redirects, WireRequest, WireResponse};
 pub(super) use verdict::Verdict;

@@ -181,6 +181,31 @@ fn an_interceptor_of_the_namespace_is_looked_for_at_home_and_then_with_the_liste
 }
 
 #[test]
+fn an_address_comes_from_the_cluster_or_from_the_namespace_of_its_interceptor() {
+    let origins = |kind: &str| {
+        let trigger =
+            json!({"interceptors": [{"ref": {"name": "rules", "kind": kind}}], "template": {"spec": {}}});
+        let config = || json!({"clientConfig": {"url": "http://lint.example/"}});
+        let fixture = Fixture::new([
+            object(Kind::Trigger, "annex", "far", trigger),
+            front(json!({"namespaceSelector": {"matchNames": ["annex"]}})),
+            object(Kind::ClusterInterceptor, "", "rules", config()),
+            object(Kind::Interceptor, "depot", "rules", config()),
+        ]);
+        let listener = fixture.listener("depot", "front");
+        let chain = format!("{:?}", listener.triggers().next().unwrap().1.chain.as_ref().unwrap());
+        ["Cluster", "Namespace(\"annex\")", "Namespace(\"depot\")"]
+            .map(|origin| chain.contains(&format!("origin: {origin}")))
+    };
+    assert_eq!(origins("ClusterInterceptor"), [true, false, false]);
+    assert_eq!(
+        origins("NamespacedInterceptor"),
+        [false, false, true],
+        "that of the listener is all there is"
+    );
+}
+
+#[test]
 fn an_object_that_changes_compiles_only_what_refers_to_it() {
     let spec = |number: usize| json!({"bindings": [{"ref": format!("fields-{number}")}], "template": {"ref": "blueprint"}});
     let number = 1000;
