@@ -75,3 +75,75 @@ impl ServerCertVerifier for PinnedVerifier {
         self.authorities.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::RootCertStore;
+    use rustls::crypto::aws_lc_rs;
+    use rustls_pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    /// Two certificates of the authority `lint` for the server `lint.example`, which sign themselves, from 2026 to 2126.
+    /// Made with `openssl req -x509`; their keys are thrown away.
+    const OWN: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBjzCCATSgAwIBAgIUJdHEe3xLTh9Qkq56P8qY6aCgG7gwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEbGludDAgFw0yNjExMzAxMDE4NTRaGA8yMTI2MTEwNjEwMTg1
+NFowDzENMAsGA1UEAwwEbGludDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABM4z
+DJ/u2iN9qa+viqDksiSC+wQ5Z5zEZUSU4N8WjwdyamhC21SoFPybiCWsLb3mxG5r
+3KzVjjp2hPfxCg3vgbKjbDBqMB0GA1UdDgQWBBRe/PRRmaCeH1NnM90xT8P0+N26
+NDAfBgNVHSMEGDAWgBRe/PRRmaCeH1NnM90xT8P0+N26NDAPBgNVHRMBAf8EBTAD
+AQH/MBcGA1UdEQQQMA6CDGxpbnQuZXhhbXBsZTAKBggqhkjOPQQDAgNJADBGAiEA
+2kU0H34rVs/LByISUkse5RtOoIfHbiFnFi8tRr5VsgICIQD8es5P8CF1jjUykdFn
+JtpIDuBxGO8aHPso5bw2uRDocQ==
+-----END CERTIFICATE-----
+";
+    const OTHER: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBjTCCATSgAwIBAgIUeY2VfRI2ebmlrRb7bmzAFFeKckYwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEbGludDAgFw0yNjExMzAxMDE4NTRaGA8yMTI2MTEwNjEwMTg1
+NFowDzENMAsGA1UEAwwEbGludDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNdE
+WBfRy03VJU2VdBSV39kbw16A+W2JAT3FYr1MWZT0eWyQZdYf0j9BhNkM4fFnzr97
+CokD0xVt2oD5RJ5Wie6jbDBqMB0GA1UdDgQWBBRD2AegrR4nhv5dO18c59M/2teh
+9zAfBgNVHSMEGDAWgBRD2AegrR4nhv5dO18c59M/2teh9zAPBgNVHRMBAf8EBTAD
+AQH/MBcGA1UdEQQQMA6CDGxpbnQuZXhhbXBsZTAKBggqhkjOPQQDAgNHADBEAiB8
+Az2OJvkoacLi79QKcmZzTvSAjpR7OqT+n9ooV4sKagIgd6Nyd7IOeARml8NtOfA8
+7hRAt0drHYlyYE0NuD7i8FU=
+-----END CERTIFICATE-----
+";
+
+    const YEAR_2020: u64 = 1_577_836_800;
+    const YEAR_2050: u64 = 2_524_608_000;
+    const YEAR_2200: u64 = 7_258_118_400;
+
+    #[test]
+    fn a_server_may_present_an_authority_that_is_trusted_in_its_time_for_its_names() {
+        let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let verify = |trusted: &str, presented: &str, name: &str, time: u64| {
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate(trusted)).unwrap();
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = PinnedVerifier::new(authorities.build().unwrap(), vec![certificate(trusted)]);
+            let (name, time) = (ServerName::try_from(name).unwrap(), Duration::from_secs(time));
+            let time = UnixTime::since_unix_epoch(time);
+            let verified = verifier.verify_server_cert(&certificate(presented), &[], &name, &[], time);
+            verified.map(|_| ()).map_err(|error| format!("{error:?}"))
+        };
+        let name = "lint.example";
+        assert_eq!(verify(OWN, OWN, name, YEAR_2050), Ok(()));
+        for (trusted, presented, name, time, expected) in [
+            (OWN, OWN, "other.example", YEAR_2050, "NotValidForName"),
+            (OWN, OWN, name, YEAR_2020, "NotValidYet"),
+            (OWN, OWN, name, YEAR_2200, "Expired"),
+            (OWN, OTHER, name, YEAR_2050, IS_AUTHORITY),
+            (OTHER, OWN, name, YEAR_2050, IS_AUTHORITY),
+        ] {
+            let error = verify(trusted, presented, name, time).unwrap_err();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+}

@@ -55,6 +55,43 @@ async fn a_server_is_trusted_if_an_additional_authority_signed_its_certificate()
     }
 }
 
+#[tokio::test]
+async fn a_client_can_trust_the_authorities_of_one_server_alone() {
+    if !has_openssl() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server";
+    let names = "-addext subjectAltName=DNS:localhost";
+    let make = |name: &str| {
+        openssl(directory.path(), &format!("{new} {names} -keyout {name}.key -out {name}.pem"));
+        ["pem", "key"].map(|suffix| fs::read(directory.path().join(format!("{name}.{suffix}"))).unwrap())
+    };
+    let [own, key] = make("own");
+    let [other, _] = make("other");
+    let server = server(DevRegistry::builder().tls(&own, &key)).await;
+    let hosts = [format!("localhost:{}", server.port()), server.host()];
+    let operators = EgressSettings { authorities: vec![own.clone()], ..settings(&hosts) };
+    let (plain, trusted) = (Egress::new(settings(&hosts)).unwrap(), Egress::new(operators).unwrap());
+    let unreachable = || Err(EgressErrorKind::Unreachable);
+    for (egress, authorities, host, expected) in [
+        // The certificate is one of an authority too, as `openssl req -x509` makes it.
+        (&plain, &own, &hosts[0], Ok(StatusCode::OK)),
+        (&plain, &[&other[..], &own].concat(), &hosts[0], Ok(StatusCode::OK)),
+        // It has the name only.
+        (&plain, &own, &hosts[1], unreachable()),
+        (&plain, &other, &hosts[0], unreachable()),
+        // The authorities of the settings do not count.
+        (&trusted, &other, &hosts[0], unreachable()),
+    ] {
+        let sent = egress.trusting(authorities).unwrap().send(get("https", host)).await;
+        assert_eq!(sent.map(|response| response.status()).map_err(|error| error.kind), expected, "{host}");
+    }
+    for bad in [&b"nothing"[..], b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        assert!(plain.trusting(bad).is_err());
+    }
+}
+
 #[test]
 fn authorities_without_a_valid_certificate_are_rejected() {
     let usual = EgressSettings::default;
