@@ -18,6 +18,7 @@
 //! | `pushed_commits` | the files of a push, from the commits of a payload |
 //! | `event_name`, `event_spelling` | [`rule_event_name`] and the spellings that people use |
 //! | `error` | [`PayloadError`] |
+//! | `forge`, `link` | requests to the API of a provider and its responses, as data: [`Forge`] |
 //! | `sample` | [`Sample`]: events to compose, for trying a set-up out |
 //!
 //! # Adding a provider
@@ -32,12 +33,14 @@
 mod error;
 mod event_name;
 mod event_spelling;
+mod forge;
 mod github;
 mod gitlab;
 mod header;
 mod json;
 mod labels;
 mod limits;
+mod link;
 mod provider;
 mod pushed_commits;
 mod registry;
@@ -49,6 +52,7 @@ mod testing;
 pub use error::PayloadError;
 pub use event_name::{own_event_name, own_event_names, rule_event_name, rule_event_names};
 pub use event_spelling::EventNames;
+pub use forge::{Forge, ForgeAnswer, ForgeError, ForgeQuery, ForgeRepository, ForgeRequest};
 pub use github::GitHub;
 pub use gitlab::GitLab;
 pub use header::header_map;

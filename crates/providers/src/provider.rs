@@ -4,7 +4,8 @@ use trigger_core::{CredentialError, Credentials, Delivery, Events, KnownHosts, s
 
 use crate::header::{LONGEST_VALUE, header_map};
 use crate::{
-    DeliveryIdentity, EventNames, PayloadError, RequestPayload, Sample, SampleError, SampleRequest, Selector,
+    DeliveryIdentity, EventNames, Forge, PayloadError, RequestPayload, Sample, SampleError, SampleRequest,
+    Selector,
 };
 
 /// A Git hosting service that sends webhooks.
@@ -60,6 +61,11 @@ pub trait Provider: Send + Sync + 'static {
     /// and a credential made with `key`, if there is one.
     fn sign(&self, event: &str, delivery: &str, body: &[u8], key: Option<&[u8]>, now: Timestamp)
     -> HeaderMap;
+
+    /// The API of the service, if it can be asked.
+    fn forge(&self) -> Option<&'static dyn Forge> {
+        None
+    }
 
     /// The entries of a Secret that may hold the key. The first one present counts.
     fn secret_entries(&self) -> Vec<String> {

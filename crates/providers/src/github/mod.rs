@@ -1,7 +1,7 @@
 //! GitHub, on github.com and on GitHub Enterprise.
 //!
 //! `request.rs` takes the request apart, `credential.rs` reads the signature, `repository.rs`, `event.rs` and
-//! `moved.rs` read the JSON. `compose.rs` writes requests, for trying a set-up out. Hosts are taken from the payload,
+//! `moved.rs` read the JSON. `forge.rs` asks the REST API. `compose.rs` writes requests, for trying a set-up out. Hosts are taken from the payload,
 //! so an Enterprise server works like github.com.
 //!
 //! Two readers must not understand one payload differently. So a field that is read and occurs twice, or has another
@@ -16,6 +16,7 @@ mod credential;
 mod event;
 #[cfg(test)]
 mod fixtures;
+mod forge;
 mod moved;
 mod repository;
 mod request;
@@ -30,8 +31,8 @@ use trigger_core::{CredentialError, Credentials, Event, Events, KnownHosts};
 use self::repository::RepositoryBody;
 use crate::json::parse;
 use crate::{
-    DeliveryIdentity, EventNames, PayloadError, Provider, RequestPayload, Sample, SampleError, SampleRequest,
-    Selector,
+    DeliveryIdentity, EventNames, Forge, PayloadError, Provider, RequestPayload, Sample, SampleError,
+    SampleRequest, Selector,
 };
 
 /// GitHub, on github.com and on GitHub Enterprise.
@@ -112,6 +113,10 @@ impl Provider for GitHub {
 
     fn delivery_identity(&self) -> DeliveryIdentity {
         DeliveryIdentity::Body
+    }
+
+    fn forge(&self) -> Option<&'static dyn Forge> {
+        Some(&forge::GitHubForge)
     }
 
     fn compose(&self, sample: &Sample) -> Result<SampleRequest, SampleError> {

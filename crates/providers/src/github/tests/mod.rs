@@ -1,6 +1,7 @@
 //! How GitHub's requests are read. The stages are tested as the server calls them.
 
 mod events;
+mod forge;
 mod hostile;
 mod requests;
 mod signatures;
