@@ -85,6 +85,11 @@ impl SecretData {
         self.0.contains_key(name)
     }
 
+    /// The access token in the entry of this name, without a line break at its end; `None` if there is no such entry.
+    pub fn access_token(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(|value| without_line_break(value))
+    }
+
     /// Registry credentials: the value of a Secret of type `kubernetes.io/dockerconfigjson`, or of the older
     /// `kubernetes.io/dockercfg`.
     pub fn docker_config(&self) -> Option<&[u8]> {
@@ -126,6 +131,14 @@ mod tests {
         assert!(data.webhook_keys(&names(&["other-token"])).is_empty());
         assert!(data.has_entry("webhook-secret") && !data.has_entry("other-token"));
         assert_eq!(format!("{data:?}"), "SecretData(..)");
+    }
+
+    #[test]
+    fn an_access_token_has_no_line_break() {
+        let data = ["a", "a\n", "a\r\n", "\n", ""].map(|value| (value.to_owned(), value.as_bytes().to_vec()));
+        let data = SecretData::new(data);
+        let tokens = ["a", "a\n", "a\r\n", "\n", "", "b"].map(|name| data.access_token(name));
+        assert_eq!(tokens, [Some(&b"a"[..]), Some(b"a"), Some(b"a"), Some(b""), Some(b""), None]);
     }
 
     #[test]

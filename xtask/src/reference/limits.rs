@@ -15,6 +15,7 @@ const LISTS: &[(&str, &str, &[Limit])] = &[
     ("registries", "Registries", trigger_registries::LIMITS),
     ("api", "Objects of Tekton Triggers", trigger_api::LIMITS),
     ("egress", "Requests that the program sends", trigger_egress::LIMITS),
+    ("calls", "Calls of interceptors and Git providers", trigger_calls::LIMITS),
     ("rules", "Objects and their rules", trigger_rules::LIMITS),
     ("targets", "Objects that triggers create", trigger_targets::LIMITS),
     ("expr", "Expressions", trigger_expr::LIMITS),

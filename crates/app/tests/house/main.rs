@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-journal", &["core", "runtime"]),
     ("trigger-targets", &["api", "core", "expr"]),
     ("trigger-rules", &["api", "core", "expr", "targets"]),
+    ("trigger-calls", &["core", "egress", "expr", "providers", "rules", "runtime"]),
     ("trigger-tasks", &["api", "core", "targets"]),
     ("trigger-images", &["api", "core", "egress", "journal", "registries", "rules", "runtime"]),
     // Of images only `IMAGES` and `read`: images are one source of deliveries.
@@ -48,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "shipwright-trigger",
         &[
             "api",
+            "calls",
             "cluster",
             "dispatch",
             "core",
@@ -71,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "xtask",
         &[
             "api",
+            "calls",
             "cluster",
             "devcluster",
             "devregistry",

@@ -1,0 +1,65 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use trigger_egress::{Egress, EgressSettings, EgressSettingsError, on_behalf_of};
+use trigger_rules::interceptors::{Answer, Ask, Question};
+use trigger_runtime::{KeyedSemaphore, Secrets};
+
+use crate::cluster_names::ClusterNames;
+use crate::forge::ForgeClient;
+use crate::interceptor::{InterceptorClient, LONGEST_TRY};
+use crate::settings::CallsSettings;
+
+/// Questions of one namespace that are answered at a time. Each may wait for a server for minutes.
+pub(crate) const MOST_OF_NAMESPACE: usize = 8;
+/// Questions that are answered at a time. Each may hold a response in memory.
+pub(crate) const MOST: usize = 256;
+
+/// Answers questions of chains by asking other servers.
+pub struct Calls {
+    interceptors: InterceptorClient,
+    forges: ForgeClient,
+    of_namespaces: KeyedSemaphore<Arc<str>>,
+    of_all: Semaphore,
+}
+
+impl Calls {
+    /// Sets up the clients. Sends nothing.
+    pub fn new(settings: CallsSettings, secrets: Arc<dyn Secrets>) -> Result<Self, EgressSettingsError> {
+        let CallsSettings { authorities, private, plain_http, cluster_domain } = settings;
+        let egress = Egress::new(EgressSettings { authorities, plain_http, private, timeout: LONGEST_TRY })?;
+        Ok(Self {
+            interceptors: InterceptorClient::new(egress.clone(), ClusterNames::new(&cluster_domain)),
+            forges: ForgeClient::new(egress, secrets),
+            of_namespaces: KeyedSemaphore::new(MOST_OF_NAMESPACE),
+            of_all: Semaphore::new(MOST),
+        })
+    }
+
+    /// Answers a question of a chain, on behalf of the namespace of its trigger. Waits for a turn of this namespace.
+    ///
+    /// Questions about Secrets are not answered here: they need no other server.
+    pub async fn answer(&self, ask: &Ask, namespace: &str) -> Answer {
+        let namespace: Arc<str> = namespace.into();
+        let _turn_of_namespace = self.of_namespaces.acquire(Arc::clone(&namespace)).await;
+        // It is never closed.
+        let _turn = self.of_all.acquire().await.ok();
+        on_behalf_of(namespace, self.ask(&ask.question)).await
+    }
+
+    async fn ask(&self, question: &Question) -> Answer {
+        match question {
+            Question::Call(request) => self.interceptors.call(request).await,
+            Question::ChangedFiles(files) => self.forges.changed_files(files).await,
+            Question::Membership(membership) => self.forges.membership(membership).await,
+            _ => Answer::Unknown("no other server knows the answer to this question".to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls").finish_non_exhaustive()
+    }
+}

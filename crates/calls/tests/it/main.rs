@@ -1,0 +1,10 @@
+//! Questions to servers on loopback.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod addresses;
+mod authorities;
+mod bounds;
+mod forge;
+mod interceptors;
+mod scene;
+mod server;
