@@ -13,7 +13,7 @@
 //! - Every question has an answer within a bounded time, and none takes more memory than its bounds say.
 //! - The author of an address reaches Services of the own namespace, the internet and the hosts that the operator allows;
 //!   the author of a ClusterInterceptor reaches private networks too. This holds for each redirect. Loopback, link-local
-//!   addresses and metadata services are reached by nobody whom the operator does not allow them.
+//!   addresses and metadata services are reached only if the operator allows them.
 //! - An access token is sent to the host that it is for, and to no target of a redirect or a page elsewhere. No answer
 //!   repeats it.
 //! - A namespace whose calls hang keeps no other one waiting.

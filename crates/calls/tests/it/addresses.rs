@@ -29,7 +29,7 @@ async fn loopback_is_for_the_operator_to_allow() {
 
 /// Nothing is sent to these: the addresses are refused as they are read.
 #[tokio::test]
-async fn metadata_services_are_for_nobody_and_private_networks_not_for_namespaces() {
+async fn metadata_services_are_never_reached_and_private_networks_not_by_namespaces() {
     let (cluster, namespace) = (|| Origin::Cluster, || Origin::Namespace("team-a".into()));
     for (url, origin) in [
         ("http://10.0.0.1/", namespace()),

@@ -38,7 +38,7 @@ pub struct WireRequest {
 pub enum Redirects {
     /// 307 and 308 send the body again.
     SendBodyAgain,
-    /// 307 and 308 are an error, since Tekton's listener does not keep the body.
+    /// A response with 307 or 308 is the answer: Tekton's listener does not keep the body, so it does not follow them.
     RefuseBody,
 }
 
