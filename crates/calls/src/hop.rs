@@ -63,10 +63,14 @@ impl Hop {
         if !keeps_body {
             next.method = Method::GET;
             next.body = None;
-            OF_BODY.iter().for_each(|name| drop(next.headers.remove(name)));
+            for name in OF_BODY {
+                next.headers.remove(name);
+            }
         }
         if !is_same_or_subdomain(&next.url, first) {
-            OF_HOST.iter().for_each(|name| drop(next.headers.remove(name)));
+            for name in OF_HOST {
+                next.headers.remove(name);
+            }
         }
         Ok(Some(next))
     }

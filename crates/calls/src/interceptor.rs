@@ -62,14 +62,14 @@ impl InterceptorClient {
     pub(crate) async fn call(&self, request: &WireRequest) -> Answer {
         let mut tries = Tries::new(request.retries);
         loop {
-            let tried = self.try_once(request).await;
-            let asked = match &tried {
+            let outcome = self.try_once(request).await;
+            let asked = match &outcome {
                 Ok(Tried { response, asked }) if is_temporary(response.status) => *asked,
                 Err(error) if error.may_pass() => None,
-                _ => return answer(tried, &tries),
+                _ => return answer(outcome, &tries),
             };
             if !tries.again(asked).await {
-                return answer(tried, &tries);
+                return answer(outcome, &tries);
             }
         }
     }
@@ -122,9 +122,9 @@ impl CallError {
     }
 }
 
-fn answer(tried: Result<Tried, CallError>, tries: &Tries) -> Answer {
-    match tried {
-        Ok(tried) => Answer::Response(tried.response),
+fn answer(outcome: Result<Tried, CallError>, tries: &Tries) -> Answer {
+    match outcome {
+        Ok(Tried { response, .. }) => Answer::Response(response),
         Err(error) => Answer::Unknown(format!("{error}{}", tries.words())),
     }
 }

@@ -130,8 +130,8 @@ Az2OJvkoacLi79QKcmZzTvSAjpR7OqT+n9ooV4sKagIgd6Nyd7IOeARml8NtOfA8
             let verifier = PinnedVerifier::new(authorities.build().unwrap(), vec![certificate(trusted)]);
             let (name, time) = (ServerName::try_from(name).unwrap(), Duration::from_secs(time));
             let time = UnixTime::since_unix_epoch(time);
-            let verified = verifier.verify_server_cert(&certificate(presented), &[], &name, &[], time);
-            verified.map(|_| ()).map_err(|error| format!("{error:?}"))
+            let result = verifier.verify_server_cert(&certificate(presented), &[], &name, &[], time);
+            result.map(|_| ()).map_err(|error| format!("{error:?}"))
         };
         let name = "lint.example";
         assert_eq!(verify(OWN, OWN, name, YEAR_2050), Ok(()));

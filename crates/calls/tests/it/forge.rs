@@ -169,9 +169,9 @@ async fn a_provider_that_fails_is_asked_again_and_one_that_is_paced_is_not() {
 #[tokio::test]
 async fn a_token_stays_at_its_server() {
     let other = Server::always(reply("200 OK", &[], r#"[{"filename":"stolen"}]"#)).await;
-    let (link, moved) = (format!("<{}>; rel=\"next\"", other.url("/next")), other.url("/moved"));
+    let (next, moved) = (format!("<{}>; rel=\"next\"", other.url("/next")), other.url("/moved"));
     let server = Server::start(move |seen, number| match (&*seen.line, number) {
-        (line, 0) if line.contains("/pulls/") => reply("200 OK", &[("Link", &link)], "[]"),
+        (line, 0) if line.contains("/pulls/") => reply("200 OK", &[("Link", &next)], "[]"),
         (line, _) if line.contains("/pulls/") => reply("301 Moved Permanently", &[("Location", &moved)], ""),
         _ => reply("301 Moved Permanently", &[("Location", "/api/v3/repositories/1/contents")], ""),
     })

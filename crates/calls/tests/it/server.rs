@@ -1,5 +1,6 @@
 //! A small HTTP server that answers as a test says.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,7 +41,7 @@ pub(crate) enum Reply {
 pub(crate) fn reply(status: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut text = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        let _ = write!(text, "{name}: {value}\r\n");
     }
     Reply::Bytes(format!("{text}\r\n{body}").into_bytes())
 }
@@ -121,7 +122,7 @@ async fn serve(mut stream: TcpStream, answers: &Answers, seen: &Mutex<Vec<Seen>>
         Reply::Endless => {
             let head = "HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n";
             let mut next = stream.write_all(head.as_bytes()).await;
-            let piece = [b'x'; 64 << 10];
+            let piece = vec![b'x'; 64 << 10];
             while next.is_ok() {
                 next = stream.write_all(&piece).await;
                 sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
