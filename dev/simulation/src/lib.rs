@@ -1,7 +1,7 @@
 //! Simulated controllers: Shipwright's for builds and Tekton's for pipelines.
 //!
 //! - [`simulate_builds`]: Builds are registered and BuildRuns end.
-//! - [`simulate_pipelines`]: PipelineRuns start CustomRuns for their custom tasks and end.
+//! - [`simulate_pipelines`]: PipelineRuns start CustomRuns for their custom tasks and end. TaskRuns end.
 //! - Retention: limits count the runs with the label of a Build, when a run by name ends; times to live are those of the run
 //!   or of the spec in its status. Both as the real controllers do.
 //!
@@ -18,6 +18,7 @@
 //! - This crate shares no constants with the product, so a wrong one there fails a test.
 
 mod go_time;
+mod run_status;
 mod shipwright;
 mod tekton;
 
@@ -34,7 +35,7 @@ const RETRY: Duration = Duration::from_millis(50);
 /// Settings of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct SimulationOptions {
-    /// Time that a build, or an ordinary task of a pipeline, takes from start to end.
+    /// Time that a build, a TaskRun or an ordinary task of a pipeline takes from start to end.
     pub duration: Duration,
 }
 
@@ -61,15 +62,20 @@ pub fn simulate_builds(
     }
 }
 
-/// Simulates Tekton's PipelineRun controller in a namespace, or in all if it is empty. Waits until the kinds Pipeline,
-/// PipelineRun and CustomRun are served. The future never ends; dropping it ends the simulation.
+/// Simulates Tekton's PipelineRun and TaskRun controllers in a namespace, or in all if it is empty. The first waits until
+/// the kinds Pipeline, PipelineRun and CustomRun are served, the second for TaskRun. The future never ends; dropping it
+/// ends the simulation.
 ///
 /// The annotation `dev.shipwright.io/simulate` of a PipelineRun names the ordinary tasks that fail, as in
-/// `fail: build, test`. The others succeed.
+/// `fail: build, test`. The others succeed, and so do TaskRuns.
 pub fn simulate_pipelines(
     store: &StoreHandle,
     namespace: &str,
     options: SimulationOptions,
 ) -> impl Future<Output = ()> + Send + 'static {
-    tekton::pipeline_runs(store.clone(), namespace.to_owned(), options)
+    let pipeline_runs = tekton::pipeline_runs(store.clone(), namespace.to_owned(), options);
+    let task_runs = tekton::task_runs(store.clone(), namespace.to_owned(), options);
+    async move {
+        tokio::join!(pipeline_runs, task_runs);
+    }
 }

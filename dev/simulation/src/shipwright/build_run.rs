@@ -10,29 +10,13 @@ use trigger_devcluster::{ApiError, StoreHandle};
 use super::order::RunOrder;
 use super::resolve::resolve;
 use super::retention::keep_limits;
-use super::{DURATION, OUTCOMES, is_canceled, is_finished, key, output, run_resource};
+use super::{DURATION, OUTCOMES, is_canceled, output, run_resource};
+use crate::SimulationOptions;
 use crate::go_time::{current_time, go_duration};
-use crate::{SIMULATED, SimulationOptions};
+use crate::run_status::{Condition, key, mark, update_status};
 
 /// Two moments that lie no further apart count as one: the real controller needs a moment to pass on a cancellation.
 const AT_THE_SAME_TIME: Duration = Duration::from_secs(2);
-
-/// The condition `Succeeded` of a run, without its time.
-struct Condition<'a> {
-    status: &'static str,
-    reason: &'a str,
-    message: &'a str,
-}
-
-impl<'a> Condition<'a> {
-    fn unknown(reason: &'a str, message: &'a str) -> Self {
-        Self { status: "Unknown", reason, message }
-    }
-
-    fn failed(reason: &'a str, message: &'a str) -> Self {
-        Self { status: "False", reason, message }
-    }
-}
 
 /// Takes a run to its end, or a canceled one to its cancellation.
 pub(super) async fn simulate(
@@ -64,11 +48,12 @@ pub(super) async fn simulate(
         return finish(store, run, &condition, &json!({})).await;
     }
     // Its first writes follow from one version of the run: another writer in between makes them conflict.
-    let seen = mark(store, run).await?;
+    let seen = mark(store, &run_resource(), run).await?;
     let pending = Condition::unknown("Pending", "waiting for the build to start");
-    let seen = update_status(store, run, Some(seen), &pending, &json!({"buildSpec": spec})).await?;
+    let seen =
+        update_status(store, &run_resource(), run, Some(seen), &pending, &json!({"buildSpec": spec})).await?;
     let running = Condition::unknown("Running", "not all steps have finished");
-    update_status(store, run, seen, &running, &json!({"startTime": current_time()})).await?;
+    update_status(store, &run_resource(), run, seen, &running, &json!({"startTime": current_time()})).await?;
     drop(worker);
 
     let duration = annotation(&build, DURATION).and_then(positive_duration).unwrap_or(options.duration);
@@ -91,8 +76,7 @@ pub(super) async fn simulate(
             finish(store, run, &condition, &json!({})).await
         }
         _ => {
-            let condition =
-                Condition { status: "True", reason: "Succeeded", message: "all steps have completed" };
+            let condition = Condition::succeeded("all steps have completed");
             finish(store, run, &condition, &output::status_fields(spec, key(run).1)).await
         }
     }
@@ -149,60 +133,15 @@ async fn set_owner(store: &StoreHandle, run: &Value, build: &Value) -> Result<Re
     Ok(Ok(()))
 }
 
-/// Adds the annotation that marks simulated objects.
-async fn mark(store: &StoreHandle, run: &Value) -> Result<Value, ApiError> {
-    let (namespace, name) = key(run);
-    let patch = json!({"metadata": {"annotations": {SIMULATED: "true"}}});
-    store.merge(&run_resource(), namespace, name, &patch).await
-}
-
 async fn finish(
     store: &StoreHandle,
     run: &Value,
     condition: &Condition<'_>,
     fields: &Value,
 ) -> Result<(), ApiError> {
-    mark(store, run).await?;
+    mark(store, &run_resource(), run).await?;
     let mut fields = fields.clone();
     fields["completionTime"] = current_time().into();
-    update_status(store, run, None, condition, &fields).await?;
+    update_status(store, &run_resource(), run, None, condition, &fields).await?;
     keep_limits(store, run).await
-}
-
-/// Sets the condition `Succeeded` and other status fields, unless the run has finished or was replaced by another of
-/// the same name. Conditions of other types stay. Writes over the version that was `seen`, or else over the current
-/// one, and returns the new one.
-async fn update_status(
-    store: &StoreHandle,
-    run: &Value,
-    mut seen: Option<Value>,
-    condition: &Condition<'_>,
-    fields: &Value,
-) -> Result<Option<Value>, ApiError> {
-    let (namespace, name) = key(run);
-    let Condition { status, reason, message } = condition;
-    loop {
-        let current = match seen.take() {
-            Some(seen) => Some(seen),
-            None => store.get(&run_resource(), namespace, name).await?,
-        };
-        let Some(mut current) = current else { return Ok(None) };
-        if current["metadata"]["uid"] != run["metadata"]["uid"] || is_finished(&current) {
-            return Ok(None);
-        }
-        let succeeded = json!({
-            "type": "Succeeded", "status": status, "reason": reason,
-            "message": format!("simulated: {message}"), "lastTransitionTime": current_time(),
-        });
-        let conditions = current["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let others = conditions.into_iter().filter(|other| other["type"] != "Succeeded");
-        current["status"]["conditions"] = others.chain([succeeded]).collect();
-        for (key, value) in fields.as_object().into_iter().flatten() {
-            current["status"][key.as_str()] = value.clone();
-        }
-        match store.replace_status(&run_resource(), current).await {
-            Err(error) if error.code == 409 => {}
-            other => return other.map(Some),
-        }
-    }
 }

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use trigger_devcluster::{ApiError, Gvr, StoreHandle, WatchEvent};
 
 use self::order::RunOrder;
+use super::run_status::is_finished;
 use super::{RETRY, SimulationOptions};
 
 /// On a Build: the reasons with which its runs end, such as `Failed, Failed, Succeeded`. The runs of the same first
@@ -136,18 +137,6 @@ async fn follow<F: Future<Output = ()>>(
     }
 }
 
-/// Namespace and name of an object.
-fn key(object: &Value) -> (&str, &str) {
-    let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
-    (text("namespace"), text("name"))
-}
-
 fn is_canceled(run: &Value) -> bool {
     run["spec"]["state"] == "BuildRunCanceled"
-}
-
-fn is_finished(run: &Value) -> bool {
-    let conditions = run.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let mut succeeded = conditions.filter(|condition| condition["type"] == "Succeeded");
-    succeeded.next().is_some_and(|condition| condition["status"] == "True" || condition["status"] == "False")
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::key;
+use crate::run_status::key;
 
 /// Uids of the BuildRuns of each owner, in the order in which they started.
 #[derive(Debug, Default)]

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use trigger_devcluster::names::label_value_error;
 use trigger_devcluster::{ApiError, StoreHandle};
 
-use super::{build_resource, key};
+use super::build_resource;
 use crate::RETRY;
+use crate::run_status::key;
 
 /// Polls for the registration of a Build, [`RETRY`] apart, before its run fails.
 const REGISTRATION_ATTEMPTS: u32 = 200;

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use trigger_devcluster::{ApiError, StoreHandle};
 
-use super::{build_resource, is_finished, key, run_resource};
+use super::{build_resource, run_resource};
 use crate::go_time::go_duration;
+use crate::run_status::{is_finished, key};
 
 /// The label by which runs are counted.
 const LABEL: &str = "build.shipwright.io/name";

@@ -1,10 +1,10 @@
-//! Tekton's PipelineRun controller, simulated.
+//! Tekton's controllers of PipelineRuns and TaskRuns, simulated.
 //!
 //! Order, names and reasons are those of the real controller. An ordinary task only takes time. A custom task becomes
 //! a CustomRun, as in Tekton, and the controller of its kind decides its result. All state is in the objects, so a
 //! restarted simulation continues.
 //!
-//! Missing: TaskRuns, resolvers, `matrix`, `onError`, CEL in `when`, retries of ordinary tasks, pipelines in
+//! Missing: TaskRuns of pipelines, resolvers, `matrix`, `onError`, CEL in `when`, retries of ordinary tasks, pipelines in
 //! pipelines, `timeouts.tasks` and `timeouts.finally`.
 
 mod controller;
@@ -16,10 +16,12 @@ mod reference;
 mod run;
 mod run_record;
 mod stop_reason;
+mod task_run;
 mod tasks;
 mod variables;
 
 pub(super) use controller::pipeline_runs;
+pub(super) use task_run::task_runs;
 
 use trigger_devcluster::Gvr;
 

@@ -5,3 +5,4 @@
 mod builds;
 mod pipelines;
 mod poll;
+mod task_runs;
