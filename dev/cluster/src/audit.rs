@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use crate::impersonation::Impersonated;
+
 /// Limit of requests in the log; the oldest are dropped.
 const LOG_LENGTH: usize = 10_000;
 
@@ -31,8 +33,10 @@ pub struct LoggedRequest {
     pub namespace: String,
     /// Object name, empty for collections.
     pub name: String,
-    /// Name of the user.
+    /// Name of the user who sent it.
     pub user: String,
+    /// The user as whom it was sent, if that is another one.
+    pub impersonated: Option<Impersonated>,
     /// The `User-Agent` header.
     pub agent: String,
     /// HTTP status of the response.

@@ -14,9 +14,10 @@ use crate::audit::Requests;
 use crate::faults::Faults;
 use crate::handle::StoreHandle;
 use crate::http::{Server, Shared};
-use crate::reviews::{User, Users};
+use crate::rbac::Roles;
 use crate::status::ApiError;
 use crate::store::{PersistError, Store};
+use crate::users::{User, Users};
 
 /// Default number of changes kept per resource; a watch further behind gets 410.
 const WINDOW: usize = 16_384;
@@ -80,7 +81,8 @@ impl DevClusterBuilder {
         self
     }
 
-    /// Restricts users to their rules. Requests without a token remain those of the administrator.
+    /// Restricts users to their rules and to the roles that are bound to them. Requests without a token remain those of
+    /// the administrator.
     pub fn authorize(mut self) -> Self {
         self.authorized = true;
         self
@@ -123,6 +125,7 @@ impl DevClusterBuilder {
             faults: Faults::new(Arc::clone(&store)),
             store,
             users: Users { known: self.users, authorized: self.authorized, ..Users::default() },
+            roles: Roles::default(),
             requests: Requests::default(),
             outages,
         });

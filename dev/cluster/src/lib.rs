@@ -10,7 +10,8 @@
 //! - [`DevCluster`], [`DevClusterBuilder`]: starting and stopping a server, and its kubeconfig.
 //! - [`StoreHandle`]: access to objects without an HTTP client, here or on any API server behind a [`Transport`].
 //! - [`Faults`]: fault injection. [`Requests`]: counters and a log of requests.
-//! - [`User`], [`AccessRule`]: authentication, authorization and access reviews; `rbac` reads Roles and bindings.
+//! - [`User`], [`AccessRule`]: authentication. `authorizer`: authorization by them and by Roles and bindings (`rbac`), in
+//!   requests and access reviews. [`Impersonated`]: requests as another user.
 //! - [`names`]: validation of labels and names.
 //!
 //! Modules, of which each imports only later ones:
@@ -32,9 +33,10 @@
 //! # Limits
 //!
 //! - **Authorization** is off unless [`DevClusterBuilder::authorize`] is set. A bearer token must belong to a user of
-//!   the builder, else the response is 401; a request without a token is the administrator's. Rights come from the
-//!   builder, and from Roles and bindings for users and ServiceAccounts with tokens of TokenRequests. There are no
-//!   ClusterRoles from the start, and tokens do not expire.
+//!   the builder or come from a TokenRequest, else the response is 401; a request without a token is the
+//!   administrator's. Rights come from the builder, and from Roles and bindings. The verbs `escalate` and `bind` are not
+//!   needed to write those. There are no ClusterRoles from the start, aggregated ones stay empty, and tokens do not
+//!   expire.
 //! - **Admission** by webhooks or policies is missing; [`Fault::deny_admission`] simulates a refusal.
 //! - **Conversion** of custom resources changes only `apiVersion` (strategy `None`).
 //! - **CEL** rules in schemas, the `scale` subresource, API aggregation, YAML responses and OpenAPI v2 are missing.
@@ -45,13 +47,16 @@
 //! - **Duplicate keys** in JSON bodies are not detected; the last one wins.
 //! - **TLS** is missing. The server listens on loopback unless the builder sets another address.
 
+mod attributes;
 mod audit;
+mod authorizer;
 mod cluster;
 mod faults;
 mod gvr;
 mod handle;
 mod http;
 mod identity;
+mod impersonation;
 mod json_path;
 pub mod names;
 mod operations;
@@ -64,12 +69,14 @@ mod schema;
 mod selector;
 mod status;
 mod store;
+mod users;
 
 pub use audit::{LoggedRequest, RequestKind, Requests};
 pub use cluster::{DevCluster, DevClusterBuilder, DevClusterError};
 pub use faults::{Fault, Faults};
 pub use gvr::Gvr;
 pub use handle::{StoreHandle, StoreWatch, Transport, WatchEvent, WatchEvents};
-pub use reviews::{AccessRule, User};
+pub use impersonation::Impersonated;
 pub use status::ApiError;
 pub use store::PersistError;
+pub use users::{AccessRule, User};

@@ -136,8 +136,11 @@ impl ApiError {
     }
 
     pub(crate) fn forbidden(resource: &ResourceName, name: &str, detail: &str) -> Self {
-        let what = resource.qualified();
-        Self::new(403, "Forbidden", format!("{what} \"{name}\" is forbidden: {detail}")).about(resource, name)
+        let mut what = resource.qualified();
+        if !name.is_empty() {
+            what = format!("{what} \"{name}\"");
+        }
+        Self::new(403, "Forbidden", format!("{what} is forbidden: {detail}")).about(resource, name)
     }
 
     pub(crate) fn method_not_allowed() -> Self {

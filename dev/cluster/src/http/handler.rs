@@ -19,14 +19,16 @@ use super::route::{ObjectPath, Route};
 use super::server::Shared;
 use super::table::{Include, metadata_only, table};
 use super::{control, discovery, openapi, protobuf, watch};
+use crate::attributes::Attributes;
 use crate::audit::{LoggedRequest, RequestKind};
+use crate::impersonation::Impersonation;
 use crate::operations::{self, DeleteOptions, Deleted, Propagation, Subresource, Target, Written};
 use crate::patch::PatchKind;
-use crate::rbac::StoredRoles;
 use crate::resources::Registry;
-use crate::reviews::UserInfo;
+use crate::reviews;
 use crate::status::{self, ApiError, Cause};
 use crate::store::Object;
+use crate::users::UserInfo;
 
 /// Limit of a request body: twice the largest object. Patches and options are smaller.
 const BODY_BYTES: usize = 2 * operations::OBJECT_BYTES;
@@ -40,7 +42,18 @@ struct Call {
     query: Query,
     headers: HeaderMap,
     body: Bytes,
-    user: UserInfo,
+    requester: UserInfo,
+    impersonation: Option<Impersonation>,
+}
+
+impl Call {
+    /// The user whose rights it has.
+    fn acting_user(&self, shared: &Shared) -> Result<UserInfo, ApiError> {
+        match &self.impersonation {
+            Some(impersonation) => impersonation.acting_user(&self.requester, shared.authorizer()),
+            None => Ok(self.requester.clone()),
+        }
+    }
 }
 
 /// Handles a request. Errors become `Status` objects.
@@ -55,7 +68,8 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
 
 async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, ApiError> {
     let (head, incoming) = request.into_parts();
-    let user = shared.users.authenticate(text(&head.headers, &AUTHORIZATION))?;
+    let requester = shared.users.authenticate(text(&head.headers, &AUTHORIZATION))?;
+    let impersonation = Impersonation::of(&head.headers, &head.uri)?;
     let body = Limited::new(incoming, BODY_BYTES).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
             let message = format!("Request entity too large: limit is {BODY_BYTES}");
@@ -68,14 +82,19 @@ async fn route(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         query: Query::parse(head.uri.query().unwrap_or_default()),
         headers: head.headers,
         body: body.to_bytes(),
-        user,
+        requester,
+        impersonation,
     };
     let registry = shared.store.registry();
     let accept = text(&call.headers, &ACCEPT).unwrap_or_default();
     let host = text(&call.headers, &HOST).unwrap_or_default();
     let found =
         |value: Option<Value>| value.map(|v| body::json(200, &v)).ok_or_else(ApiError::unknown_resource);
-    match Route::parse(head.uri.path()) {
+    let route = Route::parse(head.uri.path());
+    if !matches!(route, Route::Objects(_)) {
+        call.acting_user(shared)?;
+    }
+    match route {
         Route::Objects(path) => objects(shared, &registry, call, &path).await,
         Route::Control(path) => {
             let (value, outage) =
@@ -136,14 +155,14 @@ async fn objects(
     if !effect.delay.is_zero() {
         tokio::time::sleep(effect.delay).await;
     }
-    let user = call.user.name.clone();
-    let agent = text(&call.headers, &USER_AGENT).unwrap_or_default().to_owned();
+    let user = call.acting_user(shared);
+    let impersonated = call.impersonation.as_ref().map(|impersonation| impersonation.logged(user.is_ok()));
     let result = match effect.error {
         Some(error) => Err(error),
-        None => shared
-            .users
-            .authorize(&call.user, &attributes(verb, path), &StoredRoles(&shared.store))
-            .and_then(|()| perform(shared, registry, &call, path, verb, drops)),
+        None => user.and_then(|user| {
+            shared.authorizer().check(&user, attributes(verb, path))?;
+            perform(shared, registry, &call, path, verb, &user, drops)
+        }),
     };
     let status = result.as_ref().map_or_else(|error| error.code, |response| response.status().as_u16());
     shared.requests.log_response(LoggedRequest {
@@ -151,19 +170,25 @@ async fn objects(
         version: path.version.clone(),
         namespace: path.namespace.clone(),
         name: path.name.clone(),
-        user,
-        agent,
+        user: call.requester.name,
+        impersonated,
+        agent: text(&call.headers, &USER_AGENT).unwrap_or_default().to_owned(),
         status,
     });
     result
 }
 
-/// The resource attributes of a request, as in a SubjectAccessReview.
-fn attributes(verb: &str, path: &ObjectPath) -> Value {
-    json!({
-        "verb": verb, "group": path.group, "resource": path.resource, "subresource": path.subresource,
-        "namespace": path.namespace, "name": path.name,
-    })
+/// The attributes of a request. A namespace counts as an object in itself.
+fn attributes<'a>(verb: &'a str, path: &'a ObjectPath) -> Attributes<'a> {
+    let is_namespace = path.group.is_empty() && path.resource == "namespaces";
+    Attributes {
+        verb,
+        group: &path.group,
+        resource: &path.resource,
+        subresource: &path.subresource,
+        namespace: if is_namespace { &path.name } else { &path.namespace },
+        name: &path.name,
+    }
 }
 
 fn verb(call: &Call, path: &ObjectPath) -> Option<&'static str> {
@@ -187,6 +212,7 @@ fn perform(
     call: &Call,
     path: &ObjectPath,
     verb: &str,
+    user: &UserInfo,
     drops: Receiver<u64>,
 ) -> Result<Response<Body>, ApiError> {
     if is_token_request(path) {
@@ -195,7 +221,7 @@ fn perform(
     let target = find_target(registry, path)?;
     let store = &shared.store;
     if target.resource.is_review() {
-        return review(shared, call, &target, verb);
+        return review(shared, call, &target, verb, user);
     }
     if target.resource.namespaced && target.namespace.is_empty() && !matches!(verb, "list" | "watch") {
         return Err(ApiError::method_not_allowed());
@@ -298,7 +324,13 @@ fn find_target(registry: &Registry, path: &ObjectPath) -> Result<Target, ApiErro
     })
 }
 
-fn review(shared: &Shared, call: &Call, target: &Target, verb: &str) -> Result<Response<Body>, ApiError> {
+fn review(
+    shared: &Shared,
+    call: &Call,
+    target: &Target,
+    verb: &str,
+    user: &UserInfo,
+) -> Result<Response<Body>, ApiError> {
     if verb != "create" {
         return Err(ApiError::method_not_allowed());
     }
@@ -306,8 +338,7 @@ fn review(shared: &Shared, call: &Call, target: &Target, verb: &str) -> Result<R
     if !review.is_object() {
         return Err(ApiError::bad_request("the body is not an object"));
     }
-    let roles = StoredRoles(&shared.store);
-    shared.users.review(target.resource.strategy, &mut review, &call.user, &roles)?;
+    reviews::answer(target.resource.strategy, &mut review, user, shared.authorizer())?;
     review["kind"] = target.resource.name.kind.as_str().into();
     review["apiVersion"] = target.api_version().into();
     Ok(body::json(201, &review))

@@ -15,9 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use super::handler;
 use crate::audit::Requests;
+use crate::authorizer::Authorizer;
 use crate::faults::Faults;
-use crate::reviews::Users;
+use crate::rbac::Roles;
 use crate::store::Store;
+use crate::users::Users;
 
 /// Limit for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,6 +29,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) users: Users,
+    pub(crate) roles: Roles,
     pub(crate) faults: Faults,
     pub(crate) requests: Requests,
     /// Requests an outage of some milliseconds. The channel holds one request; more are dropped.
@@ -34,6 +37,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(super) fn authorizer(&self) -> Authorizer<'_> {
+        Authorizer { users: &self.users, roles: &self.roles, store: &self.store }
+    }
+
     pub(super) fn request_outage(&self, milliseconds: Option<u64>) {
         if let Some(milliseconds) = milliseconds {
             let _ = self.outages.try_send(milliseconds);

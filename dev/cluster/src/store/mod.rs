@@ -125,6 +125,13 @@ impl Store {
         Snapshot { revision: state.revision, objects }
     }
 
+    /// The revision of the last change of an object in these collections.
+    pub(crate) fn last_change<'a>(&self, ids: impl IntoIterator<Item = &'a CollectionId>) -> u64 {
+        let state = self.lock();
+        let changes = ids.into_iter().filter_map(|id| state.collections.get(id)).map(Collection::last_change);
+        changes.max().unwrap_or(0)
+    }
+
     /// Keeps a snapshot for later pages of a list.
     pub(crate) fn keep_snapshot(&self, id: &CollectionId, snapshot: Snapshot) {
         self.lock().snapshots.keep(id.clone(), snapshot);

@@ -12,6 +12,7 @@
 mod apply;
 mod clients;
 mod faults;
+mod impersonation;
 mod kubectl;
 mod lifecycle;
 mod lists;
@@ -19,6 +20,7 @@ mod objects;
 mod persistence;
 mod remote;
 mod reviews;
+mod roles;
 mod scene;
 mod schemas;
 mod watches;

@@ -26,11 +26,8 @@ async fn scene() -> Scene {
 }
 
 async fn with_token(scene: &Scene, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let request =
-        http::Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
-    let answer = scene
-        .call(request.header("content-type", "application/json").body(body.to_string().into()).unwrap())
-        .await;
+    let token = format!("Bearer {token}");
+    let answer = scene.with_headers(&[("authorization", &token)], method, path, body).await;
     (answer.status, answer.body)
 }
 

@@ -92,6 +92,20 @@ impl Scene {
         self.call(request.header("user-agent", "tester/1.0").body(body).unwrap()).await
     }
 
+    /// Sends a JSON request with these headers.
+    pub(crate) async fn with_headers(
+        &self,
+        headers: &[(&str, &str)],
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Response {
+        let request = http::Request::builder().method(method).uri(path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let body = body.to_string().into();
+        self.call(request.header("content-type", "application/json").body(body).unwrap()).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.send("GET", path, "application/json", &Value::Null).await
     }
