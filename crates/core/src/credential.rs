@@ -78,6 +78,11 @@ pub enum CredentialError {
 }
 
 impl Credential {
+    /// Whether this value is the key that is presented. For leaving it out of what is stored, not for verifying.
+    pub fn is_token(&self, value: &[u8]) -> bool {
+        matches!(self, Self::Token(presented) if presented[..] == *digest(&SHA256, value).as_ref())
+    }
+
     /// An HMAC-SHA-256 tag over the body, made with the key's own bytes.
     pub fn hmac_sha256(tag: [u8; 32]) -> Self {
         Self::hmac(HmacAlgorithm::Sha256, tag.into())

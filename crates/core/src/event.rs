@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -19,6 +20,23 @@ pub enum Event {
     PipelineRun(PipelineRunEvent),
     /// Tags of images stand for other images now.
     Image(ImageEvent),
+    /// A request arrived at a listener.
+    Webhook(WebhookEvent),
+}
+
+/// A request to a listener. Its meaning is up to the interceptors of the listener's triggers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookEvent {
+    /// The EventListener.
+    pub listener: ObjectKey,
+    /// Path and query below the address of the listener, or the whole URL if the request line held it.
+    pub url: Arc<str>,
+    /// The headers, names in lower case, without `host` and without credentials.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Bytes,
+    /// When it had arrived.
+    pub at: Timestamp,
 }
 
 /// Something that happened in a Git repository.
@@ -225,6 +243,16 @@ impl Event {
             event.resolve(facts);
         }
         self
+    }
+}
+
+/// Without content, which may hold secrets.
+impl fmt::Debug for WebhookEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookEvent")
+            .field("listener", &self.listener)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{AbbreviatedCommit, Commit, RepoId};
 
@@ -18,6 +19,17 @@ pub enum Need {
         /// The digits of the payload.
         abbreviated: AbbreviatedCommit,
     },
+    /// The answer to a question of an interceptor of a listener.
+    Interceptor {
+        /// Which run of a trigger or group asks.
+        run: String,
+        /// The trigger or group, as interceptors see it.
+        trigger: String,
+        /// The place of the interceptor in its chain, from 0.
+        place: usize,
+        /// The subject of the question.
+        subject: String,
+    },
 }
 
 /// The answer to a [`Need`].
@@ -27,6 +39,8 @@ pub enum Need {
 pub enum FactValue {
     /// The full id of the commit.
     Commit(Commit),
+    /// The answer to a question of an interceptor, as JSON. It holds no Secret.
+    Answer(Value),
     /// The service could not say, or there is no credential to ask it with: the reason, in a sentence.
     Unknown(String),
 }

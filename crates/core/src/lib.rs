@@ -17,7 +17,7 @@
 //! - A value that exists is valid. A `RepoId`, `Branch` or `Commit` is parsed once, at the edge.
 //! - Credentials are compared with keys in `credential` only, in constant time. Every key is tried, also after a
 //!   match.
-//! - A `Verified` value comes from a [`Verifier`] or from an [`Observer`].
+//! - A `Verified` value comes from a [`Verifier`], an [`Observer`] or a [`ListenerGate`].
 //! - A repository's name finds rules and proves nothing. The key of a rule does.
 #![forbid(unsafe_code)]
 
@@ -53,7 +53,7 @@ pub use delivery::{Delivery, DeliveryId, DeliveryKey, InvalidDeliveryId, Replay}
 pub use dns_name::{is_dns_label, is_dns_subdomain, is_label_value};
 pub use event::{
     Event, GitEvent, GitEventKind, Origin, PipelineRunEvent, PullRequest, PullRequestAction, PushMark,
-    Repository, RunClass,
+    Repository, RunClass, WebhookEvent,
 };
 pub use events::{Events, EventsError, Ordinal};
 pub use fact::{Fact, FactValue, Facts, Need};
@@ -75,7 +75,8 @@ pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
 pub use uuid::{derived_uuid, event_id};
 pub use verification::{
-    KeyRef, Observer, Unsigned, Verification, Verified, id_without_key, narrowed_id, narrowed_id_of_secret,
+    KeyRef, ListenerGate, Observer, Unsigned, Verification, Verified, id_without_key, narrowed_id,
+    narrowed_id_of_secret,
 };
 pub use verifier::{Arrival, Verifier};
 pub use waiting::{Waiting, WaitingSecret};

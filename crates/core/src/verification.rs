@@ -7,7 +7,7 @@ use crate::{Delivery, DeliveryId, ObjectKey, Waiting};
 
 /// A value whose origin has been verified.
 ///
-/// Only a [`Verifier`](crate::Verifier) and an [`Observer`] make one. So a `Verified<Delivery>` has been checked against
+/// Only a [`Verifier`](crate::Verifier), an [`Observer`] and a [`ListenerGate`] make one. So a `Verified<Delivery>` has been checked against
 /// a secret (or let through by the operator's explicit decision), or was seen on the cluster by this program; or it is
 /// to be checked later, and then no rule may act on it. The journal accepts nothing else.
 #[derive(Debug, Clone)]
@@ -44,6 +44,10 @@ pub struct Verification {
     /// Then no secret is concerned, and only rules in its namespace may act on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObjectKey>,
+    /// The EventListener that accepted the request. Its interceptors verify senders, and only its triggers may act on it. A
+    /// version that does not know the field starts nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<ObjectKey>,
     /// The namespaces whose rules may act on it; absent: all. Only a replay is restricted: to the namespaces in which
     /// the user who asked for it may start runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +95,13 @@ pub enum Unsigned {
 /// [`Verified`] delivery only from a [`Verifier`](crate::Verifier). A lint and a test hold that nothing else calls [`Observer::new`].
 #[derive(Debug, Clone)]
 pub struct Observer(());
+
+/// The right to accept requests for listeners, whose own interceptors verify senders.
+///
+/// As with an [`Observer`], the program's wiring makes one and gives it to the route of listeners. A lint and a test hold
+/// that nothing else calls [`ListenerGate::new`].
+#[derive(Debug, Clone)]
+pub struct ListenerGate(());
 
 impl KeyRef {
     /// The key in this entry of this Secret.
@@ -150,7 +161,8 @@ impl Verification {
     #[must_use]
     pub fn merge(mut self, later: Self) -> Self {
         // Replays alone are restricted to namespaces, and they do not arrive. Neither do deliveries that waited.
-        let Self { mut keys, route, unsigned, without_entry, observed, waiting, unseen, .. } = later;
+        let Self { mut keys, route, unsigned, without_entry, observed, listener, waiting, unseen, .. } =
+            later;
         self.keys.retain(|key| !keys.contains(key));
         self.keys.truncate(Self::MOST_KEYS.saturating_sub(keys.len()));
         self.keys.append(&mut keys);
@@ -170,6 +182,7 @@ impl Verification {
             self.route = route;
         }
         self.observed = self.observed.or(observed);
+        self.listener = self.listener.or(listener);
         self.add_unseen(&unseen);
         self.waiting = match (self.waiting, waiting) {
             (Some(earlier), Some(later)) => Some(earlier.merge(later)),
@@ -227,6 +240,12 @@ impl Verification {
         }
     }
 
+    /// The namespaces that it belongs to without a key: those of the object that was observed, and of the listener that
+    /// accepted it.
+    pub fn namespaces_without_key(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.observed.iter().chain(&self.listener).map(|object| &object.namespace)
+    }
+
     /// The Secrets that hold the keys, each once, in order.
     pub fn secrets(&self) -> Vec<&ObjectKey> {
         let mut seen = HashSet::with_capacity(self.keys.len());
@@ -245,6 +264,21 @@ impl Observer {
     /// image, named by its reference, in a registry.
     pub fn observed(&self, delivery: Delivery, object: ObjectKey) -> Verified<Delivery> {
         let verification = Verification { observed: Some(object), ..Verification::default() };
+        Verified { value: delivery, verification }
+    }
+}
+
+impl ListenerGate {
+    /// For the wiring of the program, and for tests.
+    #[expect(clippy::new_without_default, reason = "it must not come into being by accident")]
+    pub fn new() -> Self {
+        Self(())
+    }
+
+    /// A request to `listener` that its interceptors have been asked about, as far as Secrets are concerned.
+    pub fn accepted(&self, delivery: Delivery, listener: ObjectKey) -> Verified<Delivery> {
+        let route = Arc::clone(&delivery.path);
+        let verification = Verification { listener: Some(listener), route, ..Verification::default() };
         Verified { value: delivery, verification }
     }
 }

@@ -98,12 +98,18 @@ fn all_sources() -> Vec<Source> {
 
 /// The folder of a provider, the file of Tekton's interceptor for it and the one with the names of all, and the lines that
 /// may name it elsewhere: those of the tables and of their lists of modules.
-const GITLAB: [&str; 3] = [
+const GITLAB: [&str; 4] = [
     "crates/providers/src/gitlab",
     "crates/rules/src/interceptors/kinds/gitlab.rs",
     "crates/api/src/triggers/core_interceptors.rs",
+    // Attackers try every sender.
+    "xtask/src/hostile",
 ];
-const LINES_THAT_NAME_GITLAB: [(&str, &str); 6] = [
+const LINES_THAT_NAME_GITLAB: [(&str, &str); 7] = [
+    (
+        "crates/app/src/manifests.rs",
+        r#"("examples/listeners/gitlab.yaml", include_str!("../../../examples/listeners/gitlab.yaml")),"#,
+    ),
     ("crates/providers/src/lib.rs", "mod gitlab;"),
     ("crates/providers/src/lib.rs", "pub use gitlab::GitLab;"),
     ("crates/providers/src/registry.rs", "use crate::gitlab::GitLab;"),
@@ -125,11 +131,13 @@ fn only_its_folder_and_the_table_name_gitlab() {
 }
 
 #[test]
-fn only_the_wiring_gives_out_the_right_to_observe() {
+fn only_the_wiring_gives_out_the_rights_to_observe_and_to_accept() {
     let sources = all_sources();
-    let callers = sources.iter().filter(|source| source.code().any(|line| line.contains("Observer::new")));
-    let callers: Vec<_> = callers.map(|source| source.path.to_str().unwrap()).collect();
-    assert_eq!(callers, ["crates/app/src/program/wiring.rs"]);
+    for right in ["Observer::new", "ListenerGate::new"] {
+        let callers = sources.iter().filter(|source| source.code().any(|line| line.contains(right)));
+        let callers: Vec<_> = callers.map(|source| source.path.to_str().unwrap()).collect();
+        assert_eq!(callers, ["crates/app/src/program/wiring.rs"], "{right}");
+    }
 }
 
 #[test]
