@@ -163,6 +163,13 @@ fn shortened(text: &str, most: usize) -> String {
 }
 
 /// Such as `body.ref == 'refs/heads/main' is false (body.ref is "refs/heads/next")`.
+impl Operand {
+    /// Whether it is true.
+    pub fn is_true(&self) -> bool {
+        self.finding == Finding::True
+    }
+}
+
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.text, self.finding)?;
