@@ -1,4 +1,5 @@
 use futures::future::BoxFuture;
+use trigger_core::ObjectKey;
 
 /// Authenticates and authorizes callers of the admin API. The API server decides, so the cluster's own roles apply.
 pub trait Access: Send + Sync + 'static {
@@ -14,6 +15,17 @@ pub trait Access: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<bool, AccessError>>;
 }
 
+/// Whether listeners may use Triggers of other namespaces. The API server decides by the rights of their service accounts,
+/// as it does for Tekton's own listeners, which read Triggers as these accounts.
+pub trait ListenerRights: Send + Sync + 'static {
+    /// Whether the service account may list the Triggers of `namespace`.
+    fn may_select<'a>(
+        &'a self,
+        account: &'a ObjectKey,
+        namespace: &'a str,
+    ) -> BoxFuture<'a, Result<bool, AccessError>>;
+}
+
 /// A user as the API server knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct User {
@@ -26,6 +38,20 @@ pub struct User {
 }
 
 impl User {
+    /// A service account, as the API server knows it from a token of its own.
+    pub fn service_account(account: &ObjectKey) -> Self {
+        let ObjectKey { namespace, name } = account;
+        Self {
+            name: format!("{SERVICE_ACCOUNT}{namespace}:{name}"),
+            groups: vec![
+                "system:serviceaccounts".to_owned(),
+                format!("system:serviceaccounts:{namespace}"),
+                "system:authenticated".to_owned(),
+            ],
+            uid: None,
+        }
+    }
+
     /// The name under which the use of a shared resource is counted. ServiceAccounts of a namespace count together: the
     /// tenant of the namespace makes as many as it likes.
     pub fn account(&self) -> &str {

@@ -52,6 +52,16 @@ impl<K: Eq + Hash> LeakyBuckets<K> {
         taken
     }
 
+    /// Adds `amount` to a bucket, if `capacity` has room for all of it. Returns whether it has.
+    pub fn pour(&self, key: K, amount: f64, capacity: f64, now: Instant) -> bool {
+        let mut has_room = false;
+        self.change(key, now, |level| {
+            has_room = level + amount <= capacity;
+            if has_room { level + amount } else { level }
+        });
+        has_room
+    }
+
     fn change(&self, key: K, now: Instant, change: impl FnOnce(f64) -> f64) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.retain(|_, bucket| self.drained(bucket, now) > 0.0);
@@ -87,5 +97,8 @@ mod tests {
         assert!((buckets.level("b", later(2)) - 8.0).abs() < 1e-9);
         buckets.fill("b".into(), 8.0, later(60));
         assert_eq!(buckets.buckets.lock().unwrap().len(), 1, "an empty bucket is removed");
+        assert!(buckets.pour("c".into(), 4.0, 5.0, later(60)));
+        assert!(!buckets.pour("c".into(), 2.0, 5.0, later(60)), "all or nothing");
+        assert!(buckets.pour("c".into(), 2.0, 5.0, later(61)));
     }
 }

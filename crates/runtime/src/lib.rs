@@ -8,7 +8,8 @@
 //! - [`ClusterClock`]: the time by the API server's clock.
 //! - [`instant_after`]: a time in the future, without overflow.
 //! - [`error_chain`]: an error with its sources, for logs and messages.
-//! - The ports [`Secrets`], [`Access`] and [`Runs`]: everything that the server and the dispatcher read from
+//! - [`read_in_turns`]: reads of several Secrets, of each namespace a few at a time.
+//! - The ports [`Secrets`], [`Access`], [`ListenerRights`] and [`Runs`]: everything that the server and the dispatcher read from
 //!   a cluster. `trigger-cluster` implements them; tests implement them in memory.
 //!
 //! Invariant: this crate knows no Kubernetes client, no HTTP and no store. Of our crates it uses
@@ -25,10 +26,11 @@ mod keyed_semaphore;
 mod leadership;
 mod leaky_buckets;
 mod runs;
+mod secret_turns;
 mod secrets;
 mod supervisor;
 
-pub use access::{Access, AccessError, Action, User};
+pub use access::{Access, AccessError, Action, ListenerRights, User};
 pub use backoff::Backoff;
 pub use cluster_clock::ClusterClock;
 pub use error_chain::error_chain;
@@ -38,5 +40,6 @@ pub use keyed_semaphore::KeyedSemaphore;
 pub use leadership::{Lead, Leadership};
 pub use leaky_buckets::LeakyBuckets;
 pub use runs::{RunRef, RunState, Runs};
+pub use secret_turns::{SecretRead, read_in_turns};
 pub use secrets::{SecretData, SecretError, Secrets};
 pub use supervisor::{CriticalTasks, restart_on_panic};

@@ -80,6 +80,11 @@ impl SecretData {
         keys
     }
 
+    /// The value of an entry, byte for byte.
+    pub fn entry(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(|value| value.as_slice())
+    }
+
     /// Whether there is an entry of this name, with any value.
     pub fn has_entry(&self, name: &str) -> bool {
         self.0.contains_key(name)
