@@ -35,6 +35,14 @@ pub trait Intake: Send + Sync + 'static {
         decided: Option<Decided>,
     ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
 
+    /// The same as [`Self::append`], with the facts that were gathered before the delivery was stored. Those of a known
+    /// delivery stay as they are.
+    fn append_with_facts(
+        &self,
+        delivery: Verified<Delivery>,
+        facts: Facts,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>>;
+
     /// The same as [`Self::append`], and a settled delivery that has started nothing becomes pending again, too. It has
     /// started nothing if every attempt was recorded without a launch, and no replay was requested. Its facts and
     /// decisions stay until the next attempt ends.

@@ -106,6 +106,11 @@ impl NewDelivery {
         })
     }
 
+    /// The same with facts, before it is decided.
+    pub(crate) fn with_facts(self, facts: &Facts) -> Result<Self, JournalError> {
+        Ok(Self { facts: encode_facts(facts)?, ..self })
+    }
+
     /// The same, which leaves a delivery that had failed as it is.
     pub(crate) fn if_unknown(self) -> Self {
         Self { reopens: Reopens::Nothing, ..self }

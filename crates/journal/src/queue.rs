@@ -140,12 +140,13 @@ pub(crate) fn latest_due(now: Timestamp) -> i64 {
 }
 
 /// The tenant of a delivery: the namespace of the first key that verified it, else of the first clone Secret without
-/// an entry, else of the object that was observed, else of the Secrets that it waits for. Empty for an unsigned delivery
+/// an entry, else of the object that was observed, else of the listener that accepted it, else of the Secrets that it waits for. Empty for an unsigned delivery
 /// that names no Secret.
 pub fn tenant(verification: &Verification) -> Arc<str> {
     let first_key = verification.keys.first().map(|key| &key.secret);
     let without_key = verification.without_entry.first().or(verification.late_without_entry.first());
-    let owner = first_key.or(without_key).or(verification.observed.as_ref());
+    let owner =
+        first_key.or(without_key).or(verification.observed.as_ref()).or(verification.listener.as_ref());
     let waiting = verification.waiting.as_ref().and_then(Waiting::namespace);
     owner.map(|owner| &owner.namespace).or(waiting).map_or_else(|| "".into(), Arc::clone)
 }

@@ -59,6 +59,18 @@ impl Intake for PostgresJournal {
         .boxed()
     }
 
+    fn append_with_facts(
+        &self,
+        delivery: Verified<Delivery>,
+        facts: Facts,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        async move {
+            let new = NewDelivery::new(delivery, None)?.with_facts(&facts)?;
+            Box::pin(self.store.sessions.call(self.appends.submit(new))).await
+        }
+        .boxed()
+    }
+
     fn append_to_decide_again(
         &self,
         delivery: Verified<Delivery>,

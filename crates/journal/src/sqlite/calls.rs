@@ -68,6 +68,14 @@ impl Intake for SqliteJournal {
         self.append_new(NewDelivery::new(delivery, decided).map(NewDelivery::if_unknown))
     }
 
+    fn append_with_facts(
+        &self,
+        delivery: Verified<Delivery>,
+        facts: Facts,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.append_new(NewDelivery::new(delivery, None).and_then(|new| new.with_facts(&facts)))
+    }
+
     fn append_to_decide_again(
         &self,
         delivery: Verified<Delivery>,
