@@ -3,9 +3,19 @@
 /// The bytes that one value takes, with the room that a list takes while it grows.
 const BYTES_OF_A_VALUE: usize = 64;
 
+/// The bytes that an object takes beside its values, with its room for eleven members.
+const BYTES_OF_AN_OBJECT: usize = 640;
+
+/// The memory that a text of JSON takes once it is read, at most, about: also if it consists of small objects.
+pub(crate) fn memory_of(json: &[u8]) -> usize {
+    // Braces in texts count too: a bound need not be exact.
+    let objects: usize = json.iter().map(|byte| usize::from(*byte == b'{')).sum();
+    json.len() + values(json) * BYTES_OF_A_VALUE + objects * BYTES_OF_AN_OBJECT
+}
+
 /// Refuses a text of JSON that would take more than `most` bytes of memory. The error is a part of a sentence about it.
 pub(crate) fn check_memory(json: &str, most: usize) -> Result<(), String> {
-    let needed = json.len().saturating_add(values(json).saturating_mul(BYTES_OF_A_VALUE));
+    let needed = json.len().saturating_add(values(json.as_bytes()).saturating_mul(BYTES_OF_A_VALUE));
     if needed <= most {
         return Ok(());
     }
@@ -14,9 +24,9 @@ pub(crate) fn check_memory(json: &str, most: usize) -> Result<(), String> {
 }
 
 /// A bound of the number of values in a text of JSON.
-fn values(json: &str) -> usize {
+fn values(json: &[u8]) -> usize {
     let (mut values, mut in_text, mut escaped) = (1, false, false);
-    for byte in json.bytes() {
+    for byte in json {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
@@ -31,6 +41,11 @@ fn values(json: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_objects_take_more_than_their_values() {
+        assert_eq!(memory_of(br#"[{"a":0},{}]"#), 12 + 5 * BYTES_OF_A_VALUE + 2 * BYTES_OF_AN_OBJECT);
+    }
 
     #[test]
     fn each_value_counts_and_the_content_of_a_text_does_not() {

@@ -94,6 +94,8 @@ pub(crate) const MOST_LISTENER_OBJECTS: usize = 8192;
 pub(crate) const LARGEST_LISTENER_OBJECTS: usize = 32 << 20;
 /// Triggers that the listeners of a namespace select, in total. Each is a place in memory.
 pub(crate) const MOST_SELECTED: usize = 32 << 10;
+/// Conditions of other controllers that are kept in the status of an EventListener.
+pub(crate) const MOST_FOREIGN_CONDITIONS: usize = 32;
 /// Names and values of all params of a trigger's bindings, in bytes. They are resolved for each event.
 pub(crate) const LARGEST_BINDINGS: usize = 256 << 10;
 
@@ -278,4 +280,9 @@ pub const LIMITS: &[Limit] = &[
         "the others do not run; the listener says so",
     ),
     Limit::bytes("params of the bindings of a trigger together", LARGEST_BINDINGS, TRIGGER),
+    Limit::count(
+        "conditions of other controllers in the status of an EventListener",
+        MOST_FOREIGN_CONDITIONS,
+        "the others are removed",
+    ),
 ];

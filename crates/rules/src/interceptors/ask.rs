@@ -32,6 +32,13 @@ pub struct AskKey {
     pub subject: String,
 }
 
+impl AskKey {
+    /// The namespace of the trigger; of a group, that of its listener.
+    pub fn namespace(&self) -> &str {
+        self.trigger.split('/').nth(1).unwrap_or_default()
+    }
+}
+
 /// Something that only the cluster or another server knows.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -112,6 +119,11 @@ impl SecretCheck {
     /// The check whether `key` verifies `credential`, which covers `signed`.
     pub(super) fn new(key: KeyRef, credential: Credential, signed: Bytes) -> Self {
         Self { key, credential, signed }
+    }
+
+    /// Whether the credential is a key itself and this value of a header, which must not be stored then.
+    pub fn is_presented_by(&self, value: &str) -> bool {
+        self.credential.is_token(value.as_bytes())
     }
 
     /// Compares in constant time with the value of the entry.

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::json_memory::check_memory;
+use crate::json_memory::{check_memory, memory_of};
 use crate::limits::LARGEST_BODY;
 use crate::payload_check::{check_json, check_object};
 
@@ -18,6 +18,9 @@ pub struct Body {
     value: Arc<OnceLock<Result<Value, BodyError>>>,
 }
 
+/// The memory of a form's field, which becomes a list.
+const BYTES_OF_A_FIELD: usize = 384;
+
 /// The body is no JSON, would take too much memory, or is not the JSON that is needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -27,6 +30,15 @@ impl Body {
     /// The body with these bytes.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         Self { bytes: bytes.into(), value: Arc::default() }
+    }
+
+    /// The memory that a body with these bytes takes once it is read, at most, about, in bytes: as JSON, or as the lists
+    /// that a form is made into.
+    pub fn memory_of(bytes: &[u8]) -> usize {
+        let fields: usize = bytes.iter().map(|byte| usize::from(*byte == b'&')).sum();
+        // Each byte that is no UTF-8 becomes three, in the text and in the value.
+        let replaced = if str::from_utf8(bytes).is_ok() { 0 } else { 5 * bytes.len() };
+        memory_of(bytes) + replaced + BYTES_OF_A_FIELD * fields
     }
 
     /// The exact bytes, which signatures cover.
@@ -87,7 +99,7 @@ impl fmt::Debug for Body {
 }
 
 /// The text of a Go string with these bytes once it has been JSON: U+FFFD stands for each byte that is no UTF-8.
-pub(super) fn go_text(bytes: &[u8]) -> Cow<'_, str> {
+pub fn go_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
@@ -141,6 +153,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn forms_and_bytes_that_are_no_text_take_more_memory() {
+        let plain = Body::memory_of(b"a=1+b=2");
+        assert_eq!(Body::memory_of(b"a=1&b=2"), plain + BYTES_OF_A_FIELD);
+        assert_eq!(Body::memory_of(b"a=1\xffb=2"), plain + 5 * 7);
+    }
 
     #[test]
     fn a_body_is_read_as_go_reads_it() {

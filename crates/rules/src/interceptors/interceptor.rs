@@ -28,6 +28,16 @@ pub(super) trait CoreKind: Send + Sync {
         None
     }
 
+    /// The headers by which its senders name a delivery, the same when they send it again. The first one present counts.
+    fn delivery_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The header in which its senders present a key itself, so that it must not be stored.
+    fn token_header(&self) -> Option<&'static str> {
+        None
+    }
+
     /// An interceptor of this kind with these parameters, whose Secrets are in `namespace`.
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault>;
 }

@@ -59,7 +59,7 @@ mod wire;
 pub use answer::{Answer, Answers, SecretAnswer};
 pub use ask::{Ask, AskKey, ForgeAccess, MemberList, Membership, PullRequestFiles, Question, SecretCheck};
 pub use authentication::{Authentication, PresentedError, Scheme, SecretDemand};
-pub use body::{Body, BodyError};
+pub use body::{Body, BodyError, go_text};
 pub use chain::Chain;
 pub use compile_error::{CompileError, CompileFault};
 pub use declaration::{Declaration, Reference, ServiceRef, WebhookDeclaration};
@@ -74,6 +74,16 @@ pub use wire::{Address, AddressError, Origin, Redirects, WireRequest, WireRespon
 /// The names of the interceptors that work in process.
 pub fn core_names() -> impl Iterator<Item = &'static str> {
     kinds::KINDS.iter().map(|kind| kind.name())
+}
+
+/// The headers by which the senders that interceptors know name a delivery, the same when they send it again.
+pub(crate) fn delivery_headers() -> impl Iterator<Item = &'static str> {
+    kinds::KINDS.iter().flat_map(|kind| kind.delivery_headers()).copied()
+}
+
+/// The headers in which the senders that interceptors know present a key itself.
+pub(crate) fn token_headers() -> impl Iterator<Item = &'static str> {
+    kinds::KINDS.iter().filter_map(|kind| kind.token_header())
 }
 
 /// The interceptors whose parameter `eventTypes` is compared with a header, each with that header.

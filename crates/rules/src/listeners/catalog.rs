@@ -11,9 +11,9 @@ use trigger_api::triggers::{
 use trigger_core::ObjectKey;
 use trigger_expr::params::Param;
 
-use super::ListenerObject;
-use super::error::{missing, unreadable};
+use super::error::{missing, unreadable, unseen};
 use super::trigger::Template;
+use super::{ListenerGaps, ListenerObject};
 use crate::interceptors::{Address, AddressError, Origin};
 use crate::limits::{LARGEST_LISTENER_OBJECTS, MOST_LISTENER_OBJECTS};
 use crate::rule_error::RuleError;
@@ -26,6 +26,8 @@ pub(super) struct Catalog {
     objects: BTreeMap<ListenerObject, Stored>,
     /// The objects of each namespace, and their bytes of JSON.
     weights: HashMap<Arc<str>, Weight>,
+    /// Which of them are not known.
+    gaps: Arc<ListenerGaps>,
 }
 
 /// An object that can be read.
@@ -90,6 +92,11 @@ impl Catalog {
         result
     }
 
+    /// Notes which objects are not known.
+    pub(super) fn note_gaps(&mut self, gaps: Arc<ListenerGaps>) {
+        self.gaps = gaps;
+    }
+
     /// Forgets an object.
     pub(super) fn remove(&mut self, id: &ListenerObject) {
         let Some(stored) = self.objects.remove(id) else { return };
@@ -114,7 +121,11 @@ impl Catalog {
 
     /// The error of a reference to an object that does not exist, or cannot be read. `words` are Tekton's.
     pub(super) fn missing(&self, words: impl fmt::Display, id: &ListenerObject) -> RuleError {
-        let is_unreadable = self.objects.get(id).is_some_and(|stored| stored.object.is_err());
+        let stored = self.objects.get(id);
+        if let (None, Some(reason)) = (stored, self.gaps.kinds.get(&id.kind)) {
+            return unseen(words, id, reason);
+        }
+        let is_unreadable = stored.is_some_and(|stored| stored.object.is_err());
         missing(words, id, is_unreadable)
     }
 

@@ -9,7 +9,7 @@ use trigger_expr::params::Resolved;
 use super::listener::{Listener, ListenerGroup};
 use super::trigger::ListenerTrigger;
 use super::trigger_index::TriggerPlace;
-use crate::interceptors::{Answers, Ask, Chain, Record, State, Step};
+use crate::interceptors::{Answers, Ask, AskKey, Chain, Record, State, Step};
 use crate::rule_error::RuleError;
 
 /// Names one run of a trigger, or of the interceptors of a group, among all of a listener. It does not change with entries
@@ -115,6 +115,11 @@ impl RunId {
         hash | 1 << 31
     }
 
+    /// The run whose text this is, as it was stored.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// Its text, such as `trigger/team-a/release`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -125,6 +130,16 @@ impl ListenerAnswers {
     /// Adds an answer to a question. The first one stands.
     pub fn add(&mut self, run: &RunId, ask: &Ask, answer: crate::interceptors::Answer) {
         self.0.entry(run.clone()).or_default().add(ask.key.clone(), answer);
+    }
+
+    /// Adds an answer that was stored under its key. The first one stands.
+    pub fn add_stored(&mut self, run: RunId, key: AskKey, answer: crate::interceptors::Answer) {
+        self.0.entry(run).or_default().add(key, answer);
+    }
+
+    /// The answer to a question of a run, if it is known.
+    pub fn get(&self, run: &RunId, key: &AskKey) -> Option<&crate::interceptors::Answer> {
+        self.of(run).get(key)
     }
 
     /// The answers of a run.

@@ -48,6 +48,11 @@ pub(super) fn missing(words: impl fmt::Display, object: &ListenerObject, is_unre
     RuleError::new("TriggerMissingReference", message)
 }
 
+/// A reference to an object of a kind that cannot be seen, for a reason that is a sentence. `words` are Tekton's.
+pub(super) fn unseen(words: impl fmt::Display, object: &ListenerObject, reason: &str) -> RuleError {
+    RuleError::new("TriggerMissingReference", format!("{words}: the {object} is not known: {reason}"))
+}
+
 /// An object that is not in the form of its kind.
 pub(super) fn unreadable(error: impl fmt::Display) -> RuleError {
     RuleError::new("TriggerUnreadableObject", format!("the object cannot be read: {error}"))

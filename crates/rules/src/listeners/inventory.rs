@@ -8,7 +8,7 @@ use trigger_core::ObjectKey;
 
 use super::error::ObjectErrors;
 use super::writer::Writer;
-use super::{ListenerObject, ListenerSet};
+use super::{ListenerGaps, ListenerObject, ListenerSet};
 
 /// The listeners: fed with objects of the seven kinds, read as immutable snapshots.
 ///
@@ -51,7 +51,12 @@ impl ListenerInventory {
         self.write(|writer| writer.retain(kind, namespace, listed))
     }
 
-    /// Marks that all objects have been listed. From now on there are snapshots.
+    /// Notes which objects are not known. References to objects of a kind that cannot be seen say so.
+    pub fn note_gaps(&self, gaps: ListenerGaps) -> Vec<ObjectErrors> {
+        self.write(|writer| writer.note_gaps(gaps))
+    }
+
+    /// Marks that all objects have been listed, but for those in gaps that were noted. From now on there are snapshots.
     pub fn mark_synced(&self) {
         let mut guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         guard.1 = true;

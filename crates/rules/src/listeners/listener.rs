@@ -2,8 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::Vector;
+use serde_json::Value;
 use trigger_api::triggers::{EventListener, Kind};
-use trigger_core::ObjectKey;
+use trigger_core::{ObjectKey, ResourceRef};
 use trigger_expr::Headers;
 
 use super::ListenerObject;
@@ -34,6 +35,8 @@ pub struct Listener {
     pub(super) absent: Arc<BTreeSet<Arc<str>>>,
     /// Errors in the listener itself.
     pub(super) errors: Arc<[ListenerError]>,
+    /// The object, as it was read.
+    pub(super) object: Arc<EventListener>,
     /// Whether Triggers were left out because the listeners of the namespace select too many.
     pub(super) leaves_out: bool,
 }
@@ -54,7 +57,7 @@ pub struct ListenerGroup {
 
 impl Listener {
     /// A listener without its triggers.
-    pub(super) fn new(key: &ObjectKey, object: &EventListener) -> Self {
+    pub(super) fn new(key: &ObjectKey, object: &Arc<EventListener>) -> Self {
         let spec = &object.spec;
         let pods = spec.resources.as_ref().and_then(|resources| {
             resources.pointer("/kubernetesResource/spec/template/spec/serviceAccountName")?.as_str()
@@ -69,8 +72,19 @@ impl Listener {
             groups: Vector::new(),
             absent: Arc::default(),
             errors: Arc::default(),
+            object: Arc::clone(object),
             leaves_out: false,
         }
+    }
+
+    /// Its identity.
+    pub fn resource(&self) -> ResourceRef {
+        Self::resource_of(&self.key)
+    }
+
+    /// The identity of the listener called so.
+    pub fn resource_of(key: &ObjectKey) -> ResourceRef {
+        ListenerObject { kind: Kind::EventListener, key: key.clone() }.resource()
     }
 
     /// The facts that its answers show.
@@ -102,34 +116,53 @@ impl Listener {
         self.groups.iter()
     }
 
+    /// `metadata.generation` of the object.
+    pub fn generation(&self) -> Option<i64> {
+        self.object.metadata.generation
+    }
+
+    /// `status` of the object, as it was read.
+    pub fn object_status(&self) -> Option<&Value> {
+        self.object.status.as_ref()
+    }
+
     /// What keeps parts of it from working: its own errors, and those of its entries. The errors of Triggers are theirs.
     pub fn errors(&self) -> Vec<ListenerError> {
-        let object = ListenerObject { kind: Kind::EventListener, key: self.key.clone() };
-        let error = |path: String, error| ListenerError { object: object.clone(), path, error };
+        let mut errors = self.errors_beside_entries();
+        let entries = self.triggers.iter().take_while(|(place, _)| matches!(place, TriggerPlace::Entry(_)));
+        for (_, entry) in entries {
+            errors.extend(entry.errors().map(|broken| self.error(entry.path.clone(), broken.clone())));
+        }
+        bounded(errors)
+    }
+
+    /// Its own errors, without those of its entries.
+    pub(super) fn errors_beside_entries(&self) -> Vec<ListenerError> {
         let mut errors = self.errors.to_vec();
         for name in self.absent.iter() {
             let trigger =
                 ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
             let words = format!("Error getting Trigger {name} in Namespace {}", self.key.namespace);
-            errors.push(error("spec.triggers".to_owned(), missing(words, &trigger, false)));
+            errors.push(self.error("spec.triggers".to_owned(), missing(words, &trigger, false)));
         }
         if self.leaves_out {
             let message = format!(
                 "the listeners of the namespace select more than {MOST_SELECTED} Triggers together; the others do not run: \
                  narrow the selectors"
             );
-            errors.push(error(String::new(), RuleError::new("TriggerTooManySelected", message)));
+            errors.push(self.error(String::new(), RuleError::new("TriggerTooManySelected", message)));
         }
         for (place, group) in self.groups.iter().enumerate() {
             if let Err(broken) = &group.chain {
-                errors.push(error(format!("spec.triggerGroups[{place}]"), broken.clone()));
+                errors.push(self.error(format!("spec.triggerGroups[{place}]"), broken.clone()));
             }
         }
-        let entries = self.triggers.iter().take_while(|(place, _)| matches!(place, TriggerPlace::Entry(_)));
-        for (_, entry) in entries {
-            errors.extend(entry.errors().map(|broken| error(entry.path.clone(), broken.clone())));
-        }
-        bounded(errors)
+        errors
+    }
+
+    fn error(&self, path: String, error: RuleError) -> ListenerError {
+        let object = ListenerObject { kind: Kind::EventListener, key: self.key.clone() };
+        ListenerError { object, path, error }
     }
 }
 

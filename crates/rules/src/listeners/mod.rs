@@ -4,12 +4,14 @@
 //!   copy. [`Listener`]: its settings, triggers and groups.
 //! - `catalog`: the objects themselves; each is decoded alone. `compile`, `compile_chain`: triggers made of them.
 //!   `writer`: only what refers to a changed object is compiled again.
+//! - [`ListenerGaps`]: the namespaces and kinds that could not be listed, and why.
 //! - `selection`: the Triggers that a listener or a group selects. `demand`, `trigger_index`: triggers found by what their
 //!   first interceptor demands, so that those that cannot match cost an event nothing.
 //! - [`ListenerError`]: what is broken, with the object that a person has to change. It goes away when what was missing
 //!   appears.
 //! - `decide`: the decisions of a listener on an event, with the questions that have to be answered first.
-//! - `answer`: what senders are told.
+//! - `answer`: what senders are told. `sender`: which of their headers name a delivery, and which must not be stored.
+//! - [`ListenerStatus`]: what the status of an EventListener says.
 //!
 //! A listener may select Triggers of other namespaces. Tekton leaves it to the rights of the listener's service account
 //! whether it can. Here the caller must ask for these rights before it runs a trigger whose namespace is not that of its
@@ -33,11 +35,14 @@ mod compile_chain;
 mod decide;
 mod demand;
 mod error;
+mod gaps;
 mod inventory;
 mod listener;
 mod listener_set;
 mod object;
 mod selection;
+mod sender;
+mod status;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -49,9 +54,12 @@ pub use self::decide::{
     GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, RunId, TriggerDecision, TriggerOutcome,
 };
 pub use self::error::{ListenerError, ObjectErrors};
+pub use self::gaps::ListenerGaps;
 pub use self::inventory::ListenerInventory;
 pub use self::listener::{Listener, ListenerGroup};
 pub use self::listener_set::ListenerSet;
 pub use self::object::ListenerObject;
+pub use self::sender::{credential_headers, event_name, sender_id};
+pub use self::status::{ListenerStatus, listener_path};
 pub use self::trigger::{Blueprint, ListenerTrigger, Template};
 pub use self::trigger_index::TriggerPlace;

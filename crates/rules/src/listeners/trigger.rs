@@ -62,6 +62,11 @@ pub struct Template {
 }
 
 impl ListenerTrigger {
+    /// Its namespace and name.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(Arc::clone(&self.namespace), Arc::clone(&self.name))
+    }
+
     /// The object that holds it, for Kubernetes Events and as the owner of its objects' names.
     pub fn subject(&self) -> Subject {
         Subject { resource: self.object.resource(), version: VERSION.into(), uid: self.uid.to_string() }

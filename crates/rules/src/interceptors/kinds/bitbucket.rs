@@ -32,6 +32,10 @@ impl CoreKind for Bitbucket {
         Some(HOOK.event)
     }
 
+    fn delivery_headers(&self) -> &'static [&'static str] {
+        &["X-Request-Uuid"]
+    }
+
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault> {
         Ok(Box::new(HookCheck::compile(HOOK, params, namespace)?))
     }

@@ -8,10 +8,12 @@ use crate::interceptors::params::Params;
 use crate::interceptors::secret_guard::GuardWords;
 use crate::interceptors::status::Code;
 
+const TOKEN: &str = "X-Gitlab-Token";
+
 const HOOK: Hook = Hook {
     kind: "gitlab",
     event: "X-Gitlab-Event",
-    scheme: Scheme::Token { header: "X-Gitlab-Token" },
+    scheme: Scheme::Token { header: TOKEN },
     words: GuardWords {
         missing: Code::INVALID_ARGUMENT,
         refused: Code::INVALID_ARGUMENT,
@@ -30,6 +32,14 @@ impl CoreKind for GitLab {
 
     fn event_header(&self) -> Option<&'static str> {
         Some(HOOK.event)
+    }
+
+    fn delivery_headers(&self) -> &'static [&'static str] {
+        &["X-Gitlab-Event-Uuid"]
+    }
+
+    fn token_header(&self) -> Option<&'static str> {
+        Some(TOKEN)
     }
 
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault> {

@@ -74,6 +74,51 @@ fn what_is_missing_is_an_error_of_the_trigger_until_it_appears() {
 }
 
 #[test]
+fn a_reference_to_a_kind_that_cannot_be_seen_says_why() {
+    let spec = json!({
+        "bindings": [{"ref": "shared", "kind": "ClusterTriggerBinding"}],
+        "template": {"spec": {}},
+        "interceptors": [{"ref": {"name": "cel"}, "params": [{"name": "filter", "value": "true"}]}],
+    });
+    let fixture =
+        Fixture::new([front(json!({"labelSelector": {}})), object(Kind::Trigger, "depot", "release", spec)]);
+    let reason: Arc<str> = "ClusterTriggerBindings may not be listed; bind the role".into();
+    let kinds =
+        [Kind::ClusterTriggerBinding, Kind::ClusterInterceptor].map(|kind| (kind, Arc::clone(&reason)));
+    let gaps = ListenerGaps { kinds: kinds.into(), ..ListenerGaps::default() };
+    let changed = texts(fixture.0.note_gaps(gaps.clone()));
+    assert_eq!(
+        one_error(&changed),
+        (
+            "Trigger depot/release",
+            "failed to resolve bindings: error getting ClusterTriggerBinding shared: the ClusterTriggerBinding shared is not \
+             known: ClusterTriggerBindings may not be listed; bind the role"
+        ),
+        "the core interceptors need no object"
+    );
+    assert!(fixture.0.note_gaps(gaps).is_empty(), "nothing has changed");
+    let changed = texts(fixture.0.note_gaps(ListenerGaps::default()));
+    assert!(one_error(&changed).1.contains("\"shared\" not found; create"), "{changed:?}");
+}
+
+#[test]
+fn a_namespace_that_cannot_be_seen_has_a_reason_and_the_others_have_none() {
+    let fixture = Fixture::new([trigger("depot", "release")]);
+    let unseen = |namespace| fixture.0.current().unwrap().unseen(namespace).map(ToString::to_string);
+    let reason = |text: &str| Some(Arc::from(text));
+    fixture.0.note_gaps(ListenerGaps {
+        unseen: [("harbour".into(), "no right".into())].into(),
+        ..ListenerGaps::default()
+    });
+    assert_eq!((unseen("harbour").as_deref(), unseen("depot")), (Some("no right"), None));
+    fixture.0.note_gaps(ListenerGaps { everywhere: reason("no right at all"), ..ListenerGaps::default() });
+    assert_eq!(unseen("depot").as_deref(), Some("no right at all"));
+    fixture.0.note_gaps(ListenerGaps { is_stale: true, ..ListenerGaps::default() });
+    assert_eq!(unseen("depot"), None, "what is known stays in force");
+    assert!(!fixture.0.current().unwrap().gaps().is_complete());
+}
+
+#[test]
 fn entries_name_their_place_and_a_missing_trigger_is_an_error_of_the_listener() {
     let entries = json!([
         {"triggerRef": "gone"},

@@ -3,6 +3,7 @@ mod candidates;
 mod changes;
 mod deciding;
 mod selecting;
+mod status;
 
 use std::collections::BTreeMap;
 

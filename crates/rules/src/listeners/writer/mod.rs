@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::Value;
-use trigger_api::triggers::{EventListener, Kind};
+use trigger_api::triggers::Kind;
 use trigger_core::ObjectKey;
 
 use super::catalog::Catalog;
@@ -17,7 +17,7 @@ use super::listener::{Listener, bounded};
 use super::selection::Selection;
 use super::trigger::ListenerTrigger;
 use super::trigger_index::TriggerPlace;
-use super::{ListenerObject, ListenerSet};
+use super::{ListenerGaps, ListenerObject, ListenerSet};
 use crate::rule_error::RuleError;
 
 /// The state behind the snapshots. A change costs what refers to the changed object, and no more.
@@ -76,7 +76,6 @@ struct Use {
 
 /// A listener with what selects its triggers.
 struct State {
-    object: Arc<EventListener>,
     /// The Triggers that entries refer to.
     referred: BTreeSet<Arc<str>>,
     selection: Selection,
@@ -136,6 +135,18 @@ impl Writer {
             .collect();
         for id in &gone {
             self.delete(id);
+        }
+    }
+
+    /// Notes which objects are not known, and compiles again what refers to objects of kinds for which that changes.
+    pub(super) fn note_gaps(&mut self, gaps: ListenerGaps) {
+        let gaps = Arc::new(gaps);
+        let before = std::mem::replace(&mut self.snapshot.gaps, Arc::clone(&gaps));
+        let changed = gaps.other_kinds(&before);
+        self.catalog.note_gaps(gaps);
+        let referred = self.users.keys().filter(|id| changed.contains(&id.kind));
+        for id in referred.cloned().collect::<Vec<_>>() {
+            self.update(&id);
         }
     }
 
@@ -224,7 +235,7 @@ impl Writer {
                 let place = TriggerPlace::Entry(*index);
                 let earlier = state.listener.triggers.get(&place).filter(|_| keeps_chain);
                 let chain = earlier.map(|earlier| earlier.chain.clone());
-                let object = Arc::clone(&state.object);
+                let object = Arc::clone(&state.listener.object);
                 let compiled = self.compile_entry(listener, &object, *index, chain);
                 if let (Some(compiled), Some(state)) = (compiled, self.listeners.get_mut(listener)) {
                     state.listener.triggers.insert(&place, compiled);
@@ -233,7 +244,7 @@ impl Writer {
             }
             User::Group(listener, index) => {
                 let Some(state) = self.listeners.get(listener) else { return };
-                let object = Arc::clone(&state.object);
+                let object = Arc::clone(&state.listener.object);
                 let chain = self.compile_group(listener, &object, *index);
                 let Some(state) = self.listeners.get_mut(listener) else { return };
                 if let Some(group) = state.listener.groups.get_mut(*index as usize) {

@@ -44,7 +44,6 @@ impl Writer {
             selection: Selection::nothing(),
             groups: Vec::new(),
             listener: Listener::new(key, &object),
-            object: Arc::clone(&object),
         };
         for (index, entry) in (0..).zip(&object.spec.triggers) {
             if let Some(name) = &entry.trigger_ref {
@@ -207,7 +206,7 @@ impl Writer {
 
     fn remove_listener(&mut self, key: &ObjectKey) {
         let Some(state) = self.listeners.remove(key) else { return };
-        for index in (0..).take(state.object.spec.triggers.len()) {
+        for index in (0..).take(state.listener.object.spec.triggers.len()) {
             self.unregister(&User::Entry(key.clone(), index));
         }
         for index in (0..).take(state.groups.len()) {

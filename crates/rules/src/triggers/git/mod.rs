@@ -83,7 +83,8 @@ impl TriggerKind for Git {
             // Nothing can be built because of a ping.
             Event::Git(GitEvent { kind: GitEventKind::Ping, .. })
             | Event::PipelineRun(_)
-            | Event::Image(_) => Vec::new(),
+            | Event::Image(_)
+            | Event::Webhook(_) => Vec::new(),
             Event::Git(event) => self.lookup_repository(&event.repository.names),
         }
     }

@@ -67,6 +67,11 @@ impl CoreKind for GitHub {
         Some(EVENT)
     }
 
+    /// Gitea, Forgejo and Gogs send their own beside the signature of GitHub.
+    fn delivery_headers(&self) -> &'static [&'static str] {
+        &["X-Github-Delivery", "X-Gitea-Delivery", "X-Forgejo-Delivery", "X-Gogs-Delivery"]
+    }
+
     fn compile(&self, params: Params<'_>, namespace: &str) -> Result<Box<dyn Interceptor>, CompileFault> {
         Ok(Box::new(GitHubInterceptor {
             hook: HookCheck::compile(HOOK, params, namespace)?,
