@@ -43,7 +43,7 @@ impl Selector {
         let events = || {
             events.iter().filter_map(|(_, event)| match event {
                 Event::Git(event) => Some(event),
-                Event::PipelineRun(_) | Event::Image(_) => None,
+                Event::PipelineRun(_) | Event::Image(_) | Event::Webhook(_) => None,
             })
         };
         Self {

@@ -166,7 +166,11 @@ fn exchange(realm: Url, bearer: &Bearer, identity: &str) -> HttpRequest {
         (ACCEPT, HeaderValue::from_static("application/json")),
         (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
     ]);
-    HttpRequest { headers, body: Some(form.finish().into_bytes().into()), ..HttpRequest::new(Method::POST, realm) }
+    HttpRequest {
+        headers,
+        body: Some(form.finish().into_bytes().into()),
+        ..HttpRequest::new(Method::POST, realm)
+    }
 }
 
 /// A header value that is marked sensitive.

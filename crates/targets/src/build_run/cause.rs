@@ -40,6 +40,8 @@ pub(super) fn annotations(request: &Request<'_>) -> BTreeMap<String, String> {
             set(annotations::OWNED_BY_PIPELINE_RUN, &event.run.name);
         }
         Event::Image(event) => of_images(&matched(event, request), &mut set),
+        // No rule of a Build waits for a listener.
+        Event::Webhook(_) => {}
     }
     found
 }
@@ -93,6 +95,7 @@ pub(super) fn sentence(request: &Request<'_>) -> String {
         Event::Git(event) => git_sentence(event),
         Event::PipelineRun(event) => pipeline_sentence(event),
         Event::Image(event) => image_sentence(&matched(event, request)),
+        Event::Webhook(event) => format!("Request to the listener {}", event.listener),
     };
     let mut sentence = format!("{what} matched rule \"{}\"", cut(&request.cause.name));
     for (place, cause) in request.also.iter().enumerate() {
