@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
-use trigger_core::{Cause, Delivery, Events, Facts, ResourceRef};
+use trigger_core::{Cause, Delivery, Event, Events, Facts, ResourceRef};
 use trigger_journal::{
     ClaimedDelivery, ConditionRecord, DecisionRecord, JournalError, LaunchRecord, Notebook, Queue,
 };
@@ -18,10 +18,11 @@ use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
 use crate::deleted::{Lookup, leave_out_deleted};
 use crate::facts::{FactSource, decide_with};
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
+use crate::listeners::{self, ListenerDecisions, ListenerTools};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::owner_warnings::{MOST_WARNED, OwnerWarnings};
-use crate::record;
+use crate::planned::{Decisions, Planned};
 use crate::render_turns::RenderTurns;
 use crate::same_push::{PushTurns, skip_repeated};
 use crate::sources::{SourceError, payload_of};
@@ -61,6 +62,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) push_turns: &'a PushTurns,
     pub(crate) payload_turns: &'a Semaphore,
     pub(crate) facts: &'a dyn FactSource,
+    pub(crate) listeners: ListenerTools<'a>,
     pub(crate) launcher: &'a dyn Launcher,
     pub(crate) warnings: &'a dyn OwnerWarnings,
     pub(crate) limiter: &'a NamespaceLimiter,
@@ -102,24 +104,18 @@ pub(crate) async fn attempt(
         Ok(events) => events,
         Err(error) => return ended_early(None, Some(error_chain(&error))),
     };
-    let mut facts = claimed.facts.clone();
-    let decided = decide(claimed, &stored, &events, &mut facts, tools, &deadlines).await;
+    let planned = match events.first() {
+        Some(Event::Webhook(_)) => plan_listener(claimed, events, tools, &deadlines).boxed().await,
+        _ => plan_rules(claimed, events, &stored, tools, &deadlines).await,
+    };
     drop(stored);
     release();
-    let mut decided = match decided {
-        Ok(decided) => decided,
+    let Planned { mut decisions, plans, errors, undecidable, open, waits_for_secret } = match planned {
+        Ok(planned) => planned,
         Err(error) => return ended_early(Some(error_chain(&error)), None),
     };
-    let repeated = skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await;
-    if let Err(error) = repeated {
-        return ended_early(Some(error_chain(&error)), None);
-    }
-    warn_of_moves(&decided, tools);
-    let (plans, unrendered) = plans(claimed, &events, &facts, &decided).await;
-    let undecided = decided.iter().flat_map(|decided| &decided.needs).next();
-    let undecided = undecided.map(|_| "a rule asks for further facts without end".to_owned());
     let mut attempt = Attempt {
-        permanent: unrendered.first().map(|error| error_chain(error)).or(undecided),
+        permanent: errors.first().map(|error| error_chain(error)).or(undecidable),
         launches: done,
         ..Attempt::default()
     };
@@ -131,17 +127,75 @@ pub(crate) async fn attempt(
         let (launcher, until) = (tools.launcher, deadlines.of_call());
         let lookup = Lookup { launcher, until, abort: &deadlines.abort };
         let started = existing.iter().map(|plan| plan.target_key()).collect();
-        attempt.retryable = leave_out_deleted(&mut decided, &mut due, &started, lookup).await;
+        attempt.retryable = leave_out_deleted(&mut decisions, &mut due, &started, lookup).await;
     }
-    for (outcome, rules) in record::outcomes(&decided) {
+    for (outcome, rules) in decisions.outcomes() {
         tools.metrics.decided(outcome, rules);
     }
-    attempt.decisions = record::decisions(&decided, &plans);
+    attempt.decisions = decisions.records(&plans);
     attempt.launch_all(due, tools, &deadlines).await;
     if attempt.retryable.is_none() {
         attempt.follow_up(&plans, tools, &deadlines).await;
     }
+    // An object that could not be created is not the fault of the Secret.
+    attempt.waits = waits_for_secret && attempt.retryable.is_none();
+    attempt.retryable = attempt.retryable.or(open);
     attempt
+}
+
+/// Decides by the rules of Builds. The body is read only if a filter asks for it.
+async fn plan_rules(
+    claimed: &ClaimedDelivery,
+    events: Events,
+    stored: &Delivery,
+    tools: Tools<'_>,
+    deadlines: &Deadlines,
+) -> Result<Planned, JournalError> {
+    let mut facts = claimed.facts.clone();
+    let mut decided = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
+    skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await?;
+    warn_of_moves(&decided, tools);
+    let (plans, errors) = plans(claimed, &events, &facts, &decided).await;
+    let is_undecided = decided.iter().any(|decided| !decided.needs.is_empty());
+    Ok(Planned {
+        decisions: Decisions::Rules(decided),
+        plans,
+        errors,
+        undecidable: is_undecided.then(|| "a rule asks for further facts without end".to_owned()),
+        open: None,
+        waits_for_secret: false,
+    })
+}
+
+/// Decides by the triggers of a listener. Answers are stored before anything is launched with them.
+async fn plan_listener(
+    claimed: &ClaimedDelivery,
+    events: Events,
+    tools: Tools<'_>,
+    deadlines: &Deadlines,
+) -> Result<Planned, JournalError> {
+    let mut planned = Planned {
+        decisions: Decisions::Listener(ListenerDecisions::default()),
+        plans: Vec::new(),
+        errors: Vec::new(),
+        undecidable: None,
+        open: None,
+        waits_for_secret: false,
+    };
+    // A delivery to a listener has one event.
+    let Some(Event::Webhook(event)) = events.first() else { return Ok(planned) };
+    let Delivery { id, replay, .. } = &claimed.delivery;
+    let subject =
+        listeners::Subject { event, id, replay: replay.as_ref(), verification: &claimed.verification };
+    let mut facts = claimed.facts.clone();
+    let plan = listeners::plan(subject, &mut facts, tools.listeners, deadlines.of_call()).await;
+    if plan.has_new_facts {
+        tools.queue.record_facts(claimed.token.clone(), facts).await?;
+    }
+    planned.decisions = Decisions::Listener(plan.decisions);
+    (planned.plans, planned.errors) = (plan.plans, plan.errors);
+    (planned.open, planned.waits_for_secret) = (plan.open, plan.waits_for_secret);
+    Ok(planned)
 }
 
 /// Decides, and stores the facts that were gathered for it before anything is launched with them. The payload is read only

@@ -4,10 +4,10 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use trigger_rules::{Decided, Decision, Outcome};
 use trigger_targets::{Plan, Subject, TargetKey};
 
 use crate::launcher::{LaunchError, Launcher, Retry};
+use crate::planned::Decisions;
 
 /// How many targets of one delivery are looked for side by side, as many as are created.
 const SIDE_BY_SIDE: usize = 16;
@@ -28,7 +28,7 @@ pub(crate) struct Lookup<'a> {
 ///
 /// Plans whose target cannot be looked for are left for the next attempt, of which the reason is returned.
 pub(crate) async fn leave_out_deleted(
-    decided: &mut [Decided],
+    decisions: &mut Decisions,
     due: &mut Vec<&Plan>,
     started: &HashSet<TargetKey<'_>>,
     lookup: Lookup<'_>,
@@ -49,13 +49,7 @@ pub(crate) async fn leave_out_deleted(
         left_out.insert(subject.resource);
     }
     due.retain(|plan| !left_out.contains(&plan.subject.resource));
-    let has_run = |decision: &Decision| started.contains(&TargetKey::whole(&decision.target.resource));
-    decided
-        .iter_mut()
-        .flat_map(|decided| &mut decided.decisions)
-        .filter(|decision| deleted.contains(&decision.target.resource) && !has_run(decision))
-        .filter(|decision| !matches!(decision.outcome, Outcome::Skipped(_)))
-        .for_each(Decision::skip_deleted);
+    decisions.skip_deleted(&deleted, started);
     unchecked
 }
 
@@ -123,7 +117,8 @@ mod tests {
         let until = Instant::now() + std::time::Duration::from_secs(9);
         let lookup = Lookup { launcher: &Cluster, until, abort: &abort };
         let started = plans.iter().map(Plan::target_key).collect();
-        let unchecked = leave_out_deleted(&mut [], &mut due, &started, lookup).await;
+        let unchecked =
+            leave_out_deleted(&mut Decisions::Rules(Vec::new()), &mut due, &started, lookup).await;
         let left: Vec<_> = due.iter().map(|plan| plan.subject.resource.to_string()).collect();
         assert_eq!(left, ["EventListener team-a/web", "Trigger team-a/release"]);
         let reason = unchecked.unwrap();

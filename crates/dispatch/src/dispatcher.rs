@@ -12,12 +12,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 use trigger_core::{TraceParent, Verification};
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
+use trigger_rules::listeners::ListenerInventory;
 use trigger_rules::{Inventory, RuleSet};
-use trigger_runtime::{Backoff, Secrets, error_chain};
+use trigger_runtime::{Backoff, ListenerRights, Secrets, error_chain};
 
 use crate::attempt::{Attempt, Deadlines, PAYLOADS_AT_ONCE, Tools, attempt};
 use crate::facts::FactSource;
 use crate::launcher::Launcher;
+use crate::listeners::{AnswerSource, ListenerTools};
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::owner_warnings::OwnerWarnings;
@@ -39,6 +41,7 @@ pub struct Dispatcher {
     facts: Arc<dyn FactSource>,
     secrets: Arc<dyn Secrets>,
     warnings: Arc<dyn OwnerWarnings>,
+    listeners: ListenerParts,
     settings: Settings,
     metrics: Metrics,
     limiter: NamespaceLimiter,
@@ -104,6 +107,19 @@ pub struct DispatcherParts {
     pub secrets: Arc<dyn Secrets>,
     /// Warns people that deliveries wait.
     pub warnings: Arc<dyn OwnerWarnings>,
+    /// What deliveries to listeners need.
+    pub listeners: ListenerParts,
+}
+
+/// The services that deliveries to listeners need.
+#[derive(Clone)]
+pub struct ListenerParts {
+    /// The listeners.
+    pub inventory: Arc<ListenerInventory>,
+    /// Answers what their interceptors ask of other servers.
+    pub answers: Arc<dyn AnswerSource>,
+    /// Says which Triggers of other namespaces they may run.
+    pub rights: Arc<dyn ListenerRights>,
 }
 
 /// How the dispatcher works.
@@ -161,7 +177,7 @@ impl Default for Settings {
 impl Dispatcher {
     /// A dispatcher over these parts.
     pub fn new(parts: DispatcherParts, settings: Settings, metrics: Metrics) -> Self {
-        let DispatcherParts { journal, inventory, launcher, facts, secrets, warnings } = parts;
+        let DispatcherParts { journal, inventory, launcher, facts, secrets, warnings, listeners } = parts;
         let limiter = NamespaceLimiter::new(settings.image_run_rate);
         Self {
             journal,
@@ -170,6 +186,7 @@ impl Dispatcher {
             facts,
             secrets,
             warnings,
+            listeners,
             settings,
             metrics,
             limiter,
@@ -346,6 +363,13 @@ impl Dispatcher {
             push_turns: &self.push_turns,
             payload_turns: &self.payload_turns,
             facts: self.facts.as_ref(),
+            listeners: ListenerTools {
+                inventory: &self.listeners.inventory,
+                secrets: self.secrets.as_ref(),
+                answers: self.listeners.answers.as_ref(),
+                rights: self.listeners.rights.as_ref(),
+                payload_turns: &self.payload_turns,
+            },
             launcher: self.launcher.as_ref(),
             warnings: self.warnings.as_ref(),
             limiter: &self.limiter,
@@ -364,7 +388,7 @@ impl Dispatcher {
         rules: &RuleSet,
     ) -> Result<(), JournalError> {
         let (verification, unseen) = (&claimed.verification, &rules.coverage().unseen);
-        if unseen.is_empty() || verification.waiting.is_some() {
+        if unseen.is_empty() || verification.waiting.is_some() || verification.listener.is_some() {
             return Ok(());
         }
         if let Some(namespace) = awaited(verification, unseen, attempt.decisions.is_empty()) {

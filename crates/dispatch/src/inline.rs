@@ -53,10 +53,13 @@ impl InlineDecision {
         if !starts_nothing {
             return None;
         }
-        let outcomes = record::outcomes(&decided).collect();
-        let decisions = record::decisions(&decided, &[]);
+        Some(Self::of(record::decisions(&decided, &[]), record::outcomes(&decided).collect()))
+    }
+
+    /// Decisions that start nothing, and their outcomes, each with a number of rules.
+    pub(crate) fn of(decisions: Vec<DecisionRecord>, outcomes: Vec<(&'static str, u64)>) -> Self {
         record::log(&decisions, &[]);
-        Some(Self { decisions, counts: DecisionCounts(outcomes) })
+        Self { decisions, counts: DecisionCounts(outcomes) }
     }
 
     /// Why no rule fired: the nearest reasons, bounded, for a log line.

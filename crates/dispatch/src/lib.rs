@@ -12,9 +12,11 @@
 //! - `facts`: what rules cannot decide from the payload alone. A [`FactSource`] provides them.
 //! - `inline`: the decision at intake for deliveries that start nothing; they are stored and settled in one commit.
 //!   Most deliveries start nothing.
+//! - `listeners`: deliveries to listeners of Tekton, from the look before they are kept to their objects.
 //! - `why`: why a delivery started nothing, for its log line.
 //! - `same_push`: one run for one push, however many hooks deliver it.
 //! - `preview`: decisions without launches, for the admin API.
+//! - `planned`: the decisions of an attempt with their objects, of rules or of a listener.
 //! - `launcher`: [`Launcher`], what the loop needs of a cluster.
 //! - `pruner`: retention.
 //!
@@ -37,11 +39,13 @@ mod inline;
 mod key_error;
 mod launcher;
 mod limits;
+mod listeners;
 mod metrics;
 mod namespace_limiter;
 mod owner_warnings;
 #[cfg(test)]
 mod plan_fixture;
+mod planned;
 mod preview;
 mod pruner;
 mod record;
@@ -54,12 +58,15 @@ mod webhook_key;
 mod why;
 
 pub use arrivals::{DecideAgain, Stored, store_arrival};
-pub use dispatcher::{Dispatcher, DispatcherParts, Settings};
+pub use dispatcher::{Dispatcher, DispatcherParts, ListenerParts, Settings};
 pub use facts::{FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};
 pub use key_error::KeyError;
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use limits::LIMITS;
+pub use listeners::{
+    AcceptedRequest, AnswerSource, LISTENER, LISTENERS_PATH, ListenerRequest, Screened, TriedKey, screen,
+};
 pub use metrics::Metrics;
 pub use owner_warnings::OwnerWarnings;
 pub use preview::preview;

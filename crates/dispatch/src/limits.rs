@@ -3,6 +3,7 @@ use trigger_core::Limit;
 use crate::arrivals::MOST_FURTHER;
 use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
+use crate::listeners;
 use crate::render_turns::{MOST_LARGE, MOST_LARGE_OF_NAMESPACE};
 use crate::same_push::{MAX_PUSHES, MAX_TARGETS};
 use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
@@ -47,6 +48,26 @@ pub const LIMITS: &[Limit] = &[
         "runs wait for their turn",
     ),
     Limit::count("rounds of questions of a delivery", MOST_ROUNDS, "the rules that ask on are not decided"),
+    Limit::count(
+        "questions of the interceptors of a listener about one event",
+        listeners::MOST_ANSWERS,
+        "further ones are answered as unknown",
+    ),
+    Limit::count(
+        "rounds of questions of a delivery to a listener",
+        listeners::MOST_ROUNDS,
+        "the triggers that ask on are not decided",
+    ),
+    Limit::time(
+        "time for which a server that interceptors ask is asked again",
+        listeners::ANSWERS_WITHIN,
+        "its trigger stops",
+    ),
+    Limit::count(
+        "recorded decisions of a listener about one event",
+        listeners::MOST_RECORDED,
+        "further ones are counted; those that fire are recorded always",
+    ),
     Limit::count(
         "reasons in the log line of a delivery that started nothing",
         MAX_REASONS,

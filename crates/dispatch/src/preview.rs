@@ -1,9 +1,11 @@
-use trigger_core::{Delivery, Facts, Verification};
+use trigger_core::{Delivery, Event, Facts, Verification};
 use trigger_journal::DecisionRecord;
 use trigger_rules::RuleSet;
+use trigger_rules::listeners::ListenerSet;
 use trigger_runtime::error_chain;
 
 use crate::facts::decide_all;
+use crate::listeners;
 use crate::record;
 use crate::sources::{events_of, payload_of};
 
@@ -17,8 +19,12 @@ pub async fn preview(
     verification: &Verification,
     facts: &Facts,
     rules: &RuleSet,
+    known: &ListenerSet,
 ) -> Result<Vec<DecisionRecord>, String> {
     let events = events_of(delivery).map_err(|error| error_chain(&error))?;
+    if let Some(Event::Webhook(event)) = events.first() {
+        return Ok(listeners::preview(delivery, event, facts, known).records());
+    }
     let payload = payload_of(delivery);
     let decided = decide_all(&events, verification, facts, &payload, rules).await;
     Ok(record::decisions(&decided, &[]))

@@ -2,6 +2,7 @@
 //! compares the two.
 
 mod image;
+mod listener;
 mod pipeline_run;
 mod provider;
 
@@ -13,7 +14,8 @@ pub use self::pipeline_run::PipelineRunChange;
 pub use self::provider::webhook_payload;
 
 /// Every source of deliveries. Adding one is a file and a line here.
-static SOURCES: &[&dyn Source] = &[&provider::Providers, &pipeline_run::PipelineRuns, &image::Images];
+static SOURCES: &[&dyn Source] =
+    &[&provider::Providers, &pipeline_run::PipelineRuns, &image::Images, &listener::Listeners];
 
 /// A source of deliveries.
 trait Source: Send + Sync {
@@ -42,6 +44,9 @@ pub(crate) enum SourceError {
     /// It should be about images, and its body names no change.
     #[error("the body names no change of an image")]
     NoImage,
+    /// It should be for a listener, and its path names none.
+    #[error("the path names no listener")]
+    NoListener,
     /// Its payload cannot be read.
     #[error("the payload cannot be read")]
     Payload(#[from] PayloadError),

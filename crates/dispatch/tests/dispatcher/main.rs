@@ -25,16 +25,32 @@ use trigger_core::{
     Verifier, sign,
 };
 use trigger_dispatch::{
-    Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, Metrics, NoCredentials,
-    OwnerWarnings, Retry, Settings,
+    AnswerSource, Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, ListenerParts,
+    Metrics, NoCredentials, OwnerWarnings, Retry, Settings,
 };
 use trigger_journal::{AppendOutcome, History, Intake, Record, SqliteJournal, State, sqlite};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
+use trigger_rules::interceptors::{Answer, Ask};
 use trigger_rules::{Inventory, OwnerRules};
-use trigger_runtime::{Backoff, SecretData, SecretError, Secrets};
+use trigger_runtime::{AccessError, Backoff, ListenerRights, SecretData, SecretError, Secrets};
 use trigger_targets::{FollowUp, Plan, Subject};
 
 const KEY: &[u8] = b"key";
+
+/// For dispatchers without deliveries to listeners.
+struct NoListeners;
+
+impl AnswerSource for NoListeners {
+    fn answer<'a>(&'a self, _: &'a Ask, _: &'a str) -> BoxFuture<'a, Answer> {
+        unreachable!("no listener asks")
+    }
+}
+
+impl ListenerRights for NoListeners {
+    fn may_select<'a>(&'a self, _: &'a ObjectKey, _: &'a str) -> BoxFuture<'a, Result<bool, AccessError>> {
+        unreachable!("no listener selects")
+    }
+}
 
 /// Answers as it was told, per Build; what it was told nothing about is created once and exists then.
 #[derive(Default)]
@@ -170,6 +186,11 @@ impl World {
             facts: Arc::new(NoCredentials),
             secrets: Arc::clone(&script) as _,
             warnings: Arc::clone(&script) as _,
+            listeners: ListenerParts {
+                inventory: Arc::default(),
+                answers: Arc::new(NoListeners),
+                rights: Arc::new(NoListeners),
+            },
         };
         let dispatcher = Dispatcher::new(parts, settings, Metrics::default());
         let (synced, stop) = (watch::channel(false).0, CancellationToken::new());

@@ -1,0 +1,316 @@
+//! The decisions of an attempt at a delivery to a listener, and the objects that they create.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey, Ordinal, Replay, Verification, WebhookEvent};
+use trigger_rules::interceptors::{Answer, Ask, Question};
+use trigger_rules::listeners::{
+    Listener, ListenerDecided, ListenerInventory, ListenerSet, RunId, TriggerDecision, TriggerOutcome,
+};
+use trigger_runtime::{ListenerRights, Secrets};
+use trigger_targets::template::{self, FiredTrigger};
+use trigger_targets::{Plan, RenderError};
+
+use super::answers::{AnswerSource, Gathered};
+use super::record::{Firing, ListenerDecisions, name};
+use super::request::state_of;
+use super::secrets::check_secrets;
+
+/// The questions of one chain follow each other in so many rounds at most.
+pub(crate) const MOST_ROUNDS: usize = 32;
+/// How many questions of one delivery are asked side by side.
+const SIDE_BY_SIDE: usize = 16;
+/// A server that gives no answer is asked again for so long, from the receipt of the delivery. Then its trigger stops.
+pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_mins(10);
+/// The body of an event that is read beside any number of others, in bytes. Larger ones take turns.
+const SMALL_BODY: usize = 256 << 10;
+
+/// The services that decisions of listeners need.
+#[derive(Clone, Copy)]
+pub(crate) struct ListenerTools<'a> {
+    pub(crate) inventory: &'a ListenerInventory,
+    pub(crate) secrets: &'a dyn Secrets,
+    pub(crate) answers: &'a dyn AnswerSource,
+    pub(crate) rights: &'a dyn ListenerRights,
+    pub(crate) payload_turns: &'a Semaphore,
+}
+
+/// The event that is decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) event: &'a WebhookEvent,
+    pub(crate) id: &'a DeliveryId,
+    pub(crate) replay: Option<&'a Replay>,
+    pub(crate) verification: &'a Verification,
+}
+
+/// The decisions of a listener, with the objects to create.
+#[derive(Default)]
+pub(crate) struct ListenerPlan {
+    pub(crate) decisions: ListenerDecisions,
+    pub(crate) plans: Vec<Plan>,
+    /// The errors of triggers of which an object cannot be rendered. Those create nothing.
+    pub(crate) errors: Vec<RenderError>,
+    /// The reason, in a sentence, why a trigger is not decided yet. The delivery has to be tried again.
+    pub(crate) open: Option<String>,
+    /// Whether that is a Secret that cannot be read.
+    pub(crate) waits_for_secret: bool,
+    /// Whether answers were added to the facts.
+    pub(crate) has_new_facts: bool,
+}
+
+/// Decides an event, asking what its interceptors ask until `until`. Triggers do not depend on each other: those that are
+/// decided create their objects while others wait for an answer.
+pub(crate) async fn plan(
+    subject: Subject<'_>,
+    facts: &mut Facts,
+    tools: ListenerTools<'_>,
+    until: Instant,
+) -> ListenerPlan {
+    let key = &subject.event.listener;
+    let Some(listeners) = tools.inventory.current() else {
+        return ListenerPlan {
+            open: Some("the listeners are not known yet".to_owned()),
+            ..ListenerPlan::default()
+        };
+    };
+    let Some(listener) = listeners.listener(&key.namespace, &key.name) else {
+        return absent(&listeners, key);
+    };
+    let mut deciding =
+        Deciding { subject, listener, tools, gathered: Gathered::of(facts), waits: Vec::new() };
+    let decided = deciding.decide(until).await;
+    let mut plan = deciding.plan(&decided).await;
+    plan.has_new_facts = deciding.gathered.has_new;
+    plan
+}
+
+/// The decisions that today's listener would make with the facts that are stored. Nothing is asked.
+pub(crate) fn preview(
+    delivery: &Delivery,
+    event: &WebhookEvent,
+    facts: &Facts,
+    listeners: &ListenerSet,
+) -> ListenerDecisions {
+    let key = &event.listener;
+    let Some(listener) = listeners.listener(&key.namespace, &key.name) else {
+        return absent(listeners, key).decisions;
+    };
+    let mut facts = facts.clone();
+    let answers = Gathered::of(&mut facts).answers;
+    let decided = listener.decide(&state_of(event, &delivery.id), &answers);
+    let mut decisions = ListenerDecisions::default();
+    decisions.add_groups(listener, &decided.groups);
+    for decision in &decided.triggers {
+        decisions.add(decision, None);
+    }
+    for (run, _) in &decided.needs {
+        decisions.add_waiting(
+            listener.resource(),
+            run.as_str().to_owned(),
+            "it asks what was not asked yet".to_owned(),
+        );
+    }
+    decisions
+}
+
+/// The listener is gone, or of a namespace that cannot be watched now.
+fn absent(listeners: &ListenerSet, key: &ObjectKey) -> ListenerPlan {
+    if let Some(reason) = listeners.unseen(&key.namespace) {
+        return ListenerPlan { open: Some(reason.to_string()), ..ListenerPlan::default() };
+    }
+    let decisions = ListenerDecisions::of_absent(Listener::resource_of(key));
+    ListenerPlan { decisions, ..ListenerPlan::default() }
+}
+
+struct Deciding<'a> {
+    subject: Subject<'a>,
+    listener: &'a Arc<Listener>,
+    tools: ListenerTools<'a>,
+    gathered: Gathered<'a>,
+    waits: Vec<Wait>,
+}
+
+/// A question without an answer, which is asked again at the next attempt.
+struct Wait {
+    run: RunId,
+    ask: Ask,
+    reason: String,
+    is_secret: bool,
+}
+
+impl Deciding<'_> {
+    async fn decide(&mut self, until: Instant) -> ListenerDecided {
+        for _ in 0..MOST_ROUNDS {
+            let decided = self.decide_once().await;
+            let is_asked = |(run, ask): &&(RunId, Ask)| !self.waits_for(run, ask);
+            let asked: Vec<_> = decided.needs.iter().filter(is_asked).cloned().collect();
+            if asked.is_empty() {
+                return decided;
+            }
+            self.ask(&asked, until).await;
+        }
+        self.decide_once().await
+    }
+
+    /// Large bodies take turns: their JSON takes a multiple of their bytes. No turn is held while a server is asked.
+    async fn decide_once(&self) -> ListenerDecided {
+        let is_large = self.subject.event.body.len() > SMALL_BODY;
+        let _turn = if is_large { self.tools.payload_turns.acquire().await.ok() } else { None };
+        self.listener.decide(&state_of(self.subject.event, self.subject.id), &self.gathered.answers)
+    }
+
+    fn waits_for(&self, run: &RunId, ask: &Ask) -> bool {
+        self.waits.iter().any(|wait| wait.run == *run && wait.ask.key == ask.key)
+    }
+
+    async fn ask(&mut self, asked: &[(RunId, Ask)], until: Instant) {
+        let checks = asked.iter().filter_map(|(run, ask)| match &ask.question {
+            Question::Secret(check) => Some((run, ask, check)),
+            _ => None,
+        });
+        let checks: Vec<_> = checks.collect();
+        let answers = async {
+            let checks: Vec<_> = checks.iter().map(|(_, _, check)| *check).collect();
+            check_secrets(&checks, self.tools.secrets, until).await
+        };
+        let source = self.tools.answers;
+        let others = asked.iter().enumerate();
+        let others = others.filter(|(_, (_, ask))| !matches!(ask.question, Question::Secret(_)));
+        let others: Vec<_> = others.map(|(place, (_, ask))| answer(source, place, ask, until)).collect();
+        let others = stream::iter(others).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>();
+        let (answers, others) = tokio::join!(answers, others);
+        for ((run, ask, _), answer) in checks.into_iter().zip(answers) {
+            match answer {
+                Ok(answer) => self.gathered.add(run, ask, Answer::Secret(answer)),
+                Err(error) => self.wait(run, ask, error.to_string(), true),
+            }
+        }
+        let is_patient = self.is_patient();
+        for (place, answer) in others {
+            let Some((run, ask)) = asked.get(place) else { continue };
+            match answer {
+                Answer::Unknown(reason) if is_patient => self.wait(run, ask, reason, false),
+                answer => self.gathered.add(run, ask, answer),
+            }
+        }
+    }
+
+    fn wait(&mut self, run: &RunId, ask: &Ask, reason: String, is_secret: bool) {
+        self.waits.push(Wait { run: run.clone(), ask: ask.clone(), reason, is_secret });
+    }
+
+    /// Whether a server that gives no answer is asked again.
+    fn is_patient(&self) -> bool {
+        let age = Timestamp::now().duration_since(self.subject.event.at);
+        SignedDuration::try_from(ANSWERS_WITHIN).is_ok_and(|limit| age < limit)
+    }
+
+    async fn plan(&self, decided: &ListenerDecided) -> ListenerPlan {
+        let mut plan = ListenerPlan::default();
+        plan.decisions.add_groups(self.listener, &decided.groups);
+        for decision in &decided.triggers {
+            match self.firing(decision).await {
+                Ok(Some(Creation::Plans(plans))) => {
+                    plan.decisions.add(decision, Some(Firing::Creates(&plans)));
+                    plan.plans.extend(plans);
+                }
+                Ok(Some(Creation::Withheld(reason, message))) => {
+                    plan.decisions.add(decision, Some(Firing::Withheld(reason, message)));
+                }
+                Ok(None) => plan.decisions.add(decision, None),
+                Err(Undecided::Render(error)) => {
+                    let message = trigger_runtime::error_chain(&error);
+                    plan.decisions.add(decision, Some(Firing::Withheld("not-rendered", message)));
+                    plan.errors.push(error);
+                }
+                Err(Undecided::Later(message)) => {
+                    let owner = decision.trigger.object.resource();
+                    plan.decisions.add_waiting(owner, name(&decision.trigger), message.clone());
+                    plan.open.get_or_insert(message);
+                }
+            }
+        }
+        for (run, ask) in &decided.needs {
+            let wait = self.waits.iter().find(|wait| wait.run == *run && wait.ask.key == ask.key);
+            let message = wait.map_or("its interceptors ask without end", |wait| &wait.reason);
+            plan.waits_for_secret |= wait.is_some_and(|wait| wait.is_secret);
+            plan.decisions.add_waiting(self.listener.resource(), run.as_str().to_owned(), message.to_owned());
+            plan.open.get_or_insert_with(|| format!("{} waits: {message}", run.as_str()));
+        }
+        plan
+    }
+
+    /// What a trigger creates; `None` if it does not fire.
+    async fn firing(&self, decision: &TriggerDecision) -> Result<Option<Creation>, Undecided> {
+        let TriggerDecision { trigger, occurrence, outcome, .. } = decision;
+        let (TriggerOutcome::Fired(params), Ok(blueprint)) = (outcome, &trigger.blueprint) else {
+            return Ok(None);
+        };
+        if !self.subject.verification.admits(&trigger.namespace) {
+            let message = format!("the replay is restricted to other namespaces than {}", trigger.namespace);
+            return Ok(Some(Creation::Withheld("namespace-not-replayed", message)));
+        }
+        let account = &self.listener.service_account;
+        if trigger.namespace != self.listener.key.namespace {
+            match self.tools.rights.may_select(account, &trigger.namespace).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let message = format!(
+                        "the service account {account} of the listener may not list Triggers in the namespace {}: grant it \
+                         that, or give the namespace a listener of its own",
+                        trigger.namespace
+                    );
+                    return Ok(Some(Creation::Withheld("trigger-not-readable", message)));
+                }
+                Err(error) => return Err(Undecided::Later(error.to_string())),
+            }
+        }
+        let plans = template::plans(&FiredTrigger {
+            delivery: self.subject.id,
+            ordinal: Ordinal::FIRST,
+            replay: self.subject.replay,
+            listener: &self.listener.key,
+            owner: &trigger.subject(),
+            trigger: &trigger.key(),
+            occurrence: *occurrence,
+            run_as: trigger.service_account.as_ref().unwrap_or(account),
+            annotations: &[],
+            params: params.as_slice().into(),
+            resource_templates: Arc::clone(&blueprint.template.resource_templates),
+            old_escape: blueprint.template.old_escape,
+        });
+        plans.map(|plans| Some(Creation::Plans(plans))).map_err(Undecided::Render)
+    }
+}
+
+enum Creation {
+    Plans(Vec<Plan>),
+    Withheld(&'static str, String),
+}
+
+enum Undecided {
+    Render(RenderError),
+    Later(String),
+}
+
+/// The answer to the question at this place, which may take until `until`.
+fn answer<'a>(
+    source: &'a dyn AnswerSource,
+    place: usize,
+    ask: &'a Ask,
+    until: Instant,
+) -> BoxFuture<'a, (usize, Answer)> {
+    async move {
+        let late = || Answer::Unknown("no answer arrived in time".to_owned());
+        let answer = timeout_at(until, source.answer(ask, ask.key.namespace())).await;
+        (place, answer.unwrap_or_else(|_| late()))
+    }
+    .boxed()
+}

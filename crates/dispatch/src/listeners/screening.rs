@@ -1,0 +1,188 @@
+//! The look at a request to a listener before it is kept: whether a trigger accepts its sender, and whether it starts
+//! anything.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey};
+use trigger_expr::Headers;
+use trigger_rules::interceptors::{
+    Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck, State,
+};
+use trigger_rules::listeners::{Listener, ListenerDecided, RunId};
+use trigger_runtime::{SecretError, Secrets};
+
+use super::answers::Gathered;
+use super::record::ListenerDecisions;
+use super::request::ListenerRequest;
+use super::secrets::check_secrets;
+use crate::inline::InlineDecision;
+
+/// The questions for Secrets of one chain follow each other in so many rounds at most.
+const MOST_ROUNDS: usize = 16;
+
+/// The result of looking at a request before it is kept.
+pub enum Screened {
+    /// Every trigger that the request concerns authenticates senders, and no key verifies this one.
+    Unauthenticated {
+        /// The Secrets that were tried, each with the result.
+        tried: Vec<TriedKey>,
+    },
+    /// No key verifies it, and a Secret cannot be read now.
+    Unavailable {
+        /// The Secrets that were tried, each with the result.
+        tried: Vec<TriedKey>,
+    },
+    /// It is to be kept.
+    Accepted(Box<AcceptedRequest>),
+}
+
+/// A Secret, and whether its key verifies the sender.
+pub type TriedKey = (ObjectKey, Result<SecretAnswer, SecretError>);
+
+/// A request that is to be kept.
+pub struct AcceptedRequest {
+    /// The request as it is kept.
+    pub delivery: Delivery,
+    /// The answers of Secrets.
+    pub facts: Facts,
+    /// The decisions, if it starts nothing and nothing else has to be asked.
+    pub decided: Option<InlineDecision>,
+    /// Whether no key has verified the sender: it counts against the budget of open listeners.
+    pub is_open: bool,
+}
+
+/// Looks at a request. The Secrets that it concerns may take until `until`.
+pub async fn screen(
+    listener: &Listener,
+    request: ListenerRequest,
+    id: DeliveryId,
+    secrets: &dyn Secrets,
+    until: Instant,
+) -> Screened {
+    let mut facts = Facts::default();
+    let mut screening = Screening {
+        headers: &request.headers,
+        gathered: Gathered::of(&mut facts),
+        tried: Vec::new(),
+        presented: BTreeSet::new(),
+        left_open: Vec::new(),
+    };
+    let state = request.state(&id);
+    let decided = screening.decide(listener, &state, secrets, until).await;
+    let door = Door::of(listener, &request.headers);
+    let Screening { tried, presented, .. } = screening;
+    let is_verified = tried.iter().any(|(_, answer)| *answer == Ok(SecretAnswer::Verified));
+    if !is_verified && door.is_closed && !door.is_open {
+        let is_unavailable = tried.iter().any(|(_, answer)| answer.is_err());
+        return if is_unavailable {
+            Screened::Unavailable { tried }
+        } else {
+            Screened::Unauthenticated { tried }
+        };
+    }
+    let decided = ListenerDecisions::of_skipped(listener, &decided).map(ListenerDecisions::into_inline);
+    let delivery = request.into_delivery(id, &presented);
+    Screened::Accepted(Box::new(AcceptedRequest { delivery, facts, decided, is_open: !is_verified }))
+}
+
+struct Screening<'a> {
+    headers: &'a Headers,
+    gathered: Gathered<'a>,
+    tried: Vec<TriedKey>,
+    /// The canonical names of headers that present a key itself.
+    presented: BTreeSet<String>,
+    /// The questions that are left for the dispatcher: their Secret could not be read, and what is presented is kept.
+    left_open: Vec<(RunId, Ask)>,
+}
+
+impl Screening<'_> {
+    /// Decides, with the answers of the Secrets that the triggers ask for.
+    async fn decide(
+        &mut self,
+        listener: &Listener,
+        state: &State,
+        secrets: &dyn Secrets,
+        until: Instant,
+    ) -> ListenerDecided {
+        for _ in 0..MOST_ROUNDS {
+            let decided = listener.decide(state, &self.gathered.answers);
+            let asked = decided.needs.iter().filter_map(|(run, ask)| match &ask.question {
+                Question::Secret(check) if !self.is_left_open(run, ask) => Some((run, ask, check)),
+                _ => None,
+            });
+            let asked: Vec<_> = asked.collect();
+            if asked.is_empty() {
+                return decided;
+            }
+            let checks: Vec<_> = asked.iter().map(|(_, _, check)| *check).collect();
+            let answers = check_secrets(&checks, secrets, until).await;
+            for ((run, ask, check), answer) in asked.into_iter().zip(answers) {
+                self.note(run, ask, check, answer);
+            }
+        }
+        listener.decide(state, &self.gathered.answers)
+    }
+
+    fn is_left_open(&self, run: &RunId, ask: &Ask) -> bool {
+        self.left_open.iter().any(|(other, left)| other == run && left.key == ask.key)
+    }
+
+    fn note(
+        &mut self,
+        run: &RunId,
+        ask: &Ask,
+        check: &SecretCheck,
+        answer: Result<SecretAnswer, SecretError>,
+    ) {
+        let presenting =
+            self.headers.iter().filter(|(_, values)| values.iter().any(|value| check.is_presented_by(value)));
+        let presenting: Vec<_> = presenting.map(|(name, _)| name.to_owned()).collect();
+        match &answer {
+            Ok(answer) => self.gathered.add(run, ask, Answer::Secret(*answer)),
+            // What is presented is not kept, so the Secret is of no use later.
+            Err(error) if !presenting.is_empty() => {
+                let reason = format!("{error}, and the presented token is not kept; send the event again");
+                self.gathered.add(run, ask, Answer::Unknown(reason));
+            }
+            Err(_) => self.left_open.push((run.clone(), ask.clone())),
+        }
+        self.presented.extend(presenting);
+        self.tried.push((check.key.secret.clone(), answer));
+    }
+}
+
+/// Whether the triggers that a request concerns let anybody in.
+#[derive(Default)]
+struct Door {
+    /// One of them asks for no Secret.
+    is_open: bool,
+    /// One of them asks for a Secret.
+    is_closed: bool,
+}
+
+impl Door {
+    fn of(listener: &Listener, headers: &Headers) -> Self {
+        let mut door = Self::default();
+        for (_, trigger) in listener.candidates(headers) {
+            trigger.chain.iter().for_each(|chain| door.note(chain));
+        }
+        for group in listener.groups() {
+            let Ok(chain) = &group.chain else { continue };
+            let triggers = group.candidates(headers);
+            if chain.authentication() == Authentication::Open {
+                triggers.iter().flat_map(|(_, trigger)| &trigger.chain).for_each(|chain| door.note(chain));
+            } else if !triggers.is_empty() {
+                door.is_closed = true;
+            }
+        }
+        door
+    }
+
+    fn note(&mut self, chain: &Chain) {
+        match chain.authentication() {
+            Authentication::Open => self.is_open = true,
+            Authentication::Secret(_) | Authentication::Closed => self.is_closed = true,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The decisions of an attempt, with the objects that they create: by rules of Builds, or by a listener.
+
+use std::collections::HashSet;
+
+use trigger_core::ResourceRef;
+use trigger_journal::DecisionRecord;
+use trigger_rules::{Decided, Decision, Outcome};
+use trigger_targets::{Plan, RenderError, TargetKey};
+
+use crate::listeners::ListenerDecisions;
+use crate::record;
+
+/// What is decided about a delivery.
+pub(crate) struct Planned {
+    pub(crate) decisions: Decisions,
+    /// The objects to create, each once.
+    pub(crate) plans: Vec<Plan>,
+    /// The errors of what cannot be rendered. It creates nothing, and the others are created.
+    pub(crate) errors: Vec<RenderError>,
+    /// Why something cannot be decided at all, in a sentence.
+    pub(crate) undecidable: Option<String>,
+    /// Why something is not decided yet, in a sentence.
+    pub(crate) open: Option<String>,
+    /// Whether that is a Secret that cannot be read.
+    pub(crate) waits_for_secret: bool,
+}
+
+/// The decisions on a delivery, each of one family.
+pub(crate) enum Decisions {
+    /// Of rules, for each event.
+    Rules(Vec<Decided>),
+    /// Of the triggers of a listener.
+    Listener(ListenerDecisions),
+}
+
+impl Decisions {
+    /// Notes that these targets were deleted since the delivery arrived. What has a launch in `started` stays as it is.
+    pub(crate) fn skip_deleted(&mut self, deleted: &HashSet<ResourceRef>, started: &HashSet<TargetKey<'_>>) {
+        match self {
+            Self::Listener(decisions) => decisions.skip_deleted(deleted, started),
+            Self::Rules(decided) => {
+                let has_run =
+                    |decision: &Decision| started.contains(&TargetKey::whole(&decision.target.resource));
+                decided
+                    .iter_mut()
+                    .flat_map(|decided| &mut decided.decisions)
+                    .filter(|decision| deleted.contains(&decision.target.resource) && !has_run(decision))
+                    .filter(|decision| !matches!(decision.outcome, Outcome::Skipped(_)))
+                    .for_each(Decision::skip_deleted);
+            }
+        }
+    }
+
+    /// The outcomes, each with the number of rules.
+    pub(crate) fn outcomes(&self) -> Vec<(&'static str, u64)> {
+        match self {
+            Self::Rules(decided) => record::outcomes(decided).collect(),
+            Self::Listener(decisions) => decisions.outcomes().collect(),
+        }
+    }
+
+    /// The decisions as the journal keeps them. `plans` are the objects that they create.
+    pub(crate) fn records(&self, plans: &[Plan]) -> Vec<DecisionRecord> {
+        match self {
+            Self::Rules(decided) => record::decisions(decided, plans),
+            Self::Listener(decisions) => decisions.records(),
+        }
+    }
+}
