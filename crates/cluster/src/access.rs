@@ -10,10 +10,12 @@ use kube::{Api, Client};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use trigger_api::shipwright;
-use trigger_core::is_dns_label;
-use trigger_runtime::{Access, AccessError, Action, ExpiringMap, KeyedSemaphore, User};
+use trigger_api::triggers::{self, Kind};
+use trigger_core::{ObjectKey, is_dns_label};
+use trigger_runtime::{Access, AccessError, Action, ExpiringMap, KeyedSemaphore, ListenerRights, User};
 
 use crate::client::Connection;
+use crate::names;
 use crate::sentence::words;
 
 /// The API group of resources that exist in access reviews only.
@@ -33,18 +35,39 @@ const ACCOUNT_TTL: Duration = Duration::from_hours(1);
 /// The timeout of a review.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks the API server who a caller is (TokenReview) and what the caller may do (SubjectAccessReview).
+/// Asks the API server who a caller is (TokenReview), and what a caller or the service account of a listener may do
+/// (SubjectAccessReview).
 ///
 /// Tokens are not kept: results are cached under the SHA-256 of the token.
 pub struct AccessReviewer {
     client: Client,
     users: ExpiringMap<[u8; 32], Option<User>>,
-    rights: ExpiringMap<(User, Action, Option<Box<str>>), bool>,
+    rights: ExpiringMap<(User, Right, Option<Box<str>>), bool>,
     turns: KeyedSemaphore<Box<str>>,
     reviews: Semaphore,
     /// The accounts of the tokens that the API server accepted lately.
     accounts: ExpiringMap<[u8; 32], Box<str>>,
     new_tokens: Semaphore,
+}
+
+/// A right to do something with a kind of resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Right {
+    verb: &'static str,
+    /// In the plural.
+    resource: &'static str,
+    group: &'static str,
+}
+
+impl From<Action> for Right {
+    fn from(action: Action) -> Self {
+        let (verb, resource, group) = match action {
+            Action::Read => ("get", "builds", shipwright::GROUP),
+            Action::Replay => ("create", "buildruns", shipwright::GROUP),
+            Action::Administer => ("update", "loglevels", OWN_GROUP),
+        };
+        Self { verb, resource, group }
+    }
 }
 
 impl AccessReviewer {
@@ -93,12 +116,12 @@ impl AccessReviewer {
         Ok(user)
     }
 
-    async fn may(&self, user: &User, action: Action, namespace: Option<&str>) -> Result<bool, AccessError> {
+    async fn may(&self, user: &User, right: Right, namespace: Option<&str>) -> Result<bool, AccessError> {
         if namespace.is_some_and(|namespace| !is_dns_label(namespace)) {
             // There is no such namespace, and an empty name would stand for all.
             return Ok(false);
         }
-        let key = (user.clone(), action, namespace.map(Box::from));
+        let key = (user.clone(), right, namespace.map(Box::from));
         if let Some(known) = self.rights.get(&key, Instant::now()) {
             return Ok(known);
         }
@@ -107,11 +130,7 @@ impl AccessReviewer {
         if let Some(known) = self.rights.get(&key, Instant::now()) {
             return Ok(known);
         }
-        let (verb, resource, group) = match action {
-            Action::Read => ("get", "builds", shipwright::GROUP),
-            Action::Replay => ("create", "buildruns", shipwright::GROUP),
-            Action::Administer => ("update", "loglevels", OWN_GROUP),
-        };
+        let Right { verb, resource, group } = right;
         let attributes = ResourceAttributes {
             group: Some(group.to_owned()),
             // An empty namespace stands for all of them.
@@ -146,7 +165,25 @@ impl Access for AccessReviewer {
         action: Action,
         namespace: Option<&'a str>,
     ) -> BoxFuture<'a, Result<bool, AccessError>> {
-        self.may(user, action, namespace).boxed()
+        self.may(user, action.into(), namespace).boxed()
+    }
+}
+
+impl ListenerRights for AccessReviewer {
+    fn may_select<'a>(
+        &'a self,
+        account: &'a ObjectKey,
+        namespace: &'a str,
+    ) -> BoxFuture<'a, Result<bool, AccessError>> {
+        let right = Right { verb: "list", resource: Kind::Trigger.plural(), group: triggers::GROUP };
+        async move {
+            // There is no such service account, and a `:` in its name would make it another.
+            if !names::is_possible(account) {
+                return Ok(false);
+            }
+            self.may(&User::service_account(account), right, Some(namespace)).await
+        }
+        .boxed()
     }
 }
 
@@ -178,4 +215,68 @@ where
 
 fn fault(reason: String) -> AccessError {
     AccessError { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scripted_api::ScriptedApi;
+
+    /// An API server where only the service account `depot/clerk` may do anything, and that in `harbour`.
+    fn api() -> ScriptedApi {
+        ScriptedApi::new(|request| {
+            let spec = &request.body["spec"];
+            let is_allowed = spec["user"] == "system:serviceaccount:depot:clerk"
+                && spec["resourceAttributes"]["namespace"] == "harbour";
+            (201, json!({"metadata": {}, "spec": spec, "status": {"allowed": is_allowed}}))
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_selects_where_its_service_account_may_list_triggers() {
+        let api = api();
+        let reviewer = AccessReviewer::new(&Connection::of(api.client()));
+        let may = async |namespace: &str, name: &str, of: &str| {
+            reviewer.may_select(&ObjectKey::new(namespace, name), of).await.unwrap()
+        };
+        assert!(may("depot", "clerk", "harbour").await);
+        assert!(may("depot", "clerk", "harbour").await, "from the cache");
+        assert!(!may("depot", "clerk", "depot").await && !may("harbour", "clerk", "harbour").await);
+        let requests = api.requests();
+        assert_eq!(requests.len(), 3);
+        let groups = ["system:serviceaccounts", "system:serviceaccounts:depot", "system:authenticated"];
+        let attributes = json!({"group": "triggers.tekton.dev", "resource": "triggers", "verb": "list", "namespace": "harbour"});
+        let spec = json!({
+            "user": "system:serviceaccount:depot:clerk", "groups": groups, "resourceAttributes": attributes,
+        });
+        assert_eq!(requests[0].body["spec"], spec);
+
+        tokio::time::advance(REVIEW_TTL).await;
+        assert!(may("depot", "clerk", "harbour").await);
+        assert_eq!(api.requests().len(), 4, "a right may have been taken away");
+        for (namespace, name, of) in
+            [("depot", "clerk:x", "harbour"), ("", "clerk", "harbour"), ("depot", "clerk", "")]
+        {
+            assert!(!may(namespace, name, of).await, "{namespace} {name} {of}");
+        }
+        assert_eq!(api.requests().len(), 4, "what cannot exist is not asked about");
+    }
+
+    #[tokio::test]
+    async fn a_review_that_is_forbidden_is_an_error_with_the_remedy() {
+        let api = ScriptedApi::new(|_| {
+            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
+                "reason": "Forbidden", "message": "no"});
+            (403, status)
+        });
+        let reviewer = AccessReviewer::new(&Connection::of(api.client()));
+        let error = reviewer.may_select(&ObjectKey::new("depot", "clerk"), "harbour").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "access cannot be reviewed: this program may not create subjectaccessreviews: bind its service account to the \
+             ClusterRole system:auth-delegator"
+        );
+    }
 }

@@ -4,6 +4,7 @@
 //! An answer is permanent only if it is certain that the same request would get it again. All others may pass: a
 //! request that is repeated in vain costs a little, and a delivery that is given up is lost.
 
+use crate::missing_right::why_forbidden;
 use crate::sentence::words;
 
 /// An error of the API server, or of the connection to it.
@@ -39,8 +40,7 @@ impl Verdict {
 
 /// Ends the message of an object that the quota does not admit now. A quota that wants another object
 /// (`failed quota: ... must specify cpu`) does not admit it later either.
-const QUOTA_WAITS: [&str; 3] =
-    [": exceeded quota: ", ": status unknown for quota: ", ": insufficient quota "];
+const QUOTA_WAITS: [&str; 3] = ["exceeded quota: ", "status unknown for quota: ", "insufficient quota "];
 
 /// Parts of the messages of policies: of webhooks, and of ValidatingAdmissionPolicies.
 const DENIALS: [&str; 2] = [" denied the request", " denied request: "];
@@ -89,15 +89,13 @@ fn verdict(code: u16, message: &str) -> Verdict {
 
 /// The API server says 403 for rights, for quotas, and for everything that its admission plugins reject.
 fn forbidden(message: &str) -> Verdict {
-    if QUOTA_WAITS.iter().any(|part| message.contains(part)) {
-        return Verdict::MayBeAllowed;
-    }
-    let Some((_, why)) = message.split_once(" is forbidden: ") else { return Verdict::MayBeAllowed };
+    let Some(why) = why_forbidden(message) else { return Verdict::MayBeAllowed };
+    let waits_for_quota = QUOTA_WAITS.iter().any(|begin| why.starts_with(begin));
     // `User "..." cannot create resource "..." in API group "..."`, also for an impersonation.
     let is_right = why.starts_with("User ") && why.contains(" cannot ");
     // A plugin that has not read its objects yet.
     let is_starting = why.contains("not yet ready to handle request");
-    if is_right || is_starting { Verdict::MayBeAllowed } else { Verdict::Permanent }
+    if waits_for_quota || is_right || is_starting { Verdict::MayBeAllowed } else { Verdict::Permanent }
 }
 
 pub(crate) fn is_status(error: &kube::Error, code: u16) -> bool {
@@ -147,6 +145,8 @@ mod tests {
             (403, &format!("{runs}User \"a\" cannot create resource \"buildruns\""), MayBeAllowed),
             (403, &format!("{runs}not yet ready to handle request"), MayBeAllowed),
             (403, &format!("{runs}violates PodSecurity \"restricted:latest\""), Permanent),
+            // The name of an object is any text.
+            (403, "pods \"a is forbidden: exceeded quota: b\" is forbidden: violates PodSecurity", Permanent),
             (
                 403,
                 &format!("{runs}unable to create new content in namespace a because it is being terminated"),

@@ -92,6 +92,21 @@ impl Connection {
         Ok(Self { client, discovery, gate, config, metrics, clock, url })
     }
 
+    /// A connection to an API server of a test.
+    #[cfg(test)]
+    pub(crate) fn of(client: Client) -> Self {
+        let metrics = Metrics::default();
+        Self {
+            discovery: Discovery::new(client.clone()),
+            client,
+            gate: LaunchGate::new(metrics.clone()),
+            config: Config::new(http::Uri::from_static("http://localhost")),
+            metrics,
+            clock: ClusterClock::default(),
+            url: String::new(),
+        }
+    }
+
     /// A connection to the same API server that shares its metrics, its clock and the gate of launches with this one. Its
     /// background tasks run in the runtime in which this is called.
     pub fn apart(&self) -> Result<Self, ClientError> {

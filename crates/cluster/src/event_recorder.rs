@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use trigger_core::{ImageRef, ResourceRef};
+use trigger_core::{ImageRef, ObjectKey, ResourceRef};
 use trigger_dispatch::{KeyError, OwnerWarnings};
 use trigger_images::ImageWarnings;
 use trigger_rules::OwnerRules;
@@ -36,6 +36,9 @@ const BURST: f64 = 25.0;
 const PER_MINUTE: f64 = 6.0;
 /// The API server refuses longer notes.
 pub(crate) const LONGEST_NOTE: usize = 1000;
+
+/// The namespace of Events about objects without one: the API server allows no other.
+const OF_CLUSTER: &str = "default";
 
 /// The pauses after an Event that could not be written for an error that may pass. The others wait in the queue.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(250), longest: Duration::from_secs(2) };
@@ -164,11 +167,14 @@ fn about(build: &OwnerRules, warning: bool, reason: &'static str, note: String) 
 async fn write(client: &Client, report: ObjectEvent) {
     let now = Timestamp::now();
     let about = report.about;
-    if !names::is_possible(&about.resource.key) {
+    let namespace = match &**about.resource.namespace() {
+        "" => OF_CLUSTER,
+        namespace => namespace,
+    };
+    if !names::is_possible(&ObjectKey::new(namespace, Arc::clone(about.resource.name()))) {
         debug!(about = %about.resource, "there is no such object, so it gets no Event");
         return;
     }
-    let namespace = about.resource.namespace().as_ref();
     let name = event_name(&about, &report.reason, report.action, &report.note, report.related.as_ref());
     let event = Event {
         metadata: ObjectMeta {
@@ -244,7 +250,7 @@ fn reference(object: &ResourceRef, version: &str) -> ObjectReference {
     ObjectReference {
         api_version: Some(format!("{}{slash}{version}", object.group)),
         kind: Some(object.kind.to_string()),
-        namespace: Some(object.namespace().to_string()),
+        namespace: Some(object.namespace().to_string()).filter(|namespace| !namespace.is_empty()),
         name: Some(object.name().to_string()),
         ..ObjectReference::default()
     }
@@ -252,9 +258,31 @@ fn reference(object: &ResourceRef, version: &str) -> ObjectReference {
 
 #[cfg(test)]
 mod tests {
-    use trigger_core::ObjectKey;
-
     use super::*;
+    use crate::scripted_api::ScriptedApi;
+
+    #[tokio::test]
+    async fn an_event_about_an_object_without_a_namespace_is_in_the_default_one() {
+        let api = ScriptedApi::new(|_| (201, json!({"metadata": {}})));
+        let resource =
+            ResourceRef::new("triggers.tekton.dev", "ClusterInterceptor", ObjectKey::new("", "scan"));
+        let report = ObjectEvent {
+            about: Subject { resource, version: "v1alpha1".into(), uid: "1".to_owned() },
+            related: None,
+            warning: true,
+            reason: "TriggerUnreadableObject".into(),
+            action: "Compile",
+            note: "no".to_owned(),
+        };
+        write(&api.client(), report).await;
+        let [request] = &api.requests()[..] else { panic!("{:?}", api.requests()) };
+        assert_eq!(request.path, "/apis/events.k8s.io/v1/namespaces/default/events");
+        assert_eq!(request.body["metadata"]["namespace"], "default");
+        assert_eq!(
+            (&request.body["regarding"]["name"], &request.body["regarding"]["namespace"]),
+            (&json!("scan"), &Value::Null)
+        );
+    }
 
     #[test]
     fn equal_events_have_one_name_and_others_have_another() {

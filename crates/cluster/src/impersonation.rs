@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, Request};
 use trigger_core::ObjectKey;
+use trigger_runtime::User;
 
 use crate::names;
 
@@ -24,7 +25,7 @@ pub(crate) fn run_as(
 
 /// The user name of a service account.
 pub(crate) fn user_name(account: &ObjectKey) -> String {
-    format!("system:serviceaccount:{}:{}", account.namespace, account.name)
+    User::service_account(account).name
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The only crate that names a Kubernetes client.
 //!
-//! - `feeds/`: Builds into the inventory; `pipeline_runs/` into the journal, `images/` into the image tracker.
+//! - `feeds/`: Builds into the inventory, objects of Tekton Triggers into that of listeners; `pipeline_runs/` into the journal, `images/` into the image tracker.
 //! - [`KubeLauncher`] creates objects, whose plural `discovery` finds; `follow_up` annotates what started them.
 //!   `launch_gate` has intake go first. `impersonation` sends requests as a service account, and `missing_right` has the
 //!   remedy for a right that the account or the program lacks.
@@ -9,6 +9,7 @@
 //! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
 //! - `leader/`: [`LeaseElector`]; `leader/election.rs` is the election without I/O.
 //! - `retention/`: [`keep_limits`] lets runs expire that embed the spec of a Build with limits.
+//! - `listener_status/`: [`ListenerStatusWriter`] writes the status of EventListeners, in place of Tekton's controller.
 //! - `tasks/`: the controller that observes and does what `trigger-tasks` decides.
 //! - `sentence`: errors of the API server as people read them.
 //! - `client` and `connector`: the client of kube's own layers, with TCP keep-alive and HTTP proxies.
@@ -59,6 +60,7 @@ mod launch_gate;
 mod launcher;
 mod leader;
 mod limits;
+mod listener_status;
 mod metrics;
 mod metrics_layer;
 mod missing_right;
@@ -82,11 +84,14 @@ pub use client::{ClientError, Connection, connect};
 pub use conditions::ConditionWriter;
 pub use connector::is_loopback;
 pub use event_recorder::{EventRecorder, ObjectEvent};
-pub use feeds::{BuildWatch, Scope, list_builds, list_tekton_triggers, watch_builds};
+pub use feeds::{
+    BuildWatch, ListenerWatch, Scope, list_builds, list_tekton_triggers, watch_builds, watch_listeners,
+};
 pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;
 pub use leader::{LeaseElector, LeasePlace, LeasePlaceError, STEP_DOWN_GRACE};
 pub use limits::LIMITS;
+pub use listener_status::ListenerStatusWriter;
 pub use metrics::Metrics;
 pub use pipeline_runs::PipelineRunFollowers;
 pub use retention::keep_limits;

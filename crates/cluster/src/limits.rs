@@ -4,6 +4,7 @@ use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOU
 use crate::conditions::{MAX_OWED, MAX_OWED_OF_NAMESPACE};
 use crate::discovery::{ASK_AGAIN, SIDE_BY_SIDE, UNSERVED_PER_SECOND};
 use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
+use crate::listener_status::{MOST_OVERWRITTEN, PER_SECOND};
 use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
 use crate::tasks::MAX_WATCHED_RUNS;
 use crate::watch::LIST_PAGE;
@@ -45,6 +46,16 @@ pub const LIMITS: &[Limit] = &[
         "pinned runs of a Build that expire in one second",
         EXPIRE_AT_MOST,
         "they expire in the next second",
+    ),
+    Limit::count(
+        "EventListeners whose status is written in one second, a namespace after the other",
+        PER_SECOND as usize,
+        "they wait",
+    ),
+    Limit::count(
+        "times in ten minutes that another controller replaces the status of an EventListener",
+        MOST_OVERWRITTEN as usize,
+        "the status is left to it; an Event says so",
     ),
     Limit::count(
         "kinds of objects that are looked up at a time, one of a namespace",

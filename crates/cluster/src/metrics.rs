@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use trigger_api::triggers::Kind;
 use trigger_runtime::SecretError;
 
 /// The metrics of a [`crate::Connection`]. Cheap to clone; clones share their counters.
@@ -55,7 +56,7 @@ struct KindLabels {
 }
 
 /// The resources that the program asks for; everything else is `other`.
-const RESOURCES: [&str; 12] = [
+const RESOURCES: [&str; 19] = [
     "builds",
     "buildruns",
     "secrets",
@@ -63,6 +64,13 @@ const RESOURCES: [&str; 12] = [
     "images",
     "customruns",
     "runs",
+    "eventlisteners",
+    "triggers",
+    "triggerbindings",
+    "clustertriggerbindings",
+    "triggertemplates",
+    "interceptors",
+    "clusterinterceptors",
     "events",
     "leases",
     "tokenreviews",
@@ -82,10 +90,15 @@ pub(crate) enum Watched {
     BuildRuns,
     Images,
     PipelineRuns,
+    /// A kind of Tekton Triggers.
+    Triggers(Kind),
 }
 
 impl Watched {
-    const ALL: [Self; 4] = [Self::Builds, Self::BuildRuns, Self::Images, Self::PipelineRuns];
+    fn all() -> impl Iterator<Item = Self> {
+        let kinds = Kind::ALL.into_iter().map(Self::Triggers);
+        [Self::Builds, Self::BuildRuns, Self::Images, Self::PipelineRuns].into_iter().chain(kinds)
+    }
 
     fn resource(self) -> &'static str {
         match self {
@@ -93,6 +106,7 @@ impl Watched {
             Self::BuildRuns => "buildruns",
             Self::Images => "images",
             Self::PipelineRuns => "pipelineruns",
+            Self::Triggers(kind) => kind.plural(),
         }
     }
 }
@@ -289,7 +303,7 @@ impl Metrics {
         for state in SeenState::ALL {
             drop(self.namespaces.get_or_create(&state.labels()));
         }
-        for resource in Watched::ALL.map(Watched::resource) {
+        for resource in Watched::all().map(Watched::resource) {
             drop(self.heard.get_or_create(&KindLabels { resource }));
             for state in State::ALL.map(State::name) {
                 drop(self.watches.get_or_create(&WatchLabels { resource, state }));

@@ -4,6 +4,12 @@ use trigger_core::{ObjectKey, is_dns_label, is_dns_subdomain};
 
 use crate::impersonation::user_name;
 
+/// The reason in the message of a 403. The name of the object, which may be any text, stands before the last
+/// ` is forbidden: `. `None` if the message has another form.
+pub(crate) fn why_forbidden(message: &str) -> Option<&str> {
+    message.rsplit_once(" is forbidden: ").map(|(_, why)| why)
+}
+
 /// A right that is missing. The API server writes
 /// `R.G "N" is forbidden: User "U" cannot V resource "R" in API group "G" in the namespace "S"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +24,9 @@ pub(crate) struct MissingRight<'a> {
 
 impl<'a> MissingRight<'a> {
     /// Reads the message of a 403. `None` if it is about something else.
-    ///
-    /// The name of the object, which may be any text, stands before the last ` is forbidden: `.
     pub(crate) fn of(message: &'a str) -> Option<Self> {
-        let own = message.rsplit_once(" is forbidden: ").map_or(message, |(_, own)| own);
-        let (user, rest) = own.strip_prefix("User \"")?.split_once("\" cannot ")?;
+        let (user, rest) =
+            why_forbidden(message).unwrap_or(message).strip_prefix("User \"")?.split_once("\" cannot ")?;
         let (verb, rest) = rest.split_once(" resource \"")?;
         let (resource, rest) = rest.split_once("\" in API group \"")?;
         let (group, place) = rest.split_once('"')?;

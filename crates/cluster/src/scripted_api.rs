@@ -14,6 +14,8 @@ pub(crate) struct Recorded {
     pub(crate) method: String,
     /// The path, as it was sent.
     pub(crate) path: String,
+    /// The JSON that was sent; `null` if there was none.
+    pub(crate) body: Value,
     /// The header `impersonate-user`.
     pub(crate) run_as: Option<String>,
 }
@@ -34,12 +36,17 @@ impl ScriptedApi {
         Self { answer: Arc::new(answer), requests: Arc::default() }
     }
 
-    /// A client of it.
+    /// A client of it. Watches that it starts receive nothing.
     pub(crate) fn client(&self) -> Client {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
-            let answer = api.respond(&request);
-            async move { Ok::<_, tower::BoxError>(answer) }
+            let api = api.clone();
+            async move {
+                if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, tower::BoxError>(api.respond(request).await)
+            }
         });
         Client::new(service, "default")
     }
@@ -54,11 +61,14 @@ impl ScriptedApi {
         self.requests().into_iter().map(|request| request.path).collect()
     }
 
-    fn respond(&self, request: &Request<Body>) -> Response<Body> {
-        let run_as = request.headers().get("impersonate-user");
+    async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        let (request, body) = request.into_parts();
+        let body = body.collect_bytes().await.unwrap();
+        let run_as = request.headers.get("impersonate-user");
         let recorded = Recorded {
-            method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
+            method: request.method.to_string(),
+            path: request.uri.path().to_owned(),
+            body: serde_json::from_slice(&body).unwrap_or_default(),
             run_as: run_as.map(|user| user.to_str().unwrap().to_owned()),
         };
         let (status, body) = (self.answer)(&recorded);

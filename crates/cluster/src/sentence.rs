@@ -10,7 +10,7 @@ use kube::config::{InferConfigError, KubeconfigError, LoadDataError};
 use kube::core::Status;
 use kube::runtime::watcher;
 
-use crate::missing_right::MissingRight;
+use crate::missing_right::{MissingRight, why_forbidden};
 
 /// The remedies of errors whose remedy depends on the kind of object.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +90,7 @@ fn right(message: &str) -> String {
         let (user, verb) = (right.user, right.verb);
         format!("the user {user} may not {verb} {} {}", right.resource(), right.place())
     } else {
-        let own = message.split_once(" is forbidden: ").map_or(message, |(_, own)| own);
-        format!("the API server forbids it: {own}")
+        format!("the API server forbids it: {}", why_forbidden(message).unwrap_or(message))
     }
 }
 

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, pin_mut};
@@ -11,23 +11,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use trigger_api::shipwright::Build;
 use trigger_core::ObjectKey;
-use trigger_rules::{Applied, Inventory};
+use trigger_rules::Inventory;
 use trigger_runtime::{CriticalTasks, Leadership};
 use trigger_targets::Subject;
 use trigger_targets::build_run::BUILD;
 
 use super::Scope;
-use super::coverage::FeedCoverage;
+use super::coverage::{CoveredBuilds, FeedCoverage, Part};
+use super::rule_reports::RuleReports;
 use crate::client::{ClientError, Connection};
-use crate::event_recorder::{EventRecorder, LONGEST_NOTE, ObjectEvent};
+use crate::event_recorder::EventRecorder;
 use crate::metrics::Watched;
-use crate::sentence::{Remedies, of_watch, sentence};
-use crate::watch::{Failure, WatchHealth, events, is_progress};
+use crate::sentence::{Remedies, sentence};
+use crate::watch::{WatchHealth, events, is_progress};
 
 /// A running watch on Builds.
 #[derive(Clone)]
 pub struct BuildWatch {
-    coverage: Arc<FeedCoverage>,
+    coverage: Arc<FeedCoverage<CoveredBuilds>>,
 }
 
 /// The size of a page of a list, as kubectl has it.
@@ -108,7 +109,9 @@ pub fn watch_builds(
     shutdown: &CancellationToken,
 ) -> BuildWatch {
     let namespaces = scope.parts();
-    let coverage = Arc::new(FeedCoverage::new(&namespaces, inventory, &connection.metrics));
+    let parts = namespaces.iter().map(|namespace| Part::new("Builds", namespace.as_deref()));
+    let covered = CoveredBuilds { inventory: Arc::clone(inventory), metrics: connection.metrics.clone() };
+    let coverage = Arc::new(FeedCoverage::new(parts, covered));
     for (part, namespace) in namespaces.into_iter().enumerate() {
         let watch = connection.metrics.watch(Watched::Builds);
         let feed = Feed {
@@ -116,12 +119,11 @@ pub fn watch_builds(
                 .required(),
             namespace,
             inventory: Arc::clone(inventory),
-            recorder: recorder.clone(),
+            reports: RuleReports::new(recorder.clone(), leadership.clone()),
             leadership: leadership.clone(),
             part,
             coverage: Arc::clone(&coverage),
             listed: HashSet::new(),
-            broken: HashMap::new(),
         };
         let (connection, shutdown) = (connection.clone(), shutdown.clone());
         tasks.spawn("watch on Builds", async move {
@@ -139,42 +141,14 @@ pub fn watch_builds(
 struct Feed {
     namespace: Option<String>,
     inventory: Arc<Inventory>,
-    recorder: EventRecorder,
+    reports: RuleReports,
     leadership: Leadership,
     /// Its place in the scope.
     part: usize,
-    coverage: Arc<FeedCoverage>,
+    coverage: Arc<FeedCoverage<CoveredBuilds>>,
     /// The Builds in the list that is being received.
     listed: HashSet<ObjectKey>,
-    /// The Builds with broken or doubtful rules.
-    broken: HashMap<ObjectKey, Broken>,
     watch_health: WatchHealth,
-}
-
-/// A Build with broken or doubtful rules.
-struct Broken {
-    uid: String,
-    applied: Applied,
-    /// Whether an Event was written. Only the leader does: once, and later if no replica led.
-    reported: bool,
-}
-
-impl Broken {
-    fn report(&self, key: &ObjectKey, recorder: &EventRecorder) {
-        for (reason, Note { text: note, is_hint }) in notes(&self.applied) {
-            let message = if is_hint { "a rule may not do what it seems to say" } else { "a rule is broken" };
-            warn!(build = %key, reason, note, "{message}");
-            let resource = BUILD.named(key.clone());
-            recorder.report(ObjectEvent {
-                about: Subject { resource, version: BUILD.version.into(), uid: self.uid.clone() },
-                related: None,
-                warning: true,
-                reason: reason.into(),
-                action: "Compile",
-                note,
-            });
-        }
-    }
 }
 
 impl Feed {
@@ -192,12 +166,15 @@ impl Feed {
                         }
                         self.take(event);
                     }
-                    Some(Err(error)) => self.note(&error),
+                    Some(Err(error)) => {
+                        self.watch_health.failed(&error);
+                        self.coverage.watch_fails(self.part, &error, TO_WATCH);
+                    }
                     None => return,
                 },
                 () = leadership.changes_from(leads) => {
                     leads = !leads;
-                    self.report();
+                    self.reports.report();
                 }
             }
         }
@@ -221,8 +198,9 @@ impl Feed {
         let uid = build.uid().unwrap_or_default();
         match build.0 {
             Ok(build) => {
+                let about = Subject { resource: BUILD.named(key), version: BUILD.version.into(), uid };
                 let applied = self.inventory.apply(&build);
-                self.note_errors(key, uid, applied);
+                self.reports.set(about, applied.errors.iter().map(|error| (&error.error, error)));
             }
             Err(error) => {
                 self.inventory.delete(&BUILD.named(key.clone()));
@@ -231,89 +209,22 @@ impl Feed {
         }
     }
 
-    fn note_errors(&mut self, key: ObjectKey, uid: String, applied: Applied) {
-        if applied.errors.is_empty() {
-            self.broken.remove(&key);
-        } else if self.broken.get(&key).is_none_or(|broken| broken.applied != applied) {
-            let broken = Broken { uid, applied, reported: self.leadership.is_ours() };
-            if broken.reported {
-                broken.report(&key, &self.recorder);
-            }
-            self.broken.insert(key, broken);
-        }
-    }
-
-    /// Reports broken rules that were not reported yet.
-    fn report(&mut self) {
-        if !self.leadership.is_ours() {
-            return;
-        }
-        for (key, broken) in &mut self.broken {
-            if !std::mem::replace(&mut broken.reported, true) {
-                broken.report(key, &self.recorder);
-            }
-        }
-    }
-
     fn forget(&mut self, build: &DeserializeGuard<Build>) {
         if let Some(key) = key(build) {
-            self.inventory.delete(&BUILD.named(key.clone()));
-            self.broken.remove(&key);
+            let build = BUILD.named(key);
+            self.inventory.delete(&build);
+            self.reports.forget(&build);
         }
     }
 
     fn complete(&mut self) {
         self.inventory.retain(BUILD.group, BUILD.kind, self.namespace.as_deref(), &self.listed);
         let listed = std::mem::take(&mut self.listed);
-        self.broken.retain(|key, _| listed.contains(key));
+        self.reports.retain(|build| listed.contains(&build.key));
         self.coverage.listed(self.part);
-    }
-
-    fn note(&mut self, error: &watcher::Error) {
-        self.watch_health.failed(error);
-        let failure = Failure::of(error);
-        // It continues where it was, and a quiet watch has no event that would show that it works again.
-        if failure == Failure::Interrupted {
-            return;
-        }
-        let reason = of_watch(error, TO_WATCH);
-        let reason = match failure {
-            Failure::Absent => reason,
-            _ => format!("Builds cannot be watched: {reason}"),
-        };
-        let reason = match &self.namespace {
-            Some(namespace) => format!("{reason} (namespace {namespace})"),
-            None => reason,
-        };
-        self.coverage.fails(self.part, failure == Failure::Forbidden, reason);
     }
 }
 
 fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
     Some(ObjectKey::new(build.namespace()?, build.name_any()))
-}
-
-/// The text of an Event about one or several errors, or hints.
-#[derive(Default)]
-struct Note {
-    text: String,
-    is_hint: bool,
-}
-
-/// One note per reason: an Event's reason about one object should have one meaning.
-fn notes(applied: &Applied) -> BTreeMap<&'static str, Note> {
-    let mut notes = BTreeMap::<_, Note>::new();
-    for error in &applied.errors {
-        let Note { text: note, is_hint } = notes.entry(error.error.reason()).or_default();
-        *is_hint = error.error.is_hint();
-        // An Event carries no more, and a line of the log need not either.
-        if note.len() >= LONGEST_NOTE {
-            continue;
-        }
-        if !note.is_empty() {
-            note.push_str("; ");
-        }
-        note.push_str(&error.to_string());
-    }
-    notes
 }

@@ -1,6 +1,6 @@
+use kube::Client;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
-use kube::{Api, Client};
 use serde_json::{Map, Value, json};
 use trigger_api::triggers::{GROUP, Kind};
 
@@ -8,7 +8,7 @@ use super::Scope;
 use crate::api_server_error::is_status;
 use crate::client::{ClientError, Connection};
 use crate::sentence::{Remedies, sentence};
-use crate::watch::LIST_PAGE;
+use crate::watch::{LIST_PAGE, dynamic_objects};
 
 /// The objects of a kind of Tekton Triggers in `scope`, as manifests; `None` if the API server does not serve it. Those
 /// without a namespace belong to every scope.
@@ -20,13 +20,7 @@ pub async fn list_tekton_triggers(
     kind: Kind,
 ) -> Result<Option<Vec<Value>>, ClientError> {
     for version in kind.versions() {
-        let resource = ApiResource {
-            group: GROUP.to_owned(),
-            version: (*version).to_owned(),
-            api_version: format!("{GROUP}/{version}"),
-            kind: kind.name().to_owned(),
-            plural: kind.plural().to_owned(),
-        };
+        let resource = resource(kind, version);
         match list(&connection.client, &resource, scope, kind).await {
             Ok(objects) => return Ok(Some(objects)),
             Err(error) if is_status(&error, 404) => {}
@@ -41,19 +35,26 @@ pub async fn list_tekton_triggers(
     Ok(None)
 }
 
+/// A kind in one of its versions.
+pub(super) fn resource(kind: Kind, version: &str) -> ApiResource {
+    ApiResource {
+        group: GROUP.to_owned(),
+        version: version.to_owned(),
+        api_version: format!("{GROUP}/{version}"),
+        kind: kind.name().to_owned(),
+        plural: kind.plural().to_owned(),
+    }
+}
+
 async fn list(
     client: &Client,
     resource: &ApiResource,
     scope: &Scope,
     kind: Kind,
 ) -> Result<Vec<Value>, kube::Error> {
-    let parts = if kind.is_namespaced() { scope.parts() } else { vec![None] };
     let mut objects = Vec::new();
-    for namespace in parts {
-        let api: Api<DynamicObject> = match &namespace {
-            None => Api::all_with(client.clone(), resource),
-            Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
-        };
+    for namespace in parts(kind, scope) {
+        let api = dynamic_objects(client, resource, namespace.as_deref());
         let mut page = ListParams::default().limit(LIST_PAGE);
         loop {
             let list = api.list(&page).await?;
@@ -67,8 +68,15 @@ async fn list(
     Ok(objects)
 }
 
-/// The entries of a list say neither their version nor their kind.
-fn manifest(object: DynamicObject, resource: &ApiResource) -> Value {
+/// The parts of a scope in which a kind is listed. Objects without a namespace belong to every scope.
+pub(super) fn parts(kind: Kind, scope: &Scope) -> Vec<Option<String>> {
+    if kind.is_namespaced() { scope.parts() } else { vec![None] }
+}
+
+/// An object as a manifest. The entries of a list say neither their version nor their kind.
+pub(super) fn manifest(mut object: DynamicObject, resource: &ApiResource) -> Value {
+    // Long, and of no use to what is made of an object.
+    object.metadata.managed_fields = None;
     let mut fields = match object.data {
         Value::Object(fields) => fields,
         _ => Map::new(),

@@ -20,7 +20,7 @@ use super::watched::WatchedRuns;
 use super::worker::Worker;
 use crate::runs::build_runs;
 use crate::sentence::{Remedies, of_watch, sentence};
-use crate::watch::{Failure, config, is_served};
+use crate::watch::{Failure, config, dynamic_objects, is_served};
 
 /// Tasks that are worked on at the same time.
 const CONCURRENCY: u16 = 16;
@@ -119,10 +119,7 @@ async fn watch_part<K: TaskObject>(
         None => Api::all(client.clone()),
         Some(namespace) => Api::namespaced(client.clone(), namespace),
     };
-    let runs: Api<DynamicObject> = match &namespace {
-        None => Api::all_with(client.clone(), &build_runs()),
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &build_runs()),
-    };
+    let runs = dynamic_objects(&client, &build_runs(), namespace.as_deref());
     let ours = config().labels(annotations::LABEL_CUSTOM_RUN_UID);
     let watched: Arc<WatchedRuns> = worker.watched();
     let runs = watcher(runs, ours).inspect(move |event| watched.take(event)).touched_objects();

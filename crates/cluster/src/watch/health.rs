@@ -68,6 +68,12 @@ impl WatchHealth {
         is_new
     }
 
+    /// Records that the kind is not installed, which another has found out and logged.
+    pub(crate) fn becomes_absent(&mut self) {
+        self.logged.clear();
+        self.watch.fails(true);
+    }
+
     /// Records an event of the watch.
     pub(crate) fn received<K>(&mut self, event: &watcher::Event<K>) {
         if !is_progress(event) {

@@ -16,14 +16,16 @@ mod retry;
 use std::fmt::Debug;
 
 use futures::{Stream, StreamExt};
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::api::DynamicObject;
+use kube::core::{ApiResource, DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 pub(crate) use self::failure::Failure;
 pub(crate) use self::health::WatchHealth;
-pub(crate) use self::probe::{Probe, is_served};
+pub(crate) use self::probe::{Probe, is_served, served};
+pub(crate) use self::retry::PROBE_INTERVAL;
 use self::retry::retried;
 
 /// Objects in one page of a list. All of a page is in memory as text and as objects, four times as much: with the largest
@@ -65,12 +67,35 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     K: Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    let probe = Probe::of::<K>(client.clone(), namespace);
+    let probe = Probe::of::<K>(client.clone(), &(), namespace);
     let objects: Api<DeserializeGuard<K>> = match namespace {
         None => Api::all(client),
         Some(namespace) => Api::namespaced(client, namespace),
     };
     retried(move || watcher(objects.clone(), config.clone()).boxed(), probe)
+}
+
+/// The same of a kind that is named at run time.
+pub(crate) fn dynamic_events(
+    client: &Client,
+    kind: &ApiResource,
+    namespace: Option<&str>,
+) -> impl Stream<Item = Result<watcher::Event<DynamicObject>, watcher::Error>> + Send + use<> {
+    let probe = Probe::of::<DynamicObject>(client.clone(), kind, namespace);
+    let objects = dynamic_objects(client, kind, namespace);
+    retried(move || watcher(objects.clone(), config()).boxed(), probe)
+}
+
+/// The objects of a kind that is named at run time, of one namespace or of all.
+pub(crate) fn dynamic_objects(
+    client: &Client,
+    kind: &ApiResource,
+    namespace: Option<&str>,
+) -> Api<DynamicObject> {
+    match namespace {
+        None => Api::all_with(client.clone(), kind),
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),
+    }
 }
 
 /// The configuration of every watch. Without a page size, one page holds 500 objects; those of one tenant can have 1.5 MB

@@ -27,13 +27,13 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    pub(crate) fn of<K: Resource<DynamicType = ()>>(client: Client, namespace: Option<&str>) -> Self {
+    pub(crate) fn of<K: Resource>(client: Client, kind: &K::DynamicType, namespace: Option<&str>) -> Self {
         Self {
             client,
             namespace: namespace.map(ToOwned::to_owned),
-            group: K::group(&()).into_owned(),
-            api_version: K::api_version(&()).into_owned(),
-            plural: K::plural(&()).into_owned(),
+            group: K::group(kind).into_owned(),
+            api_version: K::api_version(kind).into_owned(),
+            plural: K::plural(kind).into_owned(),
         }
     }
 
@@ -81,9 +81,14 @@ impl CouldWork for Probe {
 
 /// Whether the API server serves a kind, according to the discovery API (ClusterRole `system:discovery`).
 pub(crate) async fn is_served(client: &Client, api_version: &str, plural: &str) -> Result<bool, kube::Error> {
+    Ok(served(client, api_version).await?.iter().any(|served| served == plural))
+}
+
+/// The kinds of a group version that the API server serves, in the plural, according to the discovery API.
+pub(crate) async fn served(client: &Client, api_version: &str) -> Result<Vec<String>, kube::Error> {
     match client.list_api_group_resources(api_version).await {
-        Ok(list) => Ok(list.resources.iter().any(|resource| resource.name == plural)),
-        Err(error) if is_status(&error, 404) => Ok(false),
+        Ok(list) => Ok(list.resources.into_iter().map(|resource| resource.name).collect()),
+        Err(error) if is_status(&error, 404) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

@@ -18,7 +18,7 @@ const STABLE: Duration = Duration::from_secs(30);
 /// The longest pause after errors of which only the watch itself can show that they are over.
 const LONGEST_UNPROBED_PAUSE: Duration = Duration::from_secs(30);
 /// How often a pause is interrupted to ask whether the watch could work now.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A cheap question about a watch that failed.
 pub(super) trait CouldWork: Send + Sync {
