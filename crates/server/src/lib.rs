@@ -12,7 +12,8 @@
 //!
 //! - No Kubernetes type: inventory, Secrets and journal arrive as traits and plain values.
 //! - Responses on the hook port are constant, but for the paths that the answer to an unknown one lists. They reveal no
-//!   names, namespaces or counts of the cluster.
+//!   names, namespaces or counts of the cluster. Those of listeners are Tekton's: they show names that the sender knows,
+//!   and the UID of the listener.
 //! - Metric labels come from closed sets.
 //! - Every record that the admin API returns passes `redact`. A record without a visible part is answered like an
 //!   unknown one.

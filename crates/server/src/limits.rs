@@ -6,8 +6,8 @@ use crate::admin::{
     TURN_TIMEOUT,
 };
 use crate::ingest::{
-    IngestSettings, LARGEST_NOTIFICATION, MAX_LISTED, MAX_WAITING, MOST_WAITING, READ_WITHIN, SMALL_BODY,
-    WORK,
+    ALL_LARGE_DECODED, ALL_SMALL_DECODED, IngestSettings, LARGEST_NOTIFICATION, MAX_LISTED, MAX_WAITING,
+    MOST_WAITING, READ_WITHIN, SHARES, SMALL_BODY, SMALL_DECODED, WORK,
 };
 use crate::listener::{Limits, MAX_HEAD, MAX_HEADERS};
 
@@ -41,6 +41,32 @@ pub const LIMITS: &[Limit] = &[
     Limit::time("time to store a delivery", INGEST.store, "503 with Retry-After"),
     Limit::count("paths in the answer to a request for a path that is not served", MAX_LISTED, "left out"),
     Limit::count("requests that wait because of wrong keys", MAX_WAITING, "429 with Retry-After"),
+    Limit::bytes(
+        "body of a request to a listener that counts as small while it is read as JSON, in memory",
+        SMALL_DECODED,
+        "it counts as large",
+    ),
+    Limit::bytes(
+        "small ones at a time",
+        ALL_SMALL_DECODED,
+        "the request waits for 4 s, then 503 with Retry-After",
+    ),
+    Limit::bytes(
+        "large ones at a time, or one alone",
+        ALL_LARGE_DECODED,
+        "the request waits for 4 s, then 503 with Retry-After",
+    ),
+    Limit::bytes(
+        "requests to listeners whose sender no key verifies, kept in a day",
+        INGEST.open_listener_budget,
+        "503 with Retry-After; one that starts nothing is answered and not kept",
+    )
+    .set_by("--open-listener-budget"),
+    Limit::bytes(
+        "the same of the listeners of one namespace",
+        INGEST.open_listener_budget / SHARES,
+        "the same; other namespaces are not affected",
+    ),
     Limit::count(
         "connections of a port",
         PORT.connections,

@@ -17,7 +17,8 @@ pub(super) struct Listed {
     pub(super) source: Arc<str>,
     pub(super) event: String,
     pub(super) repository: Option<String>,
-    pub(super) observed: Option<ObjectKey>,
+    /// What was observed, or the listener that accepted it.
+    pub(super) object: Option<ObjectKey>,
     pub(super) received_at: Timestamp,
     pub(super) state: State,
     pub(super) attempts: u32,
@@ -64,7 +65,7 @@ impl Listed {
             event: delivery.event,
             repository: delivery.repository.as_ref().map(ToString::to_string),
             conclusion: verification.waiting.as_ref().and_then(|waiting| Waiting::from(waiting).conclusion()),
-            observed: verification.observed,
+            object: verification.observed.or(verification.listener),
             received_at: delivery.received_at,
             state,
             attempts,
@@ -157,6 +158,10 @@ mod tests {
     }
 
     fn with_launches(decisions: Vec<DecisionRecord>, launches: Vec<LaunchRecord>) -> Listed {
+        Listed::of(record(decisions, launches))
+    }
+
+    fn record(decisions: Vec<DecisionRecord>, launches: Vec<LaunchRecord>) -> Record {
         let delivery = Delivery {
             id: DeliveryId::derive(&[b"a"]),
             source: "forge".into(),
@@ -169,7 +174,7 @@ mod tests {
             body: Bytes::new(),
             replay: None,
         };
-        Listed::of(Record {
+        Record {
             delivery,
             body_kept: false,
             verification: Verification::default(),
@@ -182,7 +187,17 @@ mod tests {
             decisions,
             launches,
             replays: Vec::new(),
-        })
+        }
+    }
+
+    #[test]
+    fn a_delivery_to_a_listener_belongs_to_its_namespace() {
+        let mut record =
+            record(vec![skipped("team-b", "a trigger that the listener selects", 1)], Vec::new());
+        let listener = ObjectKey::new("team-a", "web");
+        record.verification.listener = Some(listener.clone());
+        let found = Listed::of(record);
+        assert_eq!((found.owners, found.object), (BTreeSet::from(["team-a".into()]), Some(listener)));
     }
 
     #[test]

@@ -34,8 +34,11 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
+use trigger_core::Delivery;
+use trigger_dispatch::LISTENER;
 use trigger_images::Images;
 use trigger_journal::Journal;
+use trigger_rules::listeners::{ListenerInventory, ListenerSet};
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::Runs;
 
@@ -69,6 +72,8 @@ pub struct AdminParts {
     pub process: Registry,
     /// Today's rules, for dry runs.
     pub inventory: Arc<Inventory>,
+    /// Today's listeners, for the same.
+    pub listeners: Arc<ListenerInventory>,
     /// The status of images, and resolving them on request.
     pub images: Images,
     /// Reads the current state of runs.
@@ -92,6 +97,7 @@ pub struct Admin {
 struct Api {
     journal: Arc<dyn Journal>,
     inventory: Arc<Inventory>,
+    listeners: Arc<ListenerInventory>,
     images: Images,
     runs: Arc<dyn Runs>,
     authenticator: Authenticator,
@@ -111,6 +117,7 @@ impl Admin {
             registry,
             process,
             inventory,
+            listeners,
             images,
             runs,
             authenticator,
@@ -125,6 +132,7 @@ impl Admin {
         let api = Api {
             journal,
             inventory,
+            listeners,
             images,
             runs,
             authenticator,
@@ -153,6 +161,16 @@ impl Api {
         self.inventory
             .current()
             .ok_or_else(|| ApiError::unavailable("Builds are not synced yet; retry once /readyz returns 200"))
+    }
+
+    /// The current listeners, as far as a delivery concerns them; 503 for one to a listener until they are synced.
+    fn listeners_for(&self, delivery: &Delivery) -> Result<Arc<ListenerSet>, ApiError> {
+        let current = self.listeners.current();
+        if current.is_none() && *delivery.source == *LISTENER {
+            let detail = "listeners are not served (`--listeners off`), or not synced yet; retry once /readyz returns 200";
+            return Err(ApiError::unavailable(detail));
+        }
+        Ok(current.unwrap_or_default())
     }
 }
 

@@ -21,13 +21,12 @@ const CONCURRENT_RUN_READS: usize = 8;
 
 /// A delivery in a list.
 pub(super) fn item(listed: &Listed, visibility: &Visibility<'_>) -> Delivery {
-    let observed = listed.observed.as_ref().filter(|object| visibility.can_see(&object.namespace));
     Delivery {
         id: listed.id.to_string(),
         source: listed.source.to_string(),
         event: listed.event.clone(),
         repository: listed.repository.clone(),
-        object: observed.map(ObjectName::from),
+        object: visible_object(listed.object.as_ref(), visibility),
         received_at: listed.received_at,
         state: listed.state.into(),
         attempts: listed.attempts,
@@ -63,10 +62,11 @@ pub(super) async fn detail(
         request: request(found, visibility),
         verification: Verification {
             keys: keys.map(KeyRef::from).collect(),
-            route: Some(verification.route.to_string()).filter(|route| !route.is_empty()),
+            route: Some(visibility.visible_path(&verification.route)).filter(|route| !route.is_empty()),
             unsigned: verification.allows_unsigned(),
             without_entry: names(&without_entry),
-            observed: observed(record, visibility),
+            observed: visible_object(verification.observed.as_ref(), visibility),
+            listener: visible_object(verification.listener.as_ref(), visibility),
             namespaces,
             waiting: waiting(record, visibility),
         },
@@ -91,15 +91,15 @@ fn waiting(record: &Record, visibility: &Visibility<'_>) -> Option<Waiting> {
     is_visible.then(|| Waiting::from(waiting))
 }
 
-/// The observed object, if the caller may see its namespace.
-fn observed(record: &Record, visibility: &Visibility<'_>) -> Option<ObjectName> {
-    let observed = record.verification.observed.as_ref();
-    observed.filter(|object| visibility.can_see(&object.namespace)).map(ObjectName::from)
+/// An object, if the caller may see its namespace.
+fn visible_object(object: Option<&ObjectKey>, visibility: &Visibility<'_>) -> Option<ObjectName> {
+    object.filter(|object| visibility.can_see(&object.namespace)).map(ObjectName::from)
 }
 
 /// The changed images, if the caller may see the namespace in which the change was observed.
 fn images(found: &Found, visibility: &Visibility<'_>) -> Vec<ImageChange> {
-    let is_visible = observed(&found.record, visibility).is_some();
+    let observed = found.record.verification.observed.as_ref();
+    let is_visible = visible_object(observed, visibility).is_some();
     if is_visible { found.images.clone() } else { Vec::new() }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn rejection(rejection: &trigger_journal::Rejection, visibility: &Vis
         answer: rejection.answer.clone(),
         reason: Some(rejection.reason.clone()).filter(|_| !hidden),
         source: rejection.source.clone(),
-        path: rejection.path.clone(),
+        path: visibility.visible_path(&rejection.path),
         event: rejection.event.clone(),
         provider_id: rejection.provider_id.clone(),
         repository: rejection.repository.clone(),
@@ -135,7 +135,7 @@ fn request(found: &Found, visibility: &Visibility<'_>) -> Request {
     let headers = delivery.headers.iter().filter(|_| can_read_body);
     Request {
         source: delivery.source.to_string(),
-        path: delivery.path.to_string(),
+        path: visibility.visible_path(&delivery.path),
         event: delivery.event.clone(),
         provider_id: delivery.provider_id.clone(),
         repository: delivery.repository.as_ref().map(ToString::to_string),

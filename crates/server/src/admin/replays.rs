@@ -211,8 +211,8 @@ async fn preview_now(api: &Api, id: &DeliveryId) -> Result<Result<Vec<DecisionRe
     let _turn = api.budget.record().await?;
     let record = api.journal.find(id).await?.filter(|record| record.body_kept);
     let Some(record) = record else { return Ok(Ok(Vec::new())) };
-    let rules = api.rules()?;
-    Ok(preview(&record.delivery, &record.verification, &record.facts, &rules).await)
+    let (rules, listeners) = (api.rules()?, api.listeners_for(&record.delivery)?);
+    Ok(preview(&record.delivery, &record.verification, &record.facts, &rules, &listeners).await)
 }
 
 fn fires(decision: &DecisionRecord) -> bool {

@@ -2,11 +2,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use trigger_core::Verification;
+use trigger_dispatch::LISTENERS_PATH;
 use trigger_journal::{DecisionRecord, OutcomeRecord, Record, Rejection};
 use trigger_runtime::{AccessError, Action};
 
 use super::caller::Caller;
 use super::listed::Listed;
+use crate::ingest::HookResponse;
 
 /// The predicate that compares the delivery's keys with the rule's Secret.
 pub(super) const SECRET_PREDICATE: &str = "secret";
@@ -96,37 +98,72 @@ impl<'a> Visibility<'a> {
         Ok(self.can_see_any(&listed.owners).await? && self.load(&listed.namespaces()).await?)
     }
 
-    /// Whether the caller may see a part of this rejection. If no Secret was tried, it takes a cluster-wide
-    /// permission: the request belongs to no namespace.
+    /// Whether the caller may see a part of this rejection. If no Secret was tried, and the request was for no listener, it
+    /// takes a cluster-wide permission: the request belongs to no namespace.
     pub(super) async fn can_see_rejection(&mut self, rejection: &Rejection) -> Result<bool, AccessError> {
         let tried = rejection.tried.iter().map(|tried| Arc::clone(&tried.secret.namespace));
-        self.load(&tried.collect()).await
+        // Strangers invent names, and each namespace would be asked for. Those of listeners that exist are few.
+        let is_for_listener = rejection.answer != HookResponse::NotFound.name();
+        let listener = namespace_of(&rejection.path).filter(|_| is_for_listener).map(Arc::from);
+        self.load(&tried.chain(listener).collect()).await
     }
 
-    /// Whether the caller may read the body of a delivery, and its size and headers: they belong to the namespaces whose
-    /// Secrets verified it, or in which the change was observed.
+    /// The path of a request, without the names of a listener that the caller may not see.
+    pub(super) fn visible_path(&self, path: &str) -> String {
+        let is_visible = namespace_of(path).is_none_or(|namespace| self.can_see(namespace));
+        if is_visible { path } else { LISTENERS_PATH }.to_owned()
+    }
+
+    /// Whether the caller may read the body of a delivery, and its size and headers: they belong to the [`origins`] of the
+    /// delivery.
     pub(super) fn can_read_body(&self, record: &Record) -> bool {
-        let verification = &record.verification;
-        let owners = verification.secrets().into_iter().chain(&verification.observed);
-        self.cluster_wide || owners.into_iter().any(|owner| self.can_see(&owner.namespace))
+        self.cluster_wide || origins(&record.verification).any(|namespace| self.can_see(namespace))
     }
 }
 
-/// The namespaces that a delivery belongs to: those whose Secrets verified it, in which the change was observed, whose
-/// rules accepted it without a signature, or to which a replay is restricted. With none, only cluster-wide readers see it: also while it waits for a Secret, for
+/// The namespaces whose Secrets verified a delivery, in which the change was observed, or whose listener accepted it.
+fn origins(verification: &Verification) -> impl Iterator<Item = &Arc<str>> {
+    let of_keys = verification.secrets().into_iter().map(|secret| &secret.namespace);
+    of_keys.chain(verification.namespaces_without_key())
+}
+
+/// The namespaces that a delivery belongs to: its [`origins`], those whose rules accepted it without a signature, or to
+/// which a replay is restricted. With none, only cluster-wide readers see it: also while it waits for a Secret, for
 /// nothing has verified it for that namespace yet.
 pub(super) fn owners_of(record: &Record) -> BTreeSet<Arc<str>> {
     let verification = &record.verification;
-    let origins = verification.secrets().into_iter().chain(&verification.observed);
-    let origins = origins.map(|key| &key.namespace);
+    let origins = origins(verification);
     let accepting = record.decisions.iter().filter(|decision| accepts(decision));
     let accepting = accepting.map(|decision| decision.owner.namespace());
     let restricted = verification.namespaces.iter().flatten();
     origins.chain(accepting).chain(restricted).cloned().collect()
 }
 
+/// The namespace of the listener that has this path.
+fn namespace_of(path: &str) -> Option<&str> {
+    path.strip_prefix(LISTENERS_PATH)?.strip_prefix('/')?.split('/').next()
+}
+
 /// Whether a rule accepted the sender of the delivery. It may have been skipped by a later predicate.
 fn accepts(decision: &DecisionRecord) -> bool {
     !matches!(decision.outcome, OutcomeRecord::Skipped { .. })
         || decision.checks.iter().any(|check| check.predicate == SECRET_PREDICATE && check.passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_path_of_a_listener_names_a_namespace() {
+        for (path, namespace) in [
+            ("/listeners/team-a/web", Some("team-a")),
+            ("/listeners", None),
+            ("/listeners-of/team-a/web", None),
+            ("/hooks/github", None),
+            ("", None),
+        ] {
+            assert_eq!(namespace_of(path), namespace, "{path}");
+        }
+    }
 }

@@ -58,13 +58,13 @@ struct Received {
 }
 
 /// An amount of memory that requests share.
-struct Memory {
+pub(super) struct Memory {
     room: Arc<Semaphore>,
     units: usize,
 }
 
 /// A part of a [`Memory`].
-struct Share {
+pub(super) struct Share {
     room: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -123,8 +123,9 @@ impl BodyBudget {
     /// Puts a large body into one buffer. Waits for the memory of the buffer and of all later copies at once: requests
     /// that held a part of it and waited for more could block each other.
     async fn assemble(&self, received: Received) -> Result<BudgetedBody, HookResponse> {
-        // It has arrived: its chunks are soon free, and no other body gets them before.
-        let Received { head, share, rest, place: _ } = received;
+        let Received { head, share, rest, place } = received;
+        // It has arrived: its chunks are soon free, no other body gets them before, and younger ones may wait for them.
+        drop(place);
         if rest.is_empty() {
             return Ok(BudgetedBody { bytes: head.into(), _share: share });
         }
@@ -174,7 +175,7 @@ impl Received {
 }
 
 impl Memory {
-    fn new(bytes: usize) -> Self {
+    pub(super) fn new(bytes: usize) -> Self {
         let units = bytes.div_ceil(UNIT).clamp(1, Semaphore::MAX_PERMITS);
         Self { room: Arc::new(Semaphore::new(units)), units }
     }
@@ -185,7 +186,7 @@ impl Memory {
     }
 
     /// A share of `bytes`, or all of it, as soon as there is room.
-    async fn wait_for(&self, bytes: usize) -> Result<Share, HookResponse> {
+    pub(super) async fn wait_for(&self, bytes: usize) -> Result<Share, HookResponse> {
         let room = Arc::clone(&self.room);
         let units = u32::try_from(bytes.div_ceil(UNIT).min(self.units)).unwrap_or(u32::MAX);
         let permit = tokio::time::timeout(WAIT_FOR_WORK, Arc::clone(&room).acquire_many_owned(units)).await;
@@ -292,6 +293,18 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(held);
         assert!(waiting.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_wait_for_the_chunks_of_one_that_has_arrived() {
+        let budget = budget(MIB, 2 * MIB);
+        let held = read(&budget, MIB).await.ok().unwrap();
+        let mut arrived = std::pin::pin!(read(&budget, MIB));
+        assert!(arrived.as_mut().now_or_never().is_none(), "it waits for its copies");
+        let mut next = std::pin::pin!(read(&budget, 200 << 10));
+        assert!(next.as_mut().now_or_never().is_none());
+        drop(held);
+        assert!(arrived.await.is_ok() && next.await.is_ok());
     }
 
     /// A body that arrives piece by piece, each after the others had their turn, and asks `look` in between.

@@ -10,9 +10,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use trigger_core::{Event, GitEventKind};
+use trigger_dispatch::LISTENER;
 use trigger_registries::notifications::FORMATS;
 
 use super::response::HookResponse;
+use super::sink_metrics::SinkMetrics;
 
 /// The metrics of the hook port. Cheap to clone; clones share their counters.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Metrics {
     response_time: Histogram,
     rejections_dropped: Counter,
     waiting: Counter,
+    open_not_kept: Counter,
+    sink: SinkMetrics,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -55,6 +59,8 @@ const EVENTS: [EventName; 9] = [
 impl EventName {
     /// A registry's notification.
     pub(super) const NOTIFICATION: Self = Self("notification");
+    /// An event for a listener. The names of these events are the senders' own, so they are no labels.
+    pub(super) const REQUEST: Self = Self("request");
     /// The response was sent before the event was known.
     pub(super) const UNREAD: Self = Self("unread");
 
@@ -69,6 +75,7 @@ impl EventName {
                 GitEventKind::Ping => "ping",
                 GitEventKind::Moved { .. } | GitEventKind::Other { .. } => "other",
             },
+            Event::Webhook(_) => Self::REQUEST.0,
             // These do not arrive over HTTP.
             Event::PipelineRun(_) | Event::Image(_) => "other",
         })
@@ -85,6 +92,8 @@ impl Default for Metrics {
             response_time,
             rejections_dropped: Counter::default(),
             waiting: Counter::default(),
+            open_not_kept: Counter::default(),
+            sink: SinkMetrics::default(),
         };
         metrics.create_series();
         metrics
@@ -114,12 +123,33 @@ impl Metrics {
             "Deliveries that were stored to wait because the Secrets of a namespace could not be read",
             self.waiting.clone(),
         );
+        registry.register(
+            "open_requests_not_kept",
+            "Requests to listeners that were answered and not kept: no key verified their sender, the budget for such requests \
+             was used up, and they would have started nothing",
+            self.open_not_kept.clone(),
+        );
         registry.register_with_unit(
             "delivery_answer",
             "Time from the end of the request headers to the response",
             Unit::Seconds,
             self.response_time.clone(),
         );
+    }
+
+    /// Registers the metrics that Tekton's own listeners have, under their names. `registry` must add no prefix.
+    pub fn register_sink(&self, registry: &mut Registry) {
+        self.sink.register(registry);
+    }
+
+    /// The metrics that Tekton's own listeners have.
+    pub(super) fn sink(&self) -> &SinkMetrics {
+        &self.sink
+    }
+
+    /// Counts a request to a listener that was answered and not kept.
+    pub(super) fn open_not_kept(&self) {
+        self.open_not_kept.inc();
     }
 
     /// Counts deliveries that were stored to wait for Secrets.
@@ -164,6 +194,10 @@ impl Metrics {
         for format in FORMATS {
             create(format.source(), EventName::NOTIFICATION, HookResponse::NAMES[0]);
         }
+        for answer in HookResponse::NAMES {
+            create(LISTENER, EventName::UNREAD, answer);
+        }
+        create(LISTENER, EventName::REQUEST, HookResponse::NAMES[0]);
         for reason in HookResponse::REJECTIONS {
             drop(self.rejected.get_or_create(&RejectedLabels { reason }));
         }

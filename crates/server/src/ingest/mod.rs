@@ -2,20 +2,28 @@
 //!
 //! - `table`: which route answers under which path; routes come and go while requests are served.
 //! - `pipeline`: the steps that all routes share, and [`Route`](pipeline::Route), what is particular about one.
-//! - `routes/`: webhooks of providers, push notifications of registries.
+//! - `routes/`: webhooks of providers, push notifications of registries, requests to listeners.
 //! - `verification`: reads the Secrets of the candidate rules in turns, and tries their keys.
 //! - `body`: reads bodies within their bounds, and counts the memory of bodies and their copies. `chunks`: the memory of
-//!   large ones, which the oldest gets first. `failure_limiter`: keeps strangers from spending our API server.
+//!   large ones, which the oldest gets first. `decoding`: the memory of bodies that are read as JSON as a whole.
+//! - `failure_limiter`: keeps strangers from spending our API server. `open_budget`: keeps them from filling the disk
+//!   through listeners that let everybody in.
+//! - `storing`: waits for the journal, as long as a sender may wait.
 //! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
+//!   `sink_metrics`: counters under the names of Tekton's listeners.
 
 mod body;
 mod chunks;
+mod decoding;
 mod failure_limiter;
 mod metrics;
+mod open_budget;
 mod pipeline;
 mod rejections;
 mod response;
 mod routes;
+mod sink_metrics;
+mod storing;
 mod table;
 mod verification;
 
@@ -25,26 +33,31 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use trigger_core::ListenerGate;
 use trigger_dispatch::{DecideAgain, KeyWarnings};
 use trigger_images::ImageNotifier;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
 use trigger_registries::notifications::IdTokens;
 use trigger_rules::Inventory;
+use trigger_rules::listeners::ListenerInventory;
 use trigger_runtime::Secrets;
 
 use self::body::BodyBudget;
 pub(crate) use self::body::{SMALL_BODY, WORK};
+pub(crate) use self::decoding::{ALL_LARGE_DECODED, ALL_SMALL_DECODED, SMALL_DECODED};
 use self::failure_limiter::FailureLimiter;
 pub(crate) use self::failure_limiter::MAX_WAITING;
 pub use self::metrics::Metrics;
+pub(crate) use self::open_budget::SHARES;
 use self::pipeline::{AnyRoute, Pipeline};
 pub use self::rejections::RejectionWriter;
 use self::rejections::Rejections;
-use self::response::{HookResponse, MessageKind};
+pub(crate) use self::response::HookResponse;
+use self::response::MessageKind;
 pub(crate) use self::routes::LARGEST_NOTIFICATION;
 pub use self::routes::RegistryHook;
-use self::routes::{ProviderRoute, RegistryRoute, RegistryShared};
+use self::routes::{ListenerRoute, ProviderRoute, RegistryRoute, RegistryShared};
 pub(crate) use self::table::MAX_LISTED;
 pub use self::table::RouteTable;
 pub(crate) use self::verification::{MOST_WAITING, READ_WITHIN};
@@ -67,6 +80,9 @@ pub struct IngestSettings {
     pub allow_unsigned: bool,
     /// Which settled deliveries are decided again when their provider sends them again.
     pub decide_again: DecideAgain,
+    /// How much is kept in a day of requests to listeners whose sender no key verifies, in bytes. One namespace may use a
+    /// quarter of it. It is counted since the start of the program.
+    pub open_listener_budget: usize,
 }
 
 impl IngestSettings {
@@ -78,6 +94,7 @@ impl IngestSettings {
         store: Duration::from_secs(5),
         allow_unsigned: false,
         decide_again: DecideAgain::Never,
+        open_listener_budget: 256 * 1024 * 1024,
     };
 }
 
@@ -161,6 +178,13 @@ impl Ingest {
         }
     }
 
+    /// Accepts requests to the listeners of `inventory`, under their paths and under the names of their Services. `gate` is
+    /// the right to accept what their own interceptors verify.
+    pub fn add_listeners(&self, inventory: Arc<ListenerInventory>, gate: ListenerGate) {
+        let route = ListenerRoute::new(inventory, gate, self.settings, Arc::clone(&self.parts));
+        self.routes.insert(ListenerRoute::PATHS, Arc::new(route));
+    }
+
     /// The HTTP service. A path without a route is answered with the paths that have one: senders know theirs, and others
     /// can try them all.
     pub fn router(&self) -> Router {
@@ -172,6 +196,9 @@ impl Ingest {
 async fn answer(State((routes, pipeline)): State<(RouteTable, Arc<Pipeline>)>, request: Request) -> Response {
     if let Some((route, key)) = routes.find(request.uri().path()) {
         return route.answer(&pipeline, key.as_deref(), request).await;
+    }
+    if let Some(route) = routes.find_other(request.uri(), request.headers()) {
+        return route.answer(&pipeline, None, request).await;
     }
     let message = format!("there is no such path; requests are accepted at {}", routes.paths().join(", "));
     HookResponse::UnknownPath(message).to(MessageKind::Delivery)

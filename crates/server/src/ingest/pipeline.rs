@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -16,7 +16,6 @@ use super::failure_limiter::FailureLimiter;
 use super::metrics::{EventName, Metrics};
 use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestOrigin};
 use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
-use crate::listener::Peer;
 
 /// The services that all routes use.
 pub(super) struct Pipeline {
@@ -132,6 +131,12 @@ pub(super) trait AnyRoute: Send + Sync {
     /// Whether the path may end with a key.
     fn takes_key(&self) -> bool;
 
+    /// Whether it also answers this request, whose path is none of the table: by the beginning of the path, or by the name
+    /// of the host.
+    fn takes_other(&self, _uri: &Uri, _headers: &HeaderMap) -> bool {
+        false
+    }
+
     /// The answer to a request.
     fn answer<'a>(
         &'a self,
@@ -156,37 +161,56 @@ impl<R: Route> AnyRoute for R {
             if request.method() != Method::POST {
                 return HookResponse::MethodNotAllowed.to(self.messages());
             }
-            let began = Instant::now();
+            let acceptance = Acceptance::begin(self.source(), request.headers());
             let mut event = EventName::UNREAD;
-            let span = accept_span(self.source(), request.headers());
-            let response = pipeline.take(self, key, request, &mut event).instrument(span.clone()).await;
-            span.record("answer", response.name());
-            let seconds = began.elapsed().as_secs_f64();
-            pipeline.metrics.answered(self.source(), event, &response, seconds);
+            let response = pipeline.take(self, key, request, &mut event).instrument(acceptance.span()).await;
+            acceptance.end(event, &response, &pipeline.metrics);
             response.to(self.messages())
         }
         .boxed()
     }
 }
 
-/// The span of accepting a request, for its trace. A sender may name the trace that it belongs to; no signature covers
-/// that, so it is recorded as a link and not followed.
-fn accept_span(source: &'static str, headers: &HeaderMap) -> Span {
-    let span = info_span!(
-        target: "trigger_trace",
-        "accept",
-        provider = source,
-        delivery = field::Empty,
-        first = field::Empty,
-        answer = field::Empty,
-        link = field::Empty,
-    );
-    if !span.is_disabled()
-        && let Some(link) = headers.get("traceparent").and_then(|link| link.to_str().ok())
-    {
-        span.record("link", link);
+/// The time from the end of a request's headers to its answer: as a span of its trace, and as it is counted.
+pub(super) struct Acceptance {
+    source: &'static str,
+    began: Instant,
+    span: Span,
+}
+
+impl Acceptance {
+    /// A sender may name the trace that its request belongs to; no signature covers that, so it is recorded as a link and
+    /// not followed.
+    pub(super) fn begin(source: &'static str, headers: &HeaderMap) -> Self {
+        let span = info_span!(
+            target: "trigger_trace",
+            "accept",
+            provider = source,
+            delivery = field::Empty,
+            first = field::Empty,
+            answer = field::Empty,
+            link = field::Empty,
+        );
+        if !span.is_disabled()
+            && let Some(link) = headers.get("traceparent").and_then(|link| link.to_str().ok())
+        {
+            span.record("link", link);
+        }
+        Self { source, began: Instant::now(), span }
     }
-    span
+
+    /// The span, for the work on the request.
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Counts the answer. Returns the time that it took, in seconds.
+    pub(super) fn end(self, event: EventName, response: &HookResponse, metrics: &Metrics) -> f64 {
+        self.span.record("answer", response.name());
+        let seconds = self.began.elapsed().as_secs_f64();
+        metrics.answered(self.source, event, response, seconds);
+        seconds
+    }
 }
 
 impl Pipeline {
@@ -213,16 +237,20 @@ impl Pipeline {
         let mut context = RequestContext::default();
         match self.steps(route, &inbound, &mut context, event).await {
             Ok(response) => response,
-            Err(Rejected { response, detail }) => {
-                if let Some(detail) = detail {
-                    let id = route.delivery_id(context.provider_id.as_deref(), &bytes);
-                    let from = parts.extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
-                    let origin = RequestOrigin { source: route.source(), path: route.path(), from };
-                    self.rejections.note(detail.into_record(&response, id, context, origin));
-                }
-                response
+            Err(rejected) => {
+                let id = |context: &RequestContext| route.delivery_id(context.provider_id.as_deref(), &bytes);
+                let origin = RequestOrigin::of(route.source(), route.path(), &parts.extensions);
+                self.rejections.record(rejected, id, context, origin)
             }
         }
+    }
+
+    /// Waits until a request may be verified: see [`FailureLimiter`].
+    pub(super) async fn wait_for_turn(&self, source: &str, shared: &str) -> Result<(), Rejected> {
+        self.failures.acquire(source, shared).await.map_err(|response| {
+            let reason = "too many requests whose signature or key was not accepted wait already";
+            Rejected::because(response, reason)
+        })
     }
 
     async fn steps<R: Route>(
@@ -248,10 +276,7 @@ impl Pipeline {
             Rejected::because(response, error.to_string()).after_trying(tried)
         })?;
         let (source, shared) = (route.source(), route.limit_key(&about));
-        self.failures.acquire(source, shared).await.map_err(|response| {
-            let reason = "too many requests whose signature or key was not accepted wait already";
-            Rejected::because(response, reason)
-        })?;
+        self.wait_for_turn(source, shared).await?;
         let verified = match route.authenticate(&about, credential, inbound).await {
             Ok(verified) => verified,
             Err(Denied::Unavailable { reason, tried }) if tried.is_empty() => {

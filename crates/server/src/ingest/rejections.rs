@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Extensions;
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
@@ -10,6 +11,7 @@ use trigger_journal::{Intake, Rejection, TriedSecret};
 use trigger_runtime::SecretError;
 
 use super::response::HookResponse;
+use crate::listener::Peer;
 
 /// The capacity of the queue. Rejections beyond are only counted: any stranger can cause them.
 const WAITING: usize = 256;
@@ -116,6 +118,14 @@ pub(super) struct RequestOrigin<'a> {
     pub(super) from: Option<String>,
 }
 
+impl<'a> RequestOrigin<'a> {
+    /// The origin of a request with these extensions.
+    pub(super) fn of(source: &'a str, path: &'a str, extensions: &Extensions) -> Self {
+        let from = extensions.get::<Peer>().map(|Peer(address)| address.ip().to_string());
+        Self { source, path, from }
+    }
+}
+
 impl KeyCheck {
     fn sentence(&self) -> String {
         match self {
@@ -135,8 +145,23 @@ impl Rejections {
         (Self { queue: sender, dropped }, RejectionWriter { queue, journal })
     }
 
+    /// Records a rejection, if there is a detail to record. Returns the answer for the sender.
+    pub(super) fn record(
+        &self,
+        Rejected { response, detail }: Rejected,
+        id: impl FnOnce(&RequestContext) -> DeliveryId,
+        context: RequestContext,
+        origin: RequestOrigin<'_>,
+    ) -> HookResponse {
+        if let Some(detail) = detail {
+            let id = id(&context);
+            self.note(detail.into_record(&response, id, context, origin));
+        }
+        response
+    }
+
     /// Queues a rejection. If the queue is full, it is dropped and counted.
-    pub(super) fn note(&self, rejection: Rejection) {
+    fn note(&self, rejection: Rejection) {
         if self.queue.try_send(rejection).is_err() {
             self.dropped.inc();
         }

@@ -65,6 +65,8 @@ pub(crate) enum UnavailableReason {
     NotReady,
     /// No known Build can accept it, and not every Build is known.
     BuildsUnknown,
+    /// The listener is not known, and not every one of its namespace is.
+    ListenersUnknown,
     /// The bodies of other requests use all the memory for bodies.
     NoMemory,
     /// A Secret or key file cannot be read.
@@ -73,6 +75,8 @@ pub(crate) enum UnavailableReason {
     Journal,
     /// The tenant's share of the journal is used up.
     TenantQuota,
+    /// No key verifies the sender, and the budget for such requests to listeners is used up.
+    OpenBudget,
 }
 
 /// The kind of request, which the message of the response names.
@@ -82,6 +86,8 @@ pub(crate) enum MessageKind {
     Delivery,
     /// A registry's notification, about images.
     Notification,
+    /// A request to a listener.
+    ListenerRequest,
 }
 
 /// `Retry-After`, in seconds: most causes of a 503 are over by then.
@@ -133,7 +139,7 @@ impl HookResponse {
     ];
 
     /// Every [`HookResponse::rejection_reason`].
-    pub(crate) const REJECTIONS: [&str; 15] = [
+    pub(crate) const REJECTIONS: [&str; 17] = [
         "malformed",
         "unproven",
         "not-verified",
@@ -145,10 +151,12 @@ impl HookResponse {
         "too-many",
         "not-ready",
         "builds-unknown",
+        "listeners-unknown",
         "no-memory",
         "secret-unreadable",
         "journal",
         "tenant-quota",
+        "open-budget",
     ];
 
     /// Why the request was rejected, for metrics; `None` if it was accepted. Finer than the name that senders see.
@@ -165,11 +173,13 @@ impl HookResponse {
             Self::Unauthorized(AuthFailure::NoKey) => "no-key",
             Self::Unavailable(UnavailableReason::NotReady) => "not-ready",
             Self::Unavailable(UnavailableReason::BuildsUnknown) => "builds-unknown",
+            Self::Unavailable(UnavailableReason::ListenersUnknown) => "listeners-unknown",
             Self::Unavailable(UnavailableReason::NoMemory) => "no-memory",
             Self::Unavailable(UnavailableReason::NoSecret) => "secret-unreadable",
             Self::Unavailable(UnavailableReason::Journal) => "journal",
             Self::Unused => Self::NotFound.name(),
             Self::Unavailable(UnavailableReason::TenantQuota) => "tenant-quota",
+            Self::Unavailable(UnavailableReason::OpenBudget) => "open-budget",
             other => other.name(),
         })
     }
@@ -194,7 +204,7 @@ impl HookResponse {
 
     fn message(&self, sent: MessageKind) -> &str {
         let words = |of_delivery: &'static str, of_notification: &'static str| match sent {
-            MessageKind::Delivery => of_delivery,
+            MessageKind::Delivery | MessageKind::ListenerRequest => of_delivery,
             MessageKind::Notification => of_notification,
         };
         match self {
@@ -219,6 +229,7 @@ impl HookResponse {
                 "the signature is missing or not accepted",
                 "the key or signature is missing or not accepted",
             ),
+            Self::NotFound if sent == MessageKind::ListenerRequest => "there is no such listener",
             Self::NotFound | Self::Unused => "no build uses this repository",
             Self::UnknownPath(paths) => paths,
             Self::MethodNotAllowed => words("deliveries are sent by POST", "notifications are sent by POST"),
@@ -236,12 +247,17 @@ impl HookResponse {
         }
     }
 
-    /// The HTTP response to a request of this kind.
-    pub(crate) fn to(&self, sent: MessageKind) -> Response {
-        let delivery = match self {
+    /// The id under which the request is kept.
+    pub(crate) fn delivery(&self) -> Option<&DeliveryId> {
+        match self {
             Self::Accepted(id) | Self::Duplicate(id) | Self::StartedNothing(id) => Some(id),
             _ => None,
-        };
+        }
+    }
+
+    /// The HTTP response to a request of this kind.
+    pub(crate) fn to(&self, sent: MessageKind) -> Response {
+        let delivery = self.delivery();
         let message = match self {
             Self::StartedNothing(id) => {
                 format!("{} (`shipwright-trigger deliveries replay {id}`)", self.message(sent)).into()
@@ -260,13 +276,19 @@ impl HookResponse {
             }
             _ => {}
         }
-        // Only a verified sender may send the next request over the same connection. Strangers that pipeline requests
-        // would cost more time than they spend. After a body that was not read, the rest of it would be a request.
         if !matches!(self, Self::Accepted(_) | Self::Noted | Self::Duplicate(_) | Self::StartedNothing(_)) {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            close_after(&mut response);
         }
         response
     }
+}
+
+/// Closes the connection after this response.
+///
+/// Only a verified sender may send the next request over the same connection. Strangers that pipeline requests would cost
+/// more time than they spend. After a body that was not read, the rest of it would be a request.
+pub(super) fn close_after(response: &mut Response) {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 #[cfg(test)]

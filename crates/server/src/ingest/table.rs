@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use axum::http::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::pipeline::AnyRoute;
@@ -57,6 +58,12 @@ impl RouteTable {
         // A key that is not UTF-8 is none of ours, like an empty one.
         let key = percent_decode_str(key).decode_utf8().unwrap_or_default().into_owned();
         Some((Arc::clone(route), Some(key)))
+    }
+
+    /// The route that answers a request whose path is none of the table.
+    pub(super) fn find_other(&self, uri: &Uri, headers: &HeaderMap) -> Option<Arc<dyn AnyRoute>> {
+        let paths = self.0.paths.load();
+        paths.values().find(|route| route.takes_other(uri, headers)).cloned()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut HashMap<Box<str>, Arc<dyn AnyRoute>>) -> T) -> T {

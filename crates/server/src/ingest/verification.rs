@@ -2,19 +2,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
+use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use trigger_core::{Arrival, Credentials, Delivery, ObjectKey, Unsigned, Verifier, WaitingSecret};
 use trigger_rules::{KeyBinding, SecretOrigin, WebhookCandidates};
-use trigger_runtime::{SecretData, SecretError, Secrets};
+use trigger_runtime::{SecretError, Secrets, read_in_turns};
 
 use super::rejections::KeyCheck;
-
-/// How many Secrets of one namespace are read side by side for one delivery. A namespace with many takes longer and
-/// delays no other.
-pub(crate) const SIDE_BY_SIDE: usize = 8;
 
 /// How long all Secrets of a delivery may take: a sender waits 10 s for its answer, and storing the delivery may take half
 /// of that.
@@ -49,8 +44,6 @@ pub(crate) struct KeyScope<'a> {
     pub(crate) unseen: &'a BTreeSet<Arc<str>>,
 }
 
-type SecretRead = Result<Arc<SecretData>, SecretError>;
-
 /// Tries the keys of every candidate rule, which are read now. `entries` are those that the provider reads.
 ///
 /// The Secrets of all namespaces are read side by side, and the keys of one namespace suffice for an answer: a Secret that
@@ -71,7 +64,7 @@ pub(crate) async fn verify(
     let mut unanswered: Vec<_> = candidates.keys.iter().map(Some).collect();
     let mut is_unavailable = false;
     let mut until = Instant::now() + READ_WITHIN;
-    let mut turns = turns(&candidates.keys, secrets);
+    let mut turns = read_in_turns(candidates.keys.iter().map(|binding| &binding.secret), secrets);
     while let Ok(Some((place, read))) = timeout_at(until, turns.next()).await {
         let Some(binding) = unanswered.get_mut(place).and_then(Option::take) else { continue };
         let data = match read {
@@ -135,33 +128,15 @@ fn unread(binding: &KeyBinding) -> WaitingSecret {
     }
 }
 
-/// The reads of all Secrets, each with its place in `keys`: of each namespace a few at a time.
-fn turns<'a>(
-    keys: &'a [Arc<KeyBinding>],
-    secrets: &'a dyn Secrets,
-) -> impl stream::Stream<Item = (usize, SecretRead)> + Unpin + 'a {
-    let mut namespaces = BTreeMap::<_, Vec<_>>::new();
-    for (place, binding) in keys.iter().enumerate() {
-        namespaces.entry(&binding.secret.namespace).or_default().push(read(place, &binding.secret, secrets));
-    }
-    let each = namespaces.into_values();
-    stream::select_all(each.map(|reads| stream::iter(reads).buffer_unordered(SIDE_BY_SIDE)))
-}
-
-fn read<'a>(
-    place: usize,
-    secret: &'a ObjectKey,
-    secrets: &'a dyn Secrets,
-) -> BoxFuture<'a, (usize, SecretRead)> {
-    async move { (place, secrets.read(secret).await) }.boxed()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
     use jiff::Timestamp;
     use trigger_core::{Credential, DeliveryId};
+    use trigger_runtime::SecretData;
 
     use super::*;
 
@@ -178,7 +153,7 @@ mod tests {
     struct Cluster(HashMap<ObjectKey, Secret>);
 
     impl Secrets for Cluster {
-        fn read<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, SecretRead> {
+        fn read<'a>(&'a self, key: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>> {
             let unavailable =
                 || SecretError::Unavailable { secret: key.clone(), reason: "it answered 500".to_owned() };
             let answer = match self.0[key] {

@@ -21,14 +21,14 @@ pub struct Deliveries {
 pub struct Delivery {
     /// The id: 26 characters of a-z and 2-7.
     pub id: String,
-    /// The source: a provider such as `github`, or `tekton` or `images` for changes that this program observed.
+    /// The source: a provider such as `github`; `listener`; or `tekton` or `images` for changes that this program observed.
     pub source: String,
-    /// The provider's name of the event, such as `push`.
+    /// The sender's name of the event, such as `push`.
     pub event: String,
     /// The repository of the event.
     pub repository: Option<String>,
     /// The observed object on the cluster, such as a PipelineRun. For source `images`: the namespace, with the
-    /// reference of the first changed image as name.
+    /// reference of the first changed image as name. For source `listener`: the EventListener.
     #[serde(default)]
     pub object: Option<ObjectName>,
     /// When the delivery was received.
@@ -135,13 +135,13 @@ pub struct DeliveryDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// The source: a provider such as `github`, or `tekton` or `images`.
+    /// The source: a provider such as `github`, or `listener`, `tekton` or `images`.
     pub source: String,
-    /// The URL path of the hook; for observed changes, the resource that was watched.
+    /// The URL path of the hook or of the listener; for observed changes, the resource that was watched.
     pub path: String,
-    /// The provider's name of the event.
+    /// The sender's name of the event.
     pub event: String,
-    /// The provider's id of the delivery.
+    /// The sender's id of the delivery.
     pub provider_id: Option<String>,
     /// The repository of the event.
     pub repository: Option<String>,
@@ -184,6 +184,9 @@ pub struct Verification {
     /// The object or image in which this program observed the change. Then no Secret is involved.
     #[serde(default)]
     pub observed: Option<ObjectName>,
+    /// The EventListener that accepted the request. Its interceptors verify senders: see the decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listener: Option<ObjectName>,
     /// The namespaces to which this replay is restricted: those in which the user who asked for it may start runs.
     /// Absent: no restriction.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,10 @@
 //! The kinds of routes, a file each.
 
+mod listener;
 mod provider;
 mod registry;
 
+pub(super) use self::listener::ListenerRoute;
 pub(super) use self::provider::ProviderRoute;
 pub(crate) use self::registry::LARGEST_NOTIFICATION;
 pub use self::registry::RegistryHook;

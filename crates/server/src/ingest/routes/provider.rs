@@ -4,12 +4,12 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
+use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 use trigger_core::{
     Arrival, CredentialError, Credentials, Delivery, DeliveryId, Events, ObjectKey, Verified,
 };
 use trigger_dispatch::{Absent, DecisionCounts, InlineDecision, Stored, store_arrival};
-use trigger_journal::{AppendOutcome, Decided, JournalError};
+use trigger_journal::{AppendOutcome, Decided};
 use trigger_providers::{PayloadError, Provider, Selector};
 use trigger_rules::WebhookCandidates;
 use trigger_runtime::SecretError;
@@ -18,6 +18,7 @@ use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
+use crate::ingest::storing::in_time;
 use crate::ingest::verification::{KeyScope, Unverified, verify};
 use crate::ingest::{IngestParts, IngestSettings};
 
@@ -95,34 +96,6 @@ impl ProviderRoute {
         }
         let rules = self.parts.inventory.current()?;
         InlineDecision::decide(events, delivery.verification(), &rules).await
-    }
-
-    /// Waits for the journal, as long as a sender may wait.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, JournalError>>) -> Result<T, Rejected> {
-        let failure = &self.parts.failure;
-        match tokio::time::timeout(self.settings.store, work).await {
-            Ok(Ok(done)) => {
-                failure.clear();
-                Ok(done)
-            }
-            Ok(Err(error @ JournalError::TenantFull { .. })) => {
-                // The journal works: deliveries of other tenants are stored.
-                failure.clear();
-                warn!(error = %error, "a delivery is rejected");
-                let response = HookResponse::Unavailable(UnavailableReason::TenantQuota);
-                Err(Rejected::because(response, error.to_string()))
-            }
-            Ok(Err(error)) => {
-                error!(error = %error, "a delivery cannot be stored");
-                failure.set(error.to_string());
-                Err(HookResponse::Unavailable(UnavailableReason::Journal).into())
-            }
-            Err(_) => {
-                failure.set("the journal does not answer in time".to_owned());
-                error!(within = ?self.settings.store, "a delivery could not be stored in time");
-                Err(HookResponse::Unavailable(UnavailableReason::Journal).into())
-            }
-        }
     }
 }
 
@@ -269,7 +242,7 @@ impl Route for ProviderRoute {
             let rules = counts.as_ref().map(DecisionCounts::rules);
             let span = info_span!(target: "trigger_trace", "append", decided = rules);
             let stored = store_arrival(self.parts.journal.as_ref(), arrival, decided, self.settings.decide_again);
-            let Stored { id, outcome, is_first, waiting, started_nothing } = self.in_time(stored.instrument(span)).await?;
+            let Stored { id, outcome, is_first, waiting, started_nothing } = in_time(&self.settings, &self.parts.failure, stored.instrument(span)).await?;
             // One of several arrivals begins the trace.
             Span::current().record("delivery", field::display(&id)).record("first", is_first);
             if waiting > 0 {

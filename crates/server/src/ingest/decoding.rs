@@ -1,0 +1,50 @@
+use super::body::{Memory, Share};
+use super::response::HookResponse;
+
+/// The memory of bodies that are read as JSON while they are looked at. A body of many small parts takes fifty times its
+/// length, so the memory of its bytes does not bound that.
+///
+/// As for bodies, small ones have a share of their own: ordinary events leave room for each other, whatever large ones do.
+/// One that needs more than the share of the large ones is alone in it.
+pub(super) struct DecodeBudget {
+    small: Memory,
+    large: Memory,
+}
+
+/// A body that needs as much counts as small, in bytes. An ordinary event needs a third of it.
+pub(crate) const SMALL_DECODED: usize = 1 << 20;
+/// All small ones together.
+pub(crate) const ALL_SMALL_DECODED: usize = 64 << 20;
+/// All large ones together.
+pub(crate) const ALL_LARGE_DECODED: usize = 96 << 20;
+
+impl Default for DecodeBudget {
+    fn default() -> Self {
+        Self { small: Memory::new(ALL_SMALL_DECODED), large: Memory::new(ALL_LARGE_DECODED) }
+    }
+}
+
+impl DecodeBudget {
+    /// Waits for the memory to read a body that needs so many bytes.
+    pub(super) async fn wait_for(&self, bytes: usize) -> Result<Share, HookResponse> {
+        let memory = if bytes <= SMALL_DECODED { &self.small } else { &self.large };
+        memory.wait_for(bytes).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::body::NO_MEMORY;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_take_turns_and_leave_room_for_small_ones() {
+        let budget = DecodeBudget::default();
+        let held = budget.wait_for(2 * ALL_LARGE_DECODED).await.ok().unwrap();
+        assert_eq!(budget.wait_for(SMALL_DECODED + 1).await.err(), Some(NO_MEMORY));
+        let small = futures::future::try_join_all((0..64).map(|_| budget.wait_for(SMALL_DECODED))).await;
+        assert!(small.is_ok());
+        drop(held);
+        assert!(budget.wait_for(SMALL_DECODED + 1).await.is_ok());
+    }
+}

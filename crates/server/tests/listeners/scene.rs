@@ -1,0 +1,250 @@
+//! The listeners of two namespaces on loopback, over a real journal.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use trigger_api::triggers::Kind;
+use trigger_core::{KnownHosts, ListenerGate, ObjectKey};
+use trigger_dispatch::{KeyError, KeyWarnings, OwnerWarnings};
+use trigger_journal::{Address, Journal, Query, Record, Rejection};
+use trigger_rules::listeners::ListenerInventory;
+use trigger_rules::{Inventory, OwnerRules};
+use trigger_runtime::{SecretData, SecretError, Secrets};
+use trigger_server::{Ingest, IngestParts, IngestSettings, Limits, Metrics, RecentFailure, serve};
+
+pub const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+pub struct Scene {
+    address: SocketAddr,
+    secrets: Arc<Hooks>,
+    journal: Arc<dyn Journal>,
+    metrics: Registry,
+    _folder: TempDir,
+    _ends: DropGuard,
+}
+
+/// A response.
+pub struct Response {
+    pub status: u16,
+    /// In lower case.
+    pub head: String,
+    pub body: String,
+}
+
+impl Response {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// The Secret `hook` of each namespace, whose `token` is [`KEY`]. Counts reads, and fails them if told so.
+#[derive(Default)]
+pub struct Hooks(Mutex<(usize, bool)>);
+
+impl Secrets for Hooks {
+    fn read<'a>(&'a self, secret: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>> {
+        let mut state = self.0.lock().unwrap();
+        state.0 += 1;
+        let answer = match (&*secret.name, state.1) {
+            (_, true) => {
+                Err(SecretError::Unavailable { secret: secret.clone(), reason: "it answered 500".to_owned() })
+            }
+            ("hook", _) => Ok(Arc::new(SecretData::new([("token".to_owned(), KEY.as_bytes().to_vec())]))),
+            _ => Err(SecretError::Missing(secret.clone())),
+        };
+        std::future::ready(answer).boxed()
+    }
+}
+
+/// Fails the test on a warning: they are about Builds.
+struct NoWarnings;
+
+impl OwnerWarnings for NoWarnings {
+    fn repository_moved(&self, owner: &OwnerRules, message: &str) {
+        panic!("{}: {message}", owner.owner.key)
+    }
+
+    fn secret_unreadable(&self, _owner: &OwnerRules, error: &SecretError) {
+        panic!("{error}")
+    }
+
+    fn no_key(&self, _owner: &OwnerRules, error: &KeyError) {
+        panic!("{error}")
+    }
+}
+
+/// A trigger of pushes to the branch `main`, in an object.
+fn trigger(interceptors: &[Value]) -> Value {
+    let on_main = json!({"ref": {"name": "cel"}, "params": [
+        {"name": "filter", "value": "body.ref == 'refs/heads/main'"},
+    ]});
+    let interceptors: Vec<_> = interceptors.iter().chain([&on_main]).collect();
+    json!({"name": "push", "interceptors": interceptors, "template": {"spec": {"resourcetemplates": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "run-"}},
+    ]}}})
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a trigger is written in place")]
+fn listener(namespace: &str, name: &str, trigger: Value) -> Value {
+    json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("uid-{name}")},
+        "spec": {"triggers": [trigger]}})
+}
+
+/// The interceptor that verifies requests of GitHub with the key in this Secret.
+fn verified_by(secret: &str) -> Value {
+    json!({"ref": {"name": "github"}, "params": [
+        {"name": "secretRef", "value": {"secretName": secret, "secretKey": "token"}},
+        {"name": "eventTypes", "value": ["push"]},
+    ]})
+}
+
+/// `team-a/web` and `team-a/keyless` verify senders; `team-a/open` and `team-b/open` do not.
+fn inventory() -> ListenerInventory {
+    let inventory = ListenerInventory::default();
+    for object in [
+        listener("team-a", "web", trigger(&[verified_by("hook")])),
+        listener("team-a", "keyless", trigger(&[verified_by("absent")])),
+        listener("team-a", "open", trigger(&[])),
+        listener("team-b", "open", trigger(&[])),
+    ] {
+        inventory.apply(Kind::EventListener, object);
+    }
+    inventory
+}
+
+impl Scene {
+    pub async fn new() -> Self {
+        Self::with(IngestSettings::default()).await
+    }
+
+    pub async fn with(settings: IngestSettings) -> Self {
+        let inventory = inventory();
+        inventory.mark_synced();
+        Self::serving(inventory, settings).await
+    }
+
+    pub async fn not_synced() -> Self {
+        Self::serving(inventory(), IngestSettings::default()).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test accepts what it likes")]
+    async fn serving(listeners: ListenerInventory, settings: IngestSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let journal =
+            trigger_journal::open(&Address::Sqlite(folder.path().join("journal.db"))).await.unwrap();
+        let (counted, mut metrics) = (Metrics::default(), Registry::default());
+        counted.register(&mut metrics);
+        counted.register_sink(&mut metrics);
+        let secrets = Arc::new(Hooks::default());
+        let parts = IngestParts {
+            inventory: Arc::new(Inventory::new(KnownHosts::NONE)),
+            secrets: Arc::clone(&secrets) as Arc<dyn Secrets>,
+            key_warnings: Arc::new(KeyWarnings::new(Arc::new(NoWarnings))),
+            journal: Arc::clone(&journal),
+            failure: RecentFailure::default(),
+            metrics: counted,
+            decisions: trigger_dispatch::Metrics::default(),
+        };
+        let (ingest, rejections) = Ingest::new(settings, parts);
+        tokio::spawn(rejections.run());
+        ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
+        ingest.add_listeners(Arc::new(listeners), ListenerGate::new());
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let ends = CancellationToken::new();
+        tokio::spawn(serve(socket, ingest.router(), Limits::default(), ends.clone(), ends.clone()).boxed());
+        Self { address, secrets, journal, metrics, _folder: folder, _ends: ends.drop_guard() }
+    }
+
+    /// Sends `head`, its first line and headers, with a body of this length.
+    pub async fn send(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut request =
+            format!("{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request.push_str("Host: hooks.example\r\n");
+        }
+        for (name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        request.extend(["\r\n", body]);
+        self.send_bytes(request.as_bytes()).await
+    }
+
+    pub async fn send_bytes(&self, request: &[u8]) -> Response {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Response { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    /// A request with this body to a listener.
+    pub async fn post(&self, listener: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        self.send(&format!("POST /listeners/{listener}"), headers, body).await
+    }
+
+    /// Whether Secrets can be read from now on.
+    pub fn secrets_fail(&self, fail: bool) {
+        self.secrets.0.lock().unwrap().1 = fail;
+    }
+
+    /// How often a Secret has been read.
+    pub fn reads(&self) -> usize {
+        self.secrets.0.lock().unwrap().0
+    }
+
+    /// What is kept, newest first, with headers and bodies.
+    pub async fn kept(&self) -> Vec<Record> {
+        let mut kept = Vec::new();
+        for record in self.journal.history(Query::default()).await.unwrap().records {
+            kept.extend(self.journal.find(&record.delivery.id).await.unwrap());
+        }
+        kept
+    }
+
+    /// The recorded rejections, once there are `count`, newest first.
+    pub async fn rejections(&self, count: usize) -> Vec<Rejection> {
+        let wait = async {
+            loop {
+                let rejections = self.journal.rejections().await.unwrap();
+                if rejections.len() >= count {
+                    return rejections;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the rejections are not recorded")
+    }
+
+    /// The line of the metrics with this name and these labels, without them.
+    pub fn metric(&self, series: &str) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.metrics).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is not in {text}")).to_owned()
+    }
+}
+
+/// The headers of a push from GitHub with this body.
+pub fn push(key: &str, body: &str) -> Vec<(&'static str, String)> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+    let signature = HEXLOWER.encode(hmac::sign(&key, body.as_bytes()).as_ref());
+    vec![("X-GitHub-Event", "push".to_owned()), ("X-Hub-Signature-256", format!("sha256={signature}"))]
+}
