@@ -4,16 +4,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trigger_cluster::{
-    ConditionWriter, Connection, ImageFollowers, LeaseElector, PipelineRunFollowers, STEP_DOWN_GRACE, Scope,
-    carry_out_tasks, keep_limits,
+    ConditionWriter, Connection, ImageFollowers, LeaseElector, ListenerStatusWriter, PipelineRunFollowers,
+    STEP_DOWN_GRACE, Scope, carry_out_tasks, keep_limits,
 };
 use trigger_dispatch::{Metrics, run_pruner};
 use trigger_journal::{Journal, Retention};
 use trigger_runtime::{Leadership, restart_on_panic};
 
 /// The tasks that only one of several replicas runs: following PipelineRuns and the images that BuildRuns push,
-/// carrying out custom tasks of Tekton, writing the conditions of runs, keeping the limits of pinned runs, and pruning
-/// the journal. (Registry polling and warnings about rules ask
+/// carrying out custom tasks of Tekton, writing the conditions of runs and the status of listeners, keeping the limits of
+/// pinned runs, and pruning the journal. (Registry polling and warnings about rules ask
 /// [`Leadership`] themselves, since every replica runs parts of them.)
 ///
 /// Each can start and stop any number of times, and resumes from the journal and the cluster where this or
@@ -24,6 +24,8 @@ pub(crate) struct LeaderTasks {
     pub(crate) pipeline_runs: PipelineRunFollowers,
     pub(crate) images: ImageFollowers,
     pub(crate) conditions: ConditionWriter,
+    /// Absent unless this program owns the listeners.
+    pub(crate) listener_status: Option<ListenerStatusWriter>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) retention: Retention,
     pub(crate) metrics: Metrics,
@@ -74,6 +76,9 @@ impl LeaderTasks {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         carry_out_tasks(&self.connection, &self.scope, self.conditions.delay, &tasks, &stop);
         self.conditions.start(&tasks, &stop);
+        if let Some(listener_status) = &self.listener_status {
+            listener_status.start(&tasks, &stop);
+        }
         self.pipeline_runs.start(&self.connection, &tasks, &stop);
         self.images.follow_pushes(&self.connection, &tasks, &stop);
         keep_limits(&self.connection, &self.scope, &tasks, &stop);
@@ -150,7 +155,7 @@ mod tests {
             journal: Arc::clone(&journal),
             secrets: Arc::new(CoalescingSecretReader::new(&connection)),
             registries: ImageOptions::default().registries().unwrap(),
-            warnings: Arc::new(recorder),
+            warnings: Arc::new(recorder.clone()),
             metrics: trigger_images::Metrics::default(),
             settings: ImageOptions::default().settings(),
             leadership: Leadership::always(),
@@ -179,6 +184,13 @@ mod tests {
                 connection: connection.apart().unwrap(),
                 runtime: tokio::runtime::Handle::current(),
             },
+            listener_status: Some(ListenerStatusWriter {
+                connection: connection.clone(),
+                scope: scope.clone(),
+                inventory: Arc::default(),
+                public_url: None,
+                recorder,
+            }),
             connection,
             scope,
             journal,

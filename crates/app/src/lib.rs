@@ -27,15 +27,16 @@ mod commands;
 #[cfg(feature = "dev")]
 mod dev;
 mod environment;
+mod interceptor_answers;
 mod leader_tasks;
 mod limits;
-mod listeners;
 mod logging;
 mod low_priority_runtime;
 mod manifests;
 mod metrics;
 mod options;
 mod panics;
+mod ports;
 mod process_metrics;
 mod program;
 mod render_decisions;
@@ -53,7 +54,8 @@ pub use cli::{Cli, Command, run};
 pub use limits::LIMITS;
 pub use logging::{LogOptions, start_logging};
 pub use options::{
-    AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, ProgramOptions, RegistryHook,
-    RegistryHookOptions, RetentionOptions, WorkOptions,
+    AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, ListenerMode,
+    ListenerOptions, ProgramOptions, PublicUrl, RegistryHook, RegistryHookOptions, RetentionOptions,
+    WorkOptions,
 };
 pub use program::Program;

@@ -15,11 +15,15 @@ use trigger_api::shipwright::Build;
 use trigger_core::ObjectKey;
 use trigger_runtime::{SecretData, SecretError, Secrets};
 
-const EXAMPLES: [(&str, &str); 4] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("examples/images.yaml", include_str!("../../../examples/images.yaml")),
     ("examples/team-a.yaml", include_str!("../../../examples/team-a.yaml")),
     ("examples/team-b.yaml", include_str!("../../../examples/team-b.yaml")),
     ("examples/tekton.yaml", include_str!("../../../examples/tekton.yaml")),
+    ("examples/listeners/accounts.yaml", include_str!("../../../examples/listeners/accounts.yaml")),
+    ("examples/listeners/github.yaml", include_str!("../../../examples/listeners/github.yaml")),
+    ("examples/listeners/gitlab.yaml", include_str!("../../../examples/listeners/gitlab.yaml")),
+    ("examples/listeners/group.yaml", include_str!("../../../examples/listeners/group.yaml")),
 ];
 
 /// The name in manifests of the registry that `dev` starts. Its port is known only then.
@@ -174,7 +178,8 @@ mod tests {
         let objects = objects(None, Some("127.0.0.1:5000")).unwrap();
         let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         assert_eq!(kinds[..2], ["Namespace", "Namespace"]);
-        assert_eq!(kinds.iter().filter(|kind| **kind == "Build").count(), 6);
+        let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
+        assert_eq!((count("Build"), count("EventListener")), (6, 3));
         let text = json!(objects).to_string();
         assert!(text.contains("127.0.0.1:5000/") && !text.contains(DEV_REGISTRY));
     }

@@ -14,8 +14,8 @@ use crate::signals::termination_or_hangup;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The dev cluster is a small Kubernetes API server inside this process. It has no nodes: a simulated builder \
-carries out BuildRuns and a simulated Tekton carries out PipelineRuns. Objects that they make are marked as \
-simulated.
+carries out BuildRuns and a simulated Tekton carries out PipelineRuns and TaskRuns. Objects that they make are \
+marked as simulated.
 
 The registry is Debian's docker-registry if it is installed, else one inside this process. Manifests refer to it as \
 dev-registry.example. Other registries that Image rules name are queried as usual.

@@ -23,9 +23,9 @@ use super::live::Live;
 use super::objects::{build_runs, condition};
 use super::registry::Registry;
 use super::story::while_waiting;
-use crate::listeners::Listeners;
 use crate::manifests;
 use crate::options::{HookPath, ProgramOptions};
+use crate::ports::Ports;
 use crate::program::Program;
 
 /// The limit for each step of the demo.
@@ -79,9 +79,9 @@ impl Playground {
         let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).user(administrator).start();
         let cluster = while_waiting("starting the dev cluster", cluster).await?;
 
-        let listeners = Listeners::on_loopback(listen, admin)?;
+        let ports = Ports::on_loopback(listen, admin)?;
         let key = random_token()?;
-        let hook = format!("http://{}{REGISTRY_HOOK}", listeners.hooks.local_addr()?);
+        let hook = format!("http://{}{REGISTRY_HOOK}", ports.hooks.local_addr()?);
         let registry = while_waiting("starting the registry", Registry::start(&hook, &key)).await?;
         let objects = manifests::objects(folder, Some(registry.host()))?;
         let first_versions = push_first_versions(&registry, &objects).await?;
@@ -102,15 +102,15 @@ impl Playground {
 
         let connection = connect(Some(&kubeconfig)).await?;
         let mut options = ProgramOptions::on_loopback(Address::Sqlite(own.path().join("journal.db")));
-        options.listen = listeners.hooks.local_addr()?;
-        options.admin_listen = listeners.admin.local_addr()?;
+        options.listen = ports.hooks.local_addr()?;
+        options.admin_listen = ports.admin.local_addr()?;
         options.images.registry_private.push(registry.host().parse()?);
         options.images.insecure_registry.push(registry.host().parse()?);
         options.images.image_window = IMAGE_WINDOW;
         let key_file = own.path().join("registry-key");
         std::fs::write(&key_file, &key)?;
         options.registries.registry_hooks.push(format!("distribution={}", key_file.display()).parse()?);
-        let program = Program::start_on(listeners, &connection, &options);
+        let program = Program::start_on(ports, &connection, &options);
         let program = while_waiting("starting the program", program).await?;
         while_waiting("syncing the Builds", program.ready()).await;
         Ok(Self { cluster, registry, first_versions, program, token, folder: own, known })

@@ -11,8 +11,8 @@ use trigger_runtime::Leadership;
 use trigger_server::{Authenticator, Ingest, IngestSettings, Limits};
 
 use super::{
-    AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, RegistryHookOptions,
-    RetentionOptions, WorkOptions, namespace_name,
+    AdminAuth, AdminOptions, DecideAgain, HookPath, ImageOptions, LeaseOptions, ListenerOptions, PublicUrl,
+    RegistryHookOptions, RetentionOptions, WorkOptions, namespace_name,
 };
 
 /// The configuration of the program: the flags of `serve`, and the base on which `dev` builds its own.
@@ -59,6 +59,9 @@ pub struct ProgramOptions {
     /// Image polling.
     #[command(flatten)]
     pub images: ImageOptions,
+    /// Listeners of Tekton Triggers.
+    #[command(flatten)]
+    pub listeners: ListenerOptions,
     /// Leader election.
     #[command(flatten)]
     pub lease: LeaseOptions,
@@ -75,6 +78,11 @@ pub struct ProgramOptions {
         value_parser = namespace_name
     )]
     pub namespaces: Vec<String>,
+    /// URL at which senders reach the address for webhooks, such as `https://hooks.example.com`.
+    ///
+    /// It stands before the paths that the program gives to people and writes into the status of objects.
+    #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
     /// URL path for a provider's webhooks.
     ///
     /// Repeat the flag or separate values with commas. Providers that are not listed have no path then.
@@ -158,8 +166,10 @@ impl ProgramOptions {
             retention: RetentionOptions::default(),
             work: WorkOptions::default(),
             images: ImageOptions::default(),
+            listeners: ListenerOptions::default(),
             lease: LeaseOptions::default(),
             namespaces: Vec::new(),
+            public_url: None,
             hook_paths: HookPath::defaults(),
             registries: RegistryHookOptions::default(),
             allow_unsigned: false,
@@ -246,6 +256,7 @@ impl ProgramOptions {
             body: Duration::from_secs(self.body_timeout),
             allow_unsigned: self.allow_unsigned,
             decide_again: self.decide_again.into(),
+            open_listener_budget: self.listeners.open_budget(),
             ..IngestSettings::default()
         }
     }

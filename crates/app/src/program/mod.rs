@@ -7,16 +7,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trigger_cluster::{BuildWatch, Connection, EventRecorder, KubeLauncher};
+use trigger_cluster::{BuildWatch, Connection, EventRecorder, KubeLauncher, ListenerWatch};
 use trigger_dispatch::Launcher;
 use trigger_images::Images;
 use trigger_journal::Journal;
 use trigger_rules::Inventory;
+use trigger_rules::listeners::ListenerInventory;
 use trigger_runtime::Leadership;
 
 use self::shutdown::Shutdown;
-use crate::listeners::Listeners;
 use crate::options::ProgramOptions;
+use crate::ports::Ports;
 
 /// The program, running.
 pub struct Program {
@@ -28,11 +29,15 @@ pub struct Program {
     pub journal: Arc<dyn Journal>,
     /// The rules.
     pub inventory: Arc<Inventory>,
+    /// The listeners.
+    pub listeners: Arc<ListenerInventory>,
     /// The digests that the followed images resolve to.
     pub images: Images,
     /// Whether this replica leads.
     pub leadership: Leadership,
     builds: BuildWatch,
+    /// Absent if listeners are off.
+    listener_watch: Option<ListenerWatch>,
     draining: Arc<AtomicBool>,
     shutdown: Shutdown,
 }
@@ -43,20 +48,20 @@ impl Program {
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
         options.check()?;
         let journal = options.open_journal().await?;
-        let listeners = Listeners::bind(options.listen, options.admin_listen)?;
-        wiring::assemble(listeners, connection, options, journal, own_launcher(connection))
+        let ports = Ports::bind(options.listen, options.admin_listen)?;
+        wiring::assemble(ports, connection, options, journal, own_launcher(connection))
     }
 
     /// The same on ports that listen already.
     #[cfg(feature = "dev")]
     pub(crate) async fn start_on(
-        listeners: Listeners,
+        ports: Ports,
         connection: &Connection,
         options: &ProgramOptions,
     ) -> anyhow::Result<Self> {
         options.check()?;
         let journal = options.open_journal().await?;
-        wiring::assemble(listeners, connection, options, journal, own_launcher(connection))
+        wiring::assemble(ports, connection, options, journal, own_launcher(connection))
     }
 
     /// The same over an open journal, with the launcher from `launcher`, which runs on the dispatcher's threads. To be
@@ -68,14 +73,17 @@ impl Program {
         launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         options.check()?;
-        let listeners = Listeners::bind(options.listen, options.admin_listen)?;
-        wiring::assemble(listeners, connection, options, journal, launcher)
+        let ports = Ports::bind(options.listen, options.admin_listen)?;
+        wiring::assemble(ports, connection, options, journal, launcher)
     }
 
-    /// Returns when the Builds are synced: from then on deliveries are accepted.
+    /// Returns when the Builds and the listeners are synced: from then on deliveries are accepted.
     pub async fn ready(&self) {
-        // The sender lives as long as the watch, which lives as long as the program.
+        // The senders live as long as the watches, which live as long as the program.
         let _ = self.builds.synced().wait_for(|synced| *synced).await;
+        if let Some(listeners) = &self.listener_watch {
+            let _ = listeners.synced().wait_for(|synced| *synced).await;
+        }
     }
 
     /// Returns when a part that the program cannot do without has panicked, if ever. Stop the process then and

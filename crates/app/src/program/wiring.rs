@@ -3,31 +3,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use prometheus_client::registry::Registry;
+use trigger_calls::{Calls, CallsSettings};
 use trigger_cluster::{
-    BuildWatch, CoalescingSecretReader, ConditionWriter, Connection, EventRecorder, ImageFollowers, KubeRuns,
-    LeaseElector, PipelineRunFollowers, watch_builds,
+    AccessReviewer, BuildWatch, CoalescingSecretReader, ConditionWriter, Connection, EventRecorder,
+    ImageFollowers, KubeRuns, LeaseElector, ListenerStatusWriter, ListenerWatch, PipelineRunFollowers,
+    watch_builds, watch_listeners,
 };
-use trigger_core::Observer;
-use trigger_dispatch::{Dispatcher, DispatcherParts, KeyChecks, KeyWarnings, Launcher, NoCredentials};
+use trigger_core::{ListenerGate, Observer};
+use trigger_dispatch::{
+    Dispatcher, DispatcherParts, KeyChecks, KeyWarnings, Launcher, ListenerParts, NoCredentials,
+};
 use trigger_images::{ImageNotifier, ImageParts, Images};
 use trigger_journal::{Journal, Measured};
 use trigger_providers::{key_entries, known_hosts};
 use trigger_rules::Inventory;
+use trigger_rules::listeners::ListenerInventory;
 use trigger_runtime::{Leadership, Secrets};
 use trigger_server::{Admin, AdminParts, Ingest, IngestParts, Readiness, RecentFailure, serve};
 
 use super::Program;
 use super::shutdown::Shutdown;
+use crate::interceptor_answers::InterceptorAnswers;
 use crate::leader_tasks::LeaderTasks;
-use crate::listeners::Listeners;
 use crate::logging::log_filter;
 use crate::metrics;
 use crate::options::ProgramOptions;
+use crate::ports::Ports;
 use crate::process_metrics;
 
 /// Starts every part of the program, each after the parts that it needs.
 pub(super) fn assemble(
-    listeners: Listeners,
+    ports: Ports,
     connection: &Connection,
     options: &ProgramOptions,
     journal: Arc<dyn Journal>,
@@ -40,6 +46,7 @@ pub(super) fn assemble(
     // Stores.
     let journal = measured(journal, &mut registry);
     let inventory = Arc::new(Inventory::new(known_hosts()));
+    let listener_inventory = Arc::new(ListenerInventory::default());
 
     // Cluster.
     let dispatch_metrics = dispatch_metrics(&mut registry);
@@ -48,21 +55,29 @@ pub(super) fn assemble(
     let (leadership, elector) = options.leadership(connection)?;
     #[expect(clippy::disallowed_methods, reason = "the one place that gives out the right to observe")]
     let observer = Observer::new();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that gives out the right to accept for listeners"
+    )]
+    let gate = ListenerGate::new();
     let shared = Shared {
         connection,
         options,
         shutdown: &shutdown,
         journal: &journal,
         inventory: &inventory,
+        listener_inventory: &listener_inventory,
         secrets: &secrets,
         recorder: &recorder,
         leadership: &leadership,
         metrics: &dispatch_metrics,
         observer: &observer,
+        gate: &gate,
     };
 
     // Rules.
     let builds = shared.watch_builds();
+    let listeners = shared.watch_listeners();
 
     // Images.
     let images = shared.follow_images(&mut registry, &builds)?;
@@ -74,11 +89,23 @@ pub(super) fn assemble(
     shared.start_leader_tasks(&builds, &images, elector)?;
 
     // Server.
-    let (hooks, admin) = (listeners.hooks.local_addr()?, listeners.admin.local_addr()?);
+    let (hooks, admin) = (ports.hooks.local_addr()?, ports.admin.local_addr()?);
     let draining = Arc::new(AtomicBool::new(false));
-    shared.start_server(listeners, registry, &builds, &images, &draining)?;
+    shared.start_server(ports, registry, (&builds, &listeners), &images, &draining)?;
 
-    Ok(Program { hooks, admin, journal, inventory, images, leadership, builds, draining, shutdown })
+    Ok(Program {
+        hooks,
+        admin,
+        journal,
+        inventory,
+        listeners: listener_inventory,
+        images,
+        leadership,
+        builds,
+        listener_watch: listeners,
+        draining,
+        shutdown,
+    })
 }
 
 /// The parts that most of the others need.
@@ -88,11 +115,13 @@ struct Shared<'a> {
     shutdown: &'a Shutdown,
     journal: &'a Arc<dyn Journal>,
     inventory: &'a Arc<Inventory>,
+    listener_inventory: &'a Arc<ListenerInventory>,
     secrets: &'a Arc<dyn Secrets>,
     recorder: &'a EventRecorder,
     leadership: &'a Leadership,
     metrics: &'a trigger_dispatch::Metrics,
     observer: &'a Observer,
+    gate: &'a ListenerGate,
 }
 
 impl Shared<'_> {
@@ -107,6 +136,34 @@ impl Shared<'_> {
             &self.shutdown.background,
             &self.shutdown.rest,
         )
+    }
+
+    /// Feeds the inventory of listeners from the objects of Tekton Triggers, unless listeners are off.
+    fn watch_listeners(&self) -> Option<ListenerWatch> {
+        self.options.listeners.listeners.serves().then(|| {
+            watch_listeners(
+                self.connection,
+                &self.options.scope(),
+                self.listener_inventory,
+                self.recorder,
+                self.leadership,
+                &self.shutdown.background,
+                &self.shutdown.rest,
+            )
+        })
+    }
+
+    /// What deliveries to listeners need.
+    fn listener_parts(&self) -> anyhow::Result<ListenerParts> {
+        let settings = CallsSettings {
+            private: self.options.listeners.interceptor_private.clone(),
+            ..CallsSettings::default()
+        };
+        Ok(ListenerParts {
+            inventory: Arc::clone(self.listener_inventory),
+            answers: Arc::new(InterceptorAnswers(Calls::new(settings, Arc::clone(self.secrets))?)),
+            rights: Arc::new(AccessReviewer::new(self.connection)),
+        })
     }
 
     /// Polls registries and follows Image objects.
@@ -162,6 +219,7 @@ impl Shared<'_> {
             facts: Arc::new(NoCredentials),
             secrets: Arc::clone(self.secrets),
             warnings: Arc::new(self.recorder.clone()),
+            listeners: self.listener_parts()?,
         };
         let dispatcher = Dispatcher::new(parts, self.options.settings(), self.metrics.clone());
         self.shutdown.spawn_dispatcher(dispatcher.run(builds.synced(), self.shutdown.dispatching.clone()));
@@ -187,6 +245,7 @@ impl Shared<'_> {
             },
             images: self.image_followers(builds, images),
             conditions: self.condition_writer()?,
+            listener_status: self.listener_status_writer(),
             journal: Arc::clone(self.journal),
             retention: self.options.retention.retention(),
             metrics: self.metrics.clone(),
@@ -208,18 +267,32 @@ impl Shared<'_> {
         })
     }
 
+    /// Writes the status of listeners, if no other controller does.
+    fn listener_status_writer(&self) -> Option<ListenerStatusWriter> {
+        self.options.listeners.listeners.owns().then(|| ListenerStatusWriter {
+            connection: self.connection.clone(),
+            scope: self.options.scope(),
+            inventory: Arc::clone(self.listener_inventory),
+            public_url: self.options.public_url.as_ref().map(ToString::to_string),
+            recorder: self.recorder.clone(),
+        })
+    }
+
     /// Serves webhooks on one port, health, metrics and the admin API on the other.
     fn start_server(
         &self,
-        listeners: Listeners,
+        ports: Ports,
         mut registry: Registry,
-        builds: &BuildWatch,
+        (builds, listeners): (&BuildWatch, &Option<ListenerWatch>),
         images: &Images,
         draining: &Arc<AtomicBool>,
     ) -> anyhow::Result<()> {
         let (options, shutdown) = (self.options, self.shutdown);
         let failure = RecentFailure::default();
         let key_warnings = self.check_keys();
+        let metrics = server_metrics(&mut registry);
+        let mut unprefixed = process_metrics::registry();
+        metrics.register_sink(&mut unprefixed);
         let (ingest, rejections) = Ingest::new(
             options.ingest_settings(),
             IngestParts {
@@ -228,25 +301,29 @@ impl Shared<'_> {
                 key_warnings: Arc::clone(&key_warnings),
                 journal: Arc::clone(self.journal),
                 failure: failure.clone(),
-                metrics: server_metrics(&mut registry),
+                metrics,
                 decisions: self.metrics.clone(),
             },
         );
         let notifier: Arc<dyn ImageNotifier> = Arc::new(images.clone());
         options.add_routes(&ingest, &notifier)?;
+        if listeners.is_some() {
+            ingest.add_listeners(Arc::clone(self.listener_inventory), self.gate.clone());
+        }
         let hook_routes = ingest.router();
         // Ends by itself after the listener, when the last rejections are written.
         shutdown.background.spawn("rejections", rejections.run());
 
-        let admin_address = listeners.admin.local_addr()?;
+        let admin_address = ports.admin.local_addr()?;
         // A connection to the API server is driven by the threads that opened it.
         let admin_connection = shutdown.admin_runtime.enter(|| self.connection.apart())?;
         let admin_routes = Admin::new(AdminParts {
-            ready: readiness(builds.clone(), failure, Arc::clone(draining)),
+            ready: readiness(builds.clone(), listeners.clone(), failure, Arc::clone(draining)),
             journal: Arc::clone(self.journal),
             registry,
-            process: process_metrics::registry(),
+            process: unprefixed,
             inventory: Arc::clone(self.inventory),
+            listeners: Arc::clone(self.listener_inventory),
             images: images.clone(),
             runs: Arc::new(KubeRuns::new(&admin_connection)),
             authenticator: options.authenticator(&admin_connection, admin_address),
@@ -259,8 +336,8 @@ impl Shared<'_> {
             let (draining, closed) = (shutdown.leading.clone(), shutdown.listening.clone());
             serve(listener, routes, options.limits(), draining, closed)
         };
-        shutdown.listener_tasks.spawn("listener", listen(listeners.hooks, hook_routes));
-        shutdown.spawn_admin(listen(listeners.admin, admin_routes));
+        shutdown.listener_tasks.spawn("listener", listen(ports.hooks, hook_routes));
+        shutdown.spawn_admin(listen(ports.admin, admin_routes));
         Ok(())
     }
 
@@ -300,7 +377,12 @@ fn server_metrics(registry: &mut Registry) -> trigger_server::Metrics {
 }
 
 /// The answer of `/readyz`: the first reason why this replica should get no deliveries.
-fn readiness(builds: BuildWatch, failure: RecentFailure, draining: Arc<AtomicBool>) -> Readiness {
+fn readiness(
+    builds: BuildWatch,
+    listeners: Option<ListenerWatch>,
+    failure: RecentFailure,
+    draining: Arc<AtomicBool>,
+) -> Readiness {
     Arc::new(move || {
         if draining.load(Ordering::Relaxed) {
             return Err("shutting down".to_owned());
@@ -308,6 +390,13 @@ fn readiness(builds: BuildWatch, failure: RecentFailure, draining: Arc<AtomicBoo
         if !*builds.synced().borrow() {
             return Err(builds.waiting_for());
         }
-        failure.recent().map_or_else(|| Ok(builds.details()), Err)
+        if let Some(listeners) = &listeners
+            && !*listeners.synced().borrow()
+        {
+            return Err(listeners.waiting_for());
+        }
+        let details =
+            || builds.details().into_iter().chain(listeners.iter().flat_map(ListenerWatch::details));
+        failure.recent().map_or_else(|| Ok(details().collect()), Err)
     })
 }

@@ -170,6 +170,9 @@ fn verified(delivery: &DeliveryDetail) -> String {
     if let Some(object) = &verification.observed {
         return format!("observed on the cluster: {object}");
     }
+    if let Some(listener) = &verification.listener {
+        return format!("by the interceptors of the EventListener {listener}, see the decisions");
+    }
     if let Some(waiting) = &verification.waiting {
         let names: Vec<_> = waiting.secrets.iter().map(ToString::to_string).collect();
         let not_yet = || format!("not yet; waits until it can read {}", names.join(", "));

@@ -48,7 +48,7 @@ impl RuleErrors {
     ) -> Vec<&'a ResourceRef> {
         let names = events.iter().filter_map(|event| match event {
             Event::Git(event) => Some(&event.repository.names),
-            Event::PipelineRun(_) | Event::Image(_) => None,
+            Event::PipelineRun(_) | Event::Image(_) | Event::Webhook(_) => None,
         });
         let names: Vec<_> = names.flatten().collect();
         let is_about = |owner: &&ResourceRef| {
@@ -77,14 +77,8 @@ impl RuleErrors {
             self.0.iter().filter(|(owner, errors)| !shown.contains(owner) && is_broken(errors)).count();
         if others > 0 {
             let (builds, have) = if others == 1 { ("Build", "has") } else { ("Builds", "have") };
-            let place = match folder {
-                Some(folder) => format!(" --manifests {}", folder.display()),
-                None if namespaces.is_empty() => String::new(),
-                None => format!(" -n {}", namespaces.join(",")),
-            };
-            let line = format!(
-                "{others} other {builds} {have} errors in rules: `shipwright-trigger validate{place}` lists them."
-            );
+            let validate = validate_command(folder, namespaces);
+            let line = format!("{others} other {builds} {have} errors in rules: `{validate}` lists them.");
             anstream::eprintln!("{}", line.dimmed());
         }
     }
@@ -94,4 +88,14 @@ impl RuleErrors {
 pub(in crate::commands) fn note(error: &OwnerError) -> Note {
     let kind = if error.error.is_hint() { NoteKind::Hint } else { NoteKind::Error };
     Note { kind, text: error.to_string() }
+}
+
+/// The command that lists the errors of what was read.
+pub(super) fn validate_command(folder: Option<&Path>, namespaces: &[String]) -> String {
+    let command = "shipwright-trigger validate";
+    match folder {
+        Some(folder) => format!("{command} --manifests {}", folder.display()),
+        None if namespaces.is_empty() => command.to_owned(),
+        None => format!("{command} -n {}", namespaces.join(",")),
+    }
 }

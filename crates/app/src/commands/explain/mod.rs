@@ -226,7 +226,7 @@ fn assumed(event: &Event, rules: &RuleSet) -> Verification {
     let observed = match event {
         Event::PipelineRun(event) => Some(event.run.clone()),
         Event::Image(event) => Some(ObjectKey::new(Arc::clone(&event.namespace), "")),
-        Event::Git(_) => None,
+        Event::Git(_) | Event::Webhook(_) => None,
     };
     let key = |binding: &trigger_rules::KeyBinding| {
         KeyRef::new(binding.secret.clone(), binding.entry.clone().unwrap_or_default())
@@ -288,6 +288,10 @@ fn print_no_rule(event: &Event, rules: &RuleSet) {
         Event::Image(event) => {
             let images = event.changes.iter().map(|change| &change.image);
             return images.for_each(|image| image::print_no_rule(image, Some(&event.namespace), rules));
+        }
+        Event::Webhook(event) => {
+            let text = format!("No rule waits for requests to the listener {}.", event.listener);
+            return wrap::print(0, 0, &text);
         }
     };
     match event.repository.names.first() {

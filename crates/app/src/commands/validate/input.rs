@@ -45,7 +45,7 @@ impl Input {
     ) -> anyhow::Result<Self> {
         match folder {
             _ if !paths.is_empty() => Self::of_paths(paths),
-            Some(folder) => Self::of_folder(folder),
+            Some(folder) => Self::of_paths(&[folder.to_owned()]),
             None => Self::of_cluster(namespaces).await,
         }
     }
@@ -96,17 +96,6 @@ impl Input {
     fn add_tekton_object(&mut self, object: TektonObject, file: Option<String>) {
         self.known.add(&object);
         self.tekton_triggers.push(Located { object, file });
-    }
-
-    fn of_folder(folder: &Path) -> anyhow::Result<Self> {
-        let mut input = Self::with_secrets(manifests::secrets(folder)?);
-        let builds = manifests::builds(folder)?.into_iter();
-        input.builds = builds.map(|object| Located { object, file: None }).collect();
-        for object in manifests::objects(Some(folder), None)?.into_iter().filter_map(TektonObject::of) {
-            input.add_tekton_object(object, None);
-        }
-        input.known.kinds = Kind::ALL.into();
-        Ok(input)
     }
 
     async fn of_cluster(namespaces: &[String]) -> anyhow::Result<Self> {

@@ -17,6 +17,7 @@ use trigger_rules::{Inventory, Source};
 use self::input::{Input, Located};
 use super::build_source::key_note;
 use super::explain;
+use crate::options::namespace_name;
 use crate::render_decisions::{Note, NoteKind, heading};
 use crate::sanitize::escape_for_terminal;
 
@@ -47,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", conflicts_with = "namespaces")]
     manifests: Option<PathBuf>,
     /// Namespaces whose objects to read. Repeat the flag or separate values with commas. Default: all namespaces.
-    #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME")]
+    #[arg(long = "namespace", short = 'n', value_delimiter = ',', value_name = "NAME", value_parser = namespace_name)]
     namespaces: Vec<String>,
     /// Assume that the server runs with `--allow-unsigned`, so that Builds without a Secret need none.
     #[arg(long)]

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
@@ -33,8 +34,15 @@ pub(super) struct Request {
 struct Name(ObjectKey);
 
 /// A header, with one value.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Header(http::HeaderName, String);
+
+/// Without the value, which may be a token.
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Header").field(&self.0).finish_non_exhaustive()
+    }
+}
 
 impl ListenerArgs {
     /// Whether the question is about a listener.

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use trigger_core::KeyRef;
@@ -94,13 +94,19 @@ pub(super) fn is_behind(run: &RunId, other: &RunId) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The forms in which the chains of a listener expect credentials.
-pub(super) fn schemes(listener: &Listener) -> HashSet<Scheme> {
+/// The forms in which the chains of a listener expect credentials, each once, in the order of the triggers.
+pub(super) fn schemes(listener: &Listener) -> Vec<Scheme> {
     let own = listener.triggers().map(|(_, trigger)| &trigger.chain);
     let groups = listener.groups().flat_map(|group| {
         std::iter::once(&group.chain).chain(group.triggers().map(|(_, trigger)| &trigger.chain))
     });
-    own.chain(groups).filter_map(|chain| scheme(chain.as_ref().ok()?)).collect()
+    let mut found = Vec::new();
+    for scheme in own.chain(groups).filter_map(|chain| scheme(chain.as_ref().ok()?)) {
+        if !found.contains(&scheme) {
+            found.push(scheme);
+        }
+    }
+    found
 }
 
 fn scheme(chain: &Chain) -> Option<Scheme> {

@@ -19,6 +19,7 @@ use super::keys::KeyFinding;
 use super::source::ListenerSource;
 use crate::render_decisions::{Note, NoteKind, Verdict, heading};
 use crate::sanitize::escape_for_terminal;
+use crate::wrap;
 
 /// The longest value of a parameter that is printed, in characters.
 const LONGEST_VALUE: usize = 100;
@@ -136,7 +137,7 @@ impl<'a> Report<'a> {
             (GroupOutcome::Stopped, None) => stopped(reason),
         };
         let name = escape_for_terminal(&decision.group.name);
-        println!("  {word} group \"{name}\": {}", escape_for_terminal(&reason));
+        wrap::print(2, 10, &format!("{word} group \"{name}\": {}", escape_for_terminal(&reason)));
         print_keys(self.course, &decision.run);
         print_records(&decision.records, ask);
     }
@@ -152,7 +153,8 @@ impl<'a> Report<'a> {
             number => println!("{number} triggers wait for other events"),
         }
         for (interceptor, message) in exclusions.iter().take(MOST_EXCLUSIONS) {
-            println!("  {}", escape_for_terminal(&format!("{interceptor}: {message}")).dimmed());
+            let line = escape_for_terminal(&format!("{interceptor}: {message}")).dimmed().to_string();
+            wrap::print(2, 4, &line);
         }
     }
 }
@@ -198,18 +200,18 @@ impl<'a> Assessed<'a> {
         let group = course.decided.groups.iter().find(|group| is_behind(run, &group.run));
         let group = group.map(|group| format!(" of group \"{}\"", group.group.name)).unwrap_or_default();
         let title = format!("{name}{group}: {reason}");
-        println!("  {} {}", verdict.word(), escape_for_terminal(&title));
+        wrap::print(2, 10, &format!("{} {}", verdict.word(), escape_for_terminal(&title)));
         for note in self.notes() {
-            println!("            {}", note.line());
+            wrap::print(12, 20, &note.line());
         }
         print_keys(course, run);
         print_records(records, course.asks.get(run));
         for param in *params {
             let line = format!("param {} = {}", param.name(), cut(&param.text()));
-            println!("            {}", escape_for_terminal(&line).dimmed());
+            wrap::print(12, 14, &escape_for_terminal(&line).dimmed().to_string());
         }
         for plan in plans {
-            println!("            {}", escape_for_terminal(&creation(plan)));
+            wrap::print(12, 14, &escape_for_terminal(&creation(plan)));
         }
     }
 
@@ -288,7 +290,7 @@ fn question(question: &Question) -> String {
 
 fn print_keys(course: &Course, run: &RunId) {
     for note in course.keys.get(run).into_iter().flatten().map(KeyFinding::note) {
-        println!("            {}", note.line());
+        wrap::print(12, 20, &note.line());
     }
 }
 
@@ -308,10 +310,10 @@ fn print_records(records: &[Record], ask: Option<&Ask>) {
             RecordedVerdict::Failed { .. } => ('✗', "cannot decide".to_owned()),
         };
         let line = format!("{mark} {name:<width$}  {}", escape_for_terminal(&text));
-        println!("            {}", line.dimmed());
+        wrap::print(12, 12 + 2 + width + 2, &line.dimmed().to_string());
         if let RecordedVerdict::Stopped { operands, .. } = &record.verdict {
             for operand in operands {
-                println!("              {}", escape_for_terminal(&operand.to_string()).dimmed());
+                wrap::print(14, 16, &escape_for_terminal(&operand.to_string()).dimmed().to_string());
             }
         }
     }

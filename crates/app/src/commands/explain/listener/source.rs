@@ -10,6 +10,7 @@ use trigger_rules::listeners::{ListenerError, ListenerInventory, ListenerObject,
 use trigger_runtime::Secrets;
 
 use super::super::super::tekton_objects::{TektonObject, TektonObjects};
+use super::super::errors::validate_command;
 use crate::manifests::{self, ManifestSecrets};
 use crate::sanitize::escape_for_terminal;
 
@@ -78,14 +79,9 @@ impl ListenerSource {
             return;
         }
         let (objects, have) = if others == 1 { ("object", "has") } else { ("objects", "have") };
-        let place = match folder {
-            Some(folder) => format!(" --manifests {}", folder.display()),
-            None if namespaces.is_empty() => String::new(),
-            None => format!(" -n {}", namespaces.join(",")),
-        };
+        let validate = validate_command(folder, namespaces);
         let line = format!(
-            "{others} other {objects} of Tekton Triggers {have} errors: `shipwright-trigger validate{place}` lists those \
-             of their form."
+            "{others} other {objects} of Tekton Triggers {have} errors: `{validate}` lists those of their form."
         );
         eprintln!("{}", line.dimmed());
     }

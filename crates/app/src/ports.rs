@@ -7,14 +7,14 @@ use tokio::net::TcpListener;
 use trigger_server::listen;
 
 /// The two bound ports of the program. Connections queue in the kernel until they are served.
-pub(crate) struct Listeners {
+pub(crate) struct Ports {
     /// The port for webhooks.
     pub(crate) hooks: TcpListener,
     /// The port for health, readiness, metrics and the admin API.
     pub(crate) admin: TcpListener,
 }
 
-impl Listeners {
+impl Ports {
     /// Binds both ports.
     pub(crate) fn bind(hooks: SocketAddr, admin: SocketAddr) -> anyhow::Result<Self> {
         Ok(Self {
