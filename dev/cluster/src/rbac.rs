@@ -16,7 +16,7 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 #[derive(Debug)]
 pub(crate) struct Roles {
     /// Roles and ClusterRoles.
-    roles: [CollectionId; 2],
+    kinds: [CollectionId; 2],
     /// RoleBindings and ClusterRoleBindings.
     bindings: [CollectionId; 2],
     index: Mutex<Arc<Index>>,
@@ -49,7 +49,7 @@ impl Default for Roles {
     fn default() -> Self {
         let id = |plural: &str| CollectionId { group: GROUP.to_owned(), plural: plural.to_owned() };
         Self {
-            roles: ["roles", "clusterroles"].map(id),
+            kinds: ["roles", "clusterroles"].map(id),
             bindings: ["rolebindings", "clusterrolebindings"].map(id),
             index: Mutex::default(),
         }
@@ -69,7 +69,7 @@ impl Roles {
     }
 
     fn index(&self, store: &Store) -> Arc<Index> {
-        let revision = store.last_change(self.roles.iter().chain(&self.bindings));
+        let revision = store.last_change(self.kinds.iter().chain(&self.bindings));
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         if index.revision < revision {
             // A change after `revision` may be in it already. Then it is read once more.
@@ -80,7 +80,7 @@ impl Roles {
 
     fn read(&self, store: &Store) -> Index {
         let mut roles = HashMap::new();
-        for id in &self.roles {
+        for id in &self.kinds {
             for (key, role) in &store.snapshot(id).objects {
                 roles.insert(key.clone(), rules(&role.value));
             }

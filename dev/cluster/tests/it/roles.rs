@@ -21,6 +21,7 @@ async fn apply(cluster: &DevCluster, kind: &str, namespace: &str, name: &str, fi
     cluster.store().apply(object).await.unwrap();
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "subjects are written in place")]
 fn bound(role: (&str, &str), subjects: Value) -> Value {
     json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role.0, "name": role.1}, "subjects": subjects})
 }
