@@ -155,10 +155,12 @@ fn validate_lists_the_errors_of_every_build() {
     let output = run(&["validate", "--manifests", path(&folder)]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{text}");
+    let open = format!("Build x/open in {}/build.yaml", path(&folder));
+    let elsewhere = format!("Build x/elsewhere in {}/build.yaml", path(&folder));
     for line in [
-        "Build x/elsewhere",
+        elsewhere.as_str(),
         "  error   rule when[0] \"n\": the event `push` is unknown, write `Push`",
-        "Build x/open",
+        open.as_str(),
         "  hint    rule when[1] \"!x\": the branch `!x` excludes nothing: it matches branches whose name begins with `!`; list the branches to build",
         "3 Builds with rules, 2 with errors, 1 with hints.",
     ] {

@@ -285,8 +285,8 @@ fn one_bad_document_hides_no_other_and_objects_with_errors_are_counted() {
 
 #[test]
 fn the_example_fires_and_its_objects_are_manifests() {
-    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/listener");
-    let payload = format!("{example}/payloads/push.json");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/listeners");
+    let payload = format!("{example}/payloads/github-push.json");
     let args = ["explain", "--manifests", example, "--listener", "team-a/web", "--payload", &payload];
     let output = run(&[&args[..], &PUSH, &["--objects"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -300,4 +300,28 @@ fn the_example_fires_and_its_objects_are_manifests() {
         run["spec"]["params"].as_array().unwrap().iter().map(|param| &param["value"]).collect();
     let expected = ["https://github.com/acme/web.git", "5b1d8f3e7a2c4960b8d7e6f5a4c3b2d1e0f9a8b7", "main"];
     assert_eq!(params, expected);
+}
+
+/// The examples are those of `dev`, too, whose cluster finishes what they start.
+#[test]
+fn each_example_makes_its_objects() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/listeners");
+    let gitlab = "X-Gitlab-Event: Push Hook";
+    for (listener, payload, header, kinds) in [
+        ("team-a/web", "github-push", PUSH[1], &["PipelineRun"][..]),
+        ("team-a/shared", "github-push", PUSH[1], &["ConfigMap", "ConfigMap", "TaskRun", "PipelineRun"]),
+        ("team-b/api", "gitlab-push", gitlab, &["ConfigMap", "TaskRun"]),
+    ] {
+        let payload = format!("{folder}/payloads/{payload}.json");
+        let args = ["explain", "--manifests", folder, "--listener", listener, "--payload", &payload];
+        let output = run(&[&args[..], &["--header", header, "--objects"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let objects = trigger_api::manifest::parse(&String::from_utf8(output.stdout).unwrap()).unwrap();
+        let found: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+        assert_eq!(found, kinds, "{listener}");
+    }
+    let output = run(&["validate", folder]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("0 with errors, 0 with hints"), "{text}");
 }

@@ -85,7 +85,8 @@ fn a_folder_is_checked_with_its_references() {
     assert!(!found.contains("runs in") && !found.contains("github`"), "{found}");
 
     let found = text(&run(&["validate", "--manifests", path(&folder)]), 3);
-    has_lines(&found, &["Build team-a/app", "EventListener team-a/web", ERRORS[0], HINTS[0]]);
+    let headings = ["Build team-a/app", "EventListener team-a/web"].map(|name| format!("{name} in {file}"));
+    has_lines(&found, &[&headings[0], &headings[1], ERRORS[0], HINTS[0]]);
 }
 
 #[test]
@@ -167,6 +168,7 @@ spec: {}
             "3 documents cannot be read.",
         ],
     );
+    assert_eq!(text(&run(&["validate", "--manifests", path(&folder)]), 3), found);
     assert!(found.contains("  error   not valid YAML: "), "{found}");
 
     let absent = run(&["validate", "/nonexistent/file.yaml"]);

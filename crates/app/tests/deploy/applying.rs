@@ -96,6 +96,36 @@ async fn the_dev_cluster_takes_what_it_serves() {
     });
 }
 
+/// A cluster without Tekton Triggers gets its kinds, with their short names, and takes listeners then.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kinds_of_tekton_triggers_can_be_added() {
+    if !is_there("the_kinds_of_tekton_triggers_can_be_added") {
+        return;
+    }
+    let dev = DevCluster::builder().crds(trigger_api::crds::tekton().unwrap()).start().await.unwrap();
+    let cluster = Cluster::new(&dev.kubeconfig());
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let definitions = root.join("deploy/components/tekton-triggers-crds/crds.yaml");
+    let examples = root.join("examples/listeners");
+    tokio::task::block_in_place(|| {
+        cluster.kubectl(&["apply", "-f", definitions.to_str().unwrap()]);
+        for namespace in ["team-a", "team-b"] {
+            cluster.kubectl(&["create", "namespace", namespace]);
+        }
+        cluster.kubectl(&["apply", "-f", examples.to_str().unwrap()]);
+        let count = |names: &str, more: &[&str]| {
+            let all = cluster.kubectl(&[&["get", names, "-o", "name"], more].concat());
+            all.lines().count()
+        };
+        assert_eq!(count("el", &["-A"]), 3);
+        assert_eq!(count("el,tri,tb,tt", &["-A"]), 10);
+        assert_eq!(count("ctb,ci", &[]), 0);
+        assert_eq!(count("eventlisteners.v1alpha1.triggers.tekton.dev", &["-A"]), 3);
+        let table = cluster.kubectl(&["get", "el", "-n", "team-a"]);
+        assert!(table.contains("ADDRESS") && table.contains("READY"), "{table}");
+    });
+}
+
 /// On a cluster with nodes the program would start; what runs it is taken away again.
 #[test]
 fn another_cluster_takes_everything_that_it_serves() {

@@ -61,6 +61,21 @@ fn the_program_knows_every_argument_and_variable() {
     }
 }
 
+/// No overlay has this component.
+#[test]
+fn the_program_knows_how_listeners_are_owned() {
+    let text = include_str!("../../../../deploy/components/own-listeners/kustomization.yaml");
+    let component: Value = serde_saphyr::from_str(text).unwrap();
+    let patches = component["patches"].as_array().unwrap();
+    let patch = patches.iter().find_map(|patch| patch["patch"].as_str()).unwrap();
+    let patch: Value = serde_saphyr::from_str(patch).unwrap();
+    let variable = &patch[0]["value"];
+    let flag = &flags()[variable["name"].as_str().unwrap()];
+    let flag = format!("--{}={}", flag.get_long().unwrap(), variable["value"].as_str().unwrap());
+    assert_eq!(flag, "--listeners=own");
+    Cli::try_parse_from(["shipwright-trigger", "serve", &flag]).unwrap();
+}
+
 /// A Service of the program's name makes variables that look like its flags; one of them must not become one.
 #[test]
 fn variables_of_services_are_kept_out() {

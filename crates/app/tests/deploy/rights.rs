@@ -33,8 +33,8 @@ fn rights_are_bound_to_the_programs_account_and_secrets_nowhere() {
         assert_eq!(pod["serviceAccountName"], NAME, "{}", overlay.name);
         let everywhere = bound(&overlay, "ClusterRoleBinding");
         let expected: &[&str] = match overlay.name.as_str() {
-            "overlays/namespaces" => &["shipwright-trigger-reviews"],
-            _ => &["shipwright-trigger", "shipwright-trigger-reviews"],
+            "overlays/namespaces" => &["shipwright-trigger-cluster-triggers", "shipwright-trigger-reviews"],
+            _ => &["shipwright-trigger", "shipwright-trigger-cluster-triggers", "shipwright-trigger-reviews"],
         };
         assert_eq!(everywhere, expected, "{}", overlay.name);
         let here = bound(&overlay, "RoleBinding");
@@ -59,6 +59,27 @@ fn a_tenant_grants_its_builds_and_its_secrets() {
         assert_eq!(binding["kind"], "RoleBinding");
         assert!(binding["metadata"]["namespace"].is_null(), "it is for any namespace");
         assert_eq!(binding["roleRef"]["kind"], "ClusterRole");
+    }
+}
+
+/// The right to act as its service accounts is one that a namespace grants by itself, and only if it has listeners.
+#[test]
+fn only_a_tenant_with_listeners_grants_its_service_accounts() {
+    let test = "only_a_tenant_with_listeners_grants_its_service_accounts";
+    if !is_there(test) {
+        return;
+    }
+    let impersonates = |rendered: &Rendered| rendered.text.contains("impersonate");
+    assert!(overlays(test).iter().all(|overlay| !impersonates(overlay)));
+    assert!(!impersonates(&render("tenant")));
+    let listeners = render("tenant/listeners");
+    assert_eq!(bound(&listeners, "RoleBinding"), ["shipwright-trigger-listeners"]);
+    let [role, binding] = &listeners.objects[..] else { panic!("{}", listeners.text) };
+    assert_eq!((&role["kind"], &binding["roleRef"]["kind"]), (&json!("Role"), &json!("Role")));
+    let act_as = json!({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]});
+    assert_eq!(role["rules"], json!([act_as]), "`resourceNames` can be added to narrow it down");
+    for object in &listeners.objects {
+        assert!(object["metadata"]["namespace"].is_null(), "it is for any namespace");
     }
 }
 

@@ -123,6 +123,7 @@ pub fn sources() -> Vec<Source> {
     let source = |provider: &&'static dyn Provider| Source {
         provider: *provider,
         repository: repository_of(*provider, "acme/web"),
+        listener: None,
     };
     ALL.iter().map(source).collect()
 }
@@ -134,7 +135,7 @@ pub fn objects_of_sources() -> Vec<Value> {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook"},
         "stringData": entries.collect::<Map<_, _>>(),
     });
-    let builds = sources().into_iter().map(|Source { provider, repository }| {
+    let builds = sources().into_iter().map(|Source { provider, repository, .. }| {
         let name = format!("web-{}", provider.name());
         json!({
             "apiVersion": "shipwright.io/v1beta1",

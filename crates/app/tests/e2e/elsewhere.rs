@@ -105,7 +105,8 @@ pub async fn namespace(store: &StoreHandle, name: &str) {
     }
 }
 
-fn binding(namespace: &str, name: &str, role: &(&str, &str), subjects: &Value) -> Value {
+/// A RoleBinding of a role (kind and name) to subjects.
+pub fn binding(namespace: &str, name: &str, role: &(&str, &str), subjects: &Value) -> Value {
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
         "metadata": {"namespace": namespace, "name": name},
@@ -123,9 +124,14 @@ pub async fn until_allowed(
     resource: &str,
     namespace: &str,
 ) {
+    let asked = json!({"verb": verb, "group": group, "resource": resource, "namespace": namespace});
+    until_reviewed(store, user, asked).await;
+}
+
+/// The same with all attributes of a SubjectAccessReview.
+pub async fn until_reviewed(store: &StoreHandle, user: &str, asked: Value) {
     let deadline = Instant::now() + BOUND;
     loop {
-        let asked = json!({"verb": verb, "group": group, "resource": resource, "namespace": namespace});
         let spec = json!({"user": user, "resourceAttributes": asked});
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec,
@@ -133,7 +139,7 @@ pub async fn until_allowed(
         if store.apply(review).await.unwrap()["status"]["allowed"] == true {
             return;
         }
-        assert!(Instant::now() < deadline, "{user} may not {verb} {resource} in {namespace}");
+        assert!(Instant::now() < deadline, "{user} may not: {asked}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -23,6 +23,8 @@ const STUCK: Duration = Duration::from_mins(2);
 pub struct Source {
     pub provider: &'static dyn Provider,
     pub repository: String,
+    /// The path of the listener that is sent to; absent for the provider's own hooks.
+    pub listener: Option<String>,
 }
 
 /// A delivery that was acknowledged.
@@ -30,7 +32,7 @@ pub struct Acknowledged {
     pub id: String,
     /// The pushed commit, which no other push has.
     pub commit: String,
-    provider: &'static dyn Provider,
+    source: Source,
     request: SampleRequest,
 }
 
@@ -43,7 +45,7 @@ pub struct Load {
 impl Load {
     /// Pushes to a repository at the provider for which the scenario is played.
     pub fn start(hooks: &[SocketAddr], repository: &str) -> Self {
-        Self::of(hooks, &[Source { provider: played(), repository: repository.to_owned() }])
+        Self::of(hooks, &[Source { provider: played(), repository: repository.to_owned(), listener: None }])
     }
 
     /// Pushes to several repositories, each by as many senders.
@@ -90,7 +92,7 @@ impl Acknowledged {
     /// there is something to do for one of several tenants only.
     pub async fn send_again(&self, http: &reqwest::Client, hooks: SocketAddr) {
         let deadline = Instant::now() + STUCK;
-        while post(http, hooks, self.provider, &self.request).await.is_none() {
+        while post(http, hooks, &self.source, &self.commit, &self.request).await.is_none() {
             assert!(Instant::now() < deadline, "{} is not acknowledged again", self.id);
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
@@ -101,27 +103,34 @@ impl Acknowledged {
 async fn post(
     http: &reqwest::Client,
     hooks: SocketAddr,
-    provider: &dyn Provider,
+    Source { provider, listener, .. }: &Source,
+    commit: &str,
     request: &SampleRequest,
 ) -> Option<String> {
-    let url = format!("http://{hooks}{}", hook_path(provider));
-    let headers = sign(provider, request.event, "id", &request.body, Some(KEY));
-    let answer = http.post(url).headers(headers).body(request.body.clone()).send().await.ok()?;
+    let path = listener.clone().unwrap_or_else(|| hook_path(*provider));
+    // A listener knows a delivery by the sender's id.
+    let id = if listener.is_some() { commit } else { "id" };
+    let headers = sign(*provider, request.event, id, &request.body, Some(KEY));
+    let sent = http.post(format!("http://{hooks}{path}")).headers(headers).body(request.body.clone());
+    let answer = sent.send().await.ok()?;
     if !matches!(answer.status(), StatusCode::ACCEPTED | StatusCode::OK) {
         return None;
+    }
+    if let Some(id) = answer.headers().get("trigger-delivery") {
+        return Some(id.to_str().unwrap().to_owned());
     }
     let body: Value = answer.json().await.ok()?;
     Some(body["delivery"].as_str().unwrap().to_owned())
 }
 
 async fn send(
-    Source { provider, repository }: Source,
+    source: Source,
     sender: u64,
     hooks: Arc<[SocketAddr]>,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<Vec<Acknowledged>>>,
 ) {
-    let repository = RepoId::parse(&repository).unwrap();
+    let (provider, repository) = (source.provider, RepoId::parse(&source.repository).unwrap());
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
     let mut tries = usize::try_from(sender).unwrap();
     for number in 0_u64.. {
@@ -145,8 +154,13 @@ async fn send(
                 return;
             }
             tries += 1;
-            if let Some(id) = post(&http, hooks[tries % hooks.len()], provider, &request).await {
-                acknowledged.lock().unwrap().push(Acknowledged { id, commit, provider, request });
+            if let Some(id) = post(&http, hooks[tries % hooks.len()], &source, &commit, &request).await {
+                acknowledged.lock().unwrap().push(Acknowledged {
+                    id,
+                    commit,
+                    source: source.clone(),
+                    request,
+                });
                 break;
             }
             // Nobody is there, or not yet; that must not become a busy loop.

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking; clippy's leave for tests does not reach the functions that they share"
 )]
 
+mod accounts;
 mod admin;
 mod alerts;
 mod answers;
@@ -39,6 +40,7 @@ mod isolation;
 mod keys;
 mod kill;
 mod kubectl;
+mod listeners;
 mod load;
 mod log_level;
 mod log_lines;

@@ -51,7 +51,8 @@ async fn prepare(admin: &str) -> String {
     store.apply(account).await.unwrap();
     for role in roles::documents() {
         // The others are bound where the scenarios play.
-        let everywhere = role["metadata"]["name"].as_str().unwrap().ends_with("-reviews");
+        let name = role["metadata"]["name"].as_str().unwrap();
+        let everywhere = ["-reviews", "-cluster-triggers"].iter().any(|end| name.ends_with(end));
         let bound = match role["kind"].as_str().unwrap() {
             "ClusterRole" if everywhere => Some("ClusterRoleBinding"),
             "Role" => Some("RoleBinding"),
@@ -111,8 +112,8 @@ async fn install(store: &StoreHandle, definition: Value) {
     }
 }
 
-/// The kubeconfig of whoever presents `token` to the cluster of another kubeconfig.
-fn with_token(kubeconfig: &str, token: &str) -> String {
+/// The kubeconfig of the user with `token`, for the cluster of another kubeconfig.
+pub fn with_token(kubeconfig: &str, token: &str) -> String {
     let mut config: Value = serde_saphyr::from_str(kubeconfig).unwrap();
     let current = config["current-context"].clone();
     let contexts = config["contexts"].as_array().unwrap();

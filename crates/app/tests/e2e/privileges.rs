@@ -1,14 +1,15 @@
-//! The roles in `deploy/base/roles.yaml` are enough for all that the program does, and it does all that they let
-//! it.
+//! The roles under `deploy/` are enough for all that the program does, and it does all that they let it.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use shipwright_trigger::ListenerMode;
 use trigger_devcluster::{AccessRule, DevCluster, Fault, User};
 use trigger_simulation::{SimulationOptions, simulate_builds};
 
 use crate::custom_tasks::{FOREVER, by_name};
 use crate::images;
+use crate::listeners::scene::{github, three_objects, trigger};
 use crate::pipelines::{on, settled, started, tekton};
 use crate::roles::{PROGRAM, rules};
 use crate::world::{KEY, World, usual_rules};
@@ -41,6 +42,13 @@ fn done(dev: &DevCluster) -> (BTreeSet<String>, BTreeSet<String>) {
     let requests = dev.requests().log();
     let mut all = (BTreeSet::new(), BTreeSet::new());
     for request in requests.iter().filter(|request| request.user == PROGRAM) {
+        if let Some(as_another) = &request.impersonated {
+            // A namespace grants it or does not. The request itself has the rights of the other user.
+            if as_another.allowed {
+                all.0.insert(right("impersonate", as_another.resource, ""));
+            }
+            continue;
+        }
         let (resource, group) = request.kind.resource.split_once('.').unwrap_or((&request.kind.resource, ""));
         let resource = match request.kind.subresource.as_str() {
             "" => resource.to_owned(),
@@ -63,14 +71,16 @@ async fn world_under(rules: Vec<AccessRule>) -> World {
         rules: Vec::new(),
     };
     let dev = DevCluster::builder().crds(crds).user(program).user(admin).authorize().start().await.unwrap();
-    World::on_with_token(dev, &of_program).await
+    World::on_with_token(dev, &of_program, |options| options.listeners.listeners = ListenerMode::Own).await
 }
 
 /// A push, an Image object, a PipelineRun, custom tasks that are carried out and cancelled, and somebody who asks
 /// what became of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
-    let granted = granted(&rules());
+    let mut granted = granted(&rules());
+    // Namespaces grant it by themselves.
+    granted.insert("impersonate serviceaccounts".to_owned());
     let world = world_under(rules()).await;
     let Some(dev) = world.dev_only("its requests are counted") else { return };
     dev.spawn(simulate_builds(dev.store(), "", SimulationOptions::default()));
@@ -119,6 +129,25 @@ async fn the_shipped_roles_are_enough_and_nothing_of_them_is_too_much() {
     world.task_reaches("cancelled", "Unknown", "Running").await;
     world.cancel_task("cancelled").await;
     world.task_reaches("cancelled", "False", "CustomRunCancelled").await;
+
+    // A push to a listener, which creates nothing at the first attempt. Then its trigger is looked for.
+    world.account_of_listeners("team-a").await;
+    world.listener("team-a", "web", json!({"triggers": [trigger("main", &[github()])]})).await;
+    dev.faults().add(Fault::refuse(500).on("create", "configmaps").times(1));
+    let record = world.settled_at_listener(&world.push_to_listener("web", "1").await).await;
+    assert!(record.attempts > 1, "{record:?}");
+    dev.faults().add(Fault::refuse(500).on("create", "configmaps").times(1));
+    world.tekton("team-a", "Trigger", "free", json!({"template": {"spec": three_objects()}})).await;
+    world.listener("team-a", "free", json!({"triggers": [{"triggerRef": "free"}]})).await;
+    let record = world.settled_at_listener(&world.ask_listener("free", &[], "{}").await).await;
+    assert!(record.attempts > 1, "{record:?}");
+    let listeners = world.objects("team-a", "triggers.tekton.dev", "v1beta1", "EventListener");
+    world
+        .until("the status of a listener is written", || async {
+            let listener = listeners.get("free").await.unwrap();
+            listener.data["status"]["conditions"].as_array().map(|_| ())
+        })
+        .await;
 
     // An Event that is written before is counted.
     let when = |name: &str| json!([{"name": name, "type": "GitHub", "github": {"events": ["Push"]}}]);

@@ -1,4 +1,4 @@
-//! The roles that are shipped, `deploy/base/roles.yaml`: what the program may do in every scenario.
+//! The roles that are shipped, under `deploy/`: what the program may do in every scenario.
 
 use serde_json::{Value, json};
 use trigger_devcluster::{AccessRule, DevCluster, DevClusterBuilder, User};
@@ -10,10 +10,18 @@ pub const PROGRAM: &str = "system:serviceaccount:shipwright-trigger:shipwright-t
 /// What the program presents to a dev cluster.
 const TOKEN: &str = "the-token-of-the-program";
 
-/// The roles, as they are written.
+/// The role that the component `own-listeners` widens.
+const WIDENED: &str = "shipwright-trigger";
+
+/// The roles of `deploy/base`, as they are with `deploy/components/own-listeners`.
 pub fn documents() -> Vec<Value> {
     let text = include_str!("../../../../deploy/base/roles.yaml");
-    trigger_api::manifest::parse(text).unwrap()
+    let mut roles = trigger_api::manifest::parse(text).unwrap();
+    let patch = include_str!("../../../../deploy/components/own-listeners/status-rule.yaml");
+    let patch: Value = serde_saphyr::from_str(patch).unwrap();
+    let widened = roles.iter_mut().find(|role| role["metadata"]["name"] == WIDENED).unwrap();
+    widened["rules"].as_array_mut().unwrap().push(patch[0]["value"].clone());
+    roles
 }
 
 /// What the roles allow: those of the cluster everywhere, the others in their namespace.

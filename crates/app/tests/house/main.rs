@@ -31,14 +31,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-tasks", &["api", "core", "targets"]),
     ("trigger-images", &["api", "core", "egress", "journal", "registries", "rules", "runtime"]),
     // Of images only `IMAGES` and `read`: images are one source of deliveries.
-    ("trigger-dispatch", &["api", "core", "images", "journal", "providers", "rules", "runtime", "targets"]),
+    (
+        "trigger-dispatch",
+        &["api", "core", "expr", "images", "journal", "providers", "rules", "runtime", "targets"],
+    ),
     (
         "trigger-cluster",
         &["api", "dispatch", "core", "images", "journal", "rules", "runtime", "targets", "tasks"],
     ),
     (
         "trigger-server",
-        &["api", "dispatch", "core", "images", "journal", "providers", "registries", "rules", "runtime"],
+        &[
+            "api",
+            "dispatch",
+            "core",
+            "expr",
+            "images",
+            "journal",
+            "providers",
+            "registries",
+            "rules",
+            "runtime",
+        ],
     ),
     // Those under dev/, which the product uses in the subcommand `dev` and in tests only: see below.
     ("trigger-devcluster", &[]),

@@ -2,6 +2,7 @@
 //! what was acknowledged has its run, nothing has two. Counted on the cluster, not in the journal.
 
 pub(crate) mod life;
+mod listener;
 mod steps;
 mod tenants;
 
@@ -41,11 +42,11 @@ const BACKLOG: Duration = Duration::from_mins(10);
 async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     let Extent { kills, deliveries } = Extent::asked_for();
     let dev = Cluster::bare().await;
-    for object in objects_of_sources() {
+    for object in objects_of_sources().into_iter().chain(listener::objects(dev.namespace())) {
         dev.apply(object).await;
     }
     let stage = Stage::new(test, &dev, journal, replicas);
-    let load = Load::of(&stage.hooks, &sources());
+    let load = Load::of(&stage.hooks, &[sources(), vec![listener::source(dev.namespace())]].concat());
 
     let mut lives: Vec<Life> = (0..replicas).map(|place| Life::start(&stage, place, &Death::Never)).collect();
     for kill in 0..kills {
@@ -71,9 +72,10 @@ async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
+/// How often the deliveries have run: each BuildRun, and each set of objects that a listener has created, is once.
 pub(crate) async fn runs_by_delivery(dev: &Cluster) -> HashMap<String, usize> {
     let runs = Gvr::new("shipwright.io", "v1beta1", "buildruns");
-    let mut found = HashMap::new();
+    let mut found = listener::runs_by_delivery(dev).await;
     for run in dev.store().list(&runs, dev.namespace()).await.unwrap() {
         *found.entry(annotation(&run, "delivery").to_owned()).or_insert(0) += 1;
     }

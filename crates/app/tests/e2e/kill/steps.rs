@@ -136,6 +136,14 @@ impl Intake for SuicidalJournal {
         self.appended(|| self.inner.append_if_unknown(delivery, decided))
     }
 
+    fn append_with_facts(
+        &self,
+        delivery: Verified<Delivery>,
+        facts: Facts,
+    ) -> BoxFuture<'_, Result<AppendOutcome, JournalError>> {
+        self.appended(|| self.inner.append_with_facts(delivery, facts))
+    }
+
     fn append_to_decide_again(
         &self,
         delivery: Verified<Delivery>,

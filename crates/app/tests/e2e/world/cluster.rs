@@ -175,17 +175,28 @@ impl World {
 
     /// The notes of the Events about a Build that have this reason, once there is one.
     pub async fn events(&self, team: &str, build: &str, reason: &str) -> Vec<String> {
+        self.events_where(&format!("an Event {reason} about {build}"), team, |event| {
+            event.involved_object.name.as_deref() == Some(build)
+                && event.involved_object.kind.as_deref() == Some("Build")
+                && event.reason.as_deref() == Some(reason)
+        })
+        .await
+    }
+
+    /// The notes of the Events about an object, once there is one.
+    pub async fn events_of(&self, team: &str, kind: &str, name: &str) -> Vec<String> {
+        self.events_where(&format!("an Event about {kind} {name}"), team, |event| {
+            event.involved_object.name.as_deref() == Some(name)
+                && event.involved_object.kind.as_deref() == Some(kind)
+        })
+        .await
+    }
+
+    async fn events_where(&self, what: &str, team: &str, is_wanted: impl Fn(&Event) -> bool) -> Vec<String> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace(team));
-        self.until(&format!("an Event {reason} about {build}"), || async {
-            let all = events.list(&ListParams::default()).await.unwrap();
-            let notes: Vec<_> = all
-                .items
-                .into_iter()
-                .filter(|event| event.involved_object.name.as_deref() == Some(build))
-                .filter(|event| event.involved_object.kind.as_deref() == Some("Build"))
-                .filter(|event| event.reason.as_deref() == Some(reason))
-                .filter_map(|event| event.message)
-                .collect();
+        self.until(what, || async {
+            let all = events.list(&ListParams::default()).await.unwrap().items.into_iter();
+            let notes: Vec<_> = all.filter(&is_wanted).filter_map(|event| event.message).collect();
             (!notes.is_empty()).then_some(notes)
         })
         .await

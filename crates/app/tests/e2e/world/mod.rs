@@ -1,8 +1,9 @@
 //! The stage: a cluster, the program on it, and what a test does with both.
 //!
-//! `cluster.rs` has the objects of the cluster, `deliveries.rs` what a provider sends, `payloads.rs` changes to it, and
-//! `providers.rs` who sends it.
+//! `cluster.rs` has the objects of the cluster, `accounts.rs` service accounts and rights, `deliveries.rs` what a
+//! provider sends, `payloads.rs` changes to it, and `providers.rs` who sends it.
 
+mod accounts;
 mod cluster;
 mod deliveries;
 mod payloads;
@@ -137,9 +138,13 @@ impl World {
     }
 
     /// A world on `dev` whose program presents a token; the test itself is the administrator.
-    pub async fn on_with_token(dev: DevCluster, token: &str) -> Self {
+    pub async fn on_with_token(
+        dev: DevCluster,
+        token: &str,
+        change: impl FnOnce(&mut ProgramOptions),
+    ) -> Self {
         let kubeconfig = dev.kubeconfig_for(token);
-        Self::on_all(fresh_id(), dev, Some(kubeconfig), |_| {}).await
+        Self::on_all(fresh_id(), dev, Some(kubeconfig), change).await
     }
 
     /// `programs` is the kubeconfig of the program on `dev`, if it is not that of the shipped roles.

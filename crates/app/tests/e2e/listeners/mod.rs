@@ -1,0 +1,7 @@
+//! Listeners of Tekton Triggers: requests in, objects out.
+
+mod chains;
+mod configuration;
+mod creating;
+mod door;
+pub(crate) mod scene;
