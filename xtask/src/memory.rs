@@ -16,6 +16,10 @@ const MB: u64 = 1000 * 1000;
 /// Enough for what one Build takes to stand out from what everything else does.
 const INVENTORY_BUILDS: usize = 100_000;
 
+/// So many listeners, with so many triggers each.
+const LISTENERS: usize = 100;
+const TRIGGERS: usize = 10;
+
 /// Flags of `memory`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -61,10 +65,18 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Measured>> {
     let bytes = std::fs::metadata(&binary).context("the release binary is missing")?.len();
     all.push(Measured { what: "binary with the command dev".to_owned(), bytes, budget: 48 * MB });
     for (builds, budget) in [(100, 32 * MIB), (10_000, 128 * MIB)] {
-        let bytes = serve(&binary, builds).await?;
+        let bytes = serve(&binary, (0..builds).map(build)).await?;
         all.push(Measured { what: format!("serve, idle, {builds} Builds, resident"), bytes, budget });
     }
+    all.push(listeners(&binary).await?);
     Ok(all)
+}
+
+/// The resident memory of `serve` with many listeners.
+pub(crate) async fn listeners(binary: &Path) -> anyhow::Result<Measured> {
+    let bytes = serve(binary, (0..LISTENERS).flat_map(listener)).await?;
+    let what = format!("serve, idle, {LISTENERS} listeners, resident");
+    Ok(Measured { what, bytes, budget: 64 * MB })
 }
 
 pub(crate) fn readable(bytes: u64) -> String {
@@ -93,12 +105,12 @@ fn inventory() -> anyhow::Result<Measured> {
     })
 }
 
-/// The resident memory of `serve` on a cluster with this many Builds, once it is ready.
-async fn serve(binary: &Path, builds: usize) -> anyhow::Result<u64> {
+/// The resident memory of `serve` on a cluster with these objects, once it is ready.
+async fn serve(binary: &Path, objects: impl Iterator<Item = Value>) -> anyhow::Result<u64> {
     let folder = tempfile::tempdir()?;
     let cluster = DevCluster::builder().crds(trigger_api::crds::all()?).start().await?;
-    for number in 0..builds {
-        cluster.store().apply(build(number)).await?;
+    for object in objects {
+        cluster.store().apply(object).await?;
     }
     let mut program = Shipped::start(binary, folder.path(), &cluster.kubeconfig(), &[])?;
     program.ready().await?;
@@ -127,4 +139,49 @@ fn build(number: usize) -> Value {
             },
         },
     })
+}
+
+/// A listener, and the binding and the template of its triggers.
+fn listener(number: usize) -> [Value; 3] {
+    let object = |kind: &str, spec: Value| {
+        json!({
+            "apiVersion": "triggers.tekton.dev/v1beta1",
+            "kind": kind,
+            "metadata": {"namespace": format!("team-{}", number / 10), "name": format!("web-{number}")},
+            "spec": spec,
+        })
+    };
+    let trigger = |event: usize| {
+        let secret = json!({"secretName": "github", "secretKey": "token"});
+        json!({
+            "name": format!("trigger-{event}"),
+            "interceptors": [
+                {"ref": {"name": "github"}, "params": [
+                    {"name": "secretRef", "value": secret},
+                    {"name": "eventTypes", "value": [format!("event-{event}")]},
+                ]},
+                {"ref": {"name": "cel"}, "params": [
+                    {"name": "filter", "value": format!("body.ref == 'refs/heads/main' && body.id == {number}")},
+                ]},
+            ],
+            "bindings": [{"ref": format!("web-{number}")}],
+            "template": {"ref": format!("web-{number}")},
+        })
+    };
+    let run = json!({
+        "apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": {"generateName": "ci-"},
+        "spec": {
+            "pipelineRef": {"name": "ci"},
+            "params": [{"name": "repository", "value": "$(tt.params.repository)"}],
+        },
+    });
+    let triggers: Vec<_> = (0..TRIGGERS).map(trigger).collect();
+    [
+        object(
+            "TriggerBinding",
+            json!({"params": [{"name": "repository", "value": "$(body.repository.clone_url)"}]}),
+        ),
+        object("TriggerTemplate", json!({"params": [{"name": "repository"}], "resourcetemplates": [run]})),
+        object("EventListener", json!({"serviceAccountName": "ci", "triggers": triggers})),
+    ]
 }

@@ -1,20 +1,11 @@
 //! `cargo xtask bench`: everything that is measured, in one table.
 
-use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
-
 use super::machine::machine;
-use super::report::{Goal, Report, Row, mebibytes};
-use super::{criterion, ingest, start};
+use super::report::{Report, Row};
+use super::{criterion, ingest, page, start};
 use crate::memory;
-
-/// The page that publishes the numbers.
-const PAGE: &str = "docs/benchmarks.md";
-/// Where in it.
-const BEGIN: &str = "<!-- begin: cargo xtask bench --write -->\n";
-const END: &str = "<!-- end -->";
 
 /// Flags of `bench` as a whole.
 #[derive(Debug, clap::Args)]
@@ -41,31 +32,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     start::measure(&mut report)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for measured in runtime.block_on(memory::measure())? {
-        let (number, budget) = (measured.bytes, measured.budget);
-        let text = |bytes: u64| if bytes < 10_240 { format!("{bytes} bytes") } else { mebibytes(bytes) };
-        report.row(Row {
-            what: measured.what,
-            number: text(number),
-            share: None,
-            goal: Some(Goal::at_most(number as f64, budget as f64, text(budget))),
-        });
+        report.row(Row::of(measured));
     }
     report = ingest::measure(&ingest::Args::of(args.seconds, args.rounds), report)?;
     if args.write {
-        write(&report.text(true))?;
+        page::write("bench", &report.text(true))?;
     } else {
         anstream::println!("{}", report.text(true));
     }
     Ok(if args.check && report.missed() > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-/// Puts the table in the place of the one before.
-fn write(table: &str) -> anyhow::Result<()> {
-    let page = fs::read_to_string(PAGE).context("run this in the repository's own folder")?;
-    let (before, rest) = page.split_once(BEGIN).context("the page has no place for the table")?;
-    let (_, after) = rest.split_once(END).context("the place for the table has no end")?;
-    ensure!(!table.contains(END), "the table would end its own place");
-    fs::write(PAGE, format!("{before}{BEGIN}\n{table}\n{END}{after}"))?;
-    anstream::eprintln!("written to {PAGE}");
-    Ok(())
 }

@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: what the program achieves, beside what limits it, measured in one run.
 //!
-//! `all` is everything in one table; `ingest` has the measurements under load; `load` and `wire` are the generator,
-//! `pushes` what it sends; `raw` has what the parts achieve by themselves, `api` how an API server is asked for that:
-//! over `wire`, or over `tls` with what `access` says. `server` and `cluster` run in processes of their own, see
-//! `process`.
+//! `all` is everything in one table; `ingest` and `listeners` have the measurements under load, which `testbed` sets up
+//! with the objects of a `scene`. `load` and `wire` are the generator, `pushes` what it sends; `acknowledged` measures
+//! pushes that start nothing, `creations` those that do. `raw` has what the parts achieve by themselves, `api` how an API
+//! server is asked for that: over `wire`, or over `tls` with what `access` says. `server` and `cluster` run in processes
+//! of their own, see `process`. `report` makes a table, `page` publishes it.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -13,14 +14,18 @@
 )]
 
 mod access;
+mod acknowledged;
 mod all;
 mod api;
 pub(crate) mod cluster;
+mod creations;
 mod criterion;
 mod ingest;
+mod listeners;
 mod load;
 mod machine;
 mod nothing;
+mod page;
 pub(crate) mod process;
 pub(crate) mod pushes;
 mod raw;
@@ -28,6 +33,7 @@ mod report;
 pub(crate) mod scene;
 pub(crate) mod server;
 mod start;
+mod testbed;
 mod tls;
 pub(crate) mod wire;
 
@@ -48,6 +54,8 @@ pub(crate) struct Args {
 enum Only {
     /// How many deliveries come in and what becomes of them, in a second; latency; memory.
     Ingest(ingest::Args),
+    /// The same for listeners of Tekton.
+    Listeners(listeners::Args),
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -58,6 +66,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     tokio::task::spawn_blocking(move || match &args.only {
         None => all::run(&args.all),
         Some(Only::Ingest(args)) => ingest::run(args),
+        Some(Only::Listeners(args)) => listeners::run(args),
     })
     .await?
 }

@@ -37,6 +37,10 @@ impl Intake for KeepsNothing {
         answer(AppendOutcome::New)
     }
 
+    fn append_with_facts(&self, _: Verified<Delivery>, _: Facts) -> Answer<'_, AppendOutcome> {
+        answer(AppendOutcome::New)
+    }
+
     fn append_to_decide_again(&self, _: Verified<Delivery>) -> Answer<'_, AppendOutcome> {
         answer(AppendOutcome::New)
     }

@@ -15,7 +15,7 @@ use super::scene;
 
 /// Makes a body of about 7 KB.
 const COMMITS: u32 = 8;
-const PATH: &str = "/hooks/github";
+const HOOKS: &str = "/hooks/github";
 const NO_SIGNATURE: [u8; 64] = [b'0'; 64];
 const NO_DELIVERY: [u8; 36] = *b"00000000-0000-0000-0000-000000000000";
 
@@ -50,7 +50,16 @@ pub(crate) struct Stock<'a> {
 impl Pushes {
     /// Pushes to `branch` of so many repositories in turn.
     pub(crate) fn new(repositories: usize, branch: &str) -> Self {
-        let templates = (0..repositories).map(|number| Template::new(number, branch)).collect();
+        Self::of((0..repositories).map(|number| Template::new(HOOKS, number, branch)).collect())
+    }
+
+    /// Pushes to `branch` of the first repository, sent to the listener.
+    pub(super) fn to_listener(branch: &str) -> Self {
+        let path = format!("/listeners/{}/{}", scene::namespace(0), scene::LISTENER);
+        Self::of(vec![Template::new(&path, 0, branch)])
+    }
+
+    fn of(templates: Vec<Template>) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { templates, salt: u64::try_from(since.as_micros()).unwrap_or(u64::MAX) }
     }
@@ -129,10 +138,10 @@ impl Pushes {
 }
 
 impl Template {
-    fn new(number: usize, branch: &str) -> Self {
+    fn new(path: &str, number: usize, branch: &str) -> Self {
         let body = push::push(branch, COMMITS).replace("acme/web", &scene::repository(number));
         let head = format!(
-            "POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: GitHub-Hookshot/5f00cff\r\naccept: */*\r\n\
+            "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: GitHub-Hookshot/5f00cff\r\naccept: */*\r\n\
              content-type: application/json\r\ncontent-length: {}\r\nx-github-event: push\r\n\
              x-github-hook-id: 292430182\r\nx-github-hook-installation-target-id: 79929171\r\n\
              x-github-hook-installation-target-type: repository\r\nx-github-delivery: {}\r\n\

@@ -136,9 +136,7 @@ pub(super) fn creates(api: &Api, run: &Value, count: u64, pace: Pace<'_>) -> any
         "spec": run["spec"],
     })
     .to_string();
-    let path = format!(
-        "/apis/shipwright.io/v1beta1/namespaces/{namespace}/buildruns?fieldManager=shipwright-trigger"
-    );
+    let path = format!("{}?fieldManager=shipwright-trigger", scene::collection(run));
     let mut number = 0;
     api.load(pace, |ask| {
         number += 1;

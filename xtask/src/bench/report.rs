@@ -1,6 +1,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::memory::Measured;
+
 /// What was measured, and what it is to be compared with.
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -85,9 +87,17 @@ impl Report {
 }
 
 impl Row {
+    /// A number of bytes with its budget.
+    pub(super) fn of(measured: Measured) -> Self {
+        let Measured { what, bytes, budget } = measured;
+        let text = |bytes: u64| if bytes < 10_240 { format!("{bytes} bytes") } else { mebibytes(bytes) };
+        let goal = Goal::at_most(bytes as f64, budget as f64, text(budget));
+        Self { what, number: text(bytes), share: None, goal: Some(goal) }
+    }
+
     fn cells(&self) -> [String; 5] {
         let (goal, reached) = match &self.goal {
-            Some(goal) => (goal.text.clone(), if goal.reached { "yes" } else { "no" }),
+            Some(goal) => (goal.text.clone(), if goal.reached { "yes" } else { "NO" }),
             None => (String::new(), ""),
         };
         let share = self.share.map(percent).unwrap_or_default();

@@ -18,7 +18,8 @@ pub(super) fn measure(report: &mut Report) -> anyhow::Result<()> {
     let binary = binary()?;
     let folder = tempfile::tempdir_in("target")?;
     let log = folder.path().join("log");
-    let cluster = Process::start(&["bench-cluster", "--repositories", &BUILDS.to_string()], &log)?;
+    let cluster =
+        Process::start(&["bench-cluster", "--scene", "builds", "--count", &BUILDS.to_string()], &log)?;
     let text = |key: &str| cluster.greeting[key].as_str().context("the cluster says too little");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Once beforehand: the first pages cost the API server more.

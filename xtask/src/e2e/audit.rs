@@ -28,6 +28,13 @@ impl fmt::Display for Right {
     }
 }
 
+impl Right {
+    /// To send requests as another user.
+    fn impersonate(resource: &str) -> Self {
+        Self { group: String::new(), resource: resource.to_owned(), verb: "impersonate".to_owned() }
+    }
+}
+
 /// What the roles grant.
 pub(super) struct Granted(BTreeSet<Right>);
 
@@ -49,9 +56,17 @@ pub(super) struct Verdict {
 }
 
 impl Granted {
-    /// The roles of `deploy/base`.
+    /// The roles of `deploy/base`, the right that `deploy/components/own-listeners` adds to them, and the right that
+    /// namespaces grant by themselves: to act as their service accounts.
     pub(super) fn shipped() -> anyhow::Result<Self> {
-        Self::parse(include_str!("../../../deploy/base/roles.yaml"))
+        let mut granted = Self::parse(include_str!("../../../deploy/base/roles.yaml"))?;
+        granted.0.insert(Right::impersonate("serviceaccounts"));
+        granted.0.insert(Right {
+            group: "triggers.tekton.dev".to_owned(),
+            resource: "eventlisteners/status".to_owned(),
+            verb: "patch".to_owned(),
+        });
+        Ok(granted)
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
@@ -102,6 +117,18 @@ impl Asked {
             return;
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        // Such a request has the rights of the other user.
+        if let Some(user) = event["impersonatedUser"]["username"].as_str() {
+            let is_account = user.starts_with("system:serviceaccount:");
+            let resource = if is_account { "serviceaccounts" } else { "users" };
+            self.allowed.insert(Right::impersonate(resource));
+            return;
+        }
+        // A namespace that does not grant it is no lack of the roles.
+        let refused = " cannot impersonate resource \"serviceaccounts\" ";
+        if text(&event["responseStatus"]["message"]).contains(refused) {
+            return;
+        }
         let about = &event["objectRef"];
         let mut resource = text(&about["resource"]);
         // What is no object, such as what is served, everybody may ask for.
@@ -197,6 +224,30 @@ rules:
         assert_eq!(texts(&verdict.beyond), ["create pods (core)"]);
         assert_eq!(texts(&verdict.forbidden), ["delete builds (shipwright.io)"]);
         assert!(!verdict.is_enough());
+    }
+
+    #[test]
+    fn a_request_as_a_service_account_uses_the_right_to_impersonate_alone() {
+        let line = |rest: &str| {
+            format!(
+                r#"{{"user": {{"username": "{PROGRAM}"}}, "verb": "create", "objectRef": {{"resource": "configmaps"}},
+                    {rest}}}"#
+            )
+        };
+        let mut asked = Asked::default();
+        asked.note(&line(
+            r#""impersonatedUser": {"username": "system:serviceaccount:team-a:ci"},
+                "annotations": {"authorization.k8s.io/decision": "forbid"}"#,
+        ));
+        asked.note(&line(
+            r#""responseStatus": {"message":
+                "serviceaccounts \"ci\" is forbidden: User \"x\" cannot impersonate resource \"serviceaccounts\" in API group"}"#,
+        ));
+        let verdict = Granted::shipped().unwrap().compare(&asked);
+        assert_eq!((verdict.used, verdict.is_enough()), (1, true), "{verdict}");
+        asked.note(&line(r#""impersonatedUser": {"username": "admin"}"#));
+        let verdict = Granted::shipped().unwrap().compare(&asked);
+        assert_eq!(verdict.beyond, [Right::impersonate("users")]);
     }
 
     #[test]

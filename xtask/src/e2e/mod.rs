@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     suite.report();
     let least = privileges(&server, args.filters.is_empty())?;
     suite.outcome()?;
-    ensure!(least, "the roles in deploy/base/roles.yaml are not what the program needs");
+    ensure!(least, "the roles under deploy/ are not what the program needs");
     Ok(())
 }
 

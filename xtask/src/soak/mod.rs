@@ -47,7 +47,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     let binary = binary()?;
     let folder = tempfile::tempdir_in("target")?;
     let log = folder.path().join("log");
-    let mut cluster = Process::start(&["bench-cluster", "--repositories", &REPOSITORIES.to_string()], &log)?;
+    let mut cluster =
+        Process::start(&["bench-cluster", "--scene", "builds", "--count", &REPOSITORIES.to_string()], &log)?;
     let kubeconfig = cluster.greeting["kubeconfig"].as_str().context("the cluster has no kubeconfig")?;
     let largest = LARGEST_BODY_MIB.to_string();
     let flags = ["--max-body", largest.as_str(), "--drain-delay", "0"];

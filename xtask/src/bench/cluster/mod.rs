@@ -13,15 +13,20 @@ use std::time::Duration;
 
 use trigger_simulation::SimulationOptions;
 
+use super::scene::Scene;
+
 /// How the Build controller is played: builds are under way while conditions are written.
 const SIMULATION: SimulationOptions = SimulationOptions { duration: Duration::from_secs(5) };
 
 /// The API server that `bench` measures with.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many repositories have a Build and a Secret.
+    /// The kind of objects on it.
+    #[arg(long, value_enum)]
+    scene: Scene,
+    /// How many there are.
     #[arg(long)]
-    repositories: usize,
+    count: usize,
     /// The folder of `kube-apiserver` and `etcd`. Default: the dev cluster.
     #[arg(long, requires = "data")]
     components: Option<PathBuf>,
@@ -32,7 +37,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match (args.components, args.data) {
-        (Some(components), Some(data)) => real::run(&components, &data, args.repositories).await,
-        _ => dev::run(args.repositories).await,
+        (Some(components), Some(data)) => real::run(&components, &data, args.scene, args.count).await,
+        _ => dev::run(args.scene, args.count).await,
     }
 }

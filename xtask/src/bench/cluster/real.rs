@@ -15,12 +15,11 @@ use super::carrier::Carrier;
 use super::metrics::Requests;
 use crate::bench::access::Access;
 use crate::bench::process::answer_questions;
-use crate::bench::scene;
+use crate::bench::scene::{self, MadeKind, Scene};
 use crate::process_usage::ProcessUsage;
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const NAMESPACES: &str = "/api/v1/namespaces";
-const RUNS: &str = "/apis/shipwright.io/v1beta1/buildruns";
 
 /// How long it may take until definitions are served, and until the API server has come to rest.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -36,13 +35,15 @@ struct Real {
     server: ApiServer,
     access: Access,
     client: reqwest::Client,
+    /// The kind of the runs.
+    made: MadeKind,
 }
 
-pub(super) async fn run(components: &Path, data: &Path, repositories: usize) -> anyhow::Result<()> {
+pub(super) async fn run(components: &Path, data: &Path, scene: Scene, count: usize) -> anyhow::Result<()> {
     let server = ApiServer::start_for(components, Purpose::Measurements(data)).await?;
     let access = Access::read(&server.kubeconfig()?)?;
-    let cluster = Real { client: access.client()?, server, access };
-    cluster.set(repositories).await?;
+    let cluster = Real { client: access.client()?, server, access, made: scene.made() };
+    cluster.set(scene, count).await?;
     at_rest().await?;
     let greeting = json!({"url": cluster.access.url, "kubeconfig": cluster.server.kubeconfig()?});
     answer_questions(&greeting, async |question| match question {
@@ -62,19 +63,19 @@ pub(super) async fn run(components: &Path, data: &Path, repositories: usize) -> 
 
 impl Real {
     /// Puts the definitions and the scene there.
-    async fn set(&self, repositories: usize) -> anyhow::Result<()> {
+    async fn set(&self, scene: Scene, count: usize) -> anyhow::Result<()> {
         for definition in trigger_api::crds::all()? {
             self.create(DEFINITIONS, &definition).await?;
             self.established(&definition).await?;
         }
-        let objects: Vec<_> = scene::objects(repositories).collect();
+        let objects = scene.objects(count);
         let namespaces: BTreeSet<_> =
             objects.iter().map(|object| object["metadata"]["namespace"].as_str()).collect();
         for name in namespaces {
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             self.create(NAMESPACES, &namespace).await?;
         }
-        let create = async |object: Value| self.create(&collection(&object)?, &object).await;
+        let create = async |object: Value| self.create(&scene::collection(&object), &object).await;
         futures::stream::iter(objects.into_iter().map(create)).buffer_unordered(AT_A_TIME).try_collect().await
     }
 
@@ -108,8 +109,9 @@ impl Real {
     async fn counts(&self) -> anyhow::Result<Value> {
         let page = self.get("/metrics").await?.text().await?;
         let requests = Requests::read(&page);
-        let runs = [("group", "shipwright.io"), ("resource", "buildruns")];
-        let of_runs = |verb| requests.count(&[runs[0], runs[1], ("verb", verb)]);
+        let resource = self.made.plural();
+        let of_runs =
+            |verb| requests.count(&[("group", self.made.group), ("resource", &resource), ("verb", verb)]);
         Ok(json!({
             "runs": of_runs("POST"),
             "conditions": of_runs("PATCH"),
@@ -136,7 +138,7 @@ impl Real {
 
     /// How many runs have no condition `Triggered`.
     async fn unexplained(&self) -> anyhow::Result<Value> {
-        let list: Value = self.get(RUNS).await?.json().await?;
+        let list: Value = self.get(&self.made.path()).await?.json().await?;
         let runs = list["items"].as_array().into_iter().flatten();
         Ok(json!(runs.filter(|run| !scene::is_explained(run)).count()))
     }
@@ -162,23 +164,13 @@ impl Real {
 
     async fn a_run(&self) -> anyhow::Result<Value> {
         let mut list = self.first_run().await?;
-        list["items"].get_mut(0).map(Value::take).context("there is no BuildRun")
+        list["items"].get_mut(0).map(Value::take).context("there is no run")
     }
 
     /// A list of one of the runs.
     async fn first_run(&self) -> anyhow::Result<Value> {
-        Ok(self.get(&format!("{RUNS}?limit=1")).await?.json().await?)
+        Ok(self.get(&format!("{}?limit=1", self.made.path())).await?.json().await?)
     }
-}
-
-/// The path of an object of the scene, without its name.
-fn collection(object: &Value) -> anyhow::Result<String> {
-    let namespace = object["metadata"]["namespace"].as_str().context("an object without a namespace")?;
-    Ok(match object["kind"].as_str() {
-        Some("Secret") => format!("{NAMESPACES}/{namespace}/secrets"),
-        Some("Build") => format!("/apis/shipwright.io/v1beta1/namespaces/{namespace}/builds"),
-        other => bail!("the scene has a {other:?}, and nobody knows its path"),
-    })
 }
 
 /// Waits until the API server has done what it does by itself after its start and after each definition: for seconds

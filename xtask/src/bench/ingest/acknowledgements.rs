@@ -1,11 +1,10 @@
-use std::time::Duration;
-
-use super::{Bench, CONNECTIONS, Cluster, hooks};
-use crate::bench::load::{self, Load, Pace};
-use crate::bench::process::Process;
+use crate::bench::acknowledged::send;
+use crate::bench::load::Pace;
 use crate::bench::pushes::Pushes;
+use crate::bench::raw;
 use crate::bench::report::{Goal, Row, median, milliseconds, per_second, percent};
-use crate::bench::{raw, scene};
+use crate::bench::scene::{self, Scene};
+use crate::bench::testbed::{Bench, CONNECTIONS};
 
 const ACKNOWLEDGEMENTS: f64 = 8_000.0;
 const OF_THE_SAME_WITHOUT_JOURNAL: f64 = 0.6;
@@ -14,25 +13,18 @@ const MANY: usize = 200;
 /// So many connections read Secrets over plain HTTP.
 const READERS: usize = 32;
 
-/// Processor time for one delivery, by process.
-struct Cost {
-    generator: Duration,
-    server: Duration,
-    cluster: Duration,
-}
-
 pub(super) fn one_repository(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let pushes = Pushes::new(1, scene::SKIPPED);
-    let mut cluster = bench.cluster(1)?;
+    let mut cluster = bench.cluster(Scene::Builds, 1)?;
     let (mut without, mut with, mut raw) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
-    for _ in 0..bench.args.rounds {
+    for _ in 0..bench.settings.rounds {
         let server = bench.server(&cluster, None)?;
-        without.push(load(bench, &server, &cluster, &pushes)?.0.rate());
+        without.push(send(bench, &server, &cluster, &pushes)?.0.rate());
         server.end()?;
         let journal = bench.journal()?;
         let mut server = bench.server(&cluster, Some(&journal))?;
-        let (load, cost) = load(bench, &server, &cluster, &pushes)?;
+        let (load, cost) = send(bench, &server, &cluster, &pushes)?;
         with.push(load.rate());
         let left = server.ask("stats")?;
         last = Some((load, cost, left));
@@ -76,11 +68,11 @@ pub(super) fn one_repository(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 
 pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let pushes = Pushes::new(MANY, scene::SKIPPED);
-    let mut cluster = bench.cluster(MANY)?;
+    let mut cluster = bench.cluster(Scene::Builds, MANY)?;
     let kubeconfig = std::fs::read_to_string(&cluster.kubeconfig)?;
     let (mut with, mut own, mut plain) = (Vec::new(), Vec::new(), Vec::new());
     let mut last = None;
-    for _ in 0..bench.args.rounds {
+    for _ in 0..bench.settings.rounds {
         own.push(raw::reads(&kubeconfig, MANY, bench.time())?);
         let pace = Pace { connections: READERS, ..bench.pace("", 200) };
         let (rate, read) = cluster.alone(|api| raw::plain_reads(api, MANY, pace))?;
@@ -88,7 +80,7 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         let journal = bench.journal()?;
         let server = bench.server(&cluster, Some(&journal))?;
         let before = cluster.counts()?;
-        let (load, cost) = load(bench, &server, &cluster, &pushes)?;
+        let (load, cost) = send(bench, &server, &cluster, &pushes)?;
         let reads = cluster.counts()?["secrets"].as_u64().unwrap_or_default()
             - before["secrets"].as_u64().unwrap_or_default();
         with.push(load.rate());
@@ -123,35 +115,4 @@ pub(super) fn many_repositories(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         ));
     }
     Ok(())
-}
-
-fn load(
-    bench: &mut Bench<'_>,
-    server: &Process,
-    cluster: &Cluster,
-    pushes: &Pushes,
-) -> anyhow::Result<(Load, Cost)> {
-    let (first, count) = bench.fresh();
-    let mut stock = pushes.stock(first, count);
-    let before = (server.used()?.time, cluster.time()?);
-    let load = load::closed(bench.pace(&hooks(server)?, 202), |request| stock.next(request))?;
-    let each = |time: Duration| time.div_f64(load.all.max(1) as f64);
-    let cost = Cost {
-        generator: each(load.time),
-        server: each(server.used()?.time.saturating_sub(before.0)),
-        cluster: each(cluster.time()?.saturating_sub(before.1)),
-    };
-    Ok((load, cost))
-}
-
-impl Cost {
-    fn text(&self) -> String {
-        let micros = |time: Duration| time.as_micros();
-        format!(
-            "Processor time a delivery: program {} µs, API server {} µs, load generator {} µs.",
-            micros(self.server),
-            micros(self.cluster),
-            micros(self.generator)
-        )
-    }
 }

@@ -1,17 +1,17 @@
 use std::time::Duration;
 
-use super::{Bench, CONNECTIONS, hooks};
 use crate::bench::load;
 use crate::bench::pushes::Pushes;
 use crate::bench::report::{Goal, Row, milliseconds};
-use crate::bench::scene;
+use crate::bench::scene::{self, Scene};
+use crate::bench::testbed::{Bench, CONNECTIONS, hooks};
 
 const RATE: u32 = 1_000;
 const P99: Duration = Duration::from_millis(25);
 
 pub(super) fn measure(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let pushes = Pushes::new(1, scene::SKIPPED);
-    let cluster = bench.cluster(1)?;
+    let cluster = bench.cluster(Scene::Builds, 1)?;
     let journal = bench.journal()?;
     let server = bench.server(&cluster, Some(&journal))?;
     let (first, _) = bench.fresh();

@@ -1,10 +1,10 @@
 use anyhow::ensure;
 
-use super::{Bench, hooks};
 use crate::bench::load::{self, Pace};
 use crate::bench::pushes::Pushes;
 use crate::bench::report::{Goal, Row, mebibytes};
-use crate::bench::scene;
+use crate::bench::scene::{self, Scene};
+use crate::bench::testbed::{Bench, hooks};
 
 const UNDER_LOAD: u64 = 64 << 20;
 /// A million in so many parts; the memory is looked at after each.
@@ -13,9 +13,9 @@ const PART: u64 = 100_000;
 /// What comes and goes between two looks is no growth.
 const GROWTH: f64 = 1.1;
 
-pub(super) fn measure(bench: &mut Bench<'_>) -> anyhow::Result<()> {
+pub(super) fn measure(bench: &mut Bench<'_>, million: bool) -> anyhow::Result<()> {
     let pushes = Pushes::new(1, scene::SKIPPED);
-    let cluster = bench.cluster(1)?;
+    let cluster = bench.cluster(Scene::Builds, 1)?;
     let journal = bench.journal()?;
     let server = bench.server(&cluster, Some(&journal))?;
     let idle = server.used()?.resident;
@@ -32,7 +32,7 @@ pub(super) fn measure(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         share: None,
         goal: Some(Goal::at_most(used.peak as f64, UNDER_LOAD as f64, mebibytes(UNDER_LOAD))),
     });
-    if bench.args.million {
+    if million {
         let mut sizes = Vec::new();
         for _ in 0..PARTS {
             let first = bench.next;

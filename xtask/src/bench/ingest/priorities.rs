@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::runs::{creations, until_they_exist};
-use super::{Bench, Cluster, hooks};
+use crate::bench::creations::{creations, until_they_exist};
 use crate::bench::load;
 use crate::bench::pushes::Pushes;
 use crate::bench::report::{Goal, Row, median, milliseconds, per_second, percent};
-use crate::bench::scene;
+use crate::bench::scene::{self, Scene};
+use crate::bench::testbed::{Bench, Cluster, hooks};
 
 /// Runs a second, as a share of plain creations.
 const OF_PLAIN_CREATIONS: f64 = 0.7;
@@ -41,8 +41,8 @@ struct Numbers {
 pub(super) fn measure(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let pushes = Pushes::new(1, scene::FIRES);
     let (mut numbers, mut counted) = (Numbers::default(), String::new());
-    for _ in 0..bench.args.rounds {
-        let (plain, _) = creations(bench, &pushes)?;
+    for _ in 0..bench.settings.rounds {
+        let (plain, _) = creations(bench, Scene::Builds, &pushes)?;
         numbers.plain.push(plain);
         let count = (plain * OF_PLAIN_CREATIONS * bench.time().as_secs_f64()) as u64;
         counted = burst(bench, &pushes, count, &mut numbers)?;
@@ -60,7 +60,7 @@ fn burst(
     count: u64,
     numbers: &mut Numbers,
 ) -> anyhow::Result<String> {
-    let mut cluster = bench.cluster(1)?;
+    let mut cluster = bench.cluster(Scene::Builds, 1)?;
     let journal = bench.journal()?;
     let server = bench.server(&cluster, Some(&journal))?;
     let (first, _) = bench.fresh();
@@ -72,9 +72,9 @@ fn burst(
     numbers.last_condition.push(last_run.elapsed().as_secs_f64());
 
     let address = hooks(&server)?;
-    let pace = super::Pace { warm_up: Duration::ZERO, ..bench.pace(&address, 202) };
+    let pace = load::Pace { warm_up: Duration::ZERO, ..bench.pace(&address, 202) };
     let (first, _) = bench.fresh();
-    let more = u64::from(BESIDE_THE_CONTROLLER) * bench.args.seconds;
+    let more = u64::from(BESIDE_THE_CONTROLLER) * bench.settings.seconds;
     let mut stock = pushes.stock(first, more);
     load::open(pace, BESIDE_THE_CONTROLLER, |request| stock.next(request))?;
     until_explained(&mut cluster, Instant::now())?;
@@ -108,7 +108,7 @@ fn until_explained(cluster: &mut Cluster, since: Instant) -> anyhow::Result<()> 
 }
 
 fn acknowledgements(bench: &mut Bench<'_>, pushes: &Pushes, numbers: &mut Numbers) -> anyhow::Result<()> {
-    let cluster = bench.cluster(1)?;
+    let cluster = bench.cluster(Scene::Builds, 1)?;
     let journal = bench.journal()?;
     let server = bench.server(&cluster, Some(&journal))?;
     let address = hooks(&server)?;

@@ -3,11 +3,6 @@ use serde_json::{Value, json};
 /// So many namespaces share the repositories, each a tenant.
 const NAMESPACES: usize = 10;
 
-/// The branch that the rules of the scene name.
-pub(crate) const FIRES: &str = "refs/heads/main";
-/// A branch that no rule names.
-pub(crate) const SKIPPED: &str = "refs/heads/next";
-
 /// The name of a repository: all are equally long.
 pub(crate) fn repository(number: usize) -> String {
     format!("acme/service-{number:03}")
@@ -29,17 +24,10 @@ pub(crate) fn secret_name(number: usize) -> String {
 }
 
 /// A Build and a Secret for each of so many repositories.
-pub(crate) fn objects(repositories: usize) -> impl Iterator<Item = Value> {
-    (0..repositories).flat_map(|number| [secret(number), build(number)])
-}
-
-fn secret(number: usize) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"namespace": namespace(number), "name": secret_name(number)},
-        "type": "Opaque",
-        "stringData": {"github-token": key(number)},
+pub(super) fn objects(repositories: usize) -> impl Iterator<Item = Value> {
+    (0..repositories).flat_map(|number| {
+        let secret = super::secret(&namespace(number), &secret_name(number), &key(number));
+        [secret, build(number)]
     })
 }
 
