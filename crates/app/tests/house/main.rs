@@ -104,6 +104,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "shipwright-trigger",
             "simulation",
+            "targets",
             "testkit",
         ],
     ),
