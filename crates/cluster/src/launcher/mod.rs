@@ -56,10 +56,15 @@ impl KubeLauncher {
         let tenant = plan.subject.resource.namespace();
         let objects = self.discovery.api_for(tenant, &plan.resource, &plan.version).await;
         let objects = objects.map_err(|error| self.failed(plan, &error))?;
-        let manifest = plan
+        let mut manifest = plan
             .manifest
             .object()
             .map_err(|error| LaunchError { message: error_chain(&error), retry: Retry::Never })?;
+        // It has a name. With a prefix beside it, the API server takes a name that exists for a conflict of names that it
+        // has generated itself, and says that the creation is to be tried again.
+        if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("generateName");
+        }
         let created = self.gate.pass(create(&objects.api, &manifest, plan.run_as.as_ref())).await;
         match created {
             Ok(object) => {
