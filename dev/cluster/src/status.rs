@@ -123,6 +123,15 @@ impl ApiError {
             .about(resource, name)
     }
 
+    /// A generated name that exists already.
+    pub(crate) fn try_again(verb: &str, resource: &ResourceName, name: &str) -> Self {
+        let message = format!(
+            "The {verb} operation against {} could not be completed at this time, please try again.",
+            resource.qualified()
+        );
+        Self::new(500, "ServerTimeout", message).about(resource, name)
+    }
+
     pub(crate) fn conflict(resource: &ResourceName, name: &str, detail: &str) -> Self {
         let what = resource.qualified();
         Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {what} \"{name}\": {detail}"))

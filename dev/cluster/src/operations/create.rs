@@ -62,9 +62,18 @@ pub(super) fn insert(
         }
         return Ok(Written { object: dry_run_object(object, 0), created: true, warnings });
     }
+    let has_prefix = object["metadata"]["generateName"].as_str().is_some_and(|prefix| !prefix.is_empty());
     let object = store
         .commit(&target.resource.collection(), &key, Expect::Absent, Write::Put(object))
-        .map_err(|error| api_error(target, &key, &error))?;
+        .map_err(|error| {
+            match error {
+                // As the real server does, also for a name that the client has chosen.
+                StoreError::Exists if has_prefix => {
+                    ApiError::try_again("POST", &target.resource.name, &key.name)
+                }
+                error => api_error(target, &key, &error),
+            }
+        })?;
     cascade::after_creation(store, &object);
     Ok(Written { object, created: true, warnings })
 }
