@@ -3,7 +3,7 @@
 use serde_json::json;
 use trigger_journal::{OutcomeRecord, State};
 
-use super::scene::{ACCOUNT, cel, config_map, github, trigger, world};
+use super::scene::{ACCOUNT, cel, config_map, github, three_objects, trigger, world};
 use crate::world::decisions;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,4 +134,29 @@ async fn an_object_with_a_fixed_name_that_somebody_else_made_is_no_success() {
     assert_eq!(record.state, State::Failed);
     assert!(record.error.as_ref().unwrap().contains("latest"), "{record:?}");
     assert!(matches!(record.decisions[0].outcome, OutcomeRecord::Fired { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_waits_for_a_right_that_is_granted_later() {
+    let world = world().await;
+    world.service_account("team-a", "late").await;
+    let spec = json!({"serviceAccountName": "late", "template": {"spec": three_objects()}});
+    world.tekton("team-a", "Trigger", "release", spec).await;
+    world.listener("team-a", "web", json!({"triggers": [{"triggerRef": "release"}]})).await;
+    let told = world.ask_listener("web", &[], "{}").await;
+    world
+        .until("the missing right is recorded", || async {
+            let record = world.program.journal.find(&told.delivery()).await.unwrap()?;
+            record.error.filter(|error| error.contains("may not create configmaps")).map(|_| ())
+        })
+        .await;
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+        {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create"]},
+    ]);
+    world.grant("team-a", "late", rules).await;
+    let record = world.settled_at_listener(&told).await;
+    assert!(record.state == State::Settled && record.attempts > 1, "{record:?}");
+    assert_eq!(decisions(&record), ["release/release: fired"]);
+    assert_eq!(world.created("team-a").await.len(), 3);
 }

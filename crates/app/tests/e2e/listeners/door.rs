@@ -1,4 +1,4 @@
-//! What a listener answers to whom, and what it keeps.
+//! The answers of a listener to its senders, and the requests that are kept.
 
 use serde_json::json;
 

@@ -5,3 +5,4 @@ mod configuration;
 mod creating;
 mod door;
 pub(crate) mod scene;
+mod status;
