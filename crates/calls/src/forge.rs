@@ -1,4 +1,4 @@
-//! What the API of a Git provider knows about a repository.
+//! Questions to the API of a Git provider about a repository.
 
 use std::fmt;
 use std::sync::Arc;

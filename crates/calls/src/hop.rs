@@ -35,9 +35,9 @@ pub(crate) enum RedirectError {
     TooMany,
 }
 
-/// What belongs to the host of a request, and to its subdomains.
+/// Headers for the host of a request and its subdomains only.
 const OF_HOST: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE];
-/// What describes a body.
+/// Headers that describe a body.
 const OF_BODY: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE];
 
 impl Hop {

@@ -16,7 +16,7 @@ use crate::hop::{Hop, MOST_REDIRECTS, RedirectError};
 use crate::tries::Tries;
 use crate::trusting::TrustingClients;
 
-/// The longest time for one try of a call, whatever it asks for.
+/// The longest time for one try of a call. A longer time that it asks for does not count.
 pub(crate) const LONGEST_TRY: Duration = Duration::from_mins(1);
 /// The headers of a response, in bytes. They are stored with the delivery.
 pub(crate) const LARGEST_HEADERS: usize = 32 << 10;

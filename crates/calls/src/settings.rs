@@ -6,7 +6,7 @@ pub struct CallsSettings {
     /// Certificate authorities in addition to those of the system, as PEM. They do not count for interceptors that name
     /// their own.
     pub authorities: Vec<Vec<u8>>,
-    /// The hosts and networks that may have private addresses, whoever chose them.
+    /// The hosts and networks that may have private addresses, for every author of an address.
     pub private: Vec<PrivateAllowed>,
     /// The hosts of Git providers that are asked over plain HTTP. For interceptors, their address decides.
     pub plain_http: Vec<HostPort>,

@@ -34,7 +34,7 @@ impl Tries {
         true
     }
 
-    /// What an error says about the tries so far: nothing about a single one.
+    /// The number of tries so far, for an error; empty for a single one.
     pub(crate) fn words(&self) -> String {
         if self.failures > 1 { format!(" (tried {} times)", self.failures) } else { String::new() }
     }

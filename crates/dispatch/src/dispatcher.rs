@@ -107,7 +107,7 @@ pub struct DispatcherParts {
     pub secrets: Arc<dyn Secrets>,
     /// Warns people that deliveries wait.
     pub warnings: Arc<dyn OwnerWarnings>,
-    /// What deliveries to listeners need.
+    /// The services that deliveries to listeners need.
     pub listeners: ListenerParts,
 }
 

@@ -10,12 +10,12 @@ use trigger_targets::{Plan, RenderError, TargetKey};
 use crate::listeners::ListenerDecisions;
 use crate::record;
 
-/// What is decided about a delivery.
+/// The decisions on a delivery.
 pub(crate) struct Planned {
     pub(crate) decisions: Decisions,
     /// The objects to create, each once.
     pub(crate) plans: Vec<Plan>,
-    /// The errors of what cannot be rendered. It creates nothing, and the others are created.
+    /// The errors of targets that cannot be rendered. Those create nothing, and the others do.
     pub(crate) errors: Vec<RenderError>,
     /// Why something cannot be decided at all, in a sentence.
     pub(crate) undecidable: Option<String>,

@@ -36,7 +36,7 @@ pub struct ForgeRepository<'a> {
     pub name: &'a str,
 }
 
-/// What is asked about a repository.
+/// A question about a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForgeQuery<'a> {
     /// The paths of the files that a pull request changes, by its number.

@@ -30,7 +30,7 @@ pub(super) struct Creations {
     pub(super) plain: f64,
     /// How the plain ones are asked for.
     pub(super) way: &'static str,
-    /// What they took, as a sentence.
+    /// Their calls, as a sentence.
     pub(super) calls: String,
 }
 

@@ -153,7 +153,7 @@ impl Shared<'_> {
         })
     }
 
-    /// What deliveries to listeners need.
+    /// The services that deliveries to listeners need.
     fn listener_parts(&self) -> anyhow::Result<ListenerParts> {
         let settings = CallsSettings {
             private: self.options.listeners.interceptor_private.clone(),

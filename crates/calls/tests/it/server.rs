@@ -24,7 +24,7 @@ impl Seen {
     }
 }
 
-/// What the server does with a request.
+/// The reaction of the server to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// Sends this.

@@ -77,7 +77,7 @@ struct World {
     api: ScriptedApi,
     inventory: Arc<ListenerInventory>,
     events: mpsc::Receiver<ObjectEvent>,
-    /// What the watch has shown last.
+    /// The status that the watch has shown last.
     shown: Mutex<BTreeMap<String, Value>>,
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Written {
     pub(super) stored: Option<u64>,
 }
 
-/// What came of looking at a listener.
+/// The result of looking at a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Its status says what it should, or there is no such object.
@@ -78,7 +78,7 @@ impl Known {
         }
     }
 
-    /// What is to be said about it.
+    /// Its status.
     pub(super) fn status(&self, key: &ObjectKey, public_url: Option<&str>) -> ListenerStatus {
         match self {
             Self::Served(listener) => listener.status(public_url),
@@ -148,7 +148,7 @@ impl Turns {
         None
     }
 
-    /// Takes what came of looking at one.
+    /// Takes the result of looking at one.
     pub(super) fn took(&mut self, key: &ObjectKey, outcome: Outcome, now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         match outcome {

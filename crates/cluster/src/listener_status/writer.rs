@@ -47,7 +47,7 @@ const WITHOUT_RIGHT: Backoff = Backoff { first: Duration::from_secs(30), longest
 /// So many failures in a row are told about: a single one is routine.
 const TOLD_AFTER: u32 = 3;
 
-/// What an operator does whose program may not write the status of EventListeners.
+/// The remedies for an operator whose program may not write the status of EventListeners.
 const TO_WRITE: Remedies<'_> = Remedies {
     forbidden: "add the component `own-listeners` of the manifests, or use `--listeners serve`",
     absent: "the API server does not serve EventListeners in the version v1beta1: install or update Tekton Triggers",
@@ -191,7 +191,7 @@ impl Loop {
             Ok(None) => return Outcome::Done,
             Err(error) => return self.take_error(key, &error),
         };
-        // What is said must be about the object that it is said on. The watch shows the new one soon.
+        // A status is written on the object that it is about. The watch shows the new object soon.
         let generation = match &known {
             Known::Served(listener) if object.metadata.uid.as_deref() != Some(&*listener.uid) => {
                 return Outcome::Retry;

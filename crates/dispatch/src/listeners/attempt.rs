@@ -114,7 +114,7 @@ pub(crate) fn preview(
         decisions.add_waiting(
             listener.resource(),
             run.as_str().to_owned(),
-            "it asks what was not asked yet".to_owned(),
+            "an interceptor asks a question that has no stored answer".to_owned(),
         );
     }
     decisions
@@ -247,7 +247,7 @@ impl Deciding<'_> {
         plan
     }
 
-    /// What a trigger creates; `None` if it does not fire.
+    /// The objects of a trigger; `None` if it does not fire.
     async fn firing(&self, decision: &TriggerDecision) -> Result<Option<Creation>, Undecided> {
         let TriggerDecision { trigger, occurrence, outcome, .. } = decision;
         let (TriggerOutcome::Fired(params), Ok(blueprint)) = (outcome, &trigger.blueprint) else {

@@ -35,7 +35,7 @@ struct Entry {
     sequence: Option<String>,
 }
 
-/// The result of what a trigger that fires would create.
+/// The objects of a trigger that fires, or why it creates none.
 pub(super) enum Firing<'a> {
     /// It creates these objects, in order.
     Creates(&'a [Plan]),
@@ -202,7 +202,7 @@ fn stop(records: &[Record]) -> (&'static str, String) {
     }
 }
 
-/// What an interceptor decided; and the operands of a filter that is not true.
+/// The decision of an interceptor, and the operands of a filter that is not true.
 fn checks(record: &Record) -> Vec<CheckRecord> {
     let Record { interceptor, verdict, .. } = record;
     let check = |passed, found: String| CheckRecord {

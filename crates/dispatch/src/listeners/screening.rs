@@ -92,7 +92,7 @@ struct Screening<'a> {
     tried: Vec<TriedKey>,
     /// The canonical names of headers that present a key itself.
     presented: BTreeSet<String>,
-    /// The questions that are left for the dispatcher: their Secret could not be read, and what is presented is kept.
+    /// The questions that are left for the dispatcher: their Secret could not be read, and the credential is stored.
     left_open: Vec<(RunId, Ask)>,
 }
 
@@ -140,7 +140,7 @@ impl Screening<'_> {
         let presenting: Vec<_> = presenting.map(|(name, _)| name.to_owned()).collect();
         match &answer {
             Ok(answer) => self.gathered.add(run, ask, Answer::Secret(*answer)),
-            // What is presented is not kept, so the Secret is of no use later.
+            // The presented token is not stored, so the Secret is of no use later.
             Err(error) if !presenting.is_empty() => {
                 let reason = format!("{error}, and the presented token is not kept; send the event again");
                 self.gathered.add(run, ask, Answer::Unknown(reason));

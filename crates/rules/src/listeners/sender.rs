@@ -6,7 +6,7 @@ use trigger_expr::Headers;
 
 use crate::interceptors::{delivery_headers, event_headers, token_headers};
 
-/// Headers by which senders name a delivery whatever it is about: those of Standard Webhooks and of
+/// Headers by which senders of any kind name a delivery: those of Standard Webhooks and of
 /// draft-ietf-httpapi-idempotency-key-header.
 const DELIVERY: [&str; 2] = ["Webhook-Id", "Idempotency-Key"];
 /// The type of a CloudEvent.

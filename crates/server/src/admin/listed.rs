@@ -17,7 +17,7 @@ pub(super) struct Listed {
     pub(super) source: Arc<str>,
     pub(super) event: String,
     pub(super) repository: Option<String>,
-    /// What was observed, or the listener that accepted it.
+    /// The object that was observed, or the listener that accepted the request.
     pub(super) object: Option<ObjectKey>,
     pub(super) received_at: Timestamp,
     pub(super) state: State,

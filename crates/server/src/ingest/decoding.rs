@@ -4,7 +4,7 @@ use super::response::HookResponse;
 /// The memory of bodies that are read as JSON while they are looked at. A body of many small parts takes fifty times its
 /// length, so the memory of its bytes does not bound that.
 ///
-/// As for bodies, small ones have a share of their own: ordinary events leave room for each other, whatever large ones do.
+/// As for bodies, small ones have a share of their own: large ones take no room from ordinary events.
 /// One that needs more than the share of the large ones is alone in it.
 pub(super) struct DecodeBudget {
     small: Memory,

@@ -14,7 +14,7 @@ const DAY: f64 = 86_400.0;
 /// The names of the fields of a decision or a check, in bytes of JSON.
 const NAMES_OF_FIELDS: usize = 64;
 
-/// What is kept of requests to listeners whose sender no key verifies, bounded: strangers cannot fill the disk.
+/// The bytes that are stored in a day for senders that no key verifies: strangers cannot fill the disk.
 ///
 /// Two leaky buckets have to have room for a request: that of all namespaces, and that of its listener's namespace.
 pub(super) struct OpenBudget {

@@ -210,7 +210,7 @@ impl Scene {
         self.secrets.0.lock().unwrap().0
     }
 
-    /// What is kept, newest first, with headers and bodies.
+    /// The stored deliveries, newest first, with headers and bodies.
     pub async fn kept(&self) -> Vec<Record> {
         let mut kept = Vec::new();
         for record in self.journal.history(Query::default()).await.unwrap().records {

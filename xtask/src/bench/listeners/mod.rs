@@ -34,7 +34,7 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// What can be measured.
+/// The measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
     /// Durable acknowledgements while nothing matches.

@@ -8,7 +8,7 @@ use super::{FIRES, Scene, key, namespace, repository, secret, secret_name};
 pub(in crate::bench) const NAME: &str = "web";
 /// The service account that the PipelineRuns are created as.
 const ACCOUNT: &str = "ci";
-/// What the triggers refer to.
+/// The objects that the triggers refer to.
 const TEMPLATE: &str = "pipeline-run";
 const BINDING: &str = "push";
 /// The events of triggers that take no pushes.

@@ -35,7 +35,7 @@ pub(crate) const STALE_AFTER: Duration = Duration::from_secs(5);
 /// How many namespaces the details of `/readyz` name: it is an open route, and a probe logs its answer.
 const MOST_NAMED: usize = 20;
 
-/// What depends on how far the objects are known.
+/// A reader of the objects, which has to know of which namespaces all are known.
 pub(super) trait Covered: Send + Sync + 'static {
     /// How far they are known.
     type Coverage: Clone + PartialEq + Send;

@@ -29,7 +29,7 @@ struct State {
     changed: HashMap<ListenerObject, Instant>,
 }
 
-/// What an Event needs beyond the name of its object.
+/// The fields of an Event beside the name of its object.
 struct Identity {
     version: &'static str,
     uid: Box<str>,

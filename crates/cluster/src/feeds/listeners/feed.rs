@@ -118,7 +118,7 @@ impl Feed {
         has_worked
     }
 
-    /// What an operator does whose program may not watch the kind.
+    /// The remedies for an operator whose program may not watch the kind.
     fn remedies(&self) -> Remedies<'static> {
         let forbidden = if self.kind.is_namespaced() {
             "bind the ClusterRole `shipwright-trigger`, for all namespaces or for each `--namespace`"
@@ -152,7 +152,7 @@ impl Feed {
         self.errors.apply(id, &resource.version, uid, changed);
     }
 
-    /// What the list did not hold is gone.
+    /// Forgets the objects that the list did not hold.
     fn complete(&mut self) {
         let (listed, namespace) = (std::mem::take(&mut self.listed), self.namespace.as_deref());
         let changed = self.inventory.retain(self.kind, namespace, &listed);

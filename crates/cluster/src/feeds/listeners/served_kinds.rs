@@ -17,7 +17,7 @@ use crate::watch::{PROBE_INTERVAL, served};
 /// How long the API server may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What to do if it cannot be found out whether a kind is served.
+/// The remedies where discovery fails.
 const TO_DISCOVER: Remedies<'_> = Remedies {
     forbidden: "bind the ClusterRole `system:discovery`",
     absent: "the API server has no discovery",
@@ -112,7 +112,7 @@ impl ServedKinds {
             let is_new = match found {
                 Found::Nothing => true,
                 Found::Failure { reason: known, .. } => **known != *reason,
-                // What was found before holds until a watch finds otherwise.
+                // The earlier result holds until a watch finds otherwise.
                 Found::Kinds(_) => false,
             };
             if is_new {

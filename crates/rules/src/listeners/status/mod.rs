@@ -4,7 +4,7 @@
 //! eventlisteners`, `kubectl wait` and dashboards work on. Reasons and messages are our own: there is no Deployment and no
 //! Service of a listener here.
 //!
-//! - [`ListenerStatus`]: what is to be said about a listener. `census`: its triggers that cannot run.
+//! - [`ListenerStatus`]: the status of a listener. `census`: its triggers that cannot run.
 //! - `patch`: how the status of the object becomes that one.
 
 mod census;
@@ -48,7 +48,7 @@ pub fn listener_path(listener: &ObjectKey) -> String {
 }
 
 impl Listener {
-    /// What is to be said about it. `public_url` is where senders reach the server, without a slash at its end.
+    /// Its status. `public_url` is where senders reach the server, without a slash at its end.
     pub fn status(&self, public_url: Option<&str>) -> ListenerStatus {
         let census = Census::of(self);
         let path = listener_path(&self.key);
@@ -89,7 +89,7 @@ impl Listener {
 }
 
 impl ListenerStatus {
-    /// What is to be said about an EventListener that is not served because of errors in the object.
+    /// The status of an EventListener that is not served because of errors in the object.
     pub fn not_served(listener: &ObjectKey, errors: &[ListenerError]) -> Self {
         let error = errors.first().map(ToString::to_string).unwrap_or_default();
         let available =
@@ -98,7 +98,7 @@ impl ListenerStatus {
         Self { url: None, generated_name: generated_name(listener), conditions: vec![available, ready] }
     }
 
-    /// What it says in a few words, for a log line: the message of the condition `Ready`.
+    /// Its summary for a log line: the message of the condition `Ready`.
     pub fn summary(&self) -> &str {
         self.conditions.iter().find(|condition| condition.kind == "Ready").map_or("", |ready| &ready.message)
     }
