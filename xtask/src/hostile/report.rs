@@ -102,9 +102,8 @@ impl fmt::Display for Report {
         writeln!(f, "{:<48} {:>9}", "processes killed for their memory", watch.oom_kills)?;
         writeln!(f, "{:<48} {:>9}", "resident memory at most", readable(watch.resident))?;
         writeln!(f, "{:<48} {:>9}", "anonymous memory at most", readable(watch.most_anonymous()))?;
-        let (then, now) = watch.anonymous_then_and_now();
-        writeln!(f, "{:<48} {:>9}", "… median of the first tenth of the time", readable(then))?;
-        writeln!(f, "{:<48} {:>9}", "… median of the last tenth", readable(now))?;
+        let tenths: Vec<_> = watch.anonymous_by_tenth().into_iter().map(readable).collect();
+        writeln!(f, "    medians of the tenths of the time: {}", tenths.join(", "))?;
         writeln!(f, "{:<48} {:>9}", "memory with page cache at most", readable(watch.peak))?;
         writeln!(f, "{:<48} {:>9}", "probes", watch.probes)?;
         writeln!(f, "{:<48} {:>9}", "… that failed", watch.failed_probes)?;

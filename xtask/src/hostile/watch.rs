@@ -78,17 +78,16 @@ impl Watch {
         self.anonymous.iter().copied().max().unwrap_or_default()
     }
 
-    /// The median of the anonymous memory in the first and in the last tenth of the looks, in bytes. Memory that is lost
-    /// is the difference; a peak is not.
-    pub(super) fn anonymous_then_and_now(&self) -> (u64, u64) {
-        let tenth = self.anonymous.len().div_ceil(10);
-        let (first, last) = (self.anonymous.iter().take(tenth), self.anonymous.iter().rev().take(tenth));
-        (middle(first), middle(last))
+    /// The median of the anonymous memory in each tenth of the looks, in bytes. Memory that is lost shows as growth from
+    /// tenth to tenth; a peak does not.
+    pub(super) fn anonymous_by_tenth(&self) -> Vec<u64> {
+        let tenth = self.anonymous.len().div_ceil(10).max(1);
+        self.anonymous.chunks(tenth).map(median).collect()
     }
 }
 
-fn middle<'a>(looks: impl Iterator<Item = &'a u64>) -> u64 {
-    let mut looks: Vec<_> = looks.copied().collect();
+fn median(looks: &[u64]) -> u64 {
+    let mut looks = looks.to_vec();
     looks.sort_unstable();
     looks.get(looks.len() / 2).copied().unwrap_or_default()
 }
