@@ -6,12 +6,15 @@
 //! So the number of creations at a time follows the time that reads take, as a sender on a network follows its losses:
 //! a slow read halves it, each fast read adds a little while launches wait. Without reads there is no limit, since
 //! no sender waits.
+//!
+//! Namespaces take turns: one whose deliveries create hundreds of objects delays those of another by one creation.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
+use trigger_runtime::KeyedSemaphore;
 
 use crate::metrics::Metrics;
 
@@ -36,7 +39,7 @@ const NO_READS: Duration = Duration::from_secs(1);
 /// A creation counts no longer than this. One that takes longer waits for an admission webhook, which must not keep
 /// the launches of others waiting.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
-/// A launch waits no longer than this.
+/// A launch waits no longer than this. Then it is not counted: it must not take the room of a namespace whose turn it is.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The gate that launches pass. Clones share it.
@@ -45,6 +48,10 @@ pub(crate) struct LaunchGate(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
+    /// The first launch of each namespace. The others of the namespace wait for it.
+    firsts: KeyedSemaphore<Arc<str>>,
+    /// The turn of the launch that gets the next room. The first launches of namespaces wait in the order of arrival.
+    turn: tokio::sync::Mutex<()>,
     /// Notified when there may be room for one more.
     freed: Notify,
     metrics: Metrics,
@@ -71,12 +78,13 @@ impl LaunchGate {
     pub(crate) fn new(metrics: Metrics) -> Self {
         metrics.launch_slots(MOST / UNIT);
         let state = Mutex::new(State::new(Instant::now()));
-        Self(Arc::new(Inner { state, freed: Notify::new(), metrics }))
+        let (firsts, turn) = (KeyedSemaphore::new(1), tokio::sync::Mutex::default());
+        Self(Arc::new(Inner { state, firsts, turn, freed: Notify::new(), metrics }))
     }
 
-    /// Runs a creation when there is room for it.
-    pub(crate) async fn pass<T>(&self, creation: impl Future<Output = T>) -> T {
-        let slot = self.enter().await;
+    /// Runs a creation for a namespace when there is room for it.
+    pub(crate) async fn pass<T>(&self, namespace: &Arc<str>, creation: impl Future<Output = T>) -> T {
+        let slot = self.enter(namespace).await;
         tokio::pin!(creation);
         if let Ok(created) = timeout(COUNTED_FOR, &mut creation).await {
             return created;
@@ -104,9 +112,12 @@ impl LaunchGate {
         self.state().is_busy(quiet, Instant::now())
     }
 
-    async fn enter(&self) -> Slot<'_> {
+    /// Waits for room. `None` after the longest wait.
+    async fn enter(&self, namespace: &Arc<str>) -> Option<Slot<'_>> {
         let waiting = Waiting::new(self);
         let room = async {
+            let _first = self.0.firsts.acquire(Arc::clone(namespace)).await;
+            let _turn = self.0.turn.lock().await;
             loop {
                 let freed = self.0.freed.notified();
                 if waiting.try_enter() {
@@ -116,11 +127,9 @@ impl LaunchGate {
                 let _ = timeout(NO_READS, freed).await;
             }
         };
-        if timeout(LONGEST_WAIT, room).await.is_err() {
-            self.state().running += 1;
-        }
+        let entered = timeout(LONGEST_WAIT, room).await;
         drop(waiting);
-        Slot(self)
+        entered.is_ok().then_some(Slot(self))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,11 +151,6 @@ impl<'a> Waiting<'a> {
         state.forget_reads(Instant::now());
         let has_room = state.has_room();
         state.running += usize::from(has_room);
-        let more = has_room && state.has_room();
-        drop(state);
-        if more {
-            self.0.0.freed.notify_one();
-        }
         has_room
     }
 }
@@ -297,9 +301,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn reads_stay_fast_while_launches_wait_and_every_launch_gets_through() {
-        let gate = LaunchGate::new(Metrics::default());
+        let (gate, namespace) = (LaunchGate::new(Metrics::default()), "team-a".into());
         let busy = Busy::default();
-        let launches = join_all((0..400).map(|_| gate.pass(busy.serve())));
+        let launches = join_all((0..400).map(|_| gate.pass(&namespace, busy.serve())));
         let reads = async {
             let mut slow = 0;
             for _ in 0..300 {
@@ -323,12 +327,39 @@ mod tests {
         gate.state().running = 0;
         assert_eq!(gate.state().limit, FEWEST);
         let began = Instant::now();
-        let hanging = gate.pass(std::future::pending::<()>());
+        let namespaces: [Arc<str>; 2] = ["team-a".into(), "team-b".into()];
+        let hanging = gate.pass(&namespaces[0], std::future::pending::<()>());
         let other = async {
-            gate.pass(async {}).await;
+            gate.pass(&namespaces[1], async {}).await;
             began.elapsed()
         };
         let took = tokio::select! { () = hanging => unreachable!(), took = other => took };
         assert!(took < 2 * COUNTED_FOR, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_with_many_launches_does_not_hold_up_those_of_another() {
+        let gate = LaunchGate::new(Metrics::default());
+        gate.read_took(MS);
+        let many = gate.clone();
+        // Ten times as many as have room while reads are slow: most of them go on after the longest wait.
+        let many = tokio::spawn(async move {
+            loop {
+                let gate = many.clone();
+                tokio::spawn(async move {
+                    gate.pass(&"team-b".into(), tokio::time::sleep(90 * MS)).await;
+                });
+                many.read_took(100 * MS);
+                tokio::time::sleep(9 * MS).await;
+            }
+        });
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            let began = Instant::now();
+            gate.pass(&"team-a".into(), async {}).await;
+            let took = began.elapsed();
+            assert!(took < 3 * COUNTED_FOR, "{took:?}");
+        }
+        many.abort();
     }
 }

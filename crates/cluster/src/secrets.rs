@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
@@ -12,6 +12,7 @@ use kube::core::Request;
 use kube::{Client, Resource};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use trigger_core::ObjectKey;
 use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
@@ -30,6 +31,9 @@ const SIDE_BY_SIDE_OF_ONE: usize = 8;
 
 /// A sender waits about 10 s for its answer, and keeping the delivery may take half of that.
 const READ_WITHIN: Duration = Duration::from_secs(4);
+
+/// A Secret with more bytes takes long to read for its size, which its tenant chooses. Keys and tokens are shorter.
+const ORDINARY: usize = 16 << 10;
 
 type Answer = Result<Arc<SecretData>, SecretError>;
 type Read = Shared<BoxFuture<'static, Answer>>;
@@ -134,10 +138,11 @@ impl Secrets for CoalescingSecretReader {
 }
 
 /// Has launches follow the time that the API server takes. A read that is given up took at least as long as it was waited
-/// for.
+/// for. That of a large Secret is no measure.
 async fn measured(gate: &LaunchGate, read: impl Future<Output = Answer>) -> Answer {
-    let took = Took { gate, began: Instant::now() };
+    let mut took = Took { gate, began: Instant::now(), counts: true };
     let answer = read.await;
+    took.counts = answer.as_ref().map_or(true, |data| data.bytes() <= ORDINARY);
     drop(took);
     answer
 }
@@ -145,11 +150,14 @@ async fn measured(gate: &LaunchGate, read: impl Future<Output = Answer>) -> Answ
 struct Took<'a> {
     gate: &'a LaunchGate,
     began: Instant,
+    counts: bool,
 }
 
 impl Drop for Took<'_> {
     fn drop(&mut self) {
-        self.gate.read_took(self.began.elapsed());
+        if self.counts {
+            self.gate.read_took(self.began.elapsed());
+        }
     }
 }
 
@@ -181,4 +189,29 @@ fn fault(key: &ObjectKey, error: &kube::Error) -> SecretError {
 
 fn unavailable(key: &ObjectKey, reason: &str) -> SecretError {
     SecretError::Unavailable { secret: key.clone(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a Secret with so many bytes, which takes so long.
+    async fn read(gate: &LaunchGate, bytes: usize, takes: Duration) {
+        let data = SecretData::new([("key".to_owned(), vec![b'x'; bytes])]);
+        let read = async {
+            tokio::time::sleep(takes).await;
+            Ok(Arc::new(data))
+        };
+        measured(gate, read).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_secret_does_not_make_the_api_server_seem_slow() {
+        let gate = LaunchGate::new(Metrics::default());
+        read(&gate, 40, Duration::from_millis(1)).await;
+        read(&gate, 300_000, Duration::from_millis(200)).await;
+        assert!(!gate.is_busy(Duration::ZERO));
+        read(&gate, 40, Duration::from_millis(200)).await;
+        assert!(gate.is_busy(Duration::ZERO));
+    }
 }

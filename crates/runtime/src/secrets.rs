@@ -95,6 +95,11 @@ impl SecretData {
         self.0.get(name).map(|value| without_line_break(value))
     }
 
+    /// The length of all values together, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.0.values().map(|value| value.len()).sum()
+    }
+
     /// Registry credentials: the value of a Secret of type `kubernetes.io/dockerconfigjson`, or of the older
     /// `kubernetes.io/dockercfg`.
     pub fn docker_config(&self) -> Option<&[u8]> {

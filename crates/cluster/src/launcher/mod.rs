@@ -65,7 +65,7 @@ impl KubeLauncher {
         if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("generateName");
         }
-        let created = self.gate.pass(create(&objects.api, &manifest, plan.run_as.as_ref())).await;
+        let created = self.gate.pass(tenant, create(&objects.api, &manifest, plan.run_as.as_ref())).await;
         match created {
             Ok(object) => {
                 let (kind, name) = (&plan.resource.kind, plan.resource.name());
