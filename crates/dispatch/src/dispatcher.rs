@@ -251,13 +251,14 @@ impl Dispatcher {
         }
     }
 
-    async fn claim(&self, room: usize) -> Vec<ClaimedDelivery> {
-        let Settings { claim_timeout: timeout, per_tenant, .. } = self.settings;
+    async fn claim(&self, free: usize) -> Vec<ClaimedDelivery> {
+        let timeout = self.settings.claim_timeout;
+        let (max, per_tenant) = shares(free, self.settings.per_tenant);
         let (held, bytes) = self.under_way.room(per_tenant);
-        if room == 0 || bytes == 0 {
+        if max == 0 || bytes == 0 {
             return Vec::new();
         }
-        match self.journal.claim(ClaimRequest { max: room, bytes, timeout, per_tenant, held }).await {
+        match self.journal.claim(ClaimRequest { max, bytes, timeout, per_tenant, held }).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 error!(error = %error, "deliveries cannot be claimed; trying again");
@@ -412,6 +413,17 @@ impl Dispatcher {
     }
 }
 
+/// How many deliveries are claimed next while so many more may be worked on, and how many one tenant may have then, which
+/// is `per_tenant` at most.
+///
+/// A few stay for tenants that have none: several tenants whose deliveries take long must not have all of them together. So
+/// a tenant gets no further ones once it has three times as many as are left for others.
+fn shares(free: usize, per_tenant: usize) -> (usize, usize) {
+    let left = free.saturating_sub(1);
+    let max = if left == 0 { free } else { free - (free / 4).max(1) };
+    (max, per_tenant.min((3 * left).max(1)))
+}
+
 impl UnderWay {
     fn hold(this: &Arc<Self>, claimed: &ClaimedDelivery) -> InFlight {
         let (tenant, bytes) = (Arc::clone(&claimed.tenant), claimed.delivery.body.len() as u64);
@@ -506,7 +518,32 @@ fn report(attempt: &Attempt, is_waiting: bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
+
+    #[test]
+    fn tenants_leave_deliveries_for_others_that_have_none() {
+        for (free, expected) in
+            [(0, (0, 1)), (1, (1, 1)), (2, (1, 3)), (4, (3, 9)), (8, (6, 21)), (9, (7, 24)), (32, (24, 24))]
+        {
+            assert_eq!(shares(free, 24), expected, "{free}");
+        }
+        // Tenants take all that they get, and the oldest of their deliveries is done.
+        for tenants in 1..8 {
+            let (mut held, mut under_way) = (vec![0; tenants], VecDeque::new());
+            for step in 0..1000 {
+                for (tenant, held) in held.iter_mut().enumerate() {
+                    let (max, most) = shares(32 - under_way.len(), 24);
+                    let more = max.min(most.saturating_sub(*held));
+                    *held += more;
+                    under_way.extend(std::iter::repeat_n(tenant, more));
+                }
+                assert!(step < 100 || under_way.len() < 32, "another tenant waits: {held:?}");
+                held[under_way.pop_front().unwrap()] -= 1;
+            }
+        }
+    }
 
     #[test]
     fn bodies_that_one_tenant_holds_leave_room_for_those_of_others() {

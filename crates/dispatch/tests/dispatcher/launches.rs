@@ -208,3 +208,28 @@ async fn a_tenant_whose_runs_are_slow_to_create_leaves_room_for_others() {
     }
     assert_eq!(world.script.asked("stuck"), 3, "as many as one tenant may have under way");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_tenants_whose_runs_are_slow_to_create_leave_room_for_others() {
+    let world = World::new(&["first/stuck", "second/stuck", "quiet/web"], |settings| {
+        settings.concurrency = 8;
+        settings.per_tenant = 6;
+        settings.launch = settings.attempt;
+    });
+    world.script.stuck.lock().unwrap().push("stuck".to_owned());
+    for commit in '1'..='6' {
+        world.append_of("first", push(commit)).await;
+    }
+    for commit in ['7', '8', '9', 'a', 'b'] {
+        world.append_of("second", push(commit)).await;
+    }
+    world.synced.send_replace(true);
+    while world.script.asked("stuck") < 6 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for commit in 'c'..='f' {
+        let (id, _) = world.append_of("quiet", push(commit)).await;
+        assert_eq!(world.ended(&id).await.state, State::Settled);
+    }
+    assert_eq!(world.script.asked("stuck"), 6, "three quarters for both together");
+}
