@@ -20,6 +20,9 @@ use crate::roles::PROGRAM;
 /// Set where there is an API server and nothing behind it: nobody collects garbage.
 const NO_CONTROLLERS: &str = "TRIGGER_E2E_NO_CONTROLLERS";
 
+/// The role with which the program reads the Secrets of a namespace, and its binding there.
+pub const SECRETS: &str = "shipwright-trigger-secrets";
+
 /// Marks the namespaces of scenarios, so that they can be found and deleted.
 pub const MARK: &str = "trigger.shipwright.io/e2e";
 
@@ -97,7 +100,7 @@ pub async fn namespace(store: &StoreHandle, name: &str) {
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
     store.apply(namespace).await.unwrap();
     let program = json!([{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": PROGRAM}]);
-    for role in ["shipwright-trigger", "shipwright-trigger-secrets"] {
+    for role in ["shipwright-trigger", SECRETS] {
         store.apply(binding(name, role, &("ClusterRole", role), &program)).await.unwrap();
     }
     for (verb, group, resource) in [("list", "shipwright.io", "builds"), ("get", "", "secrets")] {
@@ -128,18 +131,36 @@ pub async fn until_allowed(
     until_reviewed(store, user, asked).await;
 }
 
-/// The same with all attributes of a SubjectAccessReview.
+/// The same for a role that is not bound any more.
+pub async fn until_forbidden(
+    store: &StoreHandle,
+    user: &str,
+    verb: &str,
+    group: &str,
+    resource: &str,
+    namespace: &str,
+) {
+    let asked = json!({"verb": verb, "group": group, "resource": resource, "namespace": namespace});
+    until_decided(store, user, asked, false).await;
+}
+
+/// The same as [`until_allowed`] with all attributes of a SubjectAccessReview.
 pub async fn until_reviewed(store: &StoreHandle, user: &str, asked: Value) {
+    until_decided(store, user, asked, true).await;
+}
+
+async fn until_decided(store: &StoreHandle, user: &str, asked: Value, allowed: bool) {
     let deadline = Instant::now() + BOUND;
     loop {
         let spec = json!({"user": user, "resourceAttributes": asked});
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec,
         });
-        if store.apply(review).await.unwrap()["status"]["allowed"] == true {
+        if store.apply(review).await.unwrap()["status"]["allowed"] == allowed {
             return;
         }
-        assert!(Instant::now() < deadline, "{user} may not: {asked}");
+        let may = if allowed { "may not" } else { "may" };
+        assert!(Instant::now() < deadline, "{user} {may}: {asked}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

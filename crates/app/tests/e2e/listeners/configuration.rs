@@ -2,8 +2,9 @@
 
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use trigger_journal::{OutcomeRecord, Record, State};
 
-use super::scene::{ACCOUNT, cel, github, trigger, world};
+use super::scene::{cel, github, trigger, world};
 use crate::world::{World, decisions};
 
 impl World {
@@ -25,14 +26,9 @@ impl World {
 async fn a_missing_template_is_an_error_of_its_trigger_and_heals() {
     let world = world().await;
     let broken = json!({"name": "broken", "interceptors": [github()], "template": {"ref": "absent"}});
-    let spec = json!({"serviceAccountName": ACCOUNT, "triggers": [trigger("main", &[github()]), broken]});
-    world.tekton("team-a", "EventListener", "web", spec).await;
+    let triggers = [trigger("main", &[github()]), broken];
+    world.faulty_listener("team-a", "web", json!({"triggers": triggers})).await;
     let namespace = world.namespace("team-a");
-    world
-        .until("the program knows the listener", || async {
-            world.program.listeners.current()?.listener(&namespace, "web").map(|_| ())
-        })
-        .await;
     let told = world.push_to_listener("web", "1").await;
     let record = world.settled_at_listener(&told).await;
     assert_eq!(decisions(&record), ["web/broken: trigger-broken", "web/main: fired"]);
@@ -55,20 +51,80 @@ async fn a_missing_template_is_an_error_of_its_trigger_and_heals() {
     assert_eq!(decisions(&record), ["web/broken: fired", "web/main: fired"]);
 }
 
+/// The message of the trigger that was skipped.
+fn message<'a>(record: &'a Record, trigger: &str) -> &'a str {
+    let decision = record.decisions.iter().find(|decision| decision.rule == trigger);
+    match &decision.unwrap().outcome {
+        OutcomeRecord::Skipped { message, .. } => message,
+        other => panic!("{trigger} was not skipped: {other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_binding_without_a_value_and_a_filter_that_is_none_stop_their_trigger_alone() {
+async fn filters_that_are_none_or_do_not_end_stop_their_triggers_alone() {
     let world = world().await;
+    world.listener_of_team_b().await;
+    let list = "lists.range(200)";
+    let endless = format!("{list}.all(a, {list}.all(b, {list}.all(c, {list}.all(d, a + b + c + d >= 0))))");
+    let filters = [("broken", "body.ref =="), ("endless", endless.as_str()), ("number", "body.ref.size()")];
+    let mut triggers = filters.map(|(name, filter)| trigger(name, &[github(), cel(filter)])).to_vec();
+    triggers.push(trigger("main", &[github()]));
+    world.faulty_listener("team-a", "web", json!({"triggers": triggers})).await;
+    let record = world.settled_at_listener(&world.push_to_listener("web", "1").await).await;
+    let expected = [
+        "web/broken: trigger-broken",
+        "web/endless: interceptor-stopped",
+        "web/main: fired",
+        "web/number: interceptor-stopped",
+    ];
+    assert_eq!(decisions(&record), expected);
+    for (trigger, words) in [("broken", "failed to parse expression"), ("endless", "was ended")] {
+        let message = message(&record, trigger);
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(world.created("team-a").await.len(), 3);
+    world.team_b_works("1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_without_a_value_stops_its_trigger_alone() {
+    let world = world().await;
+    world.listener_of_team_b().await;
     let mut unresolved = trigger("unresolved", &[github()]);
     unresolved["bindings"] = json!([{"name": "repository", "value": "$(body.no.such)"}]);
     unresolved["template"]["spec"]["params"] = json!([{"name": "repository"}]);
-    let triggers =
-        [trigger("main", &[github()]), unresolved, trigger("number", &[github(), cel("body.ref.size()")])];
+    let triggers = [trigger("main", &[github()]), unresolved];
     world.listener("team-a", "web", json!({"triggers": triggers})).await;
     let record = world.settled_at_listener(&world.push_to_listener("web", "1").await).await;
-    let found = decisions(&record);
-    assert_eq!(found[0], "web/main: fired");
-    assert!(found[1].starts_with("web/number: interceptor-"), "{found:?}");
-    assert_eq!(found[2], "web/unresolved: params-unresolved");
+    assert_eq!(decisions(&record), ["web/main: fired", "web/unresolved: params-unresolved"]);
+    assert_eq!(world.created("team-a").await.len(), 3);
+    world.team_b_works("1").await;
+}
+
+/// With Tekton, values with quotes make a template that is no JSON, and create nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_with_quotes_is_text_and_a_template_of_no_object_fails_for_its_trigger_alone() {
+    let world = world().await;
+    world.listener_of_team_b().await;
+    let text = r#"say "hi" in C:\dir"#;
+    let mut quoted = trigger("quoted", &[github()]);
+    quoted["bindings"] = json!([{"name": "repository", "value": text}]);
+    let mut broken = trigger("broken", &[github()]);
+    broken["template"]["spec"]["resourcetemplates"] = json!([
+        {"apiVersion": "v1/$(tt.params.repository)", "kind": "ConfigMap", "metadata": {"generateName": "x-"}},
+    ]);
+    let triggers = [trigger("main", &[github()]), quoted, broken];
+    world.listener("team-a", "web", json!({"triggers": triggers})).await;
+    let record = world.settled_at_listener(&world.push_to_listener("web", "1").await).await;
+    assert_eq!(decisions(&record), ["web/broken: not-rendered", "web/main: fired", "web/quoted: fired"]);
+    assert_eq!(record.state, State::Failed);
+    let error = record.error.as_ref().unwrap();
+    assert!(error.contains("apiVersion has to be group/version"), "{error}");
+    assert_eq!(message(&record, "broken"), error);
+    let created = world.created("team-a").await;
+    let texts = created.iter().filter(|(_, object)| object["data"]["repository"] == text).count();
+    assert_eq!((created.len(), texts), (6, 2), "{created:?}");
+    world.team_b_works("1").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,13 @@
 //! Listeners of Tekton Triggers: requests in, objects out.
 
+mod accounts;
 mod chains;
 mod configuration;
 mod creating;
 mod door;
+mod hostile_server;
+mod interceptors;
+mod open;
 pub(crate) mod scene;
+mod secrets;
 mod status;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trigger_core::{DeliveryId, KeyForm, sign};
 use trigger_journal::Record;
 
-use crate::world::{KEY, World};
+use crate::world::{KEY, World, decisions};
 
 /// The service account of team-a's listeners.
 pub(crate) const ACCOUNT: &str = "ci";
@@ -48,12 +48,7 @@ impl World {
     /// Gives a team the account `ci`, with the rights that its listeners need, and the Secret `github`.
     pub(crate) async fn account_of_listeners(&self, team: &str) {
         self.service_account(team, ACCOUNT).await;
-        let rules = json!([
-            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get"]},
-            {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create", "get"]},
-            {"apiGroups": ["triggers.tekton.dev"], "resources": ["triggers"], "verbs": ["get", "list"]},
-        ]);
-        self.grant(team, ACCOUNT, rules).await;
+        self.grant(team, ACCOUNT, rights()).await;
         self.allow_impersonation(team).await;
         self.secret(team, "github", &[("token", KEY)]).await;
     }
@@ -72,14 +67,62 @@ impl World {
     }
 
     /// Creates a listener that runs as `ci`; returns when the program knows it without errors.
-    pub(crate) async fn listener(&self, team: &str, name: &str, mut spec: Value) {
+    pub(crate) async fn listener(&self, team: &str, name: &str, spec: Value) {
+        self.faulty_listener(team, name, spec).await;
+        let namespace = self.namespace(team);
+        self.until("the listener has no errors", || async {
+            let listeners = self.program.listeners.current()?;
+            listeners.listener(&namespace, name)?.errors().is_empty().then_some(())
+        })
+        .await;
+    }
+
+    /// The same for a listener whose triggers may have errors.
+    pub(crate) async fn faulty_listener(&self, team: &str, name: &str, mut spec: Value) {
         spec["serviceAccountName"] = ACCOUNT.into();
         self.tekton(team, "EventListener", name, spec).await;
         let namespace = self.namespace(team);
         self.until("the program knows the listener", || async {
+            self.program.listeners.current()?.listener(&namespace, name).map(|_| ())
+        })
+        .await;
+    }
+
+    /// Gives team-b an account and a listener, which [`World::team_b_works`] uses.
+    pub(crate) async fn listener_of_team_b(&self) {
+        self.account_of_listeners("team-b").await;
+        self.listener("team-b", "other", json!({"triggers": [trigger("main", &[github()])]})).await;
+    }
+
+    /// Sends a push under an id to the listener of team-b, which starts its objects.
+    pub(crate) async fn team_b_works(&self, id: &str) {
+        let before = self.created("team-b").await.len();
+        let told = self.push_at(&self.listener_url("team-b", "other"), id).await;
+        let record = self.settled_at_listener(&told).await;
+        assert_eq!(decisions(&record), ["other/main: fired"]);
+        assert_eq!(self.created("team-b").await.len(), before + 3);
+    }
+
+    /// Creates the listener `central` of team-a, which runs a trigger `main` of its own and the Trigger `theirs` of team-b.
+    /// Each runs as the account `ci` of its namespace.
+    pub(crate) async fn central_listener(&self) {
+        let namespace = self.namespace("team-a");
+        let lists = json!([rights()[2]]);
+        let subject = json!({"kind": "ServiceAccount", "namespace": namespace, "name": ACCOUNT});
+        self.bind("team-b", "listeners-of-team-a", subject, &lists).await;
+        let account = format!("system:serviceaccount:{namespace}:{ACCOUNT}");
+        self.until_granted("team-b", &account, &lists).await;
+        let mut spec = trigger("theirs", &[github()]);
+        spec.as_object_mut().unwrap().remove("name");
+        spec["serviceAccountName"] = ACCOUNT.into();
+        self.tekton("team-b", "Trigger", "theirs", spec).await;
+        let selector = json!({"matchNames": [self.namespace("team-b")]});
+        let triggers = [trigger("main", &[github()])];
+        self.listener("team-a", "central", json!({"namespaceSelector": selector, "triggers": triggers}))
+            .await;
+        self.until("the listener selects the Trigger", || async {
             let listeners = self.program.listeners.current()?;
-            let listener = listeners.listener(&namespace, name)?;
-            listener.errors().is_empty().then_some(())
+            (listeners.listener(&namespace, "central")?.triggers().count() == 2).then_some(())
         })
         .await;
     }
@@ -128,12 +171,17 @@ impl World {
         Told { status, headers, body: response.text().await.unwrap() }
     }
 
-    /// Sends a push as GitHub does, signed with the key in the Secret `github`, under an id.
+    /// Sends a push to a listener of team-a as GitHub does, signed with the key in the Secret `github`, under an id.
     pub(crate) async fn push_to_listener(&self, name: &str, id: &str) -> Told {
+        self.push_at(&self.listener_url("team-a", name), id).await
+    }
+
+    /// The same to an address.
+    pub(crate) async fn push_at(&self, url: &str, id: &str) -> Told {
         let signature = hub_signature(KEY, PUSH);
         let headers =
             [("x-github-event", "push"), ("x-github-delivery", id), ("x-hub-signature-256", &signature)];
-        self.ask_listener(name, &headers, PUSH).await
+        self.ask_at(url, &headers, PUSH).await
     }
 
     /// The record of a request that must have been kept, once it is settled.
@@ -141,6 +189,25 @@ impl World {
         assert_eq!(told.status, 202, "{told:?}");
         self.settled(&told.delivery()).await
     }
+
+    /// The record of a request that must have been kept, once an attempt at it has ended with an error.
+    pub(crate) async fn tried_at_listener(&self, told: &Told) -> Record {
+        assert_eq!(told.status, 202, "{told:?}");
+        self.until("an attempt ends with an error", || async {
+            let record = self.program.journal.find(&told.delivery()).await.unwrap()?;
+            record.error.is_some().then_some(record)
+        })
+        .await
+    }
+}
+
+/// The rights of an account that creates what templates of scenarios hold.
+pub(crate) fn rights() -> Value {
+    json!([
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get"]},
+        {"apiGroups": ["tekton.dev"], "resources": ["pipelineruns"], "verbs": ["create", "get"]},
+        {"apiGroups": ["triggers.tekton.dev"], "resources": ["triggers"], "verbs": ["get", "list"]},
+    ])
 }
 
 /// The header with which GitHub signs a body.

@@ -3,6 +3,7 @@
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
+use trigger_devcluster::{Fault, Gvr};
 
 use super::World;
 use crate::elsewhere;
@@ -36,6 +37,26 @@ impl World {
         let subject = json!({"kind": "ServiceAccount", "namespace": NAMESPACE, "name": PROGRAM_ACCOUNT});
         self.bind(team, "shipwright-trigger-impersonation", subject, &rules).await;
         self.until_granted(team, PROGRAM, &rules).await;
+    }
+
+    /// Forbids the program to read the Secrets of a team. Returns when that holds.
+    pub async fn forbid_secrets(&self, team: &str) {
+        let namespace = self.namespace(team);
+        if let Some(dev) = &self.stage.dev {
+            let fault = Fault { namespaces: vec![namespace], ..Fault::refuse(403) };
+            return dev.faults().add(fault.on("get", "secrets"));
+        }
+        let bindings = Gvr::new("rbac.authorization.k8s.io", "v1", "rolebindings");
+        self.stage.store.delete(&bindings, &namespace, elsewhere::SECRETS).await.unwrap();
+        elsewhere::until_forbidden(&self.stage.store, PROGRAM, "get", "", "secrets", &namespace).await;
+    }
+
+    /// Ends what [`World::forbid_secrets`] began.
+    pub async fn allow_secrets(&self, team: &str) {
+        match &self.stage.dev {
+            Some(dev) => dev.faults().clear(),
+            None => elsewhere::namespace(&self.stage.store, &self.namespace(team)).await,
+        }
     }
 
     /// Applies a Role and its binding to a subject, both named `name`.
