@@ -65,7 +65,8 @@ pub use key_error::KeyError;
 pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use limits::LIMITS;
 pub use listeners::{
-    AcceptedRequest, AnswerSource, LISTENER, LISTENERS_PATH, ListenerRequest, Screened, TriedKey, screen,
+    AcceptedRequest, AnswerSource, BodyMemory, LISTENER, LISTENERS_PATH, ListenerRequest, Screened, TriedKey,
+    screen,
 };
 pub use metrics::Metrics;
 pub use owner_warnings::OwnerWarnings;

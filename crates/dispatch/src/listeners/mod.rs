@@ -24,4 +24,4 @@ pub(crate) use self::attempt::{ANSWERS_WITHIN, ListenerTools, MOST_ROUNDS, Subje
 pub(crate) use self::record::{ListenerDecisions, MOST_RECORDED};
 pub(crate) use self::request::event;
 pub use self::request::{LISTENER, LISTENERS_PATH, ListenerRequest};
-pub use self::screening::{AcceptedRequest, Screened, TriedKey, screen};
+pub use self::screening::{AcceptedRequest, BodyMemory, Screened, TriedKey, screen};

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey};
 use trigger_expr::Headers;
-use trigger_rules::interceptors::{
-    Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck, State,
-};
+use trigger_rules::interceptors::{Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck};
 use trigger_rules::listeners::{Listener, ListenerDecided, RunId};
 use trigger_runtime::{SecretError, Secrets};
 
@@ -21,8 +20,16 @@ use crate::inline::InlineDecision;
 /// The questions for Secrets of one chain follow each other in so many rounds at most.
 const MOST_ROUNDS: usize = 16;
 
+/// The memory in which bodies are read as JSON, which all requests share.
+pub trait BodyMemory: Send + Sync {
+    /// Waits for the memory to read this body, which is given back with the result. `None` if there is none in time.
+    fn for_body<'a>(&'a self, body: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>>;
+}
+
 /// The result of looking at a request before it is kept.
 pub enum Screened {
+    /// There is no memory to read its body. The sender is asked to come again.
+    NoMemory,
     /// Every trigger that the request concerns authenticates senders, and no key verifies this one.
     Unauthenticated {
         /// The Secrets that were tried, each with the result.
@@ -52,24 +59,27 @@ pub struct AcceptedRequest {
     pub is_open: bool,
 }
 
-/// Looks at a request. The Secrets that it concerns may take until `until`.
+/// Looks at a request, whose body is read in `memory`. The Secrets that it concerns may take until `until`.
 pub async fn screen(
     listener: &Listener,
     request: ListenerRequest,
     id: DeliveryId,
+    memory: &dyn BodyMemory,
     secrets: &dyn Secrets,
     until: Instant,
 ) -> Screened {
     let mut facts = Facts::default();
     let mut screening = Screening {
-        headers: &request.headers,
+        listener,
+        request: &request,
+        id: &id,
+        memory,
         gathered: Gathered::of(&mut facts),
         tried: Vec::new(),
         presented: BTreeSet::new(),
         left_open: Vec::new(),
     };
-    let state = request.state(&id);
-    let decided = screening.decide(listener, &state, secrets, until).await;
+    let Some(decided) = screening.decide(secrets, until).await else { return Screened::NoMemory };
     let door = Door::of(listener, &request.headers);
     let Screening { tried, presented, .. } = screening;
     let is_verified = tried.iter().any(|(_, answer)| *answer == Ok(SecretAnswer::Verified));
@@ -87,7 +97,10 @@ pub async fn screen(
 }
 
 struct Screening<'a> {
-    headers: &'a Headers,
+    listener: &'a Listener,
+    request: &'a ListenerRequest,
+    id: &'a DeliveryId,
+    memory: &'a dyn BodyMemory,
     gathered: Gathered<'a>,
     tried: Vec<TriedKey>,
     /// The canonical names of headers that present a key itself.
@@ -97,23 +110,17 @@ struct Screening<'a> {
 }
 
 impl Screening<'_> {
-    /// Decides, with the answers of the Secrets that the triggers ask for.
-    async fn decide(
-        &mut self,
-        listener: &Listener,
-        state: &State,
-        secrets: &dyn Secrets,
-        until: Instant,
-    ) -> ListenerDecided {
+    /// Decides, with the answers of the Secrets that the triggers ask for. `None` without the memory for that.
+    async fn decide(&mut self, secrets: &dyn Secrets, until: Instant) -> Option<ListenerDecided> {
         for _ in 0..MOST_ROUNDS {
-            let decided = listener.decide(state, &self.gathered.answers);
+            let decided = self.decide_once().await?;
             let asked = decided.needs.iter().filter_map(|(run, ask)| match &ask.question {
                 Question::Secret(check) if !self.is_left_open(run, ask) => Some((run, ask, check)),
                 _ => None,
             });
             let asked: Vec<_> = asked.collect();
             if asked.is_empty() {
-                return decided;
+                return Some(decided);
             }
             let checks: Vec<_> = asked.iter().map(|(_, _, check)| *check).collect();
             let answers = check_secrets(&checks, secrets, until).await;
@@ -121,7 +128,14 @@ impl Screening<'_> {
                 self.note(run, ask, check, answer);
             }
         }
-        listener.decide(state, &self.gathered.answers)
+        self.decide_once().await
+    }
+
+    /// Reads the body again each time. No memory is held while Secrets are read: a tenant whose Secrets are many or slow
+    /// would take it from others.
+    async fn decide_once(&self) -> Option<ListenerDecided> {
+        let _memory = self.memory.for_body(&self.request.body).await?;
+        Some(self.listener.decide(&self.request.state(self.id), &self.gathered.answers))
     }
 
     fn is_left_open(&self, run: &RunId, ask: &Ask) -> bool {
@@ -135,8 +149,11 @@ impl Screening<'_> {
         check: &SecretCheck,
         answer: Result<SecretAnswer, SecretError>,
     ) {
-        let presenting =
-            self.headers.iter().filter(|(_, values)| values.iter().any(|value| check.is_presented_by(value)));
+        let presenting = self
+            .request
+            .headers
+            .iter()
+            .filter(|(_, values)| values.iter().any(|value| check.is_presented_by(value)));
         let presenting: Vec<_> = presenting.map(|(name, _)| name.to_owned()).collect();
         match &answer {
             Ok(answer) => self.gathered.add(run, ask, Answer::Secret(*answer)),

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -150,7 +151,8 @@ async fn screened(inventory: &ListenerInventory, request: ListenerRequest, clust
     let listeners = inventory.current().unwrap();
     let listener = listeners.listener("team-a", "web").unwrap();
     let id = request.delivery_id(&[7; 16]);
-    screen(listener, request, id, cluster, Instant::now() + Duration::from_secs(4)).await
+    let memory = Memory { bodies: 1, ..Memory::default() };
+    screen(listener, request, id, &memory, cluster, Instant::now() + Duration::from_secs(4)).await
 }
 
 async fn accepted(
@@ -163,6 +165,7 @@ async fn accepted(
         Screened::Unauthenticated { tried } | Screened::Unavailable { tried } => {
             panic!("not accepted: {tried:?}")
         }
+        Screened::NoMemory => panic!("there is memory"),
     }
 }
 
@@ -283,6 +286,58 @@ async fn a_secret_that_cannot_be_read_keeps_no_verified_trigger_from_starting() 
     let plan = attempt(&inventory, &mut kept, &Cluster::default(), &silent()).await;
     assert_eq!(texts(&plan), ["main: fired 2", "late: fired 2"]);
     assert!(plan.open.is_none());
+}
+
+/// The memory of so many bodies at a time.
+#[derive(Default)]
+struct Memory {
+    bodies: usize,
+    held: Arc<AtomicUsize>,
+    /// The bodies that hold memory while a Secret is read.
+    meanwhile: AtomicUsize,
+}
+
+/// The memory of one body.
+struct HeldMemory(Arc<AtomicUsize>);
+
+impl Drop for HeldMemory {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl BodyMemory for Memory {
+    fn for_body<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>> {
+        let held = (self.held.load(Ordering::Relaxed) < self.bodies).then(|| {
+            self.held.fetch_add(1, Ordering::Relaxed);
+            Box::new(HeldMemory(Arc::clone(&self.held))) as Box<dyn Send>
+        });
+        std::future::ready(held).boxed()
+    }
+}
+
+impl Secrets for Memory {
+    fn read<'a>(&'a self, _: &'a ObjectKey) -> BoxFuture<'a, Result<Arc<SecretData>, SecretError>> {
+        self.meanwhile.fetch_max(self.held.load(Ordering::Relaxed), Ordering::Relaxed);
+        std::future::ready(Ok(Arc::new(SecretData::new([("key".to_owned(), KEY.to_vec())])))).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_body_takes_no_memory_while_secrets_are_read() {
+    let inventory = inventory(&[trigger("main", &[hook("github", "hook")])], Vec::new());
+    let listeners = inventory.current().unwrap();
+    let listener = listeners.listener("team-a", "web").unwrap();
+    for (bodies, is_read) in [(0, false), (1, true)] {
+        let memory = Memory { bodies, ..Memory::default() };
+        let (request, id) = (push(KEY), push(KEY).delivery_id(&[7; 16]));
+        let until = Instant::now() + Duration::from_secs(4);
+        let screened = screen(listener, request, id, &memory, &memory, until).await;
+        assert_eq!(matches!(screened, Screened::NoMemory), !is_read);
+        assert_eq!(matches!(screened, Screened::Accepted(_)), is_read);
+        assert_eq!(memory.meanwhile.load(Ordering::Relaxed), 0);
+        assert_eq!(memory.held.load(Ordering::Relaxed), 0, "it is given back");
+    }
 }
 
 #[tokio::test]

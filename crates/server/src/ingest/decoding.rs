@@ -1,3 +1,8 @@
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use trigger_dispatch::BodyMemory;
+use trigger_rules::interceptors::Body;
+
 use super::body::{Memory, Share};
 use super::response::HookResponse;
 
@@ -26,9 +31,19 @@ impl Default for DecodeBudget {
 
 impl DecodeBudget {
     /// Waits for the memory to read a body that needs so many bytes.
-    pub(super) async fn wait_for(&self, bytes: usize) -> Result<Share, HookResponse> {
+    async fn wait_for(&self, bytes: usize) -> Result<Share, HookResponse> {
         let memory = if bytes <= SMALL_DECODED { &self.small } else { &self.large };
         memory.wait_for(bytes).await
+    }
+}
+
+impl BodyMemory for DecodeBudget {
+    fn for_body<'a>(&'a self, body: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>> {
+        async move {
+            let share = self.wait_for(Body::memory_of(body)).await.ok()?;
+            Some(Box::new(share) as Box<dyn Send>)
+        }
+        .boxed()
     }
 }
 

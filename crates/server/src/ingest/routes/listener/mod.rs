@@ -25,7 +25,7 @@ use trigger_dispatch::{
 };
 use trigger_expr::Headers;
 use trigger_journal::{AppendOutcome, Decided};
-use trigger_rules::interceptors::{Body, SecretAnswer, go_text};
+use trigger_rules::interceptors::{SecretAnswer, go_text};
 use trigger_rules::listeners::{
     Answer, Arrival, Examined, Listener, ListenerInventory, ListenerSet, event_name, sender_id,
 };
@@ -33,6 +33,7 @@ use trigger_runtime::SecretError;
 
 use self::address::Address;
 use self::reply::Reply;
+use crate::ingest::body::NO_MEMORY;
 use crate::ingest::decoding::DecodeBudget;
 use crate::ingest::metrics::EventName;
 use crate::ingest::open_budget::{OpenBudget, kept_size};
@@ -144,12 +145,11 @@ impl ListenerRoute {
         let answer = answering.accepted(&request.headers, &event_id(&id, Ordinal::FIRST));
         let shared = listener.key.to_string();
         pipeline.wait_for_turn(LISTENER, &shared).await?;
-        let decoded = self.decoding.wait_for(Body::memory_of(body)).await?;
-        let secrets = self.parts.secrets.as_ref();
-        let screened = screen(listener, request, id, secrets, Instant::now() + READ_WITHIN);
+        let (memory, secrets) = (&self.decoding, self.parts.secrets.as_ref());
+        let screened = screen(listener, request, id, memory, secrets, Instant::now() + READ_WITHIN);
         let screened = screened.instrument(info_span!(target: "trigger_trace", "verify")).await;
-        drop(decoded);
         match screened {
+            Screened::NoMemory => Err(NO_MEMORY.into()),
             Screened::Accepted(accepted) => {
                 // The answers of Secrets are all that is known yet: these were asked, and none of them verifies it.
                 if accepted.is_open && !accepted.facts.is_empty() {
