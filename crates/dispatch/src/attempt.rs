@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
 use crate::deleted::{Lookup, leave_out_deleted};
 use crate::facts::{FactSource, decide_with};
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
-use crate::listeners::{self, ListenerDecisions, ListenerTools};
+use crate::listeners::{self, Asked, ListenerDecisions, ListenerTools};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::owner_warnings::{MOST_WARNED, OwnerWarnings};
@@ -105,18 +108,19 @@ pub(crate) async fn attempt(
         Err(error) => return ended_early(None, Some(error_chain(&error))),
     };
     let planned = match events.first() {
-        Some(Event::Webhook(_)) => plan_listener(claimed, events, tools, &deadlines).boxed().await,
+        Some(Event::Webhook(_)) => plan_listener(claimed, events, &done, tools, &deadlines).boxed().await,
         _ => plan_rules(claimed, events, &stored, tools, &deadlines).await,
     };
     drop(stored);
     release();
-    let Planned { mut decisions, plans, errors, undecidable, open, waits_for_secret } = match planned {
-        Ok(planned) => planned,
-        Err(error) => return ended_early(Some(error_chain(&error)), None),
-    };
+    let Planned { mut decisions, plans, launched, errors, undecidable, open, waits_for_secret } =
+        match planned {
+            Ok(planned) => planned,
+            Err(error) => return ended_early(Some(error_chain(&error)), None),
+        };
     let mut attempt = Attempt {
         permanent: errors.first().map(|error| error_chain(error)).or(undecidable),
-        launches: done,
+        launches: done.into_iter().chain(launched).collect(),
         ..Attempt::default()
     };
     let existing: HashSet<_> = attempt.launches.iter().map(|launch| launch.run.clone()).collect();
@@ -160,6 +164,7 @@ async fn plan_rules(
     Ok(Planned {
         decisions: Decisions::Rules(decided),
         plans,
+        launched: Vec::new(),
         errors,
         undecidable: is_undecided.then(|| "a rule asks for further facts without end".to_owned()),
         open: None,
@@ -168,15 +173,20 @@ async fn plan_rules(
 }
 
 /// Decides by the triggers of a listener. Answers are stored before anything is launched with them.
+///
+/// Triggers do not depend on each other. Before other servers are asked about some of them, the first attempt creates the
+/// objects of those that are decided, unless they are `done`.
 async fn plan_listener(
     claimed: &ClaimedDelivery,
     events: Events,
+    done: &[LaunchRecord],
     tools: Tools<'_>,
     deadlines: &Deadlines,
 ) -> Result<Planned, JournalError> {
     let mut planned = Planned {
         decisions: Decisions::Listener(ListenerDecisions::default()),
         plans: Vec::new(),
+        launched: Vec::new(),
         errors: Vec::new(),
         undecidable: None,
         open: None,
@@ -188,14 +198,40 @@ async fn plan_listener(
     let subject =
         listeners::Subject { event, id, replay: replay.as_ref(), verification: &claimed.verification };
     let mut facts = claimed.facts.clone();
-    let plan = listeners::plan(subject, &mut facts, tools.listeners, deadlines.of_call()).await;
+    let mut plan =
+        listeners::plan(subject, &mut facts, tools.listeners, Asked::Secrets, deadlines.of_call()).await;
     if plan.has_new_facts {
-        tools.queue.record_facts(claimed.token.clone(), facts).await?;
+        tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
+    }
+    if plan.asks_servers {
+        if claimed.token.attempt == 1 && tools.rules.coverage().is_complete() {
+            planned.launched = launch_first(&plan.plans, done, tools, deadlines).await;
+        }
+        plan =
+            listeners::plan(subject, &mut facts, tools.listeners, Asked::Servers, deadlines.of_call()).await;
+        if plan.has_new_facts {
+            tools.queue.record_facts(claimed.token.clone(), facts).await?;
+        }
     }
     planned.decisions = Decisions::Listener(plan.decisions);
     (planned.plans, planned.errors) = (plan.plans, plan.errors);
     (planned.open, planned.waits_for_secret) = (plan.open, plan.waits_for_secret);
     Ok(planned)
+}
+
+/// Creates objects before everything is decided. Those that cannot be created are tried again with the others.
+async fn launch_first(
+    plans: &[Plan],
+    done: &[LaunchRecord],
+    tools: Tools<'_>,
+    deadlines: &Deadlines,
+) -> Vec<LaunchRecord> {
+    let done: HashSet<_> = done.iter().map(|launch| &launch.run).collect();
+    let due = plans.iter().filter(|plan| !done.contains(&plan.resource)).collect();
+    let mut attempt = Attempt::default();
+    attempt.launch_all(due, tools, deadlines).await;
+    attempt.launches.retain(|launch| launch.error.is_none());
+    attempt.launches
 }
 
 /// Decides, and stores the facts that were gathered for it before anything is launched with them. The payload is read only
@@ -456,113 +492,5 @@ impl Attempt {
                 message: condition.message.clone(),
             });
         self.launches.push(LaunchRecord { run, event, uid, existed, error, condition });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use trigger_api::shipwright::Build;
-    use trigger_core::{
-        AbbreviatedCommit, Branch, ChangedFiles, Commit, Event, GitEvent, GitEventKind, Need, Ordinal,
-        RepoId, Repository, Verification,
-    };
-    use trigger_journal::ClaimToken;
-    use trigger_targets::build_run::{BuildTemplate, PullRequestOutput, RevisionPolicy};
-
-    use super::*;
-
-    fn push(branch: &str) -> Event {
-        let commit = Commit::parse(&"a".repeat(40)).unwrap().into();
-        let kind = GitEventKind::Push { branch: Branch::parse(branch).unwrap(), commit };
-        let names = vec![RepoId::parse("https://git.example.com/acme/web").unwrap()];
-        let repository = Repository { names, default_branch: None };
-        Event::Git(GitEvent {
-            repository,
-            sender: None,
-            kind,
-            push: None,
-            changed_files: ChangedFiles::NOT_LISTED,
-        })
-    }
-
-    fn fired(rule: &str) -> Decision {
-        let key = trigger_core::ObjectKey::new("team-a", "web");
-        let target =
-            BuildTemplate::target(&Build::default(), key, RevisionPolicy::Auto, PullRequestOutput::Build);
-        Decision {
-            owner: target.resource.clone(),
-            target: std::sync::Arc::new(target),
-            index: 0,
-            rule: rule.into(),
-            checks: Vec::new(),
-            outcome: Outcome::Fired(Cause {
-                name: rule.into(),
-                kind: "GitHub",
-                details: Vec::new(),
-                parts: Vec::new(),
-            }),
-            further: 0,
-        }
-    }
-
-    fn claimed() -> ClaimedDelivery {
-        let delivery = Delivery {
-            id: trigger_core::DeliveryId::derive(&[b"delivery"]),
-            source: "forge".into(),
-            path: "/hooks/forge".into(),
-            provider_id: None,
-            event: "push".to_owned(),
-            repository: None,
-            received_at: jiff::Timestamp::UNIX_EPOCH,
-            headers: Vec::new(),
-            body: bytes::Bytes::new(),
-            replay: None,
-        };
-        ClaimedDelivery {
-            token: ClaimToken { id: delivery.id.clone(), attempt: 1 },
-            delivery,
-            verification: Verification::default(),
-            facts: Facts::default(),
-            tenant: "team-a".into(),
-            launches: Vec::new(),
-            claimed_until: jiff::Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[tokio::test]
-    async fn each_event_of_a_delivery_has_a_run_of_its_own_and_each_target_one() {
-        let events = Events::new(vec![push("main"), push("dev")]).unwrap();
-        // Two owners fire the one target for the first event.
-        let first = Decided { decisions: vec![fired("one"), fired("two")], ..Decided::default() };
-        let second = Decided { decisions: vec![fired("one")], ..Decided::default() };
-        let (plans, errors) = plans(&claimed(), &events, &Facts::default(), &[first, second]).await;
-        assert!(errors.is_empty(), "{errors:?}");
-        let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
-        assert_eq!(ordinals, [Ordinal::FIRST, Ordinal::new(1)]);
-        assert_ne!(plans[0].resource, plans[1].resource);
-    }
-
-    #[tokio::test]
-    async fn a_sequence_of_a_target_is_created_in_order_and_waits_for_no_other() {
-        let decided = Decided { decisions: vec![fired("one")], ..Decided::default() };
-        let events = Events::new(vec![push("main")]).unwrap();
-        let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[decided]).await;
-        let of = |sequence: &str| Plan { sequence: Some(sequence.into()), ..plans[0].clone() };
-        let all = [of("a"), of("b"), of("a")];
-        let groups = by_target(&all.iter().collect::<Vec<_>>());
-        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
-    }
-
-    #[tokio::test]
-    async fn an_event_with_an_open_need_starts_nothing() {
-        let events = Events::new(vec![push("main"), push("dev")]).unwrap();
-        let repository = RepoId::parse("https://git.example.com/acme/web").unwrap();
-        let abbreviated = AbbreviatedCommit::parse("0123456789ab").unwrap();
-        let need = Need::FullCommit { repository, abbreviated };
-        let open = Decided { decisions: vec![fired("one")], needs: vec![need], ..Decided::default() };
-        let decided = Decided { decisions: vec![fired("one")], ..Decided::default() };
-        let (plans, _) = plans(&claimed(), &events, &Facts::default(), &[open, decided]).await;
-        let ordinals: Vec<_> = plans.iter().map(|plan| plan.ordinal).collect();
-        assert_eq!(ordinals, [Ordinal::new(1)]);
     }
 }

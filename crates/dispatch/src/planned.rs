@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use trigger_core::ResourceRef;
-use trigger_journal::DecisionRecord;
+use trigger_journal::{DecisionRecord, LaunchRecord};
 use trigger_rules::{Decided, Decision, Outcome};
 use trigger_targets::{Plan, RenderError, TargetKey};
 
@@ -15,6 +15,8 @@ pub(crate) struct Planned {
     pub(crate) decisions: Decisions,
     /// The objects to create, each once.
     pub(crate) plans: Vec<Plan>,
+    /// The launches of those that were created before everything was decided.
+    pub(crate) launched: Vec<LaunchRecord>,
     /// The errors of targets that cannot be rendered. Those create nothing, and the others do.
     pub(crate) errors: Vec<RenderError>,
     /// Why something cannot be decided at all, in a sentence.

@@ -50,6 +50,15 @@ pub(crate) struct Subject<'a> {
     pub(crate) verification: &'a Verification,
 }
 
+/// Whom an attempt asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Secrets alone. They are at hand.
+    Secrets,
+    /// Other servers too, which may take long.
+    Servers,
+}
+
 /// The decisions of a listener, with the objects to create.
 #[derive(Default)]
 pub(crate) struct ListenerPlan {
@@ -63,6 +72,8 @@ pub(crate) struct ListenerPlan {
     pub(crate) waits_for_secret: bool,
     /// Whether answers were added to the facts.
     pub(crate) has_new_facts: bool,
+    /// Whether other servers have to be asked, which were not.
+    pub(crate) asks_servers: bool,
 }
 
 /// Decides an event, asking what its interceptors ask until `until`. Triggers do not depend on each other: those that are
@@ -71,6 +82,7 @@ pub(crate) async fn plan(
     subject: Subject<'_>,
     facts: &mut Facts,
     tools: ListenerTools<'_>,
+    asked: Asked,
     until: Instant,
 ) -> ListenerPlan {
     let key = &subject.event.listener;
@@ -84,10 +96,11 @@ pub(crate) async fn plan(
         return absent(&listeners, key);
     };
     let mut deciding =
-        Deciding { subject, listener, tools, gathered: Gathered::of(facts), waits: Vec::new() };
+        Deciding { subject, listener, tools, asked, gathered: Gathered::of(facts), waits: Vec::new() };
     let decided = deciding.decide(until).await;
     let mut plan = deciding.plan(&decided).await;
     plan.has_new_facts = deciding.gathered.has_new;
+    plan.asks_servers = decided.needs.iter().any(|(_, ask)| !deciding.is_asked(ask));
     plan
 }
 
@@ -133,6 +146,7 @@ struct Deciding<'a> {
     subject: Subject<'a>,
     listener: &'a Arc<Listener>,
     tools: ListenerTools<'a>,
+    asked: Asked,
     gathered: Gathered<'a>,
     waits: Vec<Wait>,
 }
@@ -149,7 +163,7 @@ impl Deciding<'_> {
     async fn decide(&mut self, until: Instant) -> ListenerDecided {
         for _ in 0..MOST_ROUNDS {
             let decided = self.decide_once().await;
-            let is_asked = |(run, ask): &&(RunId, Ask)| !self.waits_for(run, ask);
+            let is_asked = |(run, ask): &&(RunId, Ask)| self.is_asked(ask) && !self.waits_for(run, ask);
             let asked: Vec<_> = decided.needs.iter().filter(is_asked).cloned().collect();
             if asked.is_empty() {
                 return decided;
@@ -164,6 +178,10 @@ impl Deciding<'_> {
         let is_large = self.subject.event.body.len() > SMALL_BODY;
         let _turn = if is_large { self.tools.payload_turns.acquire().await.ok() } else { None };
         self.listener.decide(&state_of(self.subject.event, self.subject.id), &self.gathered.answers)
+    }
+
+    fn is_asked(&self, ask: &Ask) -> bool {
+        self.asked == Asked::Servers || matches!(ask.question, Question::Secret(_))
     }
 
     fn waits_for(&self, run: &RunId, ask: &Ask) -> bool {

@@ -20,7 +20,7 @@ mod tests;
 
 pub use self::answers::AnswerSource;
 pub(crate) use self::answers::MOST_ANSWERS;
-pub(crate) use self::attempt::{ANSWERS_WITHIN, ListenerTools, MOST_ROUNDS, Subject, plan, preview};
+pub(crate) use self::attempt::{ANSWERS_WITHIN, Asked, ListenerTools, MOST_ROUNDS, Subject, plan, preview};
 pub(crate) use self::record::{ListenerDecisions, MOST_RECORDED};
 pub(crate) use self::request::event;
 pub use self::request::{LISTENER, LISTENERS_PATH, ListenerRequest};

@@ -17,7 +17,7 @@ use trigger_rules::interceptors::{Answer, Ask};
 use trigger_rules::listeners::ListenerInventory;
 use trigger_runtime::{AccessError, ListenerRights, SecretData, SecretError, Secrets};
 
-use super::attempt::{ListenerPlan, ListenerTools, Subject, plan};
+use super::attempt::{Asked, ListenerPlan, ListenerTools, Subject, plan};
 use super::*;
 use crate::sources::events_of;
 
@@ -175,6 +175,7 @@ async fn planned(
     facts: &mut Facts,
     (cluster, world): (&Cluster, &World),
     verification: &Verification,
+    asked: Asked,
 ) -> ListenerPlan {
     let events = events_of(delivery).unwrap();
     let Some(Event::Webhook(event)) = events.first() else { panic!("no request to a listener") };
@@ -186,7 +187,7 @@ async fn planned(
         payload_turns: &Semaphore::new(1),
     };
     let subject = Subject { event, id: &delivery.id, replay: None, verification };
-    plan(subject, facts, tools, Instant::now() + Duration::from_secs(4)).await
+    plan(subject, facts, tools, asked, Instant::now() + Duration::from_secs(4)).await
 }
 
 async fn attempt(
@@ -196,7 +197,7 @@ async fn attempt(
     world: &World,
 ) -> ListenerPlan {
     let AcceptedRequest { delivery, facts, .. } = accepted;
-    planned(inventory, delivery, facts, (cluster, world), &Verification::default()).await
+    planned(inventory, delivery, facts, (cluster, world), &Verification::default(), Asked::Servers).await
 }
 
 /// The decisions, each as `rule: outcome`.
@@ -363,6 +364,11 @@ async fn a_server_without_an_answer_is_asked_again_and_then_its_trigger_stops() 
     let inventory = inventory(&triggers, Vec::new());
     let mut kept = accepted(&inventory, push(KEY), &Cluster::default()).await;
     assert!(kept.decided.is_none(), "a server has to be asked");
+    let AcceptedRequest { delivery, facts, .. } = &mut kept;
+    let tools = (&Cluster::default(), &World(Answer::Member(true)));
+    let first = planned(&inventory, delivery, facts, tools, &Verification::default(), Asked::Secrets).await;
+    assert_eq!((texts(&first)[0].as_str(), first.asks_servers), ("main: fired 2", true));
+    assert!(!first.has_new_facts, "no server was asked");
     let plan = attempt(&inventory, &mut kept, &Cluster::default(), &silent()).await;
     assert_eq!(texts(&plan)[0], "main: fired 2");
     assert!(plan.open.unwrap().contains("no route") && !plan.waits_for_secret);
@@ -391,7 +397,7 @@ async fn triggers_of_other_namespaces_run_with_the_right_of_the_account_only() {
     let verification = Verification { namespaces: Some(namespaces), ..Verification::default() };
     let AcceptedRequest { delivery, facts, .. } = &mut kept;
     let tools = (&Cluster::default(), &silent());
-    let plan = planned(&inventory, delivery, facts, tools, &verification).await;
+    let plan = planned(&inventory, delivery, facts, tools, &verification, Asked::Servers).await;
     assert_eq!(texts(&plan), ["ci: namespace-not-replayed"; 2]);
 }
 

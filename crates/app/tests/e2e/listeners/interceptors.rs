@@ -112,8 +112,9 @@ async fn a_trigger_waits_for_the_answer_of_its_interceptor_alone() {
 async fn deliveries_whose_interceptors_hang_leave_room_for_those_of_others() {
     let server = HostileServer::start().await;
     let world = world(&server).await;
-    let hangs = calling(&world, &server, "team-a", &["hangs"]).await;
-    world.listener("team-a", "web", json!({"triggers": hangs})).await;
+    let mut triggers = calling(&world, &server, "team-a", &["hangs"]).await;
+    triggers.push(trigger("main", &[github()]));
+    world.listener("team-a", "web", json!({"triggers": triggers})).await;
     let passes = calling(&world, &server, "team-b", &["passes"]).await;
     world.listener("team-b", "calls", json!({"triggers": passes})).await;
     for number in 0..10 {
@@ -126,6 +127,7 @@ async fn deliveries_whose_interceptors_hang_leave_room_for_those_of_others() {
             (claimed().await == ATTEMPTS.1 && server.hanging() >= ATTEMPTS.1).then_some(())
         })
         .await;
+    assert_eq!(world.created("team-a").await.len(), 9, "the trigger that asks no server has fired");
     let told = world.push_at(&world.listener_url("team-b", "calls"), "1").await;
     let record = world.settled_at_listener(&told).await;
     assert_eq!(decisions(&record), ["calls/passes: fired"]);
