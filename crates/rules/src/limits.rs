@@ -129,6 +129,12 @@ pub(crate) const MOST_CALL_RETRIES: u8 = 5;
 pub(crate) const SLACK_CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// Filters and overlays of all interceptors of a chain. Each may take some 50 ms for an event.
 pub(crate) const MOST_EXPRESSIONS: usize = 64;
+/// Steps of CEL that the triggers of a listener take for one event together: that is some 200 ms. Ordinary filters take
+/// less than 100 each.
+pub(crate) const MOST_STEPS_OF_EVENT: usize = 4_000_000;
+/// Values of the parameters of all triggers of a listener that fire for one event, in bytes. They are held until the objects
+/// are created.
+pub(crate) const LARGEST_FIRED: usize = 2 << 20;
 /// Comparisons with Secrets in one expression: each is a question, after which the expression is evaluated again.
 pub(crate) const MOST_COMPARED_SECRETS: usize = 8;
 /// Keys of extensions in the record of an interceptor.
@@ -256,6 +262,16 @@ pub const LIMITS: &[Limit] = &[
         "the annotation has no effect",
     ),
     Limit::count("filters and overlays of a trigger's interceptors", MOST_EXPRESSIONS, TRIGGER),
+    Limit::count(
+        "steps of CEL of all triggers of a listener for one event",
+        MOST_STEPS_OF_EVENT,
+        "the event stops at the interceptor of the others",
+    ),
+    Limit::bytes(
+        "values of the parameters of all triggers of a listener that fire for one event, if several do",
+        LARGEST_FIRED,
+        "the others do not run; their decisions say so",
+    ),
     Limit::count("comparisons with Secrets in a CEL expression", MOST_COMPARED_SECRETS, STOPS),
     Limit::count(
         "keys of extensions in the record of an interceptor",

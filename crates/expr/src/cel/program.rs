@@ -43,12 +43,27 @@ impl Program {
 
     /// The value for an event, as JSON in the form of Tekton's overlays. Reads Secrets through `secrets` only.
     pub fn evaluate(&self, input: &Variables<'_>, secrets: &dyn SecretLookup) -> Result<Json, EvaluateError> {
-        let mut evaluation = Self::begin(input, secrets)?;
-        let value = evaluation.value(&self.root).map_err(|fault| self.failed(fault))?;
-        encode(evaluation.context(), &value).map_err(|fault| match fault {
-            Fault::Message(reason) => EvaluateError::Encoding { reason },
-            other => self.failed(other),
-        })
+        self.evaluate_in_steps(input, secrets).0
+    }
+
+    /// The same, with the number of steps that the evaluation took: for callers that evaluate many expressions.
+    pub fn evaluate_in_steps(
+        &self,
+        input: &Variables<'_>,
+        secrets: &dyn SecretLookup,
+    ) -> (Result<Json, EvaluateError>, usize) {
+        let mut evaluation = match Self::begin(input, secrets) {
+            Ok(evaluation) => evaluation,
+            Err(error) => return (Err(error), 0),
+        };
+        let value = evaluation.value(&self.root).map_err(|fault| self.failed(fault));
+        let json = value.and_then(|value| {
+            encode(evaluation.context(), &value).map_err(|fault| match fault {
+                Fault::Message(reason) => EvaluateError::Encoding { reason },
+                other => self.failed(other),
+            })
+        });
+        (json, MOST_STEPS.saturating_sub(evaluation.context().steps_left()))
     }
 
     /// Whether an event passes the filter: only if its value is `true`. A value that is not a boolean does not pass.

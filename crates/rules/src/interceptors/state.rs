@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -7,6 +8,7 @@ use trigger_expr::{EventInput, Headers};
 
 use super::body::{Body, BodyError};
 use super::form;
+use crate::limits::MOST_STEPS_OF_EVENT;
 
 /// A request as it was received. It is the same for all triggers of a listener, and no interceptor changes it.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct State {
     form: Form,
     /// Whether a signature has verified the body as it is now.
     body_is_verified: bool,
+    /// The steps of CEL that were taken for the event. Clones count together.
+    steps: Arc<AtomicUsize>,
 }
 
 /// Whether the body may still have to be read as a form.
@@ -49,8 +53,23 @@ impl State {
     /// The request before any interceptor.
     pub fn new(request: ReceivedRequest) -> Self {
         let (body, headers) = (request.body.clone(), Arc::clone(&request.headers));
-        let (extensions, form) = (Arc::default(), Form::Unread);
-        Self { request: Arc::new(request), body, headers, extensions, form, body_is_verified: false }
+        let (extensions, form, steps) = (Arc::default(), Form::Unread, Arc::default());
+        Self { request: Arc::new(request), body, headers, extensions, form, body_is_verified: false, steps }
+    }
+
+    /// The same event, for which no steps of CEL were taken yet.
+    pub(crate) fn afresh(&self) -> Self {
+        Self { steps: Arc::default(), ..self.clone() }
+    }
+
+    /// Whether further expressions may be evaluated for the event.
+    pub(super) fn has_steps(&self) -> bool {
+        self.steps.load(Ordering::Relaxed) < MOST_STEPS_OF_EVENT
+    }
+
+    /// Counts the steps that an evaluation has taken.
+    pub(super) fn spend(&self, steps: usize) {
+        self.steps.fetch_add(steps, Ordering::Relaxed);
     }
 
     /// The request as it was received.

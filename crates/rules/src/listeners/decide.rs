@@ -35,6 +35,25 @@ pub struct ListenerDecided {
     /// The questions to answer first. While there are any, other triggers may be started already: they do not depend on
     /// each other.
     pub needs: Vec<(RunId, Ask)>,
+    /// The bytes of the values of those that fire.
+    bytes: usize,
+}
+
+/// A decision on one event in steps, between which others can work.
+pub struct ListenerDeciding<'a> {
+    event: State,
+    answers: &'a ListenerAnswers,
+    triggers: std::vec::IntoIter<(&'a TriggerPlace, &'a Arc<ListenerTrigger>)>,
+    groups: std::vec::IntoIter<&'a Arc<ListenerGroup>>,
+    group: Option<PassedGroup<'a>>,
+    decided: ListenerDecided,
+}
+
+/// A group that an event has passed, and its triggers that are not decided yet.
+struct PassedGroup<'a> {
+    run: RunId,
+    passed: State,
+    triggers: std::vec::IntoIter<(&'a TriggerPlace, &'a Arc<ListenerTrigger>)>,
 }
 
 /// The decision of the interceptors of a group.
@@ -153,18 +172,21 @@ impl Listener {
     /// Decides about every trigger whose first interceptor the event could pass. Those of a group see the event behind the
     /// interceptors of the group.
     pub fn decide(&self, event: &State, answers: &ListenerAnswers) -> ListenerDecided {
-        let mut decided = ListenerDecided::default();
-        for (place, trigger) in self.candidates(event.headers()) {
-            decided.add(None, place, trigger, event, answers);
+        let mut deciding = self.deciding(event, answers);
+        while deciding.step() {}
+        deciding.finish()
+    }
+
+    /// The same in steps.
+    pub fn deciding<'a>(&'a self, event: &State, answers: &'a ListenerAnswers) -> ListenerDeciding<'a> {
+        ListenerDeciding {
+            triggers: self.candidates(event.headers()).into_iter(),
+            groups: self.groups().collect::<Vec<_>>().into_iter(),
+            event: event.afresh(),
+            answers,
+            group: None,
+            decided: ListenerDecided::default(),
         }
-        for group in self.groups() {
-            let run = RunId::of_group(group);
-            let Some(passed) = decided.pass_group(&run, group, event, answers) else { continue };
-            for (place, trigger) in group.candidates(passed.headers()) {
-                decided.add(Some(&run), place, trigger, &passed, answers);
-            }
-        }
-        decided
     }
 
     /// Decides about triggers without a group whose first interceptor stops the event, for people who ask why they did not
@@ -176,6 +198,34 @@ impl Listener {
             decided.add(None, place, trigger, event, &answers);
         }
         decided.triggers
+    }
+}
+
+impl ListenerDeciding<'_> {
+    /// Decides about one more trigger or group; false if there is none.
+    pub fn step(&mut self) -> bool {
+        let Self { event, answers, triggers, groups, group, decided } = self;
+        if let Some((place, trigger)) = triggers.next() {
+            decided.add(None, place, trigger, event, answers);
+            return true;
+        }
+        let next = group.as_mut().and_then(|group| Some((group.triggers.next()?, &group.run, &group.passed)));
+        if let Some(((place, trigger), run, passed)) = next {
+            decided.add(Some(run), place, trigger, passed, answers);
+            return true;
+        }
+        let Some(next) = groups.next() else { return false };
+        let run = RunId::of_group(next);
+        *group = decided.pass_group(&run, next, event, answers).map(|passed| {
+            let triggers = next.candidates(passed.headers()).into_iter();
+            PassedGroup { run, passed, triggers }
+        });
+        true
+    }
+
+    /// The decisions, once there are no further steps.
+    pub fn finish(self) -> ListenerDecided {
+        self.decided
     }
 }
 
@@ -213,12 +263,26 @@ impl ListenerDecided {
             Ok(chain) => match self.advance(&run, chain, event, answers) {
                 None => return,
                 Some((records, None)) => (records, TriggerOutcome::Stopped),
-                Some((records, Some(passed))) => (records, resolve(trigger, &passed)),
+                Some((records, Some(passed))) => (records, self.bounded(resolve(trigger, &passed))),
             },
         };
         let occurrence = group.map_or(trigger.namesakes, RunId::occurrence_of_group);
         let trigger = Arc::clone(trigger);
         self.triggers.push(TriggerDecision { run, occurrence, trigger, records, outcome });
+    }
+
+    /// Refuses values that would take too much memory beside those of other triggers.
+    fn bounded(&mut self, outcome: TriggerOutcome) -> TriggerOutcome {
+        let TriggerOutcome::Fired(params) = &outcome else { return outcome };
+        let bytes = self.bytes + params.iter().map(Resolved::size).sum::<usize>();
+        if self.bytes > 0 && bytes > LARGEST_FIRED {
+            return TriggerOutcome::Unresolved(format!(
+                "the values of the params of the listener's triggers have more than {LARGEST_FIRED} bytes together for \
+                 the event: bind smaller parts of it"
+            ));
+        }
+        self.bytes = bytes;
+        outcome
     }
 
     /// The records of a chain, and the event if it has passed. `None` if an answer is needed first.

@@ -51,7 +51,8 @@ mod writer;
 
 pub use self::answer::{Answer, Answering, Arrival, Examined};
 pub use self::decide::{
-    GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, RunId, TriggerDecision, TriggerOutcome,
+    GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, ListenerDeciding, RunId, TriggerDecision,
+    TriggerOutcome,
 };
 pub use self::error::{ListenerError, ObjectErrors};
 pub use self::gaps::ListenerGaps;

@@ -4,6 +4,7 @@ use trigger_expr::Headers;
 
 use super::*;
 use crate::interceptors::{Answer, Body, Question, ReceivedRequest, RecordedVerdict, State, WireResponse};
+use crate::limits::LARGEST_FIRED;
 
 fn event(body: &Value, headers: &[(&str, &str)]) -> State {
     let mut all = Headers::new();
@@ -183,5 +184,55 @@ fn triggers_that_are_excluded_have_decisions_on_demand() {
             panic!("{decision:?}")
         };
         assert_eq!(message, "event type type-3 is not allowed");
+    }
+}
+
+#[test]
+fn the_triggers_of_a_listener_share_the_steps_of_their_expressions() {
+    let entry = |filter: &str| {
+        let cel = json!({"ref": {"name": "cel"}, "params": [{"name": "filter", "value": filter}]});
+        json!({"interceptors": [cel], "template": {"spec": {}}})
+    };
+    let mut entries = vec![entry("lists.range(700).all(a, lists.range(200).all(b, a + b >= 0))"); 20];
+    entries.push(entry("true"));
+    let fixture = Fixture::new([front(json!({"triggers": entries}))]);
+    let (event, answers) = (event(&json!({}), &[]), ListenerAnswers::default());
+    for _ in 0..2 {
+        let decided = fixture.listener("depot", "front").decide(&event, &answers);
+        let is_refused = |decision: &TriggerDecision| {
+            let verdict = decision.records.last().map(|record| &record.verdict);
+            matches!(verdict, Some(RecordedVerdict::Stopped { message, .. })
+                if message.contains("take more than 4000000 steps together for the event"))
+        };
+        let refused: Vec<_> = decided.triggers.iter().map(is_refused).collect();
+        assert_eq!((refused.first(), refused.last()), (Some(&false), Some(&true)), "{refused:?}");
+        assert!(refused.is_sorted(), "the first ones are decided: {refused:?}");
+    }
+}
+
+#[test]
+fn the_triggers_of_a_listener_share_the_memory_of_their_values() {
+    let entry = json!({
+        "bindings": [{"name": "text", "value": "$(body.text)"}],
+        "template": {"spec": {"params": [{"name": "text"}]}},
+    });
+    let fixture = Fixture::new([front(json!({"triggers": vec![entry; 4]}))]);
+    let listener = fixture.listener("depot", "front");
+    for (bytes, expected) in [
+        (LARGEST_FIRED / 4, [true; 4]),
+        (LARGEST_FIRED / 2, [true, true, false, false]),
+        (LARGEST_FIRED / 2 + 1, [true, false, false, false]),
+    ] {
+        let event = event(&json!({"text": "x".repeat(bytes)}), &[]);
+        let decided = listener.decide(&event, &ListenerAnswers::default());
+        let fired = |decision: &TriggerDecision| match &decision.outcome {
+            TriggerOutcome::Fired(_) => true,
+            TriggerOutcome::Unresolved(message) => {
+                assert!(message.contains("more than 2097152 bytes together"), "{message}");
+                false
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(decided.triggers.iter().map(fired).collect::<Vec<_>>(), expected, "{bytes}");
     }
 }

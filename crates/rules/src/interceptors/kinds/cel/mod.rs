@@ -9,8 +9,9 @@ use self::compared::ComparedSecrets;
 use crate::interceptors::compile_error::CompileFault;
 use crate::interceptors::interceptor::{CoreKind, Halt, Interceptor, Passage, Run};
 use crate::interceptors::params::{Params, ParamsError};
+use crate::interceptors::state::State;
 use crate::interceptors::status::Code;
-use crate::limits::MOST_COMPARED_SECRETS;
+use crate::limits::{MOST_COMPARED_SECRETS, MOST_STEPS_OF_EVENT};
 
 const NAME: &str = "cel";
 
@@ -71,13 +72,16 @@ impl Interceptor for CelInterceptor {
         // Also without an expression, the body has to be an object.
         run.state.body().object().map_err(|error| unreadable(&error))?;
         if let Some(filter) = &self.filter {
-            check(filter, &input, &ComparedSecrets::new(run, "filter".to_owned(), filter.source()))?;
+            let secrets = ComparedSecrets::new(run, "filter".to_owned(), filter.source());
+            check(filter, &input, &secrets, run.state)?;
         }
         let mut extensions = Map::new();
         for (place, Overlay { key, expression }) in self.overlays.iter().enumerate() {
             let secrets = ComparedSecrets::new(run, format!("overlay {place}"), expression.source());
-            let value =
-                expression.evaluate(&input, &secrets).map_err(|error| stopped(&secrets, &error, Vec::new))?;
+            affordable(run.state)?;
+            let (value, steps) = expression.evaluate_in_steps(&input, &secrets);
+            run.state.spend(steps);
+            let value = value.map_err(|error| stopped(&secrets, &error, Vec::new))?;
             set(&mut extensions, key, value)?;
         }
         Ok(Passage { extensions, ..Passage::default() })
@@ -95,10 +99,34 @@ impl Interceptor for CelInterceptor {
     }
 }
 
+/// Stops the event if the expressions of its listener have taken too many steps for it.
+fn affordable(state: &State) -> Result<(), Halt> {
+    if state.has_steps() {
+        return Ok(());
+    }
+    let message = format!(
+        "the expressions of the listener's triggers take more than {MOST_STEPS_OF_EVENT} steps together for the event; \
+         have them look at less of it, or use several listeners"
+    );
+    Err(Halt::stop(Code::INVALID_ARGUMENT, message))
+}
+
 /// Stops the event unless the filter is true.
-fn check(filter: &Program, input: &Variables<'_>, secrets: &ComparedSecrets<'_, '_>) -> Result<(), Halt> {
-    let operands = || filter.explain(input, &secrets.remembered());
-    match filter.is_true(input, secrets) {
+fn check(
+    filter: &Program,
+    input: &Variables<'_>,
+    secrets: &ComparedSecrets<'_, '_>,
+    state: &State,
+) -> Result<(), Halt> {
+    affordable(state)?;
+    let (is_true, steps) = filter.is_true_in_steps(input, secrets);
+    state.spend(steps);
+    // To explain it takes as many again.
+    let operands = || {
+        state.spend(steps);
+        filter.explain(input, &secrets.remembered())
+    };
+    match is_true {
         Ok(true) => Ok(()),
         Ok(false) => Err(Halt::stop_with(Some(Code::FAILED_PRECONDITION), filter.not_true(), operands())),
         Err(error) => Err(stopped(secrets, &error, operands)),
