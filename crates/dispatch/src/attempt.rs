@@ -198,21 +198,25 @@ async fn plan_listener(
     let subject =
         listeners::Subject { event, id, replay: replay.as_ref(), verification: &claimed.verification };
     let mut facts = claimed.facts.clone();
-    let mut plan =
+    let first =
         listeners::plan(subject, &mut facts, tools.listeners, Asked::Secrets, deadlines.of_call()).await;
-    if plan.has_new_facts {
+    if first.has_new_facts {
         tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
     }
-    if plan.asks_servers {
+    let plan = if first.asks_servers {
         if claimed.token.attempt == 1 && tools.rules.coverage().is_complete() {
-            planned.launched = launch_first(&plan.plans, done, tools, deadlines).await;
+            planned.launched = launch_first(&first.plans, done, tools, deadlines).await;
         }
-        plan =
-            listeners::plan(subject, &mut facts, tools.listeners, Asked::Servers, deadlines.of_call()).await;
+        drop(first);
+        let until = deadlines.of_call();
+        let plan = listeners::plan(subject, &mut facts, tools.listeners, Asked::Servers, until).await;
         if plan.has_new_facts {
             tools.queue.record_facts(claimed.token.clone(), facts).await?;
         }
-    }
+        plan
+    } else {
+        first
+    };
     planned.decisions = Decisions::Listener(plan.decisions);
     (planned.plans, planned.errors) = (plan.plans, plan.errors);
     (planned.open, planned.waits_for_secret) = (plan.open, plan.waits_for_secret);

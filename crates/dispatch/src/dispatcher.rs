@@ -19,7 +19,7 @@ use trigger_runtime::{Backoff, ListenerRights, Secrets, error_chain};
 use crate::attempt::{Attempt, Deadlines, PAYLOADS_AT_ONCE, Tools, attempt};
 use crate::facts::FactSource;
 use crate::launcher::Launcher;
-use crate::listeners::{AnswerSource, ListenerTools};
+use crate::listeners::{AnswerSource, DecisionTurns, ListenerTools};
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::owner_warnings::OwnerWarnings;
@@ -48,6 +48,7 @@ pub struct Dispatcher {
     turns: RenderTurns,
     push_turns: PushTurns,
     payload_turns: Semaphore,
+    decision_turns: DecisionTurns,
     under_way: Arc<UnderWay>,
     /// Cancelled when attempts have to end: what they have done is kept, and the rest is given back.
     abort: CancellationToken,
@@ -193,6 +194,7 @@ impl Dispatcher {
             turns: RenderTurns::default(),
             push_turns: PushTurns::default(),
             payload_turns: Semaphore::new(PAYLOADS_AT_ONCE),
+            decision_turns: DecisionTurns::default(),
             under_way: Arc::default(),
             abort: CancellationToken::new(),
         }
@@ -370,6 +372,7 @@ impl Dispatcher {
                 answers: self.listeners.answers.as_ref(),
                 rights: self.listeners.rights.as_ref(),
                 payload_turns: &self.payload_turns,
+                decision_turns: &self.decision_turns,
             },
             launcher: self.launcher.as_ref(),
             warnings: self.warnings.as_ref(),

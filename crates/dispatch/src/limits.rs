@@ -58,6 +58,21 @@ pub const LIMITS: &[Limit] = &[
         listeners::MOST_ROUNDS,
         "the triggers that ask on are not decided",
     ),
+    Limit::count(
+        "deliveries to the listeners of a namespace that are decided at a time",
+        listeners::DECIDED_AT_ONCE,
+        "they wait for their turn",
+    ),
+    Limit::count(
+        "objects that the triggers of a listener create of one event",
+        listeners::MOST_OBJECTS,
+        "the others do not run; their decisions say so",
+    ),
+    Limit::bytes(
+        "these objects together, if several triggers run",
+        listeners::LARGEST_OBJECTS,
+        "the others do not run; their decisions say so",
+    ),
     Limit::time(
         "time for which a server that interceptors ask is asked again",
         listeners::ANSWERS_WITHIN,

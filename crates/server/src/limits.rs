@@ -6,8 +6,8 @@ use crate::admin::{
     TURN_TIMEOUT,
 };
 use crate::ingest::{
-    ALL_LARGE_DECODED, ALL_SMALL_DECODED, IngestSettings, LARGEST_NOTIFICATION, MAX_LISTED, MAX_WAITING,
-    MOST_WAITING, READ_WITHIN, SHARES, SMALL_BODY, SMALL_DECODED, WORK,
+    ALL_LARGE_DECODED, ALL_SMALL_DECODED, DECODED_OF_NAMESPACE, IngestSettings, LARGEST_NOTIFICATION,
+    MAX_LISTED, MAX_WAITING, MOST_WAITING, READ_WITHIN, SHARES, SMALL_BODY, SMALL_DECODED, WORK,
 };
 use crate::listener::{Limits, MAX_HEAD, MAX_HEADERS};
 
@@ -120,6 +120,11 @@ pub const LIMITS: &[Limit] = &[
         "503 for others",
     ),
     Limit::time("reading the Secrets of a delivery", READ_WITHIN, "503, or the delivery waits for them"),
+    Limit::count(
+        "requests to the listeners of a namespace that are decided at a time",
+        DECODED_OF_NAMESPACE,
+        "they wait for their turn, and get 503 after 4 s",
+    ),
     Limit::count(
         "namespaces for which a delivery waits for Secrets",
         MOST_WAITING,

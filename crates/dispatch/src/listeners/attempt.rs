@@ -21,6 +21,8 @@ use super::answers::{AnswerSource, Gathered};
 use super::record::{Firing, ListenerDecisions, name};
 use super::request::state_of;
 use super::secrets::check_secrets;
+use super::turns::{DecisionTurns, decide};
+use crate::time_slice::TimeSlice;
 
 /// The questions of one chain follow each other in so many rounds at most.
 pub(crate) const MOST_ROUNDS: usize = 32;
@@ -31,6 +33,11 @@ pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_mins(10);
 /// The body of an event that is read beside any number of others, in bytes. Larger ones take turns.
 const SMALL_BODY: usize = 256 << 10;
 
+/// The most objects that one event creates. They are planned in memory.
+pub(crate) const MOST_OBJECTS: usize = 2000;
+/// The bytes of these objects, if they are of several triggers. Each is rendered before the first one is created.
+pub(crate) const LARGEST_OBJECTS: usize = 32 << 20;
+
 /// The services that decisions of listeners need.
 #[derive(Clone, Copy)]
 pub(crate) struct ListenerTools<'a> {
@@ -39,6 +46,7 @@ pub(crate) struct ListenerTools<'a> {
     pub(crate) answers: &'a dyn AnswerSource,
     pub(crate) rights: &'a dyn ListenerRights,
     pub(crate) payload_turns: &'a Semaphore,
+    pub(crate) decision_turns: &'a DecisionTurns,
 }
 
 /// The event that is decided.
@@ -168,16 +176,21 @@ impl Deciding<'_> {
             if asked.is_empty() {
                 return decided;
             }
+            // The triggers are decided again: what they start takes memory.
+            drop(decided);
             self.ask(&asked, until).await;
         }
         self.decide_once().await
     }
 
-    /// Large bodies take turns: their JSON takes a multiple of their bytes. No turn is held while a server is asked.
+    /// Namespaces have few turns each, and large bodies take turns among them: their JSON takes a multiple of their bytes. No
+    /// turn is held while a server is asked.
     async fn decide_once(&self) -> ListenerDecided {
+        let _of_namespace = self.tools.decision_turns.acquire(&self.listener.key.namespace).await;
         let is_large = self.subject.event.body.len() > SMALL_BODY;
         let _turn = if is_large { self.tools.payload_turns.acquire().await.ok() } else { None };
-        self.listener.decide(&state_of(self.subject.event, self.subject.id), &self.gathered.answers)
+        let event = state_of(self.subject.event, self.subject.id);
+        decide(self.listener, &event, &self.gathered.answers).await
     }
 
     fn is_asked(&self, ask: &Ask) -> bool {
@@ -233,8 +246,17 @@ impl Deciding<'_> {
     async fn plan(&self, decided: &ListenerDecided) -> ListenerPlan {
         let mut plan = ListenerPlan::default();
         plan.decisions.add_groups(self.listener, &decided.groups);
+        let (mut slice, mut objects) = (TimeSlice::begin(), Objects::default());
         for decision in &decided.triggers {
+            slice.give_way().await;
             match self.firing(decision).await {
+                Ok(Some(Creation::Plans(plans))) if !objects.take(&plans) => {
+                    let message = format!(
+                        "the triggers of the listener create more than {MOST_OBJECTS} objects, or {LARGEST_OBJECTS} bytes \
+                         of them, of the event: use several listeners"
+                    );
+                    plan.decisions.add(decision, Some(Firing::Withheld("too-many-objects", message)));
+                }
                 Ok(Some(Creation::Plans(plans))) => {
                     plan.decisions.add(decision, Some(Firing::Creates(&plans)));
                     plan.plans.extend(plans);
@@ -305,6 +327,26 @@ impl Deciding<'_> {
             old_escape: blueprint.template.old_escape,
         });
         plans.map(|plans| Some(Creation::Plans(plans))).map_err(Undecided::Render)
+    }
+}
+
+/// The objects of an event so far.
+#[derive(Default)]
+struct Objects {
+    count: usize,
+    bytes: usize,
+}
+
+impl Objects {
+    /// Adds those of a trigger, unless they are too many beside those of others.
+    fn take(&mut self, plans: &[Plan]) -> bool {
+        let count = self.count + plans.len();
+        let bytes = self.bytes + plans.iter().map(|plan| plan.manifest.template_bytes()).sum::<usize>();
+        if self.count > 0 && (count > MOST_OBJECTS || bytes > LARGEST_OBJECTS) {
+            return false;
+        }
+        (self.count, self.bytes) = (count, bytes);
+        true
     }
 }
 

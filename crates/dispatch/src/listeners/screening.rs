@@ -2,6 +2,7 @@
 //! anything.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use super::answers::Gathered;
 use super::record::ListenerDecisions;
 use super::request::ListenerRequest;
 use super::secrets::check_secrets;
+use super::turns::decide;
 use crate::inline::InlineDecision;
 
 /// The questions for Secrets of one chain follow each other in so many rounds at most.
@@ -22,8 +24,13 @@ const MOST_ROUNDS: usize = 16;
 
 /// The memory in which bodies are read as JSON, which all requests share.
 pub trait BodyMemory: Send + Sync {
-    /// Waits for the memory to read this body, which is given back with the result. `None` if there is none in time.
-    fn for_body<'a>(&'a self, body: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>>;
+    /// Waits for the memory to read this body for a listener of a namespace, which is given back with the result. `None` if
+    /// there is none in time.
+    fn for_body<'a>(
+        &'a self,
+        namespace: &'a Arc<str>,
+        body: &'a [u8],
+    ) -> BoxFuture<'a, Option<Box<dyn Send>>>;
 }
 
 /// The result of looking at a request before it is kept.
@@ -114,14 +121,19 @@ impl Screening<'_> {
     async fn decide(&mut self, secrets: &dyn Secrets, until: Instant) -> Option<ListenerDecided> {
         for _ in 0..MOST_ROUNDS {
             let decided = self.decide_once().await?;
-            let asked = decided.needs.iter().filter_map(|(run, ask)| match &ask.question {
+            let is_asked = |(run, ask): &(RunId, Ask)| {
+                matches!(ask.question, Question::Secret(_)) && !self.is_left_open(run, ask)
+            };
+            if !decided.needs.iter().any(is_asked) {
+                return Some(decided);
+            }
+            // The triggers are decided again: what they would start takes memory.
+            let needs = decided.needs;
+            let asked = needs.iter().filter_map(|(run, ask)| match &ask.question {
                 Question::Secret(check) if !self.is_left_open(run, ask) => Some((run, ask, check)),
                 _ => None,
             });
             let asked: Vec<_> = asked.collect();
-            if asked.is_empty() {
-                return Some(decided);
-            }
             let checks: Vec<_> = asked.iter().map(|(_, _, check)| *check).collect();
             let answers = check_secrets(&checks, secrets, until).await;
             for ((run, ask, check), answer) in asked.into_iter().zip(answers) {
@@ -134,8 +146,8 @@ impl Screening<'_> {
     /// Reads the body again each time. No memory is held while Secrets are read: a tenant whose Secrets are many or slow
     /// would take it from others.
     async fn decide_once(&self) -> Option<ListenerDecided> {
-        let _memory = self.memory.for_body(&self.request.body).await?;
-        Some(self.listener.decide(&self.request.state(self.id), &self.gathered.answers))
+        let _memory = self.memory.for_body(&self.listener.key.namespace, &self.request.body).await?;
+        Some(decide(self.listener, &self.request.state(self.id), &self.gathered.answers).await)
     }
 
     fn is_left_open(&self, run: &RunId, ask: &Ask) -> bool {

@@ -185,6 +185,7 @@ async fn planned(
         answers: world,
         rights: world,
         payload_turns: &Semaphore::new(1),
+        decision_turns: &DecisionTurns::default(),
     };
     let subject = Subject { event, id: &delivery.id, replay: None, verification };
     plan(subject, facts, tools, asked, Instant::now() + Duration::from_secs(4)).await
@@ -308,7 +309,7 @@ impl Drop for HeldMemory {
 }
 
 impl BodyMemory for Memory {
-    fn for_body<'a>(&'a self, _: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>> {
+    fn for_body<'a>(&'a self, _: &'a Arc<str>, _: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>> {
         let held = (self.held.load(Ordering::Relaxed) < self.bodies).then(|| {
             self.held.fetch_add(1, Ordering::Relaxed);
             Box::new(HeldMemory(Arc::clone(&self.held))) as Box<dyn Send>

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use trigger_dispatch::BodyMemory;
 use trigger_rules::interceptors::Body;
+use trigger_runtime::KeyedSemaphore;
 
 use super::body::{Memory, Share};
 use super::response::HookResponse;
@@ -14,6 +18,7 @@ use super::response::HookResponse;
 pub(super) struct DecodeBudget {
     small: Memory,
     large: Memory,
+    namespaces: KeyedSemaphore<Arc<str>>,
 }
 
 /// A body that needs as much counts as small, in bytes. An ordinary event needs a third of it.
@@ -23,9 +28,16 @@ pub(crate) const ALL_SMALL_DECODED: usize = 64 << 20;
 /// All large ones together.
 pub(crate) const ALL_LARGE_DECODED: usize = 96 << 20;
 
+/// Bodies for the listeners of one namespace that are read and decided at a time. Each may need the processor for half a
+/// second.
+pub(crate) const DECODED_OF_NAMESPACE: usize = 2;
+/// How long a request waits for that. A sender waits for 10 s.
+const WAIT_FOR_TURN: Duration = Duration::from_secs(4);
+
 impl Default for DecodeBudget {
     fn default() -> Self {
-        Self { small: Memory::new(ALL_SMALL_DECODED), large: Memory::new(ALL_LARGE_DECODED) }
+        let (small, large) = (Memory::new(ALL_SMALL_DECODED), Memory::new(ALL_LARGE_DECODED));
+        Self { small, large, namespaces: KeyedSemaphore::new(DECODED_OF_NAMESPACE) }
     }
 }
 
@@ -38,10 +50,16 @@ impl DecodeBudget {
 }
 
 impl BodyMemory for DecodeBudget {
-    fn for_body<'a>(&'a self, body: &'a [u8]) -> BoxFuture<'a, Option<Box<dyn Send>>> {
+    fn for_body<'a>(
+        &'a self,
+        namespace: &'a Arc<str>,
+        body: &'a [u8],
+    ) -> BoxFuture<'a, Option<Box<dyn Send>>> {
         async move {
+            let turn = self.namespaces.acquire(Arc::clone(namespace));
+            let turn = tokio::time::timeout(WAIT_FOR_TURN, turn).await.ok()?;
             let share = self.wait_for(Body::memory_of(body)).await.ok()?;
-            Some(Box::new(share) as Box<dyn Send>)
+            Some(Box::new((turn, share)) as Box<dyn Send>)
         }
         .boxed()
     }
@@ -51,6 +69,18 @@ impl BodyMemory for DecodeBudget {
 mod tests {
     use super::super::body::NO_MEMORY;
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_leaves_turns_to_others() {
+        let (budget, body) = (DecodeBudget::default(), b"{}".as_slice());
+        let [a, b]: [Arc<str>; 2] = ["team-a".into(), "team-b".into()];
+        let held = futures::future::join_all((0..DECODED_OF_NAMESPACE).map(|_| budget.for_body(&a, body)));
+        let held = held.await;
+        assert!(budget.for_body(&a, body).await.is_none());
+        assert!(budget.for_body(&b, body).await.is_some());
+        drop(held);
+        assert!(budget.for_body(&a, body).await.is_some());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn large_bodies_take_turns_and_leave_room_for_small_ones() {

@@ -45,7 +45,7 @@ use trigger_runtime::Secrets;
 
 use self::body::BodyBudget;
 pub(crate) use self::body::{SMALL_BODY, WORK};
-pub(crate) use self::decoding::{ALL_LARGE_DECODED, ALL_SMALL_DECODED, SMALL_DECODED};
+pub(crate) use self::decoding::{ALL_LARGE_DECODED, ALL_SMALL_DECODED, DECODED_OF_NAMESPACE, SMALL_DECODED};
 use self::failure_limiter::FailureLimiter;
 pub(crate) use self::failure_limiter::MAX_WAITING;
 pub use self::metrics::Metrics;
