@@ -39,6 +39,7 @@ pub(in crate::hostile) enum Shape {
     CelBombs,
     NoBooleans,
     LargeTemplates,
+    ManyValues,
     BrokenBindings,
     Selectors,
     ManyGroups,
@@ -50,7 +51,7 @@ pub(in crate::hostile) enum Shape {
 }
 
 impl Shape {
-    pub(in crate::hostile) const ALL: [Self; 28] = [
+    pub(in crate::hostile) const ALL: [Self; 29] = [
         Self::LongGlob,
         Self::LongInterval,
         Self::ManyImages,
@@ -71,6 +72,7 @@ impl Shape {
         Self::CelBombs,
         Self::NoBooleans,
         Self::LargeTemplates,
+        Self::ManyValues,
         Self::BrokenBindings,
         Self::Selectors,
         Self::ManyGroups,
@@ -103,6 +105,7 @@ impl Shape {
             Self::CelBombs => "cel-bombs",
             Self::NoBooleans => "no-booleans",
             Self::LargeTemplates => "large-templates",
+            Self::ManyValues => "many-values",
             Self::BrokenBindings => "broken-bindings",
             Self::Selectors => "selectors",
             Self::ManyGroups => "many-groups",
@@ -188,6 +191,7 @@ impl Shape {
             Self::CelBombs => listener_shapes::cel_bombs(self.name()),
             Self::NoBooleans => listener_shapes::no_booleans(self.name()),
             Self::LargeTemplates => listener_shapes::large_templates(self.name()),
+            Self::ManyValues => listener_shapes::many_values(self.name()),
             Self::BrokenBindings => listener_shapes::broken_bindings(self.name()),
             Self::Selectors => listener_shapes::selectors(self.name()),
             Self::ManyGroups => listener_shapes::many_groups(self.name()),

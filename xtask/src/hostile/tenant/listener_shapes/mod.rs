@@ -10,7 +10,7 @@ pub(super) use self::calls::{hanging_interceptors, redirecting_interceptors};
 pub(super) use self::filters::{cel_bombs, long_filters, no_booleans};
 pub(super) use self::forms::{odd_names, wrong_types};
 pub(super) use self::numbers::{many_groups, many_hooks, many_listeners, many_triggers, selectors};
-pub(super) use self::templates::{broken_bindings, large_templates};
+pub(super) use self::templates::{broken_bindings, large_templates, many_values};
 
 /// Accounts that are none, or that would be somebody else.
 const ACCOUNTS: [&str; 10] = [

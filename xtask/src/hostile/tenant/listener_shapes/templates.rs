@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::ACCOUNTS;
 use crate::hostile::tenant::SECRET;
-use crate::hostile::tenant::listeners::{github, listener, note, object, template, trigger};
+use crate::hostile::tenant::listeners::{github, interceptor, listener, note, object, template, trigger};
 use crate::hostile::victim;
 
 /// Values of bindings that find nothing, or are no expressions.
@@ -81,6 +81,16 @@ pub(in crate::hostile::tenant) fn large_templates(name: &str) -> Vec<Value> {
         .collect();
     objects.push(listener(&format!("{name}-referred"), &by_reference));
     objects
+}
+
+/// Triggers that each make a large value of a small event.
+pub(in crate::hostile::tenant) fn many_values(name: &str) -> Vec<Value> {
+    let eight = ".map(a, a + a + a + a + a + a + a + a)".repeat(3);
+    let overlay = json!([{"key": "text", "expression": format!("['{}']{eight}[0]", "x".repeat(1000))}]);
+    let cel = interceptor("cel", &[("overlays", overlay)]);
+    let mut trigger = trigger("value", &[github(SECRET), cel]);
+    trigger["bindings"] = json!([{"name": "text", "value": "$(extensions.text)"}]);
+    vec![listener(name, &vec![trigger; 500])]
 }
 
 /// Bindings that miss, and templates of objects that cannot be, or must not be.
