@@ -27,7 +27,6 @@ mod commands;
 #[cfg(feature = "dev")]
 mod dev;
 mod environment;
-mod interceptor_answers;
 mod leader_tasks;
 mod limits;
 mod logging;
@@ -35,6 +34,7 @@ mod low_priority_runtime;
 mod manifests;
 mod metrics;
 mod options;
+mod outbound_calls;
 mod panics;
 mod ports;
 mod process_metrics;

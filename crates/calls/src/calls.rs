@@ -3,9 +3,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use trigger_egress::{Egress, EgressSettings, EgressSettingsError, on_behalf_of};
-use trigger_rules::interceptors::{Answer, Ask, Question};
+use trigger_rules::interceptors::{Address, Answer, Ask, Origin, Question};
+use trigger_rules::listeners::CloudEvent;
 use trigger_runtime::{KeyedSemaphore, Secrets};
 
+use crate::cloud_event::CloudEventClient;
 use crate::cluster_names::ClusterNames;
 use crate::forge::ForgeClient;
 use crate::interceptor::{InterceptorClient, LONGEST_TRY};
@@ -16,9 +18,10 @@ pub(crate) const MOST_OF_NAMESPACE: usize = 8;
 /// Questions that are answered at a time. Each may hold a response in memory.
 pub(crate) const MOST: usize = 256;
 
-/// Answers questions of chains by asking other servers.
+/// Answers questions of chains by asking other servers, and sends CloudEvents.
 pub struct Calls {
     interceptors: InterceptorClient,
+    cloud_events: CloudEventClient,
     forges: ForgeClient,
     of_namespaces: KeyedSemaphore<Arc<str>>,
     of_all: Semaphore,
@@ -29,8 +32,10 @@ impl Calls {
     pub fn new(settings: CallsSettings, secrets: Arc<dyn Secrets>) -> Result<Self, EgressSettingsError> {
         let CallsSettings { authorities, private, plain_http, cluster_domain } = settings;
         let egress = Egress::new(EgressSettings { authorities, plain_http, private, timeout: LONGEST_TRY })?;
+        let names = ClusterNames::new(&cluster_domain);
         Ok(Self {
-            interceptors: InterceptorClient::new(egress.clone(), ClusterNames::new(&cluster_domain)),
+            interceptors: InterceptorClient::new(egress.clone(), names.clone()),
+            cloud_events: CloudEventClient::new(egress.clone(), names),
             forges: ForgeClient::new(egress, secrets),
             of_namespaces: KeyedSemaphore::new(MOST_OF_NAMESPACE),
             of_all: Semaphore::new(MOST),
@@ -46,6 +51,17 @@ impl Calls {
         // It is never closed.
         let _turn = self.of_all.acquire().await.ok();
         on_behalf_of(namespace, self.ask(&ask.question)).await
+    }
+
+    /// Sends a CloudEvent to an address that a listener of a namespace names. The error is a sentence. The caller bounds how
+    /// many are sent at a time.
+    pub async fn send(&self, event: &CloudEvent, to: &Address) -> Result<(), String> {
+        // A receiver whose name cannot be resolved holds up no interceptor of its namespace.
+        let tenant = match to.origin() {
+            Origin::Namespace(namespace) => format!("CloudEvents of {namespace}"),
+            Origin::Cluster => "CloudEvents".to_owned(),
+        };
+        on_behalf_of(tenant.into(), self.cloud_events.send(event, to)).await
     }
 
     async fn ask(&self, question: &Question) -> Answer {

@@ -2,7 +2,7 @@ use trigger_egress::{Reach, Url};
 use trigger_rules::interceptors::Origin;
 
 /// The names of the Services of a cluster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClusterNames {
     /// With a dot before it: `.cluster.local`.
     domain: String,

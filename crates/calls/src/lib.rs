@@ -1,8 +1,9 @@
-//! Answers the questions of interceptor chains that other servers know the answer to.
+//! Answers the questions of interceptor chains that other servers know the answer to, and sends CloudEvents about events.
 //!
 //! - [`Calls`]: answers a [`trigger_rules::interceptors::Question`], for a namespace. Made from [`CallsSettings`].
 //! - `interceptor`, `hop`: requests to interceptors, and the redirects of these.
-//! - `cluster_names`: which private addresses an interceptor may have.
+//! - `cloud_event`: sends CloudEvents to the receivers that listeners name.
+//! - `cluster_names`: which private addresses an interceptor or a receiver may have.
 //! - `trusting`: clients for interceptors with certificate authorities of their own.
 //! - `forge`, `forge_access`: lists and files of the APIs of Git providers. Their paths and fields are in
 //!   `trigger-providers`.
@@ -23,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod cloud_event;
 mod cluster_names;
 mod forge;
 mod forge_access;

@@ -1,5 +1,6 @@
 use trigger_core::Limit;
 
+use crate::cloud_event::{LONGEST_SENDING, MOST_RETRIES};
 use crate::forge::{LARGEST_FILE_LIST, LONGEST_QUERY, MOST_PAGES};
 use crate::forge_access::{LARGEST_RESPONSE, LONGEST_REQUEST};
 use crate::hop::MOST_REDIRECTS;
@@ -32,6 +33,8 @@ pub const LIMITS: &[Limit] = &[
         trusting::CLIENT_IDLE,
         "it is dropped when another one needs room",
     ),
+    Limit::time("one try to send a CloudEvent", LONGEST_SENDING, "it is tried again, or lost"),
+    Limit::count("further tries to send a CloudEvent", MOST_RETRIES as usize, "it is lost"),
     Limit::time(
         "a request to the API of a Git provider",
         LONGEST_REQUEST,

@@ -86,6 +86,8 @@ pub(crate) struct Attempt {
     pub(crate) waits: bool,
     /// Objects that are left for later: the delivery has to be claimed again after this time.
     pub(crate) throttled: Option<(Duration, String)>,
+    /// The triggers of a listener whose objects exist since this attempt, for CloudEvents.
+    pub(crate) completed: Vec<String>,
 }
 
 /// Decides every event of a delivery and launches what fires, save what an earlier attempt has launched: a run that
@@ -144,6 +146,8 @@ pub(crate) async fn attempt(
     // An object that could not be created is not the fault of the Secret.
     attempt.waits = waits_for_secret && attempt.retryable.is_none();
     attempt.retryable = attempt.retryable.or(open);
+    let is_last = attempt.retryable.is_none();
+    attempt.completed = decisions.completed(&claimed.launches, &attempt.launches, is_last);
     attempt
 }
 

@@ -10,16 +10,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
-use trigger_core::{TraceParent, Verification};
+use trigger_core::{Delivery, TraceParent, Verification};
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
-use trigger_rules::listeners::ListenerInventory;
+use trigger_rules::listeners::{ListenerInventory, Moment};
 use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::{Backoff, ListenerRights, Secrets, error_chain};
 
 use crate::attempt::{Attempt, Deadlines, PAYLOADS_AT_ONCE, Tools, attempt};
+use crate::cloud_events::{Announcer, CloudEvents};
 use crate::facts::FactSource;
 use crate::launcher::Launcher;
-use crate::listeners::{AnswerSource, DecisionTurns, ListenerTools};
+use crate::listeners::{AnswerSource, DecisionTurns, LISTENER, ListenerTools, listener_of};
 use crate::metrics::{AttemptEnd, Metrics};
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::owner_warnings::OwnerWarnings;
@@ -121,6 +122,8 @@ pub struct ListenerParts {
     pub answers: Arc<dyn AnswerSource>,
     /// Says which Triggers of other namespaces they may run.
     pub rights: Arc<dyn ListenerRights>,
+    /// Tells receivers of the deliveries.
+    pub cloud_events: CloudEvents,
 }
 
 /// How the dispatcher works.
@@ -271,6 +274,10 @@ impl Dispatcher {
 
     async fn work(&self, mut claimed: ClaimedDelivery, held: &mut InFlight, shutdown: &CancellationToken) {
         let Some(rules) = self.inventory.current() else { return };
+        let announcer = self.announcer(&claimed.delivery);
+        if let Some(announcer) = announcer.as_ref().filter(|_| claimed.token.attempt == 1) {
+            announcer.announce(Moment::Started);
+        }
         // A delivery that panics once does so every time: tried again, it would come up with every expired claim.
         let attempt = AssertUnwindSafe(self.attempt(&mut claimed, held, &rules)).catch_unwind().await;
         let mut attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
@@ -281,13 +288,14 @@ impl Dispatcher {
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let limit = if attempt.waits { self.settings.secret_wait } else { self.settings.give_up_after };
         let give_up = SignedDuration::try_from(limit).is_ok_and(|limit| age > limit);
-        let Attempt { decisions, launches, retryable, permanent, waits, throttled } = attempt;
+        let Attempt { decisions, launches, retryable, permanent, waits, throttled, completed } = attempt;
         if let (None, Some((wait, message))) = (&retryable, throttled) {
             info!(reason = message, "claimed again later");
             self.metrics.attempted(AttemptEnd::Throttled, age.as_secs_f64());
             let due = Timestamp::now().checked_add(wait).unwrap_or(Timestamp::MAX);
             let came_to = Settlement { decisions, launches, error: Some(message) };
-            return self.keep(&claimed, Some(due), came_to, shutdown).await;
+            self.keep(&claimed, Some(due), came_to, shutdown).await;
+            return;
         }
         let due = retryable.as_ref().filter(|_| !give_up).map(|error| self.next_try(&claimed, error));
         let error = if due.is_some() { retryable } else { permanent.or(retryable) };
@@ -299,18 +307,35 @@ impl Dispatcher {
             (None, None) => AttemptEnd::Settled,
         };
         self.metrics.attempted(end, age.as_secs_f64());
-        self.keep(&claimed, due, Settlement { decisions, launches, error }, shutdown).await;
+        let came_to = Settlement { decisions, launches, error };
+        if self.keep(&claimed, due, came_to, shutdown).await
+            && let Some(announcer) = announcer
+        {
+            for trigger in &completed {
+                announcer.announce(Moment::Successful(trigger));
+            }
+            if due.is_none() {
+                announcer.announce(Moment::Done);
+            }
+        }
     }
 
-    /// Stores the result of an attempt. A journal that is away is waited for: while the claim lasts no other dispatcher
-    /// works on the delivery, and after it the work would be repeated.
+    /// The announcer of a delivery to a listener that names a receiver.
+    fn announcer(&self, delivery: &Delivery) -> Option<Announcer> {
+        let key = listener_of(delivery).filter(|_| *delivery.source == *LISTENER)?;
+        let listeners = self.listeners.inventory.current()?;
+        self.listeners.cloud_events.about(listeners.listener(&key.namespace, &key.name)?, delivery)
+    }
+
+    /// Stores the result of an attempt; true if it is stored. A journal that is away is waited for: while the claim lasts
+    /// no other dispatcher works on the delivery, and after it the work would be repeated.
     async fn keep(
         &self,
         claimed: &ClaimedDelivery,
         due: Option<Timestamp>,
         came_to: Settlement,
         shutdown: &CancellationToken,
-    ) {
+    ) -> bool {
         for failures in 1.. {
             let (token, came_to) = (claimed.token.clone(), came_to.clone());
             let kept = match due {
@@ -318,11 +343,12 @@ impl Dispatcher {
                 None => self.journal.settle(token, came_to).await,
             };
             match kept {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(JournalError::StaleToken { .. }) => {
-                    return info!(
+                    info!(
                         "another dispatcher has taken the delivery over, or the outcome was kept after all"
                     );
+                    return false;
                 }
                 Err(error) => {
                     let wait = self.settings.backoff.after(failures, spread(claimed));
@@ -330,13 +356,15 @@ impl Dispatcher {
                         Timestamp::now().checked_add(wait).is_ok_and(|then| then > claimed.claimed_until);
                     if claim_ends || shutdown.is_cancelled() {
                         // The delivery is claimed again; the runs have the same names then.
-                        return error!(error = %error, "the outcome cannot be kept; the delivery will be repeated");
+                        error!(error = %error, "the outcome cannot be kept; the delivery will be repeated");
+                        return false;
                     }
                     warn!(error = %error, wait = ?wait, "the outcome cannot be kept yet");
                     tokio::select! { () = tokio::time::sleep(wait) => {}, () = shutdown.cancelled() => {} }
                 }
             }
         }
+        false
     }
 
     async fn attempt(&self, claimed: &mut ClaimedDelivery, held: &mut InFlight, rules: &RuleSet) -> Attempt {

@@ -3,6 +3,7 @@
 //!
 //! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
 //! - `attempt`: one attempt at one delivery.
+//! - `cloud_events`: [`CloudEvents`], which tell a receiver of the deliveries to a listener.
 //! - `deleted`: leaves out targets that were deleted while their runs waited.
 //! - `arrivals`: stores an arrival of a delivery, and what is new in one that is known.
 //! - `owner_warnings`: [`OwnerWarnings`], warnings on the objects with rules.
@@ -32,6 +33,7 @@
 
 mod arrivals;
 mod attempt;
+mod cloud_events;
 mod deleted;
 mod dispatcher;
 mod facts;
@@ -58,6 +60,7 @@ mod webhook_key;
 mod why;
 
 pub use arrivals::{DecideAgain, Stored, store_arrival};
+pub use cloud_events::{Announcer, CloudEventSender, CloudEvents};
 pub use dispatcher::{Dispatcher, DispatcherParts, ListenerParts, Settings};
 pub use facts::{FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};

@@ -1,6 +1,7 @@
 use trigger_core::Limit;
 
 use crate::arrivals::MOST_FURTHER;
+use crate::cloud_events::{MOST_OF_NAMESPACE, MOST_SENT, MOST_WAITING, WARN_AGAIN as WARN_OF_LOST};
 use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
 use crate::listeners;
@@ -82,6 +83,18 @@ pub const LIMITS: &[Limit] = &[
         "recorded decisions of a listener about one event",
         listeners::MOST_RECORDED,
         "further ones are counted; those that fire are recorded always",
+    ),
+    Limit::count(
+        "CloudEvents of a namespace that wait, and twice those of refused requests",
+        MOST_WAITING,
+        "further ones are dropped and counted",
+    ),
+    Limit::count("CloudEvents of a namespace that are sent at a time", MOST_OF_NAMESPACE, "the others wait"),
+    Limit::count("CloudEvents that are sent at a time", MOST_SENT, "the others wait"),
+    Limit::time(
+        "pause between two log lines about lost CloudEvents of a listener",
+        WARN_OF_LOST,
+        "it is logged at level debug",
     ),
     Limit::count(
         "reasons in the log line of a delivery that started nothing",

@@ -20,6 +20,7 @@ pub struct Metrics {
     pruned: Family<PrunedLabels, Counter>,
     observed: Family<OutcomeLabels, Counter>,
     throttled: Counter,
+    cloud_events: Family<OutcomeLabels, Counter>,
     leader: Gauge,
 }
 
@@ -75,6 +76,7 @@ impl Default for Metrics {
             pruned: Family::default(),
             observed: Family::default(),
             throttled: Counter::default(),
+            cloud_events: Family::default(),
             leader: Gauge::default(),
         };
         metrics.create_series();
@@ -96,6 +98,9 @@ impl Metrics {
         }
         for outcome in ["kept", "known", "unconcerned"] {
             drop(self.observed.get_or_create(&OutcomeLabels { outcome }));
+        }
+        for outcome in ["sent", "failed", "dropped"] {
+            drop(self.cloud_events.get_or_create(&OutcomeLabels { outcome }));
         }
         self.pruned(0, 0, 0);
     }
@@ -141,6 +146,12 @@ impl Metrics {
             "Attempts to process image deliveries that left runs waiting for the rate limit of their namespace",
             self.throttled.clone(),
         );
+        registry.register(
+            "cloud_events",
+            "CloudEvents about deliveries to listeners by outcome: sent, failed (the receiver did not take it, after all \
+             tries), dropped (too many of the namespace waited)",
+            self.cloud_events.clone(),
+        );
         registry.register("leader", "Whether this replica is the leader: 1 or 0", self.leader.clone());
         registry.register(
             "records_pruned",
@@ -172,6 +183,11 @@ impl Metrics {
 
     pub(crate) fn throttled(&self) {
         self.throttled.inc();
+    }
+
+    /// Counts a CloudEvent that was sent or lost.
+    pub(crate) fn cloud_event(&self, outcome: &'static str) {
+        self.cloud_events.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
     /// Counts an attempt at a delivery that was received `age` seconds ago.

@@ -61,6 +61,19 @@ impl Decisions {
         }
     }
 
+    /// The triggers of a listener whose objects exist since this attempt: see [`ListenerDecisions::completed`].
+    pub(crate) fn completed(
+        &self,
+        before: &[LaunchRecord],
+        after: &[LaunchRecord],
+        is_last: bool,
+    ) -> Vec<String> {
+        match self {
+            Self::Rules(_) => Vec::new(),
+            Self::Listener(decisions) => decisions.completed(before, after, is_last),
+        }
+    }
+
     /// The decisions as the journal keeps them. `plans` are the objects that they create.
     pub(crate) fn records(&self, plans: &[Plan]) -> Vec<DecisionRecord> {
         match self {

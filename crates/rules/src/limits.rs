@@ -99,6 +99,9 @@ pub(crate) const MOST_FOREIGN_CONDITIONS: usize = 32;
 /// Names and values of all params of a trigger's bindings, in bytes. They are resolved for each event.
 pub(crate) const LARGEST_BINDINGS: usize = 256 << 10;
 
+/// Headers of a request in the data of CloudEvents about it, in bytes. Hundreds of them may wait for a receiver.
+pub(crate) const LARGEST_EVENT_DATA: usize = 2 << 10;
+
 /// Interceptors of a trigger or group. Each may ask another server about each event.
 pub(crate) const MOST_INTERCEPTORS: usize = 32;
 /// The parameters of an interceptor, in bytes of JSON: each call of another server repeats them.
@@ -296,6 +299,11 @@ pub const LIMITS: &[Limit] = &[
         "the others do not run; the listener says so",
     ),
     Limit::bytes("params of the bindings of a trigger together", LARGEST_BINDINGS, TRIGGER),
+    Limit::bytes(
+        "headers of a request in the CloudEvents about it",
+        LARGEST_EVENT_DATA,
+        "further ones are left out",
+    ),
     Limit::count(
         "conditions of other controllers in the status of an EventListener",
         MOST_FOREIGN_CONDITIONS,

@@ -21,7 +21,7 @@ pub struct ListenerOptions {
     /// One namespace uses at most a quarter of it. Further requests that would start something are answered with 503.
     #[arg(hide_short_help = true, long, env = "SHIPWRIGHT_TRIGGER_OPEN_LISTENER_BUDGET", default_value_t = OPEN_LISTENER_BUDGET, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub open_listener_budget: u32,
-    /// Interceptors or networks that may have private addresses.
+    /// Interceptors, receivers of CloudEvents or networks that may have private addresses.
     ///
     /// For example `policy.internal:8443` or `10.0.0.0/8`. Other private addresses are blocked: any author of a Trigger
     /// could otherwise reach internal services. Repeat the flag or separate values with commas.

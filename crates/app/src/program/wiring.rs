@@ -11,7 +11,7 @@ use trigger_cluster::{
 };
 use trigger_core::{ListenerGate, Observer};
 use trigger_dispatch::{
-    Dispatcher, DispatcherParts, KeyChecks, KeyWarnings, Launcher, ListenerParts, NoCredentials,
+    CloudEvents, Dispatcher, DispatcherParts, KeyChecks, KeyWarnings, Launcher, ListenerParts, NoCredentials,
 };
 use trigger_images::{ImageNotifier, ImageParts, Images};
 use trigger_journal::{Journal, Measured};
@@ -23,11 +23,11 @@ use trigger_server::{Admin, AdminParts, Ingest, IngestParts, Readiness, RecentFa
 
 use super::Program;
 use super::shutdown::Shutdown;
-use crate::interceptor_answers::InterceptorAnswers;
 use crate::leader_tasks::LeaderTasks;
 use crate::logging::log_filter;
 use crate::metrics;
 use crate::options::ProgramOptions;
+use crate::outbound_calls::OutboundCalls;
 use crate::ports::Ports;
 use crate::process_metrics;
 
@@ -83,7 +83,9 @@ pub(super) fn assemble(
     let images = shared.follow_images(&mut registry, &builds)?;
 
     // Dispatcher.
-    shared.start_dispatcher(&builds, launcher)?;
+    let listener_parts = shared.listener_parts()?;
+    let cloud_events = listener_parts.cloud_events.clone();
+    shared.start_dispatcher(&builds, listener_parts, launcher)?;
 
     // Leader tasks.
     shared.start_leader_tasks(&builds, &images, elector)?;
@@ -91,7 +93,7 @@ pub(super) fn assemble(
     // Server.
     let (hooks, admin) = (ports.hooks.local_addr()?, ports.admin.local_addr()?);
     let draining = Arc::new(AtomicBool::new(false));
-    shared.start_server(ports, registry, (&builds, &listeners), &images, &draining)?;
+    shared.start_server(ports, registry, (&builds, &listeners, cloud_events), &images, &draining)?;
 
     Ok(Program {
         hooks,
@@ -159,11 +161,25 @@ impl Shared<'_> {
             private: self.options.listeners.interceptor_private.clone(),
             ..CallsSettings::default()
         };
+        let calls = Arc::new(OutboundCalls(Calls::new(settings, Arc::clone(self.secrets))?));
         Ok(ListenerParts {
             inventory: Arc::clone(self.listener_inventory),
-            answers: Arc::new(InterceptorAnswers(Calls::new(settings, Arc::clone(self.secrets))?)),
+            answers: Arc::clone(&calls) as _,
             rights: Arc::new(AccessReviewer::new(self.connection)),
+            cloud_events: self.send_cloud_events(calls)?,
         })
+    }
+
+    /// Sends CloudEvents on the dispatcher's threads. As the program ends, those that wait get a moment.
+    fn send_cloud_events(&self, calls: Arc<OutboundCalls>) -> anyhow::Result<CloudEvents> {
+        let threads = self.shutdown.dispatcher_runtime.handle().context("the dispatcher has ended")?.clone();
+        let cloud_events = CloudEvents::new(calls, self.metrics.clone(), threads);
+        let (last, rest) = (cloud_events.clone(), self.shutdown.rest.clone());
+        self.shutdown.background.spawn("cloud events", async move {
+            rest.cancelled().await;
+            last.ended().await;
+        });
+        Ok(cloud_events)
     }
 
     /// Polls registries and follows Image objects.
@@ -209,6 +225,7 @@ impl Shared<'_> {
     fn start_dispatcher(
         &self,
         builds: &BuildWatch,
+        listeners: ListenerParts,
         launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<()> {
         let launcher = self.shutdown.dispatcher_runtime.enter(|| launcher(self.recorder.clone()))?;
@@ -219,7 +236,7 @@ impl Shared<'_> {
             facts: Arc::new(NoCredentials),
             secrets: Arc::clone(self.secrets),
             warnings: Arc::new(self.recorder.clone()),
-            listeners: self.listener_parts()?,
+            listeners,
         };
         let dispatcher = Dispatcher::new(parts, self.options.settings(), self.metrics.clone());
         self.shutdown.spawn_dispatcher(dispatcher.run(builds.synced(), self.shutdown.dispatching.clone()));
@@ -283,7 +300,7 @@ impl Shared<'_> {
         &self,
         ports: Ports,
         mut registry: Registry,
-        (builds, listeners): (&BuildWatch, &Option<ListenerWatch>),
+        (builds, listeners, cloud_events): (&BuildWatch, &Option<ListenerWatch>, CloudEvents),
         images: &Images,
         draining: &Arc<AtomicBool>,
     ) -> anyhow::Result<()> {
@@ -308,7 +325,7 @@ impl Shared<'_> {
         let notifier: Arc<dyn ImageNotifier> = Arc::new(images.clone());
         options.add_routes(&ingest, &notifier)?;
         if listeners.is_some() {
-            ingest.add_listeners(Arc::clone(self.listener_inventory), self.gate.clone());
+            ingest.add_listeners(Arc::clone(self.listener_inventory), self.gate.clone(), cloud_events);
         }
         let hook_routes = ingest.router();
         // Ends by itself after the listener, when the last rejections are written.

@@ -98,6 +98,22 @@ fn references_out_of_a_file_are_not_looked_for() {
 }
 
 #[test]
+fn a_uri_for_cloud_events_has_to_be_an_address() {
+    let listener = |uri: &str| {
+        let spec = format!("{{cloudEventURI: {uri:?}, triggers: [{{triggerRef: t}}]}}");
+        let head = "apiVersion: triggers.tekton.dev/v1beta1\nkind: EventListener\nmetadata: {name: web}\n";
+        let folder = manifests(&format!("{head}spec: {spec}\n"));
+        run(&["validate", &format!("{}/build.yaml", path(&folder))])
+    };
+    text(&listener("https://sink.example/events"), 0);
+    for uri in ["sink.example", "ftp://sink.example", "/events"] {
+        let error = "  error   spec.cloudEventURI: no CloudEvents are sent: the URL is none of an HTTP server: begin it \
+                     with `http://` or `https://` and a host";
+        has_lines(&text(&listener(uri), 3), &[error]);
+    }
+}
+
+#[test]
 fn the_standard_input_is_read() {
     let mut program = command(&["validate", "-"]);
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -4,6 +4,7 @@
 mod addresses;
 mod authorities;
 mod bounds;
+mod cloud_events;
 mod forge;
 mod interceptors;
 mod scene;

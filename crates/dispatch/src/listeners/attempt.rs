@@ -127,7 +127,7 @@ pub(crate) fn preview(
     let answers = Gathered::of(&mut facts).answers;
     let decided = listener.decide(&state_of(event, &delivery.id), &answers);
     let mut decisions = ListenerDecisions::default();
-    decisions.add_groups(listener, &decided.groups);
+    decisions.add_listener(listener, &decided.groups);
     for decision in &decided.triggers {
         decisions.add(decision, None);
     }
@@ -245,7 +245,7 @@ impl Deciding<'_> {
 
     async fn plan(&self, decided: &ListenerDecided) -> ListenerPlan {
         let mut plan = ListenerPlan::default();
-        plan.decisions.add_groups(self.listener, &decided.groups);
+        plan.decisions.add_listener(self.listener, &decided.groups);
         let (mut slice, mut objects) = (TimeSlice::begin(), Objects::default());
         for decision in &decided.triggers {
             slice.give_way().await;

@@ -26,7 +26,7 @@ pub(crate) use self::attempt::{
     ANSWERS_WITHIN, Asked, LARGEST_OBJECTS, ListenerTools, MOST_OBJECTS, MOST_ROUNDS, Subject, plan, preview,
 };
 pub(crate) use self::record::{ListenerDecisions, MOST_RECORDED};
-pub(crate) use self::request::event;
 pub use self::request::{LISTENER, LISTENERS_PATH, ListenerRequest};
+pub(crate) use self::request::{event, listener_of};
 pub use self::screening::{AcceptedRequest, BodyMemory, Screened, TriedKey, screen};
 pub(crate) use self::turns::{DECIDED_AT_ONCE, DecisionTurns};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use trigger_core::{Ordinal, ResourceRef};
-use trigger_journal::{CheckRecord, DecisionRecord, OutcomeRecord};
+use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 use trigger_rules::interceptors::{Record, RecordedVerdict};
 use trigger_rules::listeners::{
     GroupDecision, GroupOutcome, Listener, ListenerDecided, ListenerTrigger, TriggerDecision, TriggerOutcome,
@@ -52,7 +52,7 @@ impl ListenerDecisions {
             return None;
         }
         let mut decisions = Self::default();
-        decisions.add_groups(listener, &decided.groups);
+        decisions.add_listener(listener, &decided.groups);
         for decision in &decided.triggers {
             decisions.add(decision, None);
         }
@@ -67,9 +67,13 @@ impl ListenerDecisions {
         decisions
     }
 
-    /// Adds the groups whose interceptors do not let the event pass.
-    pub(super) fn add_groups(&mut self, listener: &Listener, groups: &[GroupDecision]) {
+    /// Adds the groups whose interceptors do not let the event pass, and an error that keeps CloudEvents from being sent.
+    pub(super) fn add_listener(&mut self, listener: &Listener, groups: &[GroupDecision]) {
         let owner = || listener.resource();
+        if let Some(Err(error)) = &listener.cloud_event_uri {
+            let outcome = skipped("cloud-events-not-sent", error.to_string());
+            self.push(owner(), "cloudEventURI".to_owned(), outcome, Vec::new());
+        }
         for GroupDecision { group, records, outcome, .. } in groups {
             let (reason, message) = match outcome {
                 GroupOutcome::Passed => continue,
@@ -145,6 +149,34 @@ impl ListenerDecisions {
                 (*outcome, record.outcome) = skipped("target-deleted", message);
             }
         }
+    }
+
+    /// The triggers that fire and whose objects exist after an attempt, but did not all exist before it. One that makes no
+    /// object counts if the attempt is the last. Each is a text that tells it from the other triggers of the listener, and
+    /// that does not change with attempts.
+    pub(crate) fn completed(
+        &self,
+        before: &[LaunchRecord],
+        after: &[LaunchRecord],
+        is_last: bool,
+    ) -> Vec<String> {
+        let existing = |launches: &[LaunchRecord]| -> HashSet<ResourceRef> {
+            let created = launches.iter().filter(|launch| launch.error.is_none());
+            created.map(|launch| launch.run.clone()).collect()
+        };
+        let (before, after) = (existing(before), existing(after));
+        let is_completed = |runs: &[ResourceRef]| {
+            let is_new = if runs.is_empty() { is_last } else { runs.iter().any(|run| !before.contains(run)) };
+            is_new && runs.iter().all(|run| after.contains(run))
+        };
+        let completed =
+            self.entries.iter().filter_map(|Entry { record, sequence, .. }| match &record.outcome {
+                OutcomeRecord::Fired { runs } if is_completed(runs) => {
+                    Some(format!("{} {}", record.owner, sequence.as_deref().unwrap_or_default()))
+                }
+                _ => None,
+            });
+        completed.collect()
     }
 
     /// The outcomes, each with the number of triggers.

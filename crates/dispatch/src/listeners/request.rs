@@ -84,14 +84,20 @@ impl ListenerRequest {
     }
 }
 
-/// The event of a delivery to a listener; `None` if its path names no listener.
-pub(crate) fn event(delivery: &Delivery) -> Option<WebhookEvent> {
+/// The listener of a delivery; `None` if its path names none.
+pub(crate) fn listener_of(delivery: &Delivery) -> Option<ObjectKey> {
     let path = delivery.path.strip_prefix(LISTENERS_PATH)?.strip_prefix('/')?;
     let (namespace, name) = path.split_once('/')?;
+    Some(ObjectKey::new(namespace, name))
+}
+
+/// The event of a delivery to a listener; `None` if its path names no listener.
+pub(crate) fn event(delivery: &Delivery) -> Option<WebhookEvent> {
+    let listener = listener_of(delivery)?;
     let (url, headers): (Vec<_>, Vec<_>) =
         delivery.headers.iter().cloned().partition(|(name, _)| name == URL);
     Some(WebhookEvent {
-        listener: ObjectKey::new(namespace, name),
+        listener,
         url: url.into_iter().next().map(|(_, url)| url).unwrap_or_default().into(),
         headers,
         body: delivery.body.clone(),

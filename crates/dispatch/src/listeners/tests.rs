@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use trigger_api::triggers::Kind;
 use trigger_core::{Delivery, Event, Facts, KeyForm, ObjectKey, Verification, sign};
 use trigger_expr::Headers;
-use trigger_journal::OutcomeRecord;
+use trigger_journal::{LaunchRecord, OutcomeRecord};
 use trigger_rules::interceptors::{Answer, Ask};
 use trigger_rules::listeners::ListenerInventory;
 use trigger_runtime::{AccessError, ListenerRights, SecretData, SecretError, Secrets};
+use trigger_targets::Plan;
 
 use super::attempt::{Asked, ListenerPlan, ListenerTools, Subject, plan};
 use super::*;
@@ -469,4 +470,49 @@ fn decisions_beyond_the_bound_are_counted() {
     assert_eq!(records.len(), MOST_RECORDED);
     assert_eq!(records.iter().map(|record| record.further).sum::<usize>(), 3);
     assert_eq!(decisions.outcomes().map(|(_, count)| count).sum::<u64>(), MOST_RECORDED as u64 + 3);
+}
+
+/// The launches of plans, of which those at these places failed.
+fn launches(plans: &[Plan], failed: &[usize]) -> Vec<LaunchRecord> {
+    let launch = |(place, plan): (usize, &Plan)| LaunchRecord {
+        run: plan.resource.clone(),
+        event: plan.ordinal,
+        uid: None,
+        existed: false,
+        error: failed.contains(&place).then(|| "the quota is used up".to_owned()),
+        condition: None,
+    };
+    plans.iter().enumerate().map(launch).collect()
+}
+
+#[tokio::test]
+async fn a_trigger_is_completed_once_and_only_if_all_of_its_objects_exist() {
+    let empty = json!({"name": "empty", "template": {"spec": {}}});
+    let inventory = inventory(&[trigger("main", &[]), trigger("late", &[]), empty], Vec::new());
+    let mut kept = accepted(&inventory, push(KEY), &Cluster::default()).await;
+    let ListenerPlan { decisions, plans, .. } =
+        attempt(&inventory, &mut kept, &Cluster::default(), &silent()).await;
+    let completed = |before: &[LaunchRecord], after: &[LaunchRecord], is_last| {
+        let completed = decisions.completed(before, after, is_last);
+        let names: Vec<_> =
+            completed.iter().map(|text| text.rsplit('/').nth(1).unwrap().to_owned()).collect();
+        names.join(" ")
+    };
+    let (none, some, all) = (launches(&plans, &[0, 1, 2, 3]), launches(&plans, &[3]), launches(&plans, &[]));
+    assert_eq!(completed(&[], &none, false), "");
+    assert_eq!(completed(&[], &some, false), "main");
+    assert_eq!(completed(&some, &some, false), "", "it was announced before");
+    assert_eq!(completed(&some, &all, true), "late empty");
+    assert_eq!(completed(&[], &all, true), "main late empty");
+}
+
+#[tokio::test]
+async fn a_uri_for_cloud_events_that_is_no_address_is_told_by_the_decisions() {
+    let inventory = inventory(&[trigger("main", &[])], Vec::new());
+    let spec = json!({"cloudEventURI": "sink", "triggers": [trigger("main", &[])]});
+    let (kind, object) = object(Kind::EventListener, "team-a", "web", &spec);
+    inventory.apply(kind, object);
+    let mut kept = accepted(&inventory, push(KEY), &Cluster::default()).await;
+    let plan = attempt(&inventory, &mut kept, &Cluster::default(), &silent()).await;
+    assert_eq!(texts(&plan), ["cloudEventURI: cloud-events-not-sent", "main: fired 2"]);
 }

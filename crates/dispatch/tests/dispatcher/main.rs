@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use trigger_api::shipwright::Build;
@@ -25,12 +26,13 @@ use trigger_core::{
     Verifier, sign,
 };
 use trigger_dispatch::{
-    AnswerSource, Dispatcher, DispatcherParts, KeyError, LaunchError, Launched, Launcher, ListenerParts,
-    Metrics, NoCredentials, OwnerWarnings, Retry, Settings,
+    AnswerSource, CloudEventSender, CloudEvents, Dispatcher, DispatcherParts, KeyError, LaunchError,
+    Launched, Launcher, ListenerParts, Metrics, NoCredentials, OwnerWarnings, Retry, Settings,
 };
 use trigger_journal::{AppendOutcome, History, Intake, Record, SqliteJournal, State, sqlite};
 use trigger_providers::{GitHub, Provider, Sample, SampleKind};
-use trigger_rules::interceptors::{Answer, Ask};
+use trigger_rules::interceptors::{Address, Answer, Ask};
+use trigger_rules::listeners::CloudEvent;
 use trigger_rules::{Inventory, OwnerRules};
 use trigger_runtime::{AccessError, Backoff, ListenerRights, SecretData, SecretError, Secrets};
 use trigger_targets::{FollowUp, Plan, Subject};
@@ -49,6 +51,12 @@ impl AnswerSource for NoListeners {
 impl ListenerRights for NoListeners {
     fn may_select<'a>(&'a self, _: &'a ObjectKey, _: &'a str) -> BoxFuture<'a, Result<bool, AccessError>> {
         unreachable!("no listener selects")
+    }
+}
+
+impl CloudEventSender for NoListeners {
+    fn send<'a>(&'a self, _: &'a CloudEvent, _: &'a Address) -> BoxFuture<'a, Result<(), String>> {
+        unreachable!("no listener announces")
     }
 }
 
@@ -190,6 +198,7 @@ impl World {
                 inventory: Arc::default(),
                 answers: Arc::new(NoListeners),
                 rights: Arc::new(NoListeners),
+                cloud_events: CloudEvents::new(Arc::new(NoListeners), Metrics::default(), Handle::current()),
             },
         };
         let dispatcher = Dispatcher::new(parts, settings, Metrics::default());

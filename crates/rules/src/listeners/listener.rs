@@ -10,9 +10,10 @@ use trigger_expr::Headers;
 use super::ListenerObject;
 use super::answer::Answering;
 use super::error::{ListenerError, missing};
+use super::lifecycle::cloud_event_address;
 use super::trigger::ListenerTrigger;
 use super::trigger_index::{TriggerIndex, TriggerPlace};
-use crate::interceptors::Chain;
+use crate::interceptors::{Address, Chain};
 use crate::limits::{MOST_ERRORS, MOST_SELECTED};
 use crate::rule_error::RuleError;
 
@@ -27,6 +28,8 @@ pub struct Listener {
     pub validates_payload: bool,
     /// The service account as which objects are created, unless a trigger has one of its own.
     pub service_account: ObjectKey,
+    /// Where CloudEvents about its events are sent, or why they cannot be; `None` if none are wanted.
+    pub cloud_event_uri: Option<Result<Address, RuleError>>,
     /// Those that run without a group.
     pub(super) triggers: TriggerIndex,
     /// The groups, in order.
@@ -68,6 +71,10 @@ impl Listener {
             uid: object.metadata.uid.as_deref().unwrap_or_default().into(),
             validates_payload: object.validates_payload(),
             service_account: ObjectKey::new(Arc::clone(&key.namespace), account.unwrap_or("default")),
+            cloud_event_uri: spec
+                .cloud_event_uri
+                .as_deref()
+                .map(|uri| cloud_event_address(uri, &key.namespace)),
             triggers: TriggerIndex::default(),
             groups: Vector::new(),
             absent: Arc::default(),
@@ -144,6 +151,9 @@ impl Listener {
                 ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
             let words = format!("Error getting Trigger {name} in Namespace {}", self.key.namespace);
             errors.push(self.error("spec.triggers".to_owned(), missing(words, &trigger, false)));
+        }
+        if let Some(Err(broken)) = &self.cloud_event_uri {
+            errors.push(self.error("spec.cloudEventURI".to_owned(), broken.clone()));
         }
         if self.leaves_out {
             let message = format!(

@@ -10,6 +10,7 @@
 //! - [`ListenerError`]: what is broken, with the object that a person has to change. It goes away when what was missing
 //!   appears.
 //! - `decide`: the decisions of a listener on an event, with the questions that have to be answered first.
+//! - [`Lifecycle`]: the life of an event as CloudEvents, for `spec.cloudEventURI`.
 //! - `answer`: what senders are told. `sender`: which of their headers name a delivery, and which must not be stored.
 //! - [`ListenerStatus`]: what the status of an EventListener says.
 //!
@@ -37,6 +38,7 @@ mod demand;
 mod error;
 mod gaps;
 mod inventory;
+mod lifecycle;
 mod listener;
 mod listener_set;
 mod object;
@@ -57,6 +59,7 @@ pub use self::decide::{
 pub use self::error::{ListenerError, ObjectErrors};
 pub use self::gaps::ListenerGaps;
 pub use self::inventory::ListenerInventory;
+pub use self::lifecycle::{CloudEvent, Lifecycle, Moment, cloud_event_address};
 pub use self::listener::{Listener, ListenerGroup};
 pub use self::listener_set::ListenerSet;
 pub use self::object::ListenerObject;

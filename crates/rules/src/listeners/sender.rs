@@ -11,6 +11,8 @@ use crate::interceptors::{delivery_headers, event_headers, token_headers};
 const DELIVERY: [&str; 2] = ["Webhook-Id", "Idempotency-Key"];
 /// The type of a CloudEvent.
 const CLOUD_EVENT_TYPE: &str = "Ce-Type";
+/// Headers that name the sender, a CloudEvent and the form of a body.
+const NAMING: [&str; 5] = ["Ce-Id", "Ce-Source", CLOUD_EVENT_TYPE, "Content-Type", "User-Agent"];
 /// The headers in which HTTP presents credentials.
 const CREDENTIALS: [&str; 3] = ["Authorization", "Proxy-Authorization", "Cookie"];
 
@@ -33,6 +35,12 @@ pub fn sender_id(headers: &Headers) -> Option<String> {
 pub fn event_name(headers: &Headers) -> Option<&str> {
     let names = event_headers().map(|(_, header)| header).chain([CLOUD_EVENT_TYPE]);
     names.filter_map(|name| headers.first(name)).find(|name| !name.is_empty() && name.len() <= LONGEST_EVENT)
+}
+
+/// The headers that name an event and its delivery. None of them proves a sender.
+pub(super) fn naming_headers() -> impl Iterator<Item = &'static str> {
+    let events = event_headers().map(|(_, header)| header);
+    DELIVERY.into_iter().chain(NAMING).chain(delivery_headers()).chain(events)
 }
 
 /// The canonical names of the headers that hold keys themselves. They are never stored.

@@ -34,7 +34,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use trigger_core::ListenerGate;
-use trigger_dispatch::{DecideAgain, KeyWarnings};
+use trigger_dispatch::{CloudEvents, DecideAgain, KeyWarnings};
 use trigger_images::ImageNotifier;
 use trigger_journal::Journal;
 use trigger_providers::Provider;
@@ -179,9 +179,15 @@ impl Ingest {
     }
 
     /// Accepts requests to the listeners of `inventory`, under their paths and under the names of their Services. `gate` is
-    /// the right to accept what their own interceptors verify.
-    pub fn add_listeners(&self, inventory: Arc<ListenerInventory>, gate: ListenerGate) {
-        let route = ListenerRoute::new(inventory, gate, self.settings, Arc::clone(&self.parts));
+    /// the right to accept what their own interceptors verify. `cloud_events` tells receivers of what is settled or refused
+    /// here.
+    pub fn add_listeners(
+        &self,
+        inventory: Arc<ListenerInventory>,
+        gate: ListenerGate,
+        cloud_events: CloudEvents,
+    ) {
+        let route = ListenerRoute::new(inventory, gate, cloud_events, self.settings, Arc::clone(&self.parts));
         self.routes.insert(ListenerRoute::PATHS, Arc::new(route));
     }
 

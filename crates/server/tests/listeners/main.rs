@@ -264,3 +264,26 @@ async fn strangers_cannot_fill_the_disk_through_an_open_listener() {
     assert_eq!(scene.post("team-b/open", &[], MAIN).await.status, 202, "another namespace has its own share");
     assert_eq!(scene.kept().await.len(), 6);
 }
+
+#[tokio::test]
+async fn what_is_settled_or_refused_at_once_is_announced_at_once() {
+    let scene = Scene::new().await;
+    signed(&scene, "team-a/web", KEY, MAIN, &[]).await;
+    assert!(scene.cloud_events().await.is_empty(), "the dispatcher announces an event that fires");
+    for _ in 0..2 {
+        signed(&scene, "team-a/web", KEY, DEV, &[("Webhook-Id", "1")]).await;
+    }
+    let record = scene.kept().await.into_iter().find(|record| record.state == State::Settled).unwrap();
+    let event_id = event_id(&record.delivery.id, Ordinal::FIRST);
+    let mut told = scene.cloud_events().await;
+    told.sort();
+    assert_eq!(told, [("done".to_owned(), event_id.clone()), ("started".to_owned(), event_id)]);
+
+    for _ in 0..2 {
+        let response = signed(&scene, "team-a/web", "another key", "[]", &[("Webhook-Id", "2")]).await;
+        assert_eq!(response.status, 400, "{}", response.body);
+    }
+    let refused = scene.cloud_events().await.split_off(2);
+    assert!(refused.iter().all(|(kind, _)| kind == "failed"), "{refused:?}");
+    assert_eq!(refused[0], refused[1], "it is the same event");
+}

@@ -13,12 +13,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trigger_api::triggers::Kind;
 use trigger_core::{KnownHosts, ListenerGate, ObjectKey};
-use trigger_dispatch::{KeyError, KeyWarnings, OwnerWarnings};
+use trigger_dispatch::{CloudEventSender, CloudEvents, KeyError, KeyWarnings, OwnerWarnings};
 use trigger_journal::{Address, Journal, Query, Record, Rejection};
-use trigger_rules::listeners::ListenerInventory;
+use trigger_rules::interceptors::Address as ReceiverAddress;
+use trigger_rules::listeners::{CloudEvent, ListenerInventory};
 use trigger_rules::{Inventory, OwnerRules};
 use trigger_runtime::{SecretData, SecretError, Secrets};
 use trigger_server::{Ingest, IngestParts, IngestSettings, Limits, Metrics, RecentFailure, serve};
@@ -29,6 +31,8 @@ pub struct Scene {
     address: SocketAddr,
     secrets: Arc<Hooks>,
     journal: Arc<dyn Journal>,
+    receiver: Arc<Receiver>,
+    cloud_events: CloudEvents,
     metrics: Registry,
     _folder: TempDir,
     _ends: DropGuard,
@@ -71,6 +75,21 @@ impl Secrets for Hooks {
     }
 }
 
+/// Takes CloudEvents.
+#[derive(Default)]
+struct Receiver(Mutex<Vec<CloudEvent>>);
+
+impl CloudEventSender for Receiver {
+    fn send<'a>(
+        &'a self,
+        event: &'a CloudEvent,
+        _: &'a ReceiverAddress,
+    ) -> BoxFuture<'a, Result<(), String>> {
+        self.0.lock().unwrap().push(event.clone());
+        std::future::ready(Ok(())).boxed()
+    }
+}
+
 /// Fails the test on a warning: they are about Builds.
 struct NoWarnings;
 
@@ -102,7 +121,7 @@ fn trigger(interceptors: &[Value]) -> Value {
 #[expect(clippy::needless_pass_by_value, reason = "a trigger is written in place")]
 fn listener(namespace: &str, name: &str, trigger: Value) -> Value {
     json!({"metadata": {"namespace": namespace, "name": name, "uid": format!("uid-{name}")},
-        "spec": {"triggers": [trigger]}})
+        "spec": {"triggers": [trigger], "cloudEventURI": "http://sink.example"}})
 }
 
 /// The interceptor that verifies requests of GitHub with the key in this Secret.
@@ -163,12 +182,16 @@ impl Scene {
         let (ingest, rejections) = Ingest::new(settings, parts);
         tokio::spawn(rejections.run());
         ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
-        ingest.add_listeners(Arc::new(listeners), ListenerGate::new());
+        let receiver = Arc::<Receiver>::default();
+        let sender = Arc::clone(&receiver) as Arc<dyn CloudEventSender>;
+        let cloud_events = CloudEvents::new(sender, trigger_dispatch::Metrics::default(), Handle::current());
+        ingest.add_listeners(Arc::new(listeners), ListenerGate::new(), cloud_events.clone());
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let ends = CancellationToken::new();
         tokio::spawn(serve(socket, ingest.router(), Limits::default(), ends.clone(), ends.clone()).boxed());
-        Self { address, secrets, journal, metrics, _folder: folder, _ends: ends.drop_guard() }
+        let ends = ends.drop_guard();
+        Self { address, secrets, journal, receiver, cloud_events, metrics, _folder: folder, _ends: ends }
     }
 
     /// Sends `head`, its first line and headers, with a body of this length.
@@ -203,6 +226,20 @@ impl Scene {
     /// Whether Secrets can be read from now on.
     pub fn secrets_fail(&self, fail: bool) {
         self.secrets.0.lock().unwrap().1 = fail;
+    }
+
+    /// The CloudEvents about events so far: each as the end of its type and the event id of its subject.
+    pub async fn cloud_events(&self) -> Vec<(String, String)> {
+        self.cloud_events.ended().await;
+        let of = |event: &CloudEvent, name: &str| {
+            event.headers.iter().find(|(other, _)| *other == name).unwrap().1.clone()
+        };
+        let word = |text: String, separator: &str| text.rsplit_once(separator).unwrap().1.to_owned();
+        let told = |event: &CloudEvent| {
+            let kind = of(event, "Ce-Type").strip_suffix(".v1").unwrap().to_owned();
+            (word(kind, "."), word(of(event, "Ce-Subject"), " "))
+        };
+        self.receiver.0.lock().unwrap().iter().map(told).collect()
     }
 
     /// How often a Secret has been read.

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use trigger_api::triggers::{FieldError, Kind, Reference, references, validate};
+use trigger_api::triggers::{EventListener, FieldError, Kind, Reference, references, validate};
+use trigger_rules::listeners::cloud_event_address;
 
 use super::super::tekton_objects::TektonObject;
 use crate::render_decisions::{Note, NoteKind};
@@ -42,8 +43,19 @@ pub(super) fn notes(object: &TektonObject, known: &KnownObjects) -> Vec<Note> {
     let errors = validate(object.manifest.clone()).unwrap_or_default();
     let mut notes: Vec<_> = errors.iter().map(error_note).collect();
     let absent = references(&object.manifest).into_iter().filter(|reference| known.lacks(reference));
+    notes.extend(cloud_event_error(object));
     notes.extend(absent.map(|reference| hint(&reference)));
     notes
+}
+
+/// The error in `spec.cloudEventURI` of a listener, which Tekton's admission does not check.
+fn cloud_event_error(object: &TektonObject) -> Option<Note> {
+    if object.kind != Kind::EventListener {
+        return None;
+    }
+    let uri = EventListener::try_from(object.manifest.clone()).ok()?.spec.cloud_event_uri?;
+    let error = cloud_event_address(&uri, &object.namespace().unwrap_or_default().into()).err()?;
+    Some(Note { kind: NoteKind::Error, text: format!("spec.cloudEventURI: {error}") })
 }
 
 fn error_note(error: &FieldError) -> Note {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod chains;
+mod cloud_events;
 mod configuration;
 mod creating;
 mod door;

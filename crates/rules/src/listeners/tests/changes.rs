@@ -388,3 +388,17 @@ proptest! {
         prop_assert!(fixture.0.is_spotless(), "nothing is remembered of objects that are gone");
     }
 }
+
+#[test]
+fn a_uri_for_cloud_events_that_is_no_address_is_an_error_and_stops_no_trigger() {
+    let spec = |uri: &str| json!({"cloudEventURI": uri, "labelSelector": {}});
+    let fixture = Fixture::new([front(spec("sink")), trigger("depot", "release")]);
+    let error = "spec.cloudEventURI: no CloudEvents are sent: the URL is none of an HTTP server: begin it with `http://` \
+                 or `https://` and a host";
+    assert_eq!(fixture.errors(), [error]);
+    assert_eq!(fixture.runs(), ["depot/release"]);
+    fixture.apply(front(spec("http://sink.depot.svc")));
+    assert!(fixture.errors().is_empty());
+    let address = fixture.listener("depot", "front").cloud_event_uri.clone().unwrap().unwrap();
+    assert_eq!(&**address.url(), "http://sink.depot.svc");
+}

@@ -21,13 +21,13 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span};
 use trigger_core::{DeliveryKey, ListenerGate, ObjectKey, Ordinal, event_id};
 use trigger_dispatch::{
-    AcceptedRequest, InlineDecision, LISTENER, ListenerRequest, Screened, TriedKey, screen,
+    AcceptedRequest, CloudEvents, InlineDecision, LISTENER, ListenerRequest, Screened, TriedKey, screen,
 };
 use trigger_expr::Headers;
 use trigger_journal::{AppendOutcome, Decided};
 use trigger_rules::interceptors::{SecretAnswer, go_text};
 use trigger_rules::listeners::{
-    Answer, Arrival, Examined, Listener, ListenerInventory, ListenerSet, event_name, sender_id,
+    Answer, Arrival, Examined, Listener, ListenerInventory, ListenerSet, Moment, event_name, sender_id,
 };
 use trigger_runtime::SecretError;
 
@@ -48,6 +48,7 @@ use crate::ingest::{IngestParts, IngestSettings};
 pub(crate) struct ListenerRoute {
     inventory: Arc<ListenerInventory>,
     gate: ListenerGate,
+    cloud_events: CloudEvents,
     budget: OpenBudget,
     decoding: DecodeBudget,
     settings: IngestSettings,
@@ -80,11 +81,13 @@ impl ListenerRoute {
     pub(crate) fn new(
         inventory: Arc<ListenerInventory>,
         gate: ListenerGate,
+        cloud_events: CloudEvents,
         settings: IngestSettings,
         parts: Arc<IngestParts>,
     ) -> Self {
         let budget = OpenBudget::new(settings.open_listener_budget);
-        Self { inventory, gate, budget, decoding: DecodeBudget::default(), settings, parts }
+        let decoding = DecodeBudget::default();
+        Self { inventory, gate, cloud_events, budget, decoding, settings, parts }
     }
 
     /// The way of one request. A rejection is recorded for the operator.
@@ -135,7 +138,12 @@ impl ListenerRoute {
         let arrival = Arrival { target: &address.target, headers: &headers, body };
         let url = match answering.examine(arrival, &address.prefix) {
             Examined::Event { request_url } => request_url,
-            Examined::Answered(answer) => return no_event(answer),
+            Examined::Answered(answer) => {
+                if answer.status == StatusCode::BAD_REQUEST.as_u16() {
+                    self.announce_refusal(listener, headers, body);
+                }
+                return no_event(answer);
+            }
         };
         *event = EventName::REQUEST;
         let received_at = Timestamp::now();
@@ -173,6 +181,19 @@ impl ListenerRoute {
         }
     }
 
+    /// Tells the receiver of the listener that a request was refused, which is no event.
+    fn announce_refusal(&self, listener: &Listener, headers: Headers, body: &Bytes) {
+        // The id costs a hash of the body.
+        if listener.cloud_event_uri.is_none() {
+            return;
+        }
+        let Ok(fresh) = fresh() else { return };
+        let (url, received_at) = (String::new(), Timestamp::now());
+        let request =
+            ListenerRequest { listener: listener.key.clone(), url, headers, body: body.clone(), received_at };
+        self.cloud_events.refused(listener, &request.delivery_id(&fresh), &request.headers);
+    }
+
     /// Stores a request, unless it may not be kept.
     async fn keep(
         &self,
@@ -197,6 +218,8 @@ impl ListenerRoute {
         }
         let why = decided.as_ref().map(InlineDecision::why);
         let rules = decided.as_ref().map(|decided| decided.counts.rules());
+        // The dispatcher announces the others.
+        let announcer = decided.as_ref().and_then(|_| self.cloud_events.about(listener, &delivery));
         let delivery = self.gate.accepted(delivery, key.clone());
         let (stored, counts) = match decided {
             Some(InlineDecision { decisions, counts }) => {
@@ -212,6 +235,10 @@ impl ListenerRoute {
         Span::current().record("delivery", field::display(&id)).record("first", is_first);
         if let Some(counts) = counts.filter(|_| is_first) {
             counts.count(received_at, &self.parts.decisions);
+            if let Some(announcer) = announcer {
+                announcer.announce(Moment::Started);
+                announcer.announce(Moment::Done);
+            }
             info!(listener = %key, event, delivery = %id, rules, why, "delivery stored; no rule fired");
         } else {
             info!(listener = %key, event, delivery = %id, outcome = ?outcome, "delivery stored");
