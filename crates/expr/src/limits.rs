@@ -7,6 +7,7 @@ use crate::params::{LARGEST_VALUE, LARGEST_VALUES, MOST_EXPRESSIONS, MOST_PARAMS
 use crate::template::LARGEST_OBJECT;
 
 const INVALID: &str = "the expression is invalid";
+const EVALUATED: &str = "the filter is evaluated for every event that its trigger takes";
 const UNEVALUATED: &str = "the evaluation fails, and the event does not pass";
 
 /// The bounds of this crate.
@@ -23,6 +24,12 @@ pub const LIMITS: &[Limit] = &[
     Limit::count("scalars, lists and maps of YAML in CEL", cel::MOST_YAML_NODES, UNEVALUATED),
     Limit::count("levels of lists and maps of YAML in CEL", cel::DEEPEST_YAML, UNEVALUATED),
     Limit::count("aliases of YAML in CEL", cel::MOST_YAML_ALIASES, UNEVALUATED),
+    Limit::count(
+        "fields in the path of a text by which a CEL filter is found",
+        cel::MOST_DEMANDED_FIELDS,
+        EVALUATED,
+    ),
+    Limit::count("texts by which a CEL filter is found", cel::MOST_DEMANDED_TEXTS, EVALUATED),
     Limit::bytes("key of an overlay", cel::LONGEST_KEY, UNEVALUATED),
     Limit::count("levels in the key of an overlay", cel::DEEPEST_KEY, UNEVALUATED),
     Limit::count("place in a list in the key of an overlay", cel::LARGEST_PLACE, UNEVALUATED),

@@ -1,5 +1,5 @@
-//! The candidates and decisions of a listener for one event, with 1 and with 1,000 triggers of which one can match; and
-//! the change of one binding among those of 1,000 triggers.
+//! The candidates and decisions of a listener for one event, with 1 and with 1,000 triggers of which one can match, of other
+//! types of event or other repositories; and the change of one binding among those of 1,000 triggers.
 //!
 //! The budget for 1,000 triggers is twice that for one.
 
@@ -17,10 +17,23 @@ fn object(kind: Kind, name: &str, spec: &Value) -> (Kind, Value) {
     (kind, json!({"metadata": {"namespace": "depot", "name": name, "uid": "u"}, "spec": spec}))
 }
 
-fn trigger(number: usize) -> Value {
+/// What tells triggers apart.
+type Interceptors = fn(usize) -> Value;
+const KINDS: [(&str, Interceptors); 2] = [("types", of_type), ("repositories", of_repository)];
+
+fn of_type(number: usize) -> Value {
     let event = format!("event-{number}");
+    json!([{"ref": {"name": "github"}, "params": [{"name": "eventTypes", "value": [event]}]}])
+}
+
+fn of_repository(number: usize) -> Value {
+    let filter = format!("body.repository.full_name == 'acme/r-{number}'");
+    json!([{"ref": {"name": "cel"}, "params": [{"name": "filter", "value": filter}]}])
+}
+
+fn trigger(interceptors: Interceptors, number: usize) -> Value {
     json!({
-        "interceptors": [{"ref": {"name": "github"}, "params": [{"name": "eventTypes", "value": [event]}]}],
+        "interceptors": interceptors(number),
         "bindings": [{"ref": format!("fields-{number}")}],
         "template": {"ref": "blueprint"},
     })
@@ -30,7 +43,7 @@ fn binding(value: &str) -> Value {
     json!({"params": [{"name": "revision", "value": value}]})
 }
 
-fn inventory(triggers: usize) -> ListenerInventory {
+fn inventory(interceptors: Interceptors, triggers: usize) -> ListenerInventory {
     let inventory = ListenerInventory::default();
     let apply = |(kind, object)| {
         inventory.apply(kind, object);
@@ -40,7 +53,7 @@ fn inventory(triggers: usize) -> ListenerInventory {
     apply(object(Kind::TriggerTemplate, "blueprint", &template));
     for number in 0..triggers {
         apply(object(Kind::TriggerBinding, &format!("fields-{number}"), &binding("$(body.after)")));
-        apply(object(Kind::Trigger, &format!("trigger-{number}"), &trigger(number)));
+        apply(object(Kind::Trigger, &format!("trigger-{number}"), &trigger(interceptors, number)));
     }
     inventory.mark_synced();
     inventory
@@ -49,8 +62,10 @@ fn inventory(triggers: usize) -> ListenerInventory {
 fn event() -> State {
     let mut headers = Headers::new();
     headers.append("X-GitHub-Event", "event-0".to_owned());
+    let after = "0123456789abcdef0123456789abcdef01234567";
+    let body = json!({"after": after, "repository": {"full_name": "acme/r-0"}});
     State::new(ReceivedRequest {
-        body: Body::new(json!({"after": "0123456789abcdef0123456789abcdef01234567"}).to_string()),
+        body: Body::new(body.to_string()),
         headers: headers.into(),
         url: "/".into(),
         event_id: "e".into(),
@@ -59,20 +74,21 @@ fn event() -> State {
 }
 
 fn against(criterion: &mut Criterion) {
-    for triggers in [1, 1_000] {
-        let inventory = inventory(triggers);
+    let counts = KINDS.into_iter().flat_map(|kind| [(kind, 1), (kind, 1_000)]);
+    for ((kind, interceptors), triggers) in counts {
+        let inventory = inventory(interceptors, triggers);
         let Some(set) = inventory.current() else { return };
         let Some(listener) = set.listener("depot", "front") else { return };
         let (event, answers) = (event(), ListenerAnswers::default());
-        criterion.bench_function(&format!("candidates/{triggers}_triggers"), |bencher| {
-            bencher.iter(|| listener.candidates(black_box(event.headers())).len());
+        criterion.bench_function(&format!("candidates/{kind}/{triggers}_triggers"), |bencher| {
+            bencher.iter(|| listener.candidates(black_box(&event)).len());
         });
-        criterion.bench_function(&format!("decide/{triggers}_triggers"), |bencher| {
+        criterion.bench_function(&format!("decide/{kind}/{triggers}_triggers"), |bencher| {
             bencher.iter(|| listener.decide(black_box(&event), &answers));
         });
         let values = [binding("$(body.before)"), binding("$(body.after)")];
         let mut turn = values.iter().cycle();
-        criterion.bench_function(&format!("apply_binding/{triggers}_triggers"), |bencher| {
+        criterion.bench_function(&format!("apply_binding/{kind}/{triggers}_triggers"), |bencher| {
             bencher.iter(|| {
                 let Some(value) = turn.next() else { return };
                 let (kind, object) = object(Kind::TriggerBinding, "fields-0", value);

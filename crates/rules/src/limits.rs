@@ -94,6 +94,9 @@ pub(crate) const MOST_LISTENER_OBJECTS: usize = 8192;
 pub(crate) const LARGEST_LISTENER_OBJECTS: usize = 32 << 20;
 /// Triggers that the listeners of a namespace select, in total. Each is a place in memory.
 pub(crate) const MOST_SELECTED: usize = 32 << 10;
+/// Triggers of a listener that take one type of event and are all evaluated, although their filters demand different texts
+/// in the body: so each of a few triggers has a decision that says why it did not run.
+pub(crate) const MOST_EVALUATED: usize = 16;
 /// Conditions of other controllers that are kept in the status of an EventListener.
 pub(crate) const MOST_FOREIGN_CONDITIONS: usize = 32;
 /// Names and values of all params of a trigger's bindings, in bytes. They are resolved for each event.
@@ -297,6 +300,12 @@ pub const LIMITS: &[Limit] = &[
         "Triggers that the listeners of a namespace select together",
         MOST_SELECTED,
         "the others do not run; the listener says so",
+    ),
+    Limit::count(
+        "triggers of a listener or group for one type of event that all have a decision, although their CEL filters demand \
+         different texts in the body",
+        MOST_EVALUATED,
+        "those that demand another text than the event has get none; `explain` says why",
     ),
     Limit::bytes("params of the bindings of a trigger together", LARGEST_BINDINGS, TRIGGER),
     Limit::bytes(

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey, Ordinal, Replay, Verification, WebhookEvent};
 use trigger_rules::interceptors::{Answer, Ask, Question};
 use trigger_rules::listeners::{
-    Listener, ListenerDecided, ListenerInventory, ListenerSet, RunId, TriggerDecision, TriggerOutcome,
+    Choice, Listener, ListenerDecided, ListenerInventory, ListenerSet, RunId, TriggerDecision, TriggerOutcome,
 };
 use trigger_runtime::{ListenerRights, Secrets};
 use trigger_targets::template::{self, FiredTrigger};
@@ -30,6 +30,8 @@ pub(crate) const MOST_ROUNDS: usize = 32;
 const SIDE_BY_SIDE: usize = 16;
 /// A server that gives no answer is asked again for so long, from the receipt of the delivery. Then its trigger stops.
 pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_mins(10);
+/// How many triggers that wait for other events a preview explains.
+const MOST_EXCLUDED: usize = 64;
 /// The body of an event that is read beside any number of others, in bytes. Larger ones take turns.
 const SMALL_BODY: usize = 256 << 10;
 
@@ -112,7 +114,8 @@ pub(crate) async fn plan(
     plan
 }
 
-/// The decisions that today's listener would make with the facts that are stored. Nothing is asked.
+/// The decisions that today's listener would make with the facts that are stored, and why further triggers have none: they
+/// wait for other events. Nothing is asked.
 pub(crate) fn preview(
     delivery: &Delivery,
     event: &WebhookEvent,
@@ -125,7 +128,8 @@ pub(crate) fn preview(
     };
     let mut facts = facts.clone();
     let answers = Gathered::of(&mut facts).answers;
-    let decided = listener.decide(&state_of(event, &delivery.id), &answers);
+    let state = state_of(event, &delivery.id);
+    let decided = listener.decide(&state, &answers);
     let mut decisions = ListenerDecisions::default();
     decisions.add_listener(listener, &decided.groups);
     for decision in &decided.triggers {
@@ -137,6 +141,9 @@ pub(crate) fn preview(
             run.as_str().to_owned(),
             "an interceptor asks a question that has no stored answer".to_owned(),
         );
+    }
+    for decision in listener.decide_excluded(&state, MOST_EXCLUDED) {
+        decisions.add(&decision, None);
     }
     decisions
 }
@@ -190,7 +197,7 @@ impl Deciding<'_> {
         let is_large = self.subject.event.body.len() > SMALL_BODY;
         let _turn = if is_large { self.tools.payload_turns.acquire().await.ok() } else { None };
         let event = state_of(self.subject.event, self.subject.id);
-        decide(self.listener, &event, &self.gathered.answers).await
+        decide(self.listener, Choice::Candidates, &event, &self.gathered.answers).await
     }
 
     fn is_asked(&self, ask: &Ask) -> bool {

@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey};
 use trigger_expr::Headers;
 use trigger_rules::interceptors::{Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck};
-use trigger_rules::listeners::{Listener, ListenerDecided, RunId};
+use trigger_rules::listeners::{
+    Choice, Listener, ListenerDecided, ListenerGroup, ListenerTrigger, RunId, TriggerPlace,
+};
 use trigger_runtime::{SecretError, Secrets};
 
 use super::answers::Gathered;
@@ -86,10 +88,17 @@ pub async fn screen(
         presented: BTreeSet::new(),
         left_open: Vec::new(),
     };
-    let Some(decided) = screening.decide(secrets, until).await else { return Screened::NoMemory };
-    let door = Door::of(listener, &request.headers);
+    let decided = screening.decide(Choice::Candidates, secrets, until).await;
+    let Some((decided, mut door)) = decided else { return Screened::NoMemory };
+    if !door.is_closed && !screening.is_verified() {
+        // No trigger for this body knows its sender. An organization's hook sends the events of all its repositories, also
+        // of those without a trigger: others that take this type of event do.
+        let further = screening.decide(Choice::StandIns, secrets, until).await;
+        let Some((_, further)) = further else { return Screened::NoMemory };
+        door = door.or(further);
+    }
+    let is_verified = screening.is_verified();
     let Screening { tried, presented, .. } = screening;
-    let is_verified = tried.iter().any(|(_, answer)| *answer == Ok(SecretAnswer::Verified));
     if !is_verified && door.is_closed && !door.is_open {
         let is_unavailable = tried.iter().any(|(_, answer)| answer.is_err());
         return if is_unavailable {
@@ -117,15 +126,21 @@ struct Screening<'a> {
 }
 
 impl Screening<'_> {
-    /// Decides, with the answers of the Secrets that the triggers ask for. `None` without the memory for that.
-    async fn decide(&mut self, secrets: &dyn Secrets, until: Instant) -> Option<ListenerDecided> {
+    /// Decides about the triggers of `choice`, with the answers of the Secrets that they ask for, and says whether they let
+    /// anybody in. `None` without the memory for that.
+    async fn decide(
+        &mut self,
+        choice: Choice,
+        secrets: &dyn Secrets,
+        until: Instant,
+    ) -> Option<(ListenerDecided, Door)> {
         for _ in 0..MOST_ROUNDS {
-            let decided = self.decide_once().await?;
+            let (decided, door) = self.decide_once(choice).await?;
             let is_asked = |(run, ask): &(RunId, Ask)| {
                 matches!(ask.question, Question::Secret(_)) && !self.is_left_open(run, ask)
             };
             if !decided.needs.iter().any(is_asked) {
-                return Some(decided);
+                return Some((decided, door));
             }
             // The triggers are decided again: what they would start takes memory.
             let needs = decided.needs;
@@ -140,14 +155,29 @@ impl Screening<'_> {
                 self.note(run, ask, check, answer);
             }
         }
-        self.decide_once().await
+        self.decide_once(choice).await
     }
 
     /// Reads the body again each time. No memory is held while Secrets are read: a tenant whose Secrets are many or slow
     /// would take it from others.
-    async fn decide_once(&self) -> Option<ListenerDecided> {
+    async fn decide_once(&self, choice: Choice) -> Option<(ListenerDecided, Door)> {
         let _memory = self.memory.for_body(&self.listener.key.namespace, &self.request.body).await?;
-        Some(decide(self.listener, &self.request.state(self.id), &self.gathered.answers).await)
+        let state = self.request.state(self.id);
+        let decided = decide(self.listener, choice, &state, &self.gathered.answers).await;
+        let door = match choice {
+            Choice::Candidates => {
+                Door::of(&self.listener.candidates(&state), self.listener, |group| group.concerned(&state))
+            }
+            Choice::StandIns => {
+                Door::of(&self.listener.stand_ins(&state), self.listener, |group| group.stand_ins(&state))
+            }
+        };
+        Some((decided, door))
+    }
+
+    /// Whether a key verifies the sender.
+    fn is_verified(&self) -> bool {
+        self.tried.iter().any(|(_, answer)| *answer == Ok(SecretAnswer::Verified))
     }
 
     fn is_left_open(&self, run: &RunId, ask: &Ask) -> bool {
@@ -190,15 +220,23 @@ struct Door {
     is_closed: bool,
 }
 
+/// A trigger with its place in the listener.
+type Placed<'a> = (&'a TriggerPlace, &'a Arc<ListenerTrigger>);
+
 impl Door {
-    fn of(listener: &Listener, headers: &Headers) -> Self {
+    /// The door of these triggers without a group, and of those of the groups.
+    fn of<'a>(
+        triggers: &[Placed<'_>],
+        listener: &'a Listener,
+        of_group: impl Fn(&'a ListenerGroup) -> Vec<Placed<'a>>,
+    ) -> Self {
         let mut door = Self::default();
-        for (_, trigger) in listener.candidates(headers) {
+        for (_, trigger) in triggers {
             trigger.chain.iter().for_each(|chain| door.note(chain));
         }
         for group in listener.groups() {
             let Ok(chain) = &group.chain else { continue };
-            let triggers = group.candidates(headers);
+            let triggers = of_group(group);
             if chain.authentication() == Authentication::Open {
                 triggers.iter().flat_map(|(_, trigger)| &trigger.chain).for_each(|chain| door.note(chain));
             } else if !triggers.is_empty() {
@@ -206,6 +244,11 @@ impl Door {
             }
         }
         door
+    }
+
+    /// The door of the triggers of both.
+    fn or(self, other: Self) -> Self {
+        Self { is_open: self.is_open || other.is_open, is_closed: self.is_closed || other.is_closed }
     }
 
     fn note(&mut self, chain: &Chain) {

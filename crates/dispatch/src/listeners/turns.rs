@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 use trigger_rules::interceptors::State;
-use trigger_rules::listeners::{Listener, ListenerAnswers, ListenerDecided};
+use trigger_rules::listeners::{Choice, Listener, ListenerAnswers, ListenerDecided};
 use trigger_runtime::KeyedSemaphore;
 
 use crate::time_slice::TimeSlice;
@@ -29,8 +29,13 @@ impl DecisionTurns {
 }
 
 /// Decides, and lets other tasks work in between.
-pub(super) async fn decide(listener: &Listener, event: &State, answers: &ListenerAnswers) -> ListenerDecided {
-    let (mut deciding, mut slice) = (listener.deciding(event, answers), TimeSlice::begin());
+pub(super) async fn decide(
+    listener: &Listener,
+    choice: Choice,
+    event: &State,
+    answers: &ListenerAnswers,
+) -> ListenerDecided {
+    let (mut deciding, mut slice) = (listener.deciding(choice, event, answers), TimeSlice::begin());
     while deciding.step() {
         slice.give_way().await;
     }
@@ -73,7 +78,7 @@ mod tests {
         let (event, answers) = (request.state(&DeliveryId::derive(&[b"id"])), ListenerAnswers::default());
         // On the one thread of this test.
         let other = tokio::spawn(async {});
-        let decided = decide(listener, &event, &answers).await;
+        let decided = decide(listener, Choice::Candidates, &event, &answers).await;
         assert!(other.is_finished(), "it waits until all triggers are decided");
         assert_eq!(decided.triggers.len(), 50);
     }

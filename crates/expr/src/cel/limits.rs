@@ -28,5 +28,9 @@ pub(crate) const LARGEST_PRECISION: usize = 100;
 pub(crate) const MOST_YAML_NODES: usize = 10_000;
 /// How deep lists and maps of YAML may be nested.
 pub(crate) const DEEPEST_YAML: usize = 64;
+/// How many fields the path of a text may have by which a filter is found.
+pub(crate) const MOST_DEMANDED_FIELDS: usize = 8;
+/// How many texts a filter may compare a field with to be found by them: each is a place in an index.
+pub(crate) const MOST_DEMANDED_TEXTS: usize = 64;
 /// How many aliases a text of YAML may have.
 pub(crate) const MOST_YAML_ALIASES: usize = 200;

@@ -2,6 +2,7 @@
 //!
 //! - [`Program`]: an expression, checked once; [`Vocabulary`] names its variables.
 //! - [`Variables`], [`SecretLookup`]: the event and the Secrets that an evaluation sees.
+//! - [`DemandedText`]: the text in the body without which a filter is not true, to find filters by it.
 //! - [`Operand`]: a part of a filter with what it evaluated to, for decisions.
 //! - [`set_overlay`]: writes a result where an overlay's key says.
 //! - [`CompileError`], [`EvaluateError`]: errors in Tekton's words; the latter has the [`Code`] of the answer.
@@ -12,6 +13,7 @@
 mod check;
 mod compare;
 mod context;
+mod demanded_text;
 mod encode;
 mod error;
 mod evaluate;
@@ -36,12 +38,13 @@ mod value;
 mod variables;
 mod yaml;
 
+pub use demanded_text::{BodyPath, DemandedText};
 pub use error::{Code, CompileError, EvaluateError, SecretError};
 pub use explain::{Finding, Operand, Seen};
 pub(crate) use limits::{
     DEEPEST, DEEPEST_ITERATION, DEEPEST_KEY, DEEPEST_YAML, LARGEST_PATTERN, LARGEST_PLACE, LARGEST_PRECISION,
-    LONGEST_EXPRESSION, LONGEST_KEY, LONGEST_PATTERN, MOST_MADE, MOST_NODES, MOST_STEPS, MOST_YAML_ALIASES,
-    MOST_YAML_NODES,
+    LONGEST_EXPRESSION, LONGEST_KEY, LONGEST_PATTERN, MOST_DEMANDED_FIELDS, MOST_DEMANDED_TEXTS, MOST_MADE,
+    MOST_NODES, MOST_STEPS, MOST_YAML_ALIASES, MOST_YAML_NODES,
 };
 pub use overlay_key::{OverlayKeyError, set_overlay};
 pub use program::{ComparedSecret, Program};

@@ -68,6 +68,12 @@ impl Body {
         self.value.get_or_init(read).as_ref()
     }
 
+    /// Whether its JSON was read.
+    #[cfg(test)]
+    pub(crate) fn is_read(&self) -> bool {
+        self.value.get().is_some()
+    }
+
     /// The JSON object; `None` for an empty body and for `null`. The error has the words of Go's decoder for the other
     /// values.
     pub(super) fn object(&self) -> Result<Option<&Map<String, Value>>, BodyError> {

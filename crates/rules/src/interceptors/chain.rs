@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use trigger_core::json_size;
+use trigger_expr::cel::DemandedText;
 
 use super::answer::Answers;
 use super::authentication::Authentication;
@@ -77,6 +78,49 @@ impl Chain {
             }
         }
         Authentication::Open
+    }
+
+    /// The authentication of senders by the first interceptor, before it looks at the body.
+    pub(crate) fn first_authentication(&self) -> Authentication<'_> {
+        self.links.first().map_or(Authentication::Open, |link| link.interceptor.authentication())
+    }
+
+    /// Whether an interceptor is outside this process. It could change the body.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.links.iter().any(|link| link.interceptor.is_outside())
+    }
+
+    /// The text that the body of every event has that passes the chain, if an event without it need not be taken through.
+    ///
+    /// Not if an interceptor before the filter is outside this process. Nor if one asks anything, unless it is the first,
+    /// which authenticates the sender before it looks at the body: chains with one Secret must ask alike, so that one of
+    /// them can stand for all.
+    pub(crate) fn demanded_text(&self) -> Option<&DemandedText> {
+        for (place, Link { interceptor, .. }) in self.links.iter().enumerate() {
+            if let Some(text) = interceptor.demanded_text() {
+                return Some(text);
+            }
+            let asks = interceptor.most_asks() > 0;
+            let asks_first = place == 0 && interceptor.expressions() == 0;
+            if interceptor.is_outside() || asks && !asks_first {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The record of the interceptor that demands a text, about an event whose body has another one. For people who ask why
+    /// its trigger does not run: those before it may have questions, and are passed over.
+    pub(crate) fn stop_at_text(&self, event: &State) -> Option<Record> {
+        let demands = |(_, link): &(usize, &Link)| link.interceptor.demanded_text().is_some();
+        let (place, link) = self.links.iter().enumerate().find(demands)?;
+        let (course, answers) = (self.begin(event.clone()), Answers::default());
+        let run = Run { state: &course.state, trigger: &self.trigger, place, answers: &answers };
+        let Err(Halt::Stop { code, message, operands }) = link.interceptor.intercept(&run) else {
+            return None;
+        };
+        let verdict = RecordedVerdict::Stopped { code, message, operands };
+        Some(Record { place, interceptor: Arc::clone(&link.name), verdict })
     }
 
     /// The course of an event before the first interceptor.

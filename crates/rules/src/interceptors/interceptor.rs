@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 use trigger_expr::Headers;
-use trigger_expr::cel::Operand;
+use trigger_expr::cel::{DemandedText, Operand};
 
 use super::answer::{Answer, Answers, SecretAnswer};
 use super::ask::{Ask, AskKey, Question, SecretCheck};
@@ -58,6 +58,16 @@ pub(super) trait Interceptor: fmt::Debug + Send + Sync {
     /// The number of expressions that are evaluated for an event.
     fn expressions(&self) -> usize {
         0
+    }
+
+    /// The text that the body of every event has that it lets pass, as far as its parameters show it.
+    fn demanded_text(&self) -> Option<&DemandedText> {
+        None
+    }
+
+    /// Whether it is outside this process. It sees every event that reaches it, and could change the body.
+    fn is_outside(&self) -> bool {
+        false
     }
 }
 

@@ -75,6 +75,10 @@ impl Interceptor for Remote {
     fn most_asks(&self) -> usize {
         1
     }
+
+    fn is_outside(&self) -> bool {
+        true
+    }
 }
 
 /// The subject of a call. It changes with the address and the configuration of the interceptor.

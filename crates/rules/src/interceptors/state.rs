@@ -82,6 +82,13 @@ impl State {
         &self.body
     }
 
+    /// The body that the interceptors of a chain would get, unless it begins with a legacy webhook.
+    pub(crate) fn body_in_chain(&self) -> Body {
+        let mut state = self.clone();
+        state.read_form(false);
+        state.body
+    }
+
     /// The headers now.
     pub fn headers(&self) -> &Headers {
         &self.headers

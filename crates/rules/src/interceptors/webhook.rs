@@ -119,6 +119,10 @@ impl Interceptor for Webhook {
     fn most_asks(&self) -> usize {
         1
     }
+
+    fn is_outside(&self) -> bool {
+        true
+    }
 }
 
 fn service_url(service: &ServiceRef<'_>, namespace: &str) -> Result<String, CompileFault> {

@@ -81,7 +81,10 @@ impl Source<'_> {
             namespace: Arc::clone(namespace),
             service_account: account.map(|name| ObjectKey::new(Arc::clone(namespace), name)),
             blueprint,
-            demand: if chain.is_ok() { Demand::of(&self.spec.interceptors, is_core) } else { Demand::Any },
+            demand: chain
+                .as_ref()
+                .map(|chain| Demand::of(&self.spec.interceptors, chain, is_core))
+                .unwrap_or_default(),
             chain,
             hints: hints.into(),
         }
@@ -99,7 +102,7 @@ impl Source<'_> {
             service_account: None,
             chain: Err(error.clone()),
             blueprint: Err(error.clone()),
-            demand: Demand::Any,
+            demand: Demand::default(),
             hints: Box::default(),
         }
     }

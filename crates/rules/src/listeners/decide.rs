@@ -8,7 +8,7 @@ use trigger_expr::params::Resolved;
 
 use super::listener::{Listener, ListenerGroup};
 use super::trigger::ListenerTrigger;
-use super::trigger_index::TriggerPlace;
+use super::trigger_index::{Placed, TriggerIndex, TriggerPlace};
 use crate::interceptors::{Answers, Ask, AskKey, Chain, Record, State, Step};
 use crate::rule_error::RuleError;
 
@@ -30,7 +30,7 @@ pub struct ListenerDecided {
     /// The groups, in order, and then their triggers and those without a group. Triggers of a group that an event does not
     /// pass have no decisions.
     pub groups: Vec<GroupDecision>,
-    /// One decision for each trigger that the event could pass, without those that need answers.
+    /// One decision for each trigger that was decided about, without those that need answers.
     pub triggers: Vec<TriggerDecision>,
     /// The questions to answer first. While there are any, other triggers may be started already: they do not depend on
     /// each other.
@@ -39,8 +39,18 @@ pub struct ListenerDecided {
     bytes: usize,
 }
 
+/// The triggers to decide about, of those of a listener or of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Those that the event could pass.
+    Candidates,
+    /// The [stand-ins](Listener::stand_ins) for those that take its type, to learn whether they would know its sender.
+    StandIns,
+}
+
 /// A decision on one event in steps, between which others can work.
 pub struct ListenerDeciding<'a> {
+    choice: Choice,
     event: State,
     answers: &'a ListenerAnswers,
     triggers: std::vec::IntoIter<(&'a TriggerPlace, &'a Arc<ListenerTrigger>)>,
@@ -168,20 +178,35 @@ impl ListenerAnswers {
     }
 }
 
+impl Choice {
+    fn of<'a>(self, triggers: &'a TriggerIndex, event: &State) -> Vec<Placed<'a>> {
+        match self {
+            Self::Candidates => triggers.candidates(event),
+            Self::StandIns => triggers.stand_ins(event),
+        }
+    }
+}
+
 impl Listener {
-    /// Decides about every trigger whose first interceptor the event could pass. Those of a group see the event behind the
-    /// interceptors of the group.
+    /// Decides about every trigger that the event could pass by its type and its body. Those of a group see the event behind
+    /// the interceptors of the group.
     pub fn decide(&self, event: &State, answers: &ListenerAnswers) -> ListenerDecided {
-        let mut deciding = self.deciding(event, answers);
+        let mut deciding = self.deciding(Choice::Candidates, event, answers);
         while deciding.step() {}
         deciding.finish()
     }
 
-    /// The same in steps.
-    pub fn deciding<'a>(&'a self, event: &State, answers: &'a ListenerAnswers) -> ListenerDeciding<'a> {
+    /// Decides in steps about the triggers of `choice`. Those of a group see the event behind the interceptors of the group.
+    pub fn deciding<'a>(
+        &'a self,
+        choice: Choice,
+        event: &State,
+        answers: &'a ListenerAnswers,
+    ) -> ListenerDeciding<'a> {
         ListenerDeciding {
-            triggers: self.candidates(event.headers()).into_iter(),
+            triggers: choice.of(&self.triggers, event).into_iter(),
             groups: self.groups().collect::<Vec<_>>().into_iter(),
+            choice,
             event: event.afresh(),
             answers,
             group: None,
@@ -189,22 +214,38 @@ impl Listener {
         }
     }
 
-    /// Decides about triggers without a group whose first interceptor stops the event, for people who ask why they did not
-    /// run: the first `most` of them. None of them asks anything.
+    /// Decides about triggers without a group that stop the event by its type or its body, for people who ask why they did
+    /// not run: the first `most` of them. None of them asks anything.
     pub fn decide_excluded(&self, event: &State, most: usize) -> Vec<TriggerDecision> {
-        let mut decided = ListenerDecided::default();
-        let answers = ListenerAnswers::default();
-        for (place, trigger) in self.excluded(event.headers()).take(most) {
-            decided.add(None, place, trigger, event, &answers);
-        }
-        decided.triggers
+        let excluded = self.excluded(event).into_iter().take(most);
+        let decide = |(place, trigger): Placed<'_>| {
+            let chain = trigger.chain.as_ref().ok()?;
+            let records = if trigger.demand.admits_type(event.headers()) {
+                chain.stop_at_text(event).into_iter().collect()
+            } else {
+                match chain.advance(chain.begin(event.clone()), &Answers::default()) {
+                    Step::Passed(course)
+                    | Step::Stopped(course)
+                    | Step::Failed(course)
+                    | Step::Asks(_, course) => course.into_parts().1,
+                }
+            };
+            Some(TriggerDecision {
+                run: RunId::of_trigger(None, place, trigger),
+                occurrence: trigger.namesakes,
+                trigger: Arc::clone(trigger),
+                records,
+                outcome: TriggerOutcome::Stopped,
+            })
+        };
+        excluded.filter_map(decide).collect()
     }
 }
 
 impl ListenerDeciding<'_> {
     /// Decides about one more trigger or group; false if there is none.
     pub fn step(&mut self) -> bool {
-        let Self { event, answers, triggers, groups, group, decided } = self;
+        let Self { choice, event, answers, triggers, groups, group, decided } = self;
         if let Some((place, trigger)) = triggers.next() {
             decided.add(None, place, trigger, event, answers);
             return true;
@@ -217,7 +258,7 @@ impl ListenerDeciding<'_> {
         let Some(next) = groups.next() else { return false };
         let run = RunId::of_group(next);
         *group = decided.pass_group(&run, next, event, answers).map(|passed| {
-            let triggers = next.candidates(passed.headers()).into_iter();
+            let triggers = choice.of(&next.triggers, &passed).into_iter();
             PassedGroup { run, passed, triggers }
         });
         true

@@ -5,7 +5,6 @@ use imbl::Vector;
 use serde_json::Value;
 use trigger_api::triggers::{EventListener, Kind};
 use trigger_core::{ObjectKey, ResourceRef};
-use trigger_expr::Headers;
 
 use super::ListenerObject;
 use super::answer::Answering;
@@ -13,7 +12,7 @@ use super::error::{ListenerError, missing};
 use super::lifecycle::cloud_event_address;
 use super::trigger::ListenerTrigger;
 use super::trigger_index::{TriggerIndex, TriggerPlace};
-use crate::interceptors::{Address, Chain};
+use crate::interceptors::{Address, Chain, State};
 use crate::limits::{MOST_ERRORS, MOST_SELECTED};
 use crate::rule_error::RuleError;
 
@@ -99,18 +98,22 @@ impl Listener {
         Answering { listener: &self.key, uid: &self.uid, validates_payload: self.validates_payload }
     }
 
-    /// The triggers whose first interceptor a request could pass, in order. All others are [`Self::excluded`].
-    pub fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.candidates(headers)
+    /// The triggers that an event could pass by its type and by the text in its body that their filters demand, in order.
+    /// All others are [`Self::excluded`].
+    pub fn candidates(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.candidates(event)
     }
 
-    /// The triggers whose first interceptor stops the request by the type of its event, in order. This looks at every
-    /// trigger and is for people who ask why one did not run.
-    pub fn excluded(
-        &self,
-        headers: &Headers,
-    ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.excluded(headers)
+    /// The triggers that stop an event by its type, or by the text in its body, in order. This looks at every trigger and is
+    /// for people who ask why one did not run.
+    pub fn excluded(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.excluded(event)
+    }
+
+    /// Triggers that take the type of an event, and demand a text in its body or another one: for each way in which such
+    /// triggers authenticate senders, one stands for all.
+    pub fn stand_ins(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.stand_ins(event)
     }
 
     /// All triggers without a group, in order.
@@ -177,18 +180,30 @@ impl Listener {
 }
 
 impl ListenerGroup {
-    /// The triggers whose first interceptor a request could pass, in order. The headers are those behind the group's
-    /// interceptors.
-    pub fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.candidates(headers)
+    /// The triggers that an event could pass by its type and by the text in its body that their filters demand, in order.
+    /// The event is the one behind the group's interceptors.
+    pub fn candidates(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.candidates(event)
     }
 
-    /// The triggers whose first interceptor stops the request by the type of its event, in order.
-    pub fn excluded(
-        &self,
-        headers: &Headers,
-    ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.excluded(headers)
+    /// The triggers that a request concerns before the group's interceptors have seen it, in order: its candidates, unless an
+    /// interceptor could change the body.
+    pub fn concerned(&self, request: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        match &self.chain {
+            Ok(chain) if chain.is_outside() => self.triggers.takers(request.headers()),
+            _ => self.triggers.candidates(request),
+        }
+    }
+
+    /// The triggers that stop an event by its type, or by the text in its body, in order. The event is the one behind the
+    /// group's interceptors.
+    pub fn excluded(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.excluded(event)
+    }
+
+    /// The same as [`Listener::stand_ins`], of the group's triggers.
+    pub fn stand_ins(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
+        self.triggers.stand_ins(event)
     }
 
     /// All of its triggers, in order.

@@ -5,8 +5,9 @@
 //! - `catalog`: the objects themselves; each is decoded alone. `compile`, `compile_chain`: triggers made of them.
 //!   `writer`: only what refers to a changed object is compiled again.
 //! - [`ListenerGaps`]: the namespaces and kinds that could not be listed, and why.
-//! - `selection`: the Triggers that a listener or a group selects. `demand`, `trigger_index`: triggers found by what their
-//!   first interceptor demands, so that those that cannot match cost an event nothing.
+//! - `selection`: the Triggers that a listener or a group selects.
+//! - `demand`, `bucket`, `trigger_index`: triggers found by the type of event that their first interceptor demands, and by
+//!   the text in the body that their filter demands, so that those that cannot match cost an event nothing.
 //! - [`ListenerError`]: what is broken, with the object that a person has to change. It goes away when what was missing
 //!   appears.
 //! - `decide`: the decisions of a listener on an event, with the questions that have to be answered first.
@@ -30,6 +31,7 @@
 //! | a Trigger that an entry refers to | E |
 
 mod answer;
+mod bucket;
 mod catalog;
 mod compile;
 mod compile_chain;
@@ -53,7 +55,7 @@ mod writer;
 
 pub use self::answer::{Answer, Answering, Arrival, Examined};
 pub use self::decide::{
-    GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, ListenerDeciding, RunId, TriggerDecision,
+    Choice, GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, ListenerDeciding, RunId, TriggerDecision,
     TriggerOutcome,
 };
 pub use self::error::{ListenerError, ObjectErrors};

@@ -35,7 +35,7 @@ pub struct ListenerTrigger {
     pub blueprint: Result<Arc<Blueprint>, RuleError>,
     /// Errors in annotations, which count as absent.
     pub(super) hints: Box<[RuleError]>,
-    /// What its first interceptor demands.
+    /// What its interceptors demand of a request.
     pub(super) demand: Demand,
 }
 

@@ -1,12 +1,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::{HashMap, OrdMap, OrdSet};
+use imbl::{HashMap, OrdMap};
+use serde_json::Value;
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
-use super::demand::Demand;
+use super::bucket::Bucket;
+use super::demand::{Demand, DemandedTypes};
 use super::trigger::ListenerTrigger;
+use crate::interceptors::State;
 
 /// The place of a trigger in a listener: entries first, then objects by namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,23 +24,25 @@ pub enum TriggerPlace {
 #[derive(Debug, Clone, Default)]
 pub(super) struct TriggerIndex {
     triggers: OrdMap<TriggerPlace, Arc<ListenerTrigger>>,
-    /// Those that any request could pass.
-    any: OrdSet<TriggerPlace>,
+    /// Those that take any type of event.
+    any: Bucket,
     /// The others, by header and type of event.
-    by_type: HashMap<(&'static str, Box<str>), OrdSet<TriggerPlace>>,
+    by_type: HashMap<(&'static str, Box<str>), Bucket>,
 }
+
+/// A trigger with its place.
+pub(super) type Placed<'a> = (&'a TriggerPlace, &'a Arc<ListenerTrigger>);
 
 impl TriggerIndex {
     /// Puts a trigger in its place. One that is there is replaced.
     pub(super) fn insert(&mut self, place: &TriggerPlace, trigger: Arc<ListenerTrigger>) {
         self.remove(place);
-        match &trigger.demand {
-            Demand::Any => {
-                self.any.insert(place.clone());
-            }
-            Demand::EventType { header, types } => {
+        let Demand { types, text } = &trigger.demand;
+        match types {
+            None => self.any.insert(place, text.as_ref()),
+            Some(DemandedTypes { header, types }) => {
                 for kind in types {
-                    self.by_type.entry((header, kind.clone())).or_default().insert(place.clone());
+                    self.by_type.entry((*header, kind.clone())).or_default().insert(place, text.as_ref());
                 }
             }
         }
@@ -47,14 +52,17 @@ impl TriggerIndex {
     /// Takes a trigger out.
     pub(super) fn remove(&mut self, place: &TriggerPlace) -> Option<Arc<ListenerTrigger>> {
         let trigger = self.triggers.remove(place)?;
-        self.any.remove(place);
-        if let Demand::EventType { header, types } = &trigger.demand {
-            for kind in types {
-                let key = (*header, kind.clone());
-                let Some(places) = self.by_type.get_mut(&key) else { continue };
-                places.remove(place);
-                if places.is_empty() {
-                    self.by_type.remove(&key);
+        let Demand { types, text } = &trigger.demand;
+        match types {
+            None => self.any.remove(place, text.as_ref()),
+            Some(DemandedTypes { header, types }) => {
+                for kind in types {
+                    let key = (*header, kind.clone());
+                    let Some(bucket) = self.by_type.get_mut(&key) else { continue };
+                    bucket.remove(place, text.as_ref());
+                    if bucket.is_empty() {
+                        self.by_type.remove(&key);
+                    }
                 }
             }
         }
@@ -67,27 +75,49 @@ impl TriggerIndex {
     }
 
     /// All of them, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Placed<'_>> {
         self.triggers.iter()
     }
 
-    /// Those whose first interceptor stops a request by the type of its event, in order. This looks at every trigger.
-    pub(super) fn excluded(
-        &self,
-        headers: &Headers,
-    ) -> impl Iterator<Item = (&TriggerPlace, &Arc<ListenerTrigger>)> {
-        self.triggers.iter().filter(|(_, trigger)| !trigger.demand.admits(headers))
+    /// Those that an event could pass by its type and its body, in order. The cost follows from their number, not from
+    /// that of all. The body is read only if a trigger that takes this type demands a text of it.
+    pub(super) fn candidates(&self, event: &State) -> Vec<Placed<'_>> {
+        let reads_body = self.buckets(event.headers()).any(Bucket::reads_body);
+        let body = reads_body.then(|| event.body_in_chain());
+        self.admitted(event.headers(), body.as_ref().and_then(|body| body.value().ok()))
     }
 
-    /// Those whose first interceptor a request could pass, in order. The cost follows from their number, not from that of
-    /// all.
-    pub(super) fn candidates(&self, headers: &Headers) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
-        let typed = Demand::headers().filter_map(|header| {
-            let kind = headers.first(header).unwrap_or_default();
-            self.by_type.get(&(header, Box::from(kind)))
-        });
-        let mut places: BTreeSet<&TriggerPlace> = self.any.iter().collect();
-        places.extend(typed.flatten());
+    /// Those that a request could pass by the type of its event, in order.
+    pub(super) fn takers(&self, headers: &Headers) -> Vec<Placed<'_>> {
+        self.admitted(headers, None)
+    }
+
+    /// The others than the candidates, in order. This looks at every trigger.
+    pub(super) fn excluded(&self, event: &State) -> Vec<Placed<'_>> {
+        let found: BTreeSet<_> = self.candidates(event).into_iter().map(|(place, _)| place).collect();
+        self.triggers.iter().filter(|(place, _)| !found.contains(place)).collect()
+    }
+
+    /// Of those that take the type of an event and demand a text of its body, one for each way in which they authenticate
+    /// senders before they look at it.
+    pub(super) fn stand_ins(&self, event: &State) -> Vec<Placed<'_>> {
+        self.placed(self.buckets(event.headers()).flat_map(Bucket::stand_ins).collect())
+    }
+
+    fn admitted(&self, headers: &Headers, body: Option<&Value>) -> Vec<Placed<'_>> {
+        let mut places = BTreeSet::new();
+        self.buckets(headers).for_each(|bucket| bucket.add_admitted(body, &mut places));
+        self.placed(places)
+    }
+
+    fn placed(&self, places: BTreeSet<&TriggerPlace>) -> Vec<Placed<'_>> {
         places.into_iter().filter_map(|place| self.triggers.get_key_value(place)).collect()
+    }
+
+    /// The buckets of a request's type.
+    fn buckets(&self, headers: &Headers) -> impl Iterator<Item = &Bucket> {
+        let typed = DemandedTypes::in_request(headers)
+            .filter_map(move |(header, kind)| self.by_type.get(&(header, Box::from(kind))));
+        std::iter::once(&self.any).chain(typed)
     }
 }

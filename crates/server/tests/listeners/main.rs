@@ -243,6 +243,22 @@ async fn bodies_have_the_bound_of_all_deliveries() {
 }
 
 #[tokio::test]
+async fn the_hook_of_an_organization_is_verified_for_repositories_without_a_trigger() {
+    let settings = IngestSettings { open_listener_budget: 0, ..IngestSettings::default() };
+    let scene = Scene::with(settings).await;
+    for (repository, state) in [("acme/r-7", State::Pending), ("acme/none", State::Settled)] {
+        let body = json!({"repository": {"full_name": repository}}).to_string();
+        assert_eq!(signed(&scene, "team-a/organization", KEY, &body, &[]).await.status, 202, "{repository}");
+        let kept = scene.kept().await;
+        assert_eq!((kept[0].state, &kept[0].delivery.body[..]), (state, body.as_bytes()));
+        let forged = signed(&scene, "team-a/organization", "another key", &body, &[]).await;
+        assert_eq!(forged.status, 401, "{repository}");
+    }
+    assert_eq!(scene.metric("open_requests_not_kept_total"), "0");
+    assert_eq!(scene.kept().await.len(), 2);
+}
+
+#[tokio::test]
 async fn strangers_cannot_fill_the_disk_through_an_open_listener() {
     let settings = IngestSettings { open_listener_budget: 16 * 1024, ..IngestSettings::default() };
     let scene = Scene::with(settings).await;

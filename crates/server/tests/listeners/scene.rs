@@ -132,7 +132,19 @@ fn verified_by(secret: &str) -> Value {
     ]})
 }
 
-/// `team-a/web` and `team-a/keyless` verify senders; `team-a/open` and `team-b/open` do not.
+/// The listener `team-a/organization` with a trigger for each of so many repositories that filters tell them apart.
+fn organization() -> Value {
+    let trigger = |number: usize| {
+        let is_of = json!({"ref": {"name": "cel"}, "params": [
+            {"name": "filter", "value": format!("body.repository.full_name == 'acme/r-{number}'")},
+        ]});
+        json!({"name": format!("r-{number}"), "interceptors": [verified_by("hook"), is_of], "template": {"spec": {}}})
+    };
+    json!({"metadata": {"namespace": "team-a", "name": "organization", "uid": "uid-organization"},
+        "spec": {"triggers": (0..20).map(trigger).collect::<Vec<_>>()}})
+}
+
+/// `team-a/web`, `team-a/keyless` and `team-a/organization` verify senders; `team-a/open` and `team-b/open` do not.
 fn inventory() -> ListenerInventory {
     let inventory = ListenerInventory::default();
     for object in [
@@ -140,6 +152,7 @@ fn inventory() -> ListenerInventory {
         listener("team-a", "keyless", trigger(&[verified_by("absent")])),
         listener("team-a", "open", trigger(&[])),
         listener("team-b", "open", trigger(&[])),
+        organization(),
     ] {
         inventory.apply(Kind::EventListener, object);
     }

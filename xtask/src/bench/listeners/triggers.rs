@@ -35,7 +35,7 @@ const KINDS: [Kind; 3] = [
         what: "… with 1,000 triggers that all take pushes, of one repository each",
         scene: Scene::Filters,
         triggers: MANY,
-        goal: None,
+        goal: Some(OF_ONE),
     },
 ];
 

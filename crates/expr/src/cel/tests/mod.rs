@@ -7,6 +7,7 @@ use crate::Headers;
 
 mod any_text;
 mod bounds;
+mod demanded_texts;
 mod explanations;
 mod filters;
 mod library;

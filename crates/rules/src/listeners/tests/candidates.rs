@@ -1,5 +1,4 @@
 use serde_json::json;
-use trigger_expr::Headers;
 
 use super::*;
 
@@ -9,12 +8,6 @@ fn entry(name: &str, interceptors: &Value) -> Value {
 
 fn typed(interceptor: &str, types: &Value) -> Value {
     json!([{"ref": {"name": interceptor}, "params": [{"name": "eventTypes", "value": types}]}])
-}
-
-fn names<'a>(
-    found: impl IntoIterator<Item = (&'a TriggerPlace, &'a std::sync::Arc<ListenerTrigger>)>,
-) -> Vec<&'a str> {
-    found.into_iter().map(|(_, trigger)| &*trigger.name).collect()
 }
 
 #[test]
@@ -54,13 +47,12 @@ fn triggers_are_found_by_what_their_first_interceptor_demands() {
         ("X-Event-Key", "repo:push", &["bitbucket", "empty-type"]),
         ("X-Other", "push", &["empty-type"]),
     ] {
-        let mut headers = Headers::new();
-        headers.append(header, value.to_owned());
-        let found = listener.candidates(&headers);
+        let event = event(&json!({}), &[(header, value)]);
+        let found = listener.candidates(&event);
         let mut expected: Vec<_> = names(listener.triggers());
         expected.retain(|name| always.contains(name) || further.contains(name));
         assert_eq!(names(found.clone()), expected, "{header}: {value}");
-        let mut all = names(listener.excluded(&headers));
+        let mut all = names(listener.excluded(&event));
         all.extend(names(found));
         all.sort_unstable();
         let mut every = names(listener.triggers());
@@ -68,7 +60,7 @@ fn triggers_are_found_by_what_their_first_interceptor_demands() {
         assert_eq!(all, every, "a trigger is a candidate or excluded");
         let group = listener.groups().next().unwrap();
         assert_eq!(
-            group.candidates(&headers).len(),
+            group.candidates(&event).len(),
             usize::from(value == "push" && header == "X-GitHub-Event")
         );
     }
@@ -78,15 +70,15 @@ fn triggers_are_found_by_what_their_first_interceptor_demands() {
 fn an_interceptor_of_ones_own_under_a_core_name_demands_nothing() {
     let trigger = entry("push", &typed("github", &json!(["push"])));
     let fixture = Fixture::new([front(json!({"triggers": [trigger]}))]);
-    let headers = Headers::new();
-    assert_eq!(names(fixture.listener("depot", "front").candidates(&headers)), [""; 0]);
+    let event = event(&json!({}), &[]);
+    assert_eq!(names(fixture.listener("depot", "front").candidates(&event)), [""; 0]);
     let interceptor =
         |config: Value| object(Kind::ClusterInterceptor, "", "github", json!({"clientConfig": config}));
     fixture.apply(interceptor(json!({"url": "http://own.example/github"})));
-    assert_eq!(names(fixture.listener("depot", "front").candidates(&headers)), ["push"]);
+    assert_eq!(names(fixture.listener("depot", "front").candidates(&event)), ["push"]);
     let tekton = json!({"service": {
         "name": "tekton-triggers-core-interceptors", "namespace": "tekton-pipelines", "path": "github", "port": 8443,
     }});
     fixture.apply(interceptor(tekton));
-    assert_eq!(names(fixture.listener("depot", "front").candidates(&headers)), [""; 0]);
+    assert_eq!(names(fixture.listener("depot", "front").candidates(&event)), [""; 0]);
 }

@@ -1,24 +1,8 @@
-use jiff::Timestamp;
 use serde_json::json;
-use trigger_expr::Headers;
 
 use super::*;
-use crate::interceptors::{Answer, Body, Question, ReceivedRequest, RecordedVerdict, State, WireResponse};
+use crate::interceptors::{Answer, Question, RecordedVerdict, WireResponse};
 use crate::limits::LARGEST_FIRED;
-
-fn event(body: &Value, headers: &[(&str, &str)]) -> State {
-    let mut all = Headers::new();
-    for (name, value) in headers {
-        all.append(name, (*value).to_owned());
-    }
-    State::new(ReceivedRequest {
-        body: Body::new(body.to_string()),
-        headers: all.into(),
-        url: "/".into(),
-        event_id: "e-1".into(),
-        at: Timestamp::UNIX_EPOCH,
-    })
-}
 
 fn relay() -> Value {
     json!({"webhook": {"url": "http://relay.example/"}})

@@ -4,13 +4,17 @@ mod changes;
 mod deciding;
 mod selecting;
 mod status;
+mod texts;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use trigger_api::triggers::Kind;
+use trigger_expr::Headers;
 
 use super::*;
+use crate::interceptors::{Body, ReceivedRequest, State};
 
 /// An inventory of objects, and what it says about them.
 struct Fixture(ListenerInventory);
@@ -70,6 +74,31 @@ fn object(kind: Kind, namespace: &str, name: &str, spec: Value) -> (Kind, Value)
 fn labelled(labels: Value, (kind, mut object): (Kind, Value)) -> (Kind, Value) {
     object["metadata"]["labels"] = labels;
     (kind, object)
+}
+
+/// An event with this body and these headers.
+fn event(body: &Value, headers: &[(&str, &str)]) -> State {
+    event_of_text(body.to_string(), headers)
+}
+
+fn event_of_text(body: String, headers: &[(&str, &str)]) -> State {
+    let mut all = Headers::new();
+    for (name, value) in headers {
+        all.append(name, (*value).to_owned());
+    }
+    State::new(ReceivedRequest {
+        body: Body::new(body),
+        headers: all.into(),
+        url: "/".into(),
+        event_id: "e-1".into(),
+        at: Timestamp::UNIX_EPOCH,
+    })
+}
+
+fn names<'a>(
+    found: impl IntoIterator<Item = (&'a TriggerPlace, &'a std::sync::Arc<ListenerTrigger>)>,
+) -> Vec<&'a str> {
+    found.into_iter().map(|(_, trigger)| &*trigger.name).collect()
 }
 
 /// The listener `depot/front`.

@@ -22,7 +22,7 @@ pub(super) struct Course {
     pub(super) keys: BTreeMap<RunId, Vec<KeyFinding>>,
     /// The headers with invented credentials.
     pub(super) invented: Vec<&'static str>,
-    /// How many triggers wait for events of another type.
+    /// How many triggers wait for events of another type, or with another text in the body.
     pub(super) excluded: usize,
     /// Why, as their interceptors say it: each interceptor with its message.
     pub(super) exclusions: BTreeSet<(Arc<str>, String)>,
@@ -65,9 +65,9 @@ impl Course {
             keys.insert(run, found);
         }
         let groups = decided.groups.iter().filter(|group| matches!(group.outcome, GroupOutcome::Passed));
-        // A group that has replaced the headers would have been asked first.
-        let in_groups = groups.map(|decision| decision.group.excluded(state.headers()).count());
-        let excluded = listener.excluded(state.headers()).count() + in_groups.sum::<usize>();
+        // A group that has replaced headers or body would have been asked first.
+        let in_groups = groups.map(|decision| decision.group.excluded(&state).len());
+        let excluded = listener.excluded(&state).len() + in_groups.sum::<usize>();
         let exclusions = listener.decide_excluded(&state, MOST_EXCLUDED);
         let exclusions = exclusions.iter().filter_map(|decision| super::report::stop(&decision.records));
         Self { exclusions: exclusions.collect(), decided, asks, keys, invented, excluded }

@@ -3,7 +3,7 @@
 mod compared;
 
 use serde_json::{Map, Value};
-use trigger_expr::cel::{EvaluateError, Operand, Program, Variables, Vocabulary, set_overlay};
+use trigger_expr::cel::{DemandedText, EvaluateError, Operand, Program, Variables, Vocabulary, set_overlay};
 
 use self::compared::ComparedSecrets;
 use crate::interceptors::compile_error::CompileFault;
@@ -21,6 +21,8 @@ pub(super) struct Cel;
 #[derive(Debug)]
 struct CelInterceptor {
     filter: Option<Program>,
+    /// What the filter demands of the body.
+    demanded_text: Option<DemandedText>,
     overlays: Box<[Overlay]>,
 }
 
@@ -51,7 +53,8 @@ impl CoreKind for Cel {
             let expression = compile(fields.text("expression")?.unwrap_or_default(), &place)?;
             overlays.push(Overlay { key: fields.text("key")?.unwrap_or_default().to_owned(), expression });
         }
-        Ok(Box::new(CelInterceptor { filter, overlays: overlays.into() }))
+        let demanded_text = filter.as_ref().and_then(Program::demanded_text);
+        Ok(Box::new(CelInterceptor { filter, demanded_text, overlays: overlays.into() }))
     }
 }
 
@@ -96,6 +99,10 @@ impl Interceptor for CelInterceptor {
 
     fn expressions(&self) -> usize {
         usize::from(self.filter.is_some()) + self.overlays.len()
+    }
+
+    fn demanded_text(&self) -> Option<&DemandedText> {
+        self.demanded_text.as_ref()
     }
 }
 
