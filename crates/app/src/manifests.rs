@@ -15,13 +15,14 @@ use trigger_api::shipwright::Build;
 use trigger_core::ObjectKey;
 use trigger_runtime::{SecretData, SecretError, Secrets};
 
-const EXAMPLES: [(&str, &str); 8] = [
+const EXAMPLES: [(&str, &str); 9] = [
     ("examples/images.yaml", include_str!("../../../examples/images.yaml")),
     ("examples/team-a.yaml", include_str!("../../../examples/team-a.yaml")),
     ("examples/team-b.yaml", include_str!("../../../examples/team-b.yaml")),
     ("examples/tekton.yaml", include_str!("../../../examples/tekton.yaml")),
     ("examples/listeners/accounts.yaml", include_str!("../../../examples/listeners/accounts.yaml")),
     ("examples/listeners/github.yaml", include_str!("../../../examples/listeners/github.yaml")),
+    ("examples/listeners/git.yaml", include_str!("../../../examples/listeners/git.yaml")),
     ("examples/listeners/gitlab.yaml", include_str!("../../../examples/listeners/gitlab.yaml")),
     ("examples/listeners/group.yaml", include_str!("../../../examples/listeners/group.yaml")),
 ];
@@ -179,7 +180,7 @@ mod tests {
         let kinds: Vec<_> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
         assert_eq!(kinds[..2], ["Namespace", "Namespace"]);
         let count = |kind: &str| kinds.iter().filter(|found| **found == kind).count();
-        assert_eq!((count("Build"), count("EventListener")), (6, 3));
+        assert_eq!((count("Build"), count("EventListener")), (6, 4));
         let text = json!(objects).to_string();
         assert!(text.contains("127.0.0.1:5000/") && !text.contains(DEV_REGISTRY));
     }

@@ -78,8 +78,7 @@ pub enum CredentialError {
 }
 
 impl Credential {
-    /// Whether this value is the key that is presented. For leaving it out of what is stored, not for verifying.
-    pub fn is_token(&self, value: &[u8]) -> bool {
+    fn is_token(&self, value: &[u8]) -> bool {
         matches!(self, Self::Token(presented) if presented[..] == *digest(&SHA256, value).as_ref())
     }
 
@@ -234,6 +233,11 @@ impl Credentials {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Credential> {
         self.0.iter()
+    }
+
+    /// Whether this value is a key that is presented. For leaving it out of what is stored, not for verifying.
+    pub fn include_token(&self, value: &[u8]) -> bool {
+        self.0.iter().any(|credential| credential.is_token(value))
     }
 
     /// Whether `key` verifies one of them for `body`. Every one is compared: the time must not tell which held.

@@ -58,6 +58,6 @@ pub use gitlab::GitLab;
 pub use header::header_map;
 pub use limits::LIMITS;
 pub use provider::Provider;
-pub use registry::{ALL, by_name, key_entries, known_hosts, parse_repository};
+pub use registry::{ALL, by_name, key_entries, known_hosts, parse_repository, sender};
 pub use request::{DeliveryIdentity, RequestPayload, Selector};
 pub use sample::{Sample, SampleError, SampleKind, SampleRequest};

@@ -31,6 +31,9 @@ pub trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// Whether the headers are those of a webhook of the provider. Nothing verifies them.
+    fn recognizes(&self, headers: &HeaderMap) -> bool;
+
     /// Takes a request apart. Reads no JSON yet. Copies are no longer than the body: intake reserves memory for that.
     fn payload<'a>(&self, headers: &'a HeaderMap, body: &'a [u8])
     -> Result<RequestPayload<'a>, PayloadError>;

@@ -1,3 +1,4 @@
+use http::HeaderMap;
 use trigger_core::{KnownHosts, RepoId, RepoIdError};
 
 use crate::Provider;
@@ -28,6 +29,11 @@ pub fn parse_repository(address: &str) -> Result<RepoId, RepoIdError> {
 /// The provider called `name`, such as `github`.
 pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.name() == name)
+}
+
+/// The provider that recognizes the headers of a request as its own.
+pub fn sender(headers: &HeaderMap) -> Option<&'static dyn Provider> {
+    ALL.iter().copied().find(|provider| provider.recognizes(headers))
 }
 
 /// The entries of a Secret that may hold a webhook key of any provider, each once.
@@ -68,6 +74,18 @@ mod tests {
         }
         assert!(by_name("GitHub").is_none());
         assert!(by_name("").is_none());
+    }
+
+    #[test]
+    fn each_provider_recognizes_its_own_webhooks_alone() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        for provider in ALL {
+            let headers = provider.sign("push", "1", b"{}", Some(b"key"), now);
+            assert_eq!(sender(&headers).map(Provider::name), Some(provider.name()));
+            let others = ALL.iter().filter(|other| other.recognizes(&headers));
+            assert_eq!(others.count(), 1, "{}", provider.name());
+        }
+        assert!(sender(&HeaderMap::new()).is_none());
     }
 
     #[test]

@@ -26,6 +26,11 @@ impl Work {
         Self { of_namespace: usize::MAX, of_owner: usize::MAX, ..Self::default() }
     }
 
+    /// For one owner that shares its work with no other.
+    pub(crate) fn for_one_owner() -> Self {
+        Self { of_namespace: MOST_STEPS, of_owner: MOST_STEPS, ..Self::default() }
+    }
+
     /// With few steps for each of three owners of a namespace.
     #[cfg(test)]
     pub(crate) fn of_three(namespace: &str, steps: usize) -> Self {

@@ -309,6 +309,7 @@ fn each_example_makes_its_objects() {
     let gitlab = "X-Gitlab-Event: Push Hook";
     for (listener, payload, header, kinds) in [
         ("team-a/web", "github-push", PUSH[1], &["PipelineRun"][..]),
+        ("team-a/anywhere", "github-push", PUSH[1], &["PipelineRun"]),
         ("team-a/shared", "github-push", PUSH[1], &["ConfigMap", "ConfigMap", "TaskRun", "PipelineRun"]),
         ("team-b/api", "gitlab-push", gitlab, &["ConfigMap", "TaskRun"]),
     ] {

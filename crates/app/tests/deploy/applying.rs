@@ -117,10 +117,10 @@ async fn the_kinds_of_tekton_triggers_can_be_added() {
             let all = cluster.kubectl(&[&["get", names, "-o", "name"], more].concat());
             all.lines().count()
         };
-        assert_eq!(count("el", &["-A"]), 3);
-        assert_eq!(count("el,tri,tb,tt", &["-A"]), 10);
+        assert_eq!(count("el", &["-A"]), 4);
+        assert_eq!(count("el,tri,tb,tt", &["-A"]), 11);
         assert_eq!(count("ctb,ci", &[]), 0);
-        assert_eq!(count("eventlisteners.v1alpha1.triggers.tekton.dev", &["-A"]), 3);
+        assert_eq!(count("eventlisteners.v1alpha1.triggers.tekton.dev", &["-A"]), 4);
         let table = cluster.kubectl(&["get", "el", "-n", "team-a"]);
         assert!(table.contains("ADDRESS") && table.contains("READY"), "{table}");
     });

@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("trigger-registries", &["core", "egress", "runtime"]),
     ("trigger-journal", &["core", "runtime"]),
     ("trigger-targets", &["api", "core", "expr"]),
-    ("trigger-rules", &["api", "core", "expr", "targets"]),
+    ("trigger-rules", &["api", "core", "expr", "providers", "targets"]),
     ("trigger-calls", &["core", "egress", "expr", "providers", "rules", "runtime"]),
     ("trigger-tasks", &["api", "core", "targets"]),
     ("trigger-images", &["api", "core", "egress", "journal", "registries", "rules", "runtime"]),

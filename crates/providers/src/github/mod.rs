@@ -69,6 +69,10 @@ impl Provider for GitHub {
         repository::HOSTS.clone()
     }
 
+    fn recognizes(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(EVENT)
+    }
+
     fn payload<'a>(
         &self,
         headers: &'a HeaderMap,

@@ -80,6 +80,10 @@ impl Provider for GitLab {
         true
     }
 
+    fn recognizes(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(EVENT)
+    }
+
     fn payload<'a>(
         &self,
         headers: &'a HeaderMap,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use trigger_core::{Credential, Digest, KeyRef};
+use trigger_core::{Credentials, Digest, KeyRef};
 
 use super::answer::SecretAnswer;
 use super::wire::WireRequest;
@@ -53,12 +53,12 @@ pub enum Question {
     Membership(Membership),
 }
 
-/// The check of a presented credential with one key. The key's value stays with the caller: only the verdict is an answer.
+/// The check of presented credentials with one key. The key's value stays with the caller: only the verdict is an answer.
 #[derive(Clone, PartialEq)]
 pub struct SecretCheck {
     /// The Secret and its entry. The value counts as it is, with a line break at its end.
     pub key: KeyRef,
-    credential: Credential,
+    credentials: Credentials,
     signed: Bytes,
 }
 
@@ -116,19 +116,19 @@ pub(super) fn configured_subject(words: &str, configuration: &str) -> String {
 }
 
 impl SecretCheck {
-    /// The check whether `key` verifies `credential`, which covers `signed`.
-    pub(super) fn new(key: KeyRef, credential: Credential, signed: Bytes) -> Self {
-        Self { key, credential, signed }
+    /// The check whether `key` verifies one of the credentials, which cover `signed`.
+    pub(super) fn new(key: KeyRef, credentials: impl Into<Credentials>, signed: Bytes) -> Self {
+        Self { key, credentials: credentials.into(), signed }
     }
 
-    /// Whether the credential is a key itself and this value of a header, which must not be stored then.
+    /// Whether a credential is a key itself and this value of a header, which must not be stored then.
     pub fn is_presented_by(&self, value: &str) -> bool {
-        self.credential.is_token(value.as_bytes())
+        self.credentials.include_token(value.as_bytes())
     }
 
     /// Compares in constant time with the value of the entry.
     pub fn compare(&self, value: &[u8]) -> SecretAnswer {
-        let verified = self.credential.is_verified_by(value, &self.signed);
+        let verified = self.credentials.are_verified_by(value, &self.signed);
         if verified { SecretAnswer::Verified } else { SecretAnswer::Refused }
     }
 }

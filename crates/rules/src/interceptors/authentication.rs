@@ -1,9 +1,10 @@
 //! Authentication of a sender with a Secret, by the schemes that interceptors know.
 
 use jiff::Timestamp;
-use trigger_core::{Credential, HmacAlgorithm, KeyForm, KeyRef};
+use trigger_core::{Credential, CredentialError, Credentials, HmacAlgorithm, KeyForm, KeyRef};
 use trigger_expr::Headers;
 
+use super::git_webhook;
 use crate::limits::SLACK_CLOCK_SKEW;
 
 /// Whether a chain authenticates senders with a Secret before it asks anything else, as it is known when the chain is
@@ -44,6 +45,8 @@ pub enum Scheme {
     /// `X-Slack-Request-Timestamp`. It covers the body as it was received, before a form becomes JSON.
     /// Source: <https://docs.slack.dev/authentication/verifying-requests-from-slack>.
     Slack,
+    /// As the Git provider presents it that has sent the webhook. Some cover the body as it was received.
+    Git,
 }
 
 /// Why the headers present nothing that a key could verify. The messages follow Tekton's, and quote no credential.
@@ -67,6 +70,9 @@ pub enum PresentedError {
     /// The timestamp is no number of seconds.
     #[error("the {SLACK_TIMESTAMP} header is no number of seconds")]
     Timestamp,
+    /// They are not those of a Git provider's webhook with a credential.
+    #[error(transparent)]
+    Git(CredentialError),
     /// The timestamp is too far from the clock here.
     #[error(
         "the {SLACK_TIMESTAMP} header is more than {} s from the clock here; compare both clocks",
@@ -84,40 +90,53 @@ const SLACK_TIMESTAMP: &str = "X-Slack-Request-Timestamp";
 const LONGEST_PREFIX: usize = 8;
 
 impl SecretDemand {
-    /// The credential that the headers of a request present, received at `at`. It is to be verified with the key over the
+    /// The credentials that the headers of a request present, received at `at`. The key must verify one of them over the
     /// body as it was received.
-    pub fn credential(&self, headers: &Headers, at: Timestamp) -> Result<Credential, PresentedError> {
-        self.scheme.credential(headers, at)
+    pub fn credentials(&self, headers: &Headers, at: Timestamp) -> Result<Credentials, PresentedError> {
+        self.scheme.credentials(headers, at)
     }
 }
 
 impl Scheme {
-    /// Whether a credential of this scheme covers the body.
+    /// Whether every credential of this scheme covers the body.
     pub fn covers_body(self) -> bool {
-        !matches!(self, Self::Token { .. })
-    }
-
-    /// Headers that present an invented credential in this form at `at`. It stands for the one that a sender would present,
-    /// where a person asks what would follow if a key verified it.
-    pub fn placeholder(self, at: Timestamp) -> Vec<(&'static str, String)> {
-        let digest = "0".repeat(64);
         match self {
-            Self::HubSignature { header } => vec![(header, format!("sha256={digest}"))],
-            Self::Token { header } => vec![(header, "placeholder".to_owned())],
-            Self::Slack => vec![
-                (SLACK_SIGNATURE, format!("v0={digest}")),
-                (SLACK_TIMESTAMP, at.as_second().max(0).to_string()),
-            ],
+            Self::HubSignature { .. } | Self::Slack => true,
+            Self::Token { .. } | Self::Git => false,
         }
     }
 
-    pub(super) fn credential(self, headers: &Headers, at: Timestamp) -> Result<Credential, PresentedError> {
+    /// Whether a credential covers the body as it was received, and not as it is behind the interceptors before.
+    pub(super) fn covers_received_body(self) -> bool {
+        matches!(self, Self::Slack | Self::Git)
+    }
+
+    /// Headers that present an invented credential in this form at `at`, for a request with these headers. It stands for the
+    /// one that a sender would present, where a person asks what would follow if a key verified it.
+    pub fn placeholder(self, headers: &Headers, at: Timestamp) -> Vec<(String, String)> {
+        let digest = "0".repeat(64);
+        let one = |header: &str, value: String| (header.to_owned(), value);
         match self {
-            Self::HubSignature { header } => hub_signature(present(headers, header)?),
-            Self::Token { header } => Ok(Credential::token(present(headers, header)?.as_bytes())),
+            Self::HubSignature { header } => vec![one(header, format!("sha256={digest}"))],
+            Self::Token { header } => vec![one(header, "placeholder".to_owned())],
+            Self::Slack => vec![
+                one(SLACK_SIGNATURE, format!("v0={digest}")),
+                one(SLACK_TIMESTAMP, at.as_second().max(0).to_string()),
+            ],
+            Self::Git => git_webhook::placeholder(headers, at),
+        }
+    }
+
+    pub(super) fn credentials(self, headers: &Headers, at: Timestamp) -> Result<Credentials, PresentedError> {
+        match self {
+            Self::HubSignature { header } => hub_signature(present(headers, header)?).map(Into::into),
+            Self::Token { header } => Ok(Credential::token(present(headers, header)?.as_bytes()).into()),
             Self::Slack => {
-                slack_signature(present(headers, SLACK_SIGNATURE)?, present(headers, SLACK_TIMESTAMP)?, at)
+                let (signature, timestamp) =
+                    (present(headers, SLACK_SIGNATURE)?, present(headers, SLACK_TIMESTAMP)?);
+                slack_signature(signature, timestamp, at).map(Into::into)
             }
+            Self::Git => git_webhook::credentials(headers, at).map_err(PresentedError::Git),
         }
     }
 }

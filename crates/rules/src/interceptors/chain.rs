@@ -20,6 +20,7 @@ use crate::limits::{
     LARGEST_EXTENSIONS, LARGEST_PARAMS, LONGEST_QUOTE, MOST_EXPRESSIONS, MOST_INTERCEPTORS,
     MOST_RECORDED_KEYS,
 };
+use crate::rule_error::RuleError;
 use crate::text::{cut, quoted};
 
 /// The interceptors of one trigger or group, compiled once.
@@ -67,6 +68,11 @@ impl Chain {
     /// up.
     pub fn most_asks(&self) -> usize {
         self.links.iter().map(|link| link.interceptor.most_asks()).sum()
+    }
+
+    /// Parameters of its interceptors that are valid, and are likely mistakes.
+    pub(crate) fn hints(&self) -> impl Iterator<Item = &RuleError> {
+        self.links.iter().flat_map(|link| link.interceptor.hints())
     }
 
     /// Whether the chain authenticates senders with a Secret before it asks anything else.

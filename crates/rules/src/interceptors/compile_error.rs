@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::params::ParamsError;
 use super::wire::AddressError;
 use crate::limits::{LARGEST_PARAMS, MOST_EXPRESSIONS, MOST_INTERCEPTORS, MOST_WEBHOOK_HEADERS};
+use crate::rule_error::RuleError;
 
 /// The chain of a trigger cannot work, which disables this trigger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +83,9 @@ pub enum CompileFault {
         /// Their number.
         found: usize,
     },
+    /// A list that restricts events has a mistake.
+    #[error(transparent)]
+    Filter(RuleError),
     /// A CEL expression cannot be compiled.
     #[error("the expression of `{place}` cannot be compiled: {error}")]
     Expression {

@@ -16,6 +16,7 @@ use super::state::State;
 use super::status::Code;
 use super::trigger_id::TriggerId;
 use crate::limits::LONGEST_ERROR;
+use crate::rule_error::RuleError;
 use crate::text::cut;
 
 /// A kind of interceptor that works in process: a file or folder in `kinds` and a line in `KINDS`.
@@ -68,6 +69,11 @@ pub(super) trait Interceptor: fmt::Debug + Send + Sync {
     /// Whether it is outside this process. It sees every event that reaches it, and could change the body.
     fn is_outside(&self) -> bool {
         false
+    }
+
+    /// Parameters that are valid, and are likely mistakes.
+    fn hints(&self) -> &[RuleError] {
+        &[]
     }
 }
 

@@ -7,8 +7,7 @@
 //! - [`Record`]: what each interceptor decided, for people.
 //! - [`Authentication`]: whether senders are authenticated with a Secret before anything is asked, so that intake can
 //!   refuse strangers before it keeps anything.
-//! - [`git`]: parameters and extensions of the interceptor that is ours.
-//! - `kinds`: what works in process, under the names of Tekton's core interceptors. `remote`, `webhook`: what another
+//! - `kinds`: what works in process, under the names of Tekton's core interceptors, and `git`, which is ours. `remote`, `webhook`: what another
 //!   server carries out, by the contracts in `wire`.
 //!
 //! # Invariants
@@ -39,7 +38,7 @@ mod compile_error;
 mod declaration;
 mod event_types;
 mod form;
-pub mod git;
+mod git_webhook;
 mod hook_check;
 mod interceptor;
 mod kinds;

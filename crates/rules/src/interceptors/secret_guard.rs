@@ -50,6 +50,11 @@ impl SecretGuard {
         Ok(Some(Self { kind, demand, words }))
     }
 
+    /// The guard that demands this.
+    pub(super) fn of(kind: &'static str, words: GuardWords, demand: SecretDemand) -> Self {
+        Self { kind, demand: Some(demand), words }
+    }
+
     /// Stops the event unless the key verifies what the sender presents.
     pub(super) fn check(&self, run: &Run<'_>) -> Result<(), Halt> {
         let Self { kind, words, .. } = self;
@@ -74,12 +79,14 @@ impl SecretGuard {
             return Ok(verdict);
         }
         let request = run.state.request();
-        let credential = scheme.credential(run.state.headers(), request.at).map_err(|error| match error {
+        let is_received = scheme.covers_received_body();
+        let headers = if scheme == Scheme::Git { &*request.headers } else { run.state.headers() };
+        let credentials = scheme.credentials(headers, request.at).map_err(|error| match error {
             PresentedError::Missing(_) => Halt::stop(words.missing, error.to_string()),
             _ => Halt::stop(words.refused, format!("{}{error}", words.prefix)),
         })?;
-        let signed = if scheme == Scheme::Slack { &request.body } else { run.state.body() };
-        let check = || SecretCheck::new(key.clone(), credential, signed.bytes().clone());
+        let signed = if is_received { &request.body } else { run.state.body() };
+        let check = || SecretCheck::new(key.clone(), credentials, signed.bytes().clone());
         run.ask_secret(&subject, check)
     }
 

@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -8,6 +8,7 @@ use trigger_expr::{EventInput, Headers};
 
 use super::body::{Body, BodyError};
 use super::form;
+use super::git_webhook::GitWebhook;
 use crate::limits::MOST_STEPS_OF_EVENT;
 
 /// A request as it was received. It is the same for all triggers of a listener, and no interceptor changes it.
@@ -35,6 +36,8 @@ pub struct State {
     headers: Arc<Headers>,
     extensions: Arc<Map<String, Value>>,
     form: Form,
+    /// The request as a webhook of a Git provider, read by the first interceptor that asks.
+    git: Arc<OnceLock<Result<GitWebhook, String>>>,
     /// Whether a signature has verified the body as it is now.
     body_is_verified: bool,
     /// The steps of CEL that were taken for the event. Clones count together.
@@ -53,8 +56,16 @@ impl State {
     /// The request before any interceptor.
     pub fn new(request: ReceivedRequest) -> Self {
         let (body, headers) = (request.body.clone(), Arc::clone(&request.headers));
-        let (extensions, form, steps) = (Arc::default(), Form::Unread, Arc::default());
-        Self { request: Arc::new(request), body, headers, extensions, form, body_is_verified: false, steps }
+        Self {
+            request: Arc::new(request),
+            body,
+            headers,
+            extensions: Arc::default(),
+            form: Form::Unread,
+            git: Arc::default(),
+            body_is_verified: false,
+            steps: Arc::default(),
+        }
     }
 
     /// The same event, for which no steps of CEL were taken yet.
@@ -108,6 +119,11 @@ impl State {
             request_url: &self.request.url,
             event_id: &self.request.event_id,
         })
+    }
+
+    /// The request, as it was received, as a webhook of a Git provider; or why it is none.
+    pub(super) fn git_webhook(&self) -> Result<&GitWebhook, &str> {
+        self.git.get_or_init(|| GitWebhook::read(&self.request)).as_ref().map_err(String::as_str)
     }
 
     /// Whether a signature has verified the body as it is now.

@@ -72,6 +72,7 @@ impl Source<'_> {
         let account = self.spec.service_account_name.as_deref();
         let blueprint = self.blueprint(catalog).map(Arc::new);
         hints.extend(blueprint.iter().flat_map(|blueprint| useless_expressions(blueprint)));
+        hints.extend(chain.iter().flat_map(|chain| chain.hints().take(MOST_ERRORS).cloned()));
         ListenerTrigger {
             object: self.object.clone(),
             uid: self.uid.into(),

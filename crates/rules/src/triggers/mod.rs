@@ -1,6 +1,6 @@
 //! The kinds of rules. A kind is a folder here and a line in [`KINDS`]; a test compares the two.
 
-mod git;
+pub(crate) mod git;
 pub mod image;
 mod pipeline;
 

@@ -6,6 +6,7 @@ mod cloud_events;
 mod configuration;
 mod creating;
 mod door;
+mod git;
 mod hostile_server;
 mod interceptors;
 mod open;

@@ -1,8 +1,9 @@
-//! The interceptors that work in process, under the names of Tekton's ClusterInterceptors. A kind is a file or folder here
+//! The interceptors that work in process, under the names of Tekton's ClusterInterceptors, and `git`, which is ours. A kind is a file or folder here
 //! and a line in [`KINDS`]; a test compares the two.
 
 mod bitbucket;
 mod cel;
+mod git;
 mod github;
 mod gitlab;
 mod slack;
@@ -14,6 +15,7 @@ use super::interceptor::CoreKind;
 pub(super) static KINDS: &[&dyn CoreKind] = &[
     &bitbucket::Bitbucket,
     &cel::Cel,
+    &git::Git,
     &github::GitHub,
     &gitlab::GitLab,
     &slack::Slack,

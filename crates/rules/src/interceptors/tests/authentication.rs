@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
+use trigger_core::CredentialError;
 
 use super::secrets::{BODY, hex, hub};
 use super::*;
@@ -29,6 +30,7 @@ fn a_chain_authenticates_if_nothing_is_asked_before_a_secret() {
         (json!([signed("bitbucket")]), "X-Hub-Signature team-a/hook token covers"),
         (json!([signed("gitlab")]), "X-Gitlab-Token team-a/hook token"),
         (json!([signed("slack")]), "slack team-a/hook token covers"),
+        (json!([signed("git")]), "git team-a/hook token"),
         (json!([{"ref": {"name": "slack"}}]), "open"),
         (json!([closed]), "closed"),
         (json!([filter, events, signed("github")]), "X-Hub-Signature-256 team-a/hook token covers"),
@@ -46,6 +48,7 @@ fn a_chain_authenticates_if_nothing_is_asked_before_a_secret() {
                 let header = match scheme {
                     Scheme::HubSignature { header } | Scheme::Token { header } => header,
                     Scheme::Slack => "slack",
+                    Scheme::Git => "git",
                 };
                 let covers = if scheme.covers_body() { " covers" } else { "" };
                 format!("{header} {} {}{covers}", key.secret, key.entry)
@@ -65,20 +68,26 @@ fn a_demand_yields_the_credential_that_intake_verifies() {
         ("bitbucket", vec![("X-Hub-Signature", &*signature)]),
         ("gitlab", vec![("X-Gitlab-Token", "s3cret")]),
         ("slack", vec![("X-Slack-Signature", &*slack), ("X-Slack-Request-Timestamp", &*time)]),
+        ("git", vec![("X-Hub-Signature-256", &*signature)]),
     ] {
         let chain = compile(&json!([signed(kind)])).unwrap();
         let Authentication::Secret(demand) = chain.authentication() else {
             panic!("{kind} demands a Secret")
         };
-        let request = event(&headers, BODY);
-        let credential = demand.credential(request.headers(), at).unwrap();
-        assert!(credential.is_verified_by(b"s3cret", BODY.as_bytes()), "{kind}");
-        assert!(!credential.is_verified_by(b"other", BODY.as_bytes()), "{kind}");
-        let nothing = demand.credential(&Headers::new(), at);
-        assert!(matches!(nothing, Err(PresentedError::Missing(_))), "{kind}");
-        let mut invented = Headers::new();
-        demand.scheme.placeholder(at).into_iter().for_each(|(name, value)| invented.append(name, value));
-        let credential = demand.credential(&invented, at).unwrap();
-        assert!(!credential.is_verified_by(b"s3cret", BODY.as_bytes()), "{kind}");
+        // The interceptor for all providers has to be told the sender.
+        let unsigned = [("X-Github-Event", "push")];
+        let request = event(&[&unsigned[..], &headers].concat(), BODY);
+        let credentials = demand.credentials(request.headers(), at).unwrap();
+        assert!(credentials.are_verified_by(b"s3cret", BODY.as_bytes()), "{kind}");
+        assert!(!credentials.are_verified_by(b"other", BODY.as_bytes()), "{kind}");
+        let mut invented = event(&unsigned, BODY).headers().clone();
+        let nothing = demand.credentials(&invented, at);
+        let missing = PresentedError::Git(CredentialError::Missing);
+        assert!(nothing == Err(missing) || matches!(nothing, Err(PresentedError::Missing(_))), "{kind}");
+        for (name, value) in demand.scheme.placeholder(&invented, at) {
+            invented.append(&name, value);
+        }
+        let credentials = demand.credentials(&invented, at).unwrap();
+        assert!(!credentials.are_verified_by(b"s3cret", BODY.as_bytes()), "{kind}");
     }
 }

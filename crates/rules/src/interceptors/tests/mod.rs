@@ -8,6 +8,7 @@ mod cel;
 mod compilation;
 mod forge;
 mod forms;
+mod git;
 mod hostile;
 mod remote;
 mod secrets;

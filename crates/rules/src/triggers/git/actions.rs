@@ -1,7 +1,7 @@
-use trigger_api::annotations;
 use trigger_core::PullRequestAction;
 
 use super::mistakes;
+use super::place::Place;
 use crate::limits::{LONGEST_WORD, MOST_PATTERNS};
 use crate::rule_error::{RuleError, take_mistakes};
 
@@ -12,9 +12,13 @@ impl Actions {
     /// Those that change code.
     pub(super) const DEFAULT: Self = Self(None);
 
-    pub(super) fn compile(names: &[&str], warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
+    pub(super) fn compile(
+        names: &[&str],
+        place: Place,
+        warnings: &mut Vec<RuleError>,
+    ) -> Result<Self, RuleError> {
         if names.len() > MOST_PATTERNS {
-            let subject = format!("actions in the annotation `{}`", annotations::ACTIONS);
+            let subject = format!("actions in the {place}");
             return Err(RuleError::too_many("TriggerTooManyPatterns", &subject, names.len(), MOST_PATTERNS));
         }
         if let Some(name) = names.iter().find(|name| name.len() > LONGEST_WORD) {

@@ -13,7 +13,7 @@ const LAST_RESORT: &str = "main";
 ///
 /// None of those three characters can occur in a Git ref, so patterns take no literal name away. `*` and
 /// `?` do not match `/`, `**` does.
-pub(super) struct Branches(Box<[Box<str>]>);
+pub(crate) struct Branches(Box<[Box<str>]>);
 
 /// The branches that a rule expects, once the Build and the event are known.
 pub(super) enum ExpectedBranches<'a> {
@@ -27,12 +27,15 @@ pub(super) enum ExpectedBranches<'a> {
 
 impl Branches {
     /// An entry that no branch can match is an error of the rule if there is no other, else of this part of it.
-    pub(super) fn compile(names: &[String], warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
+    pub(crate) fn compile(
+        names: &[impl AsRef<str>],
+        warnings: &mut Vec<RuleError>,
+    ) -> Result<Self, RuleError> {
         if names.len() > MOST_BRANCHES {
             let (reason, subject) = ("TriggerTooManyBranches", "branches in `.github.branches`");
             return Err(RuleError::too_many(reason, subject, names.len(), MOST_BRANCHES));
         }
-        let branches = names.iter().map(|name| compile(name)).collect::<Result<Box<[_]>, _>>()?;
+        let branches = names.iter().map(|name| compile(name.as_ref())).collect::<Result<Box<[_]>, _>>()?;
         take_mistakes(branches.iter().map(|name| mistakes::in_branch(name)).collect(), warnings)?;
         Ok(Self(branches))
     }

@@ -63,7 +63,7 @@ const PATHS_NOT_LISTED: Reason =
     Reason::new("paths-not-listed", "the changed files are {found}, the rule is for {expected}");
 const FILTER_FALSE: Reason = Reason::new("filter-false", "the filter is not true: {found}");
 const FILTER_FAILED: Reason = Reason::new("filter-failed", "the filter failed: {found}");
-const COMMIT_UNKNOWN: Reason = Reason::new(
+pub(crate) const COMMIT_UNKNOWN: Reason = Reason::new(
     "commit-unknown",
     "the payload holds only the first digits of the commit, and the full id is not known: {found}",
 );
@@ -87,30 +87,30 @@ pub(super) const REASONS: &[Reason] = &[
 
 /// The input of a comparison.
 #[derive(Clone, Copy)]
-pub(super) struct GitInput<'a> {
+pub(crate) struct GitInput<'a> {
     /// The event.
-    pub(super) event: &'a GitEvent,
+    pub(crate) event: &'a GitEvent,
     /// The facts that are known about its delivery.
-    pub(super) facts: &'a Facts,
+    pub(crate) facts: &'a Facts,
     /// The payload of the delivery, for a filter.
-    pub(super) payload: &'a LazyPayload<'a>,
+    pub(crate) payload: &'a LazyPayload<'a>,
 }
 
 /// The condition of a rule on an event of a repository.
-pub(super) struct GitCondition {
-    pub(super) events: Events,
-    pub(super) branches: Branches,
+pub(crate) struct GitCondition {
+    pub(crate) events: Events,
+    pub(crate) branches: Branches,
     /// The branch, tag or commit that the owner would check out by itself; absent for the default branch.
-    pub(super) revision: Option<Box<str>>,
-    pub(super) forks: ForkPolicy,
+    pub(crate) revision: Option<Box<str>>,
+    pub(crate) forks: ForkPolicy,
     /// Shared with the other rules of the owner. Its memory counts for each of them, which is too much rather than too
     /// little.
-    pub(super) filters: Arc<Filters>,
+    pub(crate) filters: Arc<Filters>,
 }
 
 impl GitCondition {
     /// Compares the condition with an event, predicate by predicate; the first that fails ends it.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         input: GitInput<'_>,
         work: &mut Work,
@@ -149,10 +149,11 @@ impl GitCondition {
             GitEventKind::PullRequest(_) => Some(PULL_REQUEST),
             _ => None,
         };
-        let listed = match name {
-            Some(PUSH) => self.events.push,
-            Some(_) => self.events.pull_request,
-            None => false,
+        let listed = match kind {
+            GitEventKind::Push { .. } | GitEventKind::BranchDeleted { .. } => self.events.push,
+            GitEventKind::Tag { .. } | GitEventKind::TagDeleted { .. } => self.events.tag && name.is_some(),
+            GitEventKind::PullRequest(_) => self.events.pull_request,
+            _ => false,
         };
         let found = name.unwrap_or_else(|| kind.name());
         trace.require(EVENT, listed, list(self.events.names()), found, EVENT_NOT_LISTED)

@@ -4,11 +4,14 @@ use crate::rule_error::RuleError;
 
 pub(super) const PUSH: &str = "Push";
 pub(super) const PULL_REQUEST: &str = "PullRequest";
+const TAG: &str = "Tag";
 
 /// The events a rule names. Those that mean something take no memory of their own.
-pub(super) struct Events {
+pub(crate) struct Events {
     pub(super) push: bool,
     pub(super) pull_request: bool,
+    /// Pushes of tags, if the rule names tags. A rule of a Build takes them with other pushes.
+    pub(super) tag: bool,
     others: Box<[Box<str>]>,
 }
 
@@ -33,11 +36,17 @@ impl Events {
         }
         warnings.extend(unknown);
         let others = names.iter().filter(|name| *name != PUSH && *name != PULL_REQUEST);
-        Ok(Self { push, pull_request, others: others.map(|name| name.as_str().into()).collect() })
+        Ok(Self { push, pull_request, tag: push, others: others.map(|name| name.as_str().into()).collect() })
+    }
+
+    /// These events.
+    pub(crate) fn of(push: bool, tag: bool, pull_request: bool) -> Self {
+        Self { push, pull_request, tag, others: Box::default() }
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let known = [(self.push, PUSH), (self.pull_request, PULL_REQUEST)];
+        let is_tag_alone = self.tag && !self.push;
+        let known = [(self.push, PUSH), (is_tag_alone, TAG), (self.pull_request, PULL_REQUEST)];
         let known = known.into_iter().filter_map(|(named, name)| named.then_some(name));
         known.chain(self.others.iter().map(AsRef::as_ref))
     }

@@ -9,26 +9,26 @@ use super::glob_list::{GlobList, GlobSubject};
 use super::labels::LabelList;
 use super::mistakes;
 use super::paths::Paths;
+use super::place::Places;
 use crate::limits::LONGEST_LIST;
 use crate::rule_error::RuleError;
 
-const TAGS: GlobSubject =
-    GlobSubject { noun: "tag", key: annotations::TAGS, prefix: "refs/tags/", mistake: mistakes::in_tag };
-
 /// The parts that narrow a rule down, as they are written. A list is absent or has at least one entry.
-#[derive(Debug, Default)]
-pub(super) struct FilterTexts<'a> {
-    pub(super) tags: Option<Vec<&'a str>>,
-    pub(super) paths: Option<Vec<&'a str>>,
-    pub(super) paths_ignore: Option<Vec<&'a str>>,
-    pub(super) labels: Option<Vec<&'a str>>,
-    pub(super) actions: Option<Vec<&'a str>>,
+#[derive(Debug)]
+pub(crate) struct FilterTexts<'a> {
+    /// Where they are written.
+    pub(crate) places: &'static Places,
+    pub(crate) tags: Option<Vec<&'a str>>,
+    pub(crate) paths: Option<Vec<&'a str>>,
+    pub(crate) paths_ignore: Option<Vec<&'a str>>,
+    pub(crate) labels: Option<Vec<&'a str>>,
+    pub(crate) actions: Option<Vec<&'a str>>,
     /// An expression of CEL.
-    pub(super) filter: Option<&'a str>,
+    pub(crate) filter: Option<&'a str>,
 }
 
 /// The parts that narrow a rule down, beside its events and branches. Without any, it is as SHIP-0031 has it.
-pub(super) struct Filters {
+pub(crate) struct Filters {
     /// The tags that it fires for. Absent: none.
     pub(super) tags: Option<GlobList>,
     /// The files of which a push has to change one. Absent: any.
@@ -45,6 +45,7 @@ impl<'a> FilterTexts<'a> {
     /// Those in the annotations of a Build. They hold for each of its rules.
     pub(super) fn of_build(build: &'a Build) -> Result<Self, RuleError> {
         Ok(Self {
+            places: Places::ANNOTATIONS,
             tags: entries(build, annotations::TAGS)?,
             paths: entries(build, annotations::PATHS)?,
             paths_ignore: entries(build, annotations::PATHS_IGNORE)?,
@@ -56,7 +57,7 @@ impl<'a> FilterTexts<'a> {
 
     /// Whether there are none.
     fn is_empty(&self) -> bool {
-        let Self { tags, paths, paths_ignore, labels, actions, filter } = self;
+        let Self { places: _, tags, paths, paths_ignore, labels, actions, filter } = self;
         let lists = [tags, paths, paths_ignore, labels, actions];
         lists.iter().all(|list| list.is_none()) && filter.is_none()
     }
@@ -91,31 +92,35 @@ impl Filters {
     }
 
     /// An error in a list is one of all rules that it is for.
-    pub(super) fn compile(lists: &FilterTexts<'_>, warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
-        let FilterTexts { tags, paths, paths_ignore, labels, actions, filter } = lists;
+    pub(crate) fn compile(lists: &FilterTexts<'_>, warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
+        let FilterTexts { places, tags, paths, paths_ignore, labels, actions, filter } = lists;
+        let of_tags =
+            GlobSubject { noun: "tag", place: places.tags, prefix: "refs/tags/", mistake: mistakes::in_tag };
+        let labels = labels.as_deref();
         Ok(Self {
-            tags: tags.as_deref().map(|list| GlobList::compile(list, TAGS, warnings)).transpose()?,
-            paths: Paths::compile(paths.as_deref(), paths_ignore.as_deref(), warnings)?,
-            labels: labels.as_deref().map(|list| LabelList::compile(list, warnings)).transpose()?,
+            tags: tags.as_deref().map(|list| GlobList::compile(list, of_tags, warnings)).transpose()?,
+            paths: Paths::compile(paths.as_deref(), paths_ignore.as_deref(), places, warnings)?,
+            labels: labels.map(|list| LabelList::compile(list, places.labels, warnings)).transpose()?,
             actions: match actions {
-                Some(names) => Actions::compile(names, warnings)?,
+                Some(names) => Actions::compile(names, places.actions, warnings)?,
                 None => Actions::DEFAULT,
             },
             filter: filter.map(FilterExpression::compile).transpose()?,
         })
     }
 
-    /// A hint for each part without effect, because no rule names the event that it is about.
+    /// A hint for each part of a Build without effect, because no rule names the event that it is about.
     pub(super) fn unused(&self, push: bool, pull_request: bool) -> impl Iterator<Item = RuleError> {
-        let tags = self.tags.iter().map(|_| annotations::TAGS);
-        let of_push = tags.chain(self.paths.iter().flat_map(Paths::keys)).map(|key| (key, "Push"));
-        let labels = self.labels.iter().map(|_| annotations::LABELS);
-        let actions = self.actions.are_named().then_some(annotations::ACTIONS);
-        let of_pull_request = labels.chain(actions).map(|key| (key, "PullRequest"));
+        let places = Places::ANNOTATIONS;
+        let tags = self.tags.iter().map(|_| places.tags);
+        let paths = self.paths.iter().flat_map(|paths| paths.places(places));
+        let of_push = tags.chain(paths).map(|place| (place, "Push"));
+        let labels = self.labels.iter().map(|_| places.labels);
+        let actions = self.actions.are_named().then_some(places.actions);
+        let of_pull_request = labels.chain(actions).map(|place| (place, "PullRequest"));
         let unused = of_push.filter(move |_| !push).chain(of_pull_request.filter(move |_| !pull_request));
-        unused.map(|(key, event)| {
-            let message =
-                format!("the annotation `{key}` has no effect: no rule of the Build names `{event}`");
+        unused.map(|(place, event)| {
+            let message = format!("the {place} has no effect: no rule of the Build names `{event}`");
             RuleError::hint("TriggerAnnotationUnused", message)
         })
     }

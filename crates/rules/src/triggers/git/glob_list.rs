@@ -1,4 +1,5 @@
 use super::pattern::{Comparison, Pattern, PatternError, is_pattern, matches, may_match};
+use super::place::Place;
 use crate::limits::{LONGEST_PATTERN, MOST_PATTERNS};
 use crate::rule_error::{RuleError, take_mistakes};
 use crate::text::quoted;
@@ -21,8 +22,8 @@ pub(super) struct GlobComparison<'a>(Vec<(&'a Entry, Option<Comparison>)>);
 pub(super) struct GlobSubject {
     /// One of them, such as `tag`.
     pub(super) noun: &'static str,
-    /// The annotation.
-    pub(super) key: &'static str,
+    /// The list.
+    pub(super) place: Place,
     /// The prefix that every name has when it is written in full, if there is one.
     pub(super) prefix: &'static str,
     /// The mistake in a pattern.
@@ -37,9 +38,9 @@ impl GlobList {
         subject: GlobSubject,
         warnings: &mut Vec<RuleError>,
     ) -> Result<Self, RuleError> {
-        let GlobSubject { noun, key, .. } = subject;
+        let GlobSubject { noun, place, .. } = subject;
         if entries.len() > MOST_PATTERNS {
-            let subject = format!("patterns in the annotation `{key}`");
+            let subject = format!("patterns in the {place}");
             return Err(RuleError::too_many(
                 "TriggerTooManyPatterns",
                 &subject,
@@ -51,7 +52,7 @@ impl GlobList {
             entries.iter().map(|entry| Entry::compile(entry, subject)).collect::<Result<Box<[_]>, _>>()?;
         if entries.iter().all(|entry| entry.excludes) {
             let message = format!(
-                "the annotation `{key}` only excludes: a {noun} has to match a pattern without `!` first; begin with `**`"
+                "the {place} only excludes: a {noun} has to match a pattern without `!` first; begin with `**`"
             );
             return Err(RuleError::new("TriggerOnlyExclusions", message));
         }
@@ -97,15 +98,15 @@ impl GlobList {
 
 impl Entry {
     fn compile(text: &str, subject: GlobSubject) -> Result<Self, RuleError> {
-        let GlobSubject { noun, key, prefix, .. } = subject;
+        let GlobSubject { noun, place, prefix, .. } = subject;
         let (text, excludes) = text.strip_prefix('!').map_or((text, false), |rest| (rest.trim_start(), true));
         let text = text.strip_prefix(prefix).unwrap_or(text);
         if text.len() > LONGEST_PATTERN {
-            let subject = format!("{noun} or pattern in the annotation `{key}`");
+            let subject = format!("{noun} or pattern in the {place}");
             return Err(RuleError::too_long("TriggerPatternTooLong", &subject, text, LONGEST_PATTERN));
         }
         if is_pattern(text) {
-            Pattern::parse(text).map_err(|error| invalid(text, key, error))?;
+            Pattern::parse(text).map_err(|error| invalid(text, place, error))?;
         }
         Ok(Self { text: text.into(), excludes })
     }
@@ -115,16 +116,13 @@ impl Entry {
     }
 }
 
-fn invalid(pattern: &str, key: &str, error: PatternError) -> RuleError {
+fn invalid(pattern: &str, place: Place, error: PatternError) -> RuleError {
     let reason = match error {
         PatternError::TooComplex(_) => "TriggerPatternTooComplex",
         PatternError::UnclosedClass | PatternError::InvalidRange(..) => "TriggerInvalidPattern",
     };
     let pattern = quoted(pattern);
-    RuleError::new(
-        reason,
-        format!("the pattern {pattern} in the annotation `{key}` cannot be understood: {error}"),
-    )
+    RuleError::new(reason, format!("the pattern {pattern} in the {place} cannot be understood: {error}"))
 }
 
 impl GlobComparison<'_> {

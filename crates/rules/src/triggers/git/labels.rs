@@ -1,6 +1,6 @@
-use trigger_api::annotations;
 use trigger_core::Labels;
 
+use super::place::Place;
 use crate::limits::{LONGEST_PATTERN, MOST_PATTERNS};
 use crate::rule_error::RuleError;
 use crate::text::list;
@@ -19,10 +19,13 @@ pub(super) struct ComparedLabels {
 }
 
 impl LabelList {
-    pub(super) fn compile(entries: &[&str], warnings: &mut Vec<RuleError>) -> Result<Self, RuleError> {
-        let key = annotations::LABELS;
+    pub(super) fn compile(
+        entries: &[&str],
+        place: Place,
+        warnings: &mut Vec<RuleError>,
+    ) -> Result<Self, RuleError> {
         if entries.len() > MOST_PATTERNS {
-            let subject = format!("labels in the annotation `{key}`");
+            let subject = format!("labels in the {place}");
             return Err(RuleError::too_many(
                 "TriggerTooManyPatterns",
                 &subject,
@@ -38,7 +41,7 @@ impl LabelList {
             match entry.strip_prefix('!').map(str::trim_start) {
                 Some("") => {
                     let message = format!(
-                        "the annotation `{key}` has a `!` without a label: write the label behind it, or remove it"
+                        "the {place} has a `!` without a label: write the label behind it, or remove it"
                     );
                     return Err(RuleError::new("TriggerAnnotationEmpty", message));
                 }
@@ -48,7 +51,7 @@ impl LabelList {
         }
         if let Some(both) = wanted.iter().find(|label| excluded.contains(label)) {
             let message = format!(
-                "the annotation `{key}` wants and excludes the label `{both}`: no pull request with it passes; \
+                "the {place} wants and excludes the label `{both}`: no pull request with it passes; \
                  remove one of the two"
             );
             if wanted.iter().all(|label| excluded.contains(label)) {
@@ -91,6 +94,7 @@ impl LabelList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::triggers::git::place::Places;
 
     #[test]
     fn one_wanted_label_is_enough_and_one_excluded_label_too_much() {
@@ -103,7 +107,7 @@ mod tests {
             (&["!wip"], &[], true),
             (&["! wip"], &["wip"], false),
         ] {
-            let list = LabelList::compile(entries, &mut Vec::new()).unwrap();
+            let list = LabelList::compile(entries, Places::ANNOTATIONS.labels, &mut Vec::new()).unwrap();
             let labels = Labels::new(labels.iter().copied()).unwrap();
             assert_eq!(list.compare(Some(&labels)).passed, passes, "{entries:?} {labels:?}");
             let unknown = list.compare(None);
@@ -114,9 +118,10 @@ mod tests {
     #[test]
     fn a_label_that_is_wanted_and_excluded_is_a_mistake() {
         let mut warnings = Vec::new();
-        let error = LabelList::compile(&["a", "!a"], &mut warnings).err().unwrap();
+        let error =
+            LabelList::compile(&["a", "!a"], Places::ANNOTATIONS.labels, &mut warnings).err().unwrap();
         assert_eq!(error.reason(), "TriggerLabelNeverMatches");
-        assert!(LabelList::compile(&["a", "b", "!a"], &mut warnings).is_ok());
+        assert!(LabelList::compile(&["a", "b", "!a"], Places::ANNOTATIONS.labels, &mut warnings).is_ok());
         assert_eq!(warnings[0].reason(), "TriggerLabelUnlikely");
     }
 }

@@ -9,7 +9,7 @@
 //! - `events.rs`, `branches.rs`, `policy.rs`: the parts that SHIP-0031 knows, and forks.
 //! - `filters.rs`: the annotations. `filter_expression.rs`, `described.rs`: CEL, and the event as it sees it.
 //!   `glob_list.rs`, `paths.rs`, `labels.rs`, `actions.rs`: one of each kind.
-//! - `pattern.rs`: patterns of names. `mistakes/`: texts that do not do what they seem to say.
+//! - `place.rs`: where the owner of a rule writes a list. `pattern.rs`: patterns of names. `mistakes/`: texts that do not do what they seem to say.
 
 mod actions;
 mod branches;
@@ -23,6 +23,7 @@ mod labels;
 mod mistakes;
 mod paths;
 mod pattern;
+mod place;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -33,11 +34,13 @@ use trigger_api::annotations;
 use trigger_api::shipwright::{Build, When};
 use trigger_core::{Event, GitEvent, GitEventKind, RepoId};
 
-use self::branches::Branches;
-use self::condition::{EVENT_NOT_LISTED, GitCondition, GitInput};
-use self::events::Events;
-use self::filters::Filters;
-use self::policy::ForkPolicy;
+pub(crate) use self::branches::Branches;
+use self::condition::EVENT_NOT_LISTED;
+pub(crate) use self::condition::{COMMIT_UNKNOWN, GitCondition, GitInput};
+pub(crate) use self::events::Events;
+pub(crate) use self::filters::{FilterTexts, Filters};
+pub(crate) use self::place::Places;
+pub(crate) use self::policy::ForkPolicy;
 use crate::auth::Auth;
 use crate::decision::{CheckTrace, REPOSITORY_MOVED, Unmatched};
 use crate::limits::LONGEST_REVISION;
@@ -52,8 +55,8 @@ use crate::work::Work;
 /// The reason of errors in an entry, in the words of the Build controller.
 const INVALID: &str = "TriggerInvalidGitHubWebHook";
 
-/// The repository is where the Build looks for it.
-const REPOSITORY: Predicate = Predicate::new("repository");
+/// The repository is the one that the rule is about.
+pub(crate) const REPOSITORY: Predicate = Predicate::new("repository");
 
 /// The kind of trigger.
 pub(super) struct Git;

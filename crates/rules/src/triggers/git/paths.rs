@@ -1,15 +1,11 @@
-use trigger_api::annotations;
 use trigger_core::{ChangedFiles, FileList};
 
 use super::glob_list::{GlobComparison, GlobList, GlobSubject};
 use super::mistakes;
+use super::place::{Place, Places};
 use crate::rule_error::RuleError;
 use crate::text::list;
 use crate::work::{NoStepsLeft, Work};
-
-const PATHS: GlobSubject =
-    GlobSubject { noun: "path", key: annotations::PATHS, prefix: "", mistake: mistakes::in_path };
-const PATHS_IGNORE: GlobSubject = GlobSubject { key: annotations::PATHS_IGNORE, ..PATHS };
 
 /// The files that a rule is about: those that the one list includes and the other does not. An event passes if it
 /// changes one of them.
@@ -34,10 +30,13 @@ impl Paths {
     pub(super) fn compile(
         included: Option<&[&str]>,
         ignored: Option<&[&str]>,
+        places: &Places,
         warnings: &mut Vec<RuleError>,
     ) -> Result<Option<Self>, RuleError> {
-        let included = included.map(|list| GlobList::compile(list, PATHS, warnings)).transpose()?;
-        let ignored = ignored.map(|list| GlobList::compile(list, PATHS_IGNORE, warnings)).transpose()?;
+        let subject = |place| GlobSubject { noun: "path", place, prefix: "", mistake: mistakes::in_path };
+        let (of_included, of_ignored) = (subject(places.paths), subject(places.paths_ignore));
+        let included = included.map(|list| GlobList::compile(list, of_included, warnings)).transpose()?;
+        let ignored = ignored.map(|list| GlobList::compile(list, of_ignored, warnings)).transpose()?;
         Ok((included.is_some() || ignored.is_some()).then_some(Self { included, ignored }))
     }
 
@@ -88,10 +87,10 @@ impl Paths {
         self.lists().map(GlobList::bytes).sum()
     }
 
-    /// The annotations with its lists.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {
-        let included = self.included.iter().map(|_| annotations::PATHS);
-        included.chain(self.ignored.iter().map(|_| annotations::PATHS_IGNORE))
+    /// The places of its lists.
+    pub(super) fn places(&self, places: &Places) -> impl Iterator<Item = Place> {
+        let included = self.included.iter().map(|_| places.paths);
+        included.chain(self.ignored.iter().map(|_| places.paths_ignore))
     }
 
     fn lists(&self) -> impl Iterator<Item = &GlobList> {
@@ -113,7 +112,7 @@ mod tests {
 
     fn paths(included: Option<&[&str]>, ignored: Option<&[&str]>) -> Paths {
         let mut warnings = Vec::new();
-        let paths = Paths::compile(included, ignored, &mut warnings).unwrap().unwrap();
+        let paths = Paths::compile(included, ignored, Places::ANNOTATIONS, &mut warnings).unwrap().unwrap();
         assert_eq!(warnings, []);
         paths
     }

@@ -1,6 +1,6 @@
 /// Whether code from a fork may be built: the value of the annotation `trigger.shipwright.io/forks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum ForkPolicy {
+pub(crate) enum ForkPolicy {
     /// It may not: every author of a pull request would build with the Build's credentials. The default.
     #[default]
     Deny,
@@ -10,7 +10,7 @@ pub(super) enum ForkPolicy {
 
 impl ForkPolicy {
     /// Takes the annotation's value. `None` for anything but `allow` and `deny`.
-    pub(super) fn parse(value: &str) -> Option<Self> {
+    pub(crate) fn parse(value: &str) -> Option<Self> {
         match value.trim() {
             "allow" => Some(Self::Allow),
             "deny" => Some(Self::Deny),

@@ -5,13 +5,16 @@ use anyhow::{Context, bail};
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
+/// The media type of a body, unless a header names another.
+const JSON: &str = "application/json";
+
 /// Flags of `explain` about a listener.
 #[derive(Debug, clap::Args)]
 pub(in crate::commands) struct ListenerArgs {
     /// Explain a request to this EventListener of Tekton. The payload is its body.
     #[arg(long, value_name = "NAMESPACE/NAME", requires = "payload", conflicts_with_all = ["object", "event", "provider", "allow_unsigned"])]
     listener: Option<Name>,
-    /// A header of the request to the listener. Repeat the flag for several.
+    /// A header of the request to the listener. Repeat the flag for several. Without a Content-Type the body is JSON.
     #[arg(long = "header", value_name = "NAME: VALUE", requires = "listener")]
     headers: Vec<Header>,
     /// Path and query of the request to the listener.
@@ -68,6 +71,9 @@ impl ListenerArgs {
             if name != http::header::HOST {
                 headers.append(name.as_str(), value);
             }
+        }
+        if headers.first(http::header::CONTENT_TYPE.as_str()).is_none() {
+            headers.append(http::header::CONTENT_TYPE.as_str(), JSON.to_owned());
         }
         Ok((key, Request { target, headers, body }))
     }

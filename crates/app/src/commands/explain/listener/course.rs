@@ -21,7 +21,7 @@ pub(super) struct Course {
     /// The keys that each run has been assumed to have, in the order of its interceptors.
     pub(super) keys: BTreeMap<RunId, Vec<KeyFinding>>,
     /// The headers with invented credentials.
-    pub(super) invented: Vec<&'static str>,
+    pub(super) invented: Vec<String>,
     /// How many triggers wait for events of another type, or with another text in the body.
     pub(super) excluded: usize,
     /// Why, as their interceptors say it: each interceptor with its message.
@@ -34,7 +34,7 @@ impl Course {
         listener: &Listener,
         state: State,
         source: &ListenerSource,
-        invented: Vec<&'static str>,
+        invented: Vec<String>,
     ) -> Self {
         let mut answers = ListenerAnswers::default();
         let (mut asks, mut wanted) = (BTreeMap::new(), BTreeMap::<RunId, Vec<KeyRef>>::new());

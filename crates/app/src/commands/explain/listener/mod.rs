@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use owo_colors::OwoColorize;
 use trigger_api::triggers::Kind;
 use trigger_core::{DeliveryId, ObjectKey, Ordinal, event_id};
-use trigger_rules::interceptors::{Body, ReceivedRequest, State};
+use trigger_rules::interceptors::{Body, ReceivedRequest, Scheme, State};
 use trigger_rules::listeners::{Answer, Arrival, Examined, Listener, ListenerObject};
 
 pub(super) use self::args::ListenerArgs;
@@ -76,18 +76,15 @@ fn examine(listener: &Listener, request: &Request) -> Examined {
 }
 
 /// The event, and the headers with credentials that are invented because the request has none.
-fn state(
-    listener: &Listener,
-    request: Request,
-    url: String,
-    delivery: &DeliveryId,
-) -> (State, Vec<&'static str>) {
+fn state(listener: &Listener, request: Request, url: String, delivery: &DeliveryId) -> (State, Vec<String>) {
     let Request { body, mut headers, .. } = request;
     let at = Timestamp::now();
     let mut invented = Vec::new();
-    for (name, value) in course::schemes(listener).into_iter().flat_map(|scheme| scheme.placeholder(at)) {
-        if headers.first(name).is_none() {
-            headers.insert(name, vec![value]);
+    let placeholders = |scheme: Scheme| scheme.placeholder(&headers, at);
+    let placeholders: Vec<_> = course::schemes(listener).into_iter().flat_map(placeholders).collect();
+    for (name, value) in placeholders {
+        if headers.first(&name).is_none() {
+            headers.insert(&name, vec![value]);
             invented.push(name);
         }
     }

@@ -27,7 +27,8 @@ pub(in super::super) fn in_branch(text: &str) -> Option<RuleError> {
     }
     let seems = if text.starts_with("refs/tags/") {
         format!(
-            "names a tag, and `branches` are for branches; list tags in the annotation `{}`",
+            "names a tag, and `branches` are for branches; list tags in the annotation `{}`, or in the parameter `tags` \
+             of the interceptor `git`",
             annotations::TAGS
         )
     } else if text.starts_with("refs/") {
@@ -54,7 +55,7 @@ pub(in super::super) fn in_tag(text: &str) -> Option<RuleError> {
         return Some(RuleError::new(TAG_NEVER, message));
     }
     let seems = if text.starts_with("refs/heads/") {
-        "names a branch, and the annotation is for tags; list branches in `branches`".to_owned()
+        "names a branch, and the list is for tags; list branches in `branches`".to_owned()
     } else if text.starts_with("refs/") {
         "is compared with names of tags, which are written without `refs/`".to_owned()
     } else if is_regular_expression(text) {

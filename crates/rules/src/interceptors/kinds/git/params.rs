@@ -1,49 +1,44 @@
-use serde_json::{Map, Value};
-use trigger_core::{KnownHosts, ObjectKey, RepoId, is_dns_label, is_dns_subdomain};
+use trigger_core::{KeyRef, KnownHosts, ObjectKey, RepoId, is_dns_subdomain};
+use trigger_providers::Provider;
 
 use crate::interceptors::params::{Params, ParamsError, is_secret_entry};
 use crate::limits::LONGEST_SECRET_ENTRY;
 use crate::text::quoted;
+use crate::triggers::git::ForkPolicy;
 
-/// The parameters of the interceptor `git`. An absent list restricts nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GitParams {
+/// The parameters of the interceptor. An absent list restricts nothing.
+#[derive(Clone, Default)]
+pub(super) struct GitParams {
     /// The repository, under any of its addresses; absent: any.
-    pub repository: Option<RepoId>,
-    /// The name of the provider; absent: that of the repository's host, or of the route.
-    pub provider: Option<Box<str>>,
-    /// The Secret with the webhook key; absent: senders are not authenticated.
-    pub secret: Option<GitSecret>,
+    pub(super) repository: Option<RepoId>,
+    /// The provider; absent: the one that the headers of a request name.
+    pub(super) provider: Option<&'static dyn Provider>,
+    /// The Secret and entry with the webhook key; absent: senders are not authenticated.
+    pub(super) secret: Option<KeyRef>,
     /// The events; absent: those that change code.
-    pub events: Option<Box<[GitEventName]>>,
+    pub(super) events: Option<Box<[GitEventName]>>,
     /// Branches, or patterns of them.
-    pub branches: Option<Box<[Box<str>]>>,
+    pub(super) branches: List,
     /// Tags, or patterns of them.
-    pub tags: Option<Box<[Box<str>]>>,
+    pub(super) tags: List,
     /// Paths of files of which one must change, or patterns of them.
-    pub paths: Option<Box<[Box<str>]>>,
+    pub(super) paths: List,
     /// Paths of files that do not count, or patterns of them.
-    pub paths_ignore: Option<Box<[Box<str>]>>,
+    pub(super) paths_ignore: List,
     /// Labels of which a pull request must have one.
-    pub labels: Option<Box<[Box<str>]>>,
+    pub(super) labels: List,
     /// Actions on pull requests.
-    pub actions: Option<Box<[Box<str>]>>,
+    pub(super) actions: List,
     /// Whether pull requests from forks count.
-    pub forks: GitForks,
+    pub(super) forks: ForkPolicy,
 }
 
-/// The Secret that authenticates senders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GitSecret {
-    /// The Secret, in the trigger's namespace.
-    pub secret: ObjectKey,
-    /// Its entry; absent: those that the provider reads.
-    pub entry: Option<Box<str>>,
-}
+/// A list that restricts something, or nothing if it is absent.
+pub(super) type List = Option<Box<[Box<str>]>>;
 
 /// An event that the interceptor can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GitEventName {
+pub(super) enum GitEventName {
     /// Commits arrived on a branch.
     Push,
     /// A tag was created or moved.
@@ -52,27 +47,16 @@ pub enum GitEventName {
     PullRequest,
 }
 
-/// Whether pull requests from forks count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum GitForks {
-    /// They do not: every author of a pull request would use the trigger's service account. The default.
-    #[default]
-    Deny,
-    /// They do.
-    Allow,
-}
+/// The entry of a Secret that holds the webhook key, unless the parameters name another: that of the webhooks extension
+/// of the Tekton Dashboard.
+const ENTRY: &str = "secretToken";
 
 impl GitParams {
     /// Reads the parameters of a trigger in `namespace`. Names are compared without regard to case, and unknown ones are
-    /// ignored, as with all interceptors. `hosts` says how addresses at public services are compared.
-    pub fn read(
-        params: &Map<String, Value>,
-        namespace: &str,
-        hosts: &KnownHosts,
-    ) -> Result<Self, ParamsError> {
-        let params = Params::new(params);
+    /// ignored, as with all interceptors.
+    pub(super) fn read(params: Params<'_>, namespace: &str) -> Result<Self, ParamsError> {
         Ok(Self {
-            repository: repository(params, hosts)?,
+            repository: repository(params, &trigger_providers::known_hosts())?,
             provider: provider(params)?,
             secret: secret(params, namespace)?,
             events: events(params)?,
@@ -85,14 +69,25 @@ impl GitParams {
             forks: forks(params)?,
         })
     }
+
+    /// Whether an event of this name can pass. A list of tags takes pushes of tags beside those of branches, as it does for
+    /// a Build.
+    pub(super) fn takes(&self, event: GitEventName) -> bool {
+        let is_named = |event| match &self.events {
+            Some(events) => events.contains(&event),
+            None => event != GitEventName::Tag,
+        };
+        let of_push = event == GitEventName::Tag && self.tags.is_some() && is_named(GitEventName::Push);
+        is_named(event) || of_push
+    }
 }
 
 impl GitEventName {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Push, Self::Tag, Self::PullRequest];
+    const ALL: [Self; 3] = [Self::Push, Self::Tag, Self::PullRequest];
 
     /// The name in the parameters.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Push => "Push",
             Self::Tag => "Tag",
@@ -108,34 +103,33 @@ fn repository(params: Params<'_>, hosts: &KnownHosts) -> Result<Option<RepoId>, 
     RepoId::parse_with(address, hosts).map(Some).map_err(refuse)
 }
 
-fn provider(params: Params<'_>) -> Result<Option<Box<str>>, ParamsError> {
+fn provider(params: Params<'_>) -> Result<Option<&'static dyn Provider>, ParamsError> {
     const NAME: &str = "provider";
-    let Some(provider) = params.text(NAME)? else { return Ok(None) };
-    if !is_dns_label(provider) {
-        return Err(params.wrong_value(
-            NAME,
-            provider,
-            "the name of a provider such as `github` is expected",
-        ));
-    }
-    Ok(Some(provider.into()))
+    let Some(name) = params.text(NAME)? else { return Ok(None) };
+    let known = || {
+        let names: Vec<_> =
+            trigger_providers::ALL.iter().map(|provider| format!("`{}`", provider.name())).collect();
+        format!("one of {} is expected", names.join(", "))
+    };
+    let provider = trigger_providers::by_name(name);
+    provider.map(Some).ok_or_else(|| params.wrong_value(NAME, name, known()))
 }
 
-fn secret(params: Params<'_>, namespace: &str) -> Result<Option<GitSecret>, ParamsError> {
-    const ENTRY: &str = "secretKey";
+fn secret(params: Params<'_>, namespace: &str) -> Result<Option<KeyRef>, ParamsError> {
+    const KEY: &str = "secretKey";
     let Some(fields) = params.object("secretRef", "secretRef.")? else { return Ok(None) };
     let name = fields.text("secretName")?.unwrap_or_default();
     if !is_dns_subdomain(name) {
         let (name, secret) = ("secretRef.secretName".to_owned(), quoted(name));
         return Err(ParamsError::SecretName { name, secret });
     }
-    let entry = fields.text(ENTRY)?.filter(|entry| !entry.is_empty());
-    if let Some(entry) = entry.filter(|entry| !is_secret_entry(entry)) {
+    let entry = fields.text(KEY)?.filter(|entry| !entry.is_empty()).unwrap_or(ENTRY);
+    if !is_secret_entry(entry) {
         let expected =
             format!("at most {LONGEST_SECRET_ENTRY} letters, digits, `-`, `_` and `.` are expected");
-        return Err(fields.wrong_value(ENTRY, entry, expected));
+        return Err(fields.wrong_value(KEY, entry, expected));
     }
-    Ok(Some(GitSecret { secret: ObjectKey::new(namespace, name), entry: entry.map(Into::into) }))
+    Ok(Some(KeyRef::new(ObjectKey::new(namespace, name), entry)))
 }
 
 fn events(params: Params<'_>) -> Result<Option<Box<[GitEventName]>>, ParamsError> {
@@ -149,7 +143,7 @@ fn events(params: Params<'_>) -> Result<Option<Box<[GitEventName]>>, ParamsError
 }
 
 /// A list that restricts something. An empty one would let nothing pass, which is a mistake.
-fn entries(params: Params<'_>, name: &str) -> Result<Option<Box<[Box<str>]>>, ParamsError> {
+fn entries(params: Params<'_>, name: &str) -> Result<List, ParamsError> {
     let Some(entries) = params.texts(name)? else { return Ok(None) };
     if entries.is_empty() {
         return Err(params.wrong_value(name, "[]", "list at least one entry, or remove the parameter"));
@@ -160,11 +154,8 @@ fn entries(params: Params<'_>, name: &str) -> Result<Option<Box<[Box<str>]>>, Pa
     Ok(Some(entries))
 }
 
-fn forks(params: Params<'_>) -> Result<GitForks, ParamsError> {
+fn forks(params: Params<'_>) -> Result<ForkPolicy, ParamsError> {
     const NAME: &str = "forks";
-    match params.text(NAME)? {
-        None | Some("deny") => Ok(GitForks::Deny),
-        Some("allow") => Ok(GitForks::Allow),
-        Some(other) => Err(params.wrong_value(NAME, other, "`allow` or `deny` is expected")),
-    }
+    let Some(text) = params.text(NAME)? else { return Ok(ForkPolicy::default()) };
+    ForkPolicy::parse(text).ok_or_else(|| params.wrong_value(NAME, text, "`allow` or `deny` is expected"))
 }

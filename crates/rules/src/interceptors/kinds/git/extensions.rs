@@ -18,7 +18,7 @@ const IMAGE_TAG_DIGITS: usize = 7;
 ///
 /// The keys of the webhooks extension follow its rules. The branch is the part behind the last slash. The image is called
 /// by the tag, or by the first seven digits of the commit.
-pub fn extensions(event: &GitEvent) -> Map<String, Value> {
+pub(super) fn extensions(event: &GitEvent) -> Map<String, Value> {
     let fields = Fields::of(event);
     let commit = event.commit().map_or("", |commit| commit.as_str());
     let short = event.commit().map_or("", |commit| commit.short());
@@ -71,18 +71,22 @@ struct Fields<'a> {
     base: &'a str,
     head: &'a str,
     fork: bool,
+    /// The repository that holds the commit.
     head_repository: Option<&'a RepoId>,
 }
 
 impl<'a> Fields<'a> {
     fn of(event: &'a GitEvent) -> Self {
+        let head_repository = event.repository.names.first();
         match &event.kind {
             GitEventKind::Push { branch, .. } | GitEventKind::BranchDeleted { branch } => {
-                Self::of_branch(branch)
+                Self { head_repository, ..Self::of_branch(branch) }
             }
-            GitEventKind::Tag { tag, .. } | GitEventKind::TagDeleted { tag } => Self::of_tag(tag),
-            GitEventKind::PullRequest(pull_request) => Self::of_pull_request(pull_request, event),
-            _ => Self::default(),
+            GitEventKind::Tag { tag, .. } | GitEventKind::TagDeleted { tag } => {
+                Self { head_repository, ..Self::of_tag(tag) }
+            }
+            GitEventKind::PullRequest(pull_request) => Self::of_pull_request(pull_request, head_repository),
+            _ => Self { head_repository, ..Self::default() },
         }
     }
 
@@ -96,10 +100,10 @@ impl<'a> Fields<'a> {
         Self { full_ref: format!("refs/tags/{tag}"), tag, ..Self::default() }
     }
 
-    fn of_pull_request(pull_request: &'a PullRequest, event: &'a GitEvent) -> Self {
+    fn of_pull_request(pull_request: &'a PullRequest, base_repository: Option<&'a RepoId>) -> Self {
         let PullRequest { number, action, base, head, origin, .. } = pull_request;
         let head_repository = match origin {
-            Origin::SameRepository => event.repository.names.first(),
+            Origin::SameRepository => base_repository,
             Origin::Fork(fork) => fork.as_ref(),
         };
         Self {

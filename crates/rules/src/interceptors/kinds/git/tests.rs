@@ -1,14 +1,16 @@
 use serde_json::{Map, Value, json};
 use trigger_core::{
-    Branch, ChangedFiles, Commit, CommitRef, GitEvent, GitEventKind, KnownHosts, Origin, PullRequest,
-    PullRequestAction, RepoId, Repository, Tag,
+    Branch, ChangedFiles, Commit, CommitRef, GitEventKind, Origin, PullRequest, PullRequestAction,
+    Repository, Tag,
 };
 
+use super::extensions::extensions;
 use super::*;
+use crate::triggers::git::ForkPolicy;
 
 fn read(params: &Value) -> Result<GitParams, String> {
     let fields: Map<_, _> = params.as_object().cloned().unwrap();
-    GitParams::read(&fields, "team-a", &KnownHosts::NONE).map_err(|error| error.to_string())
+    GitParams::read(Params::new(&fields), "team-a").map_err(|error| error.to_string())
 }
 
 #[test]
@@ -28,19 +30,42 @@ fn all_parameters_are_read() {
         "unknown": 1,
     }))
     .unwrap();
-    assert_eq!(params.repository.unwrap().path(), "acme/web");
-    assert_eq!(params.provider.as_deref(), Some("github"));
-    let secret = params.secret.unwrap();
-    assert_eq!((secret.secret.to_string(), secret.entry), ("team-a/hook".to_owned(), None));
-    assert_eq!(params.events.as_deref(), Some([GitEventName::Push, GitEventName::PullRequest].as_slice()));
-    let lists =
-        [params.branches, params.tags, params.paths, params.paths_ignore, params.labels, params.actions];
-    let lengths = lists.map(|list| list.map(|list| list.len()));
+    assert_eq!(params.repository.as_ref().map(RepoId::path), Some("acme/web"));
+    assert_eq!(params.provider.map(Provider::name), Some("github"));
+    let key = params.secret.as_ref().unwrap();
+    assert_eq!((key.secret.to_string().as_str(), &*key.entry), ("team-a/hook", "secretToken"));
+    let lists = [
+        &params.branches,
+        &params.tags,
+        &params.paths,
+        &params.paths_ignore,
+        &params.labels,
+        &params.actions,
+    ];
+    let lengths = lists.map(|list| list.as_ref().map(|list| list.len()));
     assert_eq!(lengths, [Some(2), Some(1), Some(1), Some(1), Some(1), Some(1)]);
-    assert_eq!(params.forks, GitForks::Allow);
-    assert_eq!(read(&json!({})), Ok(GitParams::default()));
+    assert_eq!(params.forks, ForkPolicy::Allow);
+    let none = read(&json!({})).unwrap();
+    assert!(none.repository.is_none() && none.provider.is_none() && none.secret.is_none());
     let entry = read(&json!({"secretRef": {"secretName": "hook", "secretKey": "token"}})).unwrap().secret;
-    assert_eq!(entry.unwrap().entry.as_deref(), Some("token"));
+    assert_eq!(&*entry.unwrap().entry, "token");
+}
+
+#[test]
+fn events_that_change_code_pass_unless_others_are_named() {
+    use GitEventName::{PullRequest, Push, Tag};
+    for (params, expected) in [
+        (json!({}), vec![Push, PullRequest]),
+        (json!({"tags": ["v*"]}), vec![Push, Tag, PullRequest]),
+        (json!({"events": ["Push"]}), vec![Push]),
+        (json!({"events": ["Push"], "tags": ["v*"]}), vec![Push, Tag]),
+        (json!({"events": ["Tag"]}), vec![Tag]),
+        (json!({"events": ["PullRequest"], "tags": ["v*"]}), vec![PullRequest]),
+    ] {
+        let read = read(&params).unwrap();
+        let taken = [Push, Tag, PullRequest].into_iter().filter(|event| read.takes(*event));
+        assert_eq!(taken.collect::<Vec<_>>(), expected, "{params}");
+    }
 }
 
 #[test]
@@ -49,7 +74,7 @@ fn a_wrong_parameter_is_named_with_its_remedy() {
         (json!({"repository": 1}), "the parameter `repository` has the wrong type: a string is expected"),
         (
             json!({"provider": "Git Hub"}),
-            "the parameter `provider` is `Git Hub`: the name of a provider such as `github` is expected",
+            "the parameter `provider` is `Git Hub`: one of `github`, PROVIDERS is expected",
         ),
         (
             json!({"secretRef": {}}),
@@ -73,12 +98,14 @@ fn a_wrong_parameter_is_named_with_its_remedy() {
         (json!({"forks": "some"}), "the parameter `forks` is `some`: `allow` or `deny` is expected"),
         (json!({"forks": true}), "the parameter `forks` has the wrong type: a string is expected"),
     ] {
-        assert_eq!(read(&params), Err(expected.to_owned()), "{params}");
+        let others = trigger_providers::ALL.iter().skip(1).map(|provider| format!("`{}`", provider.name()));
+        let expected = expected.replace("PROVIDERS", &others.collect::<Vec<_>>().join(", "));
+        assert_eq!(read(&params).err(), Some(expected), "{params}");
     }
     let long = json!({"secretRef": {"secretName": "hook", "secretKey": "k".repeat(254)}});
-    let error = read(&long).unwrap_err();
+    let error = read(&long).err().unwrap();
     assert!(error.starts_with("the parameter `secretRef.secretKey` is `kkk") && error.len() < 300, "{error}");
-    let error = read(&json!({"repository": "not an address"})).unwrap_err();
+    let error = read(&json!({"repository": "not an address"})).err().unwrap();
     assert!(error.starts_with("the parameter `repository` is `not an address`: "), "{error}");
 }
 
@@ -118,7 +145,7 @@ fn events_are_described_in_the_same_words() {
     for (kind, fields, branch, image_tag) in [
         (
             GitEventKind::Push { branch: branch("feature/login"), commit: commit() },
-            json!({"event": "Push", "ref": "refs/heads/feature/login", "branch": "feature/login", "tag": "", "number": ""}),
+            json!({"event": "Push", "ref": "refs/heads/feature/login", "branch": "feature/login", "tag": "", "number": "", "headRepository": acme}),
             "login",
             "0123456",
         ),
