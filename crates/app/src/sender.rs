@@ -16,6 +16,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The response of a hook.
 pub(crate) struct HookResponse {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
@@ -36,8 +37,8 @@ pub(crate) async fn post(
             "cannot reach {url}: start `shipwright-trigger serve` or `dev`, or set another address with --url"
         )
     })?;
-    let status = response.status();
-    Ok(HookResponse { status, body: response.text().await.context("the response was incomplete")? })
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok(HookResponse { status, headers, body: response.text().await.context("the response was incomplete")? })
 }
 
 /// An HTTP client for `url`. Loopback addresses are reached without the proxy of the environment.

@@ -1,13 +1,14 @@
 //! `shipwright-trigger dev`: the whole program on one machine, and a demo of its work.
 //!
 //! `playground` is the dev cluster, the `registry` and the program on them. `rehearsal` drives the demo:
-//! `webhooks`, `pipelines` and `images` are its steps, `outcome` follows each delivery to its end. `story`,
+//! `webhooks`, `pipelines`, `listeners` and `images` are its steps, `outcome` follows each delivery to its end. `story`,
 //! `invitation` and `live` only print. `known_folder` is where other terminals find the demo.
 
 mod followed_images;
 mod images;
 mod invitation;
 mod known_folder;
+mod listeners;
 mod live;
 mod objects;
 mod outcome;

@@ -20,6 +20,10 @@ pub(super) fn pipeline_runs() -> Gvr {
     Gvr::new("tekton.dev", "v1", "pipelineruns")
 }
 
+pub(super) fn event_listeners() -> Gvr {
+    Gvr::new("triggers.tekton.dev", "v1beta1", "eventlisteners")
+}
+
 pub(super) fn custom_runs() -> Gvr {
     Gvr::new("tekton.dev", "v1beta1", "customruns")
 }

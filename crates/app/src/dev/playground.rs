@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use trigger_cluster::connect;
 use trigger_core::{DeliveryId, Digest, ImageRef, ObjectKey};
 use trigger_devcluster::{DevCluster, Gvr, User};
+use trigger_dispatch::ListenerRequest;
 use trigger_images::IMAGES;
 use trigger_journal::{Address, Query, Record, State};
 use trigger_providers::Provider;
@@ -135,6 +136,11 @@ impl Playground {
     /// The URL for the webhooks of a provider.
     pub(super) fn hook_url(&self, provider: &'static dyn Provider) -> String {
         format!("http://{}{}", self.program.hooks, HookPath::default_of(provider).path)
+    }
+
+    /// The URL of an EventListener.
+    pub(super) fn listener_url(&self, listener: &ObjectKey) -> String {
+        format!("http://{}{}", self.program.hooks, ListenerRequest::path_of(listener))
     }
 
     /// The URL of the admin port.

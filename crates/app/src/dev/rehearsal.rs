@@ -4,6 +4,7 @@ use trigger_providers::ALL;
 use super::images::ImageDemo;
 use super::invitation::{self, Invitation, WebhookExample};
 use super::known_folder::ENVIRONMENT;
+use super::listeners::ListenerDemo;
 use super::objects::{builds, key, text};
 use super::pipelines::PipelineDemo;
 use super::playground::Playground;
@@ -15,6 +16,7 @@ use crate::options::default_provider;
 pub(crate) struct Rehearsal {
     webhooks: Vec<WebhookDemo>,
     pipelines: Vec<PipelineDemo>,
+    listener: Option<ListenerDemo>,
     images: Option<ImageDemo>,
 }
 
@@ -24,6 +26,7 @@ impl Rehearsal {
         Ok(Self {
             webhooks: WebhookDemo::find(playground).await?,
             pipelines: PipelineDemo::find(playground).await?,
+            listener: ListenerDemo::find(playground).await?,
             images: ImageDemo::find(playground).await?,
         })
     }
@@ -44,6 +47,9 @@ impl Rehearsal {
         }
         for pipeline in &self.pipelines {
             succeeded &= pipeline.run(story, playground).await?;
+        }
+        if let Some(listener) = &self.listener {
+            succeeded &= listener.run(story, playground).await?;
         }
         if let Some(images) = &self.images {
             succeeded &= images.run(story, playground).await?;

@@ -102,8 +102,7 @@ impl Story {
     /// Prints the response to a webhook.
     pub(super) fn response(&self, status: StatusCode, body: &str) {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let coloured =
-            if status.is_success() { status.green().to_string() } else { status.red().to_string() };
+        let coloured = coloured(status);
         let delivery = body["delivery"].as_str().filter(|_| self.verbose);
         let delivery = delivery.map(|id| format!(" (delivery {id})")).unwrap_or_default();
         entry("response", &format!("{coloured}: {}{delivery}", text(&body["message"])));
@@ -217,6 +216,13 @@ impl Story {
     }
 }
 
+/// Prints the response of an EventListener.
+pub(super) fn listener_response(status: StatusCode, body: &str) {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let (coloured, id) = (coloured(status), text(&body["eventID"]));
+    entry("response", &format!("{coloured}: the delivery is kept as the event {id}"));
+}
+
 /// Prints a finished run of Tekton and the controller that carried it out. False if it failed.
 pub(super) fn tekton_run(kind: &str, run: &ObjectKey, object: &Value, controller: &str) -> bool {
     let (succeeded, reason, message) = ending(object);
@@ -266,6 +272,10 @@ pub(super) async fn while_waiting<T>(description: &str, work: impl Future<Output
         () = &mut announce => anstream::eprintln!("  … {description}"),
     }
     work.await
+}
+
+fn coloured(status: StatusCode) -> String {
+    if status.is_success() { status.green().to_string() } else { status.red().to_string() }
 }
 
 /// Whether a run succeeded, its coloured reason, and its message.

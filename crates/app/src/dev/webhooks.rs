@@ -28,7 +28,7 @@ pub(super) struct WebhookDemo {
 
 /// The key that a webhook is signed with, and where it is stored.
 pub(super) struct SigningKey {
-    secret: ObjectKey,
+    pub(super) secret: ObjectKey,
     pub(super) value: Vec<u8>,
 }
 
