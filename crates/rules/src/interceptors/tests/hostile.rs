@@ -44,6 +44,11 @@ fn value() -> impl Strategy<Value = Value> {
             "number",
             "repository",
             "full_name",
+            "provider",
+            "events",
+            "branches",
+            "paths",
+            "forks",
             "commits",
             "added",
             "modified",
@@ -68,7 +73,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn interceptor() -> impl Strategy<Value = Value> {
-    let name = prop::sample::select(vec!["github", "gitlab", "bitbucket", "slack", "cel"]);
+    let name = prop::sample::select(vec!["github", "gitlab", "bitbucket", "slack", "cel", "git"]);
     let header = prop::collection::vec(value(), 0..2);
     prop_oneof![
         4 => (name, value()).prop_map(|(name, params)| json!({"ref": {"name": name}, "params": params})),
