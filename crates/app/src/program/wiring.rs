@@ -310,7 +310,7 @@ impl Shared<'_> {
         let metrics = server_metrics(&mut registry);
         let mut unprefixed = process_metrics::registry();
         metrics.register_sink(&mut unprefixed);
-        let (ingest, rejections) = Ingest::new(
+        let (mut ingest, rejections) = Ingest::new(
             options.ingest_settings(),
             IngestParts {
                 inventory: Arc::clone(self.inventory),
@@ -323,10 +323,10 @@ impl Shared<'_> {
             },
         );
         let notifier: Arc<dyn ImageNotifier> = Arc::new(images.clone());
-        options.add_routes(&ingest, &notifier)?;
         if listeners.is_some() {
             ingest.add_listeners(Arc::clone(self.listener_inventory), self.gate.clone(), cloud_events);
         }
+        options.add_routes(&ingest, &notifier)?;
         let hook_routes = ingest.router();
         // Ends by itself after the listener, when the last rejections are written.
         shutdown.background.spawn("rejections", rejections.run());

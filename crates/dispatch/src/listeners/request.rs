@@ -54,6 +54,13 @@ impl ListenerRequest {
         }
     }
 
+    /// The id of the request as a delivery to the Triggers of one namespace, of a webhook of a provider that has the id
+    /// `webhook`: the webhook is the same delivery for them when it is sent again.
+    pub fn id_of_webhook(webhook: &DeliveryId, listener: &ObjectKey) -> DeliveryId {
+        let namespace = listener.namespace.as_bytes();
+        DeliveryId::derive(&[b"webhook for triggers", webhook.as_str().as_bytes(), namespace])
+    }
+
     /// The event as interceptors see it, under the id of its delivery.
     pub(super) fn state(&self, id: &DeliveryId) -> State {
         let (headers, url) = (Arc::new(self.headers.clone()), self.url.as_str().into());

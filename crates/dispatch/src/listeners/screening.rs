@@ -48,6 +48,8 @@ pub enum Screened {
     Unavailable {
         /// The Secrets that were tried, each with the result.
         tried: Vec<TriedKey>,
+        /// The request, to be kept where something else vouches for its sender: the Secret is asked later.
+        unverified: Box<AcceptedRequest>,
     },
     /// It is to be kept.
     Accepted(Box<AcceptedRequest>),
@@ -99,17 +101,14 @@ pub async fn screen(
     }
     let is_verified = screening.is_verified();
     let Screening { tried, presented, .. } = screening;
-    if !is_verified && door.is_closed && !door.is_open {
-        let is_unavailable = tried.iter().any(|(_, answer)| answer.is_err());
-        return if is_unavailable {
-            Screened::Unavailable { tried }
-        } else {
-            Screened::Unauthenticated { tried }
-        };
+    let is_refused = !is_verified && door.is_closed && !door.is_open;
+    if is_refused && tried.iter().all(|(_, answer)| answer.is_ok()) {
+        return Screened::Unauthenticated { tried };
     }
     let decided = ListenerDecisions::of_skipped(listener, &decided).map(ListenerDecisions::into_inline);
     let delivery = request.into_delivery(id, &presented);
-    Screened::Accepted(Box::new(AcceptedRequest { delivery, facts, decided, is_open: !is_verified }))
+    let request = Box::new(AcceptedRequest { delivery, facts, decided, is_open: !is_verified });
+    if is_refused { Screened::Unavailable { tried, unverified: request } } else { Screened::Accepted(request) }
 }
 
 struct Screening<'a> {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use trigger_core::json_size;
+use trigger_core::{RepoId, json_size};
 use trigger_expr::cel::DemandedText;
 
 use super::answer::Answers;
@@ -68,6 +68,11 @@ impl Chain {
     /// up.
     pub fn most_asks(&self) -> usize {
         self.links.iter().map(|link| link.interceptor.most_asks()).sum()
+    }
+
+    /// The repository whose webhooks alone can pass its first interceptor, if that takes webhooks of a Git provider.
+    pub(crate) fn repository(&self) -> Option<&RepoId> {
+        self.links.first()?.interceptor.repository()
     }
 
     /// Parameters of its interceptors that are valid, and are likely mistakes.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde_json::{Map, Value};
+use trigger_core::RepoId;
 use trigger_expr::Headers;
 use trigger_expr::cel::{DemandedText, Operand};
 
@@ -69,6 +70,11 @@ pub(super) trait Interceptor: fmt::Debug + Send + Sync {
     /// Whether it is outside this process. It sees every event that reaches it, and could change the body.
     fn is_outside(&self) -> bool {
         false
+    }
+
+    /// The repository whose webhooks alone can pass, if it takes webhooks of a Git provider.
+    fn repository(&self) -> Option<&RepoId> {
+        None
     }
 
     /// Parameters that are valid, and are likely mistakes.

@@ -15,6 +15,9 @@
 //! - `answer`: what senders are told. `sender`: which of their headers name a delivery, and which must not be stored.
 //! - [`ListenerStatus`]: what the status of an EventListener says.
 //!
+//! A Trigger whose first interceptor is `git`, with a repository and a Secret, also takes the webhooks that providers send
+//! to their own paths: those of a namespace stand in a listener called [`PROVIDER_HOOKS`].
+//!
 //! A listener may select Triggers of other namespaces. Tekton leaves it to the rights of the listener's service account
 //! whether it can. Here the caller must ask for these rights before it runs a trigger whose namespace is not that of its
 //! listener.
@@ -55,15 +58,15 @@ mod writer;
 
 pub use self::answer::{Answer, Answering, Arrival, Examined};
 pub use self::decide::{
-    Choice, GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, ListenerDeciding, RunId, TriggerDecision,
-    TriggerOutcome,
+    Choice, GroupDecision, GroupOutcome, ListenerAnswers, ListenerDecided, ListenerDeciding, RunId,
+    TriggerDecision, TriggerOutcome,
 };
 pub use self::error::{ListenerError, ObjectErrors};
 pub use self::gaps::ListenerGaps;
 pub use self::inventory::ListenerInventory;
 pub use self::lifecycle::{CloudEvent, Lifecycle, Moment, cloud_event_address};
 pub use self::listener::{Listener, ListenerGroup};
-pub use self::listener_set::ListenerSet;
+pub use self::listener_set::{ListenerSet, PROVIDER_HOOKS};
 pub use self::object::ListenerObject;
 pub use self::sender::{credential_headers, event_name, sender_id};
 pub use self::status::{ListenerStatus, listener_path};

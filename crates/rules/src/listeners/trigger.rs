@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use trigger_api::triggers::{TriggerTemplateSpec, VERSION};
-use trigger_core::ObjectKey;
+use trigger_api::triggers::{Kind, TriggerTemplateSpec, VERSION};
+use trigger_core::{ObjectKey, RepoId};
 use trigger_expr::EventInput;
 use trigger_expr::params::{Bindings, ParamSpec, ParamsError, Resolved};
 use trigger_targets::Subject;
 
 use super::ListenerObject;
 use super::demand::Demand;
-use crate::interceptors::Chain;
+use crate::interceptors::{Authentication, Chain};
 use crate::rule_error::RuleError;
 
 /// A trigger that can be run: an entry of a listener, or a Trigger.
@@ -70,6 +70,14 @@ impl ListenerTrigger {
     /// The object that holds it, for Kubernetes Events and as the owner of its objects' names.
     pub fn subject(&self) -> Subject {
         Subject { resource: self.object.resource(), version: VERSION.into(), uid: self.uid.to_string() }
+    }
+
+    /// The repository whose webhooks it takes where providers send them: a Trigger does if its first interceptor is `git`
+    /// and names the repository and the Secret of its senders.
+    pub(super) fn hook_repository(&self) -> Option<&RepoId> {
+        let chain = self.chain.as_ref().ok().filter(|_| self.object.kind == Kind::Trigger)?;
+        let is_guarded = matches!(chain.authentication(), Authentication::Secret(_));
+        chain.repository().filter(|_| is_guarded)
     }
 
     /// The errors that keep it from running, and those in its annotations.

@@ -57,7 +57,7 @@ pub(crate) use self::response::HookResponse;
 use self::response::MessageKind;
 pub(crate) use self::routes::LARGEST_NOTIFICATION;
 pub use self::routes::RegistryHook;
-use self::routes::{ListenerRoute, ProviderRoute, RegistryRoute, RegistryShared};
+use self::routes::{HookTriggers, ListenerRoute, ProviderRoute, RegistryRoute, RegistryShared};
 pub(crate) use self::table::MAX_LISTED;
 pub use self::table::RouteTable;
 pub(crate) use self::verification::{MOST_WAITING, READ_WITHIN};
@@ -128,6 +128,7 @@ pub struct Ingest {
     parts: Arc<IngestParts>,
     pipeline: Arc<Pipeline>,
     routes: RouteTable,
+    hook_triggers: Option<Arc<HookTriggers>>,
 }
 
 impl Ingest {
@@ -147,6 +148,7 @@ impl Ingest {
             parts: Arc::new(parts),
             pipeline: Arc::new(pipeline),
             routes: RouteTable::default(),
+            hook_triggers: None,
         };
         (ingest, writer)
     }
@@ -159,7 +161,8 @@ impl Ingest {
     /// Accepts the webhooks of a provider under `path`. A provider that has several paths knows its deliveries by the
     /// first: a delivery that was captured on one path is known on the others.
     pub fn add_provider(&self, path: &str, first_path: &str, provider: &'static dyn Provider) {
-        let route = ProviderRoute::new(path, first_path, provider, self.settings, Arc::clone(&self.parts));
+        let (triggers, parts) = (self.hook_triggers.clone(), Arc::clone(&self.parts));
+        let route = ProviderRoute::new(path, first_path, provider, triggers, self.settings, parts);
         self.routes.insert(path, Arc::new(route));
     }
 
@@ -178,15 +181,17 @@ impl Ingest {
         }
     }
 
-    /// Accepts requests to the listeners of `inventory`, under their paths and under the names of their Services. `gate` is
-    /// the right to accept what their own interceptors verify. `cloud_events` tells receivers of what is settled or refused
+    /// Accepts requests to the listeners of `inventory`, under their paths and under the names of their Services; and, on
+    /// the paths of providers that are added later, webhooks for its Triggers with the interceptor `git`. `gate` is the
+    /// right to accept what their own interceptors verify. `cloud_events` tells receivers of what is settled or refused
     /// here.
     pub fn add_listeners(
-        &self,
+        &mut self,
         inventory: Arc<ListenerInventory>,
         gate: ListenerGate,
         cloud_events: CloudEvents,
     ) {
+        self.hook_triggers = Some(Arc::new(HookTriggers::new(Arc::clone(&inventory), gate.clone())));
         let route = ListenerRoute::new(inventory, gate, cloud_events, self.settings, Arc::clone(&self.parts));
         self.routes.insert(ListenerRoute::PATHS, Arc::new(route));
     }

@@ -1,6 +1,7 @@
 //! The state behind the snapshots of listeners.
 
 mod compiling;
+mod hooks;
 mod placing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -41,6 +42,10 @@ pub(super) struct Writer {
     reach: HashMap<Arc<str>, BTreeSet<ObjectKey>>,
     /// The listeners that could select Triggers of any namespace.
     reach_all: BTreeSet<ObjectKey>,
+    /// The Triggers of each namespace that take webhooks of providers without a listener.
+    hooks: HashMap<Arc<str>, Listener>,
+    /// The namespaces of which these are others than those in the snapshot.
+    changed_hooks: BTreeSet<Arc<str>>,
     /// How many Triggers the listeners of a namespace hold.
     held: HashMap<Arc<str>, usize>,
     /// The namespaces whose listeners hold fewer Triggers than before.
@@ -104,6 +109,8 @@ impl Writer {
             && reach.is_empty()
             && reach_all.is_empty()
             && held.is_empty()
+            && self.hooks.is_empty()
+            && self.snapshot.hook_triggers.is_empty()
             && self.unreadable.is_empty()
     }
 
@@ -153,6 +160,7 @@ impl Writer {
     /// Brings the snapshot up to date, and returns the objects whose errors changed.
     pub(super) fn publish(&mut self) -> Vec<ObjectErrors> {
         self.refill();
+        self.publish_hooks();
         for key in std::mem::take(&mut self.changed) {
             self.touched.insert(ListenerObject { kind: Kind::EventListener, key: key.clone() });
             match self.listeners.get(&key) {
@@ -225,6 +233,7 @@ impl Writer {
                 let chain = earlier.map(|earlier| earlier.chain.clone());
                 let compiled = self.compile_trigger(key, &trigger, variant.as_ref(), chain);
                 self.triggers.insert(id, compiled);
+                self.place_hook(key);
                 self.touched.insert(ListenerObject { kind: Kind::Trigger, key: key.clone() });
                 for listener in self.holders.get(key).cloned().unwrap_or_default() {
                     self.place(&listener, key);

@@ -126,6 +126,7 @@ impl Writer {
             let compiled = self.compile_trigger(key, &trigger, None, None);
             self.triggers.insert((key.clone(), None), compiled);
         }
+        self.place_hook(key);
         let mut listeners = self.holders.get(key).cloned().unwrap_or_default();
         listeners.extend(self.reach.get(&key.namespace).into_iter().flatten().cloned());
         listeners.extend(self.reach_all.iter().cloned());

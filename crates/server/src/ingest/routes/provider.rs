@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 use trigger_core::{
-    Arrival, CredentialError, Credentials, Delivery, DeliveryId, Events, ObjectKey, Verified,
+    Arrival, CredentialError, Credentials, Delivery, DeliveryId, Events, ObjectKey, RepoId, Verified,
 };
 use trigger_dispatch::{Absent, DecisionCounts, InlineDecision, Stored, store_arrival};
 use trigger_journal::{AppendOutcome, Decided};
@@ -14,6 +14,7 @@ use trigger_providers::{PayloadError, Provider, Selector};
 use trigger_rules::WebhookCandidates;
 use trigger_runtime::SecretError;
 
+use super::hook_triggers::{Concerned, HookDelivery, HookScreening, HookTriggers};
 use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
@@ -39,8 +40,21 @@ pub(crate) struct ProviderRoute {
     /// The first of the provider's paths, which ids of deliveries name: a delivery that was captured on one path is known
     /// on the others.
     first_path: Arc<str>,
+    /// The Triggers that take webhooks too, unless listeners are off.
+    triggers: Option<Arc<HookTriggers>>,
     settings: IngestSettings,
     parts: Arc<IngestParts>,
+}
+
+/// A webhook that a key has verified.
+pub(crate) struct VerifiedWebhook {
+    /// For rules of Builds; absent if no key of theirs verifies it.
+    arrival: Option<Arrival>,
+    /// For Triggers.
+    hooks: Vec<HookDelivery>,
+    /// Why a Build that could take it does not, for now. Once it is stored for Triggers, the sender is asked to send it
+    /// again: for those it is known then.
+    later: Option<UnavailableReason>,
 }
 
 /// What a delivery is about, before it is verified.
@@ -52,20 +66,69 @@ pub(crate) struct About {
     /// The repository, as failures are counted for it.
     repository: String,
     candidates: WebhookCandidates,
+    triggers: Concerned,
     /// The events. An error is the sender's; it is not sent before the sender is verified.
     events: Result<Events, PayloadError>,
 }
 
 impl ProviderRoute {
-    /// The deliveries of `provider` under `path`.
+    /// The deliveries of `provider` under `path`, for the rules of Builds and for `triggers`.
     pub(crate) fn new(
         path: &str,
         first_path: &str,
         provider: &'static dyn Provider,
+        triggers: Option<Arc<HookTriggers>>,
         settings: IngestSettings,
         parts: Arc<IngestParts>,
     ) -> Self {
-        Self { provider, path: path.into(), first_path: first_path.into(), settings, parts }
+        Self { provider, path: path.into(), first_path: first_path.into(), triggers, settings, parts }
+    }
+
+    /// The Triggers that a webhook concerns.
+    fn concerned(&self, names: &[RepoId]) -> Result<Concerned, HookResponse> {
+        let Some(triggers) = &self.triggers else { return Ok(Concerned::new()) };
+        triggers.concerned(names).ok_or(HookResponse::Unavailable(UnavailableReason::NotReady))
+    }
+
+    /// Asks the keys of Builds.
+    async fn verify(
+        &self,
+        about: &About,
+        delivery: Delivery,
+        credentials: Credentials,
+        inbound: &Inbound<'_>,
+    ) -> Result<Arrival, Denied> {
+        let candidates = &about.candidates;
+        let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.keys.len());
+        let entries = self.provider.secret_entries();
+        let (unsigned, secrets) = (self.settings.allow_unsigned, self.parts.secrets.as_ref());
+        let coverage = inbound.rules.coverage();
+        let scope = KeyScope { candidates, unseen: &coverage.unseen };
+        let verified = verify(delivery, credentials, scope, &entries, unsigned, secrets);
+        verified.instrument(span).await.map_err(|unverified| match unverified {
+            Unverified::Unavailable(tried) => {
+                Denied::Unavailable { reason: UnavailableReason::NoSecret, tried }
+            }
+            // A Build that is not known may have its key.
+            Unverified::NotVerified { tried, .. } if !coverage.is_complete() => Denied::NotVerified {
+                response: BUILDS_UNKNOWN,
+                reason: format!("no key of a known Build verifies it, and {NOT_EVERY_BUILD}"),
+                tried,
+            },
+            Unverified::NotVerified { delivery, tried } => not_verified(&delivery, tried),
+        })
+    }
+
+    /// Asks the keys of Triggers.
+    async fn screen(
+        &self,
+        about: &About,
+        id: &DeliveryId,
+        inbound: &Inbound<'_>,
+    ) -> Result<HookScreening, Denied> {
+        let Some(triggers) = &self.triggers else { return Ok(HookScreening::default()) };
+        let screened = triggers.screen(&about.triggers, id, inbound, &self.path, &self.parts).await;
+        screened.map_err(|reason| Denied::Unavailable { reason, tried: Vec::new() })
     }
 
     fn delivery(&self, about: &About, inbound: &Inbound<'_>) -> Delivery {
@@ -102,7 +165,7 @@ impl ProviderRoute {
 impl Route for ProviderRoute {
     type About = About;
     type Credential = Credentials;
-    type Verified = Arrival;
+    type Verified = VerifiedWebhook;
 
     fn source(&self) -> &'static str {
         self.provider.name()
@@ -147,21 +210,23 @@ impl Route for ProviderRoute {
         let repository = repository.to_string();
         context.repository = Some(repository.clone());
         let candidates = inbound.rules.webhook_candidates(&selector.names);
-        if candidates.owners == 0 && !inbound.rules.coverage().is_complete() {
+        let triggers = self.concerned(&selector.names)?;
+        let is_unused = candidates.owners == 0 && triggers.is_empty();
+        if is_unused && !inbound.rules.coverage().is_complete() {
             debug!(repository, event = context.event, "no known rule is about this repository");
             let reason = format!("no known Build with rules uses {repository}, and {NOT_EVERY_BUILD}");
             return Err(Rejected::because(BUILDS_UNKNOWN, reason));
         }
-        if candidates.owners == 0 {
+        if is_unused {
             // Every stranger can cause this line as often as it likes.
             debug!(repository, event = context.event, "no rule is about this repository");
-            let reason = format!("no Build with rules uses {repository}");
+            let reason = format!("no Build with rules uses {repository}, and no Trigger takes its webhooks");
             let hook_is_lost = self.provider.disables_hooks();
             let response = if hook_is_lost { HookResponse::Unused } else { HookResponse::NotFound };
             return Err(Rejected::because(response, reason));
         }
         let (event, provider_id) = (context.event.clone(), context.provider_id.clone());
-        Ok(Opened::About(About { event, provider_id, selector, repository, candidates, events }))
+        Ok(Opened::About(About { event, provider_id, selector, repository, candidates, triggers, events }))
     }
 
     fn credential(&self, inbound: &Inbound<'_>) -> Result<Credentials, CredentialError> {
@@ -196,27 +261,28 @@ impl Route for ProviderRoute {
         about: &'a About,
         credentials: Credentials,
         inbound: &'a Inbound<'a>,
-    ) -> BoxFuture<'a, Result<Arrival, Denied>> {
+    ) -> BoxFuture<'a, Result<VerifiedWebhook, Denied>> {
         async move {
-            let candidates = &about.candidates;
-            let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.keys.len());
-            let (delivery, entries) = (self.delivery(about, inbound), self.provider.secret_entries());
-            let (unsigned, secrets) = (self.settings.allow_unsigned, self.parts.secrets.as_ref());
-            let coverage = inbound.rules.coverage();
-            let scope = KeyScope { candidates, unseen: &coverage.unseen };
-            let verified = verify(delivery, credentials, scope, &entries, unsigned, secrets);
-            verified.instrument(span).await.map_err(|unverified| match unverified {
-                Unverified::Unavailable(tried) => {
-                    Denied::Unavailable { reason: UnavailableReason::NoSecret, tried }
-                }
-                // A Build that is not known may have its key.
-                Unverified::NotVerified { tried, .. } if !coverage.is_complete() => Denied::NotVerified {
-                    response: BUILDS_UNKNOWN,
-                    reason: format!("no key of a known Build verifies it, and {NOT_EVERY_BUILD}"),
-                    tried,
-                },
-                Unverified::NotVerified { delivery, tried } => not_verified(&delivery, tried),
-            })
+            let delivery = self.delivery(about, inbound);
+            let id = delivery.id.clone();
+            let of_builds = async {
+                let has_rules = about.candidates.owners > 0;
+                if has_rules { Some(self.verify(about, delivery, credentials, inbound).await) } else { None }
+            };
+            let (of_builds, of_triggers) = tokio::join!(of_builds, self.screen(about, &id, inbound));
+            let HookScreening { accepted: mut hooks, waiting, tried } = of_triggers?;
+            let is_complete = inbound.rules.coverage().is_complete();
+            let unknown = (!is_complete).then_some(UnavailableReason::BuildsUnknown);
+            let (arrival, later) = match of_builds {
+                Some(Ok(arrival)) => (Some(arrival), None),
+                Some(Err(denied)) if hooks.is_empty() => return Err(denied.after_trying(tried, &waiting)),
+                None if hooks.is_empty() => return Err(not_verified_by_triggers(&id, tried, &waiting)),
+                Some(Err(Denied::Unavailable { reason, .. })) => (None, Some(reason)),
+                Some(Err(Denied::NotVerified { .. })) | None => (None, unknown),
+            };
+            // Their Secrets are read later: something else vouches for the sender.
+            hooks.extend(waiting);
+            Ok(VerifiedWebhook { arrival, hooks, later })
         }
         .boxed()
     }
@@ -224,12 +290,29 @@ impl Route for ProviderRoute {
     fn accept<'a>(
         &'a self,
         about: About,
-        arrival: Arrival,
+        verified: VerifiedWebhook,
         _inbound: &'a Inbound<'a>,
     ) -> BoxFuture<'a, Result<HookResponse, Rejected>> {
         async move {
             // A delivery that cannot be read must not be stored as if it could.
             let events = about.events.map_err(|error| malformed(&error))?;
+            let VerifiedWebhook { arrival, hooks, later } = verified;
+            let of_triggers = match &self.triggers {
+                Some(triggers) => triggers.store(hooks, &self.settings, &self.parts).await?,
+                None => None,
+            };
+            if let Some(reason) = later {
+                let words = "it is stored for Triggers; a Build that could take it, or its key, is not known now";
+                return Err(Rejected::because(HookResponse::Unavailable(reason), words));
+            }
+            let Some(arrival) = arrival else {
+                return Ok(match of_triggers {
+                    _ if about.selector.is_ping => HookResponse::Ping,
+                    Some((id, AppendOutcome::Settled | AppendOutcome::Failed)) => HookResponse::Duplicate(id),
+                    Some((id, _)) => HookResponse::Accepted(id),
+                    None => HookResponse::Ignored,
+                });
+            };
             let (repository, event) = (about.repository, about.event);
             let received_at = arrival.delivery.value().received_at;
             let inline = self.inline_decision(&events, &arrival.delivery, &about.candidates).await;
@@ -285,6 +368,38 @@ fn not_verified(delivery: &Delivery, tried: Vec<(ObjectKey, KeyCheck)>) -> Denie
         (failure, "the signature or token matches none of the Secrets of Builds for this repository")
     };
     Denied::NotVerified { response: HookResponse::Unauthorized(failure), reason: reason.to_owned(), tried }
+}
+
+/// No Build has rules for the repository, and no key of a Trigger verifies the webhook.
+fn not_verified_by_triggers(
+    id: &DeliveryId,
+    tried: Vec<(ObjectKey, KeyCheck)>,
+    waiting: &[HookDelivery],
+) -> Denied {
+    info!(delivery = %id, "no Secret of a Trigger verifies the delivery");
+    let reason =
+        "the signature or token matches none of the Secrets of Triggers for this repository".to_owned();
+    let response = HookResponse::Unauthorized(AuthFailure::NotVerified);
+    Denied::NotVerified { response, reason, tried: Vec::new() }.after_trying(tried, waiting)
+}
+
+impl Denied {
+    /// Also after these keys of Triggers were tried, of which those of `waiting` could not be read.
+    fn after_trying(self, more: Vec<(ObjectKey, KeyCheck)>, waiting: &[HookDelivery]) -> Self {
+        let with = |mut tried: Vec<_>| {
+            tried.extend(more);
+            tried
+        };
+        match self {
+            Self::Unavailable { reason, tried } => Self::Unavailable { reason, tried: with(tried) },
+            Self::NotVerified { tried, .. } if !waiting.is_empty() => {
+                Self::Unavailable { reason: UnavailableReason::NoSecret, tried: with(tried) }
+            }
+            Self::NotVerified { response, reason, tried } => {
+                Self::NotVerified { response, reason, tried: with(tried) }
+            }
+        }
+    }
 }
 
 fn malformed(error: &PayloadError) -> Rejected {

@@ -137,6 +137,10 @@ impl Interceptor for GitInterceptor {
         usize::from(self.guard.is_some())
     }
 
+    fn repository(&self) -> Option<&RepoId> {
+        self.repository.as_ref()
+    }
+
     fn hints(&self) -> &[RuleError] {
         &self.hints
     }

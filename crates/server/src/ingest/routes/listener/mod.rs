@@ -173,7 +173,7 @@ impl ListenerRoute {
                 }
                 Err(unauthenticated(tried).into())
             }
-            Screened::Unavailable { tried } => {
+            Screened::Unavailable { tried, .. } => {
                 let response = HookResponse::Unavailable(UnavailableReason::NoSecret);
                 let reason = "no key verifies the request, and a Secret cannot be read now";
                 Err(Rejected::because(response, reason).after_trying(checks(tried)).into())
@@ -335,7 +335,7 @@ fn context_of(headers: &Headers) -> RequestContext {
 }
 
 /// The headers as interceptors see them: all but `Host`, as text.
-fn headers_of(sent: &HeaderMap) -> Headers {
+pub(super) fn headers_of(sent: &HeaderMap) -> Headers {
     let mut headers = Headers::new();
     for (name, value) in sent.iter().filter(|(name, _)| *name != header::HOST) {
         headers.append(name.as_str(), go_text(value.as_bytes()).into_owned());
@@ -379,7 +379,7 @@ fn unauthenticated(tried: Vec<TriedKey>) -> Rejected {
 }
 
 /// The Secrets that were tried, each once.
-fn checks(tried: Vec<TriedKey>) -> Vec<(ObjectKey, KeyCheck)> {
+pub(super) fn checks(tried: Vec<TriedKey>) -> Vec<(ObjectKey, KeyCheck)> {
     let mut seen = HashSet::new();
     let once = tried.into_iter().filter(|(secret, _)| seen.insert(secret.clone()));
     let check = |(secret, answer): TriedKey| {
