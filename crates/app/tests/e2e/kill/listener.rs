@@ -1,4 +1,4 @@
-//! A listener whose template makes three objects of each event.
+//! A listener, and a Trigger without one, whose templates make three objects of each event.
 
 use std::collections::HashMap;
 
@@ -16,25 +16,43 @@ const ACCOUNT: &str = "ci";
 /// The objects of one event.
 const OBJECTS: usize = 3;
 
-/// The pushes that the listener in `namespace` gets.
-pub(super) fn source(namespace: &str) -> Source {
+/// The repository whose webhooks the Trigger takes.
+const HOOKED: &str = "acme/hooked";
+
+/// The pushes that the listener in `namespace` and the Trigger get.
+pub(super) fn sources(namespace: &str) -> Vec<Source> {
     let provider: &'static dyn Provider = &GitHub;
-    let listener = Some(format!("/listeners/{namespace}/web"));
-    Source { provider, repository: repository_of(provider, "acme/listened"), listener }
+    let source =
+        |path: &str, listener| Source { provider, repository: repository_of(provider, path), listener };
+    vec![source("acme/listened", Some(format!("/listeners/{namespace}/web"))), source(HOOKED, None)]
 }
 
-/// The listener and its account, beside the Secret `hook`, and the right of the program to act as the account.
+/// The listener, the Trigger and their account, beside the Secret `hook`, and the right of the program to act as the account.
 pub(super) fn objects(namespace: &str) -> Vec<Value> {
     let secret = json!({"secretName": "hook", "secretKey": secret_entry(&GitHub)});
     let note =
         |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": name}});
+    let template = json!({"spec": {"resourcetemplates": [note("first-"), note("second-"), note("third-")]}});
+    let repository = repository_of(&GitHub, HOOKED);
+    let hooked = json!({
+        "apiVersion": "triggers.tekton.dev/v1beta1", "kind": "Trigger", "metadata": {"name": "hooked"},
+        "spec": {
+            "serviceAccountName": ACCOUNT,
+            "interceptors": [{"ref": {"name": "git"}, "params": [
+                {"name": "repository", "value": repository},
+                {"name": "secretRef", "value": secret},
+                {"name": "branches", "value": ["main"]},
+            ]}],
+            "template": template,
+        },
+    });
     let trigger = json!({
         "name": "push",
         "interceptors": [
             {"ref": {"name": "github"}, "params": [{"name": "secretRef", "value": secret}]},
             {"ref": {"name": "cel"}, "params": [{"name": "filter", "value": "body.ref == 'refs/heads/main'"}]},
         ],
-        "template": {"spec": {"resourcetemplates": [note("first-"), note("second-"), note("third-")]}},
+        "template": template,
     });
     let role = |name: &str, rules: Value| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}, "rules": rules});
     let binding = |name: &str, account: &str, of: &str| {
@@ -46,6 +64,7 @@ pub(super) fn objects(namespace: &str) -> Vec<Value> {
     };
     let program = PROGRAM.rsplit(':').next().unwrap();
     vec![
+        hooked,
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}}),
         role(ACCOUNT, json!([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get"]}])),
         binding(ACCOUNT, ACCOUNT, namespace),

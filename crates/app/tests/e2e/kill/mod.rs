@@ -46,7 +46,7 @@ async fn kill_again_and_again(test: &str, journal: String, replicas: usize) {
         dev.apply(object).await;
     }
     let stage = Stage::new(test, &dev, journal, replicas);
-    let load = Load::of(&stage.hooks, &[sources(), vec![listener::source(dev.namespace())]].concat());
+    let load = Load::of(&stage.hooks, &[sources(), listener::sources(dev.namespace())].concat());
 
     let mut lives: Vec<Life> = (0..replicas).map(|place| Life::start(&stage, place, &Death::Never)).collect();
     for kill in 0..kills {
