@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; clippy's leave for tests does not reach the functions that they share"
 )]
 
+mod hook_triggers;
 mod scene;
 
 use scene::{KEY, Response, Scene, push};

@@ -144,7 +144,19 @@ fn organization() -> Value {
         "spec": {"triggers": (0..20).map(trigger).collect::<Vec<_>>()}})
 }
 
-/// `team-a/web`, `team-a/keyless` and `team-a/organization` verify senders; `team-a/open` and `team-b/open` do not.
+/// A Trigger that takes the webhooks of `acme/web` by itself, and verifies them with the key in this Secret.
+fn hook_trigger(namespace: &str, secret: &str) -> Value {
+    let git = json!({"ref": {"name": "git"}, "params": [
+        {"name": "repository", "value": "https://git.example.com/acme/web"},
+        {"name": "secretRef", "value": {"secretName": secret, "secretKey": "token"}},
+    ]});
+    let mut spec = trigger(&[git]);
+    spec.as_object_mut().unwrap().remove("name");
+    json!({"metadata": {"namespace": namespace, "name": "hooked", "uid": format!("uid-{namespace}")}, "spec": spec})
+}
+
+/// `team-a/web`, `team-a/keyless` and `team-a/organization` verify senders; `team-a/open` and `team-b/open` do not. Two
+/// Triggers take webhooks.
 fn inventory() -> ListenerInventory {
     let inventory = ListenerInventory::default();
     for object in [
@@ -155,6 +167,9 @@ fn inventory() -> ListenerInventory {
         organization(),
     ] {
         inventory.apply(Kind::EventListener, object);
+    }
+    for object in [hook_trigger("team-a", "hook"), hook_trigger("team-b", "absent")] {
+        inventory.apply(Kind::Trigger, object);
     }
     inventory
 }
@@ -192,13 +207,13 @@ impl Scene {
             metrics: counted,
             decisions: trigger_dispatch::Metrics::default(),
         };
-        let (ingest, rejections) = Ingest::new(settings, parts);
+        let (mut ingest, rejections) = Ingest::new(settings, parts);
         tokio::spawn(rejections.run());
-        ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
         let receiver = Arc::<Receiver>::default();
         let sender = Arc::clone(&receiver) as Arc<dyn CloudEventSender>;
         let cloud_events = CloudEvents::new(sender, trigger_dispatch::Metrics::default(), Handle::current());
         ingest.add_listeners(Arc::new(listeners), ListenerGate::new(), cloud_events.clone());
+        ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let ends = CancellationToken::new();
