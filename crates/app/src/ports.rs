@@ -6,20 +6,29 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use trigger_server::listen;
 
-/// The two bound ports of the program. Connections queue in the kernel until they are served.
+/// The bound ports of the program. Connections queue in the kernel until they are served.
 pub(crate) struct Ports {
     /// The port for webhooks.
     pub(crate) hooks: TcpListener,
     /// The port for health, readiness, metrics and the admin API.
     pub(crate) admin: TcpListener,
+    /// The port for the interceptor `git`, if it is served.
+    pub(crate) interceptor: Option<TcpListener>,
 }
 
 impl Ports {
-    /// Binds both ports.
-    pub(crate) fn bind(hooks: SocketAddr, admin: SocketAddr) -> anyhow::Result<Self> {
+    /// Binds all ports.
+    pub(crate) fn bind(
+        hooks: SocketAddr,
+        admin: SocketAddr,
+        interceptor: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
+        let interceptor =
+            interceptor.map(|address| bind(address, "the interceptor `git`", "--interceptor-listen"));
         Ok(Self {
             hooks: bind(hooks, "webhooks", "--listen")?,
             admin: bind(admin, "the admin API", "--admin-listen")?,
+            interceptor: interceptor.transpose()?,
         })
     }
 
@@ -29,6 +38,7 @@ impl Ports {
         Ok(Self {
             hooks: bind_or_default(hooks, 8080, "webhooks", "--listen")?,
             admin: bind_or_default(admin, 9090, "the admin API", "--admin-listen")?,
+            interceptor: None,
         })
     }
 }

@@ -69,7 +69,7 @@ pub use launcher::{LaunchError, Launched, Launcher, Retry};
 pub use limits::LIMITS;
 pub use listeners::{
     AcceptedRequest, AnswerSource, BodyMemory, LISTENER, LISTENERS_PATH, ListenerRequest, Screened, TriedKey,
-    screen,
+    intercept, screen,
 };
 pub use metrics::Metrics;
 pub use owner_warnings::OwnerWarnings;

@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use clap::{Args, ValueEnum};
 use trigger_egress::PrivateAllowed;
 
@@ -33,6 +35,16 @@ pub struct ListenerOptions {
         value_name = "ADDRESS"
     )]
     pub interceptor_private: Vec<PrivateAllowed>,
+    /// Address at which to serve the interceptor `git` for listeners that Tekton runs.
+    ///
+    /// A ClusterInterceptor leads to it at the path `/git`, over plain HTTP. Keep the port inside the cluster.
+    #[arg(
+        hide_short_help = true,
+        long,
+        env = "SHIPWRIGHT_TRIGGER_INTERCEPTOR_LISTEN",
+        value_name = "ADDRESS"
+    )]
+    pub interceptor_listen: Option<SocketAddr>,
 }
 
 /// How the EventListeners of Tekton Triggers are treated.
@@ -65,6 +77,7 @@ impl Default for ListenerOptions {
             listeners: ListenerMode::default(),
             open_listener_budget: OPEN_LISTENER_BUDGET,
             interceptor_private: Vec::new(),
+            interceptor_listen: None,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Program {
     pub async fn start(connection: &Connection, options: &ProgramOptions) -> anyhow::Result<Self> {
         options.check()?;
         let journal = options.open_journal().await?;
-        let ports = Ports::bind(options.listen, options.admin_listen)?;
+        let ports = Ports::bind(options.listen, options.admin_listen, options.listeners.interceptor_listen)?;
         wiring::assemble(ports, connection, options, journal, own_launcher(connection))
     }
 
@@ -73,7 +73,7 @@ impl Program {
         launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
     ) -> anyhow::Result<Self> {
         options.check()?;
-        let ports = Ports::bind(options.listen, options.admin_listen)?;
+        let ports = Ports::bind(options.listen, options.admin_listen, options.listeners.interceptor_listen)?;
         wiring::assemble(ports, connection, options, journal, launcher)
     }
 

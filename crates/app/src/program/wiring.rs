@@ -327,7 +327,7 @@ impl Shared<'_> {
             ingest.add_listeners(Arc::clone(self.listener_inventory), self.gate.clone(), cloud_events);
         }
         options.add_routes(&ingest, &notifier)?;
-        let hook_routes = ingest.router();
+        let (hook_routes, interceptor_routes) = (ingest.router(), ingest.interceptor_router());
         // Ends by itself after the listener, when the last rejections are written.
         shutdown.background.spawn("rejections", rejections.run());
 
@@ -354,6 +354,9 @@ impl Shared<'_> {
             serve(listener, routes, options.limits(), draining, closed)
         };
         shutdown.listener_tasks.spawn("listener", listen(ports.hooks, hook_routes));
+        if let Some(port) = ports.interceptor {
+            shutdown.listener_tasks.spawn("interceptor", listen(port, interceptor_routes));
+        }
         shutdown.spawn_admin(listen(ports.admin, admin_routes));
         Ok(())
     }

@@ -12,6 +12,7 @@
 
 mod answers;
 mod attempt;
+mod intercept;
 mod record;
 mod request;
 mod screening;
@@ -25,6 +26,7 @@ pub(crate) use self::answers::MOST_ANSWERS;
 pub(crate) use self::attempt::{
     ANSWERS_WITHIN, Asked, LARGEST_OBJECTS, ListenerTools, MOST_OBJECTS, MOST_ROUNDS, Subject, plan, preview,
 };
+pub use self::intercept::intercept;
 pub(crate) use self::record::{ListenerDecisions, MOST_RECORDED};
 pub use self::request::{LISTENER, LISTENERS_PATH, ListenerRequest};
 pub(crate) use self::request::{event, listener_of};

@@ -8,7 +8,7 @@
 //! - [`Authentication`]: whether senders are authenticated with a Secret before anything is asked, so that intake can
 //!   refuse strangers before it keeps anything.
 //! - `kinds`: what works in process, under the names of Tekton's core interceptors, and `git`, which is ours. `remote`, `webhook`: what another
-//!   server carries out, by the contracts in `wire`.
+//!   server carries out, by the contracts in `wire`. [`ServedRequest`]: what another program asks this one.
 //!
 //! # Invariants
 //!
@@ -46,6 +46,7 @@ mod params;
 mod record;
 mod remote;
 mod secret_guard;
+mod served;
 mod settings;
 mod state;
 mod status;
@@ -64,6 +65,7 @@ pub use compile_error::{CompileError, CompileFault};
 pub use declaration::{Declaration, Reference, ServiceRef, WebhookDeclaration};
 pub use params::ParamsError;
 pub use record::{Course, Record, RecordedVerdict, Step};
+pub use served::{ServedRequest, UnknownTrigger, served_answer};
 pub use settings::CallSettings;
 pub use state::{ReceivedRequest, State};
 pub use status::Code;

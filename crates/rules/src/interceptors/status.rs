@@ -44,6 +44,9 @@ impl Code {
     /// The interceptor could not work.
     pub const INTERNAL: Self = Self(13);
 
+    /// A server or a Secret that the interceptor needs cannot be reached now.
+    pub const UNAVAILABLE: Self = Self(14);
+
     /// The code with this number; `None` for a number without a meaning.
     pub fn from_number(number: u64) -> Option<Self> {
         let number = u8::try_from(number).ok()?;

@@ -8,6 +8,7 @@
 //!   large ones, which the oldest gets first. `decoding`: the memory of bodies that are read as JSON as a whole.
 //! - `failure_limiter`: keeps strangers from spending our API server. `open_budget`: keeps them from filling the disk
 //!   through listeners that let everybody in.
+//! - `interceptor`: the interceptor `git` over HTTP, on a port of its own.
 //! - `storing`: waits for the journal, as long as a sender may wait.
 //! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
 //!   `sink_metrics`: counters under the names of Tekton's listeners.
@@ -16,6 +17,7 @@ mod body;
 mod chunks;
 mod decoding;
 mod failure_limiter;
+mod interceptor;
 mod metrics;
 mod open_budget;
 mod pipeline;
@@ -194,6 +196,11 @@ impl Ingest {
         self.hook_triggers = Some(Arc::new(HookTriggers::new(Arc::clone(&inventory), gate.clone())));
         let route = ListenerRoute::new(inventory, gate, cloud_events, self.settings, Arc::clone(&self.parts));
         self.routes.insert(ListenerRoute::PATHS, Arc::new(route));
+    }
+
+    /// The HTTP service of the interceptor `git`, for listeners that Tekton runs.
+    pub fn interceptor_router(&self) -> Router {
+        interceptor::router(Arc::clone(&self.pipeline), Arc::clone(&self.parts), self.settings)
     }
 
     /// The HTTP service. A path without a route is answered with the paths that have one: senders know theirs, and others

@@ -5,7 +5,7 @@ use trigger_journal::State;
 use crate::scene::{KEY, Response, Scene, push};
 
 /// A push of `acme/web` to a branch, as GitHub sends it.
-fn pushed(branch: &str) -> String {
+pub fn pushed(branch: &str) -> String {
     let commit = "0123456789abcdef0123456789abcdef01234567";
     let repository = r#"{"full_name":"acme/web","html_url":"https://git.example.com/acme/web","clone_url":"https://git.example.com/acme/web.git"}"#;
     format!(
@@ -30,7 +30,10 @@ async fn a_webhook_is_kept_for_the_namespaces_whose_key_verifies_it() {
     let kept = scene.kept().await;
     assert_eq!(kept.len(), 1, "the key of team-b is missing: {kept:?}");
     assert_eq!(&*kept[0].delivery.path, "/listeners/team-a/provider_hooks");
-    assert_eq!((kept[0].state, kept[0].delivery.id.as_str()), (State::Pending, response.json()["delivery"].as_str().unwrap()));
+    assert_eq!(
+        (kept[0].state, kept[0].delivery.id.as_str()),
+        (State::Pending, response.json()["delivery"].as_str().unwrap())
+    );
     let again = webhook(&scene, KEY, &body).await;
     assert_eq!((again.status, &again.json()["delivery"]), (202, &response.json()["delivery"]));
     assert_eq!(scene.kept().await.len(), 1);
@@ -51,8 +54,13 @@ async fn a_webhook_that_no_key_verifies_is_rejected() {
     scene.secrets_fail(true);
     assert_eq!(webhook(&scene, KEY, &pushed("main")).await.status, 503);
     assert!(scene.kept().await.is_empty());
-    let unreadable = webhook(&scene, KEY, r#"{"repository":{"full_name":"acme/web","html_url":"https://git.example.com/acme/web"}}"#).await;
-    assert_eq!(unreadable.status, 503, "the sender is verified before anything else is told");
+    let unreadable = webhook(
+        &scene,
+        KEY,
+        r#"{"repository":{"full_name":"acme/web","html_url":"https://git.example.com/acme/web"}}"#,
+    )
+    .await;
+    assert_eq!(unreadable.status, 401, "it is no event, and nothing else is told to a stranger");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 )]
 
 mod hook_triggers;
+mod interceptor;
 mod scene;
 
 use scene::{KEY, Response, Scene, push};

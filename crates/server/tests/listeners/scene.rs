@@ -29,6 +29,8 @@ pub const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub struct Scene {
     address: SocketAddr,
+    /// Where the interceptor `git` is served.
+    interceptor: SocketAddr,
     secrets: Arc<Hooks>,
     journal: Arc<dyn Journal>,
     receiver: Arc<Receiver>,
@@ -197,9 +199,10 @@ impl Scene {
         let (counted, mut metrics) = (Metrics::default(), Registry::default());
         counted.register(&mut metrics);
         counted.register_sink(&mut metrics);
-        let secrets = Arc::new(Hooks::default());
+        let (secrets, builds) = (Arc::new(Hooks::default()), Inventory::new(KnownHosts::NONE));
+        builds.mark_synced();
         let parts = IngestParts {
-            inventory: Arc::new(Inventory::new(KnownHosts::NONE)),
+            inventory: Arc::new(builds),
             secrets: Arc::clone(&secrets) as Arc<dyn Secrets>,
             key_warnings: Arc::new(KeyWarnings::new(Arc::new(NoWarnings))),
             journal: Arc::clone(&journal),
@@ -214,12 +217,26 @@ impl Scene {
         let cloud_events = CloudEvents::new(sender, trigger_dispatch::Metrics::default(), Handle::current());
         ingest.add_listeners(Arc::new(listeners), ListenerGate::new(), cloud_events.clone());
         ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
-        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
         let ends = CancellationToken::new();
-        tokio::spawn(serve(socket, ingest.router(), Limits::default(), ends.clone(), ends.clone()).boxed());
+        let mut addresses = Vec::new();
+        for router in [ingest.router(), ingest.interceptor_router()] {
+            let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            addresses.push(socket.local_addr().unwrap());
+            tokio::spawn(serve(socket, router, Limits::default(), ends.clone(), ends.clone()).boxed());
+        }
+        let [address, interceptor] = addresses[..] else { unreachable!("there are two") };
         let ends = ends.drop_guard();
-        Self { address, secrets, journal, receiver, cloud_events, metrics, _folder: folder, _ends: ends }
+        Self {
+            address,
+            interceptor,
+            secrets,
+            journal,
+            receiver,
+            cloud_events,
+            metrics,
+            _folder: folder,
+            _ends: ends,
+        }
     }
 
     /// Sends `head`, its first line and headers, with a body of this length.
@@ -237,13 +254,16 @@ impl Scene {
     }
 
     pub async fn send_bytes(&self, request: &[u8]) -> Response {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request).await.unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).await.unwrap();
-        let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Response { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+        exchange(self.address, request).await
+    }
+
+    /// A request of a listener of Tekton to the interceptor.
+    pub async fn intercept(&self, body: &str) -> Response {
+        let length = body.len();
+        let request = format!(
+            "POST /git HTTP/1.1\r\nHost: git\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        exchange(self.interceptor, request.as_bytes()).await
     }
 
     /// A request with this body to a listener.
@@ -305,6 +325,16 @@ impl Scene {
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.unwrap_or_else(|| panic!("{series} is not in {text}")).to_owned()
     }
+}
+
+async fn exchange(address: SocketAddr, request: &[u8]) -> Response {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Response { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
 /// The headers of a push from GitHub with this body.

@@ -1,0 +1,84 @@
+//! The interceptor `git` for listeners that Tekton runs, as a ClusterInterceptor over HTTP.
+//!
+//! Requests come from listeners in the cluster and are not authenticated, as with Tekton's own interceptors. Each can ask
+//! whether a key in a Secret that this program may read verifies a text: failures are paced by namespace.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::debug;
+use trigger_dispatch::{BodyMemory, intercept};
+use trigger_rules::interceptors::{ServedRequest, Step, served_answer};
+
+use super::body::NO_MEMORY;
+use super::decoding::DecodeBudget;
+use super::pipeline::Pipeline;
+use super::response::{HookResponse, MessageKind};
+use super::verification::READ_WITHIN;
+use super::{IngestParts, IngestSettings};
+
+/// The interceptor that is served, and its path.
+const GIT: &str = "git";
+const PATH: &str = "/git";
+/// The source of requests, where failures are paced.
+const SOURCE: &str = "interceptor";
+
+struct Served {
+    pipeline: Arc<Pipeline>,
+    parts: Arc<IngestParts>,
+    decoding: DecodeBudget,
+    settings: IngestSettings,
+}
+
+/// The HTTP service.
+pub(super) fn router(
+    pipeline: Arc<Pipeline>,
+    parts: Arc<IngestParts>,
+    settings: IngestSettings,
+) -> Router {
+    let served = Served { pipeline, parts, decoding: DecodeBudget::default(), settings };
+    Router::new().route(PATH, post(answer)).with_state(Arc::new(served))
+}
+
+async fn answer(State(served): State<Arc<Served>>, request: Request) -> Response {
+    served.answer(request).await.unwrap_or_else(|refusal| refusal)
+}
+
+impl Served {
+    async fn answer(&self, request: Request) -> Result<Response, Response> {
+        let refused = |response: HookResponse| response.to(MessageKind::ListenerRequest);
+        let (head, body) = request.into_parts();
+        let body = self.pipeline.bodies.read(self.settings.largest_body, &head.headers, body).await;
+        let bytes = body.map_err(refused)?.bytes();
+        // Before the namespace is known, which is in the request itself.
+        let no_namespace = Arc::from("");
+        let _memory = self.decoding.for_body(&no_namespace, &bytes).await.ok_or_else(|| refused(NO_MEMORY))?;
+        let request: ServedRequest = serde_json::from_slice(&bytes).map_err(|error| {
+            let place = (error.line(), error.column());
+            unreadable(&format!("the request is no interceptor request, at line {} column {}", place.0, place.1))
+        })?;
+        let trigger = request.trigger().map_err(|error| unreadable(&error.to_string()))?;
+        let namespace = Arc::clone(&trigger.namespace);
+        let _turn = self.decoding.for_body(&namespace, &bytes).await.ok_or_else(|| refused(NO_MEMORY))?;
+        let chain = request.chain(GIT, trigger).map_err(|error| unreadable(&error.to_string()))?;
+        self.pipeline.failures.acquire(SOURCE, &namespace).await.map_err(refused)?;
+        let secrets = self.parts.secrets.as_ref();
+        let event = request.into_event(Timestamp::now());
+        let step = intercept(&chain, event, secrets, Instant::now() + READ_WITHIN).await;
+        if !matches!(step, Step::Passed(_)) {
+            self.pipeline.failures.failed(SOURCE, &namespace);
+        }
+        debug!(namespace, passed = matches!(step, Step::Passed(_)), "an interceptor request is answered");
+        Ok(Json(served_answer(&step)).into_response())
+    }
+}
+
+fn unreadable(message: &str) -> Response {
+    (StatusCode::BAD_REQUEST, message.to_owned()).into_response()
+}
