@@ -31,6 +31,11 @@ impl Work {
         Self { of_namespace: MOST_STEPS, of_owner: MOST_STEPS, ..Self::default() }
     }
 
+    /// How many steps [`Self::for_one_owner`] has taken.
+    pub(crate) fn taken(&self) -> usize {
+        MOST_STEPS.saturating_sub(self.of_owner)
+    }
+
     /// With few steps for each of three owners of a namespace.
     #[cfg(test)]
     pub(crate) fn of_three(namespace: &str, steps: usize) -> Self {

@@ -65,7 +65,7 @@ pub use compile_error::{CompileError, CompileFault};
 pub use declaration::{Declaration, Reference, ServiceRef, WebhookDeclaration};
 pub use params::ParamsError;
 pub use record::{Course, Record, RecordedVerdict, Step};
-pub use served::{ServedRequest, UnknownTrigger, served_answer};
+pub use served::{ServedError, ServedRequest, served_answer};
 pub use settings::CallSettings;
 pub use state::{ReceivedRequest, State};
 pub use status::Code;

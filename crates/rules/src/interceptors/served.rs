@@ -43,26 +43,60 @@ struct Context {
     trigger_id: String,
 }
 
-/// The request names no trigger.
+/// The part of a request that names its trigger.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    context: Context,
+}
+
+/// A request cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`context.trigger_id` is none: `namespaces/NAMESPACE/triggers/NAME` or `namespaces/NAMESPACE/triggerGroups/NAME` is \
-     expected"
-)]
-pub struct UnknownTrigger;
+pub enum ServedError {
+    /// It is not JSON of this shape.
+    #[error("the request is no interceptor request, at line {line} column {column}")]
+    Json {
+        /// The line, from 1.
+        line: usize,
+        /// The column in bytes, from 1.
+        column: usize,
+    },
+    /// It names no trigger.
+    #[error(
+        "`context.trigger_id` is none: `namespaces/NAMESPACE/triggers/NAME` or `namespaces/NAMESPACE/triggerGroups/NAME` is \
+         expected"
+    )]
+    UnknownTrigger,
+}
+
+impl From<serde_json::Error> for ServedError {
+    /// Without the message of the parser, which quotes the request.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json { line: error.line(), column: error.column() }
+    }
+}
 
 impl ServedRequest {
-    /// The trigger or the group that asks. Secrets are those of its namespace.
-    pub fn trigger(&self) -> Result<TriggerId, UnknownTrigger> {
-        let parts: Vec<_> = self.context.trigger_id.splitn(4, '/').collect();
-        let ["namespaces", namespace, collection, name] = parts[..] else { return Err(UnknownTrigger) };
+    /// Reads a request.
+    pub fn read(json: &[u8]) -> Result<Self, ServedError> {
+        Ok(serde_json::from_slice(json)?)
+    }
+
+    /// The trigger or the group that asks, of which the namespace has the Secrets. Nothing else of the request is kept in
+    /// memory.
+    pub fn trigger_of(json: &[u8]) -> Result<TriggerId, ServedError> {
+        let Named { context } = serde_json::from_slice(json)?;
+        let parts: Vec<_> = context.trigger_id.splitn(4, '/').collect();
+        let ["namespaces", namespace, collection, name] = parts[..] else {
+            return Err(ServedError::UnknownTrigger);
+        };
         let scope = match collection {
             "triggers" => ChainScope::Trigger,
             "triggerGroups" => ChainScope::Group,
-            _ => return Err(UnknownTrigger),
+            _ => return Err(ServedError::UnknownTrigger),
         };
         if !is_dns_label(namespace) {
-            return Err(UnknownTrigger);
+            return Err(ServedError::UnknownTrigger);
         }
         Ok(TriggerId { scope, namespace: namespace.into(), name: name.into() })
     }
@@ -93,9 +127,8 @@ impl ServedRequest {
 
 /// The answer to a request: `InterceptorResponse` of Tekton Triggers.
 pub fn served_answer(step: &Step) -> Value {
-    let stopped = |code: Code, message: &str| {
-        json!({"continue": false, "status": {"code": code, "message": message}})
-    };
+    let stopped =
+        |code: Code, message: &str| json!({"continue": false, "status": {"code": code, "message": message}});
     let last = |course: &Course| match course.records().last().map(|record| &record.verdict) {
         Some(RecordedVerdict::Stopped { code, message, .. }) => {
             stopped(code.unwrap_or(Code::FAILED_PRECONDITION), message)

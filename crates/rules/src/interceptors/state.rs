@@ -9,6 +9,8 @@ use trigger_expr::{EventInput, Headers};
 use super::body::{Body, BodyError};
 use super::form;
 use super::git_webhook::GitWebhook;
+use super::interceptor::Halt;
+use super::status::Code;
 use crate::limits::MOST_STEPS_OF_EVENT;
 
 /// A request as it was received. It is the same for all triggers of a listener, and no interceptor changes it.
@@ -73,12 +75,19 @@ impl State {
         Self { steps: Arc::default(), ..self.clone() }
     }
 
-    /// Whether further expressions may be evaluated for the event.
-    pub(super) fn has_steps(&self) -> bool {
-        self.steps.load(Ordering::Relaxed) < MOST_STEPS_OF_EVENT
+    /// Stops the event if the triggers of its listener have taken too many steps for it.
+    pub(super) fn check_steps(&self) -> Result<(), Halt> {
+        if self.steps.load(Ordering::Relaxed) < MOST_STEPS_OF_EVENT {
+            return Ok(());
+        }
+        let message = format!(
+            "the expressions and patterns of the listener's triggers take more than {MOST_STEPS_OF_EVENT} steps together for \
+             the event; have them look at less of it, or use several listeners"
+        );
+        Err(Halt::stop(Code::INVALID_ARGUMENT, message))
     }
 
-    /// Counts the steps that an evaluation has taken.
+    /// Counts the steps that an evaluation, or a comparison with patterns, has taken.
     pub(super) fn spend(&self, steps: usize) {
         self.steps.fetch_add(steps, Ordering::Relaxed);
     }

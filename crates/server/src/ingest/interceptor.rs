@@ -37,11 +37,7 @@ struct Served {
 }
 
 /// The HTTP service.
-pub(super) fn router(
-    pipeline: Arc<Pipeline>,
-    parts: Arc<IngestParts>,
-    settings: IngestSettings,
-) -> Router {
+pub(super) fn router(pipeline: Arc<Pipeline>, parts: Arc<IngestParts>, settings: IngestSettings) -> Router {
     let served = Served { pipeline, parts, decoding: DecodeBudget::default(), settings };
     Router::new().route(PATH, post(answer)).with_state(Arc::new(served))
 }
@@ -56,17 +52,12 @@ impl Served {
         let (head, body) = request.into_parts();
         let body = self.pipeline.bodies.read(self.settings.largest_body, &head.headers, body).await;
         let bytes = body.map_err(refused)?.bytes();
-        // Before the namespace is known, which is in the request itself.
-        let no_namespace = Arc::from("");
-        let _memory = self.decoding.for_body(&no_namespace, &bytes).await.ok_or_else(|| refused(NO_MEMORY))?;
-        let request: ServedRequest = serde_json::from_slice(&bytes).map_err(|error| {
-            let place = (error.line(), error.column());
-            unreadable(&format!("the request is no interceptor request, at line {} column {}", place.0, place.1))
-        })?;
-        let trigger = request.trigger().map_err(|error| unreadable(&error.to_string()))?;
+        let trigger = ServedRequest::trigger_of(&bytes).map_err(|error| unreadable(&error))?;
         let namespace = Arc::clone(&trigger.namespace);
-        let _turn = self.decoding.for_body(&namespace, &bytes).await.ok_or_else(|| refused(NO_MEMORY))?;
-        let chain = request.chain(GIT, trigger).map_err(|error| unreadable(&error.to_string()))?;
+        let memory = self.decoding.for_body(&namespace, &bytes).await;
+        let _memory = memory.ok_or_else(|| refused(NO_MEMORY))?;
+        let request = ServedRequest::read(&bytes).map_err(|error| unreadable(&error))?;
+        let chain = request.chain(GIT, trigger).map_err(|error| unreadable(&error))?;
         self.pipeline.failures.acquire(SOURCE, &namespace).await.map_err(refused)?;
         let secrets = self.parts.secrets.as_ref();
         let event = request.into_event(Timestamp::now());
@@ -74,11 +65,11 @@ impl Served {
         if !matches!(step, Step::Passed(_)) {
             self.pipeline.failures.failed(SOURCE, &namespace);
         }
-        debug!(namespace, passed = matches!(step, Step::Passed(_)), "an interceptor request is answered");
+        debug!(%namespace, passed = matches!(step, Step::Passed(_)), "an interceptor request is answered");
         Ok(Json(served_answer(&step)).into_response())
     }
 }
 
-fn unreadable(message: &str) -> Response {
-    (StatusCode::BAD_REQUEST, message.to_owned()).into_response()
+fn unreadable(error: &dyn std::error::Error) -> Response {
+    (StatusCode::BAD_REQUEST, error.to_string()).into_response()
 }

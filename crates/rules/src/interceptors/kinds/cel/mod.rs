@@ -11,7 +11,7 @@ use crate::interceptors::interceptor::{CoreKind, Halt, Interceptor, Passage, Run
 use crate::interceptors::params::{Params, ParamsError};
 use crate::interceptors::state::State;
 use crate::interceptors::status::Code;
-use crate::limits::{MOST_COMPARED_SECRETS, MOST_STEPS_OF_EVENT};
+use crate::limits::MOST_COMPARED_SECRETS;
 
 const NAME: &str = "cel";
 
@@ -81,7 +81,7 @@ impl Interceptor for CelInterceptor {
         let mut extensions = Map::new();
         for (place, Overlay { key, expression }) in self.overlays.iter().enumerate() {
             let secrets = ComparedSecrets::new(run, format!("overlay {place}"), expression.source());
-            affordable(run.state)?;
+            run.state.check_steps()?;
             let (value, steps) = expression.evaluate_in_steps(&input, &secrets);
             run.state.spend(steps);
             let value = value.map_err(|error| stopped(&secrets, &error, Vec::new))?;
@@ -106,18 +106,6 @@ impl Interceptor for CelInterceptor {
     }
 }
 
-/// Stops the event if the expressions of its listener have taken too many steps for it.
-fn affordable(state: &State) -> Result<(), Halt> {
-    if state.has_steps() {
-        return Ok(());
-    }
-    let message = format!(
-        "the expressions of the listener's triggers take more than {MOST_STEPS_OF_EVENT} steps together for the event; \
-         have them look at less of it, or use several listeners"
-    );
-    Err(Halt::stop(Code::INVALID_ARGUMENT, message))
-}
-
 /// Stops the event unless the filter is true.
 fn check(
     filter: &Program,
@@ -125,7 +113,7 @@ fn check(
     secrets: &ComparedSecrets<'_, '_>,
     state: &State,
 ) -> Result<(), Halt> {
-    affordable(state)?;
+    state.check_steps()?;
     let (is_true, steps) = filter.is_true_in_steps(input, secrets);
     state.spend(steps);
     // To explain it takes as many again.

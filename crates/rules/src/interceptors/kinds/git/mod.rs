@@ -29,7 +29,9 @@ use crate::interceptors::compile_error::CompileFault;
 use crate::interceptors::interceptor::{CoreKind, Halt, Interceptor, Passage, Run};
 use crate::interceptors::params::Params;
 use crate::interceptors::secret_guard::{GuardWords, SecretGuard};
+use crate::interceptors::state::State;
 use crate::interceptors::status::Code;
+use crate::limits::STEPS_OF_CEL;
 use crate::payload::LazyPayload;
 use crate::reason::Reason;
 use crate::rule_error::RuleError;
@@ -121,7 +123,8 @@ impl Interceptor for GitInterceptor {
         self.guard.iter().try_for_each(|guard| guard.check(run))?;
         let mut first = None;
         for event in &webhook.events {
-            match self.check(event) {
+            run.state.check_steps()?;
+            match self.check(event, run.state) {
                 Ok(()) => return Ok(Passage { extensions: extensions::extensions(event), ..Passage::default() }),
                 Err(halt) => first = first.or(Some(halt)),
             }
@@ -147,13 +150,16 @@ impl Interceptor for GitInterceptor {
 }
 
 impl GitInterceptor {
-    fn check(&self, event: &GitEvent) -> Result<(), Halt> {
+    fn check(&self, event: &GitEvent, state: &State) -> Result<(), Halt> {
         let mut trace = CheckTrace::default();
         let unmatched = match self.check_repository(event, &mut trace) {
             Ok(()) => {
                 let (facts, payload) = (Facts::default(), LazyPayload::none());
                 let input = GitInput { event, facts: &facts, payload: &payload };
-                self.condition.check(input, &mut Work::for_one_owner(), &mut trace)
+                let mut work = Work::for_one_owner();
+                let checked = self.condition.check(input, &mut work, &mut trace);
+                state.spend(work.taken() / STEPS_OF_CEL);
+                checked
             }
             unmatched => unmatched,
         };
