@@ -120,14 +120,16 @@ impl Chain {
         None
     }
 
-    /// The record of the interceptor that demands a text, about an event whose body has another one. For people who ask why
-    /// its trigger does not run: those before it may have questions, and are passed over.
-    pub(crate) fn stop_at_text(&self, event: &State) -> Option<Record> {
-        let demands = |(_, link): &(usize, &Link)| link.interceptor.demanded_text().is_some();
+    /// The record of the interceptor that demands a text or a repository, about an event with another one. For people who ask
+    /// why its trigger does not run: those before it may have questions, and are passed over.
+    pub(crate) fn stop_at_content(&self, event: &State) -> Option<Record> {
+        let demands = |(_, Link { interceptor, .. }): &(usize, &Link)| {
+            interceptor.demanded_text().is_some() || interceptor.repository().is_some()
+        };
         let (place, link) = self.links.iter().enumerate().find(demands)?;
         let (course, answers) = (self.begin(event.clone()), Answers::default());
         let run = Run { state: &course.state, trigger: &self.trigger, place, answers: &answers };
-        let Err(Halt::Stop { code, message, operands }) = link.interceptor.intercept(&run) else {
+        let Err(Halt::Stop { code, message, operands }) = link.interceptor.inspect(&run) else {
             return None;
         };
         let verdict = RecordedVerdict::Stopped { code, message, operands };

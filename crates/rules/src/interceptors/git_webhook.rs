@@ -2,14 +2,14 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
-use trigger_core::{CredentialError, Credentials, Event, GitEvent};
+use trigger_core::{CredentialError, Credentials, Event, GitEvent, RepoId};
 use trigger_expr::Headers;
 use trigger_providers::Provider;
 
 use super::state::ReceivedRequest;
 
 /// A webhook of a Git provider.
-pub(super) struct GitWebhook {
+pub(crate) struct GitWebhook {
     /// Its sender, by the headers.
     pub(super) provider: &'static dyn Provider,
     /// Its events of repositories, in the order of the payload.
@@ -26,12 +26,20 @@ impl GitWebhook {
         let provider = sender(&headers)?;
         let payload = provider.payload(&headers, request.body.bytes());
         let events = payload.and_then(|payload| provider.events(&payload));
-        let events = events.map_err(|error| format!("the webhook of {} has an error: {error}", provider.title()))?;
+        let events =
+            events.map_err(|error| format!("the webhook of {} has an error: {error}", provider.title()))?;
         let of_repository = |event: &Event| match event {
             Event::Git(event) => Some(event.clone()),
             Event::PipelineRun(_) | Event::Image(_) | Event::Webhook(_) => None,
         };
         Ok(Self { provider, events: events.iter().filter_map(|(_, event)| of_repository(event)).collect() })
+    }
+}
+
+impl GitWebhook {
+    /// The names of the repositories that it is about.
+    pub(crate) fn repositories(&self) -> impl Iterator<Item = &RepoId> {
+        self.events.iter().flat_map(|event| &event.repository.names)
     }
 }
 
@@ -54,7 +62,10 @@ pub(super) fn placeholder(headers: &Headers, at: Timestamp) -> Vec<(String, Stri
 fn sender(headers: &HeaderMap) -> Result<&'static dyn Provider, String> {
     trigger_providers::sender(headers).ok_or_else(|| {
         let known: Vec<_> = trigger_providers::ALL.iter().map(|provider| provider.title()).collect();
-        format!("the request is no webhook of a Git provider: its headers are of none of {}", known.join(", "))
+        format!(
+            "the request is no webhook of a Git provider: its headers are of none of {}",
+            known.join(", ")
+        )
     })
 }
 

@@ -49,6 +49,11 @@ pub(super) trait Interceptor: fmt::Debug + Send + Sync {
     /// Decides about the event as it is now. The decision follows from the event and the answers alone.
     fn intercept(&self, run: &Run<'_>) -> Result<Passage, Halt>;
 
+    /// Decides about the content alone, as if the sender were known: for people who ask why a trigger does not run.
+    fn inspect(&self, run: &Run<'_>) -> Result<Passage, Halt> {
+        self.intercept(run)
+    }
+
     /// Whether it authenticates senders before it asks anything else.
     fn authentication(&self) -> Authentication<'_> {
         Authentication::Open

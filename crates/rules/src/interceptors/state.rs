@@ -131,7 +131,7 @@ impl State {
     }
 
     /// The request, as it was received, as a webhook of a Git provider; or why it is none.
-    pub(super) fn git_webhook(&self) -> Result<&GitWebhook, &str> {
+    pub(crate) fn git_webhook(&self) -> Result<&GitWebhook, &str> {
         self.git.get_or_init(|| GitWebhook::read(&self.request)).as_ref().map_err(String::as_str)
     }
 

@@ -5,18 +5,20 @@ use imbl::{HashMap, OrdSet};
 use serde_json::Value;
 use trigger_expr::cel::BodyPath;
 
-use super::demand::{Lock, TextDemand};
+use super::demand::{Content, ContentDemand, Lock};
 use super::trigger_index::TriggerPlace;
 use crate::limits::MOST_EVALUATED;
 
-/// The triggers that take one type of event, found by the text that they demand of its body. A copy shares everything.
+/// The triggers that take one type of event, found by the content that they demand. A copy shares everything.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bucket {
-    /// Those that any body could pass.
+    /// Those that any content could pass.
     plain: OrdSet<TriggerPlace>,
-    /// The others, by the path of the text.
+    /// Those that demand a text of the body, by its path.
     by_path: HashMap<BodyPath, Field>,
-    /// The same, by what authenticates their senders.
+    /// Those that demand a webhook of a repository.
+    repositories: Field,
+    /// The triggers that demand a content, by what authenticates their senders.
     by_lock: HashMap<Lock, OrdSet<TriggerPlace>>,
 }
 
@@ -27,63 +29,107 @@ struct Field {
     by_text: HashMap<Box<str>, OrdSet<TriggerPlace>>,
 }
 
+/// The content of an event, as far as triggers are found by it.
+#[derive(Debug, Default)]
+pub(super) struct Found<'a> {
+    /// The body; absent if it is no JSON, or no trigger is found by it.
+    pub(super) body: Option<&'a Value>,
+    /// The repositories of the webhook; absent if it is none, or no trigger is found by them.
+    pub(super) repositories: Option<Vec<Box<str>>>,
+}
+
 impl Bucket {
     pub(super) fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.by_path.is_empty()
+        self.plain.is_empty() && self.by_lock.is_empty()
     }
 
     /// Puts the trigger with this demand in.
-    pub(super) fn insert(&mut self, place: &TriggerPlace, demand: Option<&TextDemand>) {
-        let Some(TextDemand { text, lock }) = demand else {
+    pub(super) fn insert(&mut self, place: &TriggerPlace, demand: Option<&ContentDemand>) {
+        let Some(ContentDemand { content, lock }) = demand else {
             self.plain.insert(place.clone());
             return;
         };
         put(&mut self.by_lock, lock, place);
-        let field = self.by_path.entry(text.path().clone()).or_default();
-        field.all.insert(place.clone());
-        for text in text.texts() {
-            put(&mut field.by_text, text, place);
+        match content {
+            Content::Text(text) => {
+                let field = self.by_path.entry(text.path().clone()).or_default();
+                text.texts().iter().for_each(|text| field.insert(place, text));
+                field.all.insert(place.clone());
+            }
+            Content::Repository(repository) => self.repositories.insert(place, repository),
         }
     }
 
     /// Takes the trigger with this demand out.
-    pub(super) fn remove(&mut self, place: &TriggerPlace, demand: Option<&TextDemand>) {
-        let Some(TextDemand { text, lock }) = demand else {
+    pub(super) fn remove(&mut self, place: &TriggerPlace, demand: Option<&ContentDemand>) {
+        let Some(ContentDemand { content, lock }) = demand else {
             self.plain.remove(place);
             return;
         };
         take(&mut self.by_lock, lock, place);
-        let Some(field) = self.by_path.get_mut(text.path()) else { return };
-        field.all.remove(place);
-        for text in text.texts() {
-            take(&mut field.by_text, text, place);
-        }
-        if field.all.is_empty() {
-            self.by_path.remove(text.path());
+        match content {
+            Content::Text(text) => {
+                let Some(field) = self.by_path.get_mut(text.path()) else { return };
+                text.texts().iter().for_each(|text| field.remove(place, text));
+                field.all.remove(place);
+                if field.all.is_empty() {
+                    self.by_path.remove(text.path());
+                }
+            }
+            Content::Repository(repository) => self.repositories.remove(place, repository),
         }
     }
 
-    /// Whether the body decides which triggers an event could pass. Where there are few, all are looked at, so that each
-    /// has a decision with the values that its filter saw.
+    /// Whether the body decides which triggers an event could pass.
     pub(super) fn reads_body(&self) -> bool {
-        self.by_path.values().map(|field| field.all.len()).sum::<usize>() > MOST_EVALUATED
+        self.is_large() && !self.by_path.is_empty()
     }
 
-    /// Adds the triggers that an event with this body could pass: all without a body.
-    pub(super) fn add_admitted<'a>(&'a self, body: Option<&Value>, found: &mut BTreeSet<&'a TriggerPlace>) {
+    /// Whether the repository decides it.
+    pub(super) fn reads_webhook(&self) -> bool {
+        self.is_large() && !self.repositories.all.is_empty()
+    }
+
+    /// Where few triggers demand a content, all are looked at, so that each has a decision with what it saw.
+    fn is_large(&self) -> bool {
+        let of_texts = self.by_path.values().map(|field| field.all.len()).sum::<usize>();
+        of_texts + self.repositories.all.len() > MOST_EVALUATED
+    }
+
+    /// Adds the triggers that an event with this content could pass: all, as far as it is not known.
+    pub(super) fn add_admitted<'a>(&'a self, content: &Found<'_>, found: &mut BTreeSet<&'a TriggerPlace>) {
         found.extend(&self.plain);
-        let body = body.filter(|_| self.reads_body());
+        let is_large = self.is_large();
         for (path, field) in &self.by_path {
-            match body.and_then(|body| path.text_in(body)) {
+            match content.body.filter(|_| is_large).and_then(|body| path.text_in(body)) {
                 Some(text) => found.extend(field.by_text.get(text).into_iter().flatten()),
                 None => found.extend(&field.all),
             }
         }
+        let field = &self.repositories;
+        match content.repositories.as_ref().filter(|_| is_large) {
+            Some(names) => {
+                found.extend(names.iter().filter_map(|name| field.by_text.get(name)).flatten());
+            }
+            None => found.extend(&field.all),
+        }
     }
 
-    /// For each lock, one of the triggers that demand a text.
+    /// For each lock, one of the triggers that demand a content.
     pub(super) fn stand_ins(&self) -> impl Iterator<Item = &TriggerPlace> {
         self.by_lock.values().filter_map(OrdSet::get_min)
+    }
+}
+
+impl Field {
+    fn insert(&mut self, place: &TriggerPlace, text: &str) {
+        self.all.insert(place.clone());
+        put(&mut self.by_text, &text.into(), place);
+    }
+
+    fn remove(&mut self, place: &TriggerPlace, text: &str) {
+        self.all.remove(place);
+        take(&mut self.by_text, &text.into(), place);
     }
 }
 

@@ -10,6 +10,7 @@ use super::listener::{Listener, ListenerGroup};
 use super::trigger::ListenerTrigger;
 use super::trigger_index::{Placed, TriggerIndex, TriggerPlace};
 use crate::interceptors::{Answers, Ask, AskKey, Chain, Record, State, Step};
+use crate::limits::LARGEST_FIRED;
 use crate::rule_error::RuleError;
 
 /// Names one run of a trigger, or of the interceptors of a group, among all of a listener. It does not change with entries
@@ -221,7 +222,7 @@ impl Listener {
         let decide = |(place, trigger): Placed<'_>| {
             let chain = trigger.chain.as_ref().ok()?;
             let records = if trigger.demand.admits_type(event.headers()) {
-                chain.stop_at_text(event).into_iter().collect()
+                chain.stop_at_content(event).into_iter().collect()
             } else {
                 match chain.advance(chain.begin(event.clone()), &Answers::default()) {
                     Step::Passed(course)

@@ -4,6 +4,7 @@ use trigger_api::triggers::{InterceptorParam, InterceptorRef, TriggerInterceptor
 use trigger_expr::Headers;
 use trigger_expr::cel::DemandedText;
 
+use super::listener_set::repository_key;
 use crate::interceptors::{Authentication, Chain, SecretDemand, event_headers};
 
 /// Triggers with more types of event are looked at for every event: they would fill the index.
@@ -14,8 +15,8 @@ const MOST_TYPES: usize = 64;
 pub(super) struct Demand {
     /// Only a request with one of these types of event could pass the first interceptor.
     pub(super) types: Option<DemandedTypes>,
-    /// Only a request whose body has this text could pass the filter of the interceptor `cel`.
-    pub(super) text: Option<TextDemand>,
+    /// Only a request with this content could pass the chain.
+    pub(super) content: Option<ContentDemand>,
 }
 
 /// The types of event that the first interceptor lets pass.
@@ -27,22 +28,31 @@ pub(super) struct DemandedTypes {
     pub(super) types: Box<[Box<str>]>,
 }
 
-/// The text that a filter demands of the body.
+/// The content that an interceptor demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TextDemand {
-    /// The text.
-    pub(super) text: DemandedText,
-    /// The authentication that every sender meets before the filter.
+pub(super) struct ContentDemand {
+    /// The content.
+    pub(super) content: Content,
+    /// The authentication that every sender meets before the content is looked at.
     pub(super) lock: Lock,
 }
 
-/// The authentication of senders before a filter looks at the body. Triggers with one lock ask alike about an event whose
-/// text they do not demand, so one of them can stand for all.
+/// A part of the content of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A text in the body, for the filter of the interceptor `cel`.
+    Text(DemandedText),
+    /// The repository of a webhook, for the interceptor `git`: see [`repository_key`].
+    Repository(Box<str>),
+}
+
+/// The authentication of senders before an interceptor looks at the content. Triggers with one lock ask alike about an event
+/// whose content they do not demand, so one of them can stand for all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Lock {
     /// There is none.
     Open,
-    /// A key must verify the sender, and is asked about no event that the filter stops.
+    /// A key must verify the sender, and is asked about no event that the interceptor stops by its content.
     Closed,
     /// This key must verify the sender.
     Secret(SecretDemand),
@@ -60,8 +70,10 @@ impl Demand {
         let types = first.and_then(|first| DemandedTypes::of(first, is_core));
         // Types that are not in the index stop some of the requests before a Secret is asked, so no lock describes them.
         let is_exact = types.is_some() || first.is_none_or(|first| type_params(first).next().is_none());
-        let text = chain.demanded_text().filter(|_| is_exact);
-        Self { types, text: text.map(|text| TextDemand { text: text.clone(), lock: Lock::of(chain) }) }
+        let text = || chain.demanded_text().filter(|_| is_exact).cloned().map(Content::Text);
+        let repository = chain.repository().map(|repository| Content::Repository(repository_key(repository)));
+        let content = repository.or_else(text);
+        Self { types, content: content.map(|content| ContentDemand { content, lock: Lock::of(chain) }) }
     }
 
     /// Whether a request could pass the first interceptor by the type of its event.

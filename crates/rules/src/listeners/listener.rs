@@ -98,19 +98,19 @@ impl Listener {
         Answering { listener: &self.key, uid: &self.uid, validates_payload: self.validates_payload }
     }
 
-    /// The triggers that an event could pass by its type and by the text in its body that their filters demand, in order.
+    /// The triggers that an event could pass by its type and by the content that they demand, in order.
     /// All others are [`Self::excluded`].
     pub fn candidates(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.candidates(event)
     }
 
-    /// The triggers that stop an event by its type, or by the text in its body, in order. This looks at every trigger and is
+    /// The triggers that stop an event by its type or its content, in order. This looks at every trigger and is
     /// for people who ask why one did not run.
     pub fn excluded(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.excluded(event)
     }
 
-    /// Triggers that take the type of an event, and demand a text in its body or another one: for each way in which such
+    /// Triggers that take the type of an event, and demand a content, this one or another: for each way in which such
     /// triggers authenticate senders, one stands for all.
     pub fn stand_ins(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.stand_ins(event)
@@ -180,7 +180,7 @@ impl Listener {
 }
 
 impl ListenerGroup {
-    /// The triggers that an event could pass by its type and by the text in its body that their filters demand, in order.
+    /// The triggers that an event could pass by its type and by the content that they demand, in order.
     /// The event is the one behind the group's interceptors.
     pub fn candidates(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.candidates(event)
@@ -195,7 +195,7 @@ impl ListenerGroup {
         }
     }
 
-    /// The triggers that stop an event by its type, or by the text in its body, in order. The event is the one behind the
+    /// The triggers that stop an event by its type or its content, in order. The event is the one behind the
     /// group's interceptors.
     pub fn excluded(&self, event: &State) -> Vec<(&TriggerPlace, &Arc<ListenerTrigger>)> {
         self.triggers.excluded(event)

@@ -2,12 +2,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap};
-use serde_json::Value;
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Found};
 use super::demand::{Demand, DemandedTypes};
+use super::listener_set::repository_key;
 use super::trigger::ListenerTrigger;
 use crate::interceptors::State;
 
@@ -37,12 +37,12 @@ impl TriggerIndex {
     /// Puts a trigger in its place. One that is there is replaced.
     pub(super) fn insert(&mut self, place: &TriggerPlace, trigger: Arc<ListenerTrigger>) {
         self.remove(place);
-        let Demand { types, text } = &trigger.demand;
+        let Demand { types, content } = &trigger.demand;
         match types {
-            None => self.any.insert(place, text.as_ref()),
+            None => self.any.insert(place, content.as_ref()),
             Some(DemandedTypes { header, types }) => {
                 for kind in types {
-                    self.by_type.entry((*header, kind.clone())).or_default().insert(place, text.as_ref());
+                    self.by_type.entry((*header, kind.clone())).or_default().insert(place, content.as_ref());
                 }
             }
         }
@@ -52,14 +52,14 @@ impl TriggerIndex {
     /// Takes a trigger out.
     pub(super) fn remove(&mut self, place: &TriggerPlace) -> Option<Arc<ListenerTrigger>> {
         let trigger = self.triggers.remove(place)?;
-        let Demand { types, text } = &trigger.demand;
+        let Demand { types, content } = &trigger.demand;
         match types {
-            None => self.any.remove(place, text.as_ref()),
+            None => self.any.remove(place, content.as_ref()),
             Some(DemandedTypes { header, types }) => {
                 for kind in types {
                     let key = (*header, kind.clone());
                     let Some(bucket) = self.by_type.get_mut(&key) else { continue };
-                    bucket.remove(place, text.as_ref());
+                    bucket.remove(place, content.as_ref());
                     if bucket.is_empty() {
                         self.by_type.remove(&key);
                     }
@@ -79,17 +79,21 @@ impl TriggerIndex {
         self.triggers.iter()
     }
 
-    /// Those that an event could pass by its type and its body, in order. The cost follows from their number, not from
-    /// that of all. The body is read only if a trigger that takes this type demands a text of it.
+    /// Those that an event could pass by its type and its content, in order. The cost follows from their number, not from
+    /// that of all. The content is read only if a trigger that takes this type is found by it.
     pub(super) fn candidates(&self, event: &State) -> Vec<Placed<'_>> {
         let reads_body = self.buckets(event.headers()).any(Bucket::reads_body);
+        let reads_webhook = self.buckets(event.headers()).any(Bucket::reads_webhook);
         let body = reads_body.then(|| event.body_in_chain());
-        self.admitted(event.headers(), body.as_ref().and_then(|body| body.value().ok()))
+        let body = body.as_ref().and_then(|body| body.value().ok());
+        let webhook = if reads_webhook { event.git_webhook().ok() } else { None };
+        let repositories = webhook.map(|webhook| webhook.repositories().map(repository_key).collect());
+        self.admitted(event.headers(), &Found { body, repositories })
     }
 
     /// Those that a request could pass by the type of its event, in order.
     pub(super) fn takers(&self, headers: &Headers) -> Vec<Placed<'_>> {
-        self.admitted(headers, None)
+        self.admitted(headers, &Found::default())
     }
 
     /// The others than the candidates, in order. This looks at every trigger.
@@ -98,15 +102,15 @@ impl TriggerIndex {
         self.triggers.iter().filter(|(place, _)| !found.contains(place)).collect()
     }
 
-    /// Of those that take the type of an event and demand a text of its body, one for each way in which they authenticate
+    /// Of those that take the type of an event and demand a content, one for each way in which they authenticate
     /// senders before they look at it.
     pub(super) fn stand_ins(&self, event: &State) -> Vec<Placed<'_>> {
         self.placed(self.buckets(event.headers()).flat_map(Bucket::stand_ins).collect())
     }
 
-    fn admitted(&self, headers: &Headers, body: Option<&Value>) -> Vec<Placed<'_>> {
+    fn admitted(&self, headers: &Headers, content: &Found<'_>) -> Vec<Placed<'_>> {
         let mut places = BTreeSet::new();
-        self.buckets(headers).for_each(|bucket| bucket.add_admitted(body, &mut places));
+        self.buckets(headers).for_each(|bucket| bucket.add_admitted(content, &mut places));
         self.placed(places)
     }
 

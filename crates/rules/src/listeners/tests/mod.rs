@@ -2,6 +2,7 @@ mod bounds;
 mod candidates;
 mod changes;
 mod deciding;
+mod repositories;
 mod selecting;
 mod status;
 mod texts;

@@ -26,6 +26,7 @@ use self::params::{GitEventName, GitParams};
 use crate::decision::{Check, CheckTrace, Unmatched};
 use crate::interceptors::authentication::{Authentication, Scheme, SecretDemand};
 use crate::interceptors::compile_error::CompileFault;
+use crate::interceptors::git_webhook::GitWebhook;
 use crate::interceptors::interceptor::{CoreKind, Halt, Interceptor, Passage, Run};
 use crate::interceptors::params::Params;
 use crate::interceptors::secret_guard::{GuardWords, SecretGuard};
@@ -114,22 +115,13 @@ fn texts(list: Option<&[Box<str>]>) -> Option<Vec<&str>> {
 
 impl Interceptor for GitInterceptor {
     fn intercept(&self, run: &Run<'_>) -> Result<Passage, Halt> {
-        let webhook = run.state.git_webhook().map_err(|why| Halt::stop(Code::INVALID_ARGUMENT, why))?;
-        if let Some(expected) = self.provider.filter(|expected| expected.name() != webhook.provider.name()) {
-            let (expected, found) = (expected.title(), webhook.provider.title());
-            let message = format!("the request is a webhook of {found}, the trigger is for {expected}");
-            return Err(Halt::stop(Code::FAILED_PRECONDITION, message));
-        }
+        let webhook = self.webhook(run)?;
         self.guard.iter().try_for_each(|guard| guard.check(run))?;
-        let mut first = None;
-        for event in &webhook.events {
-            run.state.check_steps()?;
-            match self.check(event, run.state) {
-                Ok(()) => return Ok(Passage { extensions: extensions::extensions(event), ..Passage::default() }),
-                Err(halt) => first = first.or(Some(halt)),
-            }
-        }
-        Err(first.unwrap_or_else(|| Halt::stop(Code::FAILED_PRECONDITION, "the webhook is about no repository")))
+        self.decide(webhook, run)
+    }
+
+    fn inspect(&self, run: &Run<'_>) -> Result<Passage, Halt> {
+        self.decide(self.webhook(run)?, run)
     }
 
     fn authentication(&self) -> Authentication<'_> {
@@ -150,6 +142,35 @@ impl Interceptor for GitInterceptor {
 }
 
 impl GitInterceptor {
+    /// The request as a webhook of the provider that is named.
+    fn webhook<'a>(&self, run: &Run<'a>) -> Result<&'a GitWebhook, Halt> {
+        let webhook = run.state.git_webhook().map_err(|why| Halt::stop(Code::INVALID_ARGUMENT, why))?;
+        match self.provider.filter(|expected| expected.name() != webhook.provider.name()) {
+            None => Ok(webhook),
+            Some(expected) => {
+                let (expected, found) = (expected.title(), webhook.provider.title());
+                let message = format!("the request is a webhook of {found}, the trigger is for {expected}");
+                Err(Halt::stop(Code::FAILED_PRECONDITION, message))
+            }
+        }
+    }
+
+    /// Lets the first event pass that matches. If none does, the decision is about the first.
+    fn decide(&self, webhook: &GitWebhook, run: &Run<'_>) -> Result<Passage, Halt> {
+        let mut first = None;
+        for event in &webhook.events {
+            run.state.check_steps()?;
+            match self.check(event, run.state) {
+                Ok(()) => {
+                    return Ok(Passage { extensions: extensions::extensions(event), ..Passage::default() });
+                }
+                Err(halt) => first = first.or(Some(halt)),
+            }
+        }
+        Err(first
+            .unwrap_or_else(|| Halt::stop(Code::FAILED_PRECONDITION, "the webhook is about no repository")))
+    }
+
     fn check(&self, event: &GitEvent, state: &State) -> Result<(), Halt> {
         let mut trace = CheckTrace::default();
         let unmatched = match self.check_repository(event, &mut trace) {
