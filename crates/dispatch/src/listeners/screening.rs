@@ -7,7 +7,6 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey};
-use trigger_expr::Headers;
 use trigger_rules::interceptors::{Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck};
 use trigger_rules::listeners::{
     Choice, Listener, ListenerDecided, ListenerGroup, ListenerTrigger, RunId, TriggerPlace,
@@ -97,7 +96,7 @@ pub async fn screen(
         // of those without a trigger: others that take this type of event do.
         let further = screening.decide(Choice::StandIns, secrets, until).await;
         let Some((_, further)) = further else { return Screened::NoMemory };
-        door = door.or(further);
+        door.add(&further);
     }
     let is_verified = screening.is_verified();
     let Screening { tried, presented, .. } = screening;
@@ -108,7 +107,11 @@ pub async fn screen(
     let decided = ListenerDecisions::of_skipped(listener, &decided).map(ListenerDecisions::into_inline);
     let delivery = request.into_delivery(id, &presented);
     let request = Box::new(AcceptedRequest { delivery, facts, decided, is_open: !is_verified });
-    if is_refused { Screened::Unavailable { tried, unverified: request } } else { Screened::Accepted(request) }
+    if is_refused {
+        Screened::Unavailable { tried, unverified: request }
+    } else {
+        Screened::Accepted(request)
+    }
 }
 
 struct Screening<'a> {
@@ -134,7 +137,7 @@ impl Screening<'_> {
         until: Instant,
     ) -> Option<(ListenerDecided, Door)> {
         for _ in 0..MOST_ROUNDS {
-            let (decided, door) = self.decide_once(choice).await?;
+            let (mut decided, door) = self.decide_once(choice).await?;
             let is_asked = |(run, ask): &(RunId, Ask)| {
                 matches!(ask.question, Question::Secret(_)) && !self.is_left_open(run, ask)
             };
@@ -142,7 +145,8 @@ impl Screening<'_> {
                 return Some((decided, door));
             }
             // The triggers are decided again: what they would start takes memory.
-            let needs = decided.needs;
+            let needs = std::mem::take(&mut decided.needs);
+            drop(decided);
             let asked = needs.iter().filter_map(|(run, ask)| match &ask.question {
                 Question::Secret(check) if !self.is_left_open(run, ask) => Some((run, ask, check)),
                 _ => None,
@@ -245,9 +249,10 @@ impl Door {
         door
     }
 
-    /// The door of the triggers of both.
-    fn or(self, other: Self) -> Self {
-        Self { is_open: self.is_open || other.is_open, is_closed: self.is_closed || other.is_closed }
+    /// Adds the triggers of another door.
+    fn add(&mut self, other: &Self) {
+        self.is_open |= other.is_open;
+        self.is_closed |= other.is_closed;
     }
 
     fn note(&mut self, chain: &Chain) {
