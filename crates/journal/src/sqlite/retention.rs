@@ -11,6 +11,10 @@ use crate::{JournalError, Pruned, Retention, Usage};
 /// Few enough not to make their commit noticeably longer.
 const BATCH: i64 = 200;
 
+/// The bodies that are deleted in one batch, in bytes, beside the first. Each of their pages is read, and from the disk if
+/// memory is short: the deliveries that arrive wait for that.
+const LARGEST_BATCH: i64 = 4 << 20;
+
 /// The rows to prune, planned by a reader to spare the writer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
@@ -116,15 +120,18 @@ fn correct(store: &Connection, tier: u8, now: Timestamp) -> rusqlite::Result<()>
 fn chosen(store: &Connection, tier: u8, cut: Cut) -> rusqlite::Result<Vec<i64>> {
     let oldest = store
         .prepare_cached(
-            "SELECT seq, settled_at FROM deliveries WHERE tier = :tier AND settled_at IS NOT NULL \
+            "SELECT seq, settled_at, size FROM deliveries WHERE tier = :tier AND settled_at IS NOT NULL \
              ORDER BY settled_at LIMIT :batch",
         )?
         .query_map(named_params! { ":tier": tier, ":batch": BATCH }, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let exceeds = |(place, (sequence, settled_at)): (u64, (i64, i64))| {
-        (place < cut.excess || settled_at < cut.before).then_some(sequence)
+    let mut bytes = 0;
+    let exceeds = |(place, (sequence, settled_at, size)): (u64, (i64, i64, i64))| {
+        bytes += size;
+        let fits = place == 0 || bytes <= LARGEST_BATCH;
+        (fits && (place < cut.excess || settled_at < cut.before)).then_some(sequence)
     };
     Ok((0..).zip(oldest).map_while(exceeds).collect())
 }
