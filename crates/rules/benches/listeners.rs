@@ -17,7 +17,7 @@ fn object(kind: Kind, name: &str, spec: &Value) -> (Kind, Value) {
     (kind, json!({"metadata": {"namespace": "depot", "name": name, "uid": "u"}, "spec": spec}))
 }
 
-/// What tells triggers apart.
+/// How triggers are told apart.
 type Interceptors = fn(usize) -> Value;
 const KINDS: [(&str, Interceptors); 2] = [("types", of_type), ("repositories", of_repository)];
 

@@ -27,7 +27,7 @@ pub(super) struct Report {
     deeds: Value,
 }
 
-/// What became of the victim's pushes to a door.
+/// The fate of the victim's pushes to a door.
 #[derive(Debug)]
 pub(super) struct Pushed {
     door: Door,

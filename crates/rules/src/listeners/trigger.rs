@@ -35,7 +35,7 @@ pub struct ListenerTrigger {
     pub blueprint: Result<Arc<Blueprint>, RuleError>,
     /// Errors in annotations, which count as absent.
     pub(super) hints: Box<[RuleError]>,
-    /// What its interceptors demand of a request.
+    /// The demands of its interceptors on a request.
     pub(super) demand: Demand,
 }
 

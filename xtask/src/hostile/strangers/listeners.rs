@@ -102,7 +102,7 @@ pub(super) fn by_host(dice: &mut Dice) -> Vec<u8> {
     request(dice, &path, &host, b"{}")
 }
 
-/// What follows the path of a listener.
+/// The part of a URL behind the path of a listener.
 fn rest(dice: &mut Dice) -> String {
     match dice.below(4) {
         0 => format!("/{}", line(&texts::any(dice), 4000)),

@@ -33,7 +33,7 @@ pub(in crate::hostile::tenant) fn hanging_interceptors(name: &str, addresses: &A
     calling(name, &urls, webhooks.into())
 }
 
-/// Interceptors that redirect to themselves, to others that do, and to servers that nobody should reach.
+/// Interceptors that redirect to themselves, to others that do, and to servers that must not be reached.
 pub(in crate::hostile::tenant) fn redirecting_interceptors(name: &str, addresses: &Addresses) -> Vec<Value> {
     let urls: Vec<_> = (0..10).map(|number| format!("http://{}/{number}", addresses.redirecting)).collect();
     calling(name, &urls, Vec::new())

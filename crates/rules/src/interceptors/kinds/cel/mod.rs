@@ -21,7 +21,7 @@ pub(super) struct Cel;
 #[derive(Debug)]
 struct CelInterceptor {
     filter: Option<Program>,
-    /// What the filter demands of the body.
+    /// The text that the filter demands of the body.
     demanded_text: Option<DemandedText>,
     overlays: Box<[Overlay]>,
 }
