@@ -2,6 +2,7 @@
 //! settle.
 //!
 //! - `dispatcher`: [`Dispatcher`], the loop: claims with a timeout, settles or releases with backoff.
+//! - `under_way`: how many deliveries are worked on at the same time, in all and by tenant.
 //! - `attempt`: one attempt at one delivery.
 //! - `cloud_events`: [`CloudEvents`], which tell a receiver of the deliveries to a listener.
 //! - `deleted`: leaves out targets that were deleted while their runs waited.
@@ -55,6 +56,7 @@ mod render_turns;
 mod same_push;
 mod sources;
 mod time_slice;
+mod under_way;
 mod waiting;
 mod webhook_key;
 mod why;

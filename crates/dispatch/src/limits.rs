@@ -2,11 +2,12 @@ use trigger_core::Limit;
 
 use crate::arrivals::MOST_FURTHER;
 use crate::cloud_events::{MOST_OF_NAMESPACE, MOST_SENT, MOST_WAITING, WARN_AGAIN as WARN_OF_LOST};
-use crate::dispatcher::{CLAIMED_BODIES, SECRET_WAIT};
+use crate::dispatcher::SECRET_WAIT;
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
 use crate::listeners;
 use crate::render_turns::{MOST_LARGE, MOST_LARGE_OF_NAMESPACE};
 use crate::same_push::{MAX_PUSHES, MAX_TARGETS};
+use crate::under_way::CLAIMED_BODIES;
 use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
 use crate::why::{LONGEST_REASON, MAX_REASONS};
 

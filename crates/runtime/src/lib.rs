@@ -40,6 +40,6 @@ pub use keyed_semaphore::KeyedSemaphore;
 pub use leadership::{Lead, Leadership};
 pub use leaky_buckets::LeakyBuckets;
 pub use runs::{RunRef, RunState, Runs};
-pub use secret_turns::{SecretRead, read_in_turns};
+pub use secret_turns::{SecretRead, VERIFIED_GRACE, read_in_turns};
 pub use secrets::{SecretData, SecretError, Secrets};
 pub use supervisor::{CriticalTasks, restart_on_panic};

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -10,6 +11,10 @@ use crate::{SecretData, SecretError, Secrets};
 /// How many Secrets of one namespace are read side by side for one delivery. A namespace with many takes longer and
 /// delays no other.
 const SIDE_BY_SIDE: usize = 8;
+
+/// How much longer Secrets may take once a key has verified a request. Long enough for any read of an API server that
+/// is well; short enough that a tenant whose Secrets hang delays the others by less than a second.
+pub const VERIFIED_GRACE: Duration = Duration::from_millis(500);
 
 /// The result of reading one of several Secrets: its place among them, and what it holds.
 pub type SecretRead = (usize, Result<Arc<SecretData>, SecretError>);

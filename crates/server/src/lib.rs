@@ -1,4 +1,4 @@
-//! HTTP: the hook port, the admin port, and the types of the admin API.
+//! HTTP: the hook port, the admin port, the port for interceptors, and the types of the admin API.
 //!
 //! - [`Ingest`]: one pipeline for every request on the port that faces the internet. `ingest/routes` supplies the
 //!   differences; the table of routes is replaced as a whole while the program runs.
@@ -6,7 +6,7 @@
 //!   which the router and the OpenAPI document are made; `visibility` is what a caller may see, `redact` leaves out
 //!   the rest.
 //! - [`wire`]: the types of that API, which the command line uses too.
-//! - [`listen`], [`serve`]: the accept loop of both ports, with limits on connections, headers and responses.
+//! - [`listen`], [`serve`]: the accept loop of each port, with limits on connections, headers and responses.
 //!
 //! # Invariants
 //!

@@ -1,17 +1,12 @@
 //! The questions of interceptors that the key of a Secret answers.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::ObjectKey;
 use trigger_rules::interceptors::{SecretAnswer, SecretCheck};
-use trigger_runtime::{SecretData, SecretError, Secrets, read_in_turns};
-
-/// How much longer Secrets may take once a key has verified the request. Long enough for any read of an API server that
-/// is well; short enough that a tenant whose Secrets hang delays the others by less than a second.
-const GRACE: Duration = Duration::from_millis(500);
+use trigger_runtime::{SecretData, SecretError, Secrets, VERIFIED_GRACE, read_in_turns};
 
 /// The answers to checks, each in its place, with Secrets that are read now. An error: the Secret could not be read by
 /// `until`, and may be later.
@@ -38,7 +33,7 @@ pub(super) async fn check_secrets(
             *answer =
                 read.as_ref().map_err(Clone::clone).map_or_else(absent, |data| Ok(compare(check, data)));
             if *answer == Ok(SecretAnswer::Verified) {
-                until = until.min(Instant::now() + GRACE);
+                until = until.min(Instant::now() + VERIFIED_GRACE);
             }
         }
     }

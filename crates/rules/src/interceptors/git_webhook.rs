@@ -34,9 +34,7 @@ impl GitWebhook {
         };
         Ok(Self { provider, events: events.iter().filter_map(|(_, event)| of_repository(event)).collect() })
     }
-}
 
-impl GitWebhook {
     /// The names of the repositories that it is about.
     pub(crate) fn repositories(&self) -> impl Iterator<Item = &RepoId> {
         self.events.iter().flat_map(|event| &event.repository.names)

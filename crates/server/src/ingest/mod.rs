@@ -9,7 +9,7 @@
 //! - `failure_limiter`: keeps strangers from spending our API server. `open_budget`: keeps them from filling the disk
 //!   through listeners that let everybody in.
 //! - `interceptor`: the interceptor `git` over HTTP, on a port of its own.
-//! - `storing`: waits for the journal, as long as a sender may wait.
+//! - `storing`: waits for the journal, as long as a sender may wait; stores deliveries for triggers of Tekton.
 //! - `response`, `rejections`, `metrics`: the answer for the sender, the record and the counters for the operator.
 //!   `sink_metrics`: counters under the names of Tekton's listeners.
 

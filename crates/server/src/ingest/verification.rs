@@ -7,17 +7,13 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 use trigger_core::{Arrival, Credentials, Delivery, ObjectKey, Unsigned, Verifier, WaitingSecret};
 use trigger_rules::{KeyBinding, SecretOrigin, WebhookCandidates};
-use trigger_runtime::{SecretError, Secrets, read_in_turns};
+use trigger_runtime::{SecretError, Secrets, VERIFIED_GRACE, read_in_turns};
 
 use super::rejections::KeyCheck;
 
 /// How long all Secrets of a delivery may take: a sender waits 10 s for its answer, and storing the delivery may take half
 /// of that.
 pub(crate) const READ_WITHIN: Duration = Duration::from_secs(4);
-
-/// How much longer Secrets may take once a key has verified the delivery. Long enough for any read of an API server that
-/// is well; short enough that a tenant whose Secrets hang delays the others by less than a second.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// For how many namespaces one delivery is stored to wait. Each costs a copy of the body.
 pub(crate) const MOST_WAITING: usize = 32;
@@ -86,7 +82,7 @@ pub(crate) async fn verify(
         };
         for (entry, key) in &keys {
             if verifier.try_key(&binding.secret, entry, key) {
-                until = until.min(Instant::now() + GRACE);
+                until = until.min(Instant::now() + VERIFIED_GRACE);
             }
         }
         let check = if keys.is_empty() { KeyCheck::NoKey } else { KeyCheck::Differs(keys.len()) };
@@ -220,7 +216,7 @@ mod tests {
             let (result, took) =
                 verified(&[("b", "hook", theirs), ("a", "hook", Secret::Key(b"ours"))]).await;
             assert_eq!(waiting(result), if waits { vec!["b"] } else { Vec::new() });
-            assert!(took <= GRACE + Duration::from_millis(10), "{took:?}");
+            assert!(took <= VERIFIED_GRACE + Duration::from_millis(10), "{took:?}");
         }
     }
 
@@ -243,7 +239,7 @@ mod tests {
         secrets.push(("c", "hook", Secret::Key(b"ours")));
         let (result, took) = verified(&secrets).await;
         assert_eq!(waiting(result), ["b"]);
-        assert!(took <= GRACE + Duration::from_millis(10), "{took:?}");
+        assert!(took <= VERIFIED_GRACE + Duration::from_millis(10), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Instrument, info, info_span};
 use trigger_core::{DeliveryId, ListenerGate, ObjectKey, RepoId};
-use trigger_dispatch::{AcceptedRequest, InlineDecision, ListenerRequest, Screened, screen};
-use trigger_journal::{AppendOutcome, Decided};
+use trigger_dispatch::{AcceptedRequest, ListenerRequest, Screened, screen};
+use trigger_journal::AppendOutcome;
 use trigger_rules::listeners::{Listener, ListenerInventory};
 
 use super::listener::{checks, headers_of};
@@ -16,7 +16,7 @@ use crate::ingest::decoding::DecodeBudget;
 use crate::ingest::pipeline::Inbound;
 use crate::ingest::rejections::{KeyCheck, Rejected};
 use crate::ingest::response::UnavailableReason;
-use crate::ingest::storing::in_time;
+use crate::ingest::storing::store_request;
 use crate::ingest::verification::READ_WITHIN;
 use crate::ingest::{IngestParts, IngestSettings};
 
@@ -126,20 +126,9 @@ impl HookTriggers {
     ) -> Result<(DeliveryId, AppendOutcome), Rejected> {
         let HookDelivery { namespace, request } = delivery;
         let AcceptedRequest { delivery, facts, decided, .. } = request;
-        let (id, received_at) = (delivery.id.clone(), delivery.received_at);
+        let id = delivery.id.clone();
         let delivery = self.gate.accepted(delivery, namespace.clone());
-        let (stored, counts) = match decided {
-            Some(InlineDecision { decisions, counts }) => {
-                let decided = Some(Decided { decisions, facts });
-                (parts.journal.append_decided(delivery, decided), Some(counts))
-            }
-            None => (parts.journal.append_with_facts(delivery, facts), None),
-        };
-        let span = info_span!(target: "trigger_trace", "append");
-        let outcome = in_time(settings, &parts.failure, stored.instrument(span)).await?;
-        if let Some(counts) = counts.filter(|_| outcome == AppendOutcome::New) {
-            counts.count(received_at, &parts.decisions);
-        }
+        let outcome = store_request(delivery, facts, decided, settings, parts).await?;
         let namespace = &namespace.namespace;
         info!(%namespace, delivery = %id, outcome = ?outcome, "webhook stored for Triggers");
         Ok((id, outcome))

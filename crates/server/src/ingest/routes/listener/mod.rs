@@ -24,7 +24,7 @@ use trigger_dispatch::{
     AcceptedRequest, CloudEvents, InlineDecision, LISTENER, ListenerRequest, Screened, TriedKey, screen,
 };
 use trigger_expr::Headers;
-use trigger_journal::{AppendOutcome, Decided};
+use trigger_journal::AppendOutcome;
 use trigger_rules::interceptors::{SecretAnswer, go_text};
 use trigger_rules::listeners::{
     Answer, Arrival, Examined, Listener, ListenerInventory, ListenerSet, Moment, event_name, sender_id,
@@ -40,7 +40,7 @@ use crate::ingest::open_budget::{OpenBudget, kept_size};
 use crate::ingest::pipeline::{Acceptance, AnyRoute, Pipeline};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext, RequestOrigin};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
-use crate::ingest::storing::in_time;
+use crate::ingest::storing::store_request;
 use crate::ingest::verification::READ_WITHIN;
 use crate::ingest::{IngestParts, IngestSettings};
 
@@ -202,7 +202,7 @@ impl ListenerRoute {
         answer: Answer,
     ) -> Result<Reply, Refused> {
         let AcceptedRequest { delivery, facts, decided, is_open } = request;
-        let (id, event, received_at) = (delivery.id.clone(), delivery.event.clone(), delivery.received_at);
+        let (id, event) = (delivery.id.clone(), delivery.event.clone());
         let key = &listener.key;
         let reply = |response| Reply { response, answer: Some(answer), is_verified: !is_open };
         let size = if is_open { kept_size(&delivery, decided.as_ref()) } else { 0 };
@@ -221,20 +221,11 @@ impl ListenerRoute {
         // The dispatcher announces the others.
         let announcer = decided.as_ref().and_then(|_| self.cloud_events.about(listener, &delivery));
         let delivery = self.gate.accepted(delivery, key.clone());
-        let (stored, counts) = match decided {
-            Some(InlineDecision { decisions, counts }) => {
-                let decided = Some(Decided { decisions, facts });
-                (self.parts.journal.append_decided(delivery, decided), Some(counts))
-            }
-            None => (self.parts.journal.append_with_facts(delivery, facts), None),
-        };
-        let span = info_span!(target: "trigger_trace", "append", decided = rules);
-        let outcome = in_time(&self.settings, &self.parts.failure, stored.instrument(span)).await?;
+        let outcome = store_request(delivery, facts, decided, &self.settings, &self.parts).await?;
         let is_first = outcome == AppendOutcome::New;
         // One of several arrivals begins the trace.
         Span::current().record("delivery", field::display(&id)).record("first", is_first);
-        if let Some(counts) = counts.filter(|_| is_first) {
-            counts.count(received_at, &self.parts.decisions);
+        if rules.is_some() && is_first {
             if let Some(announcer) = announcer {
                 announcer.announce(Moment::Started);
                 announcer.announce(Moment::Done);
