@@ -2,6 +2,7 @@
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -11,15 +12,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, field, info_span};
 use trigger_core::{Cause, Delivery, Event, Events, Facts, ResourceRef};
-use trigger_journal::{
-    ClaimedDelivery, ConditionRecord, DecisionRecord, JournalError, LaunchRecord, Notebook, Queue,
-};
-use trigger_rules::{Decided, Decision, LazyPayload, Outcome, RuleSet};
+use trigger_journal::{ClaimedDelivery, ConditionRecord, DecisionRecord, LaunchRecord, Notebook, Queue};
+use trigger_rules::{Coverage, Decided, Decision, Inventory, LazyPayload, Outcome};
 use trigger_runtime::error_chain;
 use trigger_targets::{FollowUp, LimitKey, Plan, RenderError, Request, render};
 
 use crate::deleted::{Lookup, leave_out_deleted};
-use crate::facts::{FactSource, decide_with};
+use crate::facts::{DecidedWith, FactSource, decide_with};
 use crate::launcher::{LaunchError, Launched, Launcher, Retry};
 use crate::listeners::{self, Asked, ListenerDecisions, ListenerTools};
 use crate::metrics::Metrics;
@@ -37,6 +36,9 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// How many payloads are read for filters at the same time: each may take some MiB.
 pub(crate) const PAYLOADS_AT_ONCE: usize = 2;
+
+/// Why an attempt before the rules are known is repeated.
+const NOT_KNOWN: &str = "the rules are not known yet";
 
 /// When an attempt and its calls end.
 #[derive(Debug, Clone)]
@@ -59,7 +61,7 @@ impl Deadlines {
 /// The services that an attempt calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Tools<'a> {
-    pub(crate) rules: &'a RuleSet,
+    pub(crate) inventory: &'a Inventory,
     pub(crate) queue: &'a dyn Queue,
     pub(crate) notebook: &'a dyn Notebook,
     pub(crate) push_turns: &'a PushTurns,
@@ -88,6 +90,8 @@ pub(crate) struct Attempt {
     pub(crate) throttled: Option<(Duration, String)>,
     /// The triggers of a listener whose objects exist since this attempt, for CloudEvents.
     pub(crate) completed: Vec<String>,
+    /// How far the rules were known with which it was decided, if it was.
+    pub(crate) coverage: Option<Arc<Coverage>>,
 }
 
 /// Decides every event of a delivery and launches what fires, save what an earlier attempt has launched: a run that
@@ -115,10 +119,10 @@ pub(crate) async fn attempt(
     };
     drop(stored);
     release();
-    let Planned { mut decisions, plans, launched, errors, undecidable, open, waits_for_secret } =
+    let Planned { mut decisions, plans, launched, errors, undecidable, open, waits_for_secret, coverage } =
         match planned {
             Ok(planned) => planned,
-            Err(error) => return ended_early(Some(error_chain(&error)), None),
+            Err(error) => return ended_early(Some(error), None),
         };
     let mut attempt = Attempt {
         permanent: errors.first().map(|error| error_chain(error)).or(undecidable),
@@ -129,7 +133,7 @@ pub(crate) async fn attempt(
     let (existing, mut due): (Vec<_>, Vec<_>) =
         plans.iter().partition(|plan| existing.contains(&plan.resource));
     attempt.throttle(&mut due, plans.len(), tools);
-    if claimed.token.attempt > 1 || !tools.rules.coverage().is_complete() {
+    if claimed.token.attempt > 1 || !coverage.is_complete() {
         let (launcher, until) = (tools.launcher, deadlines.of_call());
         let lookup = Lookup { launcher, until, abort: &deadlines.abort };
         let started = existing.iter().map(|plan| plan.target_key()).collect();
@@ -148,6 +152,7 @@ pub(crate) async fn attempt(
     attempt.retryable = attempt.retryable.or(open);
     let is_last = attempt.retryable.is_none();
     attempt.completed = decisions.completed(&claimed.launches, &attempt.launches, is_last);
+    attempt.coverage = Some(coverage);
     attempt
 }
 
@@ -158,10 +163,11 @@ async fn plan_rules(
     stored: &Delivery,
     tools: Tools<'_>,
     deadlines: &Deadlines,
-) -> Result<Planned, JournalError> {
+) -> Result<Planned, String> {
     let mut facts = claimed.facts.clone();
-    let mut decided = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
-    skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await?;
+    let (mut decided, coverage) = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
+    let skipped = skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await;
+    skipped.map_err(|error| error_chain(&error))?;
     warn_of_moves(&decided, tools);
     let (plans, errors) = plans(claimed, &events, &facts, &decided).await;
     let is_undecided = decided.iter().any(|decided| !decided.needs.is_empty());
@@ -173,6 +179,7 @@ async fn plan_rules(
         undecidable: is_undecided.then(|| "a rule asks for further facts without end".to_owned()),
         open: None,
         waits_for_secret: false,
+        coverage,
     })
 }
 
@@ -186,7 +193,12 @@ async fn plan_listener(
     done: &[LaunchRecord],
     tools: Tools<'_>,
     deadlines: &Deadlines,
-) -> Result<Planned, JournalError> {
+) -> Result<Planned, String> {
+    let coverage = tools.inventory.current().map(|rules| Arc::clone(rules.coverage())).ok_or(NOT_KNOWN)?;
+    let store = async |facts| {
+        let stored = tools.queue.record_facts(claimed.token.clone(), facts).await;
+        stored.map_err(|error| error_chain(&error))
+    };
     let mut planned = Planned {
         decisions: Decisions::Listener(ListenerDecisions::default()),
         plans: Vec::new(),
@@ -195,6 +207,7 @@ async fn plan_listener(
         undecidable: None,
         open: None,
         waits_for_secret: false,
+        coverage,
     };
     // A delivery to a listener has one event.
     let Some(Event::Webhook(event)) = events.first() else { return Ok(planned) };
@@ -205,17 +218,17 @@ async fn plan_listener(
     let first =
         listeners::plan(subject, &mut facts, tools.listeners, Asked::Secrets, deadlines.of_call()).await;
     if first.has_new_facts {
-        tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
+        store(facts.clone()).await?;
     }
     let plan = if first.asks_servers {
-        if claimed.token.attempt == 1 && tools.rules.coverage().is_complete() {
+        if claimed.token.attempt == 1 && planned.coverage.is_complete() {
             planned.launched = launch_first(&first.plans, done, tools, deadlines).await;
         }
         drop(first);
         let until = deadlines.of_call();
         let plan = listeners::plan(subject, &mut facts, tools.listeners, Asked::Servers, until).await;
         if plan.has_new_facts {
-            tools.queue.record_facts(claimed.token.clone(), facts).await?;
+            store(facts).await?;
         }
         plan
     } else {
@@ -251,28 +264,33 @@ async fn decide(
     facts: &mut Facts,
     tools: Tools<'_>,
     deadlines: &Deadlines,
-) -> Result<Vec<Decided>, JournalError> {
+) -> Result<(Vec<Decided>, Arc<Coverage>), String> {
     let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
     // Answers have the time of one launch, so that most of the attempt is left for what they decide.
     let until = deadlines.of_call();
     let decide = async {
-        let (verification, rules, source) = (&claimed.verification, tools.rules, tools.facts);
+        let (verification, rules, source) = (&claimed.verification, tools.inventory, tools.facts);
         let none = LazyPayload::none();
-        let (decided, added) = decide_with(events, verification, facts, &none, rules, source, until).await;
+        let first = decide_with(events, verification, facts, &none, rules, source, until).await?;
         if !none.was_asked_for() {
-            return (decided, added);
+            return Some(first);
         }
+        let asked_before = first.has_new_facts;
+        drop(first);
         let _turn = tools.payload_turns.acquire().await;
         let payload = payload_of(stored);
-        let (decided, more) = decide_with(events, verification, facts, &payload, rules, source, until).await;
-        (decided, added || more)
+        let mut second = decide_with(events, verification, facts, &payload, rules, source, until).await?;
+        second.has_new_facts |= asked_before;
+        Some(second)
     };
-    let (decided, added) = decide.instrument(span.clone()).await;
+    let decided = decide.instrument(span.clone()).await.ok_or(NOT_KNOWN)?;
+    let DecidedWith { decided, coverage, has_new_facts } = decided;
     span.record("rules", decided.iter().map(|decided| decided.decisions.len()).sum::<usize>());
-    if added {
-        tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
+    if has_new_facts {
+        let stored = tools.queue.record_facts(claimed.token.clone(), facts.clone()).await;
+        stored.map_err(|error| error_chain(&error))?;
     }
-    Ok(decided)
+    Ok((decided, coverage))
 }
 
 /// Warns on the owners of rules whose repository has another address now: its pushes find them no more.
@@ -280,8 +298,9 @@ fn warn_of_moves(decided: &[Decided], tools: Tools<'_>) {
     let decisions = decided.iter().flat_map(|decided| &decided.decisions);
     let moved = decisions.filter(|decision| decision.is_about_moved_repository());
     let moved: BTreeMap<_, _> = moved.map(|decision| (&decision.owner, decision.message())).collect();
+    let Some(rules) = tools.inventory.current().filter(|_| !moved.is_empty()) else { return };
     for (owner, message) in moved.into_iter().take(MOST_WARNED) {
-        if let Some(rules) = tools.rules.owners().find(|rules| rules.owner == *owner) {
+        if let Some(rules) = rules.owners().find(|rules| rules.owner == *owner) {
             tools.warnings.repository_moved(rules, &message);
         }
     }

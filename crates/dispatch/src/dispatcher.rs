@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
 use trigger_core::{Delivery, TraceParent, Verification};
 use trigger_journal::{ClaimRequest, ClaimedDelivery, Journal, JournalError, Settlement};
+use trigger_rules::Inventory;
 use trigger_rules::listeners::{ListenerInventory, Moment};
-use trigger_rules::{Inventory, RuleSet};
 use trigger_runtime::{Backoff, ListenerRights, Secrets, error_chain};
 
 use crate::attempt::{Attempt, Deadlines, PAYLOADS_AT_ONCE, Tools, attempt};
@@ -238,22 +238,24 @@ impl Dispatcher {
     }
 
     async fn work(&self, mut claimed: ClaimedDelivery, held: &mut InFlight, shutdown: &CancellationToken) {
-        let Some(rules) = self.inventory.current() else { return };
+        if self.inventory.current().is_none() {
+            return;
+        }
         let announcer = self.announcer(&claimed.delivery);
         if let Some(announcer) = announcer.as_ref().filter(|_| claimed.token.attempt == 1) {
             announcer.announce(Moment::Started);
         }
         // A delivery that panics once does so every time: tried again, it would come up with every expired claim.
-        let attempt = AssertUnwindSafe(self.attempt(&mut claimed, held, &rules)).catch_unwind().await;
+        let attempt = AssertUnwindSafe(self.attempt(&mut claimed, held)).catch_unwind().await;
         let mut attempt = attempt.unwrap_or_else(|_| Attempt::panicked(&claimed));
-        if let Err(error) = self.note_unseen(&claimed, &mut attempt, &rules).await {
+        if let Err(error) = self.note_unseen(&claimed, &mut attempt).await {
             attempt.retryable.get_or_insert_with(|| error_chain(&error));
         }
         report(&attempt, claimed.verification.waiting.is_some());
         let age = Timestamp::now().duration_since(claimed.delivery.received_at);
         let limit = if attempt.waits { self.settings.secret_wait } else { self.settings.give_up_after };
         let give_up = SignedDuration::try_from(limit).is_ok_and(|limit| age > limit);
-        let Attempt { decisions, launches, retryable, permanent, waits, throttled, completed } = attempt;
+        let Attempt { decisions, launches, retryable, permanent, waits, throttled, completed, .. } = attempt;
         if let (None, Some((wait, message))) = (&retryable, throttled) {
             info!(reason = message, "claimed again later");
             self.metrics.attempted(AttemptEnd::Throttled, age.as_secs_f64());
@@ -289,7 +291,8 @@ impl Dispatcher {
     fn announcer(&self, delivery: &Delivery) -> Option<Announcer> {
         let key = listener_of(delivery).filter(|_| *delivery.source == *LISTENER)?;
         let listeners = self.listeners.inventory.current()?;
-        self.listeners.cloud_events.about(listeners.listener(&key.namespace, &key.name)?, delivery)
+        let listener = listeners.listener(&key.namespace, &key.name)?;
+        self.listeners.cloud_events.about(&listener.settings, delivery)
     }
 
     /// Stores the result of an attempt; true if it is stored. A journal that is away is waited for: while the claim lasts
@@ -332,14 +335,14 @@ impl Dispatcher {
         false
     }
 
-    async fn attempt(&self, claimed: &mut ClaimedDelivery, held: &mut InFlight, rules: &RuleSet) -> Attempt {
+    async fn attempt(&self, claimed: &mut ClaimedDelivery, held: &mut InFlight) -> Attempt {
         let Settings { attempt: whole, launch, .. } = self.settings;
         if let Some(waiting) = &claimed.verification.waiting {
             let tools = WaitingTools {
                 journal: self.journal.as_ref(),
                 secrets: self.secrets.as_ref(),
                 warnings: self.warnings.as_ref(),
-                rules,
+                inventory: &self.inventory,
                 within: launch.min(SECRETS_WITHIN),
                 unsigned: self.settings.allow_unsigned.into(),
             };
@@ -353,7 +356,7 @@ impl Dispatcher {
         drop(std::mem::take(&mut claimed.delivery.body));
         let deadlines = Deadlines { attempt: Instant::now() + whole, launch, abort: self.abort.clone() };
         let tools = Tools {
-            rules,
+            inventory: &self.inventory,
             queue: self.journal.as_ref(),
             notebook: self.journal.as_ref(),
             push_turns: &self.push_turns,
@@ -382,9 +385,11 @@ impl Dispatcher {
         &self,
         claimed: &ClaimedDelivery,
         attempt: &mut Attempt,
-        rules: &RuleSet,
     ) -> Result<(), JournalError> {
-        let (verification, unseen) = (&claimed.verification, &rules.coverage().unseen);
+        let coverage = attempt.coverage.clone();
+        let coverage = coverage.or_else(|| Some(Arc::clone(self.inventory.current()?.coverage())));
+        let Some(coverage) = coverage else { return Ok(()) };
+        let (verification, unseen) = (&claimed.verification, &coverage.unseen);
         if unseen.is_empty() || verification.waiting.is_some() || verification.listener.is_some() {
             return Ok(());
         }

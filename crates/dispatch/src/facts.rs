@@ -1,10 +1,13 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::{Events, Fact, FactValue, Facts, Need, Verification};
-use trigger_rules::{Decided, Deciding, DecisionBudget, DecisionInput, LazyPayload, RuleSet};
+use trigger_rules::{
+    Coverage, Decided, Deciding, DecisionBudget, DecisionInput, Inventory, LazyPayload, RuleSet,
+};
 
 use crate::time_slice::TimeSlice;
 
@@ -73,7 +76,18 @@ async fn gather(decisions: &[Decided], facts: &mut Facts, source: &dyn FactSourc
     }
 }
 
-/// Decides a delivery, asking `source` for what is needed. True beside the decisions if facts were added.
+/// The decisions on a delivery, and what they were made with.
+pub struct DecidedWith {
+    /// The decisions, an entry for each event.
+    pub decided: Vec<Decided>,
+    /// How far the rules were known.
+    pub coverage: Arc<Coverage>,
+    /// Whether facts were added.
+    pub has_new_facts: bool,
+}
+
+/// Decides a delivery by the rules as they are at each look, asking `source` for what is needed. `None` before the rules are
+/// known.
 ///
 /// After `MOST_ROUNDS` rounds the decisions may still have needs; then the rules that have them cannot be decided.
 pub async fn decide_with(
@@ -81,21 +95,22 @@ pub async fn decide_with(
     verification: &Verification,
     facts: &mut Facts,
     payload: &LazyPayload<'_>,
-    rules: &RuleSet,
+    inventory: &Inventory,
     source: &dyn FactSource,
     deadline: Instant,
-) -> (Vec<Decided>, bool) {
-    let mut added = false;
-    let mut decisions = decide_all(events, verification, facts, payload, rules).await;
-    for _ in 0..MOST_ROUNDS {
-        if decisions.iter().all(|decided| decided.needs.is_empty()) {
-            break;
+) -> Option<DecidedWith> {
+    let mut round = 0;
+    loop {
+        let rules = inventory.current()?;
+        let decided = decide_all(events, verification, facts, payload, &rules).await;
+        let coverage = Arc::clone(rules.coverage());
+        drop(rules);
+        if round == MOST_ROUNDS || decided.iter().all(|decided| decided.needs.is_empty()) {
+            return Some(DecidedWith { decided, coverage, has_new_facts: round > 0 });
         }
-        gather(&decisions, facts, source, deadline).await;
-        added = true;
-        decisions = decide_all(events, verification, facts, payload, rules).await;
+        gather(&decided, facts, source, deadline).await;
+        round += 1;
     }
-    (decisions, added)
 }
 
 #[cfg(test)]
@@ -107,7 +122,7 @@ mod tests {
         AbbreviatedCommit, Branch, ChangedFiles, Commit, CommitRef, Event, GitEvent, GitEventKind, KeyRef,
         KnownHosts, ObjectKey, RepoId, Repository,
     };
-    use trigger_rules::{Inventory, Outcome};
+    use trigger_rules::Outcome;
 
     use super::*;
 
@@ -146,7 +161,7 @@ mod tests {
         })
     }
 
-    async fn outcomes(events: Vec<Event>, facts: &mut Facts, source: &dyn FactSource) -> Vec<String> {
+    fn inventory() -> Inventory {
         let rule = |branch: &str| {
             serde_json::json!({"name": branch, "type": "GitHub",
                 "github": {"events": ["Push"], "branches": [branch]}})
@@ -162,13 +177,22 @@ mod tests {
         let inventory = Inventory::new(KnownHosts::NONE);
         inventory.apply(&build);
         inventory.mark_synced();
+        inventory
+    }
+
+    fn verification() -> Verification {
         let keys = vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")];
-        let verification = Verification { keys, ..Verification::default() };
+        Verification { keys, ..Verification::default() }
+    }
+
+    async fn outcomes(events: Vec<Event>, facts: &mut Facts, source: &dyn FactSource) -> Vec<String> {
+        let (inventory, verification) = (inventory(), verification());
         let events = Events::new(events).unwrap();
         let deadline = Instant::now() + Duration::from_mins(1);
-        let rules = inventory.current().unwrap();
-        let (decided, _) =
-            decide_with(&events, &verification, facts, &LazyPayload::none(), &rules, source, deadline).await;
+        let payload = LazyPayload::none();
+        let decided =
+            decide_with(&events, &verification, facts, &payload, &inventory, source, deadline).await;
+        let decided = decided.unwrap().decided;
         let mut found = Vec::new();
         for (place, decided) in decided.iter().enumerate() {
             assert_eq!(decided.needs, [], "every need was answered");
@@ -200,8 +224,7 @@ mod tests {
         }
         inventory.mark_synced();
         let rules = inventory.current().unwrap();
-        let keys = vec![KeyRef::new(ObjectKey::new("team-a", "hook"), "webhook-secret")];
-        let verification = Verification { keys, ..Verification::default() };
+        let verification = verification();
         let events = Events::new(vec![push("main")]).unwrap();
         // On the one thread of this test.
         let other = tokio::spawn(async {});
@@ -227,6 +250,32 @@ mod tests {
 
         let found = outcomes(vec![push("main")], &mut facts, &Silent).await;
         assert_eq!(found[0], "0 main: fired", "a stored fact asks no service");
+    }
+
+    /// Changes the rules before it answers, and notes whether somebody held the version before.
+    struct Changing(Arc<Inventory>, Mutex<Vec<bool>>);
+
+    impl FactSource for Changing {
+        fn answer<'a>(&'a self, _: &'a Need) -> BoxFuture<'a, FactValue> {
+            let before = Arc::downgrade(&self.0.current().unwrap());
+            self.0.mark_synced();
+            self.1.lock().unwrap().push(before.upgrade().is_some());
+            Box::pin(std::future::ready(FactValue::Commit(Commit::parse(SHA).unwrap())))
+        }
+    }
+
+    #[tokio::test]
+    async fn no_version_of_the_rules_is_held_while_a_provider_is_asked() {
+        let inventory = Arc::new(inventory());
+        let source = Changing(Arc::clone(&inventory), Mutex::default());
+        let events = Events::new(vec![push("main")]).unwrap();
+        let (verification, payload) = (verification(), LazyPayload::none());
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let (facts, source) = (&mut Facts::default(), &source);
+        let decided =
+            decide_with(&events, &verification, facts, &payload, &inventory, source, deadline).await;
+        assert!(decided.unwrap().has_new_facts);
+        assert_eq!(*source.1.lock().unwrap(), [false]);
     }
 
     #[tokio::test(start_paused = true)]

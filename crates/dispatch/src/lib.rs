@@ -64,7 +64,7 @@ mod why;
 pub use arrivals::{DecideAgain, Stored, store_arrival};
 pub use cloud_events::{Announcer, CloudEventSender, CloudEvents};
 pub use dispatcher::{Dispatcher, DispatcherParts, ListenerParts, Settings};
-pub use facts::{FactSource, NoCredentials, decide_with};
+pub use facts::{DecidedWith, FactSource, NoCredentials, decide_with};
 pub use inline::{DecisionCounts, InlineDecision};
 pub use key_error::KeyError;
 pub use launcher::{LaunchError, Launched, Launcher, Retry};

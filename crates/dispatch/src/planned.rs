@@ -1,10 +1,11 @@
 //! The decisions of an attempt, with the objects that they create: by rules of Builds, or by a listener.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use trigger_core::ResourceRef;
 use trigger_journal::{DecisionRecord, LaunchRecord};
-use trigger_rules::{Decided, Decision, Outcome};
+use trigger_rules::{Coverage, Decided, Decision, Outcome};
 use trigger_targets::{Plan, RenderError, TargetKey};
 
 use crate::listeners::ListenerDecisions;
@@ -25,6 +26,8 @@ pub(crate) struct Planned {
     pub(crate) open: Option<String>,
     /// Whether that is a Secret that cannot be read.
     pub(crate) waits_for_secret: bool,
+    /// How far the rules were known when it was decided.
+    pub(crate) coverage: Arc<Coverage>,
 }
 
 /// The decisions on a delivery, each of one family.

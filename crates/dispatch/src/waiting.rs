@@ -11,7 +11,7 @@ use trigger_core::{
 };
 use trigger_journal::{ClaimedDelivery, Journal, JournalError};
 use trigger_providers::by_name;
-use trigger_rules::RuleSet;
+use trigger_rules::Inventory;
 use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
 
 use crate::arrivals::{store_resumed, store_without_key};
@@ -26,7 +26,7 @@ pub(crate) struct WaitingTools<'a> {
     pub(crate) journal: &'a dyn Journal,
     pub(crate) secrets: &'a dyn Secrets,
     pub(crate) warnings: &'a dyn OwnerWarnings,
-    pub(crate) rules: &'a RuleSet,
+    pub(crate) inventory: &'a Inventory,
     /// How long the Secrets may take together. Those that take longer are read at the next attempt.
     pub(crate) within: Duration,
     /// Whether rules without a Secret may act.
@@ -188,6 +188,7 @@ fn sentence(unread: &[SecretError]) -> Option<String> {
 
 /// Warns on the owners of rules with this Secret.
 fn warn_owners(error: &SecretError, tools: &WaitingTools<'_>) {
-    let owners = tools.rules.owners().filter(|owner| owner.is_verified_by(error.secret()));
+    let Some(rules) = tools.inventory.current() else { return };
+    let owners = rules.owners().filter(|owner| owner.is_verified_by(error.secret()));
     owners.take(MOST_WARNED).for_each(|owner| tools.warnings.secret_unreadable(owner, error));
 }

@@ -17,6 +17,9 @@ use crate::weights::NamespaceWeights;
 ///
 /// Readers never wait. It has no snapshot before [`Inventory::publish`]: until the owners have been listed, "no rule"
 /// would be a lie. A snapshot knows the namespaces of which that is still true, see [`Coverage`].
+///
+/// Nobody holds a snapshot while others are waited for. It keeps what has changed since, so tenants who change their owners
+/// would fill the memory with as many versions of them as there are requests that wait.
 pub struct Inventory {
     published: ArcSwapOption<RuleSet>,
     writer: Mutex<Writer>,
@@ -52,7 +55,7 @@ impl Inventory {
         Self { published: ArcSwapOption::empty(), writer: Mutex::new(writer) }
     }
 
-    /// The rules as they are now; `None` until the owners have been listed.
+    /// The rules as they are now; `None` until the owners have been listed. To be dropped before anything is waited for.
     pub fn current(&self) -> Option<Arc<RuleSet>> {
         self.published.load_full()
     }

@@ -160,7 +160,8 @@ impl Loop {
         if self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &set)) {
             return;
         }
-        let served = set.listeners().map(|listener| (&listener.key, Known::Served(Arc::clone(listener))));
+        let served =
+            set.listeners().map(|listener| (&listener.settings.key, Known::Served(Arc::clone(listener))));
         let not_served = set.not_served().map(|(key, errors)| (key, Known::NotServed(Arc::clone(errors))));
         let mut all = HashSet::new();
         for (key, known) in served.chain(not_served) {
@@ -193,7 +194,7 @@ impl Loop {
         };
         // A status is written on the object that it is about. The watch shows the new object soon.
         let generation = match &known {
-            Known::Served(listener) if object.metadata.uid.as_deref() != Some(&*listener.uid) => {
+            Known::Served(listener) if object.metadata.uid.as_deref() != Some(&*listener.settings.uid) => {
                 return Outcome::Retry;
             }
             Known::Served(listener) => listener.generation(),

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use trigger_core::{Delivery, DeliveryId, ObjectKey};
 use trigger_expr::Headers;
 use trigger_rules::interceptors::Address;
-use trigger_rules::listeners::{Lifecycle, Listener, Moment};
+use trigger_rules::listeners::{Lifecycle, ListenerSettings, Moment};
 
 use super::queue::{CloudEvents, Outgoing};
 
@@ -17,13 +17,13 @@ pub struct Announcer {
 
 impl CloudEvents {
     /// The announcer of a delivery; `None` if its listener names no receiver, or if it is such a CloudEvent itself.
-    pub fn about(&self, listener: &Listener, delivery: &Delivery) -> Option<Announcer> {
+    pub fn about(&self, listener: &ListenerSettings, delivery: &Delivery) -> Option<Announcer> {
         let headers = delivery.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         self.announcer(listener, &delivery.id, headers)
     }
 
     /// Announces that a request was refused, which would be this delivery.
-    pub fn refused(&self, listener: &Listener, delivery: &DeliveryId, headers: &Headers) {
+    pub fn refused(&self, listener: &ListenerSettings, delivery: &DeliveryId, headers: &Headers) {
         let headers = headers.iter();
         let headers =
             headers.flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())));
@@ -35,7 +35,7 @@ impl CloudEvents {
     /// The announcer of a request with these headers, whose delivery is, or would be, this one.
     pub(super) fn announcer<'h>(
         &self,
-        listener: &Listener,
+        listener: &ListenerSettings,
         delivery: &DeliveryId,
         headers: impl Iterator<Item = (&'h str, &'h str)>,
     ) -> Option<Announcer> {

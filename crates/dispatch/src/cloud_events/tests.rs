@@ -10,7 +10,7 @@ use trigger_api::triggers::Kind;
 use trigger_core::{DeliveryId, ObjectKey};
 use trigger_expr::Headers;
 use trigger_rules::interceptors::Address;
-use trigger_rules::listeners::{CloudEvent, Listener, ListenerInventory, Moment};
+use trigger_rules::listeners::{CloudEvent, ListenerInventory, ListenerSettings, Moment};
 
 use super::*;
 use crate::metrics::Metrics;
@@ -54,7 +54,7 @@ impl Scene {
 
     /// Announces the end of so many deliveries to the listener `NAMESPACE/web`, whose receiver is this.
     fn done(&self, namespace: &str, uri: &str, count: usize) {
-        let (listener, delivery) = (listener(namespace, uri), DeliveryId::derive(&[b"1"]));
+        let (listener, delivery) = (settings(namespace, uri), DeliveryId::derive(&[b"1"]));
         let announcer = self.events.announcer(&listener, &delivery, std::iter::empty()).unwrap();
         (0..count).for_each(|_| announcer.announce(Moment::Done));
     }
@@ -77,12 +77,12 @@ impl Scene {
     }
 }
 
-fn listener(namespace: &str, uri: &str) -> Arc<Listener> {
+fn settings(namespace: &str, uri: &str) -> Arc<ListenerSettings> {
     let inventory = ListenerInventory::default();
     let metadata = json!({"namespace": namespace, "name": "web", "uid": "u"});
     inventory.apply(Kind::EventListener, json!({"metadata": metadata, "spec": {"cloudEventURI": uri}}));
     inventory.mark_synced();
-    Arc::clone(inventory.current().unwrap().listener(namespace, "web").unwrap())
+    Arc::clone(&inventory.current().unwrap().listener(namespace, "web").unwrap().settings)
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,7 +113,7 @@ async fn refusals_leave_half_of_the_room_to_others() {
     let scene = Scene::new();
     scene.done("team-a", "http://hangs", MOST_OF_NAMESPACE);
     scene.settle().await;
-    let (listener, delivery) = (listener("team-a", "http://hangs"), DeliveryId::derive(&[b"2"]));
+    let (listener, delivery) = (settings("team-a", "http://hangs"), DeliveryId::derive(&[b"2"]));
     for _ in 0..MOST_WAITING {
         scene.events.refused(&listener, &delivery, &Headers::new());
     }
@@ -155,7 +155,7 @@ async fn lost_cloud_events_of_a_listener_are_logged_now_and_then() {
 async fn a_listener_without_a_receiver_announces_nothing() {
     let scene = Scene::new();
     for uri in ["", "no address"] {
-        let (listener, delivery) = (listener("team-a", uri), DeliveryId::derive(&[b"1"]));
+        let (listener, delivery) = (settings("team-a", uri), DeliveryId::derive(&[b"1"]));
         let announcer = scene.events.announcer(&listener, &delivery, std::iter::empty());
         assert!(announcer.is_none(), "{uri}");
     }

@@ -11,7 +11,8 @@ use tokio::time::{Instant, timeout_at};
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey, Ordinal, Replay, Verification, WebhookEvent};
 use trigger_rules::interceptors::{Answer, Ask, Question};
 use trigger_rules::listeners::{
-    Choice, Listener, ListenerDecided, ListenerInventory, ListenerSet, RunId, TriggerDecision, TriggerOutcome,
+    Choice, Listener, ListenerDecided, ListenerInventory, ListenerSet, ListenerSettings, RunId,
+    TriggerDecision, TriggerOutcome,
 };
 use trigger_runtime::{ListenerRights, Secrets};
 use trigger_targets::template::{self, FiredTrigger};
@@ -95,22 +96,14 @@ pub(crate) async fn plan(
     asked: Asked,
     until: Instant,
 ) -> ListenerPlan {
-    let key = &subject.event.listener;
-    let Some(listeners) = tools.inventory.current() else {
-        return ListenerPlan {
-            open: Some("the listeners are not known yet".to_owned()),
-            ..ListenerPlan::default()
-        };
+    let mut deciding = Deciding { subject, tools, asked, gathered: Gathered::of(facts), waits: Vec::new() };
+    let look = match deciding.decide(until).await {
+        Ok(look) => look,
+        Err(plan) => return *plan,
     };
-    let Some(listener) = listeners.listener(&key.namespace, &key.name) else {
-        return absent(&listeners, key);
-    };
-    let mut deciding =
-        Deciding { subject, listener, tools, asked, gathered: Gathered::of(facts), waits: Vec::new() };
-    let decided = deciding.decide(until).await;
-    let mut plan = deciding.plan(&decided).await;
+    let mut plan = deciding.plan(&look).await;
     plan.has_new_facts = deciding.gathered.has_new;
-    plan.asks_servers = decided.needs.iter().any(|(_, ask)| !deciding.is_asked(ask));
+    plan.asks_servers = look.decided.needs.iter().any(|(_, ask)| !deciding.is_asked(ask));
     plan
 }
 
@@ -131,13 +124,13 @@ pub(crate) fn preview(
     let state = state_of(event, &delivery.id);
     let decided = listener.decide(&state, &answers);
     let mut decisions = ListenerDecisions::default();
-    decisions.add_listener(listener, &decided.groups);
+    decisions.add_listener(&listener.settings, &decided.groups);
     for decision in &decided.triggers {
         decisions.add(decision, None);
     }
     for (run, _) in &decided.needs {
         decisions.add_waiting(
-            listener.resource(),
+            listener.settings.resource(),
             run.as_str().to_owned(),
             "an interceptor asks a question that has no stored answer".to_owned(),
         );
@@ -159,11 +152,16 @@ fn absent(listeners: &ListenerSet, key: &ObjectKey) -> ListenerPlan {
 
 struct Deciding<'a> {
     subject: Subject<'a>,
-    listener: &'a Arc<Listener>,
     tools: ListenerTools<'a>,
     asked: Asked,
     gathered: Gathered<'a>,
     waits: Vec<Wait>,
+}
+
+/// The decisions of a listener at one time.
+struct Look {
+    settings: Arc<ListenerSettings>,
+    decided: ListenerDecided,
 }
 
 /// A question without an answer, which is asked again at the next attempt.
@@ -175,29 +173,39 @@ struct Wait {
 }
 
 impl Deciding<'_> {
-    async fn decide(&mut self, until: Instant) -> ListenerDecided {
+    /// An error is the plan of a listener that is gone, or not known.
+    async fn decide(&mut self, until: Instant) -> Result<Look, Box<ListenerPlan>> {
         for _ in 0..MOST_ROUNDS {
-            let decided = self.decide_once().await;
+            let look = self.decide_once().await?;
             let is_asked = |(run, ask): &&(RunId, Ask)| self.is_asked(ask) && !self.waits_for(run, ask);
-            let asked: Vec<_> = decided.needs.iter().filter(is_asked).cloned().collect();
+            let asked: Vec<_> = look.decided.needs.iter().filter(is_asked).cloned().collect();
             if asked.is_empty() {
-                return decided;
+                return Ok(look);
             }
             // The triggers are decided again: what they start takes memory.
-            drop(decided);
+            drop(look);
             self.ask(&asked, until).await;
         }
         self.decide_once().await
     }
 
     /// Namespaces have few turns each, and large bodies take turns among them: their JSON takes a multiple of their bytes. No
-    /// turn is held while a server is asked.
-    async fn decide_once(&self) -> ListenerDecided {
-        let _of_namespace = self.tools.decision_turns.acquire(&self.listener.key.namespace).await;
+    /// turn is held while a server is asked, nor the listener: see [`ListenerInventory`].
+    async fn decide_once(&self) -> Result<Look, Box<ListenerPlan>> {
+        let key = &self.subject.event.listener;
+        let _of_namespace = self.tools.decision_turns.acquire(&key.namespace).await;
         let is_large = self.subject.event.body.len() > SMALL_BODY;
         let _turn = if is_large { self.tools.payload_turns.acquire().await.ok() } else { None };
+        let Some(listeners) = self.tools.inventory.current() else {
+            let open = Some("the listeners are not known yet".to_owned());
+            return Err(Box::new(ListenerPlan { open, ..ListenerPlan::default() }));
+        };
+        let Some(listener) = listeners.listener(&key.namespace, &key.name) else {
+            return Err(Box::new(absent(&listeners, key)));
+        };
         let event = state_of(self.subject.event, self.subject.id);
-        decide(self.listener, Choice::Candidates, &event, &self.gathered.answers).await
+        let decided = decide(listener, Choice::Candidates, &event, &self.gathered.answers).await;
+        Ok(Look { settings: Arc::clone(&listener.settings), decided })
     }
 
     fn is_asked(&self, ask: &Ask) -> bool {
@@ -250,13 +258,14 @@ impl Deciding<'_> {
         SignedDuration::try_from(ANSWERS_WITHIN).is_ok_and(|limit| age < limit)
     }
 
-    async fn plan(&self, decided: &ListenerDecided) -> ListenerPlan {
+    async fn plan(&self, look: &Look) -> ListenerPlan {
+        let Look { settings, decided } = look;
         let mut plan = ListenerPlan::default();
-        plan.decisions.add_listener(self.listener, &decided.groups);
+        plan.decisions.add_listener(settings, &decided.groups);
         let (mut slice, mut objects) = (TimeSlice::begin(), Objects::default());
         for decision in &decided.triggers {
             slice.give_way().await;
-            match self.firing(decision).await {
+            match self.firing(settings, decision).await {
                 Ok(Some(Creation::Plans(plans))) if !objects.take(&plans) => {
                     let message = format!(
                         "the triggers of the listener create more than {MOST_OBJECTS} objects, or {LARGEST_OBJECTS} bytes \
@@ -288,14 +297,18 @@ impl Deciding<'_> {
             let wait = self.waits.iter().find(|wait| wait.run == *run && wait.ask.key == ask.key);
             let message = wait.map_or("its interceptors ask without end", |wait| &wait.reason);
             plan.waits_for_secret |= wait.is_some_and(|wait| wait.is_secret);
-            plan.decisions.add_waiting(self.listener.resource(), run.as_str().to_owned(), message.to_owned());
+            plan.decisions.add_waiting(settings.resource(), run.as_str().to_owned(), message.to_owned());
             plan.open.get_or_insert_with(|| format!("{} waits: {message}", run.as_str()));
         }
         plan
     }
 
     /// The objects of a trigger; `None` if it does not fire.
-    async fn firing(&self, decision: &TriggerDecision) -> Result<Option<Creation>, Undecided> {
+    async fn firing(
+        &self,
+        listener: &ListenerSettings,
+        decision: &TriggerDecision,
+    ) -> Result<Option<Creation>, Undecided> {
         let TriggerDecision { trigger, occurrence, outcome, .. } = decision;
         let (TriggerOutcome::Fired(params), Ok(blueprint)) = (outcome, &trigger.blueprint) else {
             return Ok(None);
@@ -304,8 +317,8 @@ impl Deciding<'_> {
             let message = format!("the replay is restricted to other namespaces than {}", trigger.namespace);
             return Ok(Some(Creation::Withheld("namespace-not-replayed", message)));
         }
-        let account = &self.listener.service_account;
-        if trigger.namespace != self.listener.key.namespace {
+        let account = &listener.service_account;
+        if trigger.namespace != listener.key.namespace {
             match self.tools.rights.may_select(account, &trigger.namespace).await {
                 Ok(true) => {}
                 Ok(false) => {
@@ -323,7 +336,7 @@ impl Deciding<'_> {
             delivery: self.subject.id,
             ordinal: Ordinal::FIRST,
             replay: self.subject.replay,
-            listener: &self.listener.key,
+            listener: &listener.key,
             owner: &trigger.subject(),
             trigger: &trigger.key(),
             occurrence: *occurrence,

@@ -6,7 +6,8 @@ use trigger_core::{Ordinal, ResourceRef};
 use trigger_journal::{CheckRecord, DecisionRecord, LaunchRecord, OutcomeRecord};
 use trigger_rules::interceptors::{Record, RecordedVerdict};
 use trigger_rules::listeners::{
-    GroupDecision, GroupOutcome, Listener, ListenerDecided, ListenerTrigger, TriggerDecision, TriggerOutcome,
+    GroupDecision, GroupOutcome, ListenerDecided, ListenerSettings, ListenerTrigger, TriggerDecision,
+    TriggerOutcome,
 };
 use trigger_targets::{Plan, TargetKey, template};
 
@@ -45,7 +46,7 @@ pub(super) enum Firing<'a> {
 
 impl ListenerDecisions {
     /// The decisions on an event, if they start nothing and no question is open.
-    pub(super) fn of_skipped(listener: &Listener, decided: &ListenerDecided) -> Option<Self> {
+    pub(super) fn of_skipped(listener: &ListenerSettings, decided: &ListenerDecided) -> Option<Self> {
         let starts =
             decided.triggers.iter().any(|trigger| matches!(trigger.outcome, TriggerOutcome::Fired(_)));
         if starts || !decided.needs.is_empty() {
@@ -68,19 +69,19 @@ impl ListenerDecisions {
     }
 
     /// Adds the groups whose interceptors do not let the event pass, and an error that keeps CloudEvents from being sent.
-    pub(super) fn add_listener(&mut self, listener: &Listener, groups: &[GroupDecision]) {
+    pub(super) fn add_listener(&mut self, listener: &ListenerSettings, groups: &[GroupDecision]) {
         let owner = || listener.resource();
         if let Some(Err(error)) = &listener.cloud_event_uri {
             let outcome = skipped("cloud-events-not-sent", error.to_string());
             self.push(owner(), "cloudEventURI".to_owned(), outcome, Vec::new());
         }
-        for GroupDecision { group, records, outcome, .. } in groups {
+        for GroupDecision { name, records, outcome, .. } in groups {
             let (reason, message) = match outcome {
                 GroupOutcome::Passed => continue,
                 GroupOutcome::Stopped => stop(records),
                 GroupOutcome::Broken(error) => ("trigger-broken", error.to_string()),
             };
-            let name = format!("group {}", group.name);
+            let name = format!("group {name}");
             self.push(owner(), name, skipped(reason, message), records.iter().flat_map(checks).collect());
         }
     }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey};
 use trigger_rules::interceptors::{Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck};
 use trigger_rules::listeners::{
-    Choice, Listener, ListenerDecided, ListenerGroup, ListenerTrigger, RunId, TriggerPlace,
+    Choice, Listener, ListenerDecided, ListenerGroup, ListenerInventory, ListenerSettings, ListenerTrigger,
+    RunId, TriggerPlace,
 };
 use trigger_runtime::{SecretError, Secrets};
 
@@ -36,6 +37,8 @@ pub trait BodyMemory: Send + Sync {
 
 /// The result of looking at a request before it is kept.
 pub enum Screened {
+    /// The listener does not exist any more.
+    Absent,
     /// There is no memory to read its body. The sender is asked to come again.
     NoMemory,
     /// Every trigger that the request concerns authenticates senders, and no key verifies this one.
@@ -69,9 +72,10 @@ pub struct AcceptedRequest {
     pub is_open: bool,
 }
 
-/// Looks at a request, whose body is read in `memory`. The Secrets that it concerns may take until `until`.
+/// Looks at a request to one of `listeners`, whose body is read in `memory`. The Secrets that it concerns may take until
+/// `until`.
 pub async fn screen(
-    listener: &Listener,
+    listeners: &ListenerInventory,
     request: ListenerRequest,
     id: DeliveryId,
     memory: &dyn BodyMemory,
@@ -80,7 +84,7 @@ pub async fn screen(
 ) -> Screened {
     let mut facts = Facts::default();
     let mut screening = Screening {
-        listener,
+        listeners,
         request: &request,
         id: &id,
         memory,
@@ -89,14 +93,18 @@ pub async fn screen(
         presented: BTreeSet::new(),
         left_open: Vec::new(),
     };
-    let decided = screening.decide(Choice::Candidates, secrets, until).await;
-    let Some((decided, mut door)) = decided else { return Screened::NoMemory };
+    let look = match screening.look(Choice::Candidates, secrets, until).await {
+        Ok(look) => look,
+        Err(screened) => return screened,
+    };
+    let Look { settings, decided, mut door } = look;
     if !door.is_closed && !screening.is_verified() {
         // No trigger for this body knows its sender. An organization's hook sends the events of all its repositories, also
         // of those without a trigger: others that take this type of event do.
-        let further = screening.decide(Choice::StandIns, secrets, until).await;
-        let Some((_, further)) = further else { return Screened::NoMemory };
-        door.add(&further);
+        match screening.look(Choice::StandIns, secrets, until).await {
+            Ok(further) => door.add(&further.door),
+            Err(screened) => return screened,
+        }
     }
     let is_verified = screening.is_verified();
     let Screening { tried, presented, .. } = screening;
@@ -104,7 +112,7 @@ pub async fn screen(
     if is_refused && tried.iter().all(|(_, answer)| answer.is_ok()) {
         return Screened::Unauthenticated { tried };
     }
-    let decided = ListenerDecisions::of_skipped(listener, &decided).map(ListenerDecisions::into_inline);
+    let decided = ListenerDecisions::of_skipped(&settings, &decided).map(ListenerDecisions::into_inline);
     let delivery = request.into_delivery(id, &presented);
     let request = Box::new(AcceptedRequest { delivery, facts, decided, is_open: !is_verified });
     if is_refused {
@@ -114,8 +122,16 @@ pub async fn screen(
     }
 }
 
+/// What one look at a request finds.
+struct Look {
+    settings: Arc<ListenerSettings>,
+    decided: ListenerDecided,
+    /// Whether the triggers let anybody in.
+    door: Door,
+}
+
 struct Screening<'a> {
-    listener: &'a Listener,
+    listeners: &'a ListenerInventory,
     request: &'a ListenerRequest,
     id: &'a DeliveryId,
     memory: &'a dyn BodyMemory,
@@ -128,25 +144,25 @@ struct Screening<'a> {
 }
 
 impl Screening<'_> {
-    /// Decides about the triggers of `choice`, with the answers of the Secrets that they ask for, and says whether they let
-    /// anybody in. `None` without the memory for that.
-    async fn decide(
+    /// Decides about the triggers of `choice`, with the answers of the Secrets that they ask for. An error says why that
+    /// cannot be.
+    async fn look(
         &mut self,
         choice: Choice,
         secrets: &dyn Secrets,
         until: Instant,
-    ) -> Option<(ListenerDecided, Door)> {
+    ) -> Result<Look, Screened> {
         for _ in 0..MOST_ROUNDS {
-            let (mut decided, door) = self.decide_once(choice).await?;
+            let mut look = self.look_once(choice).await?;
             let is_asked = |(run, ask): &(RunId, Ask)| {
                 matches!(ask.question, Question::Secret(_)) && !self.is_left_open(run, ask)
             };
-            if !decided.needs.iter().any(is_asked) {
-                return Some((decided, door));
+            if !look.decided.needs.iter().any(is_asked) {
+                return Ok(look);
             }
             // The triggers are decided again: what they would start takes memory.
-            let needs = std::mem::take(&mut decided.needs);
-            drop(decided);
+            let needs = std::mem::take(&mut look.decided.needs);
+            drop(look);
             let asked = needs.iter().filter_map(|(run, ask)| match &ask.question {
                 Question::Secret(check) if !self.is_left_open(run, ask) => Some((run, ask, check)),
                 _ => None,
@@ -158,24 +174,28 @@ impl Screening<'_> {
                 self.note(run, ask, check, answer);
             }
         }
-        self.decide_once(choice).await
+        self.look_once(choice).await
     }
 
-    /// Reads the body again each time. No memory is held while Secrets are read: a tenant whose Secrets are many or slow
-    /// would take it from others.
-    async fn decide_once(&self, choice: Choice) -> Option<(ListenerDecided, Door)> {
-        let _memory = self.memory.for_body(&self.listener.key.namespace, &self.request.body).await?;
+    /// Reads the body again each time, and takes the listener as it is then. Neither is held while Secrets are read: a
+    /// tenant whose Secrets are many or slow would take the memory from others.
+    async fn look_once(&self, choice: Choice) -> Result<Look, Screened> {
+        let key = &self.request.listener;
+        let memory = self.memory.for_body(&key.namespace, &self.request.body).await;
+        let _memory = memory.ok_or(Screened::NoMemory)?;
+        let listeners = self.listeners.current().ok_or(Screened::Absent)?;
+        let listener = listeners.listener(&key.namespace, &key.name).ok_or(Screened::Absent)?;
         let state = self.request.state(self.id);
-        let decided = decide(self.listener, choice, &state, &self.gathered.answers).await;
+        let decided = decide(listener, choice, &state, &self.gathered.answers).await;
         let door = match choice {
             Choice::Candidates => {
-                Door::of(&self.listener.candidates(&state), self.listener, |group| group.concerned(&state))
+                Door::of(&listener.candidates(&state), listener, |group| group.concerned(&state))
             }
             Choice::StandIns => {
-                Door::of(&self.listener.stand_ins(&state), self.listener, |group| group.stand_ins(&state))
+                Door::of(&listener.stand_ins(&state), listener, |group| group.stand_ins(&state))
             }
         };
-        Some((decided, door))
+        Ok(Look { settings: Arc::clone(&listener.settings), decided, door })
     }
 
     /// Whether a key verifies the sender.

@@ -23,6 +23,7 @@ use super::*;
 use crate::sources::events_of;
 
 mod repositories;
+mod versions;
 
 const KEY: &[u8] = b"it is a secret to everybody";
 const BODY: &str = r#"{"ref":"refs/heads/main","repository":{"name":"web"}}"#;
@@ -151,11 +152,9 @@ fn push(key: &[u8]) -> ListenerRequest {
 }
 
 async fn screened(inventory: &ListenerInventory, request: ListenerRequest, cluster: &Cluster) -> Screened {
-    let listeners = inventory.current().unwrap();
-    let listener = listeners.listener("team-a", "web").unwrap();
     let id = request.delivery_id(&[7; 16]);
     let memory = Memory { bodies: 1, ..Memory::default() };
-    screen(listener, request, id, &memory, cluster, Instant::now() + Duration::from_secs(4)).await
+    screen(inventory, request, id, &memory, cluster, Instant::now() + Duration::from_secs(4)).await
 }
 
 async fn accepted(
@@ -168,7 +167,7 @@ async fn accepted(
         Screened::Unauthenticated { tried } | Screened::Unavailable { tried, .. } => {
             panic!("not accepted: {tried:?}")
         }
-        Screened::NoMemory => panic!("there is memory"),
+        Screened::NoMemory | Screened::Absent => panic!("there is memory, and the listener"),
     }
 }
 
@@ -331,13 +330,11 @@ impl Secrets for Memory {
 #[tokio::test]
 async fn a_body_takes_no_memory_while_secrets_are_read() {
     let inventory = inventory(&[trigger("main", &[hook("github", "hook")])], Vec::new());
-    let listeners = inventory.current().unwrap();
-    let listener = listeners.listener("team-a", "web").unwrap();
     for (bodies, is_read) in [(0, false), (1, true)] {
         let memory = Memory { bodies, ..Memory::default() };
         let (request, id) = (push(KEY), push(KEY).delivery_id(&[7; 16]));
         let until = Instant::now() + Duration::from_secs(4);
-        let screened = screen(listener, request, id, &memory, &memory, until).await;
+        let screened = screen(&inventory, request, id, &memory, &memory, until).await;
         assert_eq!(matches!(screened, Screened::NoMemory), !is_read);
         assert_eq!(matches!(screened, Screened::Accepted(_)), is_read);
         assert_eq!(memory.meanwhile.load(Ordering::Relaxed), 0);

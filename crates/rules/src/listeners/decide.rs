@@ -72,8 +72,8 @@ struct PassedGroup<'a> {
 pub struct GroupDecision {
     /// Which.
     pub run: RunId,
-    /// The group.
-    pub group: Arc<ListenerGroup>,
+    /// The name of the group, which may be empty.
+    pub name: Arc<str>,
     /// The records of its interceptors.
     pub records: Vec<Record>,
     /// The decision.
@@ -215,6 +215,11 @@ impl Listener {
         }
     }
 
+    /// The group whose interceptors make this run.
+    pub fn group(&self, run: &RunId) -> Option<&ListenerGroup> {
+        self.groups().map(Arc::as_ref).find(|group| RunId::of_group(group) == *run)
+    }
+
     /// Decides about triggers without a group that stop the event by its type or its body, for people who ask why they did
     /// not run: the first `most` of them. None of them asks anything.
     pub fn decide_excluded(&self, event: &State, most: usize) -> Vec<TriggerDecision> {
@@ -276,7 +281,7 @@ impl ListenerDecided {
     fn pass_group(
         &mut self,
         run: &RunId,
-        group: &Arc<ListenerGroup>,
+        group: &ListenerGroup,
         event: &State,
         answers: &ListenerAnswers,
     ) -> Option<State> {
@@ -287,7 +292,7 @@ impl ListenerDecided {
                 (records, None) => (records, GroupOutcome::Stopped, None),
             },
         };
-        self.groups.push(GroupDecision { run: run.clone(), group: Arc::clone(group), records, outcome });
+        self.groups.push(GroupDecision { run: run.clone(), name: Arc::clone(&group.name), records, outcome });
         passed
     }
 

@@ -14,6 +14,8 @@ use super::{ListenerGaps, ListenerObject, ListenerSet};
 ///
 /// Readers never wait. There is no snapshot before [`ListenerInventory::mark_synced`]: until all objects have been
 /// listed, "no listener" would be a lie.
+///
+/// Nobody holds a snapshot, or a listener of one, while others are waited for: see [`Inventory`](crate::Inventory).
 #[derive(Default)]
 pub struct ListenerInventory {
     published: ArcSwapOption<ListenerSet>,
@@ -21,7 +23,7 @@ pub struct ListenerInventory {
 }
 
 impl ListenerInventory {
-    /// The listeners as they are now; `None` until all objects have been listed.
+    /// The listeners as they are now; `None` until all objects have been listed. To be dropped before anything is waited for.
     pub fn current(&self) -> Option<Arc<ListenerSet>> {
         self.published.load_full()
     }

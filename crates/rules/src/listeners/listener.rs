@@ -19,16 +19,8 @@ use crate::rule_error::RuleError;
 /// An EventListener with everything that its events run. A copy shares everything.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// Its namespace and name.
-    pub key: ObjectKey,
-    /// `metadata.uid`.
-    pub uid: Arc<str>,
-    /// Whether a payload has to be a JSON object or `null`.
-    pub validates_payload: bool,
-    /// The service account as which objects are created, unless a trigger has one of its own.
-    pub service_account: ObjectKey,
-    /// Where CloudEvents about its events are sent, or why they cannot be; `None` if none are wanted.
-    pub cloud_event_uri: Option<Result<Address, RuleError>>,
+    /// All that it says beside its triggers.
+    pub settings: Arc<ListenerSettings>,
     /// Those that run without a group.
     pub(super) triggers: TriggerIndex,
     /// The groups, in order.
@@ -41,6 +33,21 @@ pub struct Listener {
     pub(super) object: Arc<EventListener>,
     /// Whether Triggers were left out because the listeners of the namespace select too many.
     pub(super) leaves_out: bool,
+}
+
+/// What an EventListener says beside its triggers. It is small: who waits for others holds this in place of the listener.
+#[derive(Debug)]
+pub struct ListenerSettings {
+    /// Its namespace and name.
+    pub key: ObjectKey,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// Whether a payload has to be a JSON object or `null`.
+    pub validates_payload: bool,
+    /// The service account as which objects are created, unless a trigger has one of its own.
+    pub service_account: ObjectKey,
+    /// Where CloudEvents about its events are sent, or why they cannot be; `None` if none are wanted.
+    pub cloud_event_uri: Option<Result<Address, RuleError>>,
 }
 
 /// Interceptors in common, and the triggers behind them.
@@ -57,9 +64,8 @@ pub struct ListenerGroup {
     pub(super) triggers: TriggerIndex,
 }
 
-impl Listener {
-    /// A listener without its triggers.
-    pub(super) fn new(key: &ObjectKey, object: &Arc<EventListener>) -> Self {
+impl ListenerSettings {
+    fn new(key: &ObjectKey, object: &EventListener) -> Self {
         let spec = &object.spec;
         let pods = spec.resources.as_ref().and_then(|resources| {
             resources.pointer("/kubernetesResource/spec/template/spec/serviceAccountName")?.as_str()
@@ -74,6 +80,25 @@ impl Listener {
                 .cloud_event_uri
                 .as_deref()
                 .map(|uri| cloud_event_address(uri, &key.namespace)),
+        }
+    }
+
+    /// Its identity.
+    pub fn resource(&self) -> ResourceRef {
+        Listener::resource_of(&self.key)
+    }
+
+    /// The facts that its answers show.
+    pub fn answering(&self) -> Answering<'_> {
+        Answering { listener: &self.key, uid: &self.uid, validates_payload: self.validates_payload }
+    }
+}
+
+impl Listener {
+    /// A listener without its triggers.
+    pub(super) fn new(key: &ObjectKey, object: &Arc<EventListener>) -> Self {
+        Self {
+            settings: Arc::new(ListenerSettings::new(key, object)),
             triggers: TriggerIndex::default(),
             groups: Vector::new(),
             absent: Arc::default(),
@@ -83,19 +108,9 @@ impl Listener {
         }
     }
 
-    /// Its identity.
-    pub fn resource(&self) -> ResourceRef {
-        Self::resource_of(&self.key)
-    }
-
     /// The identity of the listener called so.
     pub fn resource_of(key: &ObjectKey) -> ResourceRef {
         ListenerObject { kind: Kind::EventListener, key: key.clone() }.resource()
-    }
-
-    /// The facts that its answers show.
-    pub fn answering(&self) -> Answering<'_> {
-        Answering { listener: &self.key, uid: &self.uid, validates_payload: self.validates_payload }
     }
 
     /// The triggers that an event could pass by its type and by the content that they demand, in order.
@@ -150,12 +165,15 @@ impl Listener {
     pub(super) fn errors_beside_entries(&self) -> Vec<ListenerError> {
         let mut errors = self.errors.to_vec();
         for name in self.absent.iter() {
-            let trigger =
-                ListenerObject::new(Kind::Trigger, Arc::clone(&self.key.namespace), Arc::clone(name));
-            let words = format!("Error getting Trigger {name} in Namespace {}", self.key.namespace);
+            let trigger = ListenerObject::new(
+                Kind::Trigger,
+                Arc::clone(&self.settings.key.namespace),
+                Arc::clone(name),
+            );
+            let words = format!("Error getting Trigger {name} in Namespace {}", self.settings.key.namespace);
             errors.push(self.error("spec.triggers".to_owned(), missing(words, &trigger, false)));
         }
-        if let Some(Err(broken)) = &self.cloud_event_uri {
+        if let Some(Err(broken)) = &self.settings.cloud_event_uri {
             errors.push(self.error("spec.cloudEventURI".to_owned(), broken.clone()));
         }
         if self.leaves_out {
@@ -174,7 +192,7 @@ impl Listener {
     }
 
     fn error(&self, path: String, error: RuleError) -> ListenerError {
-        let object = ListenerObject { kind: Kind::EventListener, key: self.key.clone() };
+        let object = ListenerObject { kind: Kind::EventListener, key: self.settings.key.clone() };
         ListenerError { object, path, error }
     }
 }

@@ -65,7 +65,7 @@ pub use self::error::{ListenerError, ObjectErrors};
 pub use self::gaps::ListenerGaps;
 pub use self::inventory::ListenerInventory;
 pub use self::lifecycle::{CloudEvent, Lifecycle, Moment, cloud_event_address};
-pub use self::listener::{Listener, ListenerGroup};
+pub use self::listener::{Listener, ListenerGroup, ListenerSettings};
 pub use self::listener_set::{ListenerSet, PROVIDER_HOOKS};
 pub use self::object::ListenerObject;
 pub use self::sender::{credential_headers, event_name, sender_id};

@@ -104,7 +104,7 @@ impl RuleSet {
     }
 
     /// How far the owners are known.
-    pub fn coverage(&self) -> &Coverage {
+    pub fn coverage(&self) -> &Arc<Coverage> {
         &self.coverage
     }
 

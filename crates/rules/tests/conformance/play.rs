@@ -52,7 +52,7 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     }
     let delivery = DeliveryId::derive(&[b"exchange", &number.to_be_bytes()]);
     let event_id = event_id(&delivery, Ordinal::FIRST);
-    let answering = listener.answering();
+    let answering = listener.settings.answering();
     let request_url = match answering.examine(Arrival { target, headers: &headers, body: &payload }, "") {
         Examined::Answered(answer) => {
             return Played { answer: describe(&answer, &event_id), ..Played::default() };
@@ -80,9 +80,8 @@ fn one(record: &Record, world: &World<'_>, exchange: &Exchange, number: u32, uid
     let mut interceptors = Vec::new();
     for group in &decided.groups {
         assert!(!matches!(group.outcome, GroupOutcome::Broken(_)), "{:?}", group.outcome);
-        interceptors.extend(
-            group.records.iter().filter_map(|found| entry(&format!("group {}", group.group.name), found)),
-        );
+        interceptors
+            .extend(group.records.iter().filter_map(|found| entry(&format!("group {}", group.name), found)));
     }
     let excluded = listener.decide_excluded(&event, usize::MAX);
     for decision in decided.triggers.iter().chain(&excluded) {
@@ -156,12 +155,12 @@ fn create(
     let TriggerOutcome::Fired(params) = &decision.outcome else { return Vec::new() };
     let trigger = &decision.trigger;
     let template = &trigger.blueprint.as_ref().unwrap().template;
-    let account = trigger.service_account.as_ref().unwrap_or(&listener.service_account);
+    let account = trigger.service_account.as_ref().unwrap_or(&listener.settings.service_account);
     let plans = plans(&FiredTrigger {
         delivery,
         ordinal: Ordinal::FIRST,
         replay: None,
-        listener: &listener.key,
+        listener: &listener.settings.key,
         owner: &trigger.subject(),
         trigger: &ObjectKey::new(trigger.namespace.clone(), trigger.name.clone()),
         occurrence: decision.occurrence,
@@ -178,7 +177,7 @@ fn create(
         let event_id = event_id(delivery, Ordinal::FIRST);
         let labels = &object["metadata"]["labels"];
         let own = [LABEL_EVENT_LISTENER, LABEL_TRIGGER, LABEL_EVENT_ID].map(|label| &labels[label]);
-        assert_eq!(json!(own), json!([&*listener.key.name, &*trigger.name, event_id]));
+        assert_eq!(json!(own), json!([&*listener.settings.key.name, &*trigger.name, event_id]));
         let is_fixed = !matches!(plan.existing, Existing::Created);
         let object = stored(with_placeholder(&object, &event_id), trigger, account, listener, is_fixed);
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
@@ -210,7 +209,7 @@ fn stored(
     let base = text(&metadata["generateName"]);
     let name = if is_fixed { text(&metadata["name"]) } else { format!("{base}*") };
     let mut stored = json!({"trigger": &*trigger.name});
-    if *account != listener.service_account {
+    if *account != listener.settings.service_account {
         stored["as"] = account.to_string().into();
     }
     stored[text(&object["kind"]).as_str()] = format!("{namespace}/{name}").into();

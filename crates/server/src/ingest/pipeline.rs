@@ -17,6 +17,9 @@ use super::metrics::{EventName, Metrics};
 use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestOrigin};
 use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 
+/// The answer before the rules are known.
+const NOT_READY: HookResponse = HookResponse::Unavailable(UnavailableReason::NotReady);
+
 /// The services that all routes use.
 pub(super) struct Pipeline {
     pub(super) bodies: BodyBudget,
@@ -34,8 +37,6 @@ pub(super) struct Inbound<'a> {
     pub(super) body: &'a Bytes,
     /// The key at the end of its path, on a route that takes one there.
     pub(super) key: Option<&'a str>,
-    /// The rules as they were when it arrived.
-    pub(super) rules: &'a RuleSet,
 }
 
 /// What a route makes of a request before the sender is known.
@@ -88,6 +89,7 @@ pub(super) trait Route: Send + Sync + 'static {
     fn open(
         &self,
         inbound: &Inbound<'_>,
+        rules: &RuleSet,
         context: &mut RequestContext,
         event: &mut EventName,
     ) -> Result<Opened<Self::About>, Rejected>;
@@ -96,7 +98,7 @@ pub(super) trait Route: Send + Sync + 'static {
     fn credential(&self, inbound: &Inbound<'_>) -> Result<Self::Credential, CredentialError>;
 
     /// Takes note that a request about this is rejected because nothing verifies it: after these keys were tried.
-    fn unverified(&self, _about: &Self::About, _inbound: &Inbound<'_>, _tried: &[(ObjectKey, KeyCheck)]) {}
+    fn unverified(&self, _about: &Self::About, _tried: &[(ObjectKey, KeyCheck)]) {}
 
     /// The keys that would have been tried, for the record of a request without a well-formed credential.
     fn untried(&self, _about: &Self::About) -> Vec<(ObjectKey, KeyCheck)> {
@@ -224,16 +226,16 @@ impl Pipeline {
     ) -> HookResponse {
         // Before the body: while nothing is accepted, nothing need be sent. Before every owner has been seen, a
         // repository or an image could seem unused that is not.
-        let Some(rules) = self.inventory.current() else {
-            return HookResponse::Unavailable(UnavailableReason::NotReady);
-        };
+        if self.inventory.current().is_none() {
+            return NOT_READY;
+        }
         let (parts, body) = request.into_parts();
         let body = match self.bodies.read(route.largest_body(), &parts.headers, body).await {
             Ok(body) => body,
             Err(response) => return response,
         };
         let bytes = body.bytes();
-        let inbound = Inbound { headers: &parts.headers, body: &bytes, key, rules: &rules };
+        let inbound = Inbound { headers: &parts.headers, body: &bytes, key };
         let mut context = RequestContext::default();
         match self.steps(route, &inbound, &mut context, event).await {
             Ok(response) => response,
@@ -260,7 +262,11 @@ impl Pipeline {
         context: &mut RequestContext,
         event: &mut EventName,
     ) -> Result<HookResponse, Rejected> {
-        let about = match route.open(inbound, context, event)? {
+        let opened = {
+            let rules = self.inventory.current().ok_or(NOT_READY)?;
+            route.open(inbound, &rules, context, event)?
+        };
+        let about = match opened {
             Opened::Answered(response) => return Ok(response),
             Opened::About(about) => about,
         };
@@ -272,7 +278,7 @@ impl Pipeline {
             };
             let response = HookResponse::Unauthorized(failure);
             let tried = route.untried(&about);
-            route.unverified(&about, inbound, &tried);
+            route.unverified(&about, &tried);
             Rejected::because(response, error.to_string()).after_trying(tried)
         })?;
         let (source, shared) = (route.source(), route.limit_key(&about));
@@ -290,7 +296,7 @@ impl Pipeline {
             Err(Denied::NotVerified { response, reason, tried }) => {
                 debug!(source, reason, "no key verifies the request");
                 self.failures.failed(source, shared);
-                route.unverified(&about, inbound, &tried);
+                route.unverified(&about, &tried);
                 return Err(Rejected::because(response, reason).after_trying(tried));
             }
         };

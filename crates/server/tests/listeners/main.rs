@@ -34,6 +34,16 @@ fn accepted(name: &str, event_id: &str) -> Value {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_arrive_holds_no_version_of_rules_and_listeners() {
+    let scene = Scene::new().await;
+    let mut slow = Vec::new();
+    for path in ["/listeners/team-a/web", "/listeners/team-a/open", "/hooks/github"] {
+        slow.push(scene.wait_for_body(&format!("POST {path}")).await);
+    }
+    assert_eq!(scene.change(), (false, false));
+}
+
+#[tokio::test]
 async fn a_verified_event_is_answered_as_tekton_does_once_it_is_kept() {
     let scene = Scene::new().await;
     let more =

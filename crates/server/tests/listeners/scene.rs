@@ -32,6 +32,8 @@ pub struct Scene {
     /// Where the interceptor `git` is served.
     interceptor: SocketAddr,
     secrets: Arc<Hooks>,
+    builds: Arc<Inventory>,
+    listeners: Arc<ListenerInventory>,
     journal: Arc<dyn Journal>,
     receiver: Arc<Receiver>,
     cloud_events: CloudEvents,
@@ -199,10 +201,10 @@ impl Scene {
         let (counted, mut metrics) = (Metrics::default(), Registry::default());
         counted.register(&mut metrics);
         counted.register_sink(&mut metrics);
-        let (secrets, builds) = (Arc::new(Hooks::default()), Inventory::new(KnownHosts::NONE));
+        let (secrets, builds) = (Arc::new(Hooks::default()), Arc::new(Inventory::new(KnownHosts::NONE)));
         builds.mark_synced();
         let parts = IngestParts {
-            inventory: Arc::new(builds),
+            inventory: Arc::clone(&builds),
             secrets: Arc::clone(&secrets) as Arc<dyn Secrets>,
             key_warnings: Arc::new(KeyWarnings::new(Arc::new(NoWarnings))),
             journal: Arc::clone(&journal),
@@ -215,7 +217,8 @@ impl Scene {
         let receiver = Arc::<Receiver>::default();
         let sender = Arc::clone(&receiver) as Arc<dyn CloudEventSender>;
         let cloud_events = CloudEvents::new(sender, trigger_dispatch::Metrics::default(), Handle::current());
-        ingest.add_listeners(Arc::new(listeners), ListenerGate::new(), cloud_events.clone());
+        let listeners = Arc::new(listeners);
+        ingest.add_listeners(Arc::clone(&listeners), ListenerGate::new(), cloud_events.clone());
         ingest.add_provider("/hooks/github", "/hooks/github", trigger_providers::ALL[0]);
         let ends = CancellationToken::new();
         let mut addresses = Vec::new();
@@ -230,6 +233,8 @@ impl Scene {
             address,
             interceptor,
             secrets,
+            builds,
+            listeners,
             journal,
             receiver,
             cloud_events,
@@ -255,6 +260,27 @@ impl Scene {
 
     pub async fn send_bytes(&self, request: &[u8]) -> Response {
         exchange(self.address, request).await
+    }
+
+    /// Begins a request, and returns once the server waits for its body.
+    pub async fn wait_for_body(&self, line: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!("{line} HTTP/1.1\r\nHost: hooks.example\r\nContent-Length: 9\r\n");
+        stream.write_all(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(std::str::from_utf8(&answer), Ok("HTTP/1.1 100"), "{line}");
+        stream
+    }
+
+    /// Makes a version of the rules of Builds, and of the listeners. Returns whether one before is still in memory, for
+    /// each of them.
+    pub fn change(&self) -> (bool, bool) {
+        let builds = Arc::downgrade(&self.builds.current().unwrap());
+        let listeners = Arc::downgrade(&self.listeners.current().unwrap());
+        self.builds.mark_synced();
+        self.listeners.mark_synced();
+        (builds.upgrade().is_some(), listeners.upgrade().is_some())
     }
 
     /// A request of a listener of Tekton to the interceptor.

@@ -128,7 +128,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let events = input.events(&rules);
     let mut decisions = Vec::new();
     for (ordinal, event) in &events {
-        let decided = decide_offline(event.clone(), &payload, &rules).await;
+        let decided = decide_offline(event.clone(), &payload, &inventory).await;
         decisions.extend(decided.into_iter().map(|decision| (*ordinal, decision)));
     }
     let mut keys = HashMap::new();
@@ -206,12 +206,15 @@ fn parse(composed: &Composed) -> anyhow::Result<Events> {
 
 /// The decisions on an event, as the dispatcher makes them without credentials for the provider: no service is asked,
 /// and facts that a rule needs are unknown.
-async fn decide_offline(event: Event, payload: &LazyPayload<'_>, rules: &RuleSet) -> Vec<Decision> {
-    let (verification, mut facts) = (assumed(&event, rules), Facts::default());
+async fn decide_offline(event: Event, payload: &LazyPayload<'_>, inventory: &Inventory) -> Vec<Decision> {
+    let Some(rules) = inventory.current() else { return Vec::new() };
+    let (verification, mut facts) = (assumed(&event, &rules), Facts::default());
     // Every answer is ready at once, so the deadline is never reached.
     let deadline = Instant::now();
-    let (decided, _) =
-        decide_with(&event.into(), &verification, &mut facts, payload, rules, &NoCredentials, deadline).await;
+    let events = event.into();
+    let decided =
+        decide_with(&events, &verification, &mut facts, payload, inventory, &NoCredentials, deadline).await;
+    let decided = decided.map_or(Vec::new(), |with| with.decided);
     for LeftOut { namespace, rules } in decided.iter().flat_map(|decided| &decided.left_out) {
         anstream::eprintln!(
             "{} {rules} further rules of the namespace {namespace}: it has too many for one delivery",

@@ -121,7 +121,7 @@ async fn hook_trigger(world: &World, team: &str, name: &str, params: Value) {
         .until("the program knows the Trigger", || async {
             let listeners = world.program.listeners.current()?;
             let of_repository = listeners.of_repository(std::slice::from_ref(&repository));
-            of_repository.iter().any(|listener| *listener.key.namespace == namespace).then_some(())
+            of_repository.iter().any(|listener| *listener.settings.key.namespace == namespace).then_some(())
         })
         .await;
 }

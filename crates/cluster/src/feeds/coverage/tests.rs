@@ -15,7 +15,7 @@ fn coverage_of(namespaces: &[&str]) -> (FeedCoverage<CoveredBuilds>, Arc<Invento
 }
 
 fn published(inventory: &Inventory) -> Option<Coverage> {
-    inventory.current().map(|rules| rules.coverage().clone())
+    inventory.current().map(|rules| Coverage::clone(rules.coverage()))
 }
 
 fn unseen(namespaces: &[&str]) -> Coverage {

@@ -315,7 +315,7 @@ async fn a_watch_adds_changes_and_removes_objects() {
     let mut after = async |events: Vec<watcher::Event<DynamicObject>>| {
         assert!(feed.follow(&resource, stream::iter(events.into_iter().map(Ok))).await);
         let names: BTreeSet<_> =
-            inventory.current().unwrap().listeners().map(|one| one.key.name.to_string()).collect();
+            inventory.current().unwrap().listeners().map(|one| one.settings.key.name.to_string()).collect();
         names.into_iter().collect::<Vec<_>>().join(" ")
     };
     let listed = vec![Init, InitApply(listener("a")), InitApply(listener("b")), InitDone];

@@ -51,7 +51,7 @@ impl Listener {
     /// Its status. `public_url` is where senders reach the server, without a slash at its end.
     pub fn status(&self, public_url: Option<&str>) -> ListenerStatus {
         let census = Census::of(self);
-        let path = listener_path(&self.key);
+        let path = listener_path(&self.settings.key);
         let addressable = if public_url.is_some() {
             Condition::yes("Addressable", "AddressKnown", "senders reach the listener at status.address.url")
         } else {
@@ -71,7 +71,7 @@ impl Listener {
         let available = format!("shipwright-trigger serves the listener at the path {path}");
         ListenerStatus {
             url: public_url.map(|public_url| format!("{public_url}{path}")),
-            generated_name: generated_name(&self.key),
+            generated_name: generated_name(&self.settings.key),
             conditions: vec![
                 addressable,
                 Condition::yes("Available", "Served", available),

@@ -306,7 +306,7 @@ fn summary(set: &ListenerSet) -> Vec<String> {
             triggers.push(format!("{} {:?}", group.name, group.chain));
             triggers.extend(group.triggers().map(trigger));
         }
-        lines.push(format!("{} {triggers:#?} {:?}", listener.key, listener.errors()));
+        lines.push(format!("{} {triggers:#?} {:?}", listener.settings.key, listener.errors()));
     }
     lines.extend(set.errors.iter().map(|(object, errors)| format!("{object} {errors:?}")));
     lines.sort();
@@ -399,6 +399,6 @@ fn a_uri_for_cloud_events_that_is_no_address_is_an_error_and_stops_no_trigger() 
     assert_eq!(fixture.runs(), ["depot/release"]);
     fixture.apply(front(spec("http://sink.depot.svc")));
     assert!(fixture.errors().is_empty());
-    let address = fixture.listener("depot", "front").cloud_event_uri.clone().unwrap().unwrap();
+    let address = fixture.listener("depot", "front").settings.cloud_event_uri.clone().unwrap().unwrap();
     assert_eq!(&**address.url(), "http://sink.depot.svc");
 }

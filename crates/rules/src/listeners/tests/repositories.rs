@@ -87,7 +87,8 @@ fn a_trigger_with_a_repository_and_a_secret_takes_webhooks_without_a_listener() 
     let namespaces = || {
         let names = [trigger_core::RepoId::parse("git@git.example.com:acme/web.git").unwrap()];
         let listeners = inventory.current().unwrap();
-        let found = listeners.of_repository(&names).into_iter().map(|listener| listener.key.to_string());
+        let found =
+            listeners.of_repository(&names).into_iter().map(|listener| listener.settings.key.to_string());
         found.collect::<Vec<_>>()
     };
     assert_eq!(namespaces(), ["team-a/provider_hooks", "team-b/provider_hooks"]);

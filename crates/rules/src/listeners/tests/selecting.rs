@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use serde_json::json;
 use trigger_api::triggers::Kind;
 
@@ -118,18 +120,19 @@ fn an_invalid_selector_selects_nothing_and_says_so() {
 #[test]
 fn the_settings_of_a_listener() {
     let fixture = Fixture::new([front(json!({}))]);
-    let plain = fixture.listener("depot", "front");
+    let settings = || Arc::clone(&fixture.listener("depot", "front").settings);
+    let plain = settings();
     assert_eq!((&*plain.uid, plain.validates_payload), ("u", true));
     assert_eq!(plain.service_account.to_string(), "depot/default");
     let pods = json!({"spec": {"template": {"spec": {"serviceAccountName": "pods"}}}});
     let (kind, mut object) = front(json!({"serviceAccountName": "own"}));
     object["metadata"]["annotations"] = json!({"tekton.dev/payload-validation": "false"});
     fixture.apply((kind, object.clone()));
-    let own = fixture.listener("depot", "front");
+    let own = settings();
     assert_eq!(own.service_account.to_string(), "depot/own");
     assert!(!own.validates_payload);
     object["spec"]["resources"] = json!({"kubernetesResource": pods});
     fixture.apply((kind, object));
-    assert_eq!(fixture.listener("depot", "front").service_account.to_string(), "depot/pods");
+    assert_eq!(settings().service_account.to_string(), "depot/pods");
     assert_eq!(own.service_account.to_string(), "depot/own", "a snapshot does not change");
 }

@@ -27,7 +27,7 @@ impl State {
             Namespaces::All => None,
             Namespaces::Named(names) => Some(names),
         });
-        let own = Some(&self.listener.key.namespace).filter(|_| !self.referred.is_empty());
+        let own = Some(&self.listener.settings.key.namespace).filter(|_| !self.referred.is_empty());
         named.flatten().chain(own)
     }
 }

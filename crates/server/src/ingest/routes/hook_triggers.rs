@@ -9,7 +9,7 @@ use tracing::{Instrument, info, info_span};
 use trigger_core::{DeliveryId, ListenerGate, ObjectKey, RepoId};
 use trigger_dispatch::{AcceptedRequest, ListenerRequest, Screened, screen};
 use trigger_journal::AppendOutcome;
-use trigger_rules::listeners::{Listener, ListenerInventory};
+use trigger_rules::listeners::ListenerInventory;
 
 use super::listener::{checks, headers_of};
 use crate::ingest::decoding::DecodeBudget;
@@ -28,7 +28,7 @@ pub(crate) struct HookTriggers {
 }
 
 /// The Triggers that a webhook concerns, as one listener for each namespace.
-pub(crate) type Concerned = Vec<Arc<Listener>>;
+pub(crate) type Concerned = Vec<ObjectKey>;
 
 /// The Triggers of one namespace, and the delivery for them.
 pub(crate) struct HookDelivery {
@@ -55,13 +55,15 @@ impl HookTriggers {
 
     /// The Triggers that webhooks of a repository concern; `None` before they are known.
     pub(crate) fn concerned(&self, names: &[RepoId]) -> Option<Concerned> {
-        Some(self.inventory.current()?.of_repository(names).into_iter().cloned().collect())
+        let listeners = self.inventory.current()?;
+        let concerned = listeners.of_repository(names).into_iter();
+        Some(concerned.map(|listener| listener.settings.key.clone()).collect())
     }
 
     /// Asks the Triggers whether a key of theirs verifies the sender. `webhook` is the id of the webhook as a delivery.
     pub(crate) async fn screen(
         &self,
-        concerned: &[Arc<Listener>],
+        concerned: &[ObjectKey],
         webhook: &DeliveryId,
         inbound: &Inbound<'_>,
         path: &str,
@@ -74,24 +76,24 @@ impl HookTriggers {
         let until = Instant::now() + READ_WITHIN;
         let received_at = Timestamp::now();
         let asked = concerned.iter().map(|listener| {
-            let key = listener.key.clone();
-            let id = ListenerRequest::id_of_webhook(webhook, &key);
+            let id = ListenerRequest::id_of_webhook(webhook, listener);
             let (url, headers, body) = (path.to_owned(), headers.clone(), inbound.body.clone());
-            let request = ListenerRequest { listener: key, url, headers, body, received_at };
-            screen(listener, request, id, &self.decoding, parts.secrets.as_ref(), until)
+            let request = ListenerRequest { listener: listener.clone(), url, headers, body, received_at };
+            screen(&self.inventory, request, id, &self.decoding, parts.secrets.as_ref(), until)
         });
         let span = info_span!(target: "trigger_trace", "verify", namespaces = concerned.len());
         let screened = join_all(asked).instrument(span).await;
         let mut screening = HookScreening::default();
         for (listener, screened) in concerned.iter().zip(screened) {
             let delivery = |request: Box<AcceptedRequest>| HookDelivery {
-                namespace: listener.key.clone(),
+                namespace: listener.clone(),
                 request: *request,
             };
             match screened {
                 // Each of them asks for a key. The sender concerns none of them if no key was asked for.
                 Screened::Accepted(request) if request.is_open => {}
                 Screened::Accepted(request) => screening.accepted.push(delivery(request)),
+                Screened::Absent => {}
                 Screened::NoMemory => return Err(UnavailableReason::NoMemory),
                 Screened::Unauthenticated { tried } => screening.tried.extend(checks(tried)),
                 Screened::Unavailable { tried, unverified } => {

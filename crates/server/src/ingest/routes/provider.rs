@@ -11,7 +11,7 @@ use trigger_core::{
 use trigger_dispatch::{Absent, DecisionCounts, InlineDecision, Stored, store_arrival};
 use trigger_journal::{AppendOutcome, Decided};
 use trigger_providers::{PayloadError, Provider, Selector};
-use trigger_rules::WebhookCandidates;
+use trigger_rules::{Coverage, RuleSet, WebhookCandidates};
 use trigger_runtime::SecretError;
 
 use super::hook_triggers::{Concerned, HookDelivery, HookScreening, HookTriggers};
@@ -66,6 +66,8 @@ pub(crate) struct About {
     /// The repository, as failures are counted for it.
     repository: String,
     candidates: WebhookCandidates,
+    /// How far the rules were known with which these were found.
+    coverage: Arc<Coverage>,
     triggers: Concerned,
     /// The events. An error is the sender's; it is not sent before the sender is verified.
     events: Result<Events, PayloadError>,
@@ -96,13 +98,12 @@ impl ProviderRoute {
         about: &About,
         delivery: Delivery,
         credentials: Credentials,
-        inbound: &Inbound<'_>,
     ) -> Result<Arrival, Denied> {
         let candidates = &about.candidates;
         let span = info_span!(target: "trigger_trace", "verify", secrets = candidates.keys.len());
         let entries = self.provider.secret_entries();
         let (unsigned, secrets) = (self.settings.allow_unsigned, self.parts.secrets.as_ref());
-        let coverage = inbound.rules.coverage();
+        let coverage = &about.coverage;
         let scope = KeyScope { candidates, unseen: &coverage.unseen };
         let verified = verify(delivery, credentials, scope, &entries, unsigned, secrets);
         verified.instrument(span).await.map_err(|unverified| match unverified {
@@ -186,6 +187,7 @@ impl Route for ProviderRoute {
     fn open(
         &self,
         inbound: &Inbound<'_>,
+        rules: &RuleSet,
         context: &mut RequestContext,
         event_name: &mut EventName,
     ) -> Result<Opened<About>, Rejected> {
@@ -209,10 +211,10 @@ impl Route for ProviderRoute {
         };
         let repository = repository.to_string();
         context.repository = Some(repository.clone());
-        let candidates = inbound.rules.webhook_candidates(&selector.names);
+        let candidates = rules.webhook_candidates(&selector.names);
         let triggers = self.concerned(&selector.names)?;
         let is_unused = candidates.owners == 0 && triggers.is_empty();
-        if is_unused && !inbound.rules.coverage().is_complete() {
+        if is_unused && !rules.coverage().is_complete() {
             debug!(repository, event = context.event, "no known rule is about this repository");
             let reason = format!("no known Build with rules uses {repository}, and {NOT_EVERY_BUILD}");
             return Err(Rejected::because(BUILDS_UNKNOWN, reason));
@@ -225,8 +227,16 @@ impl Route for ProviderRoute {
             let response = if hook_is_lost { HookResponse::Unused } else { HookResponse::NotFound };
             return Err(Rejected::because(response, reason));
         }
-        let (event, provider_id) = (context.event.clone(), context.provider_id.clone());
-        Ok(Opened::About(About { event, provider_id, selector, repository, candidates, triggers, events }))
+        Ok(Opened::About(About {
+            event: context.event.clone(),
+            provider_id: context.provider_id.clone(),
+            selector,
+            repository,
+            candidates,
+            coverage: Arc::clone(rules.coverage()),
+            triggers,
+            events,
+        }))
     }
 
     fn credential(&self, inbound: &Inbound<'_>) -> Result<Credentials, CredentialError> {
@@ -237,14 +247,15 @@ impl Route for ProviderRoute {
     }
 
     /// Warns people whose Builds have no key. The answer to the sender stays the same.
-    fn unverified(&self, about: &About, inbound: &Inbound<'_>, tried: &[(ObjectKey, KeyCheck)]) {
+    fn unverified(&self, about: &About, tried: &[(ObjectKey, KeyCheck)]) {
         let absent = tried.iter().filter_map(|(secret, check)| match check {
             KeyCheck::NoKey => Some((secret, Absent::Key)),
             KeyCheck::Error(SecretError::Missing(_)) => Some((secret, Absent::Secret)),
             KeyCheck::NotRead | KeyCheck::Differs(_) | KeyCheck::Error(_) => None,
         });
         let (absent, no_secret) = (absent.collect::<HashMap<_, _>>(), !self.settings.allow_unsigned);
-        let owners = inbound.rules.webhook_owners(&about.selector.names);
+        let Some(rules) = self.parts.inventory.current() else { return };
+        let owners = rules.webhook_owners(&about.selector.names);
         self.parts.key_warnings.rejected(owners, &absent, no_secret && about.candidates.without_secret);
     }
 
@@ -267,11 +278,11 @@ impl Route for ProviderRoute {
             let id = delivery.id.clone();
             let of_builds = async {
                 let has_rules = about.candidates.owners > 0;
-                if has_rules { Some(self.verify(about, delivery, credentials, inbound).await) } else { None }
+                if has_rules { Some(self.verify(about, delivery, credentials).await) } else { None }
             };
             let (of_builds, of_triggers) = tokio::join!(of_builds, self.screen(about, &id, inbound));
             let HookScreening { accepted: mut hooks, waiting, tried } = of_triggers?;
-            let is_complete = inbound.rules.coverage().is_complete();
+            let is_complete = about.coverage.is_complete();
             let unknown = (!is_complete).then_some(UnavailableReason::BuildsUnknown);
             let (arrival, later) = match of_builds {
                 Some(Ok(arrival)) => (Some(arrival), None),

@@ -9,6 +9,7 @@ use trigger_images::ImageNotifier;
 use trigger_registries::notifications::{
     IdTokenError, IdTokens, KeyFile, KeyFileError, NotificationFormat, bearer, credentials,
 };
+use trigger_rules::RuleSet;
 
 use crate::ingest::metrics::EventName;
 use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
@@ -149,6 +150,7 @@ impl Route for RegistryRoute {
     fn open(
         &self,
         _inbound: &Inbound<'_>,
+        _rules: &RuleSet,
         context: &mut RequestContext,
         event: &mut EventName,
     ) -> Result<Opened<()>, Rejected> {

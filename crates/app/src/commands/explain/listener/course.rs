@@ -66,7 +66,8 @@ impl Course {
         }
         let groups = decided.groups.iter().filter(|group| matches!(group.outcome, GroupOutcome::Passed));
         // A group that has replaced headers or body would have been asked first.
-        let in_groups = groups.map(|decision| decision.group.excluded(&state).len());
+        let in_groups =
+            groups.filter_map(|decision| Some(listener.group(&decision.run)?.excluded(&state).len()));
         let excluded = listener.excluded(&state).len() + in_groups.sum::<usize>();
         let exclusions = listener.decide_excluded(&state, MOST_EXCLUDED);
         let exclusions = exclusions.iter().filter_map(|decision| super::report::stop(&decision.records));

@@ -20,17 +20,17 @@ pub(super) fn creations(
     let owner = Subject {
         resource: trigger.object.resource(),
         version: VERSION.into(),
-        uid: listener.uid.to_string(),
+        uid: listener.settings.uid.to_string(),
     };
     let fired = FiredTrigger {
         delivery,
         ordinal: Ordinal::FIRST,
         replay: None,
-        listener: &listener.key,
+        listener: &listener.settings.key,
         owner: &owner,
         trigger: &ObjectKey::new(trigger.namespace.clone(), trigger.name.clone()),
         occurrence: trigger.namesakes,
-        run_as: trigger.service_account.as_ref().unwrap_or(&listener.service_account),
+        run_as: trigger.service_account.as_ref().unwrap_or(&listener.settings.service_account),
         annotations: &[],
         params: params.into(),
         resource_templates: Arc::clone(&blueprint.template.resource_templates),

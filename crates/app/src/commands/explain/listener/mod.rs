@@ -72,7 +72,7 @@ pub(super) async fn run(
 
 fn examine(listener: &Listener, request: &Request) -> Examined {
     let arrival = Arrival { target: &request.target, headers: &request.headers, body: &request.body };
-    listener.answering().examine(arrival, "")
+    listener.settings.answering().examine(arrival, "")
 }
 
 /// The event, and the headers with credentials that are invented because the request has none.
@@ -100,7 +100,7 @@ fn state(listener: &Listener, request: Request, url: String, delivery: &Delivery
 
 /// Prints the answer to a request that is no event.
 fn print_answer(listener: &Listener, answer: &Answer) {
-    println!("EventListener {}", escape_for_terminal(&listener.key.to_string()).bold());
+    println!("EventListener {}", escape_for_terminal(&listener.settings.key.to_string()).bold());
     println!("  {} {}: no trigger sees the request", "answers".yellow(), answer.status);
     for (name, value) in &answer.headers {
         println!("          {}", format!("{name}: {}", escape_for_terminal(value)).dimmed());
@@ -118,7 +118,8 @@ fn print_unknown(key: &ObjectKey, source: &ListenerSource) -> anyhow::Result<Exi
         bail!("the EventListener {key}: {error}");
     }
     println!("There is no EventListener {}.", escape_for_terminal(&key.to_string()));
-    let mut known: Vec<_> = source.listeners.listeners().map(|listener| listener.key.to_string()).collect();
+    let mut known: Vec<_> =
+        source.listeners.listeners().map(|listener| listener.settings.key.to_string()).collect();
     known.sort();
     for name in known.iter().take(SUGGESTIONS) {
         println!("  {} {}", "known:".dimmed(), escape_for_terminal(name));

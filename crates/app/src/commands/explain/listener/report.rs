@@ -72,7 +72,7 @@ impl<'a> Report<'a> {
     }
 
     fn object(&self) -> ListenerObject {
-        ListenerObject { kind: Kind::EventListener, key: self.listener.key.clone() }
+        ListenerObject { kind: Kind::EventListener, key: self.listener.settings.key.clone() }
     }
 
     /// Prints the objects that would be created, as YAML documents.
@@ -136,7 +136,7 @@ impl<'a> Report<'a> {
             (GroupOutcome::Stopped, Some(ask)) => asks(ask, &decision.records),
             (GroupOutcome::Stopped, None) => stopped(reason),
         };
-        let name = escape_for_terminal(&decision.group.name);
+        let name = escape_for_terminal(&decision.name);
         wrap::print(2, 10, &format!("{word} group \"{name}\": {}", escape_for_terminal(&reason)));
         print_keys(self.course, &decision.run);
         print_records(&decision.records, ask);
@@ -198,7 +198,7 @@ impl<'a> Assessed<'a> {
         let name =
             if trigger.name.is_empty() { trigger.path.clone() } else { format!("\"{}\"", trigger.name) };
         let group = course.decided.groups.iter().find(|group| is_behind(run, &group.run));
-        let group = group.map(|group| format!(" of group \"{}\"", group.group.name)).unwrap_or_default();
+        let group = group.map(|group| format!(" of group \"{}\"", group.name)).unwrap_or_default();
         let title = format!("{name}{group}: {reason}");
         wrap::print(2, 10, &format!("{} {}", verdict.word(), escape_for_terminal(&title)));
         for note in self.notes() {

@@ -27,7 +27,7 @@ use trigger_expr::Headers;
 use trigger_journal::AppendOutcome;
 use trigger_rules::interceptors::{SecretAnswer, go_text};
 use trigger_rules::listeners::{
-    Answer, Arrival, Examined, Listener, ListenerInventory, ListenerSet, Moment, event_name, sender_id,
+    Answer, Arrival, Examined, ListenerInventory, ListenerSettings, Moment, event_name, sender_id,
 };
 use trigger_runtime::SecretError;
 
@@ -99,24 +99,18 @@ impl ListenerRoute {
         event: &mut EventName,
     ) -> Reply {
         // Before the body: while nothing is accepted, nothing need be sent.
-        let Some(listeners) = self.inventory.current() else {
-            return refusal(HookResponse::Unavailable(UnavailableReason::NotReady));
-        };
         let (parts, body) = request.into_parts();
         let headers = headers_of(&parts.headers);
         let context = context_of(&headers);
-        let listener = match find(&listeners, &address.listener) {
-            Ok(listener) => listener,
-            Err(rejected) => {
-                return refusal(record(pipeline, rejected, &address, context, &Bytes::new(), &parts));
-            }
-        };
+        if let Err(rejected) = self.find(&address.listener) {
+            return refusal(record(pipeline, rejected, &address, context, &Bytes::new(), &parts));
+        }
         let body = match pipeline.bodies.read(self.settings.largest_body, &parts.headers, body).await {
             Ok(body) => body,
             Err(response) => return refusal(response),
         };
         let bytes = body.bytes();
-        match self.steps(pipeline, listener, &address, headers, &bytes, event).await {
+        match self.steps(pipeline, &address, headers, &bytes, event).await {
             Ok(reply) => reply,
             Err(Refused { rejected, answer }) => {
                 let response = record(pipeline, rejected, &address, context, &bytes, &parts);
@@ -128,19 +122,19 @@ impl ListenerRoute {
     async fn steps(
         &self,
         pipeline: &Pipeline,
-        listener: &Listener,
         address: &Address,
         headers: Headers,
         body: &Bytes,
         event: &mut EventName,
     ) -> Result<Reply, Refused> {
+        let listener = self.find(&address.listener)?;
         let answering = listener.answering();
         let arrival = Arrival { target: &address.target, headers: &headers, body };
         let url = match answering.examine(arrival, &address.prefix) {
             Examined::Event { request_url } => request_url,
             Examined::Answered(answer) => {
                 if answer.status == StatusCode::BAD_REQUEST.as_u16() {
-                    self.announce_refusal(listener, headers, body);
+                    self.announce_refusal(&listener, headers, body);
                 }
                 return no_event(answer);
             }
@@ -154,16 +148,17 @@ impl ListenerRoute {
         let shared = listener.key.to_string();
         pipeline.wait_for_turn(LISTENER, &shared).await?;
         let (memory, secrets) = (&self.decoding, self.parts.secrets.as_ref());
-        let screened = screen(listener, request, id, memory, secrets, Instant::now() + READ_WITHIN);
+        let screened = screen(&self.inventory, request, id, memory, secrets, Instant::now() + READ_WITHIN);
         let screened = screened.instrument(info_span!(target: "trigger_trace", "verify")).await;
         match screened {
+            Screened::Absent => Err(absent(&listener.key).into()),
             Screened::NoMemory => Err(NO_MEMORY.into()),
             Screened::Accepted(accepted) => {
                 // The answers of Secrets are all that is known yet: these were asked, and none of them verifies it.
                 if accepted.is_open && !accepted.facts.is_empty() {
                     pipeline.failures.failed(LISTENER, &shared);
                 }
-                self.keep(listener, *accepted, answer).await
+                self.keep(&listener, *accepted, answer).await
             }
             Screened::Unauthenticated { tried } => {
                 debug!(listener = shared, "no key verifies the request");
@@ -181,8 +176,23 @@ impl ListenerRoute {
         }
     }
 
+    /// The settings of the listener of an address.
+    fn find(&self, key: &ObjectKey) -> Result<Arc<ListenerSettings>, Rejected> {
+        let not_ready = HookResponse::Unavailable(UnavailableReason::NotReady);
+        let listeners = self.inventory.current().ok_or(not_ready)?;
+        if let Some(listener) = listeners.listener(&key.namespace, &key.name) {
+            return Ok(Arc::clone(&listener.settings));
+        }
+        if let Some(why) = listeners.unseen(&key.namespace) {
+            let response = HookResponse::Unavailable(UnavailableReason::ListenersUnknown);
+            let reason = format!("the EventListener {key} is not known, nor whether it exists: {why}");
+            return Err(Rejected::because(response, reason));
+        }
+        Err(absent(key))
+    }
+
     /// Tells the receiver of the listener that a request was refused, which is no event.
-    fn announce_refusal(&self, listener: &Listener, headers: Headers, body: &Bytes) {
+    fn announce_refusal(&self, listener: &ListenerSettings, headers: Headers, body: &Bytes) {
         // The id costs a hash of the body.
         if listener.cloud_event_uri.is_none() {
             return;
@@ -197,7 +207,7 @@ impl ListenerRoute {
     /// Stores a request, unless it may not be kept.
     async fn keep(
         &self,
-        listener: &Listener,
+        listener: &ListenerSettings,
         request: AcceptedRequest,
         answer: Answer,
     ) -> Result<Reply, Refused> {
@@ -287,19 +297,10 @@ fn refusal(response: HookResponse) -> Reply {
     Reply { response, answer: None, is_verified: false }
 }
 
-/// The listener of an address.
-fn find<'a>(listeners: &'a ListenerSet, key: &ObjectKey) -> Result<&'a Listener, Rejected> {
-    if let Some(listener) = listeners.listener(&key.namespace, &key.name) {
-        return Ok(listener);
-    }
-    if let Some(why) = listeners.unseen(&key.namespace) {
-        let response = HookResponse::Unavailable(UnavailableReason::ListenersUnknown);
-        let reason = format!("the EventListener {key} is not known, nor whether it exists: {why}");
-        return Err(Rejected::because(response, reason));
-    }
+fn absent(key: &ObjectKey) -> Rejected {
     // Every stranger can cause this line as often as it likes.
     debug!(listener = %key, "there is no such listener");
-    Err(Rejected::because(HookResponse::NotFound, format!("there is no EventListener {key}")))
+    Rejected::because(HookResponse::NotFound, format!("there is no EventListener {key}"))
 }
 
 /// Records a rejection, if there is a detail to record. Requests with one body are one to the record, unless their sender
