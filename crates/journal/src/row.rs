@@ -18,6 +18,7 @@ pub(crate) mod tier {
 
 /// The columns that a claim needs, not decoded yet. Each store reads them in its own way.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct Envelope {
     pub(crate) sequence: i64,
     pub(crate) attempts: u32,

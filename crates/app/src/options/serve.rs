@@ -114,7 +114,7 @@ pub struct ProgramOptions {
     pub max_body: u16,
     /// Maximum total size of the request bodies held in memory at one time, in MiB. Half of it is for the first
     /// 64 KiB of each body, so that large bodies leave room for ordinary ones. Large bodies that are worked on take up
-    /// to four times `--max-body` on top. Requests beyond this limit are answered with 503.
+    /// to three times `--max-body` on top. Requests beyond this limit are answered with 503.
     #[arg(hide_short_help = true, long, help_heading = WEBHOOKS, env = "SHIPWRIGHT_TRIGGER_MAX_BODIES", default_value_t = MAX_BODIES, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_bodies: u16,
     /// Maximum number of open connections on each port. For a further connection, the one that has waited for its
@@ -144,7 +144,7 @@ const CONNECTIONS: &str = "Connections";
 const MIB: usize = 1024 * 1024;
 /// The largest payload that any provider sends, in MiB.
 const MAX_BODY: u16 = 25;
-/// In MiB. With four times [`MAX_BODY`] it is two thirds of the memory limit in the manifests.
+/// In MiB. With three times [`MAX_BODY`] it is a good half of the memory limit in the manifests.
 const MAX_BODIES: u16 = 64;
 const MAX_CONNECTIONS: u16 = 1024;
 /// Seconds.

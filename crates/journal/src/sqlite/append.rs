@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use crate::body::StoredBody;
+use super::bodies;
 use crate::new_delivery::{NewDelivery, Reopens};
 use crate::reopening::{KnownRow, LaunchHistory, Reopening};
 use crate::timestamp::to_nanoseconds;
@@ -44,7 +44,7 @@ pub(super) fn append(
             ":size": new.size(),
         })?;
     if inserted == 1 {
-        write_body(store, store.last_insert_rowid(), &new.body)?;
+        bodies::write(store, store.last_insert_rowid(), &new.body)?;
         return Ok(AppendOutcome::New);
     }
     let (sequence, state, stored) = store
@@ -127,12 +127,5 @@ fn reopen(
             ":tenant": reopening.tenant,
             ":size": new.size(),
         })?;
-    write_body(store, sequence, &new.body)
-}
-
-fn write_body(store: &Connection, sequence: i64, body: &StoredBody) -> rusqlite::Result<()> {
-    store
-        .prepare_cached("INSERT OR REPLACE INTO bodies (delivery, encoding, bytes) VALUES (?1, ?2, ?3)")?
-        .execute((sequence, body.encoding.as_ref(), body.bytes.as_ref()))
-        .map(drop)
+    bodies::write(store, sequence, &new.body)
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use tracing::{error, warn};
 
+use super::bodies::{self, body_columns};
 use super::row;
 use crate::queue::latest_due;
 use crate::row::{ColumnError, Envelope};
@@ -94,10 +95,12 @@ pub(super) fn claim_tenant(
     timeout: Duration,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<ClaimedRow>> {
-    let mut statement = store.prepare_cached(
-        "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
-             WHERE d.tenant = :tenant AND d.ready_at <= :now ORDER BY d.ready_at, d.seq LIMIT :max",
-    )?;
+    let mut statement = store.prepare_cached(concat!(
+        "SELECT d.*, ",
+        body_columns!(),
+        " FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
+             WHERE d.tenant = :tenant AND d.ready_at <= :now ORDER BY d.ready_at, d.seq LIMIT :max"
+    ))?;
     let rows = statement.query_map(
         named_params! {
             ":tenant": tenant,
@@ -111,7 +114,8 @@ pub(super) fn claim_tenant(
         if *bytes == 0 {
             break;
         }
-        let envelope = envelope?;
+        let mut envelope = envelope?;
+        bodies::read_large(store, &mut envelope)?;
         *bytes = bytes.saturating_sub(envelope.body_length());
         due.push(envelope);
     }

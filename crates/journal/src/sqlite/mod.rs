@@ -14,13 +14,14 @@
 //!
 //! `calls` implements the traits. `writer` is the one thread that writes, many calls to a commit. `checkpoints` moves
 //! the write-ahead log into the main file beside it. `backup` and `check` are for another process, beside the one that
-//! has the journal open. `readers` are a few threads with connections of their own. All
+//! has the journal open. `bodies` writes and reads large bodies in parts. `readers` are a few threads with connections of their own. All
 //! SQL is in the numbered schema files and in `append`, `claim`, `settle`, `statements`, `history`, `retention`,
 //! `rejections`, `entries` and `watermarks`.
 
 mod accounts;
 mod append;
 mod backup;
+mod bodies;
 mod calls;
 mod check;
 mod checkpoints;

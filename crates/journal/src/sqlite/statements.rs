@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 use trigger_core::DeliveryId;
 
+use super::bodies::{self, body_columns};
 use super::row;
 use crate::new_delivery::NewReplay;
 use crate::row::tier;
@@ -93,13 +94,15 @@ pub(super) fn replay(
 /// One delivery with its body.
 pub(super) fn find(store: &Connection, id: &DeliveryId) -> Result<Option<Record>, JournalError> {
     let stored = store
-        .prepare_cached(
-            "SELECT d.*, b.encoding, b.bytes FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq \
-             WHERE d.id = :id",
-        )?
+        .prepare_cached(concat!(
+            "SELECT d.*, ",
+            body_columns!(),
+            " FROM deliveries d LEFT JOIN bodies b ON b.delivery = d.seq WHERE d.id = :id"
+        ))?
         .query_row(named_params! { ":id": id.as_str() }, row::stored)
         .optional()?;
-    let Some(stored) = stored else { return Ok(None) };
+    let Some(mut stored) = stored else { return Ok(None) };
+    bodies::read_large(store, &mut stored.envelope)?;
     let mut record = stored.into_record()?;
     record.replays = replays(store, id)?;
     Ok(Some(record))

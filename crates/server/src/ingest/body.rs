@@ -22,10 +22,10 @@ use super::response::{HookResponse, UnavailableReason};
 /// The largest body that is counted as small, in bytes. Providers describe an ordinary push in 10 to 30 KiB.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 
-/// The size of a large body in one buffer with its copies, in times of its length: itself, and the three copies that
-/// exist at one time while it is stored. These are the compressed one, the parameter of the statement and the record of
-/// the store. Reading it takes no more: a decoded form is no longer than the body.
-pub(crate) const WORK: usize = 4;
+/// The size of a large body in one buffer with its copies, in times of its length: itself, and the two copies that exist at
+/// one time while it is stored. SQLite gets it in parts, so there is the compressed one alone; for PostgreSQL there is also
+/// the message to the server. Reading it takes no more: a decoded form is no longer than the body.
+pub(crate) const WORK: usize = 3;
 
 /// How long a large body waits for that memory. GitHub waits 10 s for an answer, and storing takes up to 5 s.
 const WAIT_FOR_WORK: Duration = Duration::from_secs(4);

@@ -24,9 +24,9 @@ pub(super) struct DecodeBudget {
 /// A body that needs as much counts as small, in bytes. An ordinary event needs a third of it.
 pub(crate) const SMALL_DECODED: usize = 1 << 20;
 /// All small ones together.
-pub(crate) const ALL_SMALL_DECODED: usize = 64 << 20;
+pub(crate) const ALL_SMALL_DECODED: usize = 32 << 20;
 /// All large ones together.
-pub(crate) const ALL_LARGE_DECODED: usize = 96 << 20;
+pub(crate) const ALL_LARGE_DECODED: usize = 64 << 20;
 
 /// Bodies for the listeners of one namespace that are read and decided at a time. Each may need the processor for half a
 /// second.
@@ -87,7 +87,8 @@ mod tests {
         let budget = DecodeBudget::default();
         let held = budget.wait_for(2 * ALL_LARGE_DECODED).await.ok().unwrap();
         assert_eq!(budget.wait_for(SMALL_DECODED + 1).await.err(), Some(NO_MEMORY));
-        let small = futures::future::try_join_all((0..64).map(|_| budget.wait_for(SMALL_DECODED))).await;
+        let most = ALL_SMALL_DECODED / SMALL_DECODED;
+        let small = futures::future::try_join_all((0..most).map(|_| budget.wait_for(SMALL_DECODED))).await;
         assert!(small.is_ok());
         drop(held);
         assert!(budget.wait_for(SMALL_DECODED + 1).await.is_ok());

@@ -17,7 +17,6 @@ use trigger_dispatch::{BodyMemory, intercept};
 use trigger_rules::interceptors::{ServedRequest, Step, served_answer};
 
 use super::body::NO_MEMORY;
-use super::decoding::DecodeBudget;
 use super::pipeline::Pipeline;
 use super::response::{HookResponse, MessageKind};
 use super::verification::READ_WITHIN;
@@ -32,13 +31,12 @@ const SOURCE: &str = "interceptor";
 struct Served {
     pipeline: Arc<Pipeline>,
     parts: Arc<IngestParts>,
-    decoding: DecodeBudget,
     settings: IngestSettings,
 }
 
 /// The HTTP service.
 pub(super) fn router(pipeline: Arc<Pipeline>, parts: Arc<IngestParts>, settings: IngestSettings) -> Router {
-    let served = Served { pipeline, parts, decoding: DecodeBudget::default(), settings };
+    let served = Served { pipeline, parts, settings };
     Router::new().route(PATH, post(answer)).with_state(Arc::new(served))
 }
 
@@ -54,7 +52,7 @@ impl Served {
         let bytes = body.map_err(refused)?.bytes();
         let trigger = ServedRequest::trigger_of(&bytes).map_err(|error| unreadable(&error))?;
         let namespace = Arc::clone(&trigger.namespace);
-        let memory = self.decoding.for_body(&namespace, &bytes).await;
+        let memory = self.pipeline.decoding.for_body(&namespace, &bytes).await;
         let _memory = memory.ok_or_else(|| refused(NO_MEMORY))?;
         let request = ServedRequest::read(&bytes).map_err(|error| unreadable(&error))?;
         let chain = request.chain(GIT, trigger).map_err(|error| unreadable(&error))?;

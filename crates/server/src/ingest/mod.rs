@@ -140,6 +140,7 @@ impl Ingest {
         let (rejections, writer) = Rejections::new(journal, parts.metrics.rejections_dropped());
         let pipeline = Pipeline {
             bodies: BodyBudget::new(&settings),
+            decoding: Arc::default(),
             failures: FailureLimiter::new(),
             inventory: Arc::clone(&parts.inventory),
             rejections,
@@ -193,7 +194,11 @@ impl Ingest {
         gate: ListenerGate,
         cloud_events: CloudEvents,
     ) {
-        self.hook_triggers = Some(Arc::new(HookTriggers::new(Arc::clone(&inventory), gate.clone())));
+        self.hook_triggers = Some(Arc::new(HookTriggers::new(
+            Arc::clone(&inventory),
+            gate.clone(),
+            Arc::clone(&self.pipeline.decoding),
+        )));
         let route = ListenerRoute::new(inventory, gate, cloud_events, self.settings, Arc::clone(&self.parts));
         self.routes.insert(ListenerRoute::PATHS, Arc::new(route));
     }

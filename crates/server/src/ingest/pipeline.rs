@@ -12,6 +12,7 @@ use trigger_core::{CredentialError, DeliveryId, ObjectKey};
 use trigger_rules::{Inventory, RuleSet};
 
 use super::body::BodyBudget;
+use super::decoding::DecodeBudget;
 use super::failure_limiter::FailureLimiter;
 use super::metrics::{EventName, Metrics};
 use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestOrigin};
@@ -23,6 +24,7 @@ const NOT_READY: HookResponse = HookResponse::Unavailable(UnavailableReason::Not
 /// The services that all routes use.
 pub(super) struct Pipeline {
     pub(super) bodies: BodyBudget,
+    pub(super) decoding: Arc<DecodeBudget>,
     pub(super) failures: FailureLimiter,
     pub(super) inventory: Arc<Inventory>,
     pub(super) rejections: Rejections,

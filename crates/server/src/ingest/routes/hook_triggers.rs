@@ -24,7 +24,7 @@ use crate::ingest::{IngestParts, IngestSettings};
 pub(crate) struct HookTriggers {
     inventory: Arc<ListenerInventory>,
     gate: ListenerGate,
-    decoding: DecodeBudget,
+    decoding: Arc<DecodeBudget>,
 }
 
 /// The Triggers that a webhook concerns, as one listener for each namespace.
@@ -49,8 +49,12 @@ pub(crate) struct HookScreening {
 
 impl HookTriggers {
     /// Those of `inventory`.
-    pub(crate) fn new(inventory: Arc<ListenerInventory>, gate: ListenerGate) -> Self {
-        Self { inventory, gate, decoding: DecodeBudget::default() }
+    pub(crate) fn new(
+        inventory: Arc<ListenerInventory>,
+        gate: ListenerGate,
+        decoding: Arc<DecodeBudget>,
+    ) -> Self {
+        Self { inventory, gate, decoding }
     }
 
     /// The Triggers that webhooks of a repository concern; `None` before they are known.
@@ -79,7 +83,7 @@ impl HookTriggers {
             let id = ListenerRequest::id_of_webhook(webhook, listener);
             let (url, headers, body) = (path.to_owned(), headers.clone(), inbound.body.clone());
             let request = ListenerRequest { listener: listener.clone(), url, headers, body, received_at };
-            screen(&self.inventory, request, id, &self.decoding, parts.secrets.as_ref(), until)
+            screen(&self.inventory, request, id, &*self.decoding, parts.secrets.as_ref(), until)
         });
         let span = info_span!(target: "trigger_trace", "verify", namespaces = concerned.len());
         let screened = join_all(asked).instrument(span).await;

@@ -34,7 +34,6 @@ use trigger_runtime::SecretError;
 use self::address::Address;
 use self::reply::Reply;
 use crate::ingest::body::NO_MEMORY;
-use crate::ingest::decoding::DecodeBudget;
 use crate::ingest::metrics::EventName;
 use crate::ingest::open_budget::{OpenBudget, kept_size};
 use crate::ingest::pipeline::{Acceptance, AnyRoute, Pipeline};
@@ -50,7 +49,6 @@ pub(crate) struct ListenerRoute {
     gate: ListenerGate,
     cloud_events: CloudEvents,
     budget: OpenBudget,
-    decoding: DecodeBudget,
     settings: IngestSettings,
     parts: Arc<IngestParts>,
 }
@@ -86,8 +84,7 @@ impl ListenerRoute {
         parts: Arc<IngestParts>,
     ) -> Self {
         let budget = OpenBudget::new(settings.open_listener_budget);
-        let decoding = DecodeBudget::default();
-        Self { inventory, gate, cloud_events, budget, decoding, settings, parts }
+        Self { inventory, gate, cloud_events, budget, settings, parts }
     }
 
     /// The way of one request. A rejection is recorded for the operator.
@@ -98,10 +95,10 @@ impl ListenerRoute {
         request: Request,
         event: &mut EventName,
     ) -> Reply {
-        // Before the body: while nothing is accepted, nothing need be sent.
         let (parts, body) = request.into_parts();
         let headers = headers_of(&parts.headers);
         let context = context_of(&headers);
+        // Before the body: while nothing is accepted, nothing need be sent.
         if let Err(rejected) = self.find(&address.listener) {
             return refusal(record(pipeline, rejected, &address, context, &Bytes::new(), &parts));
         }
@@ -147,7 +144,7 @@ impl ListenerRoute {
         let answer = answering.accepted(&request.headers, &event_id(&id, Ordinal::FIRST));
         let shared = listener.key.to_string();
         pipeline.wait_for_turn(LISTENER, &shared).await?;
-        let (memory, secrets) = (&self.decoding, self.parts.secrets.as_ref());
+        let (memory, secrets) = (&*pipeline.decoding, self.parts.secrets.as_ref());
         let screened = screen(&self.inventory, request, id, memory, secrets, Instant::now() + READ_WITHIN);
         let screened = screened.instrument(info_span!(target: "trigger_trace", "verify")).await;
         match screened {
