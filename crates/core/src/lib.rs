@@ -43,6 +43,7 @@ mod resource;
 mod target;
 mod trace_parent;
 mod uuid;
+mod value_memory;
 mod verification;
 mod verifier;
 mod waiting;
@@ -74,6 +75,7 @@ pub use resource::ResourceRef;
 pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
 pub use uuid::{derived_uuid, event_id};
+pub use value_memory::value_memory;
 pub use verification::{
     KeyRef, ListenerGate, Observer, Unsigned, Verification, Verified, id_without_key, narrowed_id,
     narrowed_id_of_secret,

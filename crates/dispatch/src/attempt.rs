@@ -28,6 +28,7 @@ use crate::planned::{Decisions, Planned};
 use crate::render_turns::RenderTurns;
 use crate::same_push::{PushTurns, skip_repeated};
 use crate::sources::{SourceError, payload_of};
+use crate::start_turns::{StartTurns, Started};
 use crate::time_slice::TimeSlice;
 
 /// How many objects of one delivery are created side by side. A monorepo can have hundreds of Builds; the
@@ -71,6 +72,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) launcher: &'a dyn Launcher,
     pub(crate) warnings: &'a dyn OwnerWarnings,
     pub(crate) limiter: &'a NamespaceLimiter,
+    pub(crate) start_turns: &'a StartTurns,
     pub(crate) turns: &'a RenderTurns,
     pub(crate) metrics: &'a Metrics,
 }
@@ -119,11 +121,20 @@ pub(crate) async fn attempt(
     };
     drop(stored);
     release();
-    let Planned { mut decisions, plans, launched, errors, undecidable, open, waits_for_secret, coverage } =
-        match planned {
-            Ok(planned) => planned,
-            Err(error) => return ended_early(Some(error), None),
-        };
+    let Planned {
+        mut decisions,
+        plans,
+        launched,
+        errors,
+        undecidable,
+        open,
+        waits_for_secret,
+        coverage,
+        turn,
+    } = match planned {
+        Ok(planned) => planned,
+        Err(error) => return ended_early(Some(error), None),
+    };
     let mut attempt = Attempt {
         permanent: errors.first().map(|error| error_chain(error)).or(undecidable),
         launches: done.into_iter().chain(launched).collect(),
@@ -153,6 +164,7 @@ pub(crate) async fn attempt(
     let is_last = attempt.retryable.is_none();
     attempt.completed = decisions.completed(&claimed.launches, &attempt.launches, is_last);
     attempt.coverage = Some(coverage);
+    drop((plans, turn));
     attempt
 }
 
@@ -165,7 +177,13 @@ async fn plan_rules(
     deadlines: &Deadlines,
 ) -> Result<Planned, String> {
     let mut facts = claimed.facts.clone();
-    let (mut decided, coverage) = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
+    let (mut decided, mut coverage) = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
+    let mut turn = None;
+    if started(&decided).needs_turn() {
+        drop(decided);
+        turn = Some(tools.start_turns.acquire(&claimed.tenant, deadlines.attempt).await?);
+        (decided, coverage) = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
+    }
     let skipped = skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await;
     skipped.map_err(|error| error_chain(&error))?;
     warn_of_moves(&decided, tools);
@@ -180,6 +198,7 @@ async fn plan_rules(
         open: None,
         waits_for_secret: false,
         coverage,
+        turn,
     })
 }
 
@@ -208,6 +227,7 @@ async fn plan_listener(
         open: None,
         waits_for_secret: false,
         coverage,
+        turn: None,
     };
     // A delivery to a listener has one event.
     let Some(Event::Webhook(event)) = events.first() else { return Ok(planned) };
@@ -237,6 +257,7 @@ async fn plan_listener(
     planned.decisions = Decisions::Listener(plan.decisions);
     (planned.plans, planned.errors) = (plan.plans, plan.errors);
     (planned.open, planned.waits_for_secret) = (plan.open, plan.waits_for_secret);
+    planned.turn = plan.turn;
     Ok(planned)
 }
 
@@ -291,6 +312,13 @@ async fn decide(
         stored.map_err(|error| error_chain(&error))?;
     }
     Ok((decided, coverage))
+}
+
+/// What a delivery starts by its decisions: values of events are no part of runs.
+fn started(decided: &[Decided]) -> Started {
+    let decisions = decided.iter().flat_map(|decided| &decided.decisions);
+    let objects = decisions.filter(|decision| matches!(decision.outcome, Outcome::Fired(_))).count();
+    Started { objects, values: 0 }
 }
 
 /// Warns on the owners of rules whose repository has another address now: its pushes find them no more.

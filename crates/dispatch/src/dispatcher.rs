@@ -28,6 +28,7 @@ use crate::record;
 use crate::render_turns::RenderTurns;
 use crate::same_push::PushTurns;
 use crate::sources::events_of;
+use crate::start_turns::StartTurns;
 use crate::under_way::{InFlight, UnderWay, shares};
 use crate::waiting::{WaitingTools, resume};
 use crate::why::why;
@@ -47,6 +48,7 @@ pub struct Dispatcher {
     settings: Settings,
     metrics: Metrics,
     limiter: NamespaceLimiter,
+    start_turns: StartTurns,
     turns: RenderTurns,
     push_turns: PushTurns,
     payload_turns: Semaphore,
@@ -159,6 +161,7 @@ impl Dispatcher {
             settings,
             metrics,
             limiter,
+            start_turns: StartTurns::default(),
             turns: RenderTurns::default(),
             push_turns: PushTurns::default(),
             payload_turns: Semaphore::new(PAYLOADS_AT_ONCE),
@@ -369,10 +372,12 @@ impl Dispatcher {
                 rights: self.listeners.rights.as_ref(),
                 payload_turns: &self.payload_turns,
                 decision_turns: &self.decision_turns,
+                start_turns: &self.start_turns,
             },
             launcher: self.launcher.as_ref(),
             warnings: self.warnings.as_ref(),
             limiter: &self.limiter,
+            start_turns: &self.start_turns,
             turns: &self.turns,
             metrics: &self.metrics,
         };

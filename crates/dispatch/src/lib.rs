@@ -55,6 +55,7 @@ mod record;
 mod render_turns;
 mod same_push;
 mod sources;
+mod start_turns;
 mod time_slice;
 mod under_way;
 mod waiting;

@@ -5,8 +5,9 @@ use crate::cloud_events::{MOST_OF_NAMESPACE, MOST_SENT, MOST_WAITING, WARN_AGAIN
 use crate::dispatcher::SECRET_WAIT;
 use crate::facts::{MOST_FACTS, MOST_ROUNDS};
 use crate::listeners;
-use crate::render_turns::{MOST_LARGE, MOST_LARGE_OF_NAMESPACE};
+use crate::render_turns::{ALL_LARGE, LARGE_OF_NAMESPACE};
 use crate::same_push::{MAX_PUSHES, MAX_TARGETS};
+use crate::start_turns::{MOST_LARGE, MOST_LARGE_OF_TENANT};
 use crate::under_way::CLAIMED_BODIES;
 use crate::webhook_key::{MOST_CHECKED, MOST_WARNED, WARN_AGAIN};
 use crate::why::{LONGEST_REASON, MAX_REASONS};
@@ -39,15 +40,21 @@ pub const LIMITS: &[Limit] = &[
         "the next one warns on",
     ),
     Limit::time("pause between two warnings of a missing key on a Build", WARN_AGAIN, "it is left out"),
+    Limit::bytes(
+        "large objects that are rendered and created at a time, in memory",
+        ALL_LARGE,
+        "objects wait for their turn",
+    ),
+    Limit::bytes("the same of one namespace", LARGE_OF_NAMESPACE, "objects wait for their turn"),
     Limit::count(
-        "large runs that are rendered and created at a time",
+        "deliveries that start more than 100 objects, at a time",
         MOST_LARGE,
-        "runs wait for their turn",
+        "they wait for their turn, or are tried again",
     ),
     Limit::count(
-        "large runs of a namespace that are rendered and created at a time",
-        MOST_LARGE_OF_NAMESPACE,
-        "runs wait for their turn",
+        "the same of one tenant",
+        MOST_LARGE_OF_TENANT,
+        "they wait for their turn, or are tried again",
     ),
     Limit::count("rounds of questions of a delivery", MOST_ROUNDS, "the rules that ask on are not decided"),
     Limit::count(
@@ -71,7 +78,7 @@ pub const LIMITS: &[Limit] = &[
         "the others do not run; their decisions say so",
     ),
     Limit::bytes(
-        "these objects together, if several triggers run",
+        "these objects together in memory, if several triggers run",
         listeners::LARGEST_OBJECTS,
         "the others do not run; their decisions say so",
     ),
@@ -83,7 +90,7 @@ pub const LIMITS: &[Limit] = &[
     Limit::count(
         "recorded decisions of a listener about one event",
         listeners::MOST_RECORDED,
-        "further ones are counted; those that fire are recorded always",
+        "further ones are counted; those that fire are recorded always, without details",
     ),
     Limit::count(
         "CloudEvents of a namespace that wait, and twice those of refused requests",

@@ -6,7 +6,7 @@ use serde_json::Value;
 use trigger_core::{Ordinal, ResourceRef};
 use trigger_targets::{Existing, Manifest, Plan, RenderError, Subject};
 
-/// A manifest of this size.
+/// A manifest that takes so much memory.
 #[derive(Debug)]
 struct OfSize(usize);
 
@@ -15,7 +15,7 @@ impl Manifest for OfSize {
         Ok(Value::Null)
     }
 
-    fn template_bytes(&self) -> usize {
+    fn memory(&self) -> usize {
         self.0
     }
 }
@@ -25,12 +25,12 @@ pub(crate) fn plan_of(
     target: ResourceRef,
     sequence: Option<&str>,
     resource: ResourceRef,
-    template_bytes: usize,
+    memory: usize,
 ) -> Plan {
     Plan {
         resource,
         version: "v1".into(),
-        manifest: Arc::new(OfSize(template_bytes)),
+        manifest: Arc::new(OfSize(memory)),
         run_as: None,
         existing: Existing::Created,
         condition: None,

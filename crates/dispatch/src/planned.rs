@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trigger_core::ResourceRef;
 use trigger_journal::{DecisionRecord, LaunchRecord};
 use trigger_rules::{Coverage, Decided, Decision, Outcome};
+use trigger_runtime::SharedTurn;
 use trigger_targets::{Plan, RenderError, TargetKey};
 
 use crate::listeners::ListenerDecisions;
@@ -28,6 +29,8 @@ pub(crate) struct Planned {
     pub(crate) waits_for_secret: bool,
     /// How far the rules were known when it was decided.
     pub(crate) coverage: Arc<Coverage>,
+    /// Held until all objects are created, if they are many.
+    pub(crate) turn: Option<SharedTurn>,
 }
 
 /// The decisions on a delivery, each of one family.

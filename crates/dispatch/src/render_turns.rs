@@ -1,47 +1,39 @@
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use trigger_runtime::KeyedSemaphore;
+use trigger_runtime::{SharedTurn, SharedTurns};
 use trigger_targets::Plan;
 
-/// From so many bytes of its Build's spec on a run is large. A spec takes some eight times as much while it is rendered
-/// and sent, one with many small parts forty times, and ordinary ones have a few hundred bytes.
-const LARGE: usize = 8 << 10;
+/// From so many bytes of memory on an object is large. Ordinary ones take a tenth of it.
+const LARGE: usize = 256 << 10;
 
-/// Large runs that are created at the same time. A spec has 64 KiB at most, so they take some 60 MiB at worst.
-pub(crate) const MOST_LARGE: usize = 24;
+/// The memory of the large objects that are rendered and created at a time, in bytes.
+pub(crate) const ALL_LARGE: usize = 60 << 20;
 
-/// Large runs of one namespace that are created at the same time.
-pub(crate) const MOST_LARGE_OF_NAMESPACE: usize = 8;
+/// The same of one namespace: the largest object fits.
+pub(crate) const LARGE_OF_NAMESPACE: usize = 20 << 20;
 
-/// The turns of large runs: they are rendered while they are created, and not before.
-pub(crate) struct RenderTurns {
-    of_all: Arc<Semaphore>,
-    of_namespaces: KeyedSemaphore<Arc<str>>,
-}
+/// Memory is counted in these.
+const UNIT: usize = 1 << 10;
 
-/// The turn of a large run, for as long as it is held.
-pub(crate) struct RenderTurn(#[expect(dead_code, reason = "held")] [OwnedSemaphorePermit; 2]);
+/// The turns of large objects: they are rendered while they are created, and not before.
+pub(crate) struct RenderTurns(SharedTurns<Arc<str>>);
 
 impl Default for RenderTurns {
     fn default() -> Self {
-        let of_namespaces = KeyedSemaphore::new(MOST_LARGE_OF_NAMESPACE);
-        Self { of_all: Arc::new(Semaphore::new(MOST_LARGE)), of_namespaces }
+        Self(SharedTurns::new(ALL_LARGE / UNIT, LARGE_OF_NAMESPACE / UNIT))
     }
 }
 
 impl RenderTurns {
-    /// Waits for the turn of a run. `None` if it is small.
-    pub(crate) async fn acquire(&self, plan: &Plan) -> Option<RenderTurn> {
-        if plan.manifest.template_bytes() < LARGE {
+    /// Waits for the memory of an object. `None` if it is small.
+    pub(crate) async fn acquire(&self, plan: &Plan) -> Option<SharedTurn> {
+        let memory = plan.manifest.memory();
+        if memory < LARGE {
             return None;
         }
         // A template may put its object into a namespace of another tenant.
         let owner = plan.subject.resource.namespace();
-        let of_namespace = self.of_namespaces.acquire(Arc::clone(owner)).await;
-        // Nothing closes this semaphore.
-        let of_all = Arc::clone(&self.of_all).acquire_owned().await.ok()?;
-        Some(RenderTurn([of_namespace, of_all]))
+        Some(self.0.acquire(Arc::clone(owner), memory.div_ceil(UNIT)).await)
     }
 }
 
@@ -54,23 +46,23 @@ mod tests {
     use super::*;
     use crate::plan_fixture::plan_of;
 
-    fn plan(namespace: &str, template_bytes: usize) -> Plan {
+    fn plan(namespace: &str, memory: usize) -> Plan {
         let key = || ObjectKey::new(namespace, "web");
-        plan_of(BUILD.named(key()), None, BUILD_RUN.named(key()), template_bytes)
+        plan_of(BUILD.named(key()), None, BUILD_RUN.named(key()), memory)
     }
 
     #[tokio::test]
-    async fn few_large_runs_are_rendered_at_a_time_and_small_ones_do_not_wait() {
-        let turns = RenderTurns::default();
+    async fn few_large_objects_are_rendered_at_a_time_and_small_ones_do_not_wait() {
+        let (turns, size) = (RenderTurns::default(), 2 << 20);
         let mut held = Vec::new();
-        while let Some(turn) = turns.acquire(&plan("team-b", 64 << 10)).now_or_never() {
+        while let Some(turn) = turns.acquire(&plan("team-b", size)).now_or_never() {
             held.push(turn);
-            assert!(held.len() <= MOST_LARGE_OF_NAMESPACE, "all are rendered at once");
+            assert!(held.len() * size <= LARGE_OF_NAMESPACE, "all are rendered at once");
         }
-        assert!(turns.acquire(&plan("team-b", 300)).now_or_never().is_some(), "a small one");
-        let other = turns.acquire(&plan("team-a", 64 << 10)).now_or_never();
+        assert!(turns.acquire(&plan("team-b", 3000)).now_or_never().is_some(), "a small one");
+        let other = turns.acquire(&plan("team-a", LARGE_OF_NAMESPACE)).now_or_never();
         assert!(other.flatten().is_some(), "another namespace");
         drop(held);
-        assert!(turns.acquire(&plan("team-b", 64 << 10)).now_or_never().flatten().is_some());
+        assert!(turns.acquire(&plan("team-b", size)).now_or_never().flatten().is_some());
     }
 }

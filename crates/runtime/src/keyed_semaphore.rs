@@ -32,8 +32,14 @@ impl<K: Eq + Hash> KeyedSemaphore<K> {
 
     /// A permit of `key`, as soon as one is free.
     pub async fn acquire(&self, key: K) -> OwnedSemaphorePermit {
+        self.acquire_many(key, 1).await
+    }
+
+    /// So many permits of `key` at once, or all if it has fewer, as soon as they are free.
+    pub async fn acquire_many(&self, key: K, permits: usize) -> OwnedSemaphorePermit {
         let semaphore = self.semaphore(key);
-        match semaphore.acquire_owned().await {
+        let permits = u32::try_from(permits.min(self.permits)).unwrap_or(u32::MAX);
+        match semaphore.acquire_many_owned(permits).await {
             Ok(permit) => permit,
             // Nothing closes these semaphores.
             Err(_closed) => std::future::pending().await,

@@ -3,7 +3,7 @@
 //! - [`CriticalTasks`], [`restart_on_panic`]: tasks that end the process, or restart, when they panic.
 //! - [`Leadership`]: whether this replica leads.
 //! - [`Backoff`], [`LeakyBuckets`]: when to try again, and how often at most.
-//! - [`KeyedSemaphore`]: turns of users or namespaces at something that all share.
+//! - [`KeyedSemaphore`], [`SharedTurns`]: turns of users or namespaces at something that all share.
 //! - [`ExpiringMap`]: the one cache with a bound and a time to live.
 //! - [`ClusterClock`]: the time by the API server's clock.
 //! - [`instant_after`]: a time in the future, without overflow.
@@ -28,6 +28,7 @@ mod leaky_buckets;
 mod runs;
 mod secret_turns;
 mod secrets;
+mod shared_turns;
 mod supervisor;
 
 pub use access::{Access, AccessError, Action, ListenerRights, User};
@@ -42,4 +43,5 @@ pub use leaky_buckets::LeakyBuckets;
 pub use runs::{RunRef, RunState, Runs};
 pub use secret_turns::{SecretRead, VERIFIED_GRACE, read_in_turns};
 pub use secrets::{SecretData, SecretError, Secrets};
+pub use shared_turns::{SharedTurn, SharedTurns};
 pub use supervisor::{CriticalTasks, restart_on_panic};

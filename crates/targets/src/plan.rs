@@ -128,8 +128,8 @@ pub trait Manifest: fmt::Debug + Send + Sync + 'static {
     /// The object, whole.
     fn object(&self) -> Result<Value, RenderError>;
 
-    /// The bytes of JSON that the target adds to it, about.
-    fn template_bytes(&self) -> usize;
+    /// The memory that it takes while it is rendered and sent, in bytes, about.
+    fn memory(&self) -> usize;
 }
 
 /// An object that Kubernetes Events are about.

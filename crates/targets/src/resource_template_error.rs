@@ -1,6 +1,6 @@
 use trigger_core::ResourceRef;
 
-use crate::limits::{LONGEST_IDENTITY, MOST_RESOURCES};
+use crate::limits::{LARGEST_IN_MEMORY, LONGEST_IDENTITY, MOST_RESOURCES};
 
 /// Why a resource template gives no object. A trigger with such a template creates nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum ResourceTemplateError {
     /// There are more than [`MOST_RESOURCES`].
     #[error("the trigger has more than {MOST_RESOURCES} resource templates: use several triggers")]
     TooMany,
+    /// It takes more memory than [`LARGEST_IN_MEMORY`]: it has many small parts.
+    #[error("it takes more than {} MiB of memory: give it fewer parts", LARGEST_IN_MEMORY >> 20)]
+    TooMuchMemory,
     /// It is no JSON object.
     #[error("it is no object")]
     NoObject,

@@ -27,7 +27,7 @@ impl Manifest for ConfigMap {
         Ok(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}))
     }
 
-    fn template_bytes(&self) -> usize {
+    fn memory(&self) -> usize {
         0
     }
 }

@@ -21,7 +21,7 @@ impl Manifest for Empty {
         Ok(json!({"metadata": {"name": "web"}}))
     }
 
-    fn template_bytes(&self) -> usize {
+    fn memory(&self) -> usize {
         2
     }
 }

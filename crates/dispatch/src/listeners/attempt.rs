@@ -9,12 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey, Ordinal, Replay, Verification, WebhookEvent};
+use trigger_expr::params::Resolved;
 use trigger_rules::interceptors::{Answer, Ask, Question};
 use trigger_rules::listeners::{
     Choice, Listener, ListenerDecided, ListenerInventory, ListenerSet, ListenerSettings, RunId,
     TriggerDecision, TriggerOutcome,
 };
-use trigger_runtime::{ListenerRights, Secrets};
+use trigger_runtime::{ListenerRights, Secrets, SharedTurn};
 use trigger_targets::template::{self, FiredTrigger};
 use trigger_targets::{Plan, RenderError};
 
@@ -23,6 +24,7 @@ use super::record::{Firing, ListenerDecisions, name};
 use super::request::state_of;
 use super::secrets::check_secrets;
 use super::turns::{DecisionTurns, decide};
+use crate::start_turns::{StartTurns, Started};
 use crate::time_slice::TimeSlice;
 
 /// The questions of one chain follow each other in so many rounds at most.
@@ -38,8 +40,9 @@ const SMALL_BODY: usize = 256 << 10;
 
 /// The most objects that one event creates. They are planned in memory.
 pub(crate) const MOST_OBJECTS: usize = 2000;
-/// The bytes of these objects, if they are of several triggers. Each is rendered before the first one is created.
-pub(crate) const LARGEST_OBJECTS: usize = 32 << 20;
+/// The memory of these objects, in bytes, if they are of several triggers. Each is rendered before the first one is
+/// created.
+pub(crate) const LARGEST_OBJECTS: usize = 64 << 20;
 
 /// The services that decisions of listeners need.
 #[derive(Clone, Copy)]
@@ -50,6 +53,7 @@ pub(crate) struct ListenerTools<'a> {
     pub(crate) rights: &'a dyn ListenerRights,
     pub(crate) payload_turns: &'a Semaphore,
     pub(crate) decision_turns: &'a DecisionTurns,
+    pub(crate) start_turns: &'a StartTurns,
 }
 
 /// The event that is decided.
@@ -85,6 +89,8 @@ pub(crate) struct ListenerPlan {
     pub(crate) has_new_facts: bool,
     /// Whether other servers have to be asked, which were not.
     pub(crate) asks_servers: bool,
+    /// Held until all objects are created, if they are many.
+    pub(crate) turn: Option<SharedTurn>,
 }
 
 /// Decides an event, asking what its interceptors ask until `until`. Triggers do not depend on each other: those that are
@@ -97,11 +103,12 @@ pub(crate) async fn plan(
     until: Instant,
 ) -> ListenerPlan {
     let mut deciding = Deciding { subject, tools, asked, gathered: Gathered::of(facts), waits: Vec::new() };
-    let look = match deciding.decide(until).await {
+    let (look, turn) = match deciding.decide_in_turn(until).await {
         Ok(look) => look,
         Err(plan) => return *plan,
     };
     let mut plan = deciding.plan(&look).await;
+    plan.turn = turn;
     plan.has_new_facts = deciding.gathered.has_new;
     plan.asks_servers = look.decided.needs.iter().any(|(_, ask)| !deciding.is_asked(ask));
     plan
@@ -164,6 +171,20 @@ struct Look {
     decided: ListenerDecided,
 }
 
+impl Look {
+    /// What follows from it.
+    fn started(&self) -> Started {
+        let mut started = Started::default();
+        for TriggerDecision { trigger, outcome, .. } in &self.decided.triggers {
+            if let (TriggerOutcome::Fired(params), Ok(blueprint)) = (outcome, &trigger.blueprint) {
+                started.objects += blueprint.template.resource_templates.len();
+                started.values += params.iter().map(Resolved::size).sum::<usize>();
+            }
+        }
+        started
+    }
+}
+
 /// A question without an answer, which is asked again at the next attempt.
 struct Wait {
     run: RunId,
@@ -173,6 +194,23 @@ struct Wait {
 }
 
 impl Deciding<'_> {
+    /// Decides, in a turn if many objects follow from it.
+    async fn decide_in_turn(
+        &mut self,
+        until: Instant,
+    ) -> Result<(Look, Option<SharedTurn>), Box<ListenerPlan>> {
+        let look = self.decide(until).await?;
+        if !look.started().needs_turn() {
+            return Ok((look, None));
+        }
+        drop(look);
+        let tenant = &self.subject.event.listener.namespace;
+        let turn = self.tools.start_turns.acquire(tenant, until).await;
+        let turn =
+            turn.map_err(|open| Box::new(ListenerPlan { open: Some(open), ..ListenerPlan::default() }))?;
+        Ok((self.decide(until).await?, Some(turn)))
+    }
+
     /// An error is the plan of a listener that is gone, or not known.
     async fn decide(&mut self, until: Instant) -> Result<Look, Box<ListenerPlan>> {
         for _ in 0..MOST_ROUNDS {
@@ -268,8 +306,9 @@ impl Deciding<'_> {
             match self.firing(settings, decision).await {
                 Ok(Some(Creation::Plans(plans))) if !objects.take(&plans) => {
                     let message = format!(
-                        "the triggers of the listener create more than {MOST_OBJECTS} objects, or {LARGEST_OBJECTS} bytes \
-                         of them, of the event: use several listeners"
+                        "the triggers of the listener create more than {MOST_OBJECTS} objects of the event, or more than {} \
+                         MiB of memory hold: use several listeners",
+                        LARGEST_OBJECTS >> 20,
                     );
                     plan.decisions.add(decision, Some(Firing::Withheld("too-many-objects", message)));
                 }
@@ -361,7 +400,7 @@ impl Objects {
     /// Adds those of a trigger, unless they are too many beside those of others.
     fn take(&mut self, plans: &[Plan]) -> bool {
         let count = self.count + plans.len();
-        let bytes = self.bytes + plans.iter().map(|plan| plan.manifest.template_bytes()).sum::<usize>();
+        let bytes = self.bytes + plans.iter().map(|plan| plan.manifest.memory()).sum::<usize>();
         if self.count > 0 && (count > MOST_OBJECTS || bytes > LARGEST_OBJECTS) {
             return false;
         }

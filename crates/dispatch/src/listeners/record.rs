@@ -13,7 +13,8 @@ use trigger_targets::{Plan, TargetKey, template};
 
 use crate::inline::InlineDecision;
 
-/// The most decisions that are recorded of one event. The others are counted.
+/// The most decisions that are recorded of one event with their details. Of the others those that fire are recorded
+/// without, and the rest is counted.
 pub(crate) const MOST_RECORDED: usize = 256;
 /// The most values of parameters that are recorded of a trigger.
 const MOST_PARAMS: usize = 32;
@@ -135,6 +136,7 @@ impl ListenerDecisions {
             return;
         }
         let index = self.entries.len();
+        let checks = if index < MOST_RECORDED { checks } else { Vec::new() };
         let record =
             DecisionRecord { owner, rule, index, event: Ordinal::FIRST, outcome, checks, further: 0 };
         self.entries.push(Entry { record, outcome: name, sequence: None });

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use trigger_api::triggers::Kind;
 use trigger_core::{Delivery, Event, Facts, KeyForm, ObjectKey, Verification, sign};
 use trigger_expr::Headers;
-use trigger_journal::{LaunchRecord, OutcomeRecord};
+use trigger_journal::{DecisionRecord, LaunchRecord, OutcomeRecord};
 use trigger_rules::interceptors::{Answer, Ask};
 use trigger_rules::listeners::ListenerInventory;
 use trigger_runtime::{AccessError, ListenerRights, SecretData, SecretError, Secrets};
@@ -21,7 +21,9 @@ use trigger_targets::Plan;
 use super::attempt::{Asked, ListenerPlan, ListenerTools, Subject, plan};
 use super::*;
 use crate::sources::events_of;
+use crate::start_turns::StartTurns;
 
+mod many_objects;
 mod repositories;
 mod versions;
 
@@ -188,6 +190,7 @@ async fn planned(
         rights: world,
         payload_turns: &Semaphore::new(1),
         decision_turns: &DecisionTurns::default(),
+        start_turns: &StartTurns::default(),
     };
     let subject = Subject { event, id: &delivery.id, replay: None, verification };
     plan(subject, facts, tools, asked, Instant::now() + Duration::from_secs(4)).await

@@ -8,7 +8,7 @@ use trigger_api::triggers::{
     ClientConfig, ClusterInterceptor, ClusterTriggerBinding, DecodeError, EventListener, Interceptor, Kind,
     Trigger, TriggerBinding, TriggerTemplate,
 };
-use trigger_core::ObjectKey;
+use trigger_core::{ObjectKey, value_memory};
 use trigger_expr::params::Param;
 
 use super::error::{missing, unreadable, unseen};
@@ -24,7 +24,7 @@ use crate::rule_error::RuleError;
 pub(super) struct Catalog {
     /// In the order of kinds, then of namespaces.
     objects: BTreeMap<ListenerObject, Stored>,
-    /// The objects of each namespace, and their bytes of JSON.
+    /// The objects of each namespace, and their memory.
     weights: HashMap<Arc<str>, Weight>,
     /// Which of them are not known.
     gaps: Arc<ListenerGaps>,
@@ -68,16 +68,20 @@ struct Weight {
 
 impl Catalog {
     /// Takes an object as it is now. The error is why it counts as absent.
-    pub(super) fn put(&mut self, id: &ListenerObject, object: Value) -> Result<(), RuleError> {
+    pub(super) fn put(&mut self, id: &ListenerObject, mut object: Value) -> Result<(), RuleError> {
         self.remove(id);
-        let bytes = json_size(&object);
+        // They say who has changed what, take as much as the rest, and are not kept.
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        let bytes = value_memory(&object);
         let namespace = &id.key.namespace;
         let weight = self.weights.entry(Arc::clone(namespace)).or_default();
         let (objects, total) = (weight.objects + 1, weight.bytes.saturating_add(bytes));
         if objects > MOST_LISTENER_OBJECTS || total > LARGEST_LISTENER_OBJECTS {
             let message = format!(
-                "the namespace has {} objects of Tekton Triggers with {} KiB, and this one has {} KiB; at most \
-                 {MOST_LISTENER_OBJECTS} objects with {} MiB are read: delete some, then change this one",
+                "the namespace has {} objects of Tekton Triggers that take {} KiB of memory, and this one takes {} KiB; at most \
+                 {MOST_LISTENER_OBJECTS} objects of {} MiB are read: delete some, then change this one",
                 weight.objects,
                 weight.bytes.div_ceil(1 << 10),
                 bytes.div_ceil(1 << 10),
@@ -194,17 +198,4 @@ fn address(config: &ClientConfig, origin: Origin) -> Object {
             .map_or_else(InterceptorAddress::Invalid, InterceptorAddress::Remote),
         None => InterceptorAddress::Absent,
     })
-}
-
-/// The bytes of a value as JSON.
-fn json_size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 16,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().map(|item| json_size(item) + 1).sum::<usize>() + 2,
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| name.len() + json_size(value) + 4).sum::<usize>() + 2
-        }
-    }
 }

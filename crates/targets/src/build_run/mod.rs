@@ -139,6 +139,9 @@ struct BuildRunManifest {
     image: Option<String>,
 }
 
+/// The memory of a Build's spec while it is rendered and sent, in times of its text: one with many small parts takes so much.
+const MEMORY_OF_SPEC: usize = 40;
+
 impl Manifest for BuildRunManifest {
     fn object(&self) -> Result<Value, RenderError> {
         let unusable = |source| unusable(&self.target, source);
@@ -155,8 +158,8 @@ impl Manifest for BuildRunManifest {
         draft.object().map_err(unusable)
     }
 
-    fn template_bytes(&self) -> usize {
-        self.commit.as_ref().map_or(0, |_| self.target.template.len())
+    fn memory(&self) -> usize {
+        self.commit.as_ref().map_or(0, |_| self.target.template.len().saturating_mul(MEMORY_OF_SPEC))
     }
 }
 

@@ -21,12 +21,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use trigger_api::annotations;
-use trigger_core::{DeliveryId, ObjectKey, Ordinal, Replay, TraceParent, derived_uuid, event_id};
+use trigger_core::{
+    DeliveryId, ObjectKey, Ordinal, Replay, TraceParent, derived_uuid, event_id, value_memory,
+};
 use trigger_expr::params::Resolved;
 use trigger_expr::template::Renderer;
 
 use self::object::{Identity, complete};
-use crate::limits::MOST_RESOURCES;
+use crate::limits::{LARGEST_IN_MEMORY, MOST_RESOURCES};
 use crate::plan::{Existing, Manifest, Plan, RenderError, Subject};
 use crate::resource_template_error::ResourceTemplateError;
 
@@ -84,11 +86,15 @@ pub fn plans(fired: &FiredTrigger<'_>) -> Result<Vec<Plan>, RenderError> {
         if !seen.insert(resource.clone()) {
             return Err(in_template(index, ResourceTemplateError::Twice(resource)));
         }
-        let bytes = object.to_string().len();
+        // As a value, and as text that is sent.
+        let memory = value_memory(&object) + 2 * object.to_string().len();
+        if memory > LARGEST_IN_MEMORY {
+            return Err(in_template(index, ResourceTemplateError::TooMuchMemory));
+        }
         plans.push(Plan {
             resource,
             version: version.into(),
-            manifest: Arc::new(ResourceManifest { shared: Arc::clone(&shared), index, bytes }),
+            manifest: Arc::new(ResourceManifest { shared: Arc::clone(&shared), index, memory }),
             run_as: Some(fired.run_as.clone()),
             existing: if is_fixed {
                 Existing::CreatedIfLabelled(shared.labels.clone())
@@ -189,7 +195,7 @@ fn with<'a>(identity: &'a [Vec<u8>], last: &'a [u8]) -> Vec<&'a [u8]> {
 struct ResourceManifest {
     shared: Arc<Shared>,
     index: usize,
-    bytes: usize,
+    memory: usize,
 }
 
 impl Manifest for ResourceManifest {
@@ -201,14 +207,14 @@ impl Manifest for ResourceManifest {
         })
     }
 
-    fn template_bytes(&self) -> usize {
-        self.bytes
+    fn memory(&self) -> usize {
+        self.memory
     }
 }
 
 /// Values may hold secrets of the event.
 impl fmt::Debug for ResourceManifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ResourceManifest({}[{}]: {} bytes)", self.shared.trigger, self.index, self.bytes)
+        write!(f, "ResourceManifest({}[{}])", self.shared.trigger, self.index)
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use serde_json::json;
-use trigger_core::ResourceRef;
+use trigger_core::{ResourceRef, value_memory};
 
 use super::*;
 
@@ -102,7 +102,7 @@ fn each_resource_template_is_a_plan_in_order() {
     assert_eq!(object["metadata"]["generateName"], "ci-");
     assert_eq!(object["metadata"]["namespace"], "team-b");
     assert_eq!(state.manifest.object().unwrap()["metadata"].get("namespace"), None, "the path has it");
-    assert_eq!(run.manifest.template_bytes(), object.to_string().len());
+    assert_eq!(run.manifest.memory(), value_memory(&object) + 2 * object.to_string().len());
 }
 
 #[test]
@@ -278,6 +278,11 @@ fn numbers_and_sizes_are_bounded() {
     })]);
     large.value = "x".repeat(1 << 20);
     assert!(large.error().contains("larger than 1572864 bytes"), "{}", large.error());
+
+    let parts = vec![json!({"a": 0}); 30_000];
+    let many = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": parts});
+    let error = fixture(vec![many]).error();
+    assert!(error.contains("it takes more than 16 MiB of memory: give it fewer parts"), "{error}");
 }
 
 #[test]

@@ -73,6 +73,7 @@ async fn no_version_is_held_while_secrets_servers_and_rights_are_asked() {
         rights: &changing,
         payload_turns: &Semaphore::new(1),
         decision_turns: &DecisionTurns::default(),
+        start_turns: &StartTurns::default(),
     };
     let (id, verification) = (accepted.delivery.id.clone(), Verification::default());
     let subject = Subject { event, id: &id, replay: None, verification: &verification };
