@@ -11,6 +11,7 @@ use trigger_targets::FollowUp;
 use crate::api_server_error::{ApiServerError, is_absent, is_status};
 use crate::discovery::{Discovery, ObjectApi};
 use crate::patch::patch_parameters;
+use crate::read::get_unread;
 use crate::sentence::words;
 
 /// The object's controller writes it too; a write that conflicts is repeated on the new version of the object.
@@ -53,12 +54,12 @@ async fn annotate(discovery: &Discovery, first: &FollowUp, records: &[&FollowUp]
             Err(error) if is_status(&error, 409) && tries_left > 0 => {}
             other => return other.map(drop),
         }
-        let now = api.get(&segment).await?;
+        let now = get_unread(&api, &segment).await?;
         if now.metadata.uid.as_deref() != Some(uid) {
             // Another object has the name now.
             return Ok(());
         }
-        object = serde_json::to_value(&now).map_err(kube::Error::SerdeError)?;
+        object = now.value()?;
     }
     Ok(())
 }

@@ -85,7 +85,8 @@ pub use conditions::ConditionWriter;
 pub use connector::is_loopback;
 pub use event_recorder::{EventRecorder, ObjectEvent};
 pub use feeds::{
-    BuildWatch, ListenerWatch, Scope, list_builds, list_tekton_triggers, watch_builds, watch_listeners,
+    BuildWatch, Listed, ListenerWatch, Scope, list_builds, list_tekton_triggers, watch_builds,
+    watch_listeners,
 };
 pub use images::ImageFollowers;
 pub use launcher::KubeLauncher;

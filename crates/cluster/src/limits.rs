@@ -6,8 +6,8 @@ use crate::discovery::{ASK_AGAIN, SIDE_BY_SIDE, UNSERVED_PER_SECOND};
 use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
 use crate::listener_status::{MOST_OVERWRITTEN, PER_SECOND};
 use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
-use crate::tasks::MAX_WATCHED_RUNS;
-use crate::watch::LIST_PAGE;
+use crate::tasks::{LARGEST_TASK_IN_MEMORY, MAX_WATCHED_RUNS};
+use crate::watch::{LARGEST_OBJECT_IN_MEMORY, LIST_PAGE};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
@@ -22,6 +22,16 @@ pub const LIMITS: &[Limit] = &[
         "an unknown repository gets 503 instead of 404",
     ),
     Limit::count("objects in a page of a list", LIST_PAGE as usize, "the next page is requested"),
+    Limit::bytes(
+        "memory of one object of the API server once it is read",
+        LARGEST_OBJECT_IN_MEMORY,
+        "the object is unreadable and starts nothing",
+    ),
+    Limit::bytes(
+        "the same of a CustomRun or Run",
+        LARGEST_TASK_IN_MEMORY,
+        "the task is not carried out, which the log says",
+    ),
     Limit::count(
         "runs that wait for their condition, remembered",
         MAX_OWED,

@@ -9,10 +9,11 @@ use trigger_api::shipwright::{self, BuildRun};
 use trigger_runtime::{RunRef, RunState, Runs};
 use trigger_targets::{RunStatus, status_of, version_of};
 
-use crate::api_server_error::ApiServerError;
+use crate::api_server_error::{ApiServerError, is_absent};
 use crate::client::Connection;
 use crate::discovery::{Discovery, ObjectApi};
-use crate::read::get_opt;
+use crate::read::get_unread;
+use crate::watch::Unread;
 
 /// The resource of BuildRuns, for objects of any shape.
 pub(crate) fn build_runs() -> ApiResource {
@@ -53,9 +54,17 @@ impl KubeRuns {
         }
     }
 
-    async fn get(&self, run: RunRef<'_>, version: &str) -> Result<Option<DynamicObject>, kube::Error> {
+    async fn get(
+        &self,
+        run: RunRef<'_>,
+        version: &str,
+    ) -> Result<Option<Unread<DynamicObject>>, kube::Error> {
         let ObjectApi { api, segment } = self.discovery.api(run.resource, version).await?;
-        get_opt(&api, &segment).await
+        match get_unread(&api, &segment).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -66,13 +75,16 @@ impl Runs for KubeRuns {
 }
 
 /// Whether another run has the name now.
-fn is_other(object: &DynamicObject, uid: Option<&str>) -> bool {
+fn is_other(object: &Unread<DynamicObject>, uid: Option<&str>) -> bool {
     uid.is_some() && object.metadata.uid.as_deref() != uid
 }
 
-fn state(run: RunRef<'_>, object: &DynamicObject) -> RunState {
-    let status = serde_json::to_value(object).ok().and_then(|object| status_of(run.resource, &object));
-    match status {
+fn state(run: RunRef<'_>, object: &Unread<DynamicObject>) -> RunState {
+    let object = match object.value() {
+        Ok(object) => object,
+        Err(error) => return unknown(format!("the {} cannot be read: {error}", run.resource.kind)),
+    };
+    match status_of(run.resource, &object) {
         None => unknown("its status cannot be read".to_owned()),
         Some(RunStatus::Waiting) => RunState::Waiting,
         Some(RunStatus::Running { reason }) => RunState::Running { reason },

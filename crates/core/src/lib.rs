@@ -32,6 +32,7 @@ mod git;
 mod go_duration;
 mod header;
 mod image;
+mod json_memory;
 mod json_size;
 mod labels;
 mod limit;
@@ -64,6 +65,7 @@ pub use header::{RepeatedHeader, canonical_header_name, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };
+pub use json_memory::{check_memory, memory_of};
 pub use json_size::json_size;
 pub use labels::Labels;
 pub use limit::{Limit, Unit};

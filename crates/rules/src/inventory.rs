@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -63,6 +64,13 @@ impl Inventory {
     /// Takes an owner as it is now: added or changed.
     pub fn apply(&self, source: &dyn Source) -> Applied {
         self.write(|writer| writer.apply(source))
+    }
+
+    /// Takes an owner whose content cannot be read, as it is now: added or changed. `why` is a part of a sentence. It has no
+    /// rules, which is an error of the owner alone.
+    pub fn refuse(&self, owner: &ResourceRef, why: impl fmt::Display) -> Applied {
+        self.delete(owner);
+        Applied { errors: vec![OwnerError::of_owner(RuleError::unreadable(why))] }
     }
 
     /// Forgets an owner.
@@ -185,6 +193,21 @@ mod tests {
             },
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn an_owner_that_cannot_be_read_has_no_rules_and_one_error() {
+        let inventory = Inventory::new(KnownHosts::NONE);
+        let (large, good) = (build("large"), build("good"));
+        inventory.apply(&large);
+        inventory.apply(&good);
+        inventory.mark_synced();
+        let errors = inventory.refuse(&large.reference(), "it is too large").errors;
+        assert_eq!(errors[0].error.reason(), "TriggerUnreadableObject");
+        assert_eq!(errors[0].to_string(), "the object cannot be read: it is too large");
+        let rules = inventory.current().unwrap();
+        assert!(rules.owner(&large.reference()).is_none() && rules.owner(&good.reference()).is_some());
+        assert_eq!(inventory.apply(&large).errors, [], "it can be corrected");
     }
 
     #[test]

@@ -39,7 +39,6 @@ mod go_json;
 pub mod interceptors;
 mod interner;
 mod inventory;
-mod json_memory;
 mod limits;
 pub mod listeners;
 mod owners;

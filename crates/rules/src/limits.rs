@@ -47,8 +47,8 @@ pub(crate) const MOST_FILTER_PATTERNS: usize = 8;
 pub(crate) const MOST_STEPS: usize = 1 << 20;
 /// The same for all owners of a namespace together.
 pub(crate) const MOST_STEPS_OF_NAMESPACE: usize = 32 << 20;
-/// The memory that the payload of a delivery may take for filters, in bytes: that of the largest push of GitHub.
-pub(crate) const LARGEST_PAYLOAD: usize = 8 << 20;
+/// The memory that the payload of a delivery may take for filters, in bytes: twice that of the largest push of GitHub.
+pub(crate) const LARGEST_PAYLOAD: usize = 16 << 20;
 /// The longest interval between two requests for an image that an annotation can set. Times are added to it.
 pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_hours(7 * 24);
 /// The part of an owner that its runs repeat, such as the spec of a Build, in bytes of JSON.

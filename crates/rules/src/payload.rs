@@ -3,9 +3,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
+use trigger_core::check_memory;
 use trigger_expr::Headers;
 
-use crate::json_memory::check_memory;
 use crate::limits::LARGEST_PAYLOAD;
 
 /// The body and the headers of a delivery, as filters see them.

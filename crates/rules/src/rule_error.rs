@@ -54,6 +54,11 @@ impl RuleError {
         Self::new("TriggerInvalidAnnotation", message)
     }
 
+    /// The object is not in the form of its kind, or is too large to be read. `why` is a part of a sentence.
+    pub(crate) fn unreadable(why: impl fmt::Display) -> Self {
+        Self::new("TriggerUnreadableObject", format!("the object cannot be read: {why}"))
+    }
+
     /// There are more things than the bound permits.
     pub(crate) fn too_many(reason: &'static str, subject: &str, count: usize, most: usize) -> Self {
         let message =

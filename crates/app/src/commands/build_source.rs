@@ -9,6 +9,7 @@ use trigger_runtime::{SecretError, Secrets};
 
 use crate::manifests;
 use crate::render_decisions::{Note, NoteKind};
+use crate::sanitize::escape_for_terminal;
 
 /// Builds, and the Secrets that they name.
 pub(super) struct BuildSource {
@@ -25,6 +26,10 @@ impl BuildSource {
         }
         let connection = connect(None).await?;
         let builds = list_builds(&connection, &Scope::of(namespaces)).await?;
+        for reason in builds.unreadable {
+            eprintln!("left out: {}", escape_for_terminal(&reason));
+        }
+        let builds = builds.objects;
         Ok(Self { builds, secrets: Box::new(CoalescingSecretReader::new(&connection)) })
     }
 }

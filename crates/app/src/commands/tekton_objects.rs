@@ -57,7 +57,8 @@ impl TektonObjects {
                 Ok(None) => {}
                 Ok(Some(objects)) => {
                     listed.kinds.insert(kind);
-                    listed.objects.extend(objects.into_iter().filter_map(TektonObject::of));
+                    listed.objects.extend(objects.objects.into_iter().filter_map(TektonObject::of));
+                    listed.unreadable.extend(objects.unreadable);
                 }
                 Err(error) => {
                     listed.unreadable.insert(error.to_string());

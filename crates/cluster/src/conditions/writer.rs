@@ -5,7 +5,6 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
 use kube::api::DynamicObject;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio::runtime::Handle;
@@ -26,7 +25,7 @@ use crate::metrics::Watched;
 use crate::runs::build_runs;
 use crate::sentence::words;
 use crate::triggered_condition::{Addition, add_condition};
-use crate::watch::{WatchHealth, events};
+use crate::watch::{Unread, WatchHealth, events};
 
 /// Conditions that are written at the same time.
 const SIDE_BY_SIDE: usize = 4;
@@ -56,7 +55,7 @@ pub struct ConditionWriter {
     pub runtime: Handle,
 }
 
-type Event = watcher::Event<DeserializeGuard<BuildRun>>;
+type Event = watcher::Event<Unread<BuildRun>>;
 type Events = SelectAll<futures::stream::BoxStream<'static, (usize, Result<Event, watcher::Error>)>>;
 type Written = (ObjectKey, OwedRun, Outcome);
 
@@ -159,7 +158,7 @@ impl Loop {
             watcher::Event::InitDone => self.owed.listed((part, *list)),
             watcher::Event::InitApply(run) | watcher::Event::Apply(run) => {
                 // A run that cannot be read is none of ours.
-                if let Ok(run) = run.0 {
+                if let Ok(run) = run.read() {
                     self.owed.observe(&run, (part, *list), now);
                 }
             }

@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use futures::{StreamExt, pin_mut};
 use kube::api::ListParams;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use tokio::sync::watch;
@@ -18,12 +17,13 @@ use trigger_targets::build_run::BUILD;
 
 use super::Scope;
 use super::coverage::{CoveredBuilds, FeedCoverage, Part};
+use super::listed::Listed;
 use super::rule_reports::RuleReports;
 use crate::client::{ClientError, Connection};
 use crate::event_recorder::EventRecorder;
 use crate::metrics::Watched;
 use crate::sentence::{Remedies, sentence};
-use crate::watch::{WatchHealth, events, is_progress};
+use crate::watch::{Unread, WatchHealth, events, is_progress};
 
 /// A running watch on Builds.
 #[derive(Clone)]
@@ -47,10 +47,10 @@ const TO_WATCH: Remedies<'_> = Remedies {
 };
 
 /// The Builds of `scope` as they are now.
-pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<Build>, ClientError> {
-    let mut builds = Vec::new();
+pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Listed<Build>, ClientError> {
+    let mut builds = Listed::default();
     for namespace in scope.parts() {
-        let api: Api<Build> = match &namespace {
+        let api: Api<Unread<Build>> = match &namespace {
             None => Api::all(connection.client.clone()),
             Some(namespace) => Api::namespaced(connection.client.clone(), namespace),
         };
@@ -58,7 +58,12 @@ pub async fn list_builds(connection: &Connection, scope: &Scope) -> Result<Vec<B
         loop {
             let list =
                 api.list(&page).await.map_err(|error| ClientError::Builds(sentence(&error, TO_LIST)))?;
-            builds.extend(list.items);
+            for build in list.items {
+                let read = build.read();
+                builds.add(read, || {
+                    format!("Build {}/{}", build.namespace().unwrap_or_default(), build.name_any())
+                });
+            }
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
                 None => break,
@@ -180,36 +185,34 @@ impl Feed {
         }
     }
 
-    fn take(&mut self, event: watcher::Event<DeserializeGuard<Build>>) {
+    fn take(&mut self, event: watcher::Event<Unread<Build>>) {
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(build) => {
                 self.listed.extend(key(&build));
-                self.apply(build);
+                self.apply(&build);
             }
-            watcher::Event::Apply(build) => self.apply(build),
+            watcher::Event::Apply(build) => self.apply(&build),
             watcher::Event::Delete(build) => self.forget(&build),
             watcher::Event::InitDone => self.complete(),
         }
     }
 
-    fn apply(&mut self, build: DeserializeGuard<Build>) {
-        let Some(key) = key(&build) else { return };
+    fn apply(&mut self, build: &Unread<Build>) {
+        let Some(key) = key(build) else { return };
         let uid = build.uid().unwrap_or_default();
-        match build.0 {
-            Ok(build) => {
-                let about = Subject { resource: BUILD.named(key), version: BUILD.version.into(), uid };
-                let applied = self.inventory.apply(&build);
-                self.reports.set(about, applied.errors.iter().map(|error| (&error.error, error)));
-            }
+        let about = Subject { resource: BUILD.named(key), version: BUILD.version.into(), uid };
+        let applied = match build.read() {
+            Ok(build) => self.inventory.apply(&build),
             Err(error) => {
-                self.inventory.delete(&BUILD.named(key.clone()));
-                warn!(build = %key, error = %error, "a Build cannot be read and is left out");
+                warn!(build = %about.resource.key, error = %error, "a Build cannot be read and is left out");
+                self.inventory.refuse(&about.resource, error)
             }
-        }
+        };
+        self.reports.set(about, applied.errors.iter().map(|error| (&error.error, error)));
     }
 
-    fn forget(&mut self, build: &DeserializeGuard<Build>) {
+    fn forget(&mut self, build: &Unread<Build>) {
         if let Some(key) = key(build) {
             let build = BUILD.named(key);
             self.inventory.delete(&build);
@@ -225,6 +228,56 @@ impl Feed {
     }
 }
 
-fn key(build: &DeserializeGuard<Build>) -> Option<ObjectKey> {
+fn key(build: &Unread<Build>) -> Option<ObjectKey> {
     Some(ObjectKey::new(build.namespace()?, build.name_any()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use trigger_core::KnownHosts;
+
+    use super::*;
+    use crate::scripted_api::ScriptedApi;
+
+    fn build(name: &str, values: &Value) -> Value {
+        let rule = json!({"name": "push", "type": "GitHub", "github": {"events": ["Push"]}});
+        json!({
+            "metadata": {"namespace": "team-a", "name": name, "uid": format!("uid-{name}")},
+            "spec": {
+                "source": {"type": "Git", "git": {"url": "https://github.com/acme/web"}},
+                "trigger": {"triggerSecret": "hook", "when": [rule]},
+                "paramValues": values,
+            },
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_build_that_cannot_be_read_is_its_own_error_and_its_neighbours_work() {
+        let api = ScriptedApi::new(|_| {
+            let large = build("large", &vec![json!({"a": 0}); 183_000].into());
+            let malformed = json!({"metadata": {"namespace": "team-a", "name": "malformed"}, "spec": 7});
+            let items = [large, build("web", &json!([])), malformed];
+            (200, json!({"metadata": {"resourceVersion": "1"}, "items": items}))
+        });
+        let inventory = Arc::new(Inventory::new(KnownHosts::NONE));
+        let (recorder, mut events) = EventRecorder::received();
+        let (tasks, shutdown) = (CriticalTasks::default(), CancellationToken::new());
+        let (connection, leadership) = (Connection::of(api.client()), Leadership::always());
+        let watch =
+            watch_builds(&connection, &Scope::Cluster, &inventory, &recorder, &leadership, &tasks, &shutdown);
+        watch.synced().wait_for(|synced| *synced).await.unwrap();
+        let rules = inventory.current().unwrap();
+        let has_rules = |name: &str| rules.owner(&BUILD.named(ObjectKey::new("team-a", name))).is_some();
+        assert_eq!(["large", "web", "malformed"].map(has_rules), [false, true, false]);
+        let told: Vec<_> = std::iter::from_fn(|| events.try_recv().ok())
+            .map(|event| (event.about.resource.name().to_string(), event.reason.into_owned(), event.note))
+            .collect();
+        let large = "the object cannot be read: it takes up to 136 MiB of memory to read, at most 32 are allowed; make the \
+                     object smaller";
+        let [(first, reason, note), (second, ..)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!([first, reason, note], ["large", "TriggerUnreadableObject", large]);
+        assert_eq!(second, "malformed");
+        shutdown.cancel();
+    }
 }

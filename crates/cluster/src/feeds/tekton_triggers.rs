@@ -1,10 +1,11 @@
-use kube::Client;
-use kube::api::{DynamicObject, ListParams};
+use kube::api::ListParams;
 use kube::core::ApiResource;
-use serde_json::{Map, Value, json};
+use kube::{Client, ResourceExt};
+use serde_json::{Map, Value};
 use trigger_api::triggers::{GROUP, Kind};
 
 use super::Scope;
+use super::listed::Listed;
 use crate::api_server_error::is_status;
 use crate::client::{ClientError, Connection};
 use crate::sentence::{Remedies, sentence};
@@ -18,7 +19,7 @@ pub async fn list_tekton_triggers(
     connection: &Connection,
     scope: &Scope,
     kind: Kind,
-) -> Result<Option<Vec<Value>>, ClientError> {
+) -> Result<Option<Listed<Value>>, ClientError> {
     for version in kind.versions() {
         let resource = resource(kind, version);
         match list(&connection.client, &resource, scope, kind).await {
@@ -51,14 +52,21 @@ async fn list(
     resource: &ApiResource,
     scope: &Scope,
     kind: Kind,
-) -> Result<Vec<Value>, kube::Error> {
-    let mut objects = Vec::new();
+) -> Result<Listed<Value>, kube::Error> {
+    let mut objects = Listed::default();
     for namespace in parts(kind, scope) {
         let api = dynamic_objects(client, resource, namespace.as_deref());
         let mut page = ListParams::default().limit(LIST_PAGE);
         loop {
             let list = api.list(&page).await?;
-            objects.extend(list.items.into_iter().map(|object| manifest(object, resource)));
+            for object in list.items {
+                let read = object.value().map(|object| manifest(object, resource));
+                let name = || match object.namespace() {
+                    Some(namespace) => format!("{} {namespace}/{}", resource.kind, object.name_any()),
+                    None => format!("{} {}", resource.kind, object.name_any()),
+                };
+                objects.add(read, name);
+            }
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
                 None => break,
@@ -74,15 +82,16 @@ pub(super) fn parts(kind: Kind, scope: &Scope) -> Vec<Option<String>> {
 }
 
 /// An object as a manifest. The entries of a list say neither their version nor their kind.
-pub(super) fn manifest(mut object: DynamicObject, resource: &ApiResource) -> Value {
-    // Long, and of no use to what is made of an object.
-    object.metadata.managed_fields = None;
-    let mut fields = match object.data {
+pub(super) fn manifest(object: Value, resource: &ApiResource) -> Value {
+    let mut fields = match object {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };
+    // Long, and of no use to what is made of an object.
+    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
     fields.insert("apiVersion".to_owned(), resource.api_version.as_str().into());
     fields.insert("kind".to_owned(), resource.kind.as_str().into());
-    fields.insert("metadata".to_owned(), json!(object.metadata));
     Value::Object(fields)
 }

@@ -7,7 +7,6 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
 use kube::Client;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
@@ -17,7 +16,7 @@ use trigger_images::{Images, Observation, Pushed};
 use trigger_journal::Notebook;
 
 use crate::metrics::Watch;
-use crate::watch::{WatchHealth, events};
+use crate::watch::{Unread, WatchHealth, events};
 use crate::watermarks::Marks;
 
 /// How often the watermark is raised.
@@ -107,13 +106,13 @@ impl Pushes {
         }
     }
 
-    fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
+    fn take(&mut self, event: watcher::Event<Unread<BuildRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
         self.watch_health.received(&event);
         match event {
             watcher::Event::Init => self.listed.clear(),
             // A list has no order of time, and only the last push of an image gives its digest.
-            watcher::Event::InitApply(run) => self.listed.extend(push(run)),
+            watcher::Event::InitApply(run) => self.listed.extend(push(&run)),
             watcher::Event::InitDone => {
                 let mut listed = std::mem::take(&mut self.listed);
                 listed.sort_by_key(|(_, push)| std::cmp::Reverse(push.at));
@@ -124,7 +123,7 @@ impl Pushes {
             }
             // A run may end and be deleted at the same moment.
             watcher::Event::Apply(run) | watcher::Event::Delete(run) => {
-                if let Some((namespace, push)) = push(run) {
+                if let Some((namespace, push)) = push(&run) {
                     self.report(namespace, push);
                 }
             }
@@ -151,8 +150,8 @@ impl Pushes {
     }
 }
 
-fn push(run: DeserializeGuard<BuildRun>) -> Option<(Arc<str>, Push)> {
-    let run = run.0.ok()?;
+fn push(run: &Unread<BuildRun>) -> Option<(Arc<str>, Push)> {
+    let run = run.read().ok()?;
     let namespace = run.metadata.namespace.as_deref()?.into();
     Some((namespace, run.push()?))
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio::time::{MissedTickBehavior, interval};
@@ -16,7 +15,7 @@ use trigger_images::{Images, Observation, Pushed};
 use trigger_runtime::Leadership;
 
 use crate::metrics::Watch;
-use crate::watch::{WatchHealth, events};
+use crate::watch::{Unread, WatchHealth, events};
 
 /// Follows the Image objects of one namespace, or of all.
 pub(super) struct Objects {
@@ -99,15 +98,15 @@ impl Objects {
         }
     }
 
-    fn take(&mut self, event: watcher::Event<DeserializeGuard<Image>>) {
+    fn take(&mut self, event: watcher::Event<Unread<Image>>) {
         self.watch_health.received(&event);
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {
                 self.listed.extend(key(&object));
-                self.apply(object);
+                self.apply(&object);
             }
-            watcher::Event::Apply(object) => self.apply(object),
+            watcher::Event::Apply(object) => self.apply(&object),
             watcher::Event::Delete(object) => {
                 if let Some(key) = key(&object) {
                     self.forget(&key);
@@ -124,9 +123,9 @@ impl Objects {
         }
     }
 
-    fn apply(&mut self, object: DeserializeGuard<Image>) {
-        let Some(key) = key(&object) else { return };
-        let made = match object.0 {
+    fn apply(&mut self, object: &Unread<Image>) {
+        let Some(key) = key(object) else { return };
+        let made = match object.read() {
             Ok(object) => {
                 object.source().map(|image| (image, object.digest())).map_err(|error| error.to_string())
             }
@@ -209,6 +208,6 @@ impl Objects {
     }
 }
 
-fn key(object: &DeserializeGuard<Image>) -> Option<ObjectKey> {
+fn key(object: &Unread<Image>) -> Option<ObjectKey> {
     Some(ObjectKey::new(object.namespace()?, object.name_any()))
 }

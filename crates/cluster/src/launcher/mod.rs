@@ -22,7 +22,7 @@ use crate::follow_up;
 use crate::launch_gate::LaunchGate;
 use crate::missing_right::MissingRight;
 use crate::patch::create;
-use crate::read::get_metadata;
+use crate::read::{get_metadata, get_unread};
 
 /// Creates objects on the cluster.
 ///
@@ -157,7 +157,7 @@ impl KubeLauncher {
 
     async fn is_there(&self, subject: &Subject) -> Result<bool, kube::Error> {
         let ObjectApi { api, segment } = self.discovery.api(&subject.resource, &subject.version).await?;
-        match api.get(&segment).await {
+        match get_unread(&api, &segment).await {
             Ok(object) => Ok(object.metadata.uid.is_none_or(|uid| uid == subject.uid)),
             Err(error) if is_not_found(&error, subject.resource.name()) => Ok(false),
             Err(error) => Err(error),

@@ -27,7 +27,7 @@ use crate::event_recorder::{EventRecorder, ObjectEvent};
 use crate::feeds::Scope;
 use crate::missing_right::MissingRight;
 use crate::names;
-use crate::patch::patch_parameters;
+use crate::patch::patch_status_unread;
 use crate::read::get_opt;
 use crate::sentence::{Remedies, sentence, words};
 
@@ -240,7 +240,7 @@ impl Loop {
         let (uid, version) = (&object.metadata.uid, &object.metadata.resource_version);
         patch["metadata"] = json!({"uid": uid, "resourceVersion": version});
         let name = object.metadata.name.as_deref().unwrap_or_default();
-        listeners.patch_status(name, &patch_parameters(), &Patch::Merge(patch)).await
+        Ok(patch_status_unread(listeners, name, &Patch::Merge(patch)).await?.read()?)
     }
 
     /// Looks whether another controller has replaced the status that we wrote; if it does so again and again, the listener is

@@ -7,7 +7,6 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
@@ -21,7 +20,7 @@ use super::observed::{News, Seen};
 use crate::client::Connection;
 use crate::feeds::BuildWatch;
 use crate::metrics::Watch;
-use crate::watch::{WatchHealth, events};
+use crate::watch::{Unread, WatchHealth, events};
 use crate::watermarks::{AGAIN, Marks};
 
 /// How often the watermark is raised.
@@ -116,7 +115,7 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, event: watcher::Event<DeserializeGuard<PipelineRun>>) {
+    fn take(&mut self, event: watcher::Event<Unread<PipelineRun>>) {
         self.watching = !matches!(event, watcher::Event::Init | watcher::Event::InitApply(_));
         self.watch_health.received(&event);
         match event {
@@ -134,8 +133,8 @@ impl Follower {
         }
     }
 
-    fn look(&mut self, run: &DeserializeGuard<PipelineRun>) {
-        let run = match &run.0 {
+    fn look(&mut self, run: &Unread<PipelineRun>) {
+        let run = &match run.read() {
             Ok(run) => run,
             Err(error) => {
                 let (namespace, name) = (run.namespace(), run.name_any());

@@ -2,8 +2,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
-use kube::api::{ListParams, Patch};
-use kube::core::DeserializeGuard;
+use kube::api::ListParams;
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -15,9 +14,9 @@ use trigger_core::ObjectKey;
 use super::limits::{EndedRun, Limits};
 use crate::api_server_error::is_status;
 use crate::metrics::Watch;
-use crate::patch::patch_parameters;
+use crate::patch::merge;
 use crate::sentence::words;
-use crate::watch::{LIST_PAGE, WatchHealth, labelled_events};
+use crate::watch::{LIST_PAGE, Unread, WatchHealth, labelled_events};
 
 /// How often the Builds are looked at of which a run has ended. Runs that end together are counted once.
 const COUNT: Duration = Duration::from_secs(1);
@@ -81,7 +80,7 @@ impl PinnedRuns {
         }
     }
 
-    fn take(&mut self, event: watcher::Event<DeserializeGuard<BuildRun>>) {
+    fn take(&mut self, event: watcher::Event<Unread<BuildRun>>) {
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(run) => {
@@ -99,8 +98,8 @@ impl PinnedRuns {
         }
     }
 
-    fn note(&mut self, run: &DeserializeGuard<BuildRun>) {
-        let Some(ended) = run.0.as_ref().ok().filter(|run| EndedRun::of(run).is_some()) else { return };
+    fn note(&mut self, run: &Unread<BuildRun>) {
+        let Some(ended) = run.read().ok().filter(|run| EndedRun::of(run).is_some()) else { return };
         let labels = ended.metadata.labels.as_ref();
         let build = labels.and_then(|labels| labels.get(LABEL_BUILD_NAME));
         let (Some(build), Some(namespace), Some(uid)) = (build, run.namespace(), run.uid()) else { return };
@@ -138,14 +137,21 @@ impl PinnedRuns {
 
     /// Lets the runs of a Build expire that are beyond its limits. False if there are more than expire at a time.
     async fn count_for(&self, build: &ObjectKey) -> Result<bool, kube::Error> {
-        let builds: Api<Build> = Api::namespaced(self.client.clone(), &build.namespace);
+        let builds: Api<Unread<Build>> = Api::namespaced(self.client.clone(), &build.namespace);
         let Some(found) = builds.get_opt(&build.name).await? else { return Ok(true) };
+        let found = match found.read() {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(build = %build, error = %error, "the Build cannot be read, so its limits are not kept");
+                return Ok(true);
+            }
+        };
         let Some(limits) = Limits::of(&found) else { return Ok(true) };
-        let runs: Api<BuildRun> = Api::namespaced(self.client.clone(), &build.namespace);
+        let runs: Api<Unread<BuildRun>> = Api::namespaced(self.client.clone(), &build.namespace);
         let surplus = limits.surplus(ended_runs(&runs, &build.name).await?);
         for (run, patch) in surplus.iter().take(EXPIRE_AT_MOST) {
-            match runs.patch(&run.name, &patch_parameters(), &Patch::Merge(patch)).await {
-                Ok(_) => {
+            match merge(&runs, &run.name, patch).await {
+                Ok(()) => {
                     info!(build = %build, run = run.name, "a run is beyond the limit of its Build and expires");
                 }
                 Err(error) if is_status(&error, 404) => {}
@@ -157,15 +163,44 @@ impl PinnedRuns {
 }
 
 /// The runs with the label of a Build that have ended: those that the Build controller counts.
-async fn ended_runs(runs: &Api<BuildRun>, build: &str) -> Result<Vec<EndedRun>, kube::Error> {
+async fn ended_runs(runs: &Api<Unread<BuildRun>>, build: &str) -> Result<Vec<EndedRun>, kube::Error> {
     let mut ended = Vec::new();
     let mut page = ListParams::default().limit(LIST_PAGE).labels(&format!("{LABEL_BUILD_NAME}={build}"));
     loop {
         let list = runs.list(&page).await?;
-        ended.extend(list.items.iter().filter_map(EndedRun::of));
+        // A run that cannot be read does not count. Each is dropped before the next is read.
+        ended.extend(list.items.into_iter().filter_map(|run| EndedRun::of(&run.read().ok()?)));
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => page = page.continue_token(&token),
             None => return Ok(ended),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::scripted_api::ScriptedApi;
+
+    #[tokio::test]
+    async fn a_run_that_is_too_large_is_not_counted_and_delays_no_other() {
+        let api = ScriptedApi::new(|_| {
+            let run = |name: &str, values: Value| {
+                json!({
+                    "metadata": {"namespace": "team-a", "name": name},
+                    "spec": {"paramValues": values},
+                    "status": {
+                        "completionTime": "2026-01-02T03:05:00Z",
+                        "conditions": [{"type": "Succeeded", "status": "True"}],
+                    },
+                })
+            };
+            let items = [run("large", vec![json!({"a": 0}); 183_000].into()), run("small", json!([]))];
+            (200, json!({"metadata": {"resourceVersion": "1"}, "items": items}))
+        });
+        let ended = ended_runs(&Api::namespaced(api.client(), "team-a"), "web").await.unwrap();
+        assert_eq!(ended.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["small"]);
     }
 }

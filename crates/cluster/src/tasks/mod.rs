@@ -5,6 +5,7 @@
 //! the version that it was made for.
 
 mod kind;
+mod known;
 mod reconcile_error;
 mod watched;
 mod watching;
@@ -19,6 +20,7 @@ use trigger_api::tekton::{CustomRun, Run};
 use trigger_runtime::restart_on_panic;
 
 use self::kind::TaskObject;
+pub(crate) use self::known::LARGEST_TASK_IN_MEMORY;
 pub(crate) use self::watched::MAX_WATCHED_RUNS;
 use crate::client::Connection;
 use crate::feeds::Scope;

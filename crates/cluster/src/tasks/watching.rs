@@ -6,7 +6,7 @@ use futures::future::join_all;
 use kube::api::DynamicObject;
 use kube::runtime::controller::{Action, Error};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Config, Controller, WatchStreamExt, watcher};
+use kube::runtime::{Config, Controller, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use trigger_api::annotations;
 use trigger_runtime::{Backoff, ExpiringMap};
 
 use super::kind::TaskObject;
+use super::known::KnownTask;
 use super::reconcile_error::ReconcileError;
 use super::watched::WatchedRuns;
 use super::worker::Worker;
@@ -115,14 +116,14 @@ async fn watch_part<K: TaskObject>(
     worker: Worker,
     shutdown: CancellationToken,
 ) {
-    let objects: Api<K> = match &namespace {
+    let objects: Api<KnownTask<K>> = match &namespace {
         None => Api::all(client.clone()),
         Some(namespace) => Api::namespaced(client.clone(), namespace),
     };
     let runs = dynamic_objects(&client, &build_runs(), namespace.as_deref());
     let ours = config().labels(annotations::LABEL_CUSTOM_RUN_UID);
     let watched: Arc<WatchedRuns> = worker.watched();
-    let runs = watcher(runs, ours).inspect(move |event| watched.take(event)).touched_objects();
+    let runs = watcher(runs, ours).filter_map(move |event| std::future::ready(watched.take(event)));
     let context = Arc::new(Context { worker, failures: ExpiringMap::new(COUNTED) });
     // By reason: the watches on tasks and on BuildRuns may fail in turns.
     let logged = ExpiringMap::new(MAX_REASONS);
@@ -183,12 +184,15 @@ async fn served<K: TaskObject>(client: &Client) {
 
 /// The task that a BuildRun says it carries out. It may be of the other kind: then there is none of this name, or
 /// it is looked at in vain.
-fn task_of<K: TaskObject>(run: &DynamicObject) -> Option<ObjectRef<K>> {
+fn task_of<K: TaskObject>(run: &DynamicObject) -> Option<ObjectRef<KnownTask<K>>> {
     let name = run.annotations().get(annotations::CUSTOM_RUN)?;
     Some(ObjectRef::new(name).within(run.metadata.namespace.as_deref()?))
 }
 
-async fn reconcile<K: TaskObject>(object: Arc<K>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+async fn reconcile<K: TaskObject>(
+    object: Arc<KnownTask<K>>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
     let uid = object.uid().unwrap_or_default();
     let carried_out = tokio::time::timeout(PATIENCE, context.worker.carry_out(object)).await;
     let action = carried_out.unwrap_or(Err(ReconcileError::Slow))?;
@@ -196,7 +200,7 @@ async fn reconcile<K: TaskObject>(object: Arc<K>, context: Arc<Context>) -> Resu
     Ok(action)
 }
 
-fn again<K: TaskObject>(object: &K, trouble: &ReconcileError, context: &Context) -> Action {
+fn again<K: TaskObject>(object: &KnownTask<K>, trouble: &ReconcileError, context: &Context) -> Action {
     let uid = object.uid().unwrap_or_default();
     let now = Instant::now();
     // The controller works on one task once at a time, so nothing counts in between.

@@ -6,7 +6,7 @@ use k8s_openapi::Resource as _;
 use kube::api::{DynamicObject, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::controller::Action;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -19,15 +19,17 @@ use trigger_tasks::{
 };
 
 use super::kind::TaskObject;
+use super::known::{Content, KnownTask, read};
 use super::reconcile_error::ReconcileError;
 use super::watched::{WatchedRun, WatchedRuns};
 use crate::api_server_error::{ApiServerError, Verdict, already_exists, is_absent, is_status};
 use crate::names;
-use crate::patch::{create, patch_parameters};
-use crate::read::get_opt;
+use crate::patch::{create, merge, patch_status_unread};
+use crate::read::{get_opt, get_unread};
 use crate::runs::build_runs;
 use crate::sentence::words;
 use crate::triggered_condition::{Addition, QUIET, add_condition};
+use crate::watch::Unreadable;
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
 /// others change it meanwhile.
@@ -120,8 +122,16 @@ impl Worker {
     }
 
     /// Takes the task as far as it gets.
-    pub(super) async fn carry_out<K: TaskObject>(&self, object: Arc<K>) -> Result<Action, ReconcileError> {
-        let Some(mut task) = object.task().filter(|task| !task.is_settled(Timestamp::now())) else {
+    pub(super) async fn carry_out<K: TaskObject>(
+        &self,
+        object: Arc<KnownTask<K>>,
+    ) -> Result<Action, ReconcileError> {
+        let task = match &object.content {
+            Content::Nothing => None,
+            Content::Kept(task) => Some(Task::clone(task)),
+            Content::Large => self.read::<K>(&object).await?,
+        };
+        let Some(mut task) = task.filter(|task| !task.is_settled(Timestamp::now())) else {
             return Ok(Action::await_change());
         };
         let mut last: Option<Look> = None;
@@ -183,9 +193,10 @@ impl Worker {
     /// Asks the API server.
     async fn look(&self, task: &Task) -> Look {
         let (runs, key) = (self.runs(task), task.run());
-        let seen = match get_opt(&runs, &key.name).await {
-            Ok(None) => ObservedRun::Absent,
-            Ok(Some(run)) => return Look::at(task, WatchedRun::new(&run), true),
+        let run = get_unread(&runs, &key.name).await;
+        let seen = match run.and_then(|run| Ok(WatchedRun::of(&run.metadata, &run.value()?))) {
+            Ok(run) => return Look::at(task, run, true),
+            Err(error) if is_absent(&error) => ObservedRun::Absent,
             Err(error) => {
                 let error = ApiServerError::of(&error);
                 ObservedRun::Hidden { lasting: self.is_lasting(task, &error), message: error.message }
@@ -334,8 +345,8 @@ impl Worker {
     /// Labels a BuildRun that another controller had created. One that cannot be labelled is read again after a pause.
     async fn adopt(&self, task: Task, patch: Value) -> Result<Next, ReconcileError> {
         let key = task.run();
-        match self.runs(&task).patch(&key.name, &patch_parameters(), &Patch::Merge(patch)).await {
-            Ok(_) => info!(task = %task.key, run = %key, "a BuildRun of another controller was adopted"),
+        match merge(&self.runs(&task), &key.name, &patch).await {
+            Ok(()) => info!(task = %task.key, run = %key, "a BuildRun of another controller was adopted"),
             // It has gone meanwhile, which the next look shows.
             Err(error) if is_absent(&error) => {}
             Err(error) => {
@@ -353,9 +364,8 @@ impl Worker {
         patch: Value,
     ) -> Result<Next, ReconcileError> {
         let key = task.run();
-        let patched = self.runs(&task).patch(&key.name, &patch_parameters(), &Patch::Merge(patch)).await;
-        match patched {
-            Ok(_) => info!(task = %task.key, run = %key, ?cause, "a BuildRun was cancelled"),
+        match merge(&self.runs(&task), &key.name, &patch).await {
+            Ok(()) => info!(task = %task.key, run = %key, ?cause, "a BuildRun was cancelled"),
             // It has gone meanwhile, which the next look shows.
             Err(error) if is_absent(&error) => {}
             Err(error) => {
@@ -377,13 +387,13 @@ impl Worker {
 
     async fn write<K: TaskObject>(&self, task: Task, write: StatusWrite) -> Result<Next, ReconcileError> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
-        let patch = Patch::Merge(&write.patch);
-        let now = match objects.patch_status(&task.key.name, &patch_parameters(), &patch).await {
+        let patch = Patch::Merge(write.patch);
+        let now = match patch_status_unread(&objects, &task.key.name, &patch).await {
             Ok(object) => {
                 let said = &write.said;
                 let (status, reason) = (&said.status, &said.reason);
                 debug!(task = %task.key, kind = K::KIND.name(), status, reason, "the status was written");
-                object.task()
+                read(&object).map_err(unreadable)?
             }
             Err(error) if is_absent(&error) => None,
             Err(error) if is_status(&error, 409) => self.fresh::<K>(&task).await?,
@@ -403,13 +413,39 @@ impl Worker {
 
     /// The task as it is now, unless it is gone.
     async fn fresh<K: TaskObject>(&self, task: &Task) -> Result<Option<Task>, ReconcileError> {
-        let objects: Api<K> = Api::namespaced(self.client.clone(), &task.key.namespace);
-        let object = get_opt(&objects, &task.key.name).await;
-        let object = object.map_err(|error| {
-            ReconcileError::while_doing("the task cannot be read", ApiServerError::of(&error))
-        })?;
-        Ok(object.and_then(|object| object.task()).filter(|now| now.uid == task.uid))
+        self.task::<K>(&task.key.namespace, &task.key.name, &task.uid).await
     }
+
+    /// The task of an object that is not kept, unless it is gone.
+    async fn read<K: TaskObject>(&self, object: &KnownTask<K>) -> Result<Option<Task>, ReconcileError> {
+        let (namespace, uid) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
+        self.task::<K>(&namespace, &object.name_any(), &uid).await
+    }
+
+    async fn task<K: TaskObject>(
+        &self,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Result<Option<Task>, ReconcileError> {
+        let objects: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        let task = match get_unread(&objects, name).await {
+            Ok(object) => read(&object).map_err(unreadable)?,
+            Err(error) if is_absent(&error) => None,
+            Err(error) => {
+                return Err(ReconcileError::while_doing(
+                    "the task cannot be read",
+                    ApiServerError::of(&error),
+                ));
+            }
+        };
+        Ok(task.filter(|now| now.uid == uid))
+    }
+}
+
+/// The task has become too large since its watch showed it.
+fn unreadable(error: Unreadable) -> ReconcileError {
+    ReconcileError::while_doing("the task cannot be read", ApiServerError::of(&error.into()))
 }
 
 impl Look {

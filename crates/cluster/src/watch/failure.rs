@@ -27,8 +27,11 @@ impl Failure {
             watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_) => {
                 return Self::Unreachable;
             }
+            // An event that cannot be understood is one that is missed: only a list shows what it was.
+            watcher::Error::WatchFailed(kube::Error::SerdeError(_)) | watcher::Error::NoResourceVersion => {
+                return Self::Other;
+            }
             watcher::Error::WatchFailed(_) => return Self::Interrupted,
-            watcher::Error::NoResourceVersion => return Self::Other,
         };
         match code {
             403 => Self::Forbidden,
@@ -73,6 +76,8 @@ mod tests {
         assert_eq!(Failure::of(&watcher::Error::WatchFailed(broken())), Failure::Interrupted);
         assert_eq!(Failure::of(&watcher::Error::WatchStartFailed(broken())), Failure::Unreachable);
         assert_eq!(Failure::of(&watcher::Error::InitialListFailed(broken())), Failure::Unreachable);
+        let unclear = kube::Error::SerdeError(serde_json::from_str::<()>("{").unwrap_err());
+        assert_eq!(Failure::of(&watcher::Error::WatchFailed(unclear)), Failure::Other);
         assert_eq!(Failure::of(&watcher::Error::NoResourceVersion), Failure::Other);
     }
 }

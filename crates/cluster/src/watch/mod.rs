@@ -3,6 +3,7 @@
 //! - `events`: the events of a watch, retried with pauses that grow.
 //! - `retry`: the pauses; `probe`: whether a watch that failed could work now, so that a long pause ends early.
 //! - `failure`: the classes of errors. `health`: one log line per class, and the gauge of the watch.
+//! - `unread`: objects that stay text until their turn comes, since some take much memory once they are read.
 //!
 //! kube's watcher begins each retry with `Event::Init`, before it lists. That event is no progress: a pause that it
 //! resets never grows. And a watch that starts again has no event until an object changes, so after a failure the
@@ -12,24 +13,23 @@ mod failure;
 mod health;
 mod probe;
 mod retry;
-
-use std::fmt::Debug;
+mod unread;
 
 use futures::{Stream, StreamExt};
 use kube::api::DynamicObject;
-use kube::core::{ApiResource, DeserializeGuard, NamespaceResourceScope};
+use kube::core::{ApiResource, NamespaceResourceScope};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
 
 pub(crate) use self::failure::Failure;
 pub(crate) use self::health::WatchHealth;
 pub(crate) use self::probe::{Probe, is_served, served};
 pub(crate) use self::retry::PROBE_INTERVAL;
 use self::retry::retried;
+pub(crate) use self::unread::{LARGEST_OBJECT_IN_MEMORY, Unread, Unreadable};
 
-/// Objects in one page of a list. All of a page is in memory as text and as objects, four times as much: with the largest
-/// objects that the API server stores, some 100 MB.
+/// Objects in one page of a list. A page is in memory as text, twice while it arrives: with the largest objects that the API
+/// server stores, some 50 MB. Beside it is one object that is read, of at most [`LARGEST_OBJECT_IN_MEMORY`].
 pub(crate) const LIST_PAGE: u32 = 16;
 
 /// The events of the objects of one namespace, or of all, for ever. After an error the watch is retried: later and
@@ -37,10 +37,9 @@ pub(crate) const LIST_PAGE: u32 = 16;
 pub(crate) fn events<K>(
     client: Client,
     namespace: Option<&str>,
-) -> impl Stream<Item = Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>> + Send + use<K>
+) -> impl Stream<Item = Result<watcher::Event<Unread<K>>, watcher::Error>> + Send + use<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    K: Clone + DeserializeOwned + Debug + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + 'static,
 {
     selected_events(client, namespace, config())
 }
@@ -50,10 +49,9 @@ pub(crate) fn labelled_events<K>(
     client: Client,
     namespace: Option<&str>,
     label: &str,
-) -> impl Stream<Item = Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>> + Send + use<K>
+) -> impl Stream<Item = Result<watcher::Event<Unread<K>>, watcher::Error>> + Send + use<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    K: Clone + DeserializeOwned + Debug + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + 'static,
 {
     selected_events(client, namespace, config().labels(label))
 }
@@ -62,13 +60,12 @@ fn selected_events<K>(
     client: Client,
     namespace: Option<&str>,
     config: watcher::Config,
-) -> impl Stream<Item = Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>> + Send + use<K>
+) -> impl Stream<Item = Result<watcher::Event<Unread<K>>, watcher::Error>> + Send + use<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    K: Clone + DeserializeOwned + Debug + Send + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + 'static,
 {
     let probe = Probe::of::<K>(client.clone(), &(), namespace);
-    let objects: Api<DeserializeGuard<K>> = match namespace {
+    let objects: Api<Unread<K>> = match namespace {
         None => Api::all(client),
         Some(namespace) => Api::namespaced(client, namespace),
     };
@@ -80,7 +77,7 @@ pub(crate) fn dynamic_events(
     client: &Client,
     kind: &ApiResource,
     namespace: Option<&str>,
-) -> impl Stream<Item = Result<watcher::Event<DynamicObject>, watcher::Error>> + Send + use<> {
+) -> impl Stream<Item = Result<watcher::Event<Unread<DynamicObject>>, watcher::Error>> + Send + use<> {
     let probe = Probe::of::<DynamicObject>(client.clone(), kind, namespace);
     let objects = dynamic_objects(client, kind, namespace);
     retried(move || watcher(objects.clone(), config()).boxed(), probe)
@@ -91,7 +88,7 @@ pub(crate) fn dynamic_objects(
     client: &Client,
     kind: &ApiResource,
     namespace: Option<&str>,
-) -> Api<DynamicObject> {
+) -> Api<Unread<DynamicObject>> {
     match namespace {
         None => Api::all_with(client.clone(), kind),
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, kind),

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use trigger_core::{check_memory, memory_of};
 
-use crate::json_memory::{check_memory, memory_of};
 use crate::limits::LARGEST_BODY;
 use crate::payload_check::{check_json, check_object};
 

@@ -11,7 +11,7 @@ use trigger_api::triggers::{
 use trigger_core::{ObjectKey, value_memory};
 use trigger_expr::params::Param;
 
-use super::error::{missing, unreadable, unseen};
+use super::error::{missing, unseen};
 use super::trigger::Template;
 use super::{ListenerGaps, ListenerObject};
 use crate::interceptors::{Address, AddressError, Origin};
@@ -90,10 +90,17 @@ impl Catalog {
             return Err(RuleError::new("TriggerNamespaceTooLarge", message));
         }
         (weight.objects, weight.bytes) = (objects, total);
-        let object = decode(id.kind, namespace, object).map_err(unreadable);
+        let object = decode(id.kind, namespace, object).map_err(RuleError::unreadable);
         let result = object.as_ref().map(|_| ()).map_err(RuleError::clone);
         self.objects.insert(id.clone(), Stored { object, bytes });
         result
+    }
+
+    /// Takes an object that cannot be read. It counts as one of its namespace, without bytes: its content is not kept.
+    pub(super) fn put_unreadable(&mut self, id: &ListenerObject, error: RuleError) {
+        self.remove(id);
+        self.weights.entry(Arc::clone(&id.key.namespace)).or_default().objects += 1;
+        self.objects.insert(id.clone(), Stored { object: Err(error), bytes: 0 });
     }
 
     /// Notes which objects are not known.

@@ -53,11 +53,6 @@ pub(super) fn unseen(words: impl fmt::Display, object: &ListenerObject, reason: 
     RuleError::new("TriggerMissingReference", format!("{words}: the {object} is not known: {reason}"))
 }
 
-/// An object that is not in the form of its kind.
-pub(super) fn unreadable(error: impl fmt::Display) -> RuleError {
-    RuleError::new("TriggerUnreadableObject", format!("the object cannot be read: {error}"))
-}
-
 /// A selector that is not valid.
 pub(super) fn selector(error: impl fmt::Display) -> RuleError {
     RuleError::new(

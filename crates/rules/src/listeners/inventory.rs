@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -9,6 +10,7 @@ use trigger_core::ObjectKey;
 use super::error::ObjectErrors;
 use super::writer::Writer;
 use super::{ListenerGaps, ListenerObject, ListenerSet};
+use crate::rule_error::RuleError;
 
 /// The listeners: fed with objects of the seven kinds, read as immutable snapshots.
 ///
@@ -35,6 +37,12 @@ impl ListenerInventory {
         let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default().to_owned();
         let id = ListenerObject::new(kind, text("namespace"), text("name"));
         self.write(|writer| writer.apply(&id, object))
+    }
+
+    /// Takes an object whose content cannot be read, as it is now: added or changed. `why` is a part of a sentence. It is an
+    /// error of the object, and counts for nothing else.
+    pub fn refuse(&self, object: &ListenerObject, why: impl fmt::Display) -> Vec<ObjectErrors> {
+        self.write(|writer| writer.refuse(object, RuleError::unreadable(why)))
     }
 
     /// Forgets an object.

@@ -129,9 +129,8 @@ fn error_event(revision: u64, compacted: u64) -> Bytes {
 }
 
 fn line(kind: &str, object: &Value) -> Bytes {
-    let mut text = json!({"type": kind, "object": object}).to_string();
-    text.push('\n');
-    Bytes::from(text)
+    // The type comes first, as API servers write it: clients read the object as what the type says.
+    Bytes::from(format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n"))
 }
 
 impl WatchResponse {

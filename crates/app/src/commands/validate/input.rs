@@ -102,14 +102,14 @@ impl Input {
         let (connection, scope) = (connect(None).await?, Scope::of(namespaces));
         let builds = list_builds(&connection, &scope).await?;
         let mut input = Self::with_secrets(CoalescingSecretReader::new(&connection));
-        input.builds = builds.into_iter().map(|object| Located { object, file: None }).collect();
+        input.builds = builds.objects.into_iter().map(|object| Located { object, file: None }).collect();
         input.known.namespaces = namespaces.iter().cloned().collect();
         let listed = TektonObjects::list(&connection, &scope).await;
         input.known.kinds = listed.kinds;
         for object in listed.objects {
             input.add_tekton_object(object, None);
         }
-        for reason in listed.unreadable {
+        for reason in builds.unreadable.into_iter().chain(listed.unreadable) {
             eprintln!("not checked: {}", escape_for_terminal(&reason));
         }
         Ok(input)

@@ -310,3 +310,22 @@ async fn the_largest_builds_are_listed_within_the_memory_of_a_pod() {
     assert_eq!(Served::post(program.hooks, signed, Arc::new(body)).await, Some(202));
     assert_eq!(cgroup.oom_kills().unwrap(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn builds_of_many_small_parts_fit_into_the_memory_of_a_pod() {
+    // Each takes 60 MiB once it is read.
+    const BUILDS: usize = 8;
+    let Some(cgroup) = MemoryCgroup::for_test("Builds of small parts", POD) else { return };
+    let cluster = cluster().await;
+    let parts = LARGEST_OBJECT / r#"{"name":"V10000"},"#.len();
+    let parts: Vec<_> = (0..parts).map(|number| json!({"name": format!("V{number}")})).collect();
+    for number in 0..BUILDS {
+        let spec = json!({"env": parts});
+        cluster.apply(build(&format!("parts-{number}"), &spec, &json!({}))).await;
+    }
+    let program = Served::start(&cgroup, &cluster).await;
+    let body = push(1);
+    let signed = headers(&body, JSON, KEY);
+    assert_eq!(Served::post(program.hooks, signed, Arc::new(body)).await, Some(202));
+    assert_eq!(cgroup.oom_kills().unwrap(), 0);
+}

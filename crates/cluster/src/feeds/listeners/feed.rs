@@ -22,7 +22,7 @@ use crate::feeds::coverage::FeedCoverage;
 use crate::feeds::tekton_triggers::manifest;
 use crate::metrics::{Metrics, Watched};
 use crate::sentence::Remedies;
-use crate::watch::{Failure, WatchHealth, dynamic_events, is_progress};
+use crate::watch::{Failure, Unread, WatchHealth, dynamic_events, is_progress};
 
 /// The pauses of a watch on a kind that is served according to the discovery API, and according to the watch is not.
 const ABSENT: Backoff = Backoff { first: Duration::from_millis(500), longest: Duration::from_mins(2) };
@@ -94,7 +94,7 @@ impl Feed {
     pub(super) async fn follow(
         &mut self,
         resource: &ApiResource,
-        events: impl Stream<Item = Result<watcher::Event<DynamicObject>, watcher::Error>>,
+        events: impl Stream<Item = Result<watcher::Event<Unread<DynamicObject>>, watcher::Error>>,
     ) -> bool {
         pin_mut!(events);
         let mut has_worked = false;
@@ -128,14 +128,14 @@ impl Feed {
         Remedies { forbidden, absent: "Tekton Triggers is not installed" }
     }
 
-    fn take(&mut self, resource: &ApiResource, event: watcher::Event<DynamicObject>) {
+    fn take(&mut self, resource: &ApiResource, event: watcher::Event<Unread<DynamicObject>>) {
         match event {
             watcher::Event::Init => self.listed.clear(),
             watcher::Event::InitApply(object) => {
                 self.listed.insert(key(&object));
-                self.apply(resource, object);
+                self.apply(resource, &object);
             }
-            watcher::Event::Apply(object) => self.apply(resource, object),
+            watcher::Event::Apply(object) => self.apply(resource, &object),
             watcher::Event::Delete(object) => {
                 let object = ListenerObject { kind: self.kind, key: key(&object) };
                 let changed = self.inventory.delete(&object);
@@ -145,10 +145,13 @@ impl Feed {
         }
     }
 
-    fn apply(&self, resource: &ApiResource, object: DynamicObject) {
-        let id = ListenerObject { kind: self.kind, key: key(&object) };
+    fn apply(&self, resource: &ApiResource, object: &Unread<DynamicObject>) {
+        let id = ListenerObject { kind: self.kind, key: key(object) };
         let uid = object.uid().unwrap_or_default();
-        let changed = self.inventory.apply(self.kind, manifest(object, resource));
+        let changed = match object.value() {
+            Ok(object) => self.inventory.apply(self.kind, manifest(object, resource)),
+            Err(error) => self.inventory.refuse(&id, error),
+        };
         self.errors.apply(id, &resource.version, uid, changed);
     }
 
@@ -169,6 +172,6 @@ impl Feed {
 }
 
 /// Namespace and name. The namespace of a cluster-scoped object is empty.
-fn key(object: &DynamicObject) -> ObjectKey {
+fn key(object: &Unread<DynamicObject>) -> ObjectKey {
     ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any())
 }

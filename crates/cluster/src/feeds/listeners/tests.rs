@@ -16,6 +16,7 @@ use trigger_runtime::Lead;
 use super::*;
 use crate::event_recorder::ObjectEvent;
 use crate::scripted_api::ScriptedApi;
+use crate::watch::Unread;
 
 const GROUP: &str = "/apis/triggers.tekton.dev/";
 
@@ -254,6 +255,37 @@ async fn the_leader_reports_errors_that_last() {
     assert_eq!((notes.len(), fixture.notes().len()), (2, 0), "each once");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_too_large_is_its_own_error_and_its_neighbours_work() {
+    let api = ScriptedApi::new(|request| {
+        let path = request.path.as_str();
+        discovery(path, &["v1beta1", "v1alpha1"]).unwrap_or_else(|| match path.rsplit('/').next() {
+            Some("eventlisteners") => {
+                let triggers: Value =
+                    ["large", "release"].map(|name| json!({"triggerRef": name})).into_iter().collect();
+                list(&[object("depot", "front", &json!({"triggers": triggers}))])
+            }
+            Some("triggers") => {
+                let parts: Value = vec![json!({"a": 0}); 183_000].into();
+                let large = object("depot", "large", &json!({"template": {"spec": {}}, "parts": parts}));
+                list(&[large, object("depot", "release", &json!({"template": {"spec": {}}}))])
+            }
+            _ => list(&[]),
+        })
+    });
+    let mut fixture = Fixture::start(api, &Scope::Cluster, &Leadership::always());
+    let listeners = fixture.synced().await;
+    let listener = listeners.listener("depot", "front").unwrap();
+    let names: Vec<_> = listener.triggers().map(|(_, trigger)| trigger.name.to_string()).collect();
+    assert_eq!(names, ["release"]);
+    drop(listeners);
+    sleep(Duration::from_mins(1)).await;
+    let large = "Trigger depot/large v1beta1: the object cannot be read: it takes up to 136 MiB of memory to read, at most 32 \
+                 are allowed; make the object smaller";
+    let notes = fixture.notes();
+    assert!(notes.iter().any(|note| note == large), "{notes:?}");
+}
+
 /// A reporter, and what it is fed with.
 fn reporter() -> (ErrorReporter, Arc<ListenerErrors>, Arc<ListenerInventory>, Receiver<ObjectEvent>) {
     let (errors, inventory) = (Arc::new(ListenerErrors::default()), Arc::new(ListenerInventory::default()));
@@ -310,9 +342,10 @@ async fn a_watch_adds_changes_and_removes_objects() {
     let mut feed =
         Feed::new(Kind::EventListener, None, 0, Arc::clone(&inventory), coverage, errors, &metrics);
     let resource = crate::feeds::tekton_triggers::resource(Kind::EventListener, "v1beta1");
-    let listener =
-        |name: &str| -> DynamicObject { serde_json::from_value(object("depot", name, &json!({}))).unwrap() };
-    let mut after = async |events: Vec<watcher::Event<DynamicObject>>| {
+    let listener = |name: &str| -> Unread<DynamicObject> {
+        serde_json::from_value(object("depot", name, &json!({}))).unwrap()
+    };
+    let mut after = async |events: Vec<watcher::Event<Unread<DynamicObject>>>| {
         assert!(feed.follow(&resource, stream::iter(events.into_iter().map(Ok))).await);
         let names: BTreeSet<_> =
             inventory.current().unwrap().listeners().map(|one| one.settings.key.name.to_string()).collect();

@@ -175,6 +175,13 @@ fn an_object_that_cannot_be_read_is_an_error_of_its_own_and_counts_as_absent() {
     );
     assert_eq!(fixture.apply(binding(json!([]))).values().flatten().count(), 0);
 
+    let fields = ListenerObject::new(Kind::TriggerBinding, "depot", "fields");
+    let changed = texts(fixture.0.refuse(&fields, "it is too large"));
+    assert_eq!(changed["TriggerBinding depot/fields"], ["the object cannot be read: it is too large"]);
+    assert!(changed["Trigger depot/bound"][0].ends_with(words), "{changed:?}");
+    assert_eq!(changed.len(), 2);
+    assert_eq!(fixture.apply(binding(json!([]))).values().flatten().count(), 0);
+
     let bad = (Kind::Trigger, json!({"metadata": {"namespace": "depot", "name": "other"}, "spec": []}));
     assert_eq!(fixture.apply(bad).len(), 1);
     assert_eq!(fixture.runs(), ["depot/bound"]);

@@ -125,6 +125,13 @@ impl Writer {
         self.update(id);
     }
 
+    /// Takes an object that cannot be read.
+    pub(super) fn refuse(&mut self, id: &ListenerObject, error: RuleError) {
+        self.catalog.put_unreadable(id, error.clone());
+        self.unreadable.insert(id.clone(), error);
+        self.update(id);
+    }
+
     /// Forgets an object.
     pub(super) fn delete(&mut self, id: &ListenerObject) {
         self.catalog.remove(id);

@@ -1,21 +1,20 @@
-//! The memory that JSON takes once it is read: much more than its text if it consists of small values.
-
 /// The bytes that one value takes, with the room that a list takes while it grows.
 const BYTES_OF_A_VALUE: usize = 64;
 
 /// The bytes that an object takes beside its values, with its room for eleven members.
 const BYTES_OF_AN_OBJECT: usize = 640;
 
-/// The memory that a text of JSON takes once it is read, at most, about: also if it consists of small objects.
-pub(crate) fn memory_of(json: &[u8]) -> usize {
-    // Braces in texts count too: a bound need not be exact.
-    let objects: usize = json.iter().map(|byte| usize::from(*byte == b'{')).sum();
-    json.len() + values(json) * BYTES_OF_A_VALUE + objects * BYTES_OF_AN_OBJECT
+/// The memory in bytes that a text of JSON takes once it is read, at most, about: also if it consists of small objects.
+/// Such a text takes many times its length. A text that is no JSON has a number too.
+pub fn memory_of(json: &[u8]) -> usize {
+    let (values, objects) = parts(json);
+    json.len() + values * BYTES_OF_A_VALUE + objects * BYTES_OF_AN_OBJECT
 }
 
-/// Refuses a text of JSON that would take more than `most` bytes of memory. The error is a part of a sentence about it.
-pub(crate) fn check_memory(json: &str, most: usize) -> Result<(), String> {
-    let needed = json.len().saturating_add(values(json.as_bytes()).saturating_mul(BYTES_OF_A_VALUE));
+/// Refuses a text of JSON that would take more than `most` bytes of memory. The
+/// error is a part of a sentence about the text: how much it takes, and how much is allowed.
+pub fn check_memory(json: &str, most: usize) -> Result<(), String> {
+    let needed = memory_of(json.as_bytes());
     if needed <= most {
         return Ok(());
     }
@@ -23,19 +22,20 @@ pub(crate) fn check_memory(json: &str, most: usize) -> Result<(), String> {
     Err(format!("takes {needed} MiB of memory to read, at most {most} are allowed"))
 }
 
-/// A bound of the number of values in a text of JSON.
-fn values(json: &[u8]) -> usize {
-    let (mut values, mut in_text, mut escaped) = (1, false, false);
+/// Bounds of the numbers of values and of objects in a text of JSON.
+fn parts(json: &[u8]) -> (usize, usize) {
+    let (mut values, mut objects, mut in_text, mut escaped) = (1, 0, false, false);
     for byte in json {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
             b'"' => in_text = !in_text,
-            b',' | b'[' | b'{' if !in_text => values += 1,
+            b',' | b'[' if !in_text => values += 1,
+            b'{' if !in_text => (values, objects) = (values + 1, objects + 1),
             _ => {}
         }
     }
-    values
+    (values, objects)
 }
 
 #[cfg(test)]
