@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anstream::eprintln;
 use trigger_api::shipwright::Build;
 use trigger_cluster::{CoalescingSecretReader, Scope, connect, list_builds};
 use trigger_dispatch::KeyStatus;
