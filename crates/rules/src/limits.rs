@@ -89,9 +89,10 @@ pub(crate) const LARGEST_BODY: usize = 32 << 20;
 pub(crate) const DEEPEST_PAYLOAD: usize = 127;
 /// Objects of Tekton Triggers in a namespace: a listener of 1,000 triggers has twice as many of their bindings and
 /// templates.
-pub(crate) const MOST_LISTENER_OBJECTS: usize = 8192;
-/// The memory of these objects as JSON values, in bytes. A Trigger with two interceptors and its bindings takes 20 KiB.
-pub(crate) const LARGEST_LISTENER_OBJECTS: usize = 48 << 20;
+pub(crate) const MOST_LISTENER_OBJECTS: usize = 4096;
+/// The memory of these objects with what is compiled of them, in bytes. A Trigger with two interceptors and a template takes
+/// 20 KiB.
+pub(crate) const LARGEST_LISTENER_OBJECTS: usize = 32 << 20;
 /// Triggers that the listeners of a namespace select, in total. Each is a place in memory.
 pub(crate) const MOST_SELECTED: usize = 32 << 10;
 /// Triggers of a listener that take one type of event and are all evaluated, although their filters demand different texts

@@ -1,7 +1,6 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-use imbl::{HashMap, OrdSet};
 use serde_json::Value;
 use trigger_expr::cel::BodyPath;
 
@@ -9,24 +8,24 @@ use super::demand::{Content, ContentDemand, Lock};
 use super::trigger_index::TriggerPlace;
 use crate::limits::MOST_EVALUATED;
 
-/// The triggers that take one type of event, found by the content that they demand. A copy shares everything.
+/// The triggers that take one type of event, found by the content that they demand.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bucket {
     /// Those that any content could pass.
-    plain: OrdSet<TriggerPlace>,
+    plain: BTreeSet<TriggerPlace>,
     /// Those that demand a text of the body, by its path.
     by_path: HashMap<BodyPath, Field>,
     /// Those that demand a webhook of a repository.
     repositories: Field,
     /// The triggers that demand a content, by what authenticates their senders.
-    by_lock: HashMap<Lock, OrdSet<TriggerPlace>>,
+    by_lock: HashMap<Lock, BTreeSet<TriggerPlace>>,
 }
 
 /// The triggers that demand a text of one field.
 #[derive(Debug, Clone, Default)]
 struct Field {
-    all: OrdSet<TriggerPlace>,
-    by_text: HashMap<Box<str>, OrdSet<TriggerPlace>>,
+    all: BTreeSet<TriggerPlace>,
+    by_text: HashMap<Box<str>, BTreeSet<TriggerPlace>>,
 }
 
 /// The content of an event, as far as triggers are found by it.
@@ -117,7 +116,7 @@ impl Bucket {
 
     /// For each lock, one of the triggers that demand a content.
     pub(super) fn stand_ins(&self) -> impl Iterator<Item = &TriggerPlace> {
-        self.by_lock.values().filter_map(OrdSet::get_min)
+        self.by_lock.values().filter_map(BTreeSet::first)
     }
 }
 
@@ -133,11 +132,11 @@ impl Field {
     }
 }
 
-fn put<K: Clone + Eq + Hash>(sets: &mut HashMap<K, OrdSet<TriggerPlace>>, key: &K, place: &TriggerPlace) {
+fn put<K: Clone + Eq + Hash>(sets: &mut HashMap<K, BTreeSet<TriggerPlace>>, key: &K, place: &TriggerPlace) {
     sets.entry(key.clone()).or_default().insert(place.clone());
 }
 
-fn take<K: Clone + Eq + Hash>(sets: &mut HashMap<K, OrdSet<TriggerPlace>>, key: &K, place: &TriggerPlace) {
+fn take<K: Clone + Eq + Hash>(sets: &mut HashMap<K, BTreeSet<TriggerPlace>>, key: &K, place: &TriggerPlace) {
     let Some(places) = sets.get_mut(key) else { return };
     places.remove(place);
     if places.is_empty() {

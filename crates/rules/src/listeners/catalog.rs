@@ -30,6 +30,9 @@ pub(super) struct Catalog {
     gaps: Arc<ListenerGaps>,
 }
 
+/// The memory that an object takes beside its content: its places in indexes, and what refers to it. In bytes.
+const OBJECT: usize = 2 << 10;
+
 /// An object that can be read.
 #[derive(Clone)]
 pub(super) enum Object {
@@ -74,7 +77,8 @@ impl Catalog {
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
         }
-        let bytes = value_memory(&object);
+        // Once as it is, and once compiled.
+        let bytes = OBJECT + 2 * value_memory(&object);
         let namespace = &id.key.namespace;
         let weight = self.weights.entry(Arc::clone(namespace)).or_default();
         let (objects, total) = (weight.objects + 1, weight.bytes.saturating_add(bytes));

@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use imbl::Vector;
 use serde_json::Value;
 use trigger_api::triggers::{EventListener, Kind};
 use trigger_core::{ObjectKey, ResourceRef};
@@ -22,9 +21,9 @@ pub struct Listener {
     /// All that it says beside its triggers.
     pub settings: Arc<ListenerSettings>,
     /// Those that run without a group.
-    pub(super) triggers: TriggerIndex,
+    pub(super) triggers: Arc<TriggerIndex>,
     /// The groups, in order.
-    pub(super) groups: Vector<Arc<ListenerGroup>>,
+    pub(super) groups: Vec<Arc<ListenerGroup>>,
     /// The Triggers that entries refer to and that do not exist.
     pub(super) absent: Arc<BTreeSet<Arc<str>>>,
     /// Errors in the listener itself.
@@ -61,7 +60,7 @@ pub struct ListenerGroup {
     pub namespace: Arc<str>,
     /// The interceptors, or why there is no way to call them.
     pub chain: Result<Arc<Chain>, RuleError>,
-    pub(super) triggers: TriggerIndex,
+    pub(super) triggers: Arc<TriggerIndex>,
 }
 
 impl ListenerSettings {
@@ -99,8 +98,8 @@ impl Listener {
     pub(super) fn new(key: &ObjectKey, object: &Arc<EventListener>) -> Self {
         Self {
             settings: Arc::new(ListenerSettings::new(key, object)),
-            triggers: TriggerIndex::default(),
-            groups: Vector::new(),
+            triggers: Arc::default(),
+            groups: Vec::new(),
             absent: Arc::default(),
             errors: Arc::default(),
             object: Arc::clone(object),

@@ -1,7 +1,6 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use imbl::{HashMap, OrdMap};
 use trigger_core::ObjectKey;
 use trigger_expr::Headers;
 
@@ -20,10 +19,11 @@ pub enum TriggerPlace {
     Object(ObjectKey),
 }
 
-/// The triggers of a listener or of a group, found by what a request could pass. A copy shares everything.
+/// The triggers of a listener or of a group, found by what a request could pass. Most have few, so its maps are small ones,
+/// and a version that changes is copied.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TriggerIndex {
-    triggers: OrdMap<TriggerPlace, Arc<ListenerTrigger>>,
+    triggers: BTreeMap<TriggerPlace, Arc<ListenerTrigger>>,
     /// Those that take any type of event.
     any: Bucket,
     /// The others, by header and type of event.

@@ -38,9 +38,9 @@ impl Writer {
             Listener::new(&key, &Arc::new(EventListener::default()))
         });
         match wanted {
-            Some(trigger) => listener.triggers.insert(&place, trigger),
+            Some(trigger) => Arc::make_mut(&mut listener.triggers).insert(&place, trigger),
             None => {
-                listener.triggers.remove(&place);
+                Arc::make_mut(&mut listener.triggers).remove(&place);
             }
         }
         if listener.triggers.iter().next().is_none() {

@@ -254,7 +254,7 @@ impl Writer {
                 let object = Arc::clone(&state.listener.object);
                 let compiled = self.compile_entry(listener, &object, *index, chain);
                 if let (Some(compiled), Some(state)) = (compiled, self.listeners.get_mut(listener)) {
-                    state.listener.triggers.insert(&place, compiled);
+                    Arc::make_mut(&mut state.listener.triggers).insert(&place, compiled);
                     self.changed.insert(listener.clone());
                 }
             }

@@ -13,7 +13,7 @@ use crate::listeners::error::ListenerError;
 use crate::listeners::listener::{Listener, ListenerGroup};
 use crate::listeners::selection::{Namespaces, Selection};
 use crate::listeners::trigger::ListenerTrigger;
-use crate::listeners::trigger_index::{TriggerIndex, TriggerPlace};
+use crate::listeners::trigger_index::TriggerPlace;
 
 impl State {
     /// The selectors of its groups, and its own.
@@ -49,7 +49,7 @@ impl Writer {
             if let Some(name) = &entry.trigger_ref {
                 state.referred.insert(name.as_str().into());
             } else if let Some(trigger) = self.compile_entry(key, &object, index, None) {
-                state.listener.triggers.insert(&TriggerPlace::Entry(index), trigger);
+                Arc::make_mut(&mut state.listener.triggers).insert(&TriggerPlace::Entry(index), trigger);
             }
         }
         self.add_selections(&id, &object, &mut state);
@@ -83,9 +83,8 @@ impl Writer {
             let before = spec.trigger_groups.iter().take(index as usize);
             let namesakes = before.filter(|other| other.name == group.name).count();
             let namesakes = u32::try_from(namesakes).unwrap_or(u32::MAX);
-            let group =
-                ListenerGroup { name, namesakes, namespace, chain, triggers: TriggerIndex::default() };
-            state.listener.groups.push_back(Arc::new(group));
+            let group = ListenerGroup { name, namesakes, namespace, chain, triggers: Arc::default() };
+            state.listener.groups.push(Arc::new(group));
         }
         state.listener.errors = errors.into();
         let key = &id.key;
@@ -166,8 +165,13 @@ impl Writer {
         let (place, before, mut is_held) = (TriggerPlace::Object(key.clone()), *held, false);
         for (index, is_wanted) in wanted.into_iter().enumerate() {
             let group = index.checked_sub(1).and_then(|group| state.listener.groups.get_mut(group));
+            let current = group.as_ref().map_or(&state.listener.triggers, |group| &group.triggers);
+            if !is_wanted && current.get(&place).is_none() {
+                continue;
+            }
             let triggers =
                 group.map_or(&mut state.listener.triggers, |group| &mut Arc::make_mut(group).triggers);
+            let triggers = Arc::make_mut(triggers);
             if triggers.remove(&place).is_some() {
                 *held = held.saturating_sub(1);
             }
