@@ -7,7 +7,8 @@ use crate::keyed_semaphore::KeyedSemaphore;
 
 /// Turns that all keys share, of which each key has a part at most: one tenant leaves some to others.
 pub struct SharedTurns<K> {
-    all: usize,
+    /// The most that one key may have.
+    most: usize,
     of_all: Arc<Semaphore>,
     of_keys: KeyedSemaphore<K>,
 }
@@ -18,13 +19,15 @@ pub struct SharedTurn(#[expect(dead_code, reason = "held")] [OwnedSemaphorePermi
 impl<K: Eq + Hash> SharedTurns<K> {
     /// So many turns in all, and for each key.
     pub fn new(all: usize, of_key: usize) -> Self {
-        Self { all, of_all: Arc::new(Semaphore::new(all)), of_keys: KeyedSemaphore::new(of_key) }
+        let most = of_key.min(all);
+        Self { most, of_all: Arc::new(Semaphore::new(all)), of_keys: KeyedSemaphore::new(most) }
     }
 
     /// So many turns of `key` at once, or all that it may have, as soon as they are free.
     pub async fn acquire(&self, key: K, turns: usize) -> SharedTurn {
+        let turns = turns.min(self.most);
         let of_key = self.of_keys.acquire_many(key, turns).await;
-        let turns = u32::try_from(turns.min(self.all)).unwrap_or(u32::MAX);
+        let turns = u32::try_from(turns).unwrap_or(u32::MAX);
         match Arc::clone(&self.of_all).acquire_many_owned(turns).await {
             Ok(of_all) => SharedTurn([of_key, of_all]),
             // Nothing closes this semaphore.

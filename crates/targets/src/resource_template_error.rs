@@ -12,7 +12,7 @@ pub enum ResourceTemplateError {
     /// There are more than [`MOST_RESOURCES`].
     #[error("the trigger has more than {MOST_RESOURCES} resource templates: use several triggers")]
     TooMany,
-    /// It takes more memory than [`LARGEST_IN_MEMORY`]: it has many small parts.
+    /// It takes more memory than `LARGEST_IN_MEMORY`: it has many small parts.
     #[error("it takes more than {} MiB of memory: give it fewer parts", LARGEST_IN_MEMORY >> 20)]
     TooMuchMemory,
     /// It is no JSON object.

@@ -72,7 +72,7 @@ mod tests {
             (at_once, envelope.bytes.unwrap())
         };
         for length in [0, 1, LARGE, LARGE + 1, 3 << 20, 5] {
-            let bytes: Vec<_> = (0..length).map(|place| (place % 251) as u8).collect();
+            let bytes: Vec<_> = (0..length).map(|place| u8::try_from(place % 251).unwrap()).collect();
             let body = StoredBody { encoding: "identity".into(), bytes: Bytes::from(bytes.clone()) };
             write(&store, 7, &body).unwrap();
             assert!(read() == (length <= LARGE, bytes), "{length}");

@@ -44,7 +44,7 @@ async fn few_events_of_a_tenant_start_many_objects_at_a_time() {
 
 #[tokio::test]
 async fn of_many_triggers_that_fire_all_are_recorded_and_the_first_with_details() {
-    let plan = plan_of(MOST_RECORDED + 20, &StartTurns::default(), Duration::from_secs(60)).await;
+    let plan = plan_of(MOST_RECORDED + 20, &StartTurns::default(), Duration::from_mins(1)).await;
     let records = plan.decisions.records();
     let fired = |record: &&DecisionRecord| matches!(&record.outcome, OutcomeRecord::Fired { runs } if runs.len() == 2);
     assert_eq!(records.iter().filter(fired).count(), MOST_RECORDED + 20);
