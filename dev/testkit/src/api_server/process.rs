@@ -88,6 +88,8 @@ pub(super) fn test_arguments(directory: &Path) -> Vec<String> {
         ("audit-log-path", file("audit.log")),
         // A test that has its response can rely on the log entry.
         ("audit-log-mode", "blocking".to_owned()),
+        // In MB. All scenarios together write more than the 100 after which the server begins a new file.
+        ("audit-log-maxsize", "4096".to_owned()),
         // Tests run in parallel, with more requests in flight than the defaults of 400 and 200 admit.
         ("max-requests-inflight", "2000".to_owned()),
         ("max-mutating-requests-inflight", "1000".to_owned()),
