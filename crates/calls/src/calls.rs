@@ -1,11 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use trigger_egress::{Egress, EgressSettings, EgressSettingsError, on_behalf_of};
 use trigger_rules::interceptors::{Address, Answer, Ask, Origin, Question};
 use trigger_rules::listeners::CloudEvent;
-use trigger_runtime::{KeyedSemaphore, Secrets};
+use trigger_runtime::{Secrets, SharedTurns};
 
 use crate::cloud_event::CloudEventClient;
 use crate::cluster_names::ClusterNames;
@@ -23,8 +22,7 @@ pub struct Calls {
     interceptors: InterceptorClient,
     cloud_events: CloudEventClient,
     forges: ForgeClient,
-    of_namespaces: KeyedSemaphore<Arc<str>>,
-    of_all: Semaphore,
+    turns: SharedTurns<Arc<str>>,
 }
 
 impl Calls {
@@ -37,8 +35,7 @@ impl Calls {
             interceptors: InterceptorClient::new(egress.clone(), names.clone()),
             cloud_events: CloudEventClient::new(egress.clone(), names),
             forges: ForgeClient::new(egress, secrets),
-            of_namespaces: KeyedSemaphore::new(MOST_OF_NAMESPACE),
-            of_all: Semaphore::new(MOST),
+            turns: SharedTurns::new(MOST, MOST_OF_NAMESPACE),
         })
     }
 
@@ -47,9 +44,7 @@ impl Calls {
     /// Questions about Secrets are not answered here: they need no other server.
     pub async fn answer(&self, ask: &Ask, namespace: &str) -> Answer {
         let namespace: Arc<str> = namespace.into();
-        let _turn_of_namespace = self.of_namespaces.acquire(Arc::clone(&namespace)).await;
-        // It is never closed.
-        let _turn = self.of_all.acquire().await.ok();
+        let _turn = self.turns.acquire(Arc::clone(&namespace), 1).await;
         on_behalf_of(namespace, self.ask(&ask.question)).await
     }
 

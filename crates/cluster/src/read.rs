@@ -9,26 +9,26 @@ use crate::api_server_error::is_absent;
 use crate::impersonation;
 use crate::watch::Unread;
 
-/// An object, or `None` if it does not exist.
+/// An object, or `None` if it does not exist. One that takes too much memory is an error.
 ///
 /// [`Api::get_opt`] takes every 404 for that, and an API server that starts answers 404 for custom resources that it has.
 pub(crate) async fn get_opt<K: Clone + Resource + DeserializeOwned>(
     api: &Api<K>,
     name: &str,
 ) -> Result<Option<K>, kube::Error> {
-    match get(api, name).await {
+    Ok(get_opt_unread(api, name).await?.map(|object| object.read()).transpose()?)
+}
+
+/// The same without reading it.
+pub(crate) async fn get_opt_unread<K: Clone + Resource>(
+    api: &Api<K>,
+    name: &str,
+) -> Result<Option<Unread<K>>, kube::Error> {
+    match get_unread(api, name).await {
         Ok(object) => Ok(Some(object)),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// An object. One that takes too much memory is an error.
-pub(crate) async fn get<K: Clone + Resource + DeserializeOwned>(
-    api: &Api<K>,
-    name: &str,
-) -> Result<K, kube::Error> {
-    Ok(get_unread(api, name).await?.read()?)
 }
 
 /// An object that is not read yet.

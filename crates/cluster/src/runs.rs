@@ -9,10 +9,10 @@ use trigger_api::shipwright::{self, BuildRun};
 use trigger_runtime::{RunRef, RunState, Runs};
 use trigger_targets::{RunStatus, status_of, version_of};
 
-use crate::api_server_error::{ApiServerError, is_absent};
+use crate::api_server_error::ApiServerError;
 use crate::client::Connection;
 use crate::discovery::{Discovery, ObjectApi};
-use crate::read::get_unread;
+use crate::read::get_opt_unread;
 use crate::watch::Unread;
 
 /// The resource of BuildRuns, for objects of any shape.
@@ -60,11 +60,7 @@ impl KubeRuns {
         version: &str,
     ) -> Result<Option<Unread<DynamicObject>>, kube::Error> {
         let ObjectApi { api, segment } = self.discovery.api(run.resource, version).await?;
-        match get_unread(&api, &segment).await {
-            Ok(object) => Ok(Some(object)),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        get_opt_unread(&api, &segment).await
     }
 }
 

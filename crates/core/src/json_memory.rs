@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 /// The bytes that one value takes, with the room that a list takes while it grows.
 const BYTES_OF_A_VALUE: usize = 64;
 
@@ -54,8 +56,38 @@ fn parts(json: &[u8]) -> (usize, usize) {
     (values, objects)
 }
 
+/// What a value takes within its list or object, in bytes.
+const VALUE: usize = 32;
+/// What a string takes beside its text, in bytes.
+const TEXT: usize = 16;
+/// The members of the nodes of a large object, at least. Each node takes [`BYTES_OF_AN_OBJECT`].
+const MEMBERS_OF_NODE: usize = 5;
+
+/// The memory that a JSON value takes, in bytes, about. An object of one member takes eighty times as much as its text.
+pub fn value_memory(value: &Value) -> usize {
+    VALUE
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => TEXT + text.len(),
+            Value::Array(items) => TEXT + items.iter().map(value_memory).sum::<usize>(),
+            Value::Object(members) => {
+                let nodes = if members.len() <= 11 {
+                    usize::from(!members.is_empty())
+                } else {
+                    members.len().div_ceil(MEMBERS_OF_NODE)
+                };
+                // The values are in the nodes.
+                let member =
+                    |(name, value): (&String, &Value)| TEXT + name.len() + value_memory(value) - VALUE;
+                nodes * BYTES_OF_AN_OBJECT + members.iter().map(member).sum::<usize>()
+            }
+        }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -79,5 +111,17 @@ mod tests {
         assert_eq!(check_memory(&list(fits + 3), MOST), Err(refused.to_owned()));
         assert_eq!(check_memory(&format!("[\"{}\"]", "\\\",[{".repeat(MOST / 8)), MOST), Ok(()));
         assert!(check_memory(&format!("\"{}\"", "a".repeat(MOST)), MOST).is_err());
+    }
+
+    #[test]
+    fn small_objects_take_much_more_than_their_text() {
+        let many = json!(vec![json!({"a": 0}); 1000]);
+        let (memory, text) = (value_memory(&many), many.to_string().len());
+        assert!(memory > 80 * text && memory < 90 * text, "{memory} {text}");
+        let long = json!({"a": "x".repeat(100_000)});
+        assert!(value_memory(&long) < 101_000);
+        let wide =
+            json!((0..1000).map(|key| (key.to_string(), 0)).collect::<std::collections::BTreeMap<_, _>>());
+        assert!((128_000..200_000).contains(&value_memory(&wide)), "{}", value_memory(&wide));
     }
 }

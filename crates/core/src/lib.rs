@@ -44,7 +44,6 @@ mod resource;
 mod target;
 mod trace_parent;
 mod uuid;
-mod value_memory;
 mod verification;
 mod verifier;
 mod waiting;
@@ -65,7 +64,7 @@ pub use header::{RepeatedHeader, canonical_header_name, single};
 pub use image::{
     Digest, ImageChange, ImageEvent, ImageRef, ImageRefError, ImageSource, InvalidDigest, PushHint,
 };
-pub use json_memory::{check_memory, memory_of};
+pub use json_memory::{check_memory, memory_of, value_memory};
 pub use json_size::json_size;
 pub use labels::Labels;
 pub use limit::{Limit, Unit};
@@ -77,7 +76,6 @@ pub use resource::ResourceRef;
 pub use target::{Cause, Target};
 pub use trace_parent::{NoTraceParent, TraceParent};
 pub use uuid::{derived_uuid, event_id};
-pub use value_memory::value_memory;
 pub use verification::{
     KeyRef, ListenerGate, Observer, Unsigned, Verification, Verified, id_without_key, narrowed_id,
     narrowed_id_of_secret,

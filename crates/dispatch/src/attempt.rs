@@ -24,7 +24,7 @@ use crate::listeners::{self, Asked, ListenerDecisions, ListenerTools};
 use crate::metrics::Metrics;
 use crate::namespace_limiter::NamespaceLimiter;
 use crate::owner_warnings::{MOST_WARNED, OwnerWarnings};
-use crate::planned::{Decisions, Planned};
+use crate::planned::{Decisions, NotPlanned, Planned};
 use crate::render_turns::RenderTurns;
 use crate::same_push::{PushTurns, skip_repeated};
 use crate::sources::{SourceError, payload_of};
@@ -37,9 +37,6 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// How many payloads are read for filters at the same time: each may take some MiB.
 pub(crate) const PAYLOADS_AT_ONCE: usize = 2;
-
-/// Why an attempt before the rules are known is repeated.
-const NOT_KNOWN: &str = "the rules are not known yet";
 
 /// When an attempt and its calls end.
 #[derive(Debug, Clone)]
@@ -130,10 +127,11 @@ pub(crate) async fn attempt(
         open,
         waits_for_secret,
         coverage,
-        turn,
+        // Held until all objects are created.
+        turn: _turn,
     } = match planned {
         Ok(planned) => planned,
-        Err(error) => return ended_early(Some(error), None),
+        Err(error) => return ended_early(Some(error_chain(&error)), None),
     };
     let mut attempt = Attempt {
         permanent: errors.first().map(|error| error_chain(error)).or(undecidable),
@@ -164,7 +162,6 @@ pub(crate) async fn attempt(
     let is_last = attempt.retryable.is_none();
     attempt.completed = decisions.completed(&claimed.launches, &attempt.launches, is_last);
     attempt.coverage = Some(coverage);
-    drop((plans, turn));
     attempt
 }
 
@@ -175,7 +172,7 @@ async fn plan_rules(
     stored: &Delivery,
     tools: Tools<'_>,
     deadlines: &Deadlines,
-) -> Result<Planned, String> {
+) -> Result<Planned, NotPlanned> {
     let mut facts = claimed.facts.clone();
     let (mut decided, mut coverage) = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
     let mut turn = None;
@@ -184,8 +181,7 @@ async fn plan_rules(
         turn = Some(tools.start_turns.acquire(&claimed.tenant, deadlines.attempt).await?);
         (decided, coverage) = decide(claimed, stored, &events, &mut facts, tools, deadlines).await?;
     }
-    let skipped = skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await;
-    skipped.map_err(|error| error_chain(&error))?;
+    skip_repeated(claimed, &events, &mut decided, tools.notebook, tools.push_turns).await?;
     warn_of_moves(&decided, tools);
     let (plans, errors) = plans(claimed, &events, &facts, &decided).await;
     let is_undecided = decided.iter().any(|decided| !decided.needs.is_empty());
@@ -212,12 +208,12 @@ async fn plan_listener(
     done: &[LaunchRecord],
     tools: Tools<'_>,
     deadlines: &Deadlines,
-) -> Result<Planned, String> {
-    let coverage = tools.inventory.current().map(|rules| Arc::clone(rules.coverage())).ok_or(NOT_KNOWN)?;
-    let store = async |facts| {
-        let stored = tools.queue.record_facts(claimed.token.clone(), facts).await;
-        stored.map_err(|error| error_chain(&error))
-    };
+) -> Result<Planned, NotPlanned> {
+    let coverage = tools
+        .inventory
+        .current()
+        .map(|rules| Arc::clone(rules.coverage()))
+        .ok_or(NotPlanned::RulesUnknown)?;
     let mut planned = Planned {
         decisions: Decisions::Listener(ListenerDecisions::default()),
         plans: Vec::new(),
@@ -238,7 +234,7 @@ async fn plan_listener(
     let first =
         listeners::plan(subject, &mut facts, tools.listeners, Asked::Secrets, deadlines.of_call()).await;
     if first.has_new_facts {
-        store(facts.clone()).await?;
+        tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
     }
     let plan = if first.asks_servers {
         if claimed.token.attempt == 1 && planned.coverage.is_complete() {
@@ -248,7 +244,7 @@ async fn plan_listener(
         let until = deadlines.of_call();
         let plan = listeners::plan(subject, &mut facts, tools.listeners, Asked::Servers, until).await;
         if plan.has_new_facts {
-            store(facts).await?;
+            tools.queue.record_facts(claimed.token.clone(), facts).await?;
         }
         plan
     } else {
@@ -285,7 +281,7 @@ async fn decide(
     facts: &mut Facts,
     tools: Tools<'_>,
     deadlines: &Deadlines,
-) -> Result<(Vec<Decided>, Arc<Coverage>), String> {
+) -> Result<(Vec<Decided>, Arc<Coverage>), NotPlanned> {
     let span = info_span!(target: "trigger_trace", "decide", rules = field::Empty);
     // Answers have the time of one launch, so that most of the attempt is left for what they decide.
     let until = deadlines.of_call();
@@ -304,17 +300,16 @@ async fn decide(
         second.has_new_facts |= asked_before;
         Some(second)
     };
-    let decided = decide.instrument(span.clone()).await.ok_or(NOT_KNOWN)?;
+    let decided = decide.instrument(span.clone()).await.ok_or(NotPlanned::RulesUnknown)?;
     let DecidedWith { decided, coverage, has_new_facts } = decided;
     span.record("rules", decided.iter().map(|decided| decided.decisions.len()).sum::<usize>());
     if has_new_facts {
-        let stored = tools.queue.record_facts(claimed.token.clone(), facts.clone()).await;
-        stored.map_err(|error| error_chain(&error))?;
+        tools.queue.record_facts(claimed.token.clone(), facts.clone()).await?;
     }
     Ok((decided, coverage))
 }
 
-/// What a delivery starts by its decisions: values of events are no part of runs.
+/// The runs that the decisions start. Runs have no parameters of the event.
 fn started(decided: &[Decided]) -> Started {
     let decisions = decided.iter().flat_map(|decided| &decided.decisions);
     let objects = decisions.filter(|decision| matches!(decision.outcome, Outcome::Fired(_))).count();

@@ -76,7 +76,7 @@ async fn gather(decisions: &[Decided], facts: &mut Facts, source: &dyn FactSourc
     }
 }
 
-/// The decisions on a delivery, and what they were made with.
+/// The decisions on a delivery, with the coverage of the rules behind them.
 pub struct DecidedWith {
     /// The decisions, an entry for each event.
     pub decided: Vec<Decided>,
@@ -86,8 +86,7 @@ pub struct DecidedWith {
     pub has_new_facts: bool,
 }
 
-/// Decides a delivery by the rules as they are at each look, asking `source` for what is needed. `None` before the rules are
-/// known.
+/// Decides a delivery by the current rules in each round, asking `source` for the needs. `None` before the rules are known.
 ///
 /// After `MOST_ROUNDS` rounds the decisions may still have needs; then the rules that have them cannot be decided.
 pub async fn decide_with(
@@ -252,7 +251,7 @@ mod tests {
         assert_eq!(found[0], "0 main: fired", "a stored fact asks no service");
     }
 
-    /// Changes the rules before it answers, and notes whether somebody held the version before.
+    /// Changes the rules before it answers, and notes whether a task still held the previous version.
     struct Changing(Arc<Inventory>, Mutex<Vec<bool>>);
 
     impl FactSource for Changing {

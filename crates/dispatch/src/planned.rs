@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use trigger_core::ResourceRef;
-use trigger_journal::{DecisionRecord, LaunchRecord};
+use trigger_journal::{DecisionRecord, JournalError, LaunchRecord};
 use trigger_rules::{Coverage, Decided, Decision, Outcome};
 use trigger_runtime::SharedTurn;
 use trigger_targets::{Plan, RenderError, TargetKey};
 
 use crate::listeners::ListenerDecisions;
 use crate::record;
+use crate::start_turns::NoTurn;
 
 /// The decisions on a delivery.
 pub(crate) struct Planned {
@@ -31,6 +32,20 @@ pub(crate) struct Planned {
     pub(crate) coverage: Arc<Coverage>,
     /// Held until all objects are created, if they are many.
     pub(crate) turn: Option<SharedTurn>,
+}
+
+/// Why an attempt has no decisions. The delivery is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotPlanned {
+    /// The rules are not listed yet.
+    #[error("the rules are not known yet")]
+    RulesUnknown,
+    /// The delivery needs a turn, and got none in time.
+    #[error(transparent)]
+    NoTurn(#[from] NoTurn),
+    /// The facts cannot be stored.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// The decisions on a delivery, each of one family.

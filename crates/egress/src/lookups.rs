@@ -9,8 +9,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use trigger_runtime::KeyedSemaphore;
+use trigger_runtime::SharedTurns;
 
 /// Look-ups at a time: a quarter of tokio's blocking threads.
 pub(crate) const MOST: usize = 128;
@@ -30,8 +29,7 @@ pub async fn on_behalf_of<T>(tenant: Arc<str>, work: impl Future<Output = T>) ->
 
 /// The look-ups that have begun.
 pub(crate) struct Lookups {
-    of_tenants: KeyedSemaphore<Arc<str>>,
-    of_all: Arc<Semaphore>,
+    turns: SharedTurns<Arc<str>>,
     look_up: fn(&str) -> io::Result<Vec<SocketAddr>>,
 }
 
@@ -42,19 +40,17 @@ impl Lookups {
     }
 
     fn with(look_up: fn(&str) -> io::Result<Vec<SocketAddr>>) -> Self {
-        let of_tenants = KeyedSemaphore::new(MOST_OF_TENANT);
-        Self { of_tenants, of_all: Arc::new(Semaphore::new(MOST)), look_up }
+        Self { turns: SharedTurns::new(MOST, MOST_OF_TENANT), look_up }
     }
 
     /// The addresses of `host`. Waits for its turn.
     pub(crate) async fn addresses(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
         let tenant = TENANT.try_with(Arc::clone).unwrap_or_else(|_| "".into());
-        let of_tenant = self.of_tenants.acquire(tenant).await;
-        let of_all = Arc::clone(&self.of_all).acquire_owned().await.map_err(io::Error::other)?;
+        let turn = self.turns.acquire(tenant, 1).await;
         let (host, look_up) = (host.to_owned(), self.look_up);
         let found = tokio::task::spawn_blocking(move || {
             let found = look_up(&host);
-            drop((of_tenant, of_all));
+            drop(turn);
             found
         });
         found.await.map_err(io::Error::other)?

@@ -19,8 +19,8 @@ use crate::weights::NamespaceWeights;
 /// Readers never wait. It has no snapshot before [`Inventory::publish`]: until the owners have been listed, "no rule"
 /// would be a lie. A snapshot knows the namespaces of which that is still true, see [`Coverage`].
 ///
-/// Nobody holds a snapshot while others are waited for. It keeps what has changed since, so tenants who change their owners
-/// would fill the memory with as many versions of them as there are requests that wait.
+/// A task drops its snapshot before it awaits I/O or a turn. A snapshot keeps all objects that have changed since, so a tenant
+/// that changes its objects would fill the memory with one version of them per waiting request.
 pub struct Inventory {
     published: ArcSwapOption<RuleSet>,
     writer: Mutex<Writer>,
@@ -56,7 +56,7 @@ impl Inventory {
         Self { published: ArcSwapOption::empty(), writer: Mutex::new(writer) }
     }
 
-    /// The rules as they are now; `None` until the owners have been listed. To be dropped before anything is waited for.
+    /// The rules as they are now; `None` until the owners have been listed. The caller drops them before it awaits I/O.
     pub fn current(&self) -> Option<Arc<RuleSet>> {
         self.published.load_full()
     }

@@ -1,16 +1,11 @@
-use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
-
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use serde::{Deserialize, Deserializer};
 use tracing::warn;
 use trigger_tasks::Task;
 
 use super::kind::TaskObject;
-use crate::watch::{Unread, Unreadable};
+use crate::watch::{Identified, Unread, Unreadable};
 
 /// The memory that the object of a custom task may take once it is read, in bytes. Sixteen are read at a time.
 pub(crate) const LARGEST_TASK_IN_MEMORY: usize = 4 << 20;
@@ -19,13 +14,9 @@ const LARGEST_KEPT: usize = 128 << 10;
 
 /// The object of a custom task as its watch shows it: its identity, and the task if something is to be done for it. The
 /// object itself is not kept.
-pub(super) struct KnownTask<K> {
-    metadata: ObjectMeta,
-    pub(super) content: Content,
-    kind: PhantomData<fn() -> K>,
-}
+pub(super) type KnownTask<K> = Identified<K, Content>;
 
-/// What the program keeps of a custom task.
+/// The part of a custom task that is kept.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     /// Nothing is to be done for it: it is another controller's, it is over, or it cannot be read.
@@ -41,70 +32,29 @@ pub(super) fn read<K: TaskObject>(object: &Unread<K>) -> Result<Option<Task>, Un
     Ok(object.read_within(LARGEST_TASK_IN_MEMORY)?.task())
 }
 
-impl<K: TaskObject> KnownTask<K> {
-    fn of(object: Unread<K>) -> Self {
-        let content = match read(&object) {
+impl Content {
+    fn of<K: TaskObject>(object: &Unread<K>) -> Self {
+        match read(object) {
             Ok(task) => match task.filter(|task| !task.is_settled(Timestamp::now())) {
-                None => Content::Nothing,
-                Some(_) if object.memory() > LARGEST_KEPT => Content::Large,
-                Some(task) => Content::Kept(Box::new(task)),
+                None => Self::Nothing,
+                Some(_) if object.memory() > LARGEST_KEPT => Self::Large,
+                Some(task) => Self::Kept(Box::new(task)),
             },
             Err(error) => {
                 let (name, namespace) = (object.name_any(), object.namespace());
                 let kind = K::KIND.name();
                 warn!(kind, name, namespace, error = %error, "a custom task cannot be read and is left out");
-                Content::Nothing
+                Self::Nothing
             }
-        };
-        Self { metadata: object.metadata, content, kind: PhantomData }
+        }
     }
 }
 
 impl<'de, K: TaskObject> Deserialize<'de> for KnownTask<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Unread::deserialize(deserializer).map(Self::of)
-    }
-}
-
-impl<K> Clone for KnownTask<K> {
-    fn clone(&self) -> Self {
-        Self { metadata: self.metadata.clone(), content: self.content.clone(), kind: PhantomData }
-    }
-}
-
-impl<K> fmt::Debug for KnownTask<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ObjectMeta { namespace, name, .. } = &self.metadata;
-        f.debug_struct("KnownTask").field("namespace", namespace).field("name", name).finish_non_exhaustive()
-    }
-}
-
-impl<K: Resource> Resource for KnownTask<K> {
-    type DynamicType = K::DynamicType;
-    type Scope = K::Scope;
-
-    fn kind(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::kind(kind)
-    }
-
-    fn group(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::group(kind)
-    }
-
-    fn version(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::version(kind)
-    }
-
-    fn plural(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::plural(kind)
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
+        let object = Unread::<K>::deserialize(deserializer)?;
+        let content = Content::of(&object);
+        Ok(Self::new(object.metadata, content))
     }
 }
 

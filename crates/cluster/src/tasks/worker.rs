@@ -25,11 +25,11 @@ use super::watched::{WatchedRun, WatchedRuns};
 use crate::api_server_error::{ApiServerError, Verdict, already_exists, is_absent, is_status};
 use crate::names;
 use crate::patch::{create, merge, patch_status_unread};
-use crate::read::{get_opt, get_unread};
+use crate::read::{get_opt, get_opt_unread};
 use crate::runs::build_runs;
 use crate::sentence::words;
 use crate::triggered_condition::{Addition, QUIET, add_condition};
-use crate::watch::Unreadable;
+use crate::watch::{Unread, Unreadable};
 
 /// A task goes from its beginning to the creation of its BuildRun in four steps; a few more are needed when
 /// others change it meanwhile.
@@ -193,10 +193,11 @@ impl Worker {
     /// Asks the API server.
     async fn look(&self, task: &Task) -> Look {
         let (runs, key) = (self.runs(task), task.run());
-        let run = get_unread(&runs, &key.name).await;
-        let seen = match run.and_then(|run| Ok(WatchedRun::of(&run.metadata, &run.value()?))) {
-            Ok(run) => return Look::at(task, run, true),
-            Err(error) if is_absent(&error) => ObservedRun::Absent,
+        let run = get_opt_unread(&runs, &key.name).await;
+        let read = |run: Unread<DynamicObject>| Ok(WatchedRun::of(&run.metadata, &run.value()?));
+        let seen = match run.and_then(|run| run.map(read).transpose()) {
+            Ok(None) => ObservedRun::Absent,
+            Ok(Some(run)) => return Look::at(task, run, true),
             Err(error) => {
                 let error = ApiServerError::of(&error);
                 ObservedRun::Hidden { lasting: self.is_lasting(task, &error), message: error.message }
@@ -429,17 +430,12 @@ impl Worker {
         uid: &str,
     ) -> Result<Option<Task>, ReconcileError> {
         let objects: Api<K> = Api::namespaced(self.client.clone(), namespace);
-        let task = match get_unread(&objects, name).await {
-            Ok(object) => read(&object).map_err(unreadable)?,
-            Err(error) if is_absent(&error) => None,
-            Err(error) => {
-                return Err(ReconcileError::while_doing(
-                    "the task cannot be read",
-                    ApiServerError::of(&error),
-                ));
-            }
-        };
-        Ok(task.filter(|now| now.uid == uid))
+        let object = get_opt_unread(&objects, name).await;
+        let object = object.map_err(|error| {
+            ReconcileError::while_doing("the task cannot be read", ApiServerError::of(&error))
+        })?;
+        let task = object.map(|object| read(&object)).transpose().map_err(unreadable)?;
+        Ok(task.flatten().filter(|now| now.uid == uid))
     }
 }
 

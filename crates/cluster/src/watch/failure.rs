@@ -27,7 +27,7 @@ impl Failure {
             watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_) => {
                 return Self::Unreachable;
             }
-            // An event that cannot be understood is one that is missed: only a list shows what it was.
+            // The watcher skips an event that it cannot parse. Only a list shows the object of the event.
             watcher::Error::WatchFailed(kube::Error::SerdeError(_)) | watcher::Error::NoResourceVersion => {
                 return Self::Other;
             }

@@ -3,7 +3,8 @@
 //! - `events`: the events of a watch, retried with pauses that grow.
 //! - `retry`: the pauses; `probe`: whether a watch that failed could work now, so that a long pause ends early.
 //! - `failure`: the classes of errors. `health`: one log line per class, and the gauge of the watch.
-//! - `unread`: objects that stay text until their turn comes, since some take much memory once they are read.
+//! - `identified`: objects by their identity, for kube. `unread`: objects that stay text until their event is consumed, since
+//!   some take much memory once they are read.
 //!
 //! kube's watcher begins each retry with `Event::Init`, before it lists. That event is no progress: a pause that it
 //! resets never grows. And a watch that starts again has no event until an object changes, so after a failure the
@@ -11,6 +12,7 @@
 
 mod failure;
 mod health;
+mod identified;
 mod probe;
 mod retry;
 mod unread;
@@ -23,6 +25,7 @@ use kube::{Api, Client, Resource};
 
 pub(crate) use self::failure::Failure;
 pub(crate) use self::health::WatchHealth;
+pub(crate) use self::identified::Identified;
 pub(crate) use self::probe::{Probe, is_served, served};
 pub(crate) use self::retry::PROBE_INTERVAL;
 use self::retry::retried;

@@ -4,12 +4,7 @@
 //! and a page of a list could hold sixteen. A page stays text: each object is read when its turn comes, within a bound, and
 //! is dropped before the next. One that cannot be read harms no other.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::core::Status;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
@@ -17,17 +12,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use trigger_core::memory_of;
 
+use super::identified::Identified;
+
 /// The memory that one object may take once it is read, in bytes. Ordinary objects take less than one MiB. A pod has 256, and
 /// a few watches read at a time.
 pub(crate) const LARGEST_OBJECT_IN_MEMORY: usize = 32 << 20;
 
-/// An object as the API server has sent it, of which only the identity is read. `K` is its type once it is read.
-pub(crate) struct Unread<K> {
-    /// Name, namespace, UID and resource version. The other fields are empty.
-    pub(crate) metadata: ObjectMeta,
-    text: Box<RawValue>,
-    kind: PhantomData<fn() -> K>,
-}
+/// An object as the API server has sent it: its identity and its text. `K` is its type once it is read.
+pub(crate) type Unread<K> = Identified<K, Box<RawValue>>;
 
 /// Why an object cannot be read. The text is a part of a sentence about it.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +63,7 @@ impl<K> Unread<K> {
 
     /// The memory that the object takes once it is read, in bytes, at most, about.
     pub(crate) fn memory(&self) -> usize {
-        memory_of(self.text.get().as_bytes())
+        memory_of(self.content.get().as_bytes())
     }
 
     fn read_as<T: DeserializeOwned>(&self, most: usize) -> Result<T, Unreadable> {
@@ -80,7 +72,7 @@ impl<K> Unread<K> {
             let (needed, most) = (needed.div_ceil(1 << 20), most >> 20);
             return Err(Unreadable::TooLarge { needed, most });
         }
-        Ok(serde_json::from_str(self.text.get())?)
+        Ok(serde_json::from_str(self.content.get())?)
     }
 }
 
@@ -100,7 +92,7 @@ impl From<Unreadable> for kube::Error {
 
 /// The part of an object that is read when it arrives. All else is skipped, at any depth.
 #[derive(Deserialize)]
-struct Identified {
+struct WithIdentity {
     metadata: Option<Identity>,
 }
 
@@ -116,10 +108,10 @@ struct Identity {
 impl<'de, K> Deserialize<'de> for Unread<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer).map_err(explained)?;
-        let Identified { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+        let WithIdentity { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
         let Identity { name, namespace, uid, resource_version } = metadata.unwrap_or_default();
         let metadata = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
-        Ok(Self { metadata, text, kind: PhantomData })
+        Ok(Self::new(metadata, text))
     }
 }
 
@@ -132,53 +124,6 @@ fn explained<E: serde::de::Error>(error: E) -> E {
         );
     }
     error
-}
-
-impl<K> Clone for Unread<K> {
-    fn clone(&self) -> Self {
-        Self { metadata: self.metadata.clone(), text: self.text.clone(), kind: PhantomData }
-    }
-}
-
-impl<K> fmt::Debug for Unread<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ObjectMeta { namespace, name, .. } = &self.metadata;
-        let bytes = self.text.get().len();
-        f.debug_struct("Unread")
-            .field("namespace", namespace)
-            .field("name", name)
-            .field("bytes", &bytes)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<K: Resource> Resource for Unread<K> {
-    type DynamicType = K::DynamicType;
-    type Scope = K::Scope;
-
-    fn kind(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::kind(kind)
-    }
-
-    fn group(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::group(kind)
-    }
-
-    fn version(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::version(kind)
-    }
-
-    fn plural(kind: &Self::DynamicType) -> Cow<'_, str> {
-        K::plural(kind)
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
 }
 
 #[cfg(test)]

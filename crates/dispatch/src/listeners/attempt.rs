@@ -165,14 +165,14 @@ struct Deciding<'a> {
     waits: Vec<Wait>,
 }
 
-/// The decisions of a listener at one time.
+/// The decisions of a listener, with its settings of that time.
 struct Look {
     settings: Arc<ListenerSettings>,
     decided: ListenerDecided,
 }
 
 impl Look {
-    /// What follows from it.
+    /// The objects that its triggers start.
     fn started(&self) -> Started {
         let mut started = Started::default();
         for TriggerDecision { trigger, outcome, .. } in &self.decided.triggers {
@@ -206,8 +206,9 @@ impl Deciding<'_> {
         drop(look);
         let tenant = &self.subject.event.listener.namespace;
         let turn = self.tools.start_turns.acquire(tenant, until).await;
-        let turn =
-            turn.map_err(|open| Box::new(ListenerPlan { open: Some(open), ..ListenerPlan::default() }))?;
+        let turn = turn.map_err(|open| {
+            Box::new(ListenerPlan { open: Some(open.to_string()), ..ListenerPlan::default() })
+        })?;
         Ok((self.decide(until).await?, Some(turn)))
     }
 
@@ -306,8 +307,8 @@ impl Deciding<'_> {
             match self.firing(settings, decision).await {
                 Ok(Some(Creation::Plans(plans))) if !objects.take(&plans) => {
                     let message = format!(
-                        "the triggers of the listener create more than {MOST_OBJECTS} objects of the event, or more than {} \
-                         MiB of memory hold: use several listeners",
+                        "the triggers of the listener create more than {MOST_OBJECTS} objects of the event, or objects that \
+                         take more than {} MiB of memory: use several listeners",
                         LARGEST_OBJECTS >> 20,
                     );
                     plan.decisions.add(decision, Some(Firing::Withheld("too-many-objects", message)));

@@ -173,6 +173,43 @@ async fn accepted(
     }
 }
 
+/// The turns of one dispatcher.
+struct Turns {
+    payloads: Semaphore,
+    decisions: DecisionTurns,
+    starts: StartTurns,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            payloads: Semaphore::new(1),
+            decisions: DecisionTurns::default(),
+            starts: StartTurns::default(),
+        }
+    }
+}
+
+impl Turns {
+    fn tools<'a>(
+        &'a self,
+        inventory: &'a ListenerInventory,
+        secrets: &'a dyn Secrets,
+        answers: &'a dyn AnswerSource,
+        rights: &'a dyn ListenerRights,
+    ) -> ListenerTools<'a> {
+        ListenerTools {
+            inventory,
+            secrets,
+            answers,
+            rights,
+            payload_turns: &self.payloads,
+            decision_turns: &self.decisions,
+            start_turns: &self.starts,
+        }
+    }
+}
+
 async fn planned(
     inventory: &ListenerInventory,
     delivery: &Delivery,
@@ -183,15 +220,8 @@ async fn planned(
 ) -> ListenerPlan {
     let events = events_of(delivery).unwrap();
     let Some(Event::Webhook(event)) = events.first() else { panic!("no request to a listener") };
-    let tools = ListenerTools {
-        inventory,
-        secrets: cluster,
-        answers: world,
-        rights: world,
-        payload_turns: &Semaphore::new(1),
-        decision_turns: &DecisionTurns::default(),
-        start_turns: &StartTurns::default(),
-    };
+    let turns = Turns::default();
+    let tools = turns.tools(inventory, cluster, world, world);
     let subject = Subject { event, id: &delivery.id, replay: None, verification };
     plan(subject, facts, tools, asked, Instant::now() + Duration::from_secs(4)).await
 }

@@ -11,6 +11,7 @@ use crate::row::Envelope;
 
 /// A body that is longer is written and read in parts, in bytes. Its parts cost statements of their own.
 const LARGE: usize = 256 << 10;
+const _: () = assert!(LARGE == 262_144, "the statement has the number");
 
 /// The columns of a body beside those of its delivery, of a row `b` of `bodies`: large ones without their bytes.
 macro_rules! body_columns {

@@ -71,13 +71,9 @@ struct Weight {
 
 impl Catalog {
     /// Takes an object as it is now. The error is why it counts as absent.
-    pub(super) fn put(&mut self, id: &ListenerObject, mut object: Value) -> Result<(), RuleError> {
+    pub(super) fn put(&mut self, id: &ListenerObject, object: Value) -> Result<(), RuleError> {
         self.remove(id);
-        // They say who has changed what, take as much as the rest, and are not kept.
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        // Once as it is, and once compiled.
+        // The decoded object, and the triggers compiled from it.
         let bytes = OBJECT + 2 * value_memory(&object);
         let namespace = &id.key.namespace;
         let weight = self.weights.entry(Arc::clone(namespace)).or_default();

@@ -17,7 +17,7 @@ use crate::rule_error::RuleError;
 /// Readers never wait. There is no snapshot before [`ListenerInventory::mark_synced`]: until all objects have been
 /// listed, "no listener" would be a lie.
 ///
-/// Nobody holds a snapshot, or a listener of one, while others are waited for: see [`Inventory`](crate::Inventory).
+/// A task drops its snapshot, and every listener of it, before it awaits I/O or a turn: see [`Inventory`](crate::Inventory).
 #[derive(Default)]
 pub struct ListenerInventory {
     published: ArcSwapOption<ListenerSet>,
@@ -25,7 +25,7 @@ pub struct ListenerInventory {
 }
 
 impl ListenerInventory {
-    /// The listeners as they are now; `None` until all objects have been listed. To be dropped before anything is waited for.
+    /// The listeners as they are now; `None` until all objects have been listed. The caller drops them before it awaits I/O.
     pub fn current(&self) -> Option<Arc<ListenerSet>> {
         self.published.load_full()
     }

@@ -18,7 +18,7 @@ use crate::rule_error::RuleError;
 /// An EventListener with everything that its events run. A copy shares everything.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// All that it says beside its triggers.
+    /// The settings without the triggers.
     pub settings: Arc<ListenerSettings>,
     /// Those that run without a group.
     pub(super) triggers: Arc<TriggerIndex>,
@@ -34,7 +34,8 @@ pub struct Listener {
     pub(super) leaves_out: bool,
 }
 
-/// What an EventListener says beside its triggers. It is small: who waits for others holds this in place of the listener.
+/// The settings of an EventListener without its triggers. They are small: a task that awaits I/O holds them in place of the
+/// listener.
 #[derive(Debug)]
 pub struct ListenerSettings {
     /// Its namespace and name.

@@ -19,7 +19,7 @@ use super::rejections::{KeyCheck, Rejected, Rejections, RequestContext, RequestO
 use super::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 
 /// The answer before the rules are known.
-const NOT_READY: HookResponse = HookResponse::Unavailable(UnavailableReason::NotReady);
+pub(super) const NOT_READY: HookResponse = HookResponse::Unavailable(UnavailableReason::NotReady);
 
 /// The services that all routes use.
 pub(super) struct Pipeline {

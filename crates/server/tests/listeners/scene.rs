@@ -273,8 +273,8 @@ impl Scene {
         stream
     }
 
-    /// Makes a version of the rules of Builds, and of the listeners. Returns whether one before is still in memory, for
-    /// each of them.
+    /// Publishes a new version of the rules of Builds, and of the listeners. Returns for each whether the previous version is
+    /// still in memory.
     pub fn change(&self) -> (bool, bool) {
         let builds = Arc::downgrade(&self.builds.current().unwrap());
         let listeners = Arc::downgrade(&self.listeners.current().unwrap());

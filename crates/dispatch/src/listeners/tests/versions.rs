@@ -1,4 +1,4 @@
-//! While others are waited for, nobody holds a version of a listener: its tenant can make many of them.
+//! A task drops its version of a listener before it awaits Secrets, servers or rights: a tenant can make many versions.
 
 use trigger_rules::listeners::ListenerObject;
 
@@ -7,7 +7,7 @@ use super::*;
 /// Answers everything, and changes the listener before it does.
 struct Changing {
     inventory: Arc<ListenerInventory>,
-    /// For each answer, whether somebody held the version before.
+    /// For each answer, whether a task still held the previous version.
     held: Mutex<Vec<bool>>,
 }
 
@@ -66,15 +66,8 @@ async fn no_version_is_held_while_secrets_servers_and_rights_are_asked() {
     let Screened::Accepted(mut accepted) = screened else { panic!("the key is right") };
     let events = events_of(&accepted.delivery).unwrap();
     let Some(Event::Webhook(event)) = events.first() else { panic!("no request to a listener") };
-    let tools = ListenerTools {
-        inventory: &inventory,
-        secrets: &changing,
-        answers: &changing,
-        rights: &changing,
-        payload_turns: &Semaphore::new(1),
-        decision_turns: &DecisionTurns::default(),
-        start_turns: &StartTurns::default(),
-    };
+    let turns = Turns::default();
+    let tools = turns.tools(&inventory, &changing, &changing, &changing);
     let (id, verification) = (accepted.delivery.id.clone(), Verification::default());
     let subject = Subject { event, id: &id, replay: None, verification: &verification };
     let plan = plan(subject, &mut accepted.facts, tools, Asked::Servers, until).await;

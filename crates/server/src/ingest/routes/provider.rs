@@ -16,7 +16,7 @@ use trigger_runtime::SecretError;
 
 use super::hook_triggers::{Concerned, HookDelivery, HookScreening, HookTriggers};
 use crate::ingest::metrics::EventName;
-use crate::ingest::pipeline::{Denied, Inbound, Opened, Route};
+use crate::ingest::pipeline::{Denied, Inbound, NOT_READY, Opened, Route};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 use crate::ingest::storing::in_time;
@@ -89,7 +89,7 @@ impl ProviderRoute {
     /// The Triggers that a webhook concerns.
     fn concerned(&self, names: &[RepoId]) -> Result<Concerned, HookResponse> {
         let Some(triggers) = &self.triggers else { return Ok(Concerned::new()) };
-        triggers.concerned(names).ok_or(HookResponse::Unavailable(UnavailableReason::NotReady))
+        triggers.concerned(names).ok_or(NOT_READY)
     }
 
     /// Asks the keys of Builds.

@@ -36,7 +36,7 @@ use self::reply::Reply;
 use crate::ingest::body::NO_MEMORY;
 use crate::ingest::metrics::EventName;
 use crate::ingest::open_budget::{OpenBudget, kept_size};
-use crate::ingest::pipeline::{Acceptance, AnyRoute, Pipeline};
+use crate::ingest::pipeline::{Acceptance, AnyRoute, NOT_READY, Pipeline};
 use crate::ingest::rejections::{KeyCheck, Rejected, RequestContext, RequestOrigin};
 use crate::ingest::response::{AuthFailure, HookResponse, MessageKind, UnavailableReason};
 use crate::ingest::storing::store_request;
@@ -175,8 +175,7 @@ impl ListenerRoute {
 
     /// The settings of the listener of an address.
     fn find(&self, key: &ObjectKey) -> Result<Arc<ListenerSettings>, Rejected> {
-        let not_ready = HookResponse::Unavailable(UnavailableReason::NotReady);
-        let listeners = self.inventory.current().ok_or(not_ready)?;
+        let listeners = self.inventory.current().ok_or(NOT_READY)?;
         if let Some(listener) = listeners.listener(&key.namespace, &key.name) {
             return Ok(Arc::clone(&listener.settings));
         }
