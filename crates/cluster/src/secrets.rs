@@ -12,9 +12,9 @@ use kube::core::Request;
 use kube::{Client, Resource};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use trigger_core::ObjectKey;
-use trigger_runtime::{SecretData, SecretError, Secrets, error_chain};
+use trigger_runtime::{ExpiringMap, SecretData, SecretError, Secrets, error_chain};
 
 use crate::api_server_error::is_absent;
 use crate::client::Connection;
@@ -32,6 +32,14 @@ const SIDE_BY_SIDE_OF_ONE: usize = 8;
 /// A sender waits about 10 s for its answer, and keeping the delivery may take half of that.
 const READ_WITHIN: Duration = Duration::from_secs(4);
 
+/// Reads of one Secret begin so far apart, at least. While many deliveries arrive for it, one read would follow the other
+/// otherwise: 600 in a second, which took a quarter of the processor time of program and API server. Those that arrive
+/// in between share the next read.
+const APART: Duration = Duration::from_millis(5);
+
+/// The Secrets of which it is remembered when they were last read. One that is forgotten is read at once.
+const REMEMBERED: usize = 1024;
+
 /// A Secret with more bytes takes long to read for its size, which its tenant chooses. Keys and tokens are shorter.
 const ORDINARY: usize = 16 << 10;
 
@@ -40,13 +48,15 @@ type Read = Shared<BoxFuture<'static, Answer>>;
 
 /// Reads Secrets by GET when they are needed: never lists, never watches, keeps nothing.
 ///
-/// Callers that want the same Secret while it is being read share that read.
+/// Callers that want the same Secret while it is being read, or waits to be, share that read.
 ///
 /// What a read returns is wiped when the last caller lets go. The buffers of the HTTP client, which it
 /// passed through, are beyond our reach.
 pub struct CoalescingSecretReader {
     client: Client,
     under_way: Arc<Mutex<HashMap<ObjectKey, WeakShared<BoxFuture<'static, Answer>>>>>,
+    /// When the last reads begin.
+    begins: ExpiringMap<ObjectKey, Instant>,
     room: Arc<Semaphore>,
     /// The room of each namespace whose Secrets are being read.
     turns: Arc<Mutex<HashMap<Arc<str>, Weak<Semaphore>>>>,
@@ -66,6 +76,7 @@ impl CoalescingSecretReader {
         Self {
             client: connection.client.clone(),
             under_way: Arc::default(),
+            begins: ExpiringMap::new(REMEMBERED),
             room: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
             turns: Arc::default(),
             metrics: connection.metrics.clone(),
@@ -81,12 +92,13 @@ impl CoalescingSecretReader {
         }
         let (client, room, metrics) = (self.client.clone(), Arc::clone(&self.room), self.metrics.clone());
         let gate = self.gate.clone();
-        let began = Instant::now();
+        let began = self.begin(secret);
         let secret = secret.clone();
         let key = secret.clone();
         let turn = self.turn(&secret.namespace);
         let done = UnderWay { secret: secret.clone(), all: Arc::clone(&self.under_way) };
         let read = async move {
+            sleep_until(began).await;
             let read = async {
                 match (turn.acquire().await, room.acquire().await) {
                     (Ok(_turn), Ok(_permit)) => measured(&gate, get(client, &secret)).await,
@@ -109,6 +121,14 @@ impl CoalescingSecretReader {
 }
 
 impl CoalescingSecretReader {
+    /// When the next read of a Secret begins.
+    fn begin(&self, secret: &ObjectKey) -> Instant {
+        let now = Instant::now();
+        let begin = self.begins.get(secret, now).map_or(now, |last| now.max(last + APART));
+        self.begins.insert(secret.clone(), begin, begin - now + APART, now);
+        begin
+    }
+
     /// The room of a namespace. It exists as long as a read of the namespace is under way.
     fn turn(&self, namespace: &Arc<str>) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +213,10 @@ fn unavailable(key: &ObjectKey, reason: &str) -> SecretError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::scripted_api::ScriptedApi;
 
     /// Reads a Secret with so many bytes, which takes so long.
     async fn read(gate: &LaunchGate, bytes: usize, takes: Duration) {
@@ -213,5 +236,28 @@ mod tests {
         assert!(!gate.is_busy(Duration::ZERO));
         read(&gate, 40, Duration::from_millis(200)).await;
         assert!(gate.is_busy(Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_is_wanted_all_the_time_is_read_now_and_then() {
+        let api = ScriptedApi::new(|_| (200, json!({"data": {"key": "eA=="}})));
+        let secrets = CoalescingSecretReader::new(&Connection::of(api.client()));
+        let [wanted, other] = ["wanted", "other"].map(|name| ObjectKey::new("team-a", name));
+        let began = Instant::now();
+        secrets.read(&wanted).await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO, "the first read begins at once");
+        for _ in 0..20 {
+            let all = futures::future::join_all((0..50).map(|_| secrets.read(&wanted))).await;
+            assert!(all.iter().all(|read| read.as_ref().is_ok_and(|data| data.entry("key") == Some(b"x"))));
+        }
+        assert!((20 * APART..21 * APART).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert_eq!(api.requests().len(), 21);
+        let began = Instant::now();
+        secrets.read(&other).await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO, "of another Secret");
+        tokio::time::advance(APART).await;
+        let began = Instant::now();
+        secrets.read(&wanted).await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO, "the last read was long ago");
     }
 }
