@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -19,7 +20,11 @@ use trigger_runtime::{Leadership, restart_on_panic};
 /// Each can start and stop any number of times, and resumes from the journal and the cluster where this or
 /// another replica stopped.
 pub(crate) struct LeaderTasks {
+    /// Opened on `threads`.
     pub(crate) connection: Connection,
+    /// The threads on which the tasks run. The election runs on those of the caller: a term must not end because the tasks are
+    /// busy.
+    pub(crate) threads: Handle,
     pub(crate) scope: Scope,
     pub(crate) pipeline_runs: PipelineRunFollowers,
     pub(crate) images: ImageFollowers,
@@ -73,6 +78,7 @@ impl LeaderTasks {
     }
 
     fn start_term(&self) -> LeaderTerm {
+        let _inside = self.threads.enter();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         carry_out_tasks(&self.connection, &self.scope, self.conditions.delay, &tasks, &stop);
         self.conditions.start(&tasks, &stop);
@@ -182,7 +188,7 @@ mod tests {
                 journal: Arc::clone(&journal),
                 delay: Duration::from_secs(10),
                 connection: connection.apart().unwrap(),
-                runtime: tokio::runtime::Handle::current(),
+                runtime: Handle::current(),
             },
             listener_status: Some(ListenerStatusWriter {
                 connection: connection.clone(),
@@ -192,6 +198,7 @@ mod tests {
                 recorder,
             }),
             connection,
+            threads: Handle::current(),
             scope,
             journal,
             retention: RetentionOptions::default().retention(),
@@ -208,7 +215,7 @@ mod tests {
         let (elect, elected) = watch::channel(Lead::default());
         let stop = CancellationToken::new();
         let running = tokio::spawn(leader_tasks.run(Leadership::by(elected), None, stop.clone()));
-        let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        let alive = || Handle::current().metrics().num_alive_tasks();
         let mut after_warm_up = 0;
         for term in 1..=25 {
             elect.send_replace(Lead { ours: true, leader: None });

@@ -4,7 +4,8 @@
 //!   `admin_client` is what they have in common.
 //! - `options`: a file per group of flags. `program`: the wiring, and the order of shutdown. `listeners` opens all
 //!   sockets before anything starts.
-//! - `low_priority_runtime`: the threads of the dispatcher and of the admin API, with a lower priority than the intake.
+//! - `low_priority_runtime`: the threads of the dispatcher, of the admin API and of the watches, with a lower priority than
+//!   the intake.
 //!   Providers give up on an answer after seconds; a run that starts a moment later harms nothing.
 //! - `leader_tasks`: starts and stops the work that one replica does for all.
 //! - `render_decisions`: decisions for people. `sanitize`: text of strangers, made safe to print. `wrap`: lines as wide

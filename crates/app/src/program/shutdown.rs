@@ -23,6 +23,7 @@ pub(super) struct Shutdown {
     dispatcher_tasks: CriticalTasks,
     pub(super) dispatcher_runtime: LowPriorityRuntime,
     pub(super) admin_runtime: LowPriorityRuntime,
+    pub(super) watch_runtime: LowPriorityRuntime,
     /// Stops everything else.
     pub(super) rest: CancellationToken,
     pub(super) background: CriticalTasks,
@@ -49,6 +50,7 @@ impl Shutdown {
             dispatcher_tasks: CriticalTasks::default(),
             dispatcher_runtime: LowPriorityRuntime::start("dispatcher")?,
             admin_runtime: LowPriorityRuntime::start("admin")?,
+            watch_runtime: LowPriorityRuntime::start("watches")?,
             rest: CancellationToken::new(),
             background: CriticalTasks::default(),
         })

@@ -39,7 +39,7 @@ pub(super) fn assemble(
     journal: Arc<dyn Journal>,
     launcher: impl FnOnce(EventRecorder) -> anyhow::Result<Arc<dyn Launcher>>,
 ) -> anyhow::Result<Program> {
-    let shutdown = Shutdown::new().context("cannot start the threads of dispatcher and admin API")?;
+    let shutdown = Shutdown::new().context("cannot start the threads of low priority")?;
     let mut registry = metrics::registry();
     connection.metrics.register(&mut registry);
 
@@ -53,6 +53,8 @@ pub(super) fn assemble(
     let secrets: Arc<dyn Secrets> = Arc::new(CoalescingSecretReader::new(connection));
     let recorder = EventRecorder::start(connection, &shutdown.background);
     let (leadership, elector) = options.leadership(connection)?;
+    // A connection to the API server is driven by the threads that opened it.
+    let watching = shutdown.watch_runtime.enter(|| connection.apart())?;
     #[expect(clippy::disallowed_methods, reason = "the one place that gives out the right to observe")]
     let observer = Observer::new();
     #[expect(
@@ -62,6 +64,7 @@ pub(super) fn assemble(
     let gate = ListenerGate::new();
     let shared = Shared {
         connection,
+        watching: &watching,
         options,
         shutdown: &shutdown,
         journal: &journal,
@@ -113,6 +116,8 @@ pub(super) fn assemble(
 /// The parts that most of the others need.
 struct Shared<'a> {
     connection: &'a Connection,
+    /// For what runs on the threads of the watches.
+    watching: &'a Connection,
     options: &'a ProgramOptions,
     shutdown: &'a Shutdown,
     journal: &'a Arc<dyn Journal>,
@@ -129,22 +134,24 @@ struct Shared<'a> {
 impl Shared<'_> {
     /// Feeds the inventory from the Builds of the cluster.
     fn watch_builds(&self) -> BuildWatch {
-        watch_builds(
-            self.connection,
-            &self.options.scope(),
-            self.inventory,
-            self.recorder,
-            self.leadership,
-            &self.shutdown.background,
-            &self.shutdown.rest,
-        )
+        self.shutdown.watch_runtime.enter(|| {
+            watch_builds(
+                self.watching,
+                &self.options.scope(),
+                self.inventory,
+                self.recorder,
+                self.leadership,
+                &self.shutdown.background,
+                &self.shutdown.rest,
+            )
+        })
     }
 
     /// Feeds the inventory of listeners from the objects of Tekton Triggers, unless listeners are off.
     fn watch_listeners(&self) -> Option<ListenerWatch> {
-        self.options.listeners.listeners.serves().then(|| {
+        let watch = || {
             watch_listeners(
-                self.connection,
+                self.watching,
                 &self.options.scope(),
                 self.listener_inventory,
                 self.recorder,
@@ -152,7 +159,8 @@ impl Shared<'_> {
                 &self.shutdown.background,
                 &self.shutdown.rest,
             )
-        })
+        };
+        self.options.listeners.listeners.serves().then(|| self.shutdown.watch_runtime.enter(watch))
     }
 
     /// The services that deliveries to listeners need.
@@ -198,12 +206,10 @@ impl Shared<'_> {
         };
         let (background, rest) = (&self.shutdown.background, &self.shutdown.rest);
         let images = Images::start(parts, builds.synced(), background, rest);
-        self.image_followers(builds, &images).follow_objects(
-            self.connection,
-            self.leadership,
-            background,
-            rest,
-        );
+        let followers = self.image_followers(builds, &images);
+        self.shutdown.watch_runtime.enter(|| {
+            followers.follow_objects(self.watching, self.leadership, background, rest);
+        });
         Ok(images)
     }
 
@@ -250,7 +256,8 @@ impl Shared<'_> {
         elector: Option<LeaseElector>,
     ) -> anyhow::Result<()> {
         let leader_tasks = LeaderTasks {
-            connection: self.connection.clone(),
+            connection: self.watching.clone(),
+            threads: self.shutdown.watch_runtime.handle().context("the watches have ended")?.clone(),
             scope: self.options.scope(),
             pipeline_runs: PipelineRunFollowers {
                 scope: self.options.scope(),
@@ -287,7 +294,7 @@ impl Shared<'_> {
     /// Writes the status of listeners, if no other controller does.
     fn listener_status_writer(&self) -> Option<ListenerStatusWriter> {
         self.options.listeners.listeners.owns().then(|| ListenerStatusWriter {
-            connection: self.connection.clone(),
+            connection: self.watching.clone(),
             scope: self.options.scope(),
             inventory: Arc::clone(self.listener_inventory),
             public_url: self.options.public_url.as_ref().map(ToString::to_string),
@@ -332,7 +339,6 @@ impl Shared<'_> {
         shutdown.background.spawn("rejections", rejections.run());
 
         let admin_address = ports.admin.local_addr()?;
-        // A connection to the API server is driven by the threads that opened it.
         let admin_connection = shutdown.admin_runtime.enter(|| self.connection.apart())?;
         let admin_routes = Admin::new(AdminParts {
             ready: readiness(builds.clone(), listeners.clone(), failure, Arc::clone(draining)),
