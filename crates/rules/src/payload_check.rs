@@ -310,7 +310,8 @@ mod tests {
     #[test]
     fn a_sign_is_found_at_any_place_of_a_long_text() {
         for place in 0..48 {
-            for sign in ["", "\"", "\\", "\\n", "\\u12aF", "\\u12x4", "\u{1}", "\u{1f}", " ", "é", "\\\"\\\\"] {
+            for sign in ["", "\"", "\\", "\\n", "\\u12aF", "\\u12x4", "\u{1}", "\u{1f}", " ", "é", "\\\"\\\\"]
+            {
                 let text = format!("[\"{}{sign}{}\"]", "x".repeat(place), "y".repeat(48 - place));
                 let expected = serde_json::from_str::<IgnoredAny>(&text).is_ok();
                 assert_eq!(check_json(text.as_bytes()).is_ok(), expected, "{text}");

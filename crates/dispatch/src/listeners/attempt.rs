@@ -1,5 +1,6 @@
 //! The decisions of an attempt at a delivery to a listener, and the objects that they create.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey, Ordinal, Replay, Verification, WebhookEvent};
 use trigger_expr::params::Resolved;
-use trigger_rules::interceptors::{Answer, Ask, Question};
+use trigger_rules::interceptors::{Answer, Ask, AskKey, Question};
 use trigger_rules::listeners::{
     Choice, Listener, ListenerDecided, ListenerInventory, ListenerSet, ListenerSettings, RunId,
     TriggerDecision, TriggerOutcome,
@@ -102,7 +103,8 @@ pub(crate) async fn plan(
     asked: Asked,
     until: Instant,
 ) -> ListenerPlan {
-    let mut deciding = Deciding { subject, tools, asked, gathered: Gathered::of(facts), waits: Vec::new() };
+    let mut deciding =
+        Deciding { subject, tools, asked, gathered: Gathered::of(facts), waits: HashMap::new() };
     let (look, turn) = match deciding.decide_in_turn(until).await {
         Ok(look) => look,
         Err(plan) => return *plan,
@@ -162,7 +164,7 @@ struct Deciding<'a> {
     tools: ListenerTools<'a>,
     asked: Asked,
     gathered: Gathered<'a>,
-    waits: Vec<Wait>,
+    waits: HashMap<RunId, Vec<Wait>>,
 }
 
 /// The decisions of a listener, with its settings of that time.
@@ -187,8 +189,7 @@ impl Look {
 
 /// A question without an answer, which is asked again at the next attempt.
 struct Wait {
-    run: RunId,
-    ask: Ask,
+    key: AskKey,
     reason: String,
     is_secret: bool,
 }
@@ -216,7 +217,8 @@ impl Deciding<'_> {
     async fn decide(&mut self, until: Instant) -> Result<Look, Box<ListenerPlan>> {
         for _ in 0..MOST_ROUNDS {
             let look = self.decide_once().await?;
-            let is_asked = |(run, ask): &&(RunId, Ask)| self.is_asked(ask) && !self.waits_for(run, ask);
+            let is_asked =
+                |(run, ask): &&(RunId, Ask)| self.is_asked(ask) && self.wait_of(run, ask).is_none();
             let asked: Vec<_> = look.decided.needs.iter().filter(is_asked).cloned().collect();
             if asked.is_empty() {
                 return Ok(look);
@@ -251,8 +253,9 @@ impl Deciding<'_> {
         self.asked == Asked::Servers || matches!(ask.question, Question::Secret(_))
     }
 
-    fn waits_for(&self, run: &RunId, ask: &Ask) -> bool {
-        self.waits.iter().any(|wait| wait.run == *run && wait.ask.key == ask.key)
+    /// A question of a run that is asked again at the next attempt.
+    fn wait_of(&self, run: &RunId, ask: &Ask) -> Option<&Wait> {
+        self.waits.get(run)?.iter().find(|wait| wait.key == ask.key)
     }
 
     async fn ask(&mut self, asked: &[(RunId, Ask)], until: Instant) {
@@ -288,7 +291,8 @@ impl Deciding<'_> {
     }
 
     fn wait(&mut self, run: &RunId, ask: &Ask, reason: String, is_secret: bool) {
-        self.waits.push(Wait { run: run.clone(), ask: ask.clone(), reason, is_secret });
+        let wait = Wait { key: ask.key.clone(), reason, is_secret };
+        self.waits.entry(run.clone()).or_default().push(wait);
     }
 
     /// Whether a server that gives no answer is asked again.
@@ -334,7 +338,7 @@ impl Deciding<'_> {
             }
         }
         for (run, ask) in &decided.needs {
-            let wait = self.waits.iter().find(|wait| wait.run == *run && wait.ask.key == ask.key);
+            let wait = self.wait_of(run, ask);
             let message = wait.map_or("its interceptors ask without end", |wait| &wait.reason);
             plan.waits_for_secret |= wait.is_some_and(|wait| wait.is_secret);
             plan.decisions.add_waiting(settings.resource(), run.as_str().to_owned(), message.to_owned());

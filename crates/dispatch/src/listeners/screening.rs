@@ -1,13 +1,15 @@
 //! The look at a request to a listener before it is kept: whether a trigger accepts its sender, and whether it starts
 //! anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use trigger_core::{Delivery, DeliveryId, Facts, ObjectKey};
-use trigger_rules::interceptors::{Answer, Ask, Authentication, Chain, Question, SecretAnswer, SecretCheck};
+use trigger_rules::interceptors::{
+    Answer, Ask, AskKey, Authentication, Chain, Question, SecretAnswer, SecretCheck,
+};
 use trigger_rules::listeners::{
     Choice, Listener, ListenerDecided, ListenerGroup, ListenerInventory, ListenerSettings, ListenerTrigger,
     RunId, TriggerPlace,
@@ -91,7 +93,7 @@ pub async fn screen(
         gathered: Gathered::of(&mut facts),
         tried: Vec::new(),
         presented: BTreeSet::new(),
-        left_open: Vec::new(),
+        left_open: HashMap::new(),
     };
     let look = match screening.look(Choice::Candidates, secrets, until).await {
         Ok(look) => look,
@@ -140,7 +142,7 @@ struct Screening<'a> {
     /// The canonical names of headers that present a key itself.
     presented: BTreeSet<String>,
     /// The questions that are left for the dispatcher: their Secret could not be read, and the credential is stored.
-    left_open: Vec<(RunId, Ask)>,
+    left_open: HashMap<RunId, Vec<AskKey>>,
 }
 
 impl Screening<'_> {
@@ -204,7 +206,7 @@ impl Screening<'_> {
     }
 
     fn is_left_open(&self, run: &RunId, ask: &Ask) -> bool {
-        self.left_open.iter().any(|(other, left)| other == run && left.key == ask.key)
+        self.left_open.get(run).is_some_and(|left| left.contains(&ask.key))
     }
 
     fn note(
@@ -227,7 +229,7 @@ impl Screening<'_> {
                 let reason = format!("{error}, and the presented token is not kept; send the event again");
                 self.gathered.add(run, ask, Answer::Unknown(reason));
             }
-            Err(_) => self.left_open.push((run.clone(), ask.clone())),
+            Err(_) => self.left_open.entry(run.clone()).or_default().push(ask.key.clone()),
         }
         self.presented.extend(presenting);
         self.tried.push((check.key.secret.clone(), answer));

@@ -126,6 +126,14 @@ impl SecretCheck {
         self.credentials.include_token(value.as_bytes())
     }
 
+    /// Whether the other one has the same answer, of a Secret of one name. Two that cover different copies of the same bytes count
+    /// as different: their bytes may be many.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let signs_same =
+            (self.signed.as_ptr(), self.signed.len()) == (other.signed.as_ptr(), other.signed.len());
+        signs_same && self.key == other.key && self.credentials == other.credentials
+    }
+
     /// Compares in constant time with the value of the entry.
     pub fn compare(&self, value: &[u8]) -> SecretAnswer {
         let verified = self.credentials.are_verified_by(value, &self.signed);
