@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -61,6 +61,10 @@ pub struct Dispatcher {
 /// How long the Secrets of a waiting delivery may take to read, of which the body is held meanwhile. The delivery is
 /// claimed again later.
 const SECRETS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Claims begin so far apart, at least. Each one asks the store, and during a burst every attempt that ends makes room for one
+/// delivery: those of a moment are claimed together.
+const BETWEEN_CLAIMS: Duration = Duration::from_millis(5);
 
 /// The services that the dispatcher calls.
 pub struct DispatcherParts {
@@ -183,6 +187,7 @@ impl Dispatcher {
         let room = Arc::new(Semaphore::new(this.settings.concurrency));
         let mut arrivals = this.journal.arrivals();
         while !shutdown.is_cancelled() {
+            let again = Instant::now() + BETWEEN_CLAIMS;
             arrivals.mark_unchanged();
             let claimed = this.claim(room.available_permits()).await;
             let found_some = !claimed.is_empty();
@@ -214,6 +219,7 @@ impl Dispatcher {
                         () = tokio::time::sleep(this.settings.idle) => {}
                     }
                 }
+                sleep_until(again).await;
             };
             tokio::select! { () = idle => {}, () = shutdown.cancelled() => {} }
         }
