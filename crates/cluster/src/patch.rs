@@ -15,12 +15,13 @@ pub(crate) fn patch_parameters() -> PatchParams {
     PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
 }
 
-/// Creates an object from its JSON. Impersonates the service account `run_as`, if there is one.
+/// Creates an object from its JSON. Impersonates the service account `run_as`, if there is one. The object that comes back is not
+/// read yet.
 pub(crate) async fn create(
     api: &Api<DynamicObject>,
     object: &Value,
     run_as: Option<&ObjectKey>,
-) -> Result<DynamicObject, kube::Error> {
+) -> Result<Unread<DynamicObject>, kube::Error> {
     let parameters = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
     let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
     let request = Request::new(api.resource_url()).create(&parameters, body);

@@ -317,12 +317,12 @@ impl Worker {
         get_opt(&builds, name).await.map_err(|error| ApiServerError::of(&error))
     }
 
-    /// One that is there already is as good as created: whose it is shows the next look. Returns a new one.
+    /// One that is there already is as good as created: whose it is shows the next look. Returns a new one, if it can be read.
     async fn post(&self, creation: &Creation) -> Result<Option<DynamicObject>, ApiServerError> {
         let ObjectKey { namespace, .. } = &creation.key;
         let runs: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &build_runs());
         match create(&runs, &creation.object, None).await {
-            Ok(run) => Ok(Some(run)),
+            Ok(run) => Ok(run.read().ok()),
             Err(error) if already_exists(&error) => Ok(None),
             Err(error) => Err(ApiServerError::of(&error)),
         }
