@@ -19,8 +19,8 @@ use trigger_runtime::KeyedSemaphore;
 use crate::metrics::Metrics;
 
 /// One creation at a time, in the units of [`State::limit`]. A fast read adds one unit, so that hundreds of them a
-/// second add a few creations.
-const UNIT: usize = 50;
+/// second add a few creations. Of one Secret there are 200 a second at most.
+const UNIT: usize = 25;
 /// The limit is never lower: a backlog must shrink, however slow the API server is.
 const FEWEST: usize = UNIT;
 /// From here on there is no limit. More creations at a time do not make an API server faster.
@@ -35,7 +35,7 @@ const WINDOW: Duration = Duration::from_secs(30);
 /// The shortest time between two cuts: reads that were under way at the same time are slow for one reason.
 const ROUND: Duration = Duration::from_millis(50);
 /// Without a read for so long there is no intake to protect.
-const NO_READS: Duration = Duration::from_secs(1);
+const NO_READS: Duration = Duration::from_millis(250);
 /// A creation counts no longer than this. One that takes longer waits for an admission webhook, which must not keep
 /// the launches of others waiting.
 const COUNTED_FOR: Duration = Duration::from_millis(100);
