@@ -1,4 +1,5 @@
 use std::io;
+use std::thread::available_parallelism;
 
 #[cfg(target_os = "linux")]
 use rustix::{
@@ -27,11 +28,17 @@ pub(crate) struct LowPriorityRuntime(Option<Runtime>);
 impl LowPriorityRuntime {
     /// Starts one thread per processor, called `name`.
     pub(crate) fn start(name: &'static str) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .thread_name(name)
-            .on_thread_start(lower_priority)
-            .enable_all()
-            .build()?;
+        Self::of(Builder::new_multi_thread().thread_name(name))
+    }
+
+    /// Starts at most so many threads, called `name`, where each may need much memory at a time.
+    pub(crate) fn start_with(name: &'static str, most: usize) -> io::Result<Self> {
+        let threads = available_parallelism().map_or(1, usize::from).min(most);
+        Self::of(Builder::new_multi_thread().thread_name(name).worker_threads(threads))
+    }
+
+    fn of(threads: &mut Builder) -> io::Result<Self> {
+        let runtime = threads.on_thread_start(lower_priority).enable_all().build()?;
         Ok(Self(Some(runtime)))
     }
 
@@ -73,7 +80,7 @@ mod tests {
 
     #[test]
     fn its_threads_have_a_lower_priority() {
-        let runtime = LowPriorityRuntime::start("test").unwrap();
+        let runtime = LowPriorityRuntime::start_with("test", 1).unwrap();
         let priority = || getpriority_process(Some(gettid())).unwrap();
         let own = priority();
         let (sender, receiver) = std::sync::mpsc::channel();

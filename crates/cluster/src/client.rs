@@ -17,6 +17,7 @@ use crate::launch_gate::LaunchGate;
 use crate::metrics::Metrics;
 use crate::metrics_layer::CountingLayer;
 use crate::sentence;
+use crate::watch::ListTurns;
 
 /// A connection to an API server.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct Connection {
     pub(crate) discovery: Discovery,
     /// Launches pass it, over whichever of the connections.
     pub(crate) gate: LaunchGate,
+    /// The lists of watches take turns, over whichever of the connections.
+    pub(crate) lists: ListTurns,
     config: Config,
     /// Counts the requests over this connection and those derived from it.
     pub metrics: Metrics,
@@ -76,7 +79,7 @@ pub async fn connect(kubeconfig: Option<&str>) -> Result<Connection, ClientError
     };
     let metrics = Metrics::default();
     let gate = LaunchGate::new(metrics.clone());
-    Connection::new(config, metrics, gate, ClusterClock::default())
+    Connection::new(config, metrics, gate, ListTurns::default(), ClusterClock::default())
 }
 
 impl Connection {
@@ -84,12 +87,13 @@ impl Connection {
         config: Config,
         metrics: Metrics,
         gate: LaunchGate,
+        lists: ListTurns,
         clock: ClusterClock,
     ) -> Result<Self, ClientError> {
         let url = config.cluster_url.to_string();
         let client = client(&config, &metrics, &clock)?;
         let discovery = Discovery::new(client.clone());
-        Ok(Self { client, discovery, gate, config, metrics, clock, url })
+        Ok(Self { client, discovery, gate, lists, config, metrics, clock, url })
     }
 
     /// A connection to an API server of a test.
@@ -100,6 +104,7 @@ impl Connection {
             discovery: Discovery::new(client.clone()),
             client,
             gate: LaunchGate::new(metrics.clone()),
+            lists: ListTurns::default(),
             config: Config::new(http::Uri::from_static("http://localhost")),
             metrics,
             clock: ClusterClock::default(),
@@ -107,10 +112,11 @@ impl Connection {
         }
     }
 
-    /// A connection to the same API server that shares its metrics, its clock and the gate of launches with this one. Its
-    /// background tasks run in the runtime in which this is called.
+    /// A connection to the same API server that shares its metrics, its clock, the gate of launches and the turns of lists
+    /// with this one. Its background tasks run in the runtime in which this is called.
     pub fn apart(&self) -> Result<Self, ClientError> {
-        Self::new(self.config.clone(), self.metrics.clone(), self.gate.clone(), self.clock.clone())
+        let Self { config, metrics, gate, lists, clock, .. } = self.clone();
+        Self::new(config, metrics, gate, lists, clock)
     }
 }
 

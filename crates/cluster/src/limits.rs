@@ -7,7 +7,7 @@ use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
 use crate::listener_status::{MOST_OVERWRITTEN, PER_SECOND};
 use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
 use crate::tasks::{LARGEST_TASK_IN_MEMORY, MAX_WATCHED_RUNS};
-use crate::watch::{LARGEST_OBJECT_IN_MEMORY, LIST_PAGE};
+use crate::watch::{LARGEST_OBJECT_IN_MEMORY, LIST_PAGE, LISTS_AT_ONCE};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[
@@ -22,6 +22,7 @@ pub const LIMITS: &[Limit] = &[
         "an unknown repository gets 503 instead of 404",
     ),
     Limit::count("objects in a page of a list", LIST_PAGE as usize, "the next page is requested"),
+    Limit::count("lists of watches that are received at a time", LISTS_AT_ONCE, "it waits for its turn"),
     Limit::bytes(
         "memory of one object of the API server once it is read",
         LARGEST_OBJECT_IN_MEMORY,

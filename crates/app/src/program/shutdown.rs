@@ -36,6 +36,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 const LAST_WORK: Duration = Duration::from_secs(13);
 /// The limit for writing the last Events about Builds.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
+/// Objects of watches that are read at a time. One may take 32 MiB of memory.
+const READ_AT_ONCE: usize = 2;
 /// The limit for closing the journal. A disk that hangs must not keep the process alive.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
@@ -50,7 +52,7 @@ impl Shutdown {
             dispatcher_tasks: CriticalTasks::default(),
             dispatcher_runtime: LowPriorityRuntime::start("dispatcher")?,
             admin_runtime: LowPriorityRuntime::start("admin")?,
-            watch_runtime: LowPriorityRuntime::start("watches")?,
+            watch_runtime: LowPriorityRuntime::start_with("watches", READ_AT_ONCE)?,
             rest: CancellationToken::new(),
             background: CriticalTasks::default(),
         })

@@ -4,9 +4,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
+use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::runtime::watcher;
-use kube::{Client, ResourceExt};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -109,10 +109,9 @@ impl Loop {
 
     /// The events of all parts of the scope.
     fn events(&self) -> Events {
-        let client: &Client = &self.writer.connection.client;
         let parts = self.writer.scope.parts().into_iter().enumerate();
         let watches = parts.map(|(part, namespace)| {
-            let events = events::<BuildRun>(client.clone(), namespace.as_deref());
+            let events = events::<BuildRun>(&self.writer.connection, namespace.as_deref());
             events.map(move |event| (part, event)).boxed()
         });
         futures::stream::select_all(watches)

@@ -158,7 +158,7 @@ struct Feed {
 
 impl Feed {
     async fn run(mut self, connection: Connection) {
-        let events = events::<Build>(connection.client, self.namespace.as_deref());
+        let events = events::<Build>(&connection, self.namespace.as_deref());
         pin_mut!(events);
         let (mut leadership, mut leads) = (self.leadership.clone(), false);
         loop {

@@ -6,7 +6,6 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
 use jiff::Timestamp;
-use kube::Client;
 use kube::runtime::watcher;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::info;
@@ -15,6 +14,7 @@ use trigger_core::{ImageRef, ImageSource};
 use trigger_images::{Images, Observation, Pushed};
 use trigger_journal::Notebook;
 
+use crate::client::Connection;
 use crate::metrics::Watch;
 use crate::watch::{Unread, WatchHealth, events};
 use crate::watermarks::Marks;
@@ -68,12 +68,12 @@ impl Pushes {
         }
     }
 
-    pub(super) async fn run(mut self, client: Client) {
+    pub(super) async fn run(mut self, connection: Connection) {
         let mut raise = interval(RAISE);
         raise.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.horizon = self.marks.horizon().await;
         self.wait_for_watchers(&mut raise).await;
-        let events = events::<BuildRun>(client, self.namespace.as_deref());
+        let events = events::<BuildRun>(&connection, self.namespace.as_deref());
         pin_mut!(events);
         loop {
             tokio::select! {

@@ -42,12 +42,13 @@ impl ImageFollowers {
         shutdown: &CancellationToken,
     ) {
         for namespace in self.scope.parts() {
-            let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
+            let connection = connection.clone();
             let (images, leadership) = (self.images.clone(), leadership.clone());
             let part = namespace.clone();
             let objects = move || {
-                let watch = metrics.watch(Watched::Images);
-                Objects::new(namespace.clone(), images.clone(), leadership.clone(), watch).run(client.clone())
+                let watch = connection.metrics.watch(Watched::Images);
+                Objects::new(namespace.clone(), images.clone(), leadership.clone(), watch)
+                    .run(connection.clone())
             };
             tasks.spawn("Image objects", self.follow("Image objects", part, objects, shutdown));
         }
@@ -56,13 +57,13 @@ impl ImageFollowers {
     /// Follows the pushes of BuildRuns until `shutdown`. A leader task. It may be started again.
     pub fn follow_pushes(&self, connection: &Connection, tasks: &TaskTracker, shutdown: &CancellationToken) {
         for namespace in self.scope.parts() {
-            let (client, metrics) = (connection.client.clone(), connection.metrics.clone());
+            let connection = connection.clone();
             let (images, journal) = (self.images.clone(), Arc::clone(&self.journal));
             let part = namespace.clone();
             let pushes = move || {
-                let watch = metrics.watch(Watched::BuildRuns);
+                let watch = connection.metrics.watch(Watched::BuildRuns);
                 Pushes::new(namespace.clone(), images.clone(), Arc::clone(&journal), watch)
-                    .run(client.clone())
+                    .run(connection.clone())
             };
             tasks.spawn(self.follow("what BuildRuns push", part, pushes, shutdown));
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, pin_mut};
+use kube::ResourceExt;
 use kube::runtime::watcher;
-use kube::{Client, ResourceExt};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 use trigger_api::shipwright::image::Image;
@@ -14,6 +14,7 @@ use trigger_core::{Digest, ImageRef, ImageSource, ObjectKey};
 use trigger_images::{Images, Observation, Pushed};
 use trigger_runtime::Leadership;
 
+use crate::client::Connection;
 use crate::metrics::Watch;
 use crate::watch::{Unread, WatchHealth, events};
 
@@ -76,8 +77,8 @@ impl Objects {
         }
     }
 
-    pub(super) async fn run(mut self, client: Client) {
-        let events = events::<Image>(client, self.namespace.as_deref());
+    pub(super) async fn run(mut self, connection: Connection) {
+        let events = events::<Image>(&connection, self.namespace.as_deref());
         pin_mut!(events);
         let (mut report, mut check) = (interval(REPORT), interval(CHECK));
         report.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -88,7 +88,7 @@ impl Follower {
             connection.clock.clone(),
         );
         self.horizon = marks.horizon().await;
-        let events = events::<PipelineRun>(connection.client, self.namespace.as_deref());
+        let events = events::<PipelineRun>(&connection, self.namespace.as_deref());
         pin_mut!(events);
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);

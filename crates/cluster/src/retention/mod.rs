@@ -30,7 +30,7 @@ pub fn keep_limits(
         let (connection, shutdown) = (connection.clone(), shutdown.clone());
         let keep = move || {
             let watch = connection.metrics.watch(Watched::BuildRuns);
-            PinnedRuns::new(namespace.clone(), connection.client.clone(), watch).run()
+            PinnedRuns::new(namespace.clone(), connection.clone(), watch).run()
         };
         tasks.spawn(async move {
             let keeping = restart_on_panic("limits of retention", keep);

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures::{StreamExt, pin_mut};
 use kube::api::ListParams;
 use kube::runtime::watcher;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::{info, warn};
 use trigger_api::annotations::{LABEL_BUILD_NAME, LABEL_LIMITED};
@@ -13,6 +13,7 @@ use trigger_core::ObjectKey;
 
 use super::limits::{EndedRun, Limits};
 use crate::api_server_error::is_status;
+use crate::client::Connection;
 use crate::metrics::Watch;
 use crate::patch::merge;
 use crate::sentence::words;
@@ -30,7 +31,7 @@ pub(crate) const EXPIRE_AT_MOST: usize = 50;
 /// The pinned runs of one namespace, or of all, whose Builds have limits.
 pub(super) struct PinnedRuns {
     namespace: Option<String>,
-    client: Client,
+    connection: Connection,
     /// The runs that have been counted, by UID.
     counted: HashSet<String>,
     /// The runs in the list that is being received.
@@ -42,7 +43,7 @@ pub(super) struct PinnedRuns {
 }
 
 impl PinnedRuns {
-    pub(super) fn new(namespace: Option<String>, client: Client, watch: Watch) -> Self {
+    pub(super) fn new(namespace: Option<String>, connection: Connection, watch: Watch) -> Self {
         let watch_health = WatchHealth::new(
             "BuildRuns",
             namespace.clone(),
@@ -51,7 +52,7 @@ impl PinnedRuns {
         );
         Self {
             namespace,
-            client,
+            connection,
             counted: HashSet::new(),
             listed: HashSet::new(),
             due: BTreeSet::new(),
@@ -61,8 +62,7 @@ impl PinnedRuns {
     }
 
     pub(super) async fn run(mut self) {
-        let events =
-            labelled_events::<BuildRun>(self.client.clone(), self.namespace.as_deref(), LABEL_LIMITED);
+        let events = labelled_events::<BuildRun>(&self.connection, self.namespace.as_deref(), LABEL_LIMITED);
         pin_mut!(events);
         let mut count = interval(COUNT);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -137,7 +137,7 @@ impl PinnedRuns {
 
     /// Lets the runs of a Build expire that are beyond its limits. False if there are more than expire at a time.
     async fn count_for(&self, build: &ObjectKey) -> Result<bool, kube::Error> {
-        let builds: Api<Unread<Build>> = Api::namespaced(self.client.clone(), &build.namespace);
+        let builds: Api<Unread<Build>> = Api::namespaced(self.connection.client.clone(), &build.namespace);
         let Some(found) = builds.get_opt(&build.name).await? else { return Ok(true) };
         let found = match found.read() {
             Ok(found) => found,
@@ -147,7 +147,7 @@ impl PinnedRuns {
             }
         };
         let Some(limits) = Limits::of(&found) else { return Ok(true) };
-        let runs: Api<Unread<BuildRun>> = Api::namespaced(self.client.clone(), &build.namespace);
+        let runs: Api<Unread<BuildRun>> = Api::namespaced(self.connection.client.clone(), &build.namespace);
         let surplus = limits.surplus(ended_runs(&runs, &build.name).await?);
         for (run, patch) in surplus.iter().take(EXPIRE_AT_MOST) {
             match merge(&runs, &run.name, patch).await {

@@ -48,8 +48,9 @@ fn carry_out<K: TaskObject>(
     tasks: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    let (client, parts, ending) = (connection.client.clone(), scope.parts(), shutdown.clone());
-    let watch = move || watching::watch::<K>(client.clone(), parts.clone(), condition_delay, ending.clone());
+    let (connection, parts, ending) = (connection.clone(), scope.parts(), shutdown.clone());
+    let watch =
+        move || watching::watch::<K>(connection.clone(), parts.clone(), condition_delay, ending.clone());
     tasks.spawn(put_down(restart_on_panic(name, watch), shutdown.clone()));
 }
 

@@ -5,8 +5,8 @@ use futures::StreamExt;
 use futures::future::join_all;
 use kube::api::DynamicObject;
 use kube::runtime::controller::{Action, Error};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Config, Controller, watcher};
+use kube::runtime::reflector::{ObjectRef, store};
+use kube::runtime::{Config, Controller, WatchStreamExt as _, reflector, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use super::known::KnownTask;
 use super::reconcile_error::ReconcileError;
 use super::watched::WatchedRuns;
 use super::worker::Worker;
+use crate::client::Connection;
 use crate::runs::build_runs;
 use crate::sentence::{Remedies, of_watch, sentence};
 use crate::watch::{Failure, config, dynamic_objects, is_served};
@@ -93,25 +94,25 @@ struct Context {
 
 /// Carries out the tasks of one kind, in each of these namespaces (`None` is all), until `shutdown`.
 pub(super) async fn watch<K: TaskObject>(
-    client: Client,
+    connection: Connection,
     namespaces: Vec<Option<String>>,
     condition_delay: Duration,
     shutdown: CancellationToken,
 ) {
     tokio::select! {
-        () = served::<K>(&client) => {}
+        () = served::<K>(&connection.client) => {}
         () = shutdown.cancelled() => return,
     }
     info!(kind = K::KIND.name(), "carrying out custom tasks");
     let parts = namespaces.into_iter().map(|part| {
-        let worker = Worker::new(client.clone(), condition_delay);
-        watch_part::<K>(client.clone(), part, worker, shutdown.clone())
+        let worker = Worker::new(connection.client.clone(), condition_delay);
+        watch_part::<K>(connection.clone(), part, worker, shutdown.clone())
     });
     join_all(parts).await;
 }
 
 async fn watch_part<K: TaskObject>(
-    client: Client,
+    Connection { client, lists, .. }: Connection,
     namespace: Option<String>,
     worker: Worker,
     shutdown: CancellationToken,
@@ -123,11 +124,14 @@ async fn watch_part<K: TaskObject>(
     let runs = dynamic_objects(&client, &build_runs(), namespace.as_deref());
     let ours = config().labels(annotations::LABEL_CUSTOM_RUN_UID);
     let watched: Arc<WatchedRuns> = worker.watched();
-    let runs = watcher(runs, ours).filter_map(move |event| std::future::ready(watched.take(event)));
+    let runs = lists.clone().take(watcher(runs, ours));
+    let runs = runs.filter_map(move |event| std::future::ready(watched.take(event)));
+    let (reader, writer) = store();
+    let objects = reflector(writer, lists.take(watcher(objects, config()))).applied_objects();
     let context = Arc::new(Context { worker, failures: ExpiringMap::new(COUNTED) });
     // By reason: the watches on tasks and on BuildRuns may fail in turns.
     let logged = ExpiringMap::new(MAX_REASONS);
-    Controller::new(objects, config())
+    Controller::for_stream(objects, reader)
         .watches_stream_with(runs, |run| task_of::<K>(&run), build_runs())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .trigger_backoff(WatchBackoff::default())

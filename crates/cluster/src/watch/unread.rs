@@ -137,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::api_server_error::ApiServerError;
+    use crate::client::Connection;
     use crate::scripted_api::ScriptedApi;
     use crate::watch::events;
 
@@ -174,7 +175,7 @@ mod tests {
             ];
             (200, json!({"metadata": {"resourceVersion": "9"}, "items": items}))
         });
-        let mut events = std::pin::pin!(events::<Build>(api.client(), None));
+        let mut events = std::pin::pin!(events::<Build>(&Connection::of(api.client()), None));
         let mut seen = Vec::new();
         while let Some(event) = events.next().await {
             match event.unwrap() {

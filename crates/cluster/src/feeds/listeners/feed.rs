@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, pin_mut};
+use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::watcher;
-use kube::{Client, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use trigger_api::triggers::Kind;
@@ -18,6 +18,7 @@ use super::coverage::CoveredListeners;
 use super::errors::ListenerErrors;
 use super::plural;
 use super::served_kinds::{Found, ServedKinds};
+use crate::client::Connection;
 use crate::feeds::coverage::FeedCoverage;
 use crate::feeds::tekton_triggers::manifest;
 use crate::metrics::{Metrics, Watched};
@@ -57,11 +58,11 @@ impl Feed {
         Self { kind, namespace, part, inventory, coverage, errors, listed: HashSet::new(), watch_health }
     }
 
-    pub(super) async fn run(mut self, client: Client, kinds: &ServedKinds) {
+    pub(super) async fn run(mut self, connection: Connection, kinds: &ServedKinds) {
         let (mut found, mut failures) = (kinds.found(), 0_u32);
         loop {
             let resource = self.served(&mut found).await;
-            let events = dynamic_events(&client, &resource, self.namespace.as_deref());
+            let events = dynamic_events(&connection, &resource, self.namespace.as_deref());
             let has_worked = self.follow(&resource, events).await;
             failures = if has_worked { 1 } else { failures.saturating_add(1) };
             kinds.ask_again();

@@ -85,8 +85,8 @@ pub fn watch_listeners(
         let (inventory, coverage, errors) =
             (Arc::clone(inventory), Arc::clone(&coverage), Arc::clone(&errors));
         let feed = Feed::new(kind, namespace, part, inventory, coverage, errors, &connection.metrics);
-        let (client, kinds) = (connection.client.clone(), Arc::clone(&kinds));
-        run("watch on objects of listeners", Box::pin(async move { feed.run(client, &kinds).await }));
+        let (connection, kinds) = (connection.clone(), Arc::clone(&kinds));
+        run("watch on objects of listeners", Box::pin(async move { feed.run(connection, &kinds).await }));
     }
     let client = connection.client.clone();
     run("kinds of Tekton Triggers", Box::pin(async move { kinds.run(&client).await }));
