@@ -6,7 +6,7 @@ use crate::discovery::{ASK_AGAIN, SIDE_BY_SIDE, UNSERVED_PER_SECOND};
 use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
 use crate::listener_status::{MOST_OVERWRITTEN, PER_SECOND};
 use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
-use crate::tasks::{LARGEST_TASK_IN_MEMORY, MAX_WATCHED_RUNS};
+use crate::tasks::{LARGEST_TASK_IN_MEMORY, MAX_WATCHED_RUNS, MOST_KEPT};
 use crate::watch::{LARGEST_OBJECT_IN_MEMORY, LIST_PAGE, LISTS_AT_ONCE};
 
 /// The bounds of this crate.
@@ -32,6 +32,11 @@ pub const LIMITS: &[Limit] = &[
         "the same of a CustomRun or Run",
         LARGEST_TASK_IN_MEMORY,
         "the task is not carried out, which the log says",
+    ),
+    Limit::bytes(
+        "memory of the custom tasks that are kept",
+        MOST_KEPT,
+        "further ones are read whenever they are worked on",
     ),
     Limit::count(
         "runs that wait for their condition, remembered",

@@ -20,7 +20,7 @@ use trigger_api::tekton::{CustomRun, Run};
 use trigger_runtime::restart_on_panic;
 
 use self::kind::TaskObject;
-pub(crate) use self::known::LARGEST_TASK_IN_MEMORY;
+pub(crate) use self::known::{LARGEST_TASK_IN_MEMORY, MOST_KEPT};
 pub(crate) use self::watched::MAX_WATCHED_RUNS;
 use crate::client::Connection;
 use crate::feeds::Scope;

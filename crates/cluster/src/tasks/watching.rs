@@ -15,7 +15,7 @@ use trigger_api::annotations;
 use trigger_runtime::{Backoff, ExpiringMap};
 
 use super::kind::TaskObject;
-use super::known::KnownTask;
+use super::known::{KnownTask, without_others};
 use super::reconcile_error::ReconcileError;
 use super::watched::WatchedRuns;
 use super::worker::Worker;
@@ -127,7 +127,9 @@ async fn watch_part<K: TaskObject>(
     let runs = lists.clone().take(watcher(runs, ours));
     let runs = runs.filter_map(move |event| std::future::ready(watched.take(event)));
     let (reader, writer) = store();
-    let objects = reflector(writer, lists.take(watcher(objects, config()))).applied_objects();
+    let objects = lists.take(watcher(objects, config()));
+    let objects = objects.filter_map(|event| std::future::ready(event.map(without_others).transpose()));
+    let objects = reflector(writer, objects).applied_objects();
     let context = Arc::new(Context { worker, failures: ExpiringMap::new(COUNTED) });
     // By reason: the watches on tasks and on BuildRuns may fail in turns.
     let logged = ExpiringMap::new(MAX_REASONS);

@@ -128,8 +128,8 @@ impl Worker {
     ) -> Result<Action, ReconcileError> {
         let task = match &object.content {
             Content::Nothing => None,
-            Content::Kept(task) => Some(Task::clone(task)),
-            Content::Large => self.read::<K>(&object).await?,
+            Content::Kept(kept) => Some(kept.task.clone()),
+            Content::Unkept => self.read::<K>(&object).await?,
         };
         let Some(mut task) = task.filter(|task| !task.is_settled(Timestamp::now())) else {
             return Ok(Action::await_change());
