@@ -114,6 +114,7 @@ impl LeaderTerm {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::json;
     use tokio::sync::watch;
     use tokio::time::{Instant, sleep};
     use trigger_cluster::{CoalescingSecretReader, EventRecorder, connect, watch_builds};
@@ -210,6 +211,14 @@ mod tests {
     async fn ended_terms_leave_no_task_behind() {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let dev = DevCluster::builder().crds(trigger_api::crds::all().unwrap()).start().await.unwrap();
+        // PipelineRuns are watched for a rule.
+        let rule = json!({"name": "after", "type": "Pipeline", "objectRef": {"name": "ci", "status": ["Succeeded"]}});
+        let build = json!({
+            "apiVersion": "shipwright.io/v1beta1", "kind": "Build",
+            "metadata": {"namespace": "team-a", "name": "web"},
+            "spec": {"strategy": {"name": "s"}, "output": {"image": "i"}, "trigger": {"when": [rule]}},
+        });
+        dev.store().apply(build).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let leader_tasks = leader_tasks(&dev, &folder, &CriticalTasks::default()).await;
         let (elect, elected) = watch::channel(Lead::default());

@@ -1,8 +1,10 @@
 //! A watch that cannot work costs little, and works soon after it can.
 
+use serde_json::json;
 use trigger_api::crds;
 use trigger_devcluster::Fault;
 
+use crate::pipelines::on as on_pipeline;
 use crate::world::World;
 
 const REVIEWS: &str = "selfsubjectaccessreviews.authorization.k8s.io";
@@ -20,6 +22,7 @@ async fn kinds_that_are_absent_or_forbidden_are_listed_seldom_and_soon_when_they
     dev.faults().set(vec![forbid("list", IMAGES), forbid("create", REVIEWS)]);
     let world = World::on(dev, |_| {}).await;
     let Some(dev) = world.dev_only("its requests are counted") else { return };
+    world.build("team-a", "after", json!([on_pipeline("ci", &["Succeeded"])])).await;
     world.program.ready().await;
 
     // The program asks whether it may list after so long a pause that another list would be expensive.

@@ -27,12 +27,14 @@ use crate::watermarks::{AGAIN, Marks};
 const RAISE: Duration = Duration::from_secs(30);
 /// How long a change that no rule asks for waits for the rule.
 const LATE_RULES: Duration = Duration::from_secs(10);
+/// How often the rules are looked at for one about PipelineRuns.
+const CHECK: Duration = Duration::from_secs(1);
 /// The number of waiting changes; beyond, the oldest are dropped.
 const LATE_AT_MOST: usize = 1000;
 /// The number of changes that are stored concurrently: the journal takes many in one commit.
 const SIDE_BY_SIDE: usize = 64;
 
-/// Follows the PipelineRuns of one namespace, or of all.
+/// Follows the PipelineRuns of one namespace, or of all, once there is a rule about PipelineRuns.
 pub(super) struct Follower {
     namespace: Option<String>,
     inventory: Arc<Inventory>,
@@ -88,6 +90,7 @@ impl Follower {
             connection.clock.clone(),
         );
         self.horizon = marks.horizon().await;
+        self.wait_for_rules(&marks).await;
         let events = events::<PipelineRun>(&connection, self.namespace.as_deref());
         pin_mut!(events);
         let mut second = interval(Duration::from_secs(1));
@@ -112,6 +115,21 @@ impl Follower {
                     }
                 }
             }
+        }
+    }
+
+    /// Returns when there is a rule about PipelineRuns. Until then they are not watched: a cluster may have many, and they are
+    /// large.
+    async fn wait_for_rules(&mut self, marks: &Marks) {
+        let (mut check, mut raised) = (interval(CHECK), Instant::now());
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.inventory.current().is_some_and(|rules| rules.follows_pipeline_runs()) {
+            self.horizon = marks.this_second() - LATE_RULES;
+            if raised.elapsed() >= RAISE {
+                raised = Instant::now();
+                marks.all_is_seen().await;
+            }
+            check.tick().await;
         }
     }
 

@@ -84,6 +84,11 @@ pub(crate) trait TriggerKind: Send + Sync {
         true
     }
 
+    /// Whether its rules are about PipelineRuns, which are watched for them.
+    fn is_about_pipeline_runs(&self) -> bool {
+        false
+    }
+
     /// Under which keys the rules are found that a webhook about a repository could fire.
     fn lookup_repository(&self, _names: &[RepoId]) -> Vec<IndexKey> {
         Vec::new()

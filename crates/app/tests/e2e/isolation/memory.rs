@@ -355,9 +355,9 @@ async fn large_objects_of_every_kind_at_a_start_fit_into_the_memory_of_a_pod() {
     let cluster = cluster().await;
     let text = "x".repeat(LARGEST_OBJECT);
     let (env, params) = (json!([{"name": "V", "value": text}]), json!([{"name": "v", "value": text}]));
-    let build = json!({"env": env, "strategy": {"name": "s"}, "output": {"image": "i"}});
+    let large = json!({"env": env, "strategy": {"name": "s"}, "output": {"image": "i"}});
     for (version, kind, spec) in [
-        ("shipwright.io/v1beta1", "Build", build),
+        ("shipwright.io/v1beta1", "Build", large),
         ("shipwright.io/v1beta1", "BuildRun", json!({"env": env, "build": {"name": "b"}})),
         ("tekton.dev/v1", "PipelineRun", json!({"params": params, "pipelineRef": {"name": "p"}})),
         ("tekton.dev/v1beta1", "CustomRun", json!({"params": params, "customRef": {"kind": "K"}})),
@@ -377,6 +377,9 @@ async fn large_objects_of_every_kind_at_a_start_fit_into_the_memory_of_a_pod() {
             cluster.apply(object).await;
         }
     }
+    let object_ref = json!({"name": "p", "status": ["Succeeded"]});
+    let rule = json!({"name": "after", "type": "Pipeline", "objectRef": object_ref});
+    cluster.apply(build("after", &json!({"trigger": {"when": [rule]}}), &json!({}))).await;
     let program = Served::start(&cgroup, &cluster).await;
     let triggers = ["eventlisteners", "triggers", "triggerbindings", "triggertemplates", "interceptors"];
     program.watches(&triggers).await;

@@ -108,6 +108,10 @@ impl TriggerKind for Pipeline {
         keys
     }
 
+    fn is_about_pipeline_runs(&self) -> bool {
+        true
+    }
+
     fn for_builds(&self) -> Option<&dyn BuildTrigger> {
         Some(self)
     }
