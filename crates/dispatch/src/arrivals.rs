@@ -61,8 +61,8 @@ pub struct Stored {
 /// `Ok`, everything survives a crash of the machine.
 ///
 /// A delivery that had failed is retried for the tenants whose keys verify this arrival. A further key is stored if the
-/// known delivery was not decided yet, or if its decisions show a rule that was skipped because this very Secret had
-/// not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again, unless
+/// known delivery was not decided yet, or as another event, or if its decisions show a rule that was skipped because this
+/// very Secret had not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again, unless
 /// `decide_again` lets deliveries that have started nothing do so.
 pub async fn store_arrival(
     journal: &dyn Journal,
@@ -95,7 +95,9 @@ pub async fn store_arrival(
     };
     stored.outcome = found_in(known.state);
     for copy in waiting {
-        let is_new = |secret: &ObjectKey| !known.verification.is_by_secret(secret) && is_due(&known, secret);
+        let event = &delivery.value().event;
+        let is_new =
+            |secret: &ObjectKey| !known.verification.is_by_secret(secret) && is_due(&known, event, secret);
         let Some(copy) = copy.waiting_for(is_new) else { continue };
         if let Some(outcome) = append_waiting(journal, copy).await? {
             stored.waiting += usize::from(outcome == AppendOutcome::New);
@@ -212,7 +214,7 @@ async fn store_known(
         let (theirs, others): (Vec<_>, Vec<_>) = secrets.into_iter().partition(is_known);
         own.extend(theirs);
         let further = Further { journal, delivery, namespace: &namespace, decide_again };
-        let (stored, left) = further.store(others, |secret| is_due(known, secret)).await?;
+        let (stored, left) = further.store(others, |secret| is_due(known, &delivery.value().event, secret)).await?;
         outcomes.extend(stored);
         // Another Secret of a tenant whose delivery is reopened: it may have been renamed since.
         if known.verification.keys.iter().any(|key| key.secret.namespace == namespace) {
@@ -356,8 +358,13 @@ fn by_namespace(delivery: &Verified<Delivery>) -> BTreeMap<Arc<str>, Vec<ObjectK
 
 /// Whether rules with this Secret have not had their turn in a known delivery: it was never decided, or a rule was
 /// skipped because this Secret had not verified it. Where rules of the namespace are not listed, it counts whether any of
-/// its rules was verified. It counts, too, if the rules of the namespace were not known when it was decided.
-fn is_due(known: &Record, secret: &ObjectKey) -> bool {
+/// its rules was verified. It counts, too, if the rules of the namespace were not known when it was decided, or if it was
+/// decided as another event: the name of an event is mostly in a header, which no signature covers, so the sender of the
+/// known delivery has chosen it, who has the key of another tenant alone.
+fn is_due(known: &Record, event: &str, secret: &ObjectKey) -> bool {
+    if known.delivery.event != event {
+        return true;
+    }
     let is_theirs = |decision: &DecisionRecord| *decision.owner.namespace() == secret.namespace;
     if known.verification.unseen.contains(&secret.namespace) && !known.decisions.iter().any(is_theirs) {
         return true;

@@ -33,12 +33,17 @@ fn secret(name: &str) -> ObjectKey {
 
 /// The delivery with the keys of these Secrets.
 fn by(secrets: &[&str]) -> Verified<Delivery> {
+    named("push", secrets)
+}
+
+/// The same with this event in its header.
+fn named(event: &str, secrets: &[&str]) -> Verified<Delivery> {
     let delivery = Delivery {
         id: received(),
         source: "forge".into(),
         path: "/hooks/forge".into(),
         provider_id: None,
-        event: "push".to_owned(),
+        event: event.to_owned(),
         repository: None,
         received_at: jiff::Timestamp::UNIX_EPOCH,
         headers: Vec::new(),
@@ -168,6 +173,26 @@ async fn a_renamed_secret_and_a_build_made_again_run_no_old_delivery() {
     for later in ["team-a/renamed", "team-b/hook"] {
         let stored = scene.arrive(&[later]).await;
         assert_eq!((stored.id, stored.outcome), (received(), AppendOutcome::Settled), "{later}");
+    }
+    assert_eq!(scene.settle(&[], None).await, 0);
+}
+
+#[tokio::test]
+async fn a_tenant_that_sends_the_body_of_another_as_another_event_takes_nothing_from_it() {
+    let scene = Scene::new();
+    let arrive = async |event, secret| {
+        let arrival = Arrival { delivery: named(event, &[secret]), waiting: Vec::new() };
+        store_arrival(&scene.journal, arrival, None, DecideAgain::Never).await.unwrap()
+    };
+    // No rule is about such an event.
+    arrive("pusi", "team-b/hook").await;
+    scene.settle(&[], None).await;
+    let stored = arrive("push", "team-a/hook").await;
+    assert_eq!((stored.id, stored.outcome), (further("team-a", 0), AppendOutcome::New));
+    assert_eq!(scene.find(&further("team-a", 0)).await.unwrap().delivery.event, "push");
+    scene.settle(&[decision("team-a/hook", true)], None).await;
+    for (event, secret) in [("push", "team-a/hook"), ("pusi", "team-b/hook"), ("pusi", "team-a/hook")] {
+        assert_eq!(arrive(event, secret).await.outcome, AppendOutcome::Settled, "{event} by {secret}");
     }
     assert_eq!(scene.settle(&[], None).await, 0);
 }
