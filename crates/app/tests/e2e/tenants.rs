@@ -57,6 +57,20 @@ async fn two_hooks_at_the_provider_serve_two_tenants() {
     assert_eq!(world.settled_run_counts().await, (1, 1));
 }
 
+for_every_provider!(a_push_that_another_tenant_sent_first_as_another_event_runs);
+async fn a_push_that_another_tenant_sent_first_as_another_event_runs() {
+    // The signature covers the body and no header; the id of the delivery follows from the body.
+    let world = World::new().await;
+    world.hook_secret("team-b", "the key of team-b").await;
+    world.build("team-a", "web", usual_rules()).await;
+    world.build("team-b", "web", usual_rules()).await;
+    let push = world.push_main();
+    let first = world.post("another-event", &world.compose(&push).body, Some("the key of team-b")).await;
+    assert!(!first.status.is_server_error(), "{first:?}");
+    world.deliver(&push).await;
+    assert_eq!(world.settled_run_counts().await, (1, 0));
+}
+
 for_every_provider!(equal_keys_in_two_namespaces_open_both);
 async fn equal_keys_in_two_namespaces_open_both() {
     let world = World::new().await;
