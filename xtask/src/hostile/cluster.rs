@@ -1,26 +1,28 @@
 //! The cluster of the two tenants, in a process of its own: the victim's objects, the hostile tenant, and a count of
-//! the runs that the program creates.
+//! the objects that the program creates.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use trigger_devcluster::{AccessRule, DevCluster, Gvr, StoreHandle, User};
+use trigger_devcluster::{AccessRule, DevCluster, StoreHandle, User};
 
+use super::accounts;
+use super::addresses::Addresses;
 use super::tenant::{self, Shape, Tenant};
-use super::victim;
+use super::victim::{self, Door};
 use crate::bench::process::answer_questions;
 
 /// Where the program is installed.
 const NAMESPACE: &str = "shipwright-trigger";
 const PROGRAM: &str = "system:serviceaccount:shipwright-trigger:shipwright-trigger";
 const TOKEN: &str = "the-token-of-the-program";
-/// Between two looks at the runs.
+/// Between two looks at the objects.
 const LOOK: Duration = Duration::from_secs(1);
-/// A run is deleted after this time, as a retention limit of Shipwright would do.
+/// A created object is deleted after this time, as a retention limit of Shipwright would do.
 const RETENTION: Duration = Duration::from_secs(30);
 
 /// The cluster that `hostile` runs the program on.
@@ -30,14 +32,13 @@ pub(crate) struct Args {
     seed: u64,
     #[arg(long, value_parser = super::shape)]
     only: Option<Shape>,
-    /// No hostile objects.
+    /// No hostile objects but those that strangers send requests for.
     #[arg(long)]
     calm: bool,
 }
 
-/// Ids of runs by the delivery that started them.
-#[derive(Default)]
-struct Runs(BTreeMap<String, BTreeSet<String>>);
+/// By door: ids of the victim's objects by the push that created them.
+type Created = HashMap<Door, BTreeMap<String, BTreeSet<String>>>;
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let program =
@@ -46,29 +47,38 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let cluster = DevCluster::builder().crds(crds).user(program).authorize().start().await?;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     cluster.store().apply(namespace).await?;
-    for object in victim::objects() {
+    for object in victim::objects().chain(accounts::objects(victim::NAMESPACE)?) {
+        cluster.store().apply(object).await?;
+    }
+    for object in accounts::objects(tenant::NAMESPACE)? {
         cluster.store().apply(object).await?;
     }
     let kubeconfig =
         cluster.kubeconfig_for(TOKEN).replace("namespace: default", &format!("namespace: {NAMESPACE}"));
-    let registry = silent_registry().await?;
-    let tenant = Tenant::new(cluster.store().clone(), registry.clone());
-    let runs = Arc::new(Mutex::new(Runs::default()));
-    let counting = tokio::spawn(count(cluster.store().clone(), Arc::clone(&runs)));
-    let greeting = json!({"kubeconfig": kubeconfig, "registry": registry});
-    answer_questions(&greeting, async |question| match question {
-        "attack" => {
-            if !args.calm {
-                attack(tenant.clone(), args.seed, args.only)?;
+    let addresses = Addresses::serve().await?;
+    let tenant = Tenant::new(cluster.store().clone(), addresses.clone());
+    let created = Arc::new(Mutex::new(Created::new()));
+    let counting = tokio::spawn(count(cluster.store().clone(), Arc::clone(&created)));
+    let greeting = json!({
+        "kubeconfig": kubeconfig, "silent": addresses.silent, "redirecting": addresses.redirecting,
+    });
+    answer_questions(&greeting, async |question| {
+        if let Some(door) = Door::ALL.into_iter().find(|door| door.question() == question) {
+            let created = created.lock().unwrap_or_else(PoisonError::into_inner);
+            let objects = created.get(&door).into_iter().flatten();
+            return Ok(objects.map(|(id, objects)| (id.clone(), json!(objects.len()))).collect());
+        }
+        match question.split_once(' ') {
+            Some(("attack", hooks)) => {
+                tenant.settle().await;
+                if !args.calm {
+                    attack(tenant.clone(), hooks.parse()?, args.seed, args.only)?;
+                }
+                Ok(Value::Null)
             }
-            Ok(Value::Null)
+            None if question == "deeds" => Ok(tenant.deeds()),
+            _ => bail!("the cluster does not know {question}"),
         }
-        "deeds" => Ok(tenant.deeds()),
-        "runs" => {
-            let runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(runs.0.iter().map(|(delivery, ids)| (delivery.clone(), json!(ids.len()))).collect())
-        }
-        other => bail!("the cluster does not know {other}"),
     })
     .await?;
     counting.abort();
@@ -78,9 +88,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Has the hostile tenant begin, on a thread of its own: the dev cluster works on the thread that writes an object, and
 /// has to answer the program meanwhile. The thread ends with the process.
-fn attack(tenant: Tenant, seed: u64, only: Option<Shape>) -> std::io::Result<()> {
+fn attack(tenant: Tenant, hooks: SocketAddr, seed: u64, only: Option<Shape>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::spawn(move || runtime.block_on(tenant.run(seed, only)));
+    std::thread::spawn(move || runtime.block_on(tenant.run(hooks, seed, only)));
     Ok(())
 }
 
@@ -104,38 +114,28 @@ fn rights() -> anyhow::Result<Vec<AccessRule>> {
     Ok(rights)
 }
 
-/// The address of a server that accepts connections and answers nothing.
-async fn silent_registry() -> anyhow::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
-    tokio::spawn(async move {
-        let mut held: Vec<TcpStream> = Vec::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            held.push(stream);
-        }
-    });
-    Ok(address)
-}
-
-/// Counts the victim's runs and deletes old runs of both tenants.
-async fn count(store: StoreHandle, runs: Arc<Mutex<Runs>>) {
-    let resource = Gvr::new("shipwright.io", "v1beta1", "buildruns");
+/// Counts the objects of the victim's pushes and deletes old objects of both tenants.
+async fn count(store: StoreHandle, created: Arc<Mutex<Created>>) {
     let mut first_seen = HashMap::<String, Instant>::new();
     loop {
-        for namespace in [victim::NAMESPACE, tenant::NAMESPACE] {
-            // The list fails only if the definition is missing.
-            for run in store.list(&resource, namespace).await.unwrap_or_default() {
-                let metadata = &run["metadata"];
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let id = text(&metadata["uid"]);
-                if namespace == victim::NAMESPACE {
-                    let delivery = text(&metadata["annotations"]["trigger.shipwright.io/delivery"]);
-                    let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
-                    runs.0.entry(delivery).or_default().insert(id.clone());
-                }
-                if first_seen.entry(id.clone()).or_insert_with(Instant::now).elapsed() > RETENTION {
-                    let _ = store.delete(&resource, namespace, &text(&metadata["name"])).await;
-                    first_seen.remove(&id);
+        let places =
+            Door::ALL.into_iter().flat_map(|door| door.resources().into_iter().map(move |gvr| (door, gvr)));
+        for (door, resource) in places {
+            for namespace in [victim::NAMESPACE, tenant::NAMESPACE] {
+                // The list fails only if the definition is missing.
+                for object in store.list(&resource, namespace).await.unwrap_or_default() {
+                    let Some(push) = door.id_on(&object) else { continue };
+                    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                    let id = text(&object["metadata"]["uid"]);
+                    if namespace == victim::NAMESPACE {
+                        let mut created = created.lock().unwrap_or_else(PoisonError::into_inner);
+                        let of_door = created.entry(door).or_default();
+                        of_door.entry(push.to_owned()).or_default().insert(id.clone());
+                    }
+                    if first_seen.entry(id.clone()).or_insert_with(Instant::now).elapsed() > RETENTION {
+                        let _ = store.delete(&resource, namespace, &text(&object["metadata"]["name"])).await;
+                        first_seen.remove(&id);
+                    }
                 }
             }
         }

@@ -2,9 +2,12 @@
 //! and strangers at both ports. The victim must notice nothing.
 //!
 //! `victim` pushes at fixed intervals. `tenant` writes hostile objects and `strangers` sends hostile requests, both
-//! in known shapes and at random, of one seed. `cluster` runs in a process of its own, which has tenant and runs.
-//! `watch` looks at the program, `report` judges.
+//! in known shapes and at random, of one seed. `cluster` runs in a process of its own, which has the tenant, the servers at
+//! the `addresses` that it names, and the objects that pushes create, as the `accounts` of listeners. `watch` looks at the
+//! program, `report` judges.
 
+mod accounts;
+mod addresses;
 mod client;
 pub(crate) mod cluster;
 mod dice;
@@ -24,16 +27,17 @@ use anyhow::{Context, ensure};
 use tokio_util::sync::CancellationToken;
 use trigger_testkit::memory_cgroup::MemoryCgroup;
 
-use self::report::Report;
+use self::report::{Pushed, Report};
 use self::strangers::{FORMATS, Manner, Strangers};
 use self::tenant::Shape;
+use self::victim::Door;
 use self::watch::Watch;
 use crate::bench::process::Process;
 use crate::shipped::{Shipped, binary, release_task};
 
 /// The memory limit of the shipped pod.
 const MEMORY: u64 = 256 * 1024 * 1024;
-/// Pushes of the victim in a second.
+/// Pushes of the victim in a second, to each of its doors.
 const RATE: u32 = 20;
 /// How long the victim pushes alone before the attack: its share of the time is no proof of anything.
 const CALM: Duration = Duration::from_secs(3);
@@ -106,7 +110,8 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
     flags.extend(only_manner.map(|_| "--calm"));
     let mut cluster = Process::start(&flags, &log)?;
     let text = |field: &str| cluster.greeting[field].as_str().context("the cluster has no address");
-    let (kubeconfig, registry) = (text("kubeconfig")?.to_owned(), text("registry")?.to_owned());
+    let kubeconfig = text("kubeconfig")?.to_owned();
+    let (silent, redirecting) = (text("silent")?.to_owned(), text("redirecting")?.to_owned());
 
     let key = folder.path().join("registry-key");
     std::fs::write(&key, REGISTRY_KEY)?;
@@ -114,8 +119,10 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
     let hooks = hooks.join(",");
     let flags = [
         ["--registry-hook", &hooks],
-        ["--registry-private", &registry],
-        ["--insecure-registry", &registry],
+        ["--registry-private", &silent],
+        ["--insecure-registry", &silent],
+        ["--interceptor-private", &silent],
+        ["--interceptor-private", &redirecting],
         ["--drain-delay", "0"],
     ];
     let mut command = cgroup.command(binary);
@@ -129,9 +136,9 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
         SocketAddr::from(([127, 0, 0, 1], program.admin)),
     );
     let end = CancellationToken::new();
-    let victim = tokio::spawn(victim::run(hooks, RATE, end.clone()));
+    let victim = Door::ALL.map(|door| tokio::spawn(victim::run(hooks, door, RATE, end.clone())));
     tokio::time::sleep(CALM).await;
-    cluster.ask("attack")?;
+    cluster.ask(&format!("attack {hooks}"))?;
     let strangers = Strangers::new(hooks, admin, REGISTRY_KEY.to_owned())?;
     let attack = end.child_token();
     let strangers =
@@ -140,7 +147,10 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
     let deeds = cluster.ask("deeds")?;
     attack.cancel();
     end.cancel();
-    let pushes = victim.await?;
+    let mut pushes = Vec::new();
+    for (door, victim) in Door::ALL.into_iter().zip(victim) {
+        pushes.push(Pushed::new(door, victim.await?));
+    }
     let strangers = match strangers {
         Some(strangers) => strangers.await??,
         None => strangers::Counts::new(),

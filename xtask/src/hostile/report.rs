@@ -9,48 +9,72 @@ use serde_json::Value;
 
 use super::MEMORY;
 use super::strangers::Counts;
-use super::victim::{P99, Pushes};
+use super::victim::{Door, P99, Pushes};
 use super::watch::Watch;
 use crate::bench::process::Process;
 use crate::memory::readable;
 use crate::shipped::Shipped;
 
-/// How long what was acknowledged may take to get its run after the attack.
+/// How long what was acknowledged may take to get its objects after the last push. The hostile tenant goes on meanwhile.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Everything that was seen.
 #[derive(Debug)]
 pub(super) struct Report {
     watch: Watch,
-    pushes: Pushes,
+    pushes: Vec<Pushed>,
     strangers: Counts,
     deeds: Value,
-    /// Acknowledged pushes of the victim without a run.
+}
+
+/// The fate of the victim's pushes to a door.
+#[derive(Debug)]
+pub(super) struct Pushed {
+    door: Door,
+    pushes: Pushes,
+    /// Acknowledged pushes without all of their objects.
     lost: usize,
-    /// Pushes of the victim with more than one.
+    /// Pushes with more objects than they should have.
     doubled: usize,
 }
 
+impl Pushed {
+    pub(super) fn new(door: Door, pushes: Pushes) -> Self {
+        Self { door, pushes, lost: 0, doubled: 0 }
+    }
+
+    /// Looks at the objects that exist now, or existed.
+    fn look(&mut self, cluster: &mut Process) -> anyhow::Result<()> {
+        let answer = cluster.ask(self.door.question())?;
+        let objects = answer.as_object().context("the cluster does not list the objects")?;
+        let objects: HashMap<_, _> =
+            objects.iter().map(|(id, count)| (id.as_str(), count.as_u64().unwrap_or_default())).collect();
+        let wanted = self.door.objects();
+        let has_all = |id: &&String| objects.get(id.as_str()).is_some_and(|count| *count >= wanted);
+        self.lost = self.pushes.acknowledged.iter().filter(|id| !has_all(id)).count();
+        self.doubled = objects.values().filter(|count| **count > wanted).count();
+        Ok(())
+    }
+}
+
 impl Report {
-    /// Waits until every acknowledged push of the victim has its run, then ends the program.
+    /// Waits until every acknowledged push of the victim has its objects, then ends the program.
     pub(super) async fn settle(
         watch: Watch,
-        pushes: Pushes,
+        pushes: Vec<Pushed>,
         strangers: Counts,
         deeds: Value,
         cluster: &mut Process,
         program: Shipped,
     ) -> anyhow::Result<Self> {
-        let mut report = Self { watch, pushes, strangers, deeds, lost: 0, doubled: 0 };
+        let mut report = Self { watch, pushes, strangers, deeds };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = cluster.ask("runs")?;
-            let runs: HashMap<_, _> =
-                answer.as_object().context("the cluster does not list the runs")?.iter().collect();
-            report.lost = report.pushes.acknowledged.iter().filter(|id| !runs.contains_key(id)).count();
-            report.doubled = runs.values().filter(|count| count.as_u64() != Some(1)).count();
+            for pushed in &mut report.pushes {
+                pushed.look(cluster)?;
+            }
             let gone = report.watch.ended.is_some() || Instant::now() > deadline;
-            if report.lost == 0 || gone {
+            if report.lost() == 0 || gone {
                 break;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -59,14 +83,19 @@ impl Report {
         Ok(report)
     }
 
+    fn lost(&self) -> usize {
+        self.pushes.iter().map(|pushed| pushed.lost).sum()
+    }
+
     /// What was demanded, and whether it holds.
     fn demands(&self) -> [(&'static str, bool); 7] {
         let Self { watch, pushes, .. } = self;
+        let in_time = |Pushed { pushes, .. }: &Pushed| pushes.sent() > 0 && pushes.latency(99) < P99;
         [
-            ("99 % of the victim's pushes within a second", pushes.sent() > 0 && pushes.latency(99) < P99),
-            ("none of them refused", pushes.refused.is_empty()),
-            ("a run for each of them", self.lost == 0),
-            ("and never two", self.doubled == 0),
+            ("99 % of the victim's pushes within a second", pushes.iter().all(in_time)),
+            ("none of them refused", pushes.iter().all(|pushed| pushed.pushes.refused.is_empty())),
+            ("all objects for each of them", self.lost() == 0),
+            ("and never twice", pushes.iter().all(|pushed| pushed.doubled == 0)),
             ("no end and no restart of the program", watch.ended.is_none() && !watch.restarted),
             ("no process killed for its memory", watch.oom_kills == 0),
             ("resident memory below the limit", watch.resident < MEMORY),
@@ -80,21 +109,26 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { watch, pushes, strangers, deeds, lost, doubled } = self;
+        let Self { watch, pushes, strangers, deeds } = self;
         writeln!(f, "{:<32} {:>9} {:>9}", "objects of the hostile tenant", "accepted", "refused")?;
         for (shape, counts) in deeds["objects"].as_object().into_iter().flatten() {
             writeln!(f, "    {shape:<28} {:>9} {:>9}", counts[0].to_string(), counts[1].to_string())?;
         }
+        writeln!(f, "events for its listeners, by response")?;
+        for (shape, counts) in deeds["events"].as_object().into_iter().flatten() {
+            let counts = counts.as_object().into_iter().flatten();
+            responses(f, shape, counts.map(|(status, count)| (status.as_str(), count.to_string())))?;
+        }
         writeln!(f, "requests of strangers, by response")?;
         for (manner, counts) in strangers {
-            let name = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
-            let counts: Vec<_> =
-                counts.iter().map(|(status, count)| format!("{}: {count}", name(*status))).collect();
-            writeln!(f, "    {manner:<28} {}", counts.join(", "))?;
+            let counts: Vec<_> = counts.iter().map(|(status, count)| (status.to_string(), count)).collect();
+            responses(f, manner, counts.iter().map(|(status, count)| (status.as_str(), count.to_string())))?;
         }
-        write!(f, "{pushes}")?;
-        writeln!(f, "{:<48} {lost:>9}", "… without a run")?;
-        writeln!(f, "{:<48} {doubled:>9}", "… with more than one")?;
+        for Pushed { door, pushes, lost, doubled } in pushes {
+            pushes.write(door.pushes(), f)?;
+            writeln!(f, "{:<48} {lost:>9}", "… without all of their objects")?;
+            writeln!(f, "{:<48} {doubled:>9}", "… with more than these")?;
+        }
         writeln!(f, "{:<48} {:>7} s", "the program served for", watch.lasted.as_secs())?;
         if let Some(status) = watch.ended {
             writeln!(f, "    and ended ({status}) while these objects existed: {}", deeds["now"])?;
@@ -112,4 +146,15 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// A line of the numbers of responses. The status 0 is for none.
+fn responses<'a>(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    counts: impl Iterator<Item = (&'a str, String)>,
+) -> fmt::Result {
+    let name = |status: &'a str| if status == "0" { "none" } else { status };
+    let counts: Vec<_> = counts.map(|(status, count)| format!("{}: {count}", name(status))).collect();
+    writeln!(f, "    {what:<28} {}", counts.join(", "))
 }

@@ -22,6 +22,10 @@ pub(super) struct Bodies {
     pub(super) levels: Arc<[u8]>,
     /// JSON of millions of small fields.
     pub(super) fields: Arc<[u8]>,
+    /// The same levels, for a listener that any sender may use.
+    pub(super) open_levels: Arc<[u8]>,
+    /// The same fields, for such a listener.
+    pub(super) open_fields: Arc<[u8]>,
 }
 
 impl Bodies {
@@ -42,6 +46,8 @@ impl Bodies {
             escapes: request("application/json", escaped.as_bytes()),
             levels: request("application/json", levels.as_bytes()),
             fields: request("application/json", fields.as_bytes()),
+            open_levels: open(levels.as_bytes()),
+            open_fields: open(fields.as_bytes()),
         })
     }
 }
@@ -52,6 +58,19 @@ fn request(content_type: &'static str, body: &[u8]) -> Arc<[u8]> {
     let mut headers = provider.sign("push", "id", body, Some(b"a made-up key"), Timestamp::now());
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
     client::post(&path(provider), &headers, body).into()
+}
+
+/// An event for the listener of the hostile tenant that any sender may use.
+fn open(body: &[u8]) -> Arc<[u8]> {
+    client::post(&tenant::listener_path(tenant::OPEN), &http::HeaderMap::new(), body).into()
+}
+
+/// A push to `main` of the hostile tenant's repository at the first provider, sent to a path and signed with a key.
+pub(in crate::hostile) fn pushed(path: &str, key: &str, number: u64) -> anyhow::Result<Vec<u8>> {
+    let body = push(tenant::REPOSITORY, number)?;
+    let key = Some(key.as_bytes());
+    let headers = ALL[0].sign("push", &format!("{number:036x}"), body.as_bytes(), key, Timestamp::now());
+    Ok(client::post(path, &headers, body.as_bytes()))
 }
 
 /// A push that the hostile tenant's key signs, of a repository at the first provider. Its body has `size` bytes of

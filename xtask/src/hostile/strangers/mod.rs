@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod listeners;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::bodies::Bodies;
+pub(super) use self::bodies::pushed;
 use super::dice::Dice;
 use super::{client, tenant, victim};
 
@@ -38,10 +40,15 @@ pub(super) enum Manner {
     LargeSigned,
     Notifications,
     AdminCalls,
+    OpenLevels,
+    OpenFields,
+    OpenEvents,
+    ListenerForgeries,
+    Hosts,
 }
 
 impl Manner {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Forms,
         Self::Escapes,
         Self::Levels,
@@ -55,6 +62,11 @@ impl Manner {
         Self::LargeSigned,
         Self::Notifications,
         Self::AdminCalls,
+        Self::OpenLevels,
+        Self::OpenFields,
+        Self::OpenEvents,
+        Self::ListenerForgeries,
+        Self::Hosts,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -72,24 +84,43 @@ impl Manner {
             Self::LargeSigned => "large-signed",
             Self::Notifications => "notifications",
             Self::AdminCalls => "admin-calls",
+            Self::OpenLevels => "open-levels",
+            Self::OpenFields => "open-fields",
+            Self::OpenEvents => "open-events",
+            Self::ListenerForgeries => "listener-forgeries",
+            Self::Hosts => "hosts",
         }
     }
 
     /// How many clients do it at once.
     fn clients(self) -> usize {
         match self {
-            Self::Forms | Self::Escapes | Self::Levels | Self::Fields => 5,
+            Self::Forms
+            | Self::Escapes
+            | Self::Levels
+            | Self::Fields
+            | Self::OpenLevels
+            | Self::OpenFields => 5,
             Self::Pipelines | Self::AdminPipelines => 1100,
             Self::Dawdlers => 200,
             Self::LargeSigned => 2,
-            Self::Forgeries | Self::Mutations | Self::Signed | Self::Notifications | Self::AdminCalls => 4,
+            Self::Forgeries
+            | Self::Mutations
+            | Self::Signed
+            | Self::Notifications
+            | Self::AdminCalls
+            | Self::OpenEvents
+            | Self::Hosts => 4,
+            Self::ListenerForgeries => 20,
         }
     }
 
     /// How long a client waits before it does it again.
     fn pause(self) -> Duration {
         Duration::from_millis(match self {
-            Self::Forgeries | Self::Mutations | Self::AdminCalls => 30,
+            Self::Forgeries | Self::Mutations | Self::AdminCalls | Self::Hosts | Self::ListenerForgeries => {
+                30
+            }
             Self::Signed | Self::Notifications => 200,
             Self::LargeSigned => 1000,
             _ => 100,
@@ -176,6 +207,8 @@ impl Strangers {
             Manner::Escapes => return self.send(from, &self.bodies.escapes).await,
             Manner::Levels => return self.send(from, &self.bodies.levels).await,
             Manner::Fields => return self.send(from, &self.bodies.fields).await,
+            Manner::OpenLevels => return self.send(from, &self.bodies.open_levels).await,
+            Manner::OpenFields => return self.send(from, &self.bodies.open_fields).await,
             Manner::Pipelines => return connections::pipeline(from, self.hooks, "/hooks").await,
             Manner::AdminPipelines => return connections::pipeline(from, self.admin, "/metrics").await,
             Manner::Dawdlers => return connections::dawdle(from, self.hooks, dice).await,
@@ -188,6 +221,9 @@ impl Strangers {
             Manner::Signed => bodies::signed(&repository, dice.number() >> 8, 100, dice)?,
             Manner::LargeSigned => bodies::signed(&repository, dice.number() >> 8, 10_000_000, dice)?,
             Manner::Notifications => bodies::notification(dice, &self.registry_key),
+            Manner::OpenEvents => listeners::open_event(dice),
+            Manner::ListenerForgeries => listeners::forgery(dice)?,
+            Manner::Hosts => listeners::by_host(dice),
         };
         self.send(from, &request).await
     }
@@ -202,6 +238,7 @@ impl Strangers {
     }
 }
 
-fn status(response: &str) -> u16 {
+/// The status of a response, 0 if it has none.
+pub(super) fn status(response: &str) -> u16 {
     response.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default()
 }

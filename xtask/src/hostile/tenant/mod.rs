@@ -1,20 +1,28 @@
-//! Tenant B: it may write Builds, Secrets and runs of pipelines in its own namespace, and does so without pause.
+//! Tenant B: it may write Builds, Secrets, runs of pipelines and objects of Tekton Triggers in its own namespace, and does
+//! so without pause.
 //!
-//! `shapes` are sets of objects that were once harmful, one set after the other; `builds` and `others` make random
-//! objects meanwhile.
+//! `shapes` are sets of objects that were once harmful, or could be, one set after the other; `listener_shapes` has the
+//! objects of those with listeners, to which `sender` sends events. `builds`, `listeners` and `others` make random objects
+//! meanwhile.
 
 mod builds;
+mod listener_shapes;
+mod listeners;
 mod others;
+mod sender;
 mod shapes;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use trigger_devcluster::{Gvr, StoreHandle};
 
+use self::sender::{Events, Present};
 pub(super) use self::shapes::Shape;
+use super::addresses::Addresses;
 use super::dice::Dice;
 use super::texts;
 
@@ -26,6 +34,16 @@ pub(super) const REPOSITORY: &str = "https://git.hostile.example/hostile/app";
 const SECRET: &str = "own";
 /// Its key: it can sign deliveries that its Builds accept.
 pub(super) const KEY: &str = "the webhook key of the hostile tenant";
+
+/// Its listener that verifies senders with that key.
+pub(super) const OWN: &str = "own";
+/// Its listener that any sender may use.
+pub(super) const OPEN: &str = "open";
+
+/// The path of a listener.
+pub(super) fn listener_path(name: &str) -> String {
+    format!("/listeners/{NAMESPACE}/{name}")
+}
 
 /// How long the objects of a shape stay before those of the next come. Those of two shapes exist at a time.
 const PHASE: Duration = Duration::from_secs(6);
@@ -39,37 +57,51 @@ const NAMES: usize = 60;
 pub(super) struct Deeds {
     /// By shape, or `random`: objects that the API server accepted and refused.
     objects: BTreeMap<&'static str, [u64; 2]>,
+    events: Events,
     /// The shapes that exist now.
-    now: Vec<&'static str>,
+    now: Vec<Present>,
 }
 
 /// Tenant B.
 #[derive(Clone)]
 pub(super) struct Tenant {
     store: StoreHandle,
-    registry: String,
+    addresses: Addresses,
     deeds: Arc<Mutex<Deeds>>,
 }
 
 impl Tenant {
-    pub(super) fn new(store: StoreHandle, registry: String) -> Self {
-        Self { store, registry, deeds: Arc::default() }
+    pub(super) fn new(store: StoreHandle, addresses: Addresses) -> Self {
+        Self { store, addresses, deeds: Arc::default() }
     }
 
-    /// Accepted and refused objects by shape, and the shapes that exist.
+    /// Accepted and refused objects by shape, responses to events by shape, and the shapes that exist.
     pub(super) fn deeds(&self) -> Value {
         let deeds = self.deeds.lock().unwrap_or_else(PoisonError::into_inner);
-        json!({"objects": deeds.objects, "now": deeds.now})
+        let now: Vec<_> = deeds.now.iter().map(|present| present.shape).collect();
+        json!({"objects": deeds.objects, "events": deeds.events, "now": now})
+    }
+
+    /// The shapes that exist.
+    fn present(&self) -> Vec<Present> {
+        self.deeds.lock().unwrap_or_else(PoisonError::into_inner).now.clone()
+    }
+
+    /// Writes the objects that exist all the time: strangers send requests for them.
+    pub(super) async fn settle(&self) {
+        self.write("own", shapes::secret(SECRET)).await;
+        let rules = json!({"triggerSecret": SECRET, "when": [builds::push_rule("push", &["main"])]});
+        self.write("own", builds::build(OWN, REPOSITORY, &rules)).await;
+        for listener in listeners::own() {
+            self.write("own", listener).await;
+        }
     }
 
     /// Writes objects until it is dropped: the shapes in turn, and random ones unless only one shape is wanted.
-    pub(super) async fn run(self, seed: u64, only: Option<Shape>) {
+    pub(super) async fn run(self, hooks: SocketAddr, seed: u64, only: Option<Shape>) {
         let mut dice = Dice::new(seed);
-        self.write("own", shapes::secret(SECRET)).await;
-        let rules = json!({"triggerSecret": SECRET, "when": [builds::push_rule("push", &["main"])]});
-        self.write("own", builds::build("own", REPOSITORY, &rules)).await;
-        let random = dice.fork();
-        tokio::join!(self.shapes(dice, only), async {
+        let (random, events) = (dice.fork(), dice.fork());
+        tokio::join!(self.shapes(dice, only), self.send(hooks, events), async {
             if only.is_none() {
                 self.random(random).await;
             }
@@ -85,8 +117,9 @@ impl Tenant {
                 order.swap(place, dice.below(place + 1));
             }
             for shape in order {
-                self.note(|deeds| deeds.now.push(shape.name()));
-                let objects = shape.objects(&self.registry);
+                let objects = shape.objects(&self.addresses);
+                let present = Present::new(shape.name(), &objects);
+                self.note(|deeds| deeds.now.push(present));
                 for object in &objects {
                     self.write(shape.name(), object.clone()).await;
                 }
@@ -106,8 +139,11 @@ impl Tenant {
     async fn random(&self, mut dice: Dice) {
         loop {
             let name = format!("random-{}", dice.below(NAMES));
-            let object =
-                if dice.one_in(2) { builds::any(&mut dice, &name) } else { others::any(&mut dice, &name) };
+            let object = match dice.below(3) {
+                0 => builds::any(&mut dice, &name),
+                1 => listeners::any(&mut dice, &name),
+                _ => others::any(&mut dice, &name),
+            };
             if dice.one_in(4) {
                 self.delete(&object).await;
             } else {

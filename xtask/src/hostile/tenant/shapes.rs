@@ -1,10 +1,11 @@
-//! Shapes of objects that once ended the program or slowed it down, and their relatives.
+//! Shapes of objects that once ended the program or slowed it down, their relatives, and shapes of listeners that could.
 
 use serde_json::{Map, Value, json};
 use trigger_providers::ALL;
 
 use super::builds::{build, push_rule};
-use super::{KEY, NAMESPACE, REPOSITORY, SECRET};
+use super::{KEY, NAMESPACE, REPOSITORY, SECRET, listener_shapes};
+use crate::hostile::addresses::Addresses;
 use crate::hostile::victim;
 
 /// Patterns are made of these.
@@ -32,10 +33,25 @@ pub(in crate::hostile) enum Shape {
     LargeBuilds,
     ManySecrets,
     LongDecisions,
+    ManyTriggers,
+    ManyListeners,
+    LongFilters,
+    CelBombs,
+    NoBooleans,
+    LargeTemplates,
+    ManyValues,
+    BrokenBindings,
+    Selectors,
+    ManyGroups,
+    HangingInterceptors,
+    RedirectingInterceptors,
+    OddNames,
+    ManyHooks,
+    WrongTypes,
 }
 
 impl Shape {
-    pub(in crate::hostile) const ALL: [Self; 14] = [
+    pub(in crate::hostile) const ALL: [Self; 29] = [
         Self::LongGlob,
         Self::LongInterval,
         Self::ManyImages,
@@ -50,6 +66,21 @@ impl Shape {
         Self::LargeBuilds,
         Self::ManySecrets,
         Self::LongDecisions,
+        Self::ManyTriggers,
+        Self::ManyListeners,
+        Self::LongFilters,
+        Self::CelBombs,
+        Self::NoBooleans,
+        Self::LargeTemplates,
+        Self::ManyValues,
+        Self::BrokenBindings,
+        Self::Selectors,
+        Self::ManyGroups,
+        Self::HangingInterceptors,
+        Self::RedirectingInterceptors,
+        Self::OddNames,
+        Self::ManyHooks,
+        Self::WrongTypes,
     ];
 
     pub(in crate::hostile) fn name(self) -> &'static str {
@@ -68,11 +99,27 @@ impl Shape {
             Self::LargeBuilds => "large-builds",
             Self::ManySecrets => "many-secrets",
             Self::LongDecisions => "long-decisions",
+            Self::ManyTriggers => "many-triggers",
+            Self::ManyListeners => "many-listeners",
+            Self::LongFilters => "long-filters",
+            Self::CelBombs => "cel-bombs",
+            Self::NoBooleans => "no-booleans",
+            Self::LargeTemplates => "large-templates",
+            Self::ManyValues => "many-values",
+            Self::BrokenBindings => "broken-bindings",
+            Self::Selectors => "selectors",
+            Self::ManyGroups => "many-groups",
+            Self::HangingInterceptors => "hanging-interceptors",
+            Self::RedirectingInterceptors => "redirecting-interceptors",
+            Self::OddNames => "odd-names",
+            Self::ManyHooks => "many-hooks",
+            Self::WrongTypes => "wrong-types",
         }
     }
 
-    /// The objects. `registry` is the host of a registry that accepts connections and never answers.
-    pub(super) fn objects(self, registry: &str) -> Vec<Value> {
+    /// The objects, which may name servers at these addresses.
+    pub(super) fn objects(self, addresses: &Addresses) -> Vec<Value> {
+        let registry = &addresses.silent;
         let name = |number: usize| format!("{}-{number}", self.name());
         let join = victim::repository(0);
         let one = |repository: &str, secret: &str, rules: Vec<Value>| {
@@ -138,6 +185,23 @@ impl Shape {
                     [large, shared(number, &name(number))]
                 })
                 .collect(),
+            Self::ManyTriggers => listener_shapes::many_triggers(self.name()),
+            Self::ManyListeners => listener_shapes::many_listeners(self.name()),
+            Self::LongFilters => listener_shapes::long_filters(self.name()),
+            Self::CelBombs => listener_shapes::cel_bombs(self.name()),
+            Self::NoBooleans => listener_shapes::no_booleans(self.name()),
+            Self::LargeTemplates => listener_shapes::large_templates(self.name()),
+            Self::ManyValues => listener_shapes::many_values(self.name()),
+            Self::BrokenBindings => listener_shapes::broken_bindings(self.name()),
+            Self::Selectors => listener_shapes::selectors(self.name()),
+            Self::ManyGroups => listener_shapes::many_groups(self.name()),
+            Self::HangingInterceptors => listener_shapes::hanging_interceptors(self.name(), addresses),
+            Self::RedirectingInterceptors => {
+                listener_shapes::redirecting_interceptors(self.name(), addresses)
+            }
+            Self::OddNames => listener_shapes::odd_names(self.name()),
+            Self::ManyHooks => listener_shapes::many_hooks(self.name()),
+            Self::WrongTypes => listener_shapes::wrong_types(self.name()),
             Self::LargeBuilds => (0..150)
                 .map(|number| {
                     let mut large = shared(number, SECRET);
@@ -185,9 +249,13 @@ mod tests {
 
     #[test]
     fn every_shape_fits_into_the_store_of_a_cluster() {
+        let address = "127.0.0.1:1".to_owned();
+        let addresses = Addresses { silent: address.clone(), redirecting: address };
         for shape in Shape::ALL {
-            for object in shape.objects("127.0.0.1:1") {
-                assert!(object.to_string().len() < OBJECT_BYTES, "{}", shape.name());
+            for object in shape.objects(&addresses) {
+                let name = &object["metadata"]["name"];
+                assert!(object.to_string().len() < OBJECT_BYTES, "{name}");
+                assert!(name.as_str().is_some_and(|name| name.starts_with(shape.name())), "{name}");
             }
         }
         let names: BTreeSet<_> = Shape::ALL.map(Shape::name).into();

@@ -1,5 +1,7 @@
-//! Tenant A: a namespace with Builds and keys, and providers that push at fixed intervals over new connections. It
-//! must not notice anything.
+//! Tenant A: a namespace with Builds, a listener and keys, and providers that push at fixed intervals over new connections.
+//! It must not notice anything.
+
+mod listener;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,9 +14,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trigger_core::RepoId;
-use trigger_providers::{ALL, Sample, SampleKind};
+use trigger_devcluster::Gvr;
+use trigger_providers::{ALL, GitHub, Provider, Sample, SampleKind};
 
+use self::listener::OBJECTS;
 use super::client;
+
+pub(super) use self::listener::host;
 
 /// The namespace of tenant A.
 pub(super) const NAMESPACE: &str = "victim";
@@ -29,10 +35,86 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The latency that 99 % of the pushes must not exceed.
 pub(super) const P99: Duration = Duration::from_secs(1);
 
+/// Where the victim's providers push to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Door {
+    /// The hooks, for its Builds.
+    Hooks,
+    /// Its listener.
+    Listener,
+}
+
+impl Door {
+    pub(super) const ALL: [Self; 2] = [Self::Hooks, Self::Listener];
+
+    /// The pushes, for people.
+    pub(super) fn pushes(self) -> &'static str {
+        match self {
+            Self::Hooks => "pushes of the victim",
+            Self::Listener => "pushes to the victim's listener",
+        }
+    }
+
+    /// The objects that each push creates.
+    pub(super) fn objects(self) -> u64 {
+        match self {
+            Self::Hooks => 1,
+            Self::Listener => OBJECTS,
+        }
+    }
+
+    /// The question to the cluster for the number of these objects by delivery.
+    pub(super) fn question(self) -> &'static str {
+        match self {
+            Self::Hooks => "objects of hooks",
+            Self::Listener => "objects of the listener",
+        }
+    }
+
+    /// The id in the answer to a push.
+    fn id(self, answer: &Value) -> Option<String> {
+        let field = match self {
+            Self::Hooks => "delivery",
+            Self::Listener => "eventID",
+        };
+        Some(answer[field].as_str()?.to_owned())
+    }
+
+    /// The same id on an object that the push has created. `None` on other objects.
+    pub(super) fn id_on(self, object: &Value) -> Option<&str> {
+        let metadata = &object["metadata"];
+        match self {
+            Self::Hooks => metadata["annotations"]["trigger.shipwright.io/delivery"].as_str(),
+            Self::Listener => metadata["labels"]["triggers.tekton.dev/triggers-eventid"].as_str(),
+        }
+    }
+
+    /// The resources of these objects.
+    pub(super) fn resources(self) -> Vec<Gvr> {
+        match self {
+            Self::Hooks => vec![Gvr::new("shipwright.io", "v1beta1", "buildruns")],
+            Self::Listener => {
+                vec![Gvr::new("tekton.dev", "v1", "pipelineruns"), Gvr::new("", "v1", "configmaps")]
+            }
+        }
+    }
+
+    /// The request of push `number` with this key to a branch.
+    pub(super) fn push(self, number: u64, key: &[u8], branch: &str) -> anyhow::Result<Vec<u8>> {
+        match self {
+            Self::Hooks => {
+                let provider = ALL[usize::try_from(number % REPOSITORIES as u64)? % ALL.len()];
+                composed(provider, &format!("/hooks/{}", provider.name()), number, key, branch)
+            }
+            Self::Listener => composed(&GitHub, &listener::path(), number, key, branch),
+        }
+    }
+}
+
 /// What became of the pushes.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Pushes {
-    /// Ids of acknowledged deliveries.
+    /// Ids of acknowledged pushes.
     pub(super) acknowledged: Vec<String>,
     /// From when a push was due until its response.
     latencies: Vec<Duration>,
@@ -46,7 +128,7 @@ pub(super) fn repository(number: usize) -> String {
     format!("https://git.{}.example/victim/repository-{number}", ALL[number % ALL.len()].name())
 }
 
-/// The Builds and the Secret of the victim.
+/// The Builds, the listener and the Secrets of the victim.
 pub(super) fn objects() -> impl Iterator<Item = Value> {
     let data: serde_json::Map<_, _> = ALL
         .iter()
@@ -70,20 +152,23 @@ pub(super) fn objects() -> impl Iterator<Item = Value> {
             },
         })
     });
-    std::iter::once(secret).chain(builds)
+    std::iter::once(secret).chain(builds).chain(listener::objects())
 }
 
-/// The request of a push of `commit` to a repository of the victim.
-pub(super) fn push(number: u64) -> anyhow::Result<Vec<u8>> {
-    signed(number, KEY.as_bytes(), "main")
-}
-
-/// The same with another key or for another branch.
+/// A push to the hooks with another key than the victim's, or for another branch.
 pub(super) fn signed(number: u64, key: &[u8], branch: &str) -> anyhow::Result<Vec<u8>> {
-    let place = usize::try_from(number % REPOSITORIES as u64)?;
-    let provider = ALL[place % ALL.len()];
+    Door::Hooks.push(number, key, branch)
+}
+
+fn composed(
+    provider: &dyn Provider,
+    path: &str,
+    number: u64,
+    key: &[u8],
+    branch: &str,
+) -> anyhow::Result<Vec<u8>> {
     let sample = Sample {
-        repository: RepoId::parse(&repository(place))?,
+        repository: RepoId::parse(&repository(usize::try_from(number % REPOSITORIES as u64)?))?,
         default_branch: "main".to_owned(),
         sender: "ada".to_owned(),
         // From 1: the commit of nothing but zeros stands for a deletion.
@@ -96,11 +181,11 @@ pub(super) fn signed(number: u64, key: &[u8], branch: &str) -> anyhow::Result<Ve
     let request = provider.compose(&sample)?;
     let id = format!("{number:08x}-0000-4000-8000-{:012x}", key.len());
     let headers = provider.sign(request.event, &id, &request.body, Some(key), Timestamp::now());
-    Ok(client::post(&format!("/hooks/{}", provider.name()), &headers, &request.body))
+    Ok(client::post(path, &headers, &request.body))
 }
 
-/// Pushes `rate` times a second until `end`.
-pub(super) async fn run(hooks: SocketAddr, rate: u32, end: CancellationToken) -> Pushes {
+/// Pushes `rate` times a second to a door until `end`.
+pub(super) async fn run(hooks: SocketAddr, door: Door, rate: u32, end: CancellationToken) -> Pushes {
     let pushes = Arc::new(Mutex::new(Pushes::default()));
     let (begin, mut next) = (Instant::now(), tokio::time::Instant::now());
     let mut sending = JoinSet::new();
@@ -108,7 +193,7 @@ pub(super) async fn run(hooks: SocketAddr, rate: u32, end: CancellationToken) ->
         tokio::select! { () = end.cancelled() => break, () = tokio::time::sleep_until(next) => {} }
         let (due, pushes) = (next.into_std(), Arc::clone(&pushes));
         sending.spawn(async move {
-            let answer = deliver(hooks, number).await;
+            let answer = deliver(hooks, door, number).await;
             let mut pushes = pushes.lock().unwrap_or_else(PoisonError::into_inner);
             pushes.latencies.push(due.elapsed());
             match answer {
@@ -125,14 +210,13 @@ pub(super) async fn run(hooks: SocketAddr, rate: u32, end: CancellationToken) ->
 }
 
 /// Sends push `number` once. The id of the delivery.
-async fn deliver(hooks: SocketAddr, number: u64) -> anyhow::Result<String> {
-    let request = push(number)?;
+async fn deliver(hooks: SocketAddr, door: Door, number: u64) -> anyhow::Result<String> {
+    let request = door.push(number, KEY.as_bytes(), "main")?;
     let exchange = client::exchange(PROVIDERS, hooks, &request);
     let response = tokio::time::timeout(PATIENCE, exchange).await.context("no response")??;
     let (head, body) = response.split_once("\r\n\r\n").context("no response")?;
     let accepted = head.starts_with("HTTP/1.1 202");
-    let id =
-        serde_json::from_str::<Value>(body).ok().and_then(|body| Some(body["delivery"].as_str()?.to_owned()));
+    let id = serde_json::from_str::<Value>(body).ok().and_then(|body| door.id(&body));
     let line = head.lines().next().unwrap_or_default();
     id.filter(|_| accepted).with_context(|| format!("{line}: {}", body.trim()))
 }
@@ -149,11 +233,10 @@ impl Pushes {
         let place = latencies.len() * percent / 100;
         latencies.get(place.min(latencies.len().saturating_sub(1))).copied().unwrap_or_default()
     }
-}
 
-impl fmt::Display for Pushes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<48} {:>9}", "pushes of the victim", self.sent())?;
+    /// Lines of the table.
+    pub(super) fn write(&self, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{what:<48} {:>9}", self.sent())?;
         writeln!(f, "{:<48} {:>9}", "… acknowledged", self.acknowledged.len())?;
         writeln!(f, "{:<48} {:>9}", "… not acknowledged", self.refused.len())?;
         for (what, percent) in [("median", 50), ("99 %", 99), ("longest", 100)] {
