@@ -13,7 +13,7 @@
 //! | `provider` | the trait [`Provider`] |
 //! | `registry` | the table [`ALL`], [`known_hosts`] and [`parse_repository`] |
 //! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
-//! | `header`, `json` | bounded reading, the same for every provider |
+//! | `header`, `body`, `json` | bounded reading, the same for every provider |
 //! | `labels` | the labels of a pull request |
 //! | `pushed_commits` | the files of a push, from the commits of a payload |
 //! | `event_name`, `event_spelling` | [`rule_event_name`] and the spellings that people use |
@@ -30,6 +30,7 @@
 //!    [`trigger_core::Credential`], where all comparing with keys happens.
 #![forbid(unsafe_code)]
 
+mod body;
 mod error;
 mod event_name;
 mod event_spelling;
