@@ -3,6 +3,8 @@ use aws_lc_rs::{constant_time, hmac};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
+use crate::form::SignedText;
+
 /// The signature or token with which a sender authenticates a request. All comparing with keys happens here, in constant time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -22,6 +24,7 @@ pub struct Hmac {
     /// The prefix of the body in the signed text: nothing, or `id.timestamp.`.
     pub(crate) prefix: Box<[u8]>,
     pub(crate) key: KeyForm,
+    pub(crate) text: SignedText,
 }
 
 /// The hash function of an HMAC.
@@ -88,7 +91,13 @@ impl Credential {
     }
 
     fn hmac(algorithm: HmacAlgorithm, tag: Box<[u8]>) -> Self {
-        Self::Hmac(Hmac { algorithm, tags: vec![tag], prefix: Box::default(), key: KeyForm::Raw })
+        Self::Hmac(Hmac {
+            algorithm,
+            tags: vec![tag],
+            prefix: Box::default(),
+            key: KeyForm::Raw,
+            text: SignedText::Body,
+        })
     }
 
     /// HMAC-SHA-256 tags over `prefix` and the body, made with keys of the form `key`: at least one, and no more than
@@ -103,7 +112,7 @@ impl Credential {
             count if count > MOST_CREDENTIALS => Err(CredentialError::Repeated),
             _ => {
                 let tags = tags.into_iter().map(Into::into).collect();
-                Ok(Self::Hmac(Hmac { algorithm: HmacAlgorithm::Sha256, tags, prefix: prefix.into(), key }))
+                Ok(Self::prefixed(tags, prefix, key))
             }
         }
     }
@@ -115,13 +124,26 @@ impl Credential {
         key: KeyForm,
     ) -> Result<Self, CredentialError> {
         let tag = tag_from_hex(HmacAlgorithm::Sha256, digits)?;
-        Ok(Self::Hmac(Hmac { algorithm: HmacAlgorithm::Sha256, tags: vec![tag], prefix: prefix.into(), key }))
+        Ok(Self::prefixed(vec![tag], prefix, key))
+    }
+
+    fn prefixed(tags: Vec<Box<[u8]>>, prefix: &[u8], key: KeyForm) -> Self {
+        let (algorithm, text) = (HmacAlgorithm::Sha256, SignedText::Body);
+        Self::Hmac(Hmac { algorithm, tags, prefix: prefix.into(), key, text })
     }
 
     /// An HMAC-SHA-256 tag over the body, made with the key's own bytes, as 64 hexadecimal digits of either case: they
     /// are decoded before they are compared.
     pub fn hmac_sha256_from_hex(digits: &[u8]) -> Result<Self, CredentialError> {
         Self::hmac_from_hex(HmacAlgorithm::Sha256, digits)
+    }
+
+    /// The same over the JSON in the body. If the body is a form with the one field `payload`, the tag covers the text of
+    /// that field and not the form: see [`FormPayload`](crate::FormPayload).
+    pub fn hmac_sha256_of_json_from_hex(digits: &[u8]) -> Result<Self, CredentialError> {
+        let algorithm = HmacAlgorithm::Sha256;
+        let (tags, prefix) = (vec![tag_from_hex(algorithm, digits)?], Box::default());
+        Ok(Self::Hmac(Hmac { algorithm, tags, prefix, key: KeyForm::Raw, text: SignedText::Json }))
     }
 
     /// An HMAC tag over the body, made with the key's own bytes, as hexadecimal digits of either case.
@@ -157,17 +179,23 @@ fn tag_from_hex(algorithm: HmacAlgorithm, digits: &[u8]) -> Result<Box<[u8]>, Cr
 /// The HMAC-SHA-256 tag over `prefix` and `body`, for a sender that has `key` in the form `form`. `None` if the key is
 /// not of that form.
 pub fn sign(key: &[u8], form: KeyForm, prefix: &[u8], body: &[u8]) -> Option<[u8; 32]> {
-    let signed = form.bytes(key).map(|key| tag(HmacAlgorithm::Sha256, &key, prefix, body))?;
+    let signed = tag(HmacAlgorithm::Sha256, &form.bytes(key)?, prefix, SignedText::Body, body)?;
     let mut tag = [0; 32];
     tag.copy_from_slice(signed.as_ref());
     Some(tag)
 }
 
-pub(crate) fn tag(algorithm: HmacAlgorithm, key: &[u8], prefix: &[u8], body: &[u8]) -> hmac::Tag {
+/// The tag over `prefix` and the signed text of `body`; `None` if the body has none.
+pub(crate) fn tag(
+    algorithm: HmacAlgorithm,
+    key: &[u8],
+    prefix: &[u8],
+    text: SignedText,
+    body: &[u8],
+) -> Option<hmac::Tag> {
     let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm.function(), key));
     context.update(prefix);
-    context.update(body);
-    context.sign()
+    text.pieces(body, |piece| context.update(piece)).then(|| context.sign())
 }
 
 impl HmacAlgorithm {
@@ -193,7 +221,7 @@ impl HmacAlgorithm {
 impl Hmac {
     /// Reads the body once, however many tags there are. Every tag is compared: the time must not tell which is right.
     fn verify(&self, key: &[u8], body: &[u8]) -> bool {
-        let expected = tag(self.algorithm, key, &self.prefix, body);
+        let Some(expected) = tag(self.algorithm, key, &self.prefix, self.text, body) else { return false };
         let is_right = |tag: &[u8]| constant_time::verify_slices_are_equal(expected.as_ref(), tag).is_ok();
         self.tags.iter().fold(false, |verified, tag| is_right(tag) | verified)
     }
@@ -293,6 +321,32 @@ mod tests {
             let credential = Credential::hmac_sha256_with_prefix(vec![tag], prefix, KeyForm::Raw).unwrap();
             assert_eq!(credential.is_verified_by(b"key", BODY), holds, "{prefix:?}");
         }
+    }
+
+    #[test]
+    fn a_tag_over_json_holds_for_the_json_and_for_the_form_with_it() {
+        let tag = data_encoding::HEXLOWER.encode(&sign(b"key", KeyForm::Raw, b"", BODY).unwrap());
+        let of_json = Credential::hmac_sha256_of_json_from_hex(tag.as_bytes()).unwrap();
+        let of_body = Credential::hmac_sha256_from_hex(tag.as_bytes()).unwrap();
+        let form = b"payload=%7B%22ref%22%3a%22refs%2Fheads%2Fmain%22%7D";
+        for (body, holds) in [
+            (BODY, (true, true)),
+            (form, (true, false)),
+            (b"payload=%7B%22ref%22%3A%22refs%2Fheads%2Fdev%22%7D", (false, false)),
+            (b"payload=%7B%22ref%22%3A%22refs%2Fheads%2Fmain%22%7D&", (false, false)),
+            (b"payload=", (false, false)),
+        ] {
+            let verified =
+                |key: &[u8]| (of_json.is_verified_by(key, body), of_body.is_verified_by(key, body));
+            assert_eq!(verified(b"key"), holds, "{}", body.escape_ascii());
+            assert_eq!((verified(b"other"), verified(b"")), ((false, false), (false, false)));
+        }
+        let signed = sign(b"key", KeyForm::Raw, b"", form).unwrap();
+        let of_form = data_encoding::HEXLOWER.encode(&signed);
+        let of_json = Credential::hmac_sha256_of_json_from_hex(of_form.as_bytes()).unwrap();
+        assert!(!of_json.is_verified_by(b"key", form), "the form itself is not what is signed");
+        let malformed = Credential::hmac_sha256_of_json_from_hex(&tag.as_bytes()[2..]);
+        assert_eq!(malformed, Err(CredentialError::Malformed));
     }
 
     #[test]

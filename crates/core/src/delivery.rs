@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::RepoId;
+use crate::form::SignedText;
 
 /// One thing that reached us, as it is kept in the journal.
 #[derive(Debug, Clone)]
@@ -80,8 +81,19 @@ const ID_LENGTH: usize = 26;
 impl DeliveryKey<'_> {
     /// The id of every delivery with this key.
     pub fn id(&self) -> DeliveryId {
+        self.id_with(&digest(&SHA256, self.body))
+    }
+
+    /// The id of every delivery with this key and the same JSON, for senders that sign the JSON of a body and not the
+    /// body: a form with the one field `payload` and its JSON are one delivery.
+    pub fn id_of_json(&self) -> DeliveryId {
+        let mut json = Context::new(&SHA256);
+        let is_json = SignedText::Json.pieces(self.body, |piece| json.update(piece));
+        if is_json { self.id_with(&json.finish()) } else { self.id() }
+    }
+
+    fn id_with(&self, body: &Digest) -> DeliveryId {
         let provider_id = self.provider_id.unwrap_or_default();
-        let body = digest(&SHA256, self.body);
         DeliveryId::derive(&[self.path.as_bytes(), provider_id.as_bytes(), body.as_ref()])
     }
 }
@@ -161,6 +173,21 @@ mod tests {
         assert_ne!(first, key("/hooks/gitlab", None, b"{}").id());
         assert_ne!(first, key("/hooks/github", Some("1"), b"{}").id());
         assert_ne!(key("/a", Some("bc"), b"").id(), key("/ab", Some("c"), b"").id());
+    }
+
+    #[test]
+    fn a_form_and_its_json_have_one_id_of_json() {
+        let json = key("/hooks/gitea", None, b"{\"a\":1}");
+        assert_eq!(json.id_of_json(), json.id());
+        for form in ["payload=%7B%22a%22%3A1%7D", "payload=%7b%22%61%22%3a1%7d"] {
+            let form = key("/hooks/gitea", None, form.as_bytes());
+            assert_eq!(form.id_of_json(), json.id());
+            assert_ne!(form.id(), json.id());
+        }
+        let other = key("/hooks/gitea", None, b"payload=%7B%22a%22%3A2%7D");
+        assert_ne!(other.id_of_json(), json.id());
+        let broken = key("/hooks/gitea", None, b"payload=&");
+        assert_eq!(broken.id_of_json(), broken.id());
     }
 
     #[test]

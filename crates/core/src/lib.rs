@@ -8,6 +8,7 @@
 //! - [`ResourceRef`]: the identity of owners, targets and runs, without the version.
 //! - [`Credential`], [`Verifier`], [`Verification`], [`Verified`]: what a sender presents, the check, its stored
 //!   result, and a value whose origin is verified.
+//! - [`FormPayload`]: a body that holds JSON in the one field of a form.
 //! - [`Waiting`], [`Presented`]: the Secrets that could not be read yet, and digests of what the sender presented.
 //! - [`Need`], [`Fact`]: a question that the payload leaves open, and its stored answer.
 //!
@@ -28,6 +29,7 @@ mod dns_name;
 mod event;
 mod events;
 mod fact;
+mod form;
 mod git;
 mod go_duration;
 mod header;
@@ -58,6 +60,7 @@ pub use event::{
 };
 pub use events::{Events, EventsError, Ordinal};
 pub use fact::{Fact, FactValue, Facts, Need};
+pub use form::FormPayload;
 pub use git::{AbbreviatedCommit, Branch, Commit, CommitRef, GitRef, InvalidGitName, Tag};
 pub use go_duration::go_duration;
 pub use header::{RepeatedHeader, canonical_header_name, single};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::DeliveryId;
 use crate::credential::{Credential, Credentials, HmacAlgorithm, KeyForm, sha256, tag};
+use crate::form::SignedText;
 
 /// The credentials of a request as they are stored while the Secret that could verify them cannot be read: of each
 /// token and each tag the SHA-256 only, together with the id of the delivery.
@@ -33,6 +34,9 @@ enum PresentedCredential {
         digests: Vec<Sum>,
         prefix: Prefix,
         key: KeyForm,
+        /// A version that does not know the field takes the body, which then verifies no form.
+        #[serde(default, skip_serializing_if = "SignedText::is_default")]
+        text: SignedText,
     },
 }
 
@@ -97,6 +101,7 @@ impl PresentedCredential {
                 digests: hmac.tags.iter().map(|tag| Sum::of(delivery, "hmac", tag)).collect(),
                 prefix: Prefix(hmac.prefix.clone()),
                 key: hmac.key,
+                text: hmac.text,
             },
         }
     }
@@ -104,9 +109,10 @@ impl PresentedCredential {
     fn is_verified_by(&self, delivery: &DeliveryId, key: &[u8], body: &[u8]) -> bool {
         match self {
             Self::Token { digest } => !key.is_empty() && digest.is(&Sum::of(delivery, "token", &sha256(key))),
-            Self::Hmac { algorithm, digests, prefix, key: form } => {
+            Self::Hmac { algorithm, digests, prefix, key: form, text } => {
                 let Some(key) = form.bytes(key) else { return false };
-                let expected = Sum::of(delivery, "hmac", tag(*algorithm, &key, &prefix.0, body).as_ref());
+                let Some(tag) = tag(*algorithm, &key, &prefix.0, *text, body) else { return false };
+                let expected = Sum::of(delivery, "hmac", tag.as_ref());
                 digests.iter().fold(false, |verified, digest| digest.is(&expected) | verified)
             }
         }
@@ -187,12 +193,32 @@ mod tests {
         Credential::hmac_sha256_with_prefix(tags, prefix, form).unwrap().into()
     }
 
+    fn over_json(key: &[u8], json: &[u8]) -> Credentials {
+        let tag = HEXLOWER.encode(&sign(key, KeyForm::Raw, b"", json).unwrap());
+        Credential::hmac_sha256_of_json_from_hex(tag.as_bytes()).unwrap().into()
+    }
+
+    #[test]
+    fn a_digest_of_a_tag_over_json_holds_for_the_form_with_it() {
+        let form = b"payload=%7B%22ref%22%3A%22refs%2Fheads%2Fmain%22%7D";
+        for (credentials, holds) in
+            [(over_json(b"key", BODY), true), (hmac(b"key", KeyForm::Raw, b""), false)]
+        {
+            let stored = serde_json::to_string(&credentials.digest(&id("a"))).unwrap();
+            assert_eq!(stored.contains(r#""text":"json""#), holds, "{stored}");
+            let presented: Presented = serde_json::from_str(&stored).unwrap();
+            assert_eq!(presented.is_verified_by(b"key", form), holds, "{stored}");
+            assert!(presented.is_verified_by(b"key", BODY) && !presented.is_verified_by(b"other", form));
+        }
+    }
+
     #[test]
     fn a_digest_is_verified_by_the_key_that_verifies_the_credential_and_by_no_other() {
         for (credentials, key) in [
             (hmac(b"key", KeyForm::Raw, b""), b"key".as_slice()),
             (hmac(STANDARD_KEY, KeyForm::WebhookSecret, b"id.1700000000."), STANDARD_KEY),
             (Credential::token(b"key").into(), b"key"),
+            (over_json(b"key", BODY), b"key"),
             // HMAC-SHA-1, made with the module `hmac` of Python.
             (Credential::hmac_from_hex(HmacAlgorithm::Sha1, SHA1.as_bytes()).unwrap().into(), b"key"),
         ] {

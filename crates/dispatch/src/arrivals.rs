@@ -214,7 +214,8 @@ async fn store_known(
         let (theirs, others): (Vec<_>, Vec<_>) = secrets.into_iter().partition(is_known);
         own.extend(theirs);
         let further = Further { journal, delivery, namespace: &namespace, decide_again };
-        let (stored, left) = further.store(others, |secret| is_due(known, &delivery.value().event, secret)).await?;
+        let (stored, left) =
+            further.store(others, |secret| is_due(known, &delivery.value().event, secret)).await?;
         outcomes.extend(stored);
         // Another Secret of a tenant whose delivery is reopened: it may have been renamed since.
         if known.verification.keys.iter().any(|key| key.secret.namespace == namespace) {

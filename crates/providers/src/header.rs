@@ -12,6 +12,16 @@ pub fn header_map(kept: &[(String, String)]) -> HeaderMap {
     kept.iter().filter_map(header).collect()
 }
 
+/// The headers called `names` that occur once, as they are kept.
+pub(crate) fn kept(headers: &HeaderMap, names: &[&str]) -> Vec<(String, String)> {
+    let kept = |name: &&str| {
+        let value = single(headers, name).ok()??;
+        let text = value.to_str().ok().filter(|text| text.len() <= LONGEST_VALUE)?;
+        Some(((*name).to_owned(), text.to_owned()))
+    };
+    names.iter().filter_map(kept).collect()
+}
+
 /// The longest header value that is read or kept, in bytes. Providers stay under 200.
 pub(crate) const LONGEST_VALUE: usize = 1024;
 

@@ -13,7 +13,7 @@
 //! | `provider` | the trait [`Provider`] |
 //! | `registry` | the table [`ALL`], [`known_hosts`] and [`parse_repository`] |
 //! | `request` | [`RequestPayload`], [`Selector`], [`DeliveryIdentity`] |
-//! | `header`, `json` | bounded reading, the same for every provider |
+//! | `header`, `body`, `json` | bounded reading, the same for every provider |
 //! | `labels` | the labels of a pull request |
 //! | `pushed_commits` | the files of a push, from the commits of a payload |
 //! | `event_name`, `event_spelling` | [`rule_event_name`] and the spellings that people use |
@@ -30,10 +30,12 @@
 //!    [`trigger_core::Credential`], where all comparing with keys happens.
 #![forbid(unsafe_code)]
 
+mod body;
 mod error;
 mod event_name;
 mod event_spelling;
 mod forge;
+mod gitea;
 mod github;
 mod gitlab;
 mod header;
@@ -53,6 +55,7 @@ pub use error::PayloadError;
 pub use event_name::{own_event_name, own_event_names, rule_event_name, rule_event_names};
 pub use event_spelling::EventNames;
 pub use forge::{Forge, ForgeAnswer, ForgeError, ForgeQuery, ForgeRepository, ForgeRequest};
+pub use gitea::Gitea;
 pub use github::GitHub;
 pub use gitlab::GitLab;
 pub use header::header_map;

@@ -1,8 +1,8 @@
 use http::HeaderMap;
 use jiff::Timestamp;
-use trigger_core::{CredentialError, Credentials, Delivery, Events, KnownHosts, single};
+use trigger_core::{CredentialError, Credentials, Delivery, DeliveryId, Events, KnownHosts};
 
-use crate::header::{LONGEST_VALUE, header_map};
+use crate::header::{header_map, kept};
 use crate::{
     DeliveryIdentity, EventNames, Forge, PayloadError, RequestPayload, Sample, SampleError, SampleRequest,
     Selector,
@@ -57,6 +57,12 @@ pub trait Provider: Send + Sync + 'static {
     /// The parts of a delivery that make it the same delivery when it arrives again.
     fn delivery_identity(&self) -> DeliveryIdentity;
 
+    /// The id of a delivery that came in by `path` with the sender's id `provider_id`. A provider that signs less than the
+    /// body names the delivery by that: any other body with the signed text is the same delivery.
+    fn delivery_id(&self, path: &str, provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
+        self.delivery_identity().key(path, provider_id, body).id()
+    }
+
     /// Composes an event as the service would send it, for trying a set-up out.
     fn compose(&self, sample: &Sample) -> Result<SampleRequest, SampleError>;
 
@@ -78,12 +84,7 @@ pub trait Provider: Send + Sync + 'static {
 
     /// The headers of a request that are kept, for [`Delivery::headers`]. One that occurs more than once is not.
     fn keep(&self, headers: &HeaderMap) -> Vec<(String, String)> {
-        let kept = |name: &&str| {
-            let value = single(headers, name).ok()??;
-            let text = value.to_str().ok().filter(|text| text.len() <= LONGEST_VALUE)?;
-            Some(((*name).to_owned(), text.to_owned()))
-        };
-        self.kept_headers().iter().filter_map(kept).collect()
+        kept(headers, self.kept_headers())
     }
 
     /// The events of a delivery that was kept.

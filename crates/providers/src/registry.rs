@@ -2,14 +2,16 @@ use http::HeaderMap;
 use trigger_core::{KnownHosts, RepoId, RepoIdError};
 
 use crate::Provider;
+use crate::gitea::Gitea;
 use crate::github::GitHub;
 use crate::gitlab::GitLab;
 
-/// Every provider, one line each.
+/// Every provider, one line each. A provider that sends the headers of another beside its own stands behind it.
 #[rustfmt::skip]
 pub static ALL: &[&dyn Provider] = &[
     &GitHub,
     &GitLab,
+    &Gitea,
 ];
 
 /// The facts about the host names of all providers' public services, for addresses that people write.
@@ -31,9 +33,9 @@ pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.name() == name)
 }
 
-/// The provider that recognizes the headers of a request as its own.
+/// The provider that recognizes the headers of a request as its own. If several do, it is the last of them in [`ALL`].
 pub fn sender(headers: &HeaderMap) -> Option<&'static dyn Provider> {
-    ALL.iter().copied().find(|provider| provider.recognizes(headers))
+    ALL.iter().copied().rfind(|provider| provider.recognizes(headers))
 }
 
 /// The entries of a Secret that may hold a webhook key of any provider, each once.

@@ -84,7 +84,7 @@ async fn another_push_of_the_same_commit_is_another_delivery() {
     assert_eq!(world.run_counts().await, (2, 0));
 }
 
-/// Of GitHub alone: other providers know no content type but JSON.
+/// Of GitHub: it signs the form, and not the JSON in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_encoded_delivery_is_understood() {
     let world = played_by(&GitHub, World::new()).await;

@@ -26,7 +26,7 @@ pub(crate) const SMALL_DECODED: usize = 1 << 20;
 /// All small ones together.
 pub(crate) const ALL_SMALL_DECODED: usize = 32 << 20;
 /// All large ones together.
-pub(crate) const ALL_LARGE_DECODED: usize = 64 << 20;
+pub(crate) const ALL_LARGE_DECODED: usize = 48 << 20;
 
 /// Bodies for the listeners of one namespace that are read and decided at a time. Each may need the processor for half a
 /// second.

@@ -233,8 +233,8 @@ async fn no_spelling_of_a_path_is_another_hook() {
         bodies.push(answer.rsplit_once("\r\n\r\n").unwrap().1.to_owned());
     }
     bodies.dedup();
-    let paths = "there is no such path; requests are accepted at /hooks/github, /hooks/gitlab, \
-                 /listeners/<namespace>/<name>";
+    let paths = "there is no such path; requests are accepted at /hooks/gitea, /hooks/github, \
+                 /hooks/gitlab, /listeners/<namespace>/<name>";
     assert_eq!(bodies, [format!(r#"{{"status":"not-found","message":"{paths}"}}"#)]);
 
     let (path, plain) = (world.hook_path(), post(&world));

@@ -362,7 +362,7 @@ impl Route for ProviderRoute {
     }
 
     fn delivery_id(&self, provider_id: Option<&str>, body: &[u8]) -> DeliveryId {
-        self.provider.delivery_identity().key(&self.first_path, provider_id, body).id()
+        self.provider.delivery_id(&self.first_path, provider_id, body)
     }
 }
 
