@@ -151,9 +151,12 @@ async fn a_task_meets_every_answer_that_may_pass() {
 }
 
 async fn follow(answer: Fault) {
-    let world = begun_with(&answer, &["pipelineruns"]).await;
-    world.build("team-a", "a", json!([on("ci", &["Succeeded"])])).await;
+    let world = begun_with(&answer, &[]).await;
     let Some(dev) = world.dev_only("the API server misbehaves on order") else { return };
+    // PipelineRuns are listed for a rule.
+    dev.faults().set(once(&answer, &[("list", "pipelineruns"), ("watch", "pipelineruns")]));
+    world.build("team-a", "a", json!([on("ci", &["Succeeded"])])).await;
+    met(&world, dev).await;
     let uid = tekton(&world, "team-a").create_of("ci-1", "ci").await;
     dev.faults().set(once(
         &answer,
