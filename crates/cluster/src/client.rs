@@ -14,10 +14,10 @@ use trigger_runtime::ClusterClock;
 use crate::connector::Connector;
 use crate::discovery::Discovery;
 use crate::launch_gate::LaunchGate;
+use crate::list_turns::ListTurns;
 use crate::metrics::Metrics;
 use crate::metrics_layer::CountingLayer;
 use crate::sentence;
-use crate::watch::ListTurns;
 
 /// A connection to an API server.
 #[derive(Clone)]

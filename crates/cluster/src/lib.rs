@@ -4,6 +4,7 @@
 //! - [`KubeLauncher`] creates objects, whose plural `discovery` finds; `follow_up` annotates what started them.
 //!   `launch_gate` has intake go first. `impersonation` sends requests as a service account, and `missing_right` has the
 //!   remedy for a right that the account or the program lacks.
+//! - `watch/`: watches on one kind. `list_turns`: few of them list at a time.
 //! - `conditions/`: [`ConditionWriter`] gives runs their condition later. `triggered_condition` is the write. [`KubeRuns`] reads how a run stands, [`EventRecorder`] writes
 //!   Events.
 //! - [`CoalescingSecretReader`] reads Secrets, [`AccessReviewer`] asks who may see what.
@@ -31,7 +32,7 @@
 //!   rebuild the past.
 //! - A change that no rule asks for is dropped after ten seconds. A Build and a PipelineRun that are created
 //!   together arrive by two watches.
-//! - BuildRuns are watched for pushes from the first rule of type `Image` on.
+//! - BuildRuns are watched for pushes from the first rule of type `Image` on, PipelineRuns from the first of type `Pipeline`.
 //! - A run gets its condition from the record of its launch, never from its own annotations, which tenants can write.
 //!
 //! # Why our own election
@@ -60,6 +61,7 @@ mod launch_gate;
 mod launcher;
 mod leader;
 mod limits;
+mod list_turns;
 mod listener_status;
 mod metrics;
 mod metrics_layer;

@@ -4,10 +4,11 @@ use crate::access::{CONCURRENT_REVIEWS, REVIEWS_OF_NEW_TOKENS, REVIEWS_PER_ACCOU
 use crate::conditions::{MAX_OWED, MAX_OWED_OF_NAMESPACE};
 use crate::discovery::{ASK_AGAIN, SIDE_BY_SIDE, UNSERVED_PER_SECOND};
 use crate::feeds::{SET_ASIDE_AFTER, STALE_AFTER};
+use crate::list_turns::LISTS_AT_ONCE;
 use crate::listener_status::{MOST_OVERWRITTEN, PER_SECOND};
 use crate::retention::{BUILDS_AT_A_TIME, EXPIRE_AT_MOST};
 use crate::tasks::{LARGEST_TASK_IN_MEMORY, MAX_WATCHED_RUNS, MOST_KEPT};
-use crate::watch::{LARGEST_OBJECT_IN_MEMORY, LIST_PAGE, LISTS_AT_ONCE};
+use crate::watch::{LARGEST_OBJECT_IN_MEMORY, LIST_PAGE};
 
 /// The bounds of this crate.
 pub const LIMITS: &[Limit] = &[

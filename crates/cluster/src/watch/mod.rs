@@ -3,7 +3,6 @@
 //! - `events`: the events of a watch, retried with pauses that grow.
 //! - `retry`: the pauses; `probe`: whether a watch that failed could work now, so that a long pause ends early.
 //! - `failure`: the classes of errors. `health`: one log line per class, and the gauge of the watch.
-//! - `list_turns`: few lists at a time, whose pages are in memory.
 //! - `identified`: objects by their identity, for kube. `unread`: objects that stay text until their event is consumed, since
 //!   some take much memory once they are read.
 //!
@@ -14,7 +13,6 @@
 mod failure;
 mod health;
 mod identified;
-mod list_turns;
 mod probe;
 mod retry;
 mod unread;
@@ -30,15 +28,14 @@ use crate::client::Connection;
 pub(crate) use self::failure::Failure;
 pub(crate) use self::health::WatchHealth;
 pub(crate) use self::identified::Identified;
-pub(crate) use self::list_turns::{LISTS_AT_ONCE, ListTurns};
 pub(crate) use self::probe::{Probe, is_served, served};
 pub(crate) use self::retry::PROBE_INTERVAL;
 use self::retry::retried;
 pub(crate) use self::unread::{LARGEST_OBJECT_IN_MEMORY, Unread, Unreadable};
 
 /// Objects in one page of a list. A page is in memory as text, twice while it arrives: with the largest objects that the API
-/// server stores, some 50 MB. Beside it is one object that is read, of at most [`LARGEST_OBJECT_IN_MEMORY`]. Of [`LISTS_AT_ONCE`]
-/// lists there is a page.
+/// server stores, some 50 MB. Beside it is one object that is read, of at most [`LARGEST_OBJECT_IN_MEMORY`]. Of
+/// [`LISTS_AT_ONCE`](crate::list_turns::LISTS_AT_ONCE) lists there is a page.
 pub(crate) const LIST_PAGE: u32 = 16;
 
 /// The events of the objects of one namespace, or of all, for ever. After an error the watch is retried: later and
