@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// No hostile objects but those that strangers send requests for.
     #[arg(long)]
     calm: bool,
+    /// No listeners of the hostile tenant.
+    #[arg(long)]
+    without_listeners: bool,
 }
 
 /// By door: ids of the victim's objects by the push that created them.
@@ -72,7 +75,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             Some(("attack", hooks)) => {
                 tenant.settle().await;
                 if !args.calm {
-                    attack(tenant.clone(), hooks.parse()?, args.seed, args.only)?;
+                    attack(tenant.clone(), hooks.parse()?, &args)?;
                 }
                 Ok(Value::Null)
             }
@@ -88,9 +91,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Has the hostile tenant begin, on a thread of its own: the dev cluster works on the thread that writes an object, and
 /// has to answer the program meanwhile. The thread ends with the process.
-fn attack(tenant: Tenant, hooks: SocketAddr, seed: u64, only: Option<Shape>) -> std::io::Result<()> {
+fn attack(tenant: Tenant, hooks: SocketAddr, args: &Args) -> std::io::Result<()> {
+    let (seed, only, has_listeners) = (args.seed, args.only, !args.without_listeners);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::spawn(move || runtime.block_on(tenant.run(hooks, seed, only)));
+    std::thread::spawn(move || runtime.block_on(tenant.run(hooks, seed, only, has_listeners)));
     Ok(())
 }
 

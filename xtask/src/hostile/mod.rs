@@ -58,6 +58,9 @@ pub(crate) struct Args {
     /// Only this shape of objects, or manner of strangers
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// No listeners of the hostile tenant, and no requests to them. The victim has its listener
+    #[arg(long, conflicts_with = "only")]
+    without_listeners: bool,
     /// The program, and this task as it is. Default: release binaries of both, which are built
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -108,6 +111,7 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
     let mut flags = vec!["hostile-cluster", "--seed", &seed_text];
     flags.extend(only_shape.iter().flat_map(|shape| ["--only", shape.name()]));
     flags.extend(only_manner.map(|_| "--calm"));
+    flags.extend(args.without_listeners.then_some("--without-listeners"));
     let mut cluster = Process::start(&flags, &log)?;
     let text = |field: &str| cluster.greeting[field].as_str().context("the cluster has no address");
     let kubeconfig = text("kubeconfig")?.to_owned();
@@ -141,8 +145,10 @@ async fn attack(args: &Args, binary: &Path) -> anyhow::Result<()> {
     cluster.ask(&format!("attack {hooks}"))?;
     let strangers = Strangers::new(hooks, admin, REGISTRY_KEY.to_owned())?;
     let attack = end.child_token();
+    let all = Manner::ALL.into_iter().filter(|manner| !args.without_listeners || !manner.is_to_listeners());
+    let manners = only_manner.map_or_else(|| all.collect(), |manner| vec![manner]);
     let strangers =
-        (only_shape.is_none()).then(|| tokio::spawn(strangers.run_apart(seed, only_manner, attack.clone())));
+        (only_shape.is_none()).then(|| tokio::spawn(strangers.run_apart(seed, manners, attack.clone())));
     let watch = Watch::run(&mut program, &cgroup, Duration::from_secs(args.seconds)).await?;
     let deeds = cluster.ask("deeds")?;
     attack.cancel();

@@ -69,6 +69,14 @@ impl Manner {
         Self::Hosts,
     ];
 
+    /// Whether the requests are for listeners.
+    pub(super) fn is_to_listeners(self) -> bool {
+        matches!(
+            self,
+            Self::OpenLevels | Self::OpenFields | Self::OpenEvents | Self::ListenerForgeries | Self::Hosts
+        )
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Forms => "forms",
@@ -146,23 +154,23 @@ impl Strangers {
         Ok(Self { hooks, admin, registry_key, bodies: Arc::new(Bodies::new()?), counts: Arc::default() })
     }
 
-    /// Comes in all manners in turn until `end`, or in one. All of it happens on threads of their own, so that the work
+    /// Comes in these manners in turn until `end`. All of it happens on threads of their own, so that the work
     /// of the strangers is no latency of the victim.
     pub(super) async fn run_apart(
         self,
         seed: u64,
-        only: Option<Manner>,
+        manners: Vec<Manner>,
         end: CancellationToken,
     ) -> anyhow::Result<Counts> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        Ok(tokio::task::spawn_blocking(move || runtime.block_on(self.run(seed, only, end))).await?)
+        Ok(tokio::task::spawn_blocking(move || runtime.block_on(self.run(seed, manners, end))).await?)
     }
 
-    async fn run(self, seed: u64, only: Option<Manner>, end: CancellationToken) -> Counts {
+    async fn run(self, seed: u64, manners: Vec<Manner>, end: CancellationToken) -> Counts {
         let mut dice = Dice::new(seed);
         let mut phases = JoinSet::new();
         'all: loop {
-            let mut order = only.map_or_else(|| Manner::ALL.to_vec(), |manner| vec![manner]);
+            let mut order = manners.clone();
             for place in (1..order.len()).rev() {
                 order.swap(place, dice.below(place + 1));
             }

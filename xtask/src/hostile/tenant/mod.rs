@@ -98,21 +98,23 @@ impl Tenant {
     }
 
     /// Writes objects until it is dropped: the shapes in turn, and random ones unless only one shape is wanted.
-    pub(super) async fn run(self, hooks: SocketAddr, seed: u64, only: Option<Shape>) {
+    pub(super) async fn run(self, hooks: SocketAddr, seed: u64, only: Option<Shape>, has_listeners: bool) {
         let mut dice = Dice::new(seed);
         let (random, events) = (dice.fork(), dice.fork());
-        tokio::join!(self.shapes(dice, only), self.send(hooks, events), async {
+        let all = Shape::ALL.into_iter().filter(|shape| has_listeners || !shape.is_of_listeners());
+        let shapes = only.map_or_else(|| all.collect(), |shape| vec![shape]);
+        tokio::join!(self.shapes(dice, shapes), self.send(hooks, events), async {
             if only.is_none() {
-                self.random(random).await;
+                self.random(random, has_listeners).await;
             }
         });
     }
 
     /// Puts one shape after the other there, each for two phases.
-    async fn shapes(&self, mut dice: Dice, only: Option<Shape>) {
+    async fn shapes(&self, mut dice: Dice, shapes: Vec<Shape>) {
         let mut before: Vec<Value> = Vec::new();
         loop {
-            let mut order = only.map_or_else(|| Shape::ALL.to_vec(), |shape| vec![shape]);
+            let mut order = shapes.clone();
             for place in (1..order.len()).rev() {
                 order.swap(place, dice.below(place + 1));
             }
@@ -136,12 +138,12 @@ impl Tenant {
         }
     }
 
-    async fn random(&self, mut dice: Dice) {
+    async fn random(&self, mut dice: Dice, has_listeners: bool) {
         loop {
             let name = format!("random-{}", dice.below(NAMES));
             let object = match dice.below(3) {
                 0 => builds::any(&mut dice, &name),
-                1 => listeners::any(&mut dice, &name),
+                1 if has_listeners => listeners::any(&mut dice, &name),
                 _ => others::any(&mut dice, &name),
             };
             if dice.one_in(4) {

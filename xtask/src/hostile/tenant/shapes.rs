@@ -83,6 +83,12 @@ impl Shape {
         Self::WrongTypes,
     ];
 
+    /// Whether the objects are listeners, or belong to them.
+    pub(in crate::hostile) fn is_of_listeners(self) -> bool {
+        let first = Self::ALL.iter().position(|shape| *shape == Self::ManyTriggers);
+        Self::ALL.iter().position(|shape| *shape == self) >= first
+    }
+
     pub(in crate::hostile) fn name(self) -> &'static str {
         match self {
             Self::LongGlob => "long-glob",
