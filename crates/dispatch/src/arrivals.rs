@@ -61,8 +61,8 @@ pub struct Stored {
 /// `Ok`, everything survives a crash of the machine.
 ///
 /// A delivery that had failed is retried for the tenants whose keys verify this arrival. A further key is stored if the
-/// known delivery was not decided yet, or as another event, or if its decisions show a rule that was skipped because this
-/// very Secret had not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again, unless
+/// known delivery was not decided yet, or if its decisions show a rule that was skipped because this very Secret had
+/// not verified it. So neither a renamed Secret nor a Build that was created again makes an old delivery run again, unless
 /// `decide_again` lets deliveries that have started nothing do so.
 pub async fn store_arrival(
     journal: &dyn Journal,
@@ -95,9 +95,7 @@ pub async fn store_arrival(
     };
     stored.outcome = found_in(known.state);
     for copy in waiting {
-        let event = &delivery.value().event;
-        let is_new =
-            |secret: &ObjectKey| !known.verification.is_by_secret(secret) && is_due(&known, event, secret);
+        let is_new = |secret: &ObjectKey| !known.verification.is_by_secret(secret) && is_due(&known, secret);
         let Some(copy) = copy.waiting_for(is_new) else { continue };
         if let Some(outcome) = append_waiting(journal, copy).await? {
             stored.waiting += usize::from(outcome == AppendOutcome::New);
@@ -214,8 +212,7 @@ async fn store_known(
         let (theirs, others): (Vec<_>, Vec<_>) = secrets.into_iter().partition(is_known);
         own.extend(theirs);
         let further = Further { journal, delivery, namespace: &namespace, decide_again };
-        let (stored, left) =
-            further.store(others, |secret| is_due(known, &delivery.value().event, secret)).await?;
+        let (stored, left) = further.store(others, |secret| is_due(known, secret)).await?;
         outcomes.extend(stored);
         // Another Secret of a tenant whose delivery is reopened: it may have been renamed since.
         if known.verification.keys.iter().any(|key| key.secret.namespace == namespace) {
@@ -359,19 +356,21 @@ fn by_namespace(delivery: &Verified<Delivery>) -> BTreeMap<Arc<str>, Vec<ObjectK
 
 /// Whether rules with this Secret have not had their turn in a known delivery: it was never decided, or a rule was
 /// skipped because this Secret had not verified it. Where rules of the namespace are not listed, it counts whether any of
-/// its rules was verified. It counts, too, if the rules of the namespace were not known when it was decided, or if it was
-/// decided as another event: the name of an event is mostly in a header, which no signature covers, so the sender of the
-/// known delivery has chosen it, who has the key of another tenant alone.
-fn is_due(known: &Record, event: &str, secret: &ObjectKey) -> bool {
-    if known.delivery.event != event {
-        return true;
-    }
+/// its rules was verified. It counts, too, if the rules of the namespace were not known when it was decided.
+///
+/// Where the decisions were pruned, a namespace has had its turn if a Secret of it had verified the delivery. Otherwise a
+/// tenant with a key of its own for the repository could send the next push of another first, and fill its share of the
+/// journal until the decisions on it are gone.
+fn is_due(known: &Record, secret: &ObjectKey) -> bool {
     let is_theirs = |decision: &DecisionRecord| *decision.owner.namespace() == secret.namespace;
     if known.verification.unseen.contains(&secret.namespace) && !known.decisions.iter().any(is_theirs) {
         return true;
     }
     if known.decisions.is_empty() {
-        return known.state != State::Settled;
+        let is_key_alone = !known.body_kept && known.delivery.headers.is_empty();
+        let mut keys = known.verification.keys.iter();
+        let had_turn = keys.any(|key| key.secret.namespace == secret.namespace);
+        return known.state != State::Settled || (is_key_alone && !had_turn);
     }
     let theirs = || known.decisions.iter().filter(|decision| is_theirs(decision));
     let of_secret = |check: &&CheckRecord| check.predicate == Predicate::SECRET.name();

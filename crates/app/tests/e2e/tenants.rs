@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::world::{World, decisions, for_every_provider, usual_rules};
+use crate::world::{World, decisions, for_every_provider, rule, usual_rules};
 
 for_every_provider!(a_signature_opens_the_own_namespace_only);
 async fn a_signature_opens_the_own_namespace_only() {
@@ -57,18 +57,36 @@ async fn two_hooks_at_the_provider_serve_two_tenants() {
     assert_eq!(world.settled_run_counts().await, (1, 1));
 }
 
-for_every_provider!(a_push_that_another_tenant_sent_first_as_another_event_runs);
-async fn a_push_that_another_tenant_sent_first_as_another_event_runs() {
-    // The signature covers the body and no header; the id of the delivery follows from the body.
-    let world = World::new().await;
+for_every_provider!(a_push_whose_record_another_tenant_had_pruned_runs);
+async fn a_push_whose_record_another_tenant_had_pruned_runs() {
+    let world = World::with(|options| options.retention.tenant_quota = 1).await;
     world.hook_secret("team-b", "the key of team-b").await;
     world.build("team-a", "web", usual_rules()).await;
-    world.build("team-b", "web", usual_rules()).await;
+    // Their decisions fill the share of the tenant, so that of its oldest deliveries the keys alone stay.
+    let long = "r".repeat(400);
+    let rules: Vec<_> = (0..400)
+        .map(|number| rule(&format!("{number} {long}"), &["Push"], &[&format!("release-{number}")]))
+        .collect();
+    world.build("team-b", "long", rules.into()).await;
+    // A share counts once another tenant stores something.
+    world.deliver(&world.push("refs/heads/main", &"f".repeat(40))).await;
     let push = world.push_main();
-    let first = world.post("another-event", &world.compose(&push).body, Some("the key of team-b")).await;
-    assert!(!first.status.is_server_error(), "{first:?}");
+    let first = world.send_signed(&push, "the key of team-b").await;
+    assert_eq!(first.status, StatusCode::ACCEPTED);
+    world.settled(&first.delivery()).await;
+    for number in 1.. {
+        assert!(number < 64, "the record of the first is still whole");
+        let other = world.push("refs/heads/main", &format!("{number:02x}").repeat(20));
+        let sent = world.send_signed(&other, "the key of team-b").await;
+        world.settled(&sent.delivery()).await;
+        let known = world.program.journal.find(&first.delivery()).await.unwrap().unwrap();
+        if known.decisions.is_empty() {
+            break;
+        }
+    }
+
     world.deliver(&push).await;
-    assert_eq!(world.settled_run_counts().await, (1, 0));
+    assert_eq!(world.settled_run_counts().await, (2, 0));
 }
 
 for_every_provider!(equal_keys_in_two_namespaces_open_both);
