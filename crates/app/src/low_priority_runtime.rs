@@ -22,7 +22,8 @@ const LOWEST: i32 = 19;
 /// Threads at a lower priority than those that receive deliveries.
 ///
 /// A provider gives up on a webhook after ten seconds and does not retry, while a run may start a moment later, and a
-/// client of the admin API may wait. What a watch reads is compiled, which takes a second for the largest objects. When no deliveries arrive, these threads get all the processor time.
+/// client of the admin API may wait. A watch compiles the objects that it reads, up to a second for the largest. When no
+/// deliveries arrive, these threads get all the processor time.
 pub(crate) struct LowPriorityRuntime(Option<Runtime>);
 
 impl LowPriorityRuntime {

@@ -54,6 +54,13 @@ pub struct GitEvent {
     pub changed_files: ChangedFiles,
 }
 
+impl GitEvent {
+    /// An event that pushes nothing, of a payload that lists no files.
+    pub fn without_push(repository: Repository, sender: Option<String>, kind: GitEventKind) -> Self {
+        Self { repository, sender, kind, push: None, changed_files: ChangedFiles::NOT_LISTED }
+    }
+}
+
 /// What tells a push from others of the same commit to the same ref.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushMark {
@@ -63,8 +70,8 @@ pub struct PushMark {
     pub at: Option<i64>,
 }
 
-/// A repository as a payload names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A repository as a payload names it. The default has no name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Repository {
     /// Every name the payload gives it (web, HTTPS and SSH addresses), the web address first, without
     /// duplicates. Empty if the payload names no repository.

@@ -56,9 +56,9 @@ fn parts(json: &[u8]) -> (usize, usize) {
     (values, objects)
 }
 
-/// What a value takes within its list or object, in bytes.
+/// The bytes that a value takes within its list or object.
 const VALUE: usize = 32;
-/// What a string takes beside its text, in bytes.
+/// The bytes that a string takes beside its text.
 const TEXT: usize = 16;
 /// The members of the nodes of a large object, at least. Each node takes [`BYTES_OF_AN_OBJECT`].
 const MEMBERS_OF_NODE: usize = 5;

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use trigger_core::{DeliveryKey, Event, Events, GitEventKind, RepoId};
+use trigger_core::{DeliveryKey, Event, Events, GitEventKind, RepoId, Repository};
+
+use crate::PayloadError;
 
 /// A request taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +65,11 @@ pub(crate) fn distinct(names: impl Iterator<Item = RepoId>) -> Vec<RepoId> {
         }
     }
     distinct
+}
+
+/// The repository of an event that has one. It has to have a name.
+pub(crate) fn named(repository: Option<Repository>) -> Result<Repository, PayloadError> {
+    repository.filter(|repository| !repository.names.is_empty()).ok_or(PayloadError::NoRepository)
 }
 
 impl DeliveryIdentity {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// Its name.
 pub(super) const ACCOUNT: &str = "ci";
 
-/// The account in a namespace, with its rights, and what is shipped for namespaces with listeners.
+/// The account in a namespace, with its rights, and the shipped manifests for namespaces with listeners.
 pub(super) fn objects(namespace: &str) -> anyhow::Result<Vec<Value>> {
     let rules = json!([
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get"]},

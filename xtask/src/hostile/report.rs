@@ -15,7 +15,7 @@ use crate::bench::process::Process;
 use crate::memory::readable;
 use crate::shipped::Shipped;
 
-/// How long what was acknowledged may take to get its objects after the last push. The hostile tenant goes on meanwhile.
+/// How long an acknowledged push may take to get its objects after the last push. The hostile tenant goes on meanwhile.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Everything that was seen.

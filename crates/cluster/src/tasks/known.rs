@@ -18,7 +18,7 @@ const LARGEST_KEPT: usize = 128 << 10;
 /// The memory of all tasks that are kept, in bytes. Others are read again like large ones.
 pub(crate) const MOST_KEPT: usize = 16 << 20;
 
-/// The memory of the tasks that are kept now. What reads them has no state in which it could be.
+/// The memory of the tasks that are kept now. A static, because serde reads objects without a context.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 /// The object of a custom task as its watch shows it: its identity, and the task if something is to be done for it. The

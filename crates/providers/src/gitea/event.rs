@@ -106,15 +106,13 @@ struct DeleteBody<'a> {
 }
 
 fn other(name: &str, body: &OtherBody<'_>) -> GitEvent {
-    let repository = body.repository.as_ref().map(RepositoryBody::to_repository);
-    let repository = repository.unwrap_or(Repository { names: Vec::new(), default_branch: None });
+    let repository = body.repository.as_ref().map(RepositoryBody::to_repository).unwrap_or_default();
     event(repository, body.sender.as_ref(), GitEventKind::Other { name: name.to_owned() })
 }
 
 /// An event that pushes nothing.
 pub(super) fn event(repository: Repository, sender: Option<&SenderBody<'_>>, kind: GitEventKind) -> GitEvent {
-    let sender = SenderBody::login(sender);
-    GitEvent { repository, sender, kind, push: None, changed_files: ChangedFiles::NOT_LISTED }
+    GitEvent::without_push(repository, SenderBody::login(sender), kind)
 }
 
 fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {

@@ -7,7 +7,7 @@ use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 
 use crate::PayloadError;
 use crate::json::{Text, login};
-use crate::request::distinct;
+use crate::request::{distinct, named};
 
 /// The names of owners and repositories are compared without regard to case, wherever the server is installed.
 pub(super) static HOSTS: LazyLock<KnownHosts> = LazyLock::new(|| KnownHosts::NONE.ignoring_case());
@@ -49,8 +49,7 @@ impl RepositoryBody<'_> {
 
     /// The repository of an event that has one. It has to have a name.
     pub(super) fn required(repository: Option<&Self>) -> Result<Repository, PayloadError> {
-        let repository = repository.map(Self::to_repository).ok_or(PayloadError::NoRepository)?;
-        if repository.names.is_empty() { Err(PayloadError::NoRepository) } else { Ok(repository) }
+        named(repository.map(Self::to_repository))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::header::is_name;
 use crate::json::{self, Text, login, number, parse};
 use crate::labels::labels;
 use crate::pushed_commits::{CommitFields, PushedCommits};
+use crate::request::named;
 use crate::{EventNames, PayloadError};
 
 pub(super) const PING: &str = "ping";
@@ -153,15 +154,8 @@ pub(super) struct SenderBody<'a> {
 }
 
 fn other(body: &OtherBody<'_>, kind: GitEventKind) -> GitEvent {
-    let repository = body.repository.as_ref().map(RepositoryBody::to_repository);
-    let repository = repository.unwrap_or(Repository { names: Vec::new(), default_branch: None });
-    GitEvent {
-        repository,
-        sender: sender(body.sender.as_ref()),
-        kind,
-        push: None,
-        changed_files: ChangedFiles::NOT_LISTED,
-    }
+    let repository = body.repository.as_ref().map(RepositoryBody::to_repository).unwrap_or_default();
+    GitEvent::without_push(repository, sender(body.sender.as_ref()), kind)
 }
 
 fn push(body: &PushBody<'_>) -> Result<GitEvent, PayloadError> {
@@ -232,13 +226,7 @@ fn pull_request(body: &PullRequestBody<'_>) -> Result<GitEvent, PayloadError> {
         origin: origin(here, head.repo.as_ref()),
         labels: labels(*listed, "name"),
     });
-    Ok(GitEvent {
-        repository,
-        sender: sender(body.sender.as_ref()),
-        kind,
-        push: None,
-        changed_files: ChangedFiles::NOT_LISTED,
-    })
+    Ok(GitEvent::without_push(repository, sender(body.sender.as_ref()), kind))
 }
 
 fn action(body: &PullRequestBody<'_>) -> Result<PullRequestAction, PayloadError> {
@@ -274,8 +262,7 @@ fn required<'a, 'b>(
     body: Option<&'a RepositoryBody<'b>>,
 ) -> Result<(&'a RepositoryBody<'b>, Repository), PayloadError> {
     let body = body.ok_or(PayloadError::NoRepository)?;
-    let repository = body.to_repository();
-    if repository.names.is_empty() { Err(PayloadError::NoRepository) } else { Ok((body, repository)) }
+    Ok((body, named(Some(body.to_repository()))?))
 }
 
 pub(super) fn sender(body: Option<&SenderBody<'_>>) -> Option<String> {

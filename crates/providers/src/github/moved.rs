@@ -1,7 +1,7 @@
 //! A repository that was renamed or transferred: the event `repository`.
 
 use serde::Deserialize;
-use trigger_core::{ChangedFiles, GitEvent, GitEventKind, RepoId, Repository};
+use trigger_core::{GitEvent, GitEventKind, RepoId, Repository};
 
 use super::event::{Before, SenderBody, sender};
 use super::repository::{RepositoryBody, repo_id};
@@ -98,11 +98,5 @@ pub(super) fn read(body: &RepositoryEventBody<'_>) -> GitEvent {
     let kind = to
         .map_or_else(|| GitEventKind::Other { name: REPOSITORY.to_owned() }, |to| GitEventKind::Moved { to });
     let repository = Repository { names, default_branch };
-    GitEvent {
-        repository,
-        sender: sender(body.sender.as_ref()),
-        kind,
-        push: None,
-        changed_files: ChangedFiles::NOT_LISTED,
-    }
+    GitEvent::without_push(repository, sender(body.sender.as_ref()), kind)
 }

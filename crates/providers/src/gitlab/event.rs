@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use trigger_core::{ChangedFiles, Commit, GitEvent, GitEventKind, GitRef, PushMark, RepoId, Repository};
+use trigger_core::{ChangedFiles, Commit, GitEvent, GitEventKind, GitRef, PushMark, RepoId};
 
 use super::kind::{Kind, MERGE_REQUEST_HOOK, PUSH_HOOK, SYSTEM_HOOK, TAG_PUSH_HOOK, kind};
 use super::merge_request::{self, UserBody};
@@ -136,18 +136,11 @@ impl OtherBody<'_> {
         if let Some(moved) = self.paths().moved(header, server) {
             return moved.into_event();
         }
-        let repository = self.project.as_ref().map(ProjectBody::to_repository);
-        let repository = repository.unwrap_or(Repository { names: Vec::new(), default_branch: None });
+        let repository = self.project.as_ref().map(ProjectBody::to_repository).unwrap_or_default();
         let sender = self.user.as_ref().and_then(UserBody::login);
         let own = self.event_name.as_ref().or(self.object_kind.as_ref()).map(|text| text.0.as_ref());
         let name = own.filter(|name| header == SYSTEM_HOOK && is_name(name)).unwrap_or(header);
-        GitEvent {
-            repository,
-            sender,
-            kind: GitEventKind::Other { name: name.to_owned() },
-            push: None,
-            changed_files: ChangedFiles::NOT_LISTED,
-        }
+        GitEvent::without_push(repository, sender, GitEventKind::Other { name: name.to_owned() })
     }
 }
 

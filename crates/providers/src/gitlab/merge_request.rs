@@ -4,9 +4,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use trigger_core::{
-    Branch, ChangedFiles, Commit, GitEvent, GitEventKind, Origin, PullRequest, PullRequestAction,
-};
+use trigger_core::{Branch, Commit, GitEvent, GitEventKind, Origin, PullRequest, PullRequestAction};
 
 use super::kind::{MERGE_REQUEST_HOOK, kind};
 use super::repository::ProjectBody;
@@ -119,13 +117,7 @@ pub(super) fn read(header: &str, body: &MergeRequestBody<'_>) -> Result<GitEvent
         None => GitEventKind::Other { name: MERGE_REQUEST_HOOK.to_owned() },
     };
     let sender = body.user.as_ref().and_then(UserBody::login);
-    Ok(GitEvent {
-        repository: ProjectBody::required(body.project.as_ref())?,
-        sender,
-        kind,
-        push: None,
-        changed_files: ChangedFiles::NOT_LISTED,
-    })
+    Ok(GitEvent::without_push(ProjectBody::required(body.project.as_ref())?, sender, kind))
 }
 
 fn pull_request(

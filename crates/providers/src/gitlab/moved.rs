@@ -6,7 +6,7 @@
 //!
 //! Source: <https://docs.gitlab.com/administration/system_hooks/>.
 
-use trigger_core::{ChangedFiles, GitEvent, GitEventKind, RepoId, Repository};
+use trigger_core::{GitEvent, GitEventKind, RepoId, Repository};
 
 use super::kind::SYSTEM_HOOK;
 use super::repository::HOSTS;
@@ -51,7 +51,6 @@ impl Moved {
     pub(super) fn into_event(self) -> GitEvent {
         let kind = GitEventKind::Moved { to: self.now.clone() };
         let repository = Repository { names: self.names(), default_branch: None };
-        let changed_files = ChangedFiles::NOT_LISTED;
-        GitEvent { repository, sender: None, kind, push: None, changed_files }
+        GitEvent::without_push(repository, None, kind)
     }
 }

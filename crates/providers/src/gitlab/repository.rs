@@ -7,7 +7,7 @@ use trigger_core::{Branch, KnownHosts, RepoId, Repository};
 
 use crate::PayloadError;
 use crate::json::Text;
-use crate::request::distinct;
+use crate::request::{distinct, named};
 
 /// GitLab ignores the case of paths, wherever it is installed. `altssh.gitlab.com` serves the repositories of gitlab.com
 /// over SSH on port 443, and `www.gitlab.com` redirects.
@@ -46,7 +46,6 @@ impl ProjectBody<'_> {
 
     /// The project of an event that has one. It has to have a name.
     pub(super) fn required(project: Option<&Self>) -> Result<Repository, PayloadError> {
-        let repository = project.map(Self::to_repository).ok_or(PayloadError::NoRepository)?;
-        if repository.names.is_empty() { Err(PayloadError::NoRepository) } else { Ok(repository) }
+        named(project.map(Self::to_repository))
     }
 }

@@ -156,8 +156,8 @@ impl RuleSet {
 
     /// Whether there are rules about PipelineRuns. This looks at every owner.
     pub fn follows_pipeline_runs(&self) -> bool {
-        let kinds: Vec<_> = self.kinds().filter(|kind| kind.get().is_about_pipeline_runs()).collect();
-        self.owners().any(|rules| kinds.iter().any(|kind| rules.has(kind.name())))
+        let mut rules = self.owners().flat_map(|owner| owner.rules.iter());
+        rules.any(|rule| rule.kind.get().is_about_pipeline_runs())
     }
 
     /// Puts the rules of an owner in the place of those it had.

@@ -16,11 +16,11 @@ pub(in crate::hostile::tenant) fn hanging_interceptors(name: &str, addresses: &A
         "https://192.0.2.1:9/".to_owned(),
         "http://[fe80::1]/".to_owned(),
         "http://169.254.169.254/latest/meta-data".to_owned(),
-        "http://nobody.hostile.svc:80/".to_owned(),
+        "http://no-such.hostile.svc:80/".to_owned(),
         "http://el-web.victim.svc.cluster.local/".to_owned(),
-        "https://nobody.invalid/".to_owned(),
-        "gopher://nobody.invalid/".to_owned(),
-        format!("http://nobody.invalid/{}", "x".repeat(10_000)),
+        "https://no-such.invalid/".to_owned(),
+        "gopher://no-such.invalid/".to_owned(),
+        format!("http://no-such.invalid/{}", "x".repeat(10_000)),
     ];
     let webhook = |service: &str, namespace: &str| {
         json!({"webhook": {
@@ -29,7 +29,7 @@ pub(in crate::hostile::tenant) fn hanging_interceptors(name: &str, addresses: &A
         }})
     };
     let webhooks =
-        [webhook("nobody", NAMESPACE), webhook("el-web", victim::NAMESPACE), webhook("a/../b", "..")];
+        [webhook("no-such", NAMESPACE), webhook("el-web", victim::NAMESPACE), webhook("a/../b", "..")];
     calling(name, &urls, webhooks.into())
 }
 
